@@ -1,0 +1,59 @@
+"""Conversational regression tests for pytest: two models, one recorded dialogue, honest checks.
+
+The names below are the public ones. They are imported when first used: the plugin is loaded in every pytest
+run, and most runs hold no dialogue.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_duolog.dialogue import Dialogue as Dialogue
+    from pytest_duolog.endpoints.base import ChatRequest as ChatRequest
+    from pytest_duolog.endpoints.base import EndpointConfig as EndpointConfig
+    from pytest_duolog.endpoints.base import Reply as Reply
+    from pytest_duolog.endpoints.scripted import Script as Script
+    from pytest_duolog.errors import CassetteError as CassetteError
+    from pytest_duolog.errors import CassetteMismatch as CassetteMismatch
+    from pytest_duolog.errors import ConfigurationError as ConfigurationError
+    from pytest_duolog.errors import DialogueError as DialogueError
+    from pytest_duolog.errors import DuologError as DuologError
+    from pytest_duolog.errors import EndpointError as EndpointError
+    from pytest_duolog.errors import TranscriptError as TranscriptError
+    from pytest_duolog.errors import UnusedMessages as UnusedMessages
+    from pytest_duolog.scenario import Scenario as Scenario
+    from pytest_duolog.scenario import Speaker as Speaker
+    from pytest_duolog.transcript import Message as Message
+    from pytest_duolog.transcript import StopKind as StopKind
+    from pytest_duolog.transcript import StopReason as StopReason
+    from pytest_duolog.transcript import Transcript as Transcript
+    from pytest_duolog.transcript import Usage as Usage
+
+_HOMES = {
+    "dialogue": ("Dialogue",),
+    "endpoints.base": ("ChatRequest", "EndpointConfig", "Reply"),
+    "endpoints.scripted": ("Script",),
+    "errors": (
+        "CassetteError",
+        "CassetteMismatch",
+        "ConfigurationError",
+        "DialogueError",
+        "DuologError",
+        "EndpointError",
+        "TranscriptError",
+        "UnusedMessages",
+    ),
+    "scenario": ("Scenario", "Speaker"),
+    "transcript": ("Message", "StopKind", "StopReason", "Transcript", "Usage"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # a test holds the list
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -16,7 +16,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_duolog.transcript import Transcript
@@ -49,8 +50,75 @@ def lines_of(title: str, facts: Sequence[tuple[str, str]]) -> str:
     return "\n".join(rows)
 
 
+def _from_here(path: Path) -> str:
+    """The path as a person in the working directory would type it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def shorten(text: str, limit: int = 120) -> str:
     """`repr` of a text; one longer than `limit` characters is cut and its length is shown."""
     if len(text) <= limit:
         return repr(text)
     return f"{text[:limit]!r}… ({len(text)} characters)"
+
+
+class EndpointError(DuologError):
+    """A model could not be asked, or its answer could not be used."""
+
+    def __init__(self, problem: str, *, model: str = "", status: int | None = None, advice: str = "") -> None:
+        self.problem = problem
+        self.model = model
+        self.status = status
+        self.advice = advice
+        super().__init__(lines_of(problem, [("model", model), ("to fix", advice)]))
+
+
+class DialogueError(DuologError):
+    """A dialogue ended in an error; `transcript` holds what was said until then."""
+
+    def __init__(self, problem: str, *, message_number: int, speaker: str, transcript: Transcript) -> None:
+        self.problem = problem
+        self.message_number = message_number
+        self.speaker = speaker
+        self.transcript = transcript
+        super().__init__(f"no message {message_number} from {speaker}: {problem}")
+
+
+class CassetteError(DuologError):
+    """Anything about a recording; `cassette_path` says which."""
+
+    def __init__(
+        self, problem: str, *, cassette_path: Path, test: str = "", facts: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        self.problem = problem
+        self.cassette_path = cassette_path
+        self.test = test
+        self.facts = tuple(facts)
+        super().__init__(lines_of(problem, [("test", test), ("cassette", _from_here(cassette_path)), *facts]))
+
+
+class CassetteMismatch(CassetteError):
+    """This request is not in the cassette, and the record mode does not allow asking the model.
+
+    `message_number` is the message that was about to be made.
+    """
+
+    def __init__(self, problem: str, *, message_number: int, **where: Any) -> None:
+        self.message_number = message_number
+        super().__init__(problem, **where)
+
+
+class UnusedMessages(CassetteError):
+    """The dialogue ended before its recording did; `message_numbers` were recorded and not played."""
+
+    def __init__(self, problem: str, *, message_numbers: tuple[int, ...], **where: Any) -> None:
+        self.message_numbers = message_numbers
+        super().__init__(problem, **where)
+
+
+class UnreadableCassette(CassetteError):
+    """The file is damaged, of a newer format, locked by another run, or belongs to another test."""
+
+
+class SecretInRecording(CassetteError):
+    """The recording would have held a key; nothing of that message was written."""

@@ -1,0 +1,58 @@
+"""What the dialogues of a run came to, gathered on the controller from the tests' reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_duolog.reports.terminal import printable
+
+REPORT_ATTRIBUTE = "duolog"
+
+
+@dataclass
+class Collector:
+    """Reads the data that travels on test reports; it works the same with and without xdist."""
+
+    entries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what a test's report carries."""
+        for entry in getattr(report, REPORT_ATTRIBUTE, ()):
+            self.entries.append((report.nodeid, entry))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say at the end of the run what the dialogues came to."""
+        lines = list(self.summary())
+        if lines:
+            terminalreporter.section("dialogues", sep="-")
+            for line in lines:
+                terminalreporter.write_line(printable(line))
+
+    def summary(self) -> Iterator[str]:
+        """Lines for the end of the run: one with the counts, then the notices. Empty without dialogues."""
+        if not self.entries:
+            return
+        played = sum(entry["played"] for _, entry in self.entries)
+        recorded = sum(entry["recorded"] for _, entry in self.entries)
+        tokens = sum(self._reply_tokens(entry) for _, entry in self.entries if entry["recorded"])
+        parts = [_counted(len(self.entries), "dialogue", "dialogues")]
+        if played:
+            parts.append(f"{_counted(played, 'reply', 'replies')} replayed")
+        if recorded:
+            parts.append(f"{_counted(recorded, 'reply', 'replies')} recorded ({tokens} tokens)")
+        yield ", ".join(parts)
+        for nodeid, entry in self.entries:
+            yield from (f"{nodeid}: {notice}" for notice in entry["notices"])
+
+    @staticmethod
+    def _reply_tokens(entry: dict[str, Any]) -> int:
+        usages = (message["usage"] or {} for message in entry["transcript"]["messages"])
+        return sum(usage.get("reply_tokens") or 0 for usage in usages)
+
+
+def _counted(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"

@@ -1,0 +1,204 @@
+"""The object behind the `dialogue` fixture: a conversation that runs when it is first looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+
+from pytest_duolog.errors import ConfigurationError, DuologError
+from pytest_duolog.recording.cassette import Cassette
+from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.runner import DialogueRun, Observer
+from pytest_duolog.scenario import SIDES, Scenario
+from pytest_duolog.session import Session
+from pytest_duolog.transcript import Message, StopReason, Transcript
+
+
+@dataclass(frozen=True)
+class TestSite:
+    """The test that a dialogue is part of: where its recordings go, and what its dialogues start from.
+
+    `test` is the test's id inside its module, `test_argument` how pytest is told to run it. `observers` watch every dialogue of the test.
+    """
+
+    session: Session
+    folder: Path
+    test: str
+    values: Mapping[str, Any]
+    vcr_config: Mapping[str, Any]
+    test_argument: str
+    observers: Sequence[Observer] = ()
+    dialogues: list[Dialogue] = field(default_factory=list)
+
+
+class Dialogue:
+    """A conversation between two models.
+
+    Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or
+    is replayed, once. In an `async def` test, `await dialogue` runs it without holding up the event loop.
+    """
+
+    def __init__(self, site: TestSite, scenario: Scenario, *, run: str = "") -> None:
+        self.scenario = site.session.settings.cast(scenario)
+        self._site = site
+        self._name = run
+        self._cassette: Cassette | None = None
+        self._run: DialogueRun | None = None
+        self._error: BaseException | None = None
+        self._transcript: Transcript | None = None
+        site.dialogues.append(self)
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was said, in order.
+
+        Raises DialogueError if a speaker failed and CassetteError if the recording did not fit.
+        """
+        __tracebackhide__ = True
+        if self._transcript is None:
+            self._run_now()
+        assert self._transcript is not None
+        return self._transcript
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The messages in order; the opener is the first."""
+        __tracebackhide__ = True
+        return self.transcript.messages
+
+    @property
+    def stop_reason(self) -> StopReason:
+        """Why the dialogue ended."""
+        __tracebackhide__ = True
+        stop_reason = self.transcript.stop_reason
+        assert stop_reason is not None, "a dialogue that ran has ended for a reason"
+        return stop_reason
+
+    @property
+    def cassette_path(self) -> Path:
+        """The file this dialogue is recorded in, whether it exists yet or not."""
+        return self._cassette.path if self._cassette else self._location().path
+
+    def run(self, *, name: str | None = None, **changes: Any) -> Dialogue:
+        """A further dialogue of the same test, with some scenario values changed.
+
+        It has a recording of its own, called after `name`, or after its number among the test's dialogues.
+        It runs at once; in an `async def` test it runs when awaited (`await dialogue.run(...)`).
+
+        Raises ConfigurationError for a wrong value, or a name that the test has used before.
+        """
+        names = {dialogue._name for dialogue in self._site.dialogues}
+        name = name or f"run{len(names)}"
+        if name in names:
+            raise ConfigurationError(f"this test already has a dialogue named {name!r}; names keep recordings apart")
+        further = Dialogue(self._site, Scenario.build({**self._site.values, **changes}), run=name)
+        if not _in_event_loop():
+            further._run_now()
+        return further
+
+    def __await__(self) -> Generator[Any, Any, Dialogue]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> Dialogue:
+        if self._run is None:
+            await self._perform(in_thread=True)
+        elif self._error is not None:
+            raise self._error
+        return self
+
+    @property
+    def has_run(self) -> bool:
+        """Whether it was looked at."""
+        return self._run is not None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the dialogue of the fixture itself, not one made by `run`."""
+        return not self._name
+
+    def _run_now(self) -> None:
+        __tracebackhide__ = True
+        if self._error is None:
+            try:
+                _drive(partial(self._perform, in_thread=False))
+            except DuologError:
+                pass  # raised below, without the frames of httpx and the event loop
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+
+    async def _perform(self, *, in_thread: bool) -> None:
+        self._cassette = self._site.session.open_cassette(
+            self.scenario,
+            self._location(),
+            vcr_config=self._site.vcr_config,
+            test_argument=self._site.test_argument,
+        )
+        self._run = DialogueRun(self.scenario, observers=[self._cassette, *self._site.observers])
+        try:
+            await self._site.session.run(self._run, self._cassette, in_thread=in_thread)
+        except BaseException as error:
+            self._error = error
+            raise
+        self._transcript = self._so_far()
+
+    def _so_far(self) -> Transcript:
+        assert self._run is not None and self._cassette is not None
+        return self._run.transcript().model_copy(update={"recorded_at": self._cassette.recorded_at})
+
+    def _location(self) -> CassetteLocation:
+        return CassetteLocation(
+            self._site.folder,
+            self._site.test,
+            [self.scenario.speaker(side).model_label for side in SIDES],
+            run=self._name,
+        )
+
+    @property
+    def title(self) -> str:
+        """What a report calls it."""
+        return f"dialogue {self._name}" if self._name else "dialogue"
+
+    def report(self) -> dict[str, Any]:
+        """What the run knows of this dialogue, as plain JSON data; empty if it was never looked at."""
+        if self._run is None or self._cassette is None:
+            return {}
+        played, recorded = self._cassette.counts
+        return {
+            "transcript": self._so_far().model_dump(mode="json"),
+            "cassette": str(self._cassette.path) if self._cassette.path.exists() else None,
+            "played": played,
+            "recorded": recorded,
+            "notices": list(self._cassette.notices),
+        }
+
+    def __repr__(self) -> str:
+        names = " and ".join(self.scenario.speaker(side).name for side in SIDES)
+        if self._run is None:
+            return f"<Dialogue of {names}, not run yet>"
+        stopped = self._run.stop_reason or "an error"
+        return f"<Dialogue of {names}, {len(self._run.messages)} messages, stopped by {stopped}>"
+
+
+def _in_event_loop() -> bool:
+    try:
+        anyio.lowlevel.current_token()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _drive(function: Callable[[], Awaitable[None]]) -> None:
+    """Run to the end here, or, where an event loop already runs in this thread, in another thread."""
+    if not _in_event_loop():
+        anyio.run(function)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(copy_context().run, anyio.run, function).result()

@@ -1,0 +1,77 @@
+"""Speakers that need no model: for tests of one's own tests, and for examples.
+
+A script keeps no state: which line comes next follows from how often it has spoken in the history it is
+shown, so one script may serve many dialogues at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pytest_duolog.endpoints.base import Reply
+from pytest_duolog.errors import ConfigurationError
+
+
+class Script:
+    """A speaker that says given lines in order.
+
+    After the last line it says that line for ever (`then="repeat"`), starts again (`"cycle"`) or says
+    nothing, which ends the dialogue (`"silence"`). A line may be a `Reply`.
+    """
+
+    def __init__(
+        self, *lines: str | Reply, then: Literal["repeat", "cycle", "silence"] = "repeat", name: str = "Script"
+    ) -> None:
+        if not lines:
+            raise ConfigurationError("a Script needs at least one line")
+        self.lines = lines
+        self.then = then
+        self.__qualname__ = name
+
+    def __call__(self, messages: list[dict[str, Any]]) -> str | Reply:
+        spoken = sum(message["role"] == "assistant" for message in messages)
+        if spoken < len(self.lines):
+            return self.lines[spoken]
+        if self.then == "silence":
+            return ""
+        return self.lines[-1] if self.then == "repeat" else self.lines[spoken % len(self.lines)]
+
+
+def echo(messages: list[dict[str, Any]]) -> str:
+    """Says again what it was told."""
+    return str(messages[-1]["content"])
+
+
+def counter(messages: list[dict[str, Any]]) -> str:
+    """Counts its own messages, so that each is new."""
+    spoken = sum(message["role"] == "assistant" for message in messages)
+    return f"This is message {spoken + 1} of mine."
+
+
+PERSONAS: dict[str, Callable[..., Any]] = {
+    "counter": counter,
+    "echo": echo,
+    "farewell": Script(
+        "I think that covers it.",
+        "Thank you, goodbye!",
+        "Goodbye, and thanks again!",
+        "Take care, goodbye!",
+        then="cycle",
+    ),
+    "refuser": Script(Reply("I can't help with that.", finish="refused")),
+    "silent": Script("", then="silence"),
+}
+
+
+def persona(name: str) -> Callable[..., Any]:
+    """The persona behind `scripted:name`.
+
+    Raises ConfigurationError that lists the known ones.
+    """
+    if name not in PERSONAS:
+        raise ConfigurationError(
+            f"unknown persona 'scripted:{name}' (known: {', '.join(PERSONAS)}); "
+            f"for lines of your own use model=pytest_duolog.Script('line 1', 'line 2')"
+        )
+    return PERSONAS[name]

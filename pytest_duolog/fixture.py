@@ -1,0 +1,54 @@
+"""The `dialogue` fixture's body, and what a test's report says of its dialogues."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from pytest_duolog.collection import marked_values
+from pytest_duolog.collector import REPORT_ATTRIBUTE
+from pytest_duolog.dialogue import Dialogue, TestSite
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin_state import session_of
+from pytest_duolog.progress import progress_observers
+from pytest_duolog.reports.terminal import dialogue_section
+from pytest_duolog.scenario import Scenario
+
+SITE: pytest.StashKey[TestSite] = pytest.StashKey()
+
+
+def open_dialogue(
+    item: pytest.Item, scenario: Mapping[str, Any] | Scenario, vcr_config: Mapping[str, Any]
+) -> Iterator[Dialogue]:
+    """The first dialogue of a test; afterwards, a complaint about dialogues that were made and never run."""
+    values = scenario.given() if isinstance(scenario, Scenario) else dict(scenario)
+    nodeid = item.nodeid
+    site = TestSite(
+        session=session_of(item.config),
+        folder=item.path.parent / "cassettes" / item.path.stem,
+        test=nodeid.partition("::")[2] or item.name,
+        values={**marked_values(item), **values},
+        vcr_config=vcr_config,
+        test_argument=shlex.quote(nodeid),
+        observers=progress_observers(item),
+    )
+    item.stash[SITE] = site
+    yield Dialogue(site, Scenario.build(site.values))
+    forgotten = [made for made in site.dialogues if not (made.has_run or made.is_first)]
+    if forgotten:
+        raise ConfigurationError(f"{forgotten[0]!r} was made with dialogue.run() and never awaited")
+
+
+def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
+    """Attach a test's dialogues to its report as plain data, and show them under a failure."""
+    site = item.stash.get(SITE, None)
+    if site is None or not (report.when == "call" or (report.when == "setup" and report.failed)):
+        return
+    entries = [entry for made in site.dialogues if (entry := made.report())]
+    setattr(report, REPORT_ATTRIBUTE, entries)
+    if report.failed:
+        for made, entry in zip([made for made in site.dialogues if made.has_run], entries, strict=True):
+            report.sections.append((made.title, dialogue_section(entry)))

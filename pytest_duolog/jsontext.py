@@ -1,0 +1,51 @@
+"""JSON in one canonical spelling, with a chat history encoded only once.
+
+Canonical means: keys sorted, no spaces, text as UTF-8. Two requests are the same exactly when these bytes
+are. A dialogue sends its whole history with every message, so encoding it anew each time would be quadratic
+work; here each message is encoded once and the pieces are joined.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pytest_duolog.perspective import ChatMessage
+
+
+def canonical(value: Any) -> bytes:
+    """`value` as canonical JSON. A lone surrogate, which UTF-8 cannot hold, becomes `?`."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace")
+
+
+def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Iterable[bytes]) -> bytes:
+    """The object of `fields` with a list under `history_name` whose elements are canonical already."""
+    before = canonical({name: value for name, value in fields.items() if name < history_name})
+    after = canonical({name: value for name, value in fields.items() if name > history_name})
+    history = b'"%s":[%s]' % (history_name.encode(), b",".join(pieces))
+    return b"{%s}" % b",".join(part for part in (before[1:-1], history, after[1:-1]) if part)
+
+
+class HistoryEncoder:
+    """Encodes request bodies that differ only in a growing list of chat messages.
+
+    `change` is applied to each message, once, before it is encoded.
+    """
+
+    def __init__(self, history_name: str, *, change: Callable[[Any], Any] = dict) -> None:
+        self._name = history_name
+        self._change = change
+        self._pieces: dict[ChatMessage, bytes] = {}
+
+    def piece(self, message: ChatMessage) -> bytes:
+        """One message as canonical JSON."""
+        known = self._pieces.get(message)
+        if known is None:
+            known = self._pieces[message] = canonical(self._change(message._asdict()))
+        return known
+
+    def encode(self, fields: Mapping[str, Any], messages: Iterable[ChatMessage]) -> bytes:
+        """The canonical body of a request."""
+        return canonical_object(fields, self._name, map(self.piece, messages))

@@ -1,0 +1,1 @@
+MODELS = {"smollm2-135m-instruct": None}

@@ -1,0 +1,118 @@
+"""pytest's side: options, the marker, fixtures and hooks.
+
+This module is imported in every pytest run of everybody who has the package installed, so it imports nothing
+heavy; what a dialogue needs is imported when the first test asks for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from syrupy.assertion import SnapshotAssertion
+
+    from pytest_duolog.dialogue import Dialogue
+
+RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
+
+MARKER = (
+    "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, stop_phrases=(), "
+    "model=None, temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, stub=...): "
+    "the conversation that the `dialogue` fixture holds. `a` and `b` are Speakers or 'provider:model'. "
+    "On a function, class or module; nearer values win, and a parametrized argument named like one sets it."
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("duolog", "two-model dialogues")
+    group.addoption(
+        "--duolog-model",
+        action="append",
+        default=[],
+        metavar="ROLE=PROVIDER:MODEL",
+        help="model for the speaker with this role or name, instead of its own; may be given several times",
+    )
+    parser.addini("duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none")
+    parser.addini("duolog_model", "models by role, as ROLE=PROVIDER:MODEL", type="linelist", default=[])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
+    """Add `--record-mode` unless pytest-recording or cassetter has: all plugins' options are known here."""
+    if not hasattr(early_config.known_args_namespace, "record_mode"):
+        parser.getgroup("duolog").addoption(
+            "--record-mode",
+            choices=RECORD_MODES,
+            default=None,
+            help="when models are asked: none (replay only, the default), once (record what is missing), "
+            "new_episodes (replay what fits), all or rewrite (ask everything anew)",
+        )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from pytest_duolog.collector import Collector
+
+    config.addinivalue_line("markers", MARKER)
+    config.pluginmanager.register(Collector(), "duolog-collector")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector) -> Iterator[None]:
+    """Check every dialogue's scenario before anything runs."""
+    outcome = yield
+    made = outcome.get_result()  # type: ignore[attr-defined]
+    items = made if isinstance(made, list) else [made]
+    if any("dialogue" in getattr(item, "fixturenames", ()) for item in items):
+        from pytest_duolog.collection import check_scenarios
+
+        check_scenarios(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("duolog_model"):
+        from pytest_duolog.collection import check_roles_are_used
+
+        check_roles_are_used(config, items)
+
+
+@pytest.fixture
+def duolog_scenario() -> Mapping[str, Any]:
+    """Scenario values for the `dialogue` fixture; override or parametrize it to set them in code."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def duolog_vcr_config() -> Mapping[str, Any]:
+    """vcrpy settings for recordings (filters and hooks such as `before_record_request`); override it."""
+    return {}
+
+
+@pytest.fixture
+def dialogue(
+    request: pytest.FixtureRequest, duolog_scenario: Mapping[str, Any], duolog_vcr_config: Mapping[str, Any]
+) -> Iterator[Dialogue]:
+    """The conversation that the `dialogue` marker describes; it runs, or is replayed, when first looked at."""
+    from pytest_duolog.fixture import open_dialogue
+
+    yield from open_dialogue(request.node, duolog_scenario, duolog_vcr_config)
+
+
+@pytest.fixture
+def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
+    from pytest_duolog.snapshot import TranscriptExtension
+
+    return snapshot.use_extension(TranscriptExtension)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    outcome = yield
+    if "dialogue" in getattr(item, "fixturenames", ()):
+        from pytest_duolog.fixture import add_dialogues
+
+        add_dialogues(outcome.get_result(), item)  # type: ignore[attr-defined]

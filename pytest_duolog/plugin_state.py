@@ -1,0 +1,35 @@
+"""The settings and the session of a pytest run, made when the first dialogue needs them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.session import Session
+from pytest_duolog.settings import Settings
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The merged settings; raises UsageError for what is wrong in them."""
+    if SETTINGS not in config.stash:
+        try:
+            config.stash[SETTINGS] = Settings.merge(
+                record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
+                model_options=config.getoption("duolog_model"),
+                model_ini=config.getini("duolog_model"),
+                pyproject=config.rootpath / "pyproject.toml",
+            )
+        except ConfigurationError as error:
+            raise pytest.UsageError(str(error)) from error
+    return config.stash[SETTINGS]
+
+
+def session_of(config: pytest.Config) -> Session:
+    """The session that all dialogues of this run share; it is closed when pytest ends."""
+    if SESSION not in config.stash:
+        session = config.stash[SESSION] = Session(settings_of(config))
+        config.add_cleanup(session.close)
+    return config.stash[SESSION]

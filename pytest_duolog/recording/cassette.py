@@ -1,0 +1,415 @@
+"""The recording of one dialogue: what is played, what is asked anew, and what is written when.
+
+A cassette plays a recorded reply only for an equal request, and each at most once. What was asked anew is
+written when the message it was for is finished, so that a file never holds half a message.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pytest_duolog.errors import CassetteMismatch, SecretInRecording, UnreadableCassette, UnusedMessages
+from pytest_duolog.jsontext import canonical
+from pytest_duolog.recording import mismatch
+from pytest_duolog.recording.header import stale_facts
+from pytest_duolog.recording.hooks import VcrHooks
+from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
+from pytest_duolog.recording.journal_file import Journal, JournalWriter, read_header, read_journal
+from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
+from pytest_duolog.recording.vcr_yaml import read_yaml
+from pytest_duolog.transcript import Message, StopReason
+
+
+class RecordMode(StrEnum):
+    """When models are asked, in vcrpy's words.
+
+    `none` never asks; `once` records what has no recording yet and finishes an unfinished one;
+    `new_episodes` replays what still fits and asks for the rest; `all` and `rewrite` ask for everything
+    anew, and the old recording stays in place until the new one is complete.
+    """
+
+    NONE = "none"
+    ONCE = "once"
+    NEW_EPISODES = "new_episodes"
+    ALL = "all"
+    REWRITE = "rewrite"
+
+
+# A failed try is no answer: it is repeated or reported, never replayed.
+FAILED_TRIES = frozenset({401, 403, 407, 408, 409, 425, 429})
+
+# What changes with every response and means nothing to a dialogue.
+VOLATILE_FIELDS = frozenset({"id", "created", "timings", "system_fingerprint"})
+
+
+class Cassette:
+    """Plays and records on behalf of one running dialogue.
+
+    It observes the dialogue to know which message is being made. `notices` collects what a person should be
+    told although the test may pass.
+    """
+
+    def __init__(
+        self,
+        location: CassetteLocation,
+        *,
+        mode: RecordMode,
+        header: Mapping[str, Any],
+        redactor: Redactor,
+        hooks: VcrHooks,
+        base_urls: Mapping[str, str],
+        test_argument: str,
+    ) -> None:
+        """Open the recording at `location`; nothing is written before something is recorded.
+
+        `header` describes the dialogue as it is today, `base_urls` where providers are reached,
+        `test_argument` is how pytest is told to run this test.
+        Raises UnreadableCassette if the file is damaged beyond use or belongs to another test.
+        """
+        self.location = location
+        self._source_path = location.path
+        self.mode = mode
+        self.redactor = redactor
+        self.hooks = hooks
+        self.notices: list[str] = []
+        self._header = header
+        self._base_urls = base_urls
+        self._test_argument = test_argument
+        self._asking = (0, "")
+        self._source = self._read_source()
+        self._left = list(self._source.interactions) if self._source else []
+        self._n_source = len(self._left)
+        self._used: list[Interaction] = []
+        self._n_written = 0
+        self._writer: JournalWriter | None = None
+        self._n_recorded = 0
+        self._served: set[str] = set()
+
+    # What there is to play
+
+    def _read_source(self) -> Journal | None:
+        if self.mode in (RecordMode.ALL, RecordMode.REWRITE):
+            return None
+        path = self._path_to_play()
+        if path is None:
+            return None
+        if path.suffix == ".yaml":
+            journal = read_yaml(path, base_urls=self._base_urls, redactor=self.redactor)
+        else:
+            journal = read_journal(path)
+            self._check_owner(journal.header, path)
+        self._source_path = path
+        self.notices += [f"{path.name}: {damage}" for damage in journal.damage]
+        if self.mode is RecordMode.NONE and path == self.location.path and self.location.partial_path.exists():
+            self.notices.append(
+                f"{self.location.partial_path.name} is an unfinished newer recording; "
+                f"finish it with --record-mode=once, or delete it"
+            )
+        journal.interactions[:] = filter(None, map(self.hooks.loaded, journal.interactions))
+        return journal
+
+    def _path_to_play(self) -> Path | None:
+        location = self.location
+        unfinished_first = self.mode is RecordMode.ONCE
+        paths = [location.path, location.partial_path]
+        for path in reversed(paths) if unfinished_first else paths:
+            if path.exists():
+                return path
+        return location.yaml_path
+
+    def _check_owner(self, header: Mapping[str, Any], path: Path) -> None:
+        owner, ours = header.get("test"), self._header["test"]
+        if owner and owner != ours:
+            raise UnreadableCassette(
+                f"the cassette belongs to another test: {owner}",
+                cassette_path=path,
+                test=str(ours),
+                facts=[("to fix", f"record again: pytest --record-mode=rewrite {self._test_argument}")],
+            )
+
+    @property
+    def path(self) -> Path:
+        """The file that a person should look at."""
+        return self._source_path
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When the dialogue was recorded; None if nothing of it is, or nobody knows."""
+        continues = self._source is not None and (self._writer is None or self._resumes)
+        recorded = (self._source.header if continues and self._source else self._header).get("recorded")
+        if not (self._used and recorded):
+            return None
+        try:
+            return datetime.fromisoformat(str(recorded))
+        except ValueError:
+            return None
+
+    @property
+    def _resumes(self) -> bool:
+        """Whether new messages are appended to the very file that is being played."""
+        return (
+            self.mode is RecordMode.ONCE
+            and self._source is not None
+            and not self._source.is_finished
+            and self._source_path.suffix == ".jsonl"
+        )
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many interactions were played and how many recorded."""
+        return len(self._used) - self._n_recorded, self._n_recorded
+
+    # The dialogue tells how it is going
+
+    def asking(self, message_number: int, speaker: str) -> None:
+        """Message `message_number` is about to be made."""
+        self._asking = (message_number, speaker)
+
+    def said(self, message_number: int, message: Message) -> None:
+        """That message is finished: what was recorded for it goes into the file.
+
+        Raises SecretInRecording if it would hold a key, UnreadableCassette if it cannot be written.
+        """
+        self._commit()
+
+    def finish(self, stop_reason: StopReason, n_messages: int) -> None:
+        """The dialogue has ended by itself.
+
+        Raises UnusedMessages if the recording goes on.
+        """
+        self._commit()
+        if self._left and not (self.mode is RecordMode.NEW_EPISODES and self._n_recorded):
+            self.close()
+            raise self._unused(n_messages, stop_reason)
+        if self._left:
+            self.notices.append(f"{len(self._left)} recorded replies no longer fit and were dropped")
+        if self._writer is None and self._resumes:
+            self._open_writer()
+        if self._writer is not None:
+            end = {"stop": stop_reason.model_dump(mode="json"), "messages": n_messages, "served": sorted(self._served)}
+            self._writer.finish(self.redactor.json(end))
+            written = self._writer.path
+            self.close()
+            if written != self.location.path:
+                written.replace(self.location.path)
+
+    def close(self) -> None:
+        """Let go of the file; without `finish` it stays unfinished and can be resumed."""
+        if self._writer is not None:
+            self._writer.close()
+
+    # Playing
+
+    def has(self, sent: SentRequest) -> bool:
+        """Whether the reply to `sent` is recorded; False if the model is to be asked.
+
+        Raises CassetteMismatch if it is not, and the record mode does not allow asking.
+        """
+        return self._find(sent) is not None
+
+    def play(self, sent: SentRequest) -> Response | None:
+        """The recorded response to `sent`, or None if the model is to be asked; raises what `has` raises."""
+        index = self._find(sent)
+        if index is None:
+            return None
+        interaction = self._left.pop(index)
+        self._used.append(interaction)
+        self._note_served(interaction.response)
+        if self._resumes:
+            self._n_written += 1
+        return interaction.response
+
+    def _find(self, sent: SentRequest) -> int | None:
+        for index, interaction in enumerate(self._left):
+            if interaction.request.same_as(sent):
+                return index
+        if not self._may_ask():
+            raise self._mismatch(sent)
+        if self._resumes and not self._n_recorded and self._used:
+            last = max(interaction.message_number for interaction in self._used)
+            self._notice(f"{self.path.name} was unfinished: resumed after message {last}")
+        return None
+
+    def _notice(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+
+    def last_latency_ms(self) -> float | None:
+        """How long the response played or recorded last took when it was made."""
+        return self._used[-1].latency_ms if self._used else None
+
+    def _may_ask(self) -> bool:
+        if self.mode in (RecordMode.ALL, RecordMode.REWRITE, RecordMode.NEW_EPISODES):
+            return True
+        if self.mode is RecordMode.NONE:
+            return False
+        if self._source is None:
+            return not any(self.location.other_pairings())
+        return self._resumes and not self._left
+
+    # Recording
+
+    def record(self, sent: SentRequest, response: Response, latency_ms: float | None = None) -> Response:
+        """Take a fresh response, without its secrets; what is returned is what a replay will return."""
+        stable = self._stable(response, is_ours=sent.is_ours)
+        if response.status in FAILED_TRIES or response.status >= 500 or (sent.is_ours and response.status >= 400):
+            return stable
+        stored = self.hooks.response(stable)
+        if stored is not None:
+            number, speaker = self._asking
+            self._used.append(Interaction(sent, stored, number, speaker, latency_ms))
+            self._n_recorded += 1
+            self._note_served(stored)
+        return stable
+
+    def _stable(self, response: Response, *, is_ours: bool) -> Response:
+        headers = kept_headers(response.headers, RESPONSE_HEADERS)
+        if "location" in headers:
+            headers["location"] = [self.redactor.uri(uri) for uri in headers["location"]]
+        try:
+            value = json.loads(response.content)
+        except (ValueError, RecursionError):
+            content = self._redacted_bytes(response.content)
+        else:
+            if is_ours and isinstance(value, dict):
+                value = {name: item for name, item in value.items() if name not in VOLATILE_FIELDS}
+                if isinstance(model := value.get("model"), str) and ("\\" in model or model.startswith("/")):
+                    value["model"] = model.replace("\\", "/").rpartition("/")[2]
+            content = canonical(self.redactor.json(value))
+        return Response(response.status, response.reason, headers, content)
+
+    def _redacted_bytes(self, content: bytes) -> bytes:
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            return content
+        return self.redactor.text(text).encode("utf-8")
+
+    def _note_served(self, response: Response) -> None:
+        try:
+            model = json.loads(response.content).get("model")
+        except (ValueError, AttributeError, RecursionError):
+            return
+        if isinstance(model, str):
+            self._served.add(model)
+
+    def _commit(self) -> None:
+        fresh = self._used[self._n_written :]
+        if not self._n_recorded or not fresh:
+            return
+        if self._writer is None:
+            self._open_writer()
+        assert self._writer is not None
+        kept = [saved for interaction in fresh if (saved := self.hooks.saved(interaction))]
+        lines = self._writer.lines_for(kept)
+        if any(self.redactor.finds_secret(line) for line in lines):
+            number, speaker = self._asking
+            self.close()
+            raise SecretInRecording(
+                f"message {number} ({speaker}) holds something shaped like a key where it cannot be replaced; "
+                f"it was not written",
+                cassette_path=self.location.path,
+                test=str(self._header["test"]),
+                facts=[("to fix", "remove it in duolog_vcr_config's 'before_save_interaction'")],
+            )
+        self._writer.append(lines)
+        self._n_written = len(self._used)
+
+    def _open_writer(self) -> None:
+        header = self.redactor.json(self._header)
+        if self._resumes:
+            self._writer = JournalWriter(self._source_path, header=None, journal=self._source)
+        elif self.location.path.exists():
+            self._writer = JournalWriter(self.location.partial_path, header=header)
+        else:
+            self._writer = JournalWriter(self.location.path, header=header)
+
+    # What went wrong
+
+    def _where(self) -> dict[str, Any]:
+        return {"test": str(self._header["test"]), "cassette_path": self.path}
+
+    def _state(self) -> str:
+        played, recorded = self.counts
+        state = f"record mode {self.mode.value!r}, {self._n_source} recorded, {played} played"
+        if self._source is not None and not self._is_finished:
+            state += ", unfinished"
+        return state
+
+    def _mismatch(self, sent: SentRequest) -> CassetteMismatch:
+        number, speaker = self._asking
+        recorded = self._source.interactions if self._source else []
+        stale = stale_facts(self._source.header, self._header) if self._source else self._other_models()
+        near = mismatch.nearest(sent, number, recorded)
+        problem, nearest, differs = f"message {number} ({speaker}) has no recorded reply", "", ""
+        if near is None:
+            problem += ": there is no recording of this dialogue."
+        elif not self._left:
+            last = max(interaction.message_number for interaction in recorded)
+            problem += f": the recording {'ends' if self._is_finished else 'was cut off'} after message {last}."
+        else:
+            problem += "."
+            nearest = f"message {near.message_number} ({near.speaker})" if near.message_number else "(unnumbered)"
+            differs = "\n".join(mismatch.differences(near.request, sent))
+        return CassetteMismatch(
+            problem,
+            message_number=number,
+            facts=[
+                ("state", self._state()),
+                ("stale", "\n".join(stale)),
+                ("nearest", nearest),
+                ("differs", differs),
+                ("to fix", self._advice(has_recording=near is not None)),
+            ],
+            **self._where(),
+        )
+
+    @property
+    def _is_finished(self) -> bool:
+        return self._source is not None and self._source.is_finished
+
+    def _other_models(self) -> list[str]:
+        for path in self.location.other_pairings():
+            return [f"recorded with other models, in {path.name}", *stale_facts(read_header(path), self._header)]
+        return []
+
+    def _advice(self, *, has_recording: bool) -> str:
+        def command(mode: RecordMode) -> str:
+            return f"pytest --record-mode={mode.value} {self._test_argument}"
+
+        if not has_recording:
+            return f"record it: {command(RecordMode.REWRITE if self.mode is RecordMode.ONCE else RecordMode.ONCE)}"
+        if not self._left and not self._is_finished:
+            return f"finish the recording: {command(RecordMode.ONCE)}"
+        if not self._left:
+            return (
+                f"if the longer dialogue is meant, record the rest: {command(RecordMode.NEW_EPISODES)}\n"
+                f"or all of it anew: {command(RecordMode.REWRITE)}"
+            )
+        return (
+            f"if the change is meant, record again: {command(RecordMode.REWRITE)}\n"
+            f"if this text changes with every run, fix its source (seed, clock), or make it equal in "
+            f"duolog_vcr_config's 'before_record_request'"
+        )
+
+    def _unused(self, n_messages: int, stop_reason: StopReason) -> UnusedMessages:
+        numbers = tuple(interaction.message_number for interaction in self._left)
+        first = next((f"message {number}" for number in numbers if number), f"{len(numbers)} replies")
+        names = f"{first} to {numbers[-1]} are" if len(numbers) > 1 and numbers[-1] else f"{first} is"
+        stale = stale_facts(self._source.header, self._header) if self._source else []
+        return UnusedMessages(
+            f"the dialogue ended after message {n_messages} ({stop_reason}), but its recording goes on: "
+            f"{names} not used.",
+            message_numbers=numbers,
+            facts=[
+                ("state", self._state()),
+                ("stale", "\n".join(stale)),
+                ("to fix", f"if the shorter dialogue is meant, record again: pytest --record-mode=rewrite {self._test_argument}"),
+            ],
+            **self._where(),
+        )

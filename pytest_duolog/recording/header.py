@@ -1,0 +1,85 @@
+"""The first line of a cassette: what was recorded, when, under which conditions, and what changed since."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from pytest_duolog.recording.journal import FORMAT
+from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.scenario import SIDES, Scenario, Speaker
+
+
+def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime) -> dict[str, Any]:
+    """The header for a recording of `scenario` made at `now`; prompts are in it as hashes."""
+    return {
+        "duolog": FORMAT,
+        "plugin": version("pytest-duolog"),
+        "recorded": now.isoformat(timespec="seconds"),
+        "test": location.owner,
+        "run": location.run,
+        "sample": location.sample,
+        "speakers": [_speaker(scenario.speaker(side)) for side in SIDES],
+        "opener": text_hash(scenario.opener),
+        "opener_by": scenario.opener_by,
+        "turns": scenario.turns,
+        "stop_phrases": list(scenario.stop_phrases),
+        "token_budget": scenario.token_budget,
+        "stub": text_hash(scenario.stub),
+    }
+
+
+def _speaker(speaker: Speaker) -> dict[str, Any]:
+    return {
+        "name": speaker.name,
+        "model": speaker.model_label,
+        "system": text_hash(speaker.system),
+        "knobs": {**speaker.set_knobs(), **speaker.extra},
+    }
+
+
+def text_hash(text: str | None) -> str | None:
+    """Enough of a SHA-256 to tell two prompts apart."""
+    return None if text is None else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
+    """What changed since the recording, one line each; empty if nothing did.
+
+    A header that does not say something (a foreign cassette has none) is not called stale for it.
+    """
+    changes = [
+        f"{name.replace('_', ' ')}: {_told(recorded[name], today[name])}"
+        for name in ("opener", "opener_by", "turns", "stop_phrases", "token_budget", "stub")
+        if name in recorded and recorded[name] != today[name]
+    ]
+    for was, now in zip(_speakers(recorded), _speakers(today), strict=False):
+        changes += [
+            f"{label} of {now.get('name')}: {_told(was.get(name), now.get(name))}"
+            for name, label in (
+                ("model", "model"), ("system", "system prompt"), ("knobs", "settings"), ("name", "name")
+            )
+            if was.get(name) != now.get(name)
+        ]
+    if not changes:
+        return []
+    return [f"recorded {recorded.get('recorded', 'at an unknown time')}; changed since:", *changes]
+
+
+def _speakers(header: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    speakers = header.get("speakers")
+    return [item for item in speakers if isinstance(item, Mapping)] if isinstance(speakers, list) else []
+
+
+def _told(was: Any, now: Any) -> str:
+    """The two values; of prompts only the hash is known, and it tells nobody anything."""
+    if all(value is None or _is_hash(value) for value in (was, now)):
+        return "added" if was is None else "removed" if now is None else "another text"
+    return f"recorded {was!r}, now {now!r}"
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 16 and all(c in "0123456789abcdef" for c in value)

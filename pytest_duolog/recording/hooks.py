@@ -1,0 +1,143 @@
+"""vcrpy's own filters and hooks, from the user's `duolog_vcr_config`, applied to our interactions."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from vcr import VCR
+from vcr.filters import sensitive_data_hooks
+from vcr.request import Request
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
+
+ACCEPTED = (
+    "after_load_interaction",
+    "before_record",
+    "before_record_request",
+    "before_record_response",
+    "before_save_interaction",
+    "custom_patches",
+    "decode_compressed_response",
+    "filter_headers",
+    "filter_nested_post_data_parameters",
+    "filter_post_data_parameters",
+    "filter_query_parameters",
+    "filter_sensitive_data",
+    "ignore_hosts",
+    "ignore_localhost",
+    "skip_patchers",
+)
+
+InteractionHook = Callable[..., tuple[Request, dict[str, Any]] | None]
+
+
+class VcrHooks:
+    """The user's vcrpy configuration.
+
+    `match_on` and the like are refused: a dialogue that matched loosely would play yesterday's reply to
+    today's prompt. What must not count in matching can be made equal in `before_record_request`.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        """Raises ConfigurationError for a setting that is unknown or would loosen the replay."""
+        wrong = sorted(set(config) - set(ACCEPTED))
+        if wrong:
+            raise ConfigurationError(
+                f"duolog_vcr_config: {', '.join(map(repr, wrong))} cannot be set for dialogues, which always match "
+                f"on method, address and whole body (accepted: {', '.join(ACCEPTED)}; to make two requests equal, "
+                f"change them in 'before_record_request')"
+            )
+        self.skip_patchers: Sequence[str] = tuple(config.get("skip_patchers", ()))
+        self.custom_patches: Sequence[Any] = tuple(config.get("custom_patches", ()))
+        self._is_empty = not set(config) - {"skip_patchers", "custom_patches"}
+        merged = VCR(**config).get_merged_config(path="unused")
+        self._change_request = merged["before_record_request"]
+        self._change_response = merged["before_record_response"]
+        hide, restore = sensitive_data_hooks(config.get("filter_sensitive_data", ()))
+        self._on_save = [*_listed(config.get("before_save_interaction")), hide]
+        self._on_load = [restore, *_listed(config.get("after_load_interaction"))]
+
+    def request(self, sent: SentRequest) -> SentRequest | None:
+        """The request as it is matched and stored; None if it is not to be recorded at all."""
+        if self._is_empty:
+            return sent
+        changed = self._change_request(vcr_request(sent))
+        return None if changed is None else _our_request(changed, sent)
+
+    def response(self, response: Response) -> Response | None:
+        """The response as it is stored; None if it is not to be recorded."""
+        if self._is_empty:
+            return response
+        changed = self._change_response(copy.deepcopy(vcr_response(response)))
+        return None if changed is None else our_response(changed)
+
+    def saved(self, interaction: Interaction) -> Interaction | None:
+        """The interaction as it goes into the file; None if it is to be left out."""
+        return self._run(self._on_save, interaction)
+
+    def loaded(self, interaction: Interaction) -> Interaction | None:
+        """The interaction as it is matched, from the file; None if it is to be left out."""
+        changed = self._run(self._on_load, interaction)
+        if changed is None:
+            return None
+        request = self.request(changed.request)
+        return None if request is None else replace(changed, request=request)
+
+    def _run(self, hooks: Sequence[InteractionHook], interaction: Interaction) -> Interaction | None:
+        if self._is_empty:
+            return interaction
+        request, response = vcr_request(interaction.request), vcr_response(interaction.response)
+        for hook in hooks:
+            changed = hook(request, response)
+            if changed is None:
+                return None
+            request, response = changed
+        return replace(
+            interaction, request=_our_request(request, interaction.request), response=our_response(response)
+        )
+
+
+def _listed(hooks: Any) -> list[InteractionHook]:
+    if hooks is None:
+        return []
+    return [hooks] if callable(hooks) else list(hooks)
+
+
+def vcr_request(sent: SentRequest) -> Request:
+    """A request in the form vcrpy and its stubs use."""
+    headers = {name: values[0] for name, values in sent.headers.items()}
+    return Request(sent.method, sent.uri, sent.body.content(), headers)
+
+
+def _our_request(request: Request, origin: SentRequest) -> SentRequest:
+    body = request.body if isinstance(request.body, bytes) else b""
+    headers = {str(name): [str(value)] for name, value in request.headers.items()}
+    return SentRequest(request.method, request.uri, headers, Body.parse(body), is_ours=origin.is_ours)
+
+
+def vcr_response(response: Response) -> dict[str, Any]:
+    """A response in the form vcrpy and its stubs use."""
+    return {
+        "status": {"code": response.status, "message": response.reason},
+        "headers": {name: list(values) for name, values in response.headers.items()},
+        "body": {"string": response.content},
+    }
+
+
+def our_response(response: Mapping[str, Any]) -> Response:
+    """A response from the form vcrpy and its stubs use."""
+    content = response["body"]["string"]
+    return Response(
+        int(response["status"]["code"]),
+        str(response["status"]["message"] or ""),
+        {str(name).lower(): _values(values) for name, values in response["headers"].items()},
+        content.encode("utf-8") if isinstance(content, str) else bytes(content or b""),
+    )
+
+
+def _values(values: Any) -> list[str]:
+    return [str(value) for value in values] if isinstance(values, list | tuple) else [str(values)]

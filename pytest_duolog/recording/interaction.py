@@ -1,0 +1,114 @@
+"""One request and its response, in the form in which they are compared and stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pytest_duolog.jsontext import canonical
+
+# Fields of a request body that hold the chat history, in the protocols that send one.
+HISTORY_FIELDS = ("messages", "contents", "input")
+
+
+@dataclass(frozen=True)
+class Body:
+    """A request body that compares quickly with another one.
+
+    JSON with a history has it in `pieces`, one canonical message each, and the rest in `fields`; other JSON
+    is all in `fields`; what is not JSON is `raw`.
+    """
+
+    fields: Any = None
+    history_name: str | None = None
+    pieces: Sequence[bytes] = ()
+    raw: bytes | None = None
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Body:
+        """The body behind bytes that came from somebody's client or file."""
+        try:
+            return cls.of_json(json.loads(raw))
+        except (ValueError, RecursionError):
+            return cls(raw=raw)
+
+    @classmethod
+    def of_json(cls, value: Any) -> Body:
+        """The body behind a JSON value."""
+        if isinstance(value, dict):
+            for name in HISTORY_FIELDS:
+                if isinstance(value.get(name), list):
+                    fields = {key: item for key, item in value.items() if key != name}
+                    return cls(fields, name, [canonical(item) for item in value[name]])
+        return cls(value)
+
+    @cached_property
+    def _fields_key(self) -> bytes:
+        return canonical(self.fields)
+
+    def same_as(self, other: Body) -> bool:
+        """Whether both are the same canonical JSON, or the same bytes."""
+        return (
+            self.raw == other.raw
+            and self.history_name == other.history_name
+            and self.pieces == other.pieces
+            and self._fields_key == other._fields_key
+        )
+
+    def history(self) -> list[Any]:
+        """The messages of the history as JSON values."""
+        return [json.loads(piece) for piece in self.pieces]
+
+    def value(self) -> Any:
+        """The whole body as a JSON value; None if it is not JSON."""
+        return self.fields if self.history_name is None else {**self.fields, self.history_name: self.history()}
+
+    def content(self) -> bytes:
+        """The body as bytes, JSON in its canonical spelling."""
+        return canonical(self.value()) if self.raw is None else self.raw
+
+
+@dataclass(frozen=True)
+class SentRequest:
+    """A request without secrets, ready to be compared and stored.
+
+    `is_ours` says that an endpoint of this package made it, so that what its protocol repeats in every
+    response (ids, clocks) is known to mean nothing.
+    """
+
+    method: str
+    uri: str
+    headers: Mapping[str, list[str]]
+    body: Body
+    is_ours: bool = False
+
+    def same_as(self, other: SentRequest) -> bool:
+        """Whether a reply recorded for one answers the other: method, address and body are equal."""
+        return self.method == other.method and self.uri == other.uri and self.body.same_as(other.body)
+
+
+@dataclass(frozen=True)
+class Response:
+    """What came back: status, the allowed headers, and the body with its encoding undone."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, list[str]]
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """A request with its response, made for one message of a dialogue.
+
+    `message_number` is 0 where a foreign cassette does not say. `latency_ms` is None where it was not measured.
+    """
+
+    request: SentRequest
+    response: Response
+    message_number: int = 0
+    speaker: str = ""
+    latency_ms: float | None = None

@@ -1,0 +1,213 @@
+"""The lines of a cassette file: JSON Lines, append-only, each text stored once.
+
+    {"duolog": 1, "test": "...", "sample": 1, "recorded": "...", ...}          the header
+    {"n": 1, "message": 2, "speaker": "Bob", "request": {...}, "response": {...}, "texts": [...]}
+    ...
+    {"end": {"stop": {...}, "messages": 21, "served": [...]}}                  absent: unfinished
+
+Longer texts are listed under `texts` of the line that first has them, and meant by `{"$": "n.i"}` from there
+on. A chat history is the difference from an earlier one: `{"like": n, "keep": k, "then": [...]}` means the
+first k messages of interaction n, then these. So a line is as long as what was newly said, and a file grows
+with the words of its dialogue, not with their square.
+
+Format history: 1, the first.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_duolog.jsontext import canonical
+from pytest_duolog.recording.interaction import HISTORY_FIELDS, Body, Interaction, Response, SentRequest
+
+FORMAT = 1
+
+# A reference costs about as many characters as this.
+SHORTEST_STORED_TEXT = 32
+
+# Objects that mean something here; one of the same form in a request or response is wrapped in `{"$$": ...}`.
+RESERVED = ({"$"}, {"$$"}, {"like", "keep", "then"})
+
+# How many interactions back a history's base is looked for: a dialogue has two views, a tool loop a few more.
+BASE_REACH = 8
+
+# What one file may unfold to. References make small files that mean much text; cassettes come from strangers.
+MOST_UNFOLDED_BYTES = 512 * 1024 * 1024
+
+
+class JournalCodec:
+    """Turns interactions into lines and back; holds the texts and histories that later lines refer to."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._identities: dict[str, str] = {}
+        self._bodies: dict[int, Body] = {}
+        self._number = 0
+        self._unfolded_bytes = 0
+
+    def encode(self, interaction: Interaction) -> dict[str, Any]:
+        """The next line, as a JSON object."""
+        self._number += 1
+        texts: list[str] = []
+        request, response = interaction.request, interaction.response
+        line = {
+            "n": self._number,
+            "message": interaction.message_number,
+            "speaker": interaction.speaker,
+            "request": {
+                "method": request.method,
+                "uri": request.uri,
+                "headers": request.headers,
+                **self._folded_body(request.body, texts),
+            },
+            "response": {
+                "status": response.status,
+                "reason": response.reason,
+                "headers": response.headers,
+                **self._folded_content(response.content, texts),
+            },
+        }
+        if interaction.latency_ms is not None:
+            line["latency_ms"] = interaction.latency_ms
+        if texts:
+            line["texts"] = texts
+        self._bodies[self._number] = request.body
+        return line
+
+    def decode(self, line: Mapping[str, Any]) -> Interaction:
+        """The interaction of a line.
+
+        Raises KeyError, TypeError, AttributeError or ValueError if the line is not one, or refers to
+        something that is not there.
+        """
+        number = int(line["n"])
+        self._number = max(self._number, number)
+        for index, text in enumerate(line.get("texts", ())):
+            self._remember(f"{number}.{index}", text)
+        request, response = line["request"], line["response"]
+        body = self._bodies[number] = self._unfolded_body(request)
+        latency_ms = line.get("latency_ms")
+        return Interaction(
+            SentRequest(str(request["method"]), str(request["uri"]), _headers(request), body),
+            Response(
+                int(response["status"]),
+                str(response["reason"]),
+                _headers(response),
+                self._unfolded_content(response),
+            ),
+            message_number=int(line["message"]),
+            speaker=str(line["speaker"]),
+            latency_ms=None if latency_ms is None else float(latency_ms),
+        )
+
+    def _remember(self, identity: str, text: str) -> None:
+        self._texts[identity] = text
+        self._identities.setdefault(text, identity)
+
+    def _folded_body(self, body: Body, texts: list[str]) -> dict[str, Any]:
+        if body.raw is not None:
+            return self._folded_content(body.raw, texts)
+        folded = self._fold(body.fields, texts)
+        if body.history_name is not None:
+            folded[body.history_name] = self._folded_history(body, texts)
+        return {"json": folded}
+
+    def _folded_history(self, body: Body, texts: list[str]) -> Any:
+        recent = range(max(1, self._number - BASE_REACH), self._number)
+        keep, base = max(
+            ((_common_start(self._bodies[n].pieces, body.pieces), n) for n in recent if n in self._bodies),
+            default=(0, 0),
+        )
+        then = [self._fold(json.loads(piece), texts) for piece in body.pieces[keep:]]
+        return {"like": base, "keep": keep, "then": then} if keep else then
+
+    def _folded_content(self, content: bytes, texts: list[str]) -> dict[str, Any]:
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            return {"base64": base64.b64encode(content).decode("ascii")}
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return {"text": self._fold(text, texts)}
+        return {"json": self._fold(value, texts)}
+
+    def _fold(self, value: Any, texts: list[str]) -> Any:
+        if isinstance(value, str) and len(value) >= SHORTEST_STORED_TEXT:
+            if value not in self._identities:
+                self._remember(f"{self._number}.{len(texts)}", value)
+                texts.append(value)
+            return {"$": self._identities[value]}
+        if isinstance(value, list | tuple):
+            return [self._fold(item, texts) for item in value]
+        if isinstance(value, Mapping):
+            folded = {str(name): self._fold(item, texts) for name, item in value.items()}
+            return {"$$": folded} if folded.keys() in RESERVED else folded
+        return value
+
+    def _unfolded_body(self, request: Mapping[str, Any]) -> Body:
+        if "json" not in request:
+            return Body(raw=self._unfolded_content(request))
+        folded = request["json"]
+        name, history = _history_of(folded)
+        if name is None:
+            return Body.of_json(self._unfold(folded))
+        base: Sequence[bytes] = ()
+        if isinstance(history, dict):
+            base = self._bodies[int(history["like"])].pieces[: int(history["keep"])]
+            history = history["then"]
+        fields = self._unfold({key: item for key, item in folded.items() if key != name})
+        return Body(fields, name, [*base, *(canonical(self._unfold(item)) for item in history)])
+
+    def _unfolded_content(self, folded: Mapping[str, Any]) -> bytes:
+        if "base64" in folded:
+            return base64.b64decode(folded["base64"])
+        if "text" in folded:
+            return str(self._unfold(folded["text"])).encode("utf-8", "replace")
+        return canonical(self._unfold(folded["json"]))
+
+    def _unfold(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._unfold(item) for item in value]
+        if isinstance(value, dict):
+            if value.keys() == {"$"}:
+                return self._text(value["$"])
+            inner = value["$$"] if value.keys() == {"$$"} else value
+            return {name: self._unfold(item) for name, item in inner.items()}
+        return value
+
+    def _text(self, identity: str) -> str:
+        text = self._texts[identity]
+        self._unfolded_bytes += len(text)
+        if self._unfolded_bytes > MOST_UNFOLDED_BYTES:
+            raise ValueError(f"the file unfolds to more than {MOST_UNFOLDED_BYTES} bytes")
+        return text
+
+
+def line_text(value: Mapping[str, Any]) -> str:
+    """One line of the file, with its line feed; a lone surrogate becomes `?`."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode("utf-8") + "\n"
+
+
+def _headers(part: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {str(name): [str(value) for value in values] for name, values in part["headers"].items()}
+
+
+def _history_of(folded: Any) -> tuple[str | None, Any]:
+    if isinstance(folded, dict):
+        for name in HISTORY_FIELDS:
+            history = folded.get(name)
+            if isinstance(history, list) or (isinstance(history, dict) and "like" in history):
+                return name, history
+    return None, None
+
+
+def _common_start(left: Sequence[bytes], right: Sequence[bytes]) -> int:
+    shorter = min(len(left), len(right))
+    if left[:shorter] == right[:shorter]:
+        return shorter
+    return next(index for index in range(shorter) if left[index] != right[index])

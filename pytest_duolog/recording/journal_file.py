@@ -1,0 +1,173 @@
+"""Reading a cassette file with all its damage, and appending to one so that a crash loses nothing finished."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.recording.interaction import Interaction
+from pytest_duolog.recording.journal import FORMAT, JournalCodec, line_text
+
+try:
+    import fcntl
+except ImportError:  # Windows: two runs that record one cassette at once are not told apart there
+    fcntl = None  # type: ignore[assignment]
+
+
+@dataclass
+class Journal:
+    """What a cassette file holds.
+
+    `end` is None for an unfinished recording. `damage` names the lines that could not be used. `codec` can
+    go on writing where the file ends, and `whole_bytes` is where its last whole line does.
+    """
+
+    header: Mapping[str, Any]
+    interactions: list[Interaction] = field(default_factory=list)
+    end: Mapping[str, Any] | None = None
+    damage: list[str] = field(default_factory=list)
+    codec: JournalCodec = field(default_factory=JournalCodec)
+    whole_bytes: int = 0
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the dialogue was recorded to its end."""
+        return self.end is not None
+
+
+def read_journal(path: Path) -> Journal:
+    """The contents of a cassette file; lines that cannot be used are left out and named in `damage`.
+
+    Raises UnreadableCassette if it cannot be read at all, has no header or is of a newer format, and
+    FileNotFoundError if there is none.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnreadableCassette(f"the cassette cannot be read: {error.strerror}", cassette_path=path) from error
+    lines = content.split(b"\n")
+    torn = lines.pop()
+    journal = Journal(_header(lines[0] if lines else torn, path), whole_bytes=len(content) - len(torn))
+    for number, line in enumerate(lines[1:], start=2):
+        if line.strip():
+            _take_line(journal, number, line)
+    if torn.strip() and lines:
+        journal.damage.append(f"line {len(lines) + 1} is cut short ({len(torn)} bytes) and was left out")
+    return journal
+
+
+def read_header(path: Path) -> Mapping[str, Any]:
+    """The header alone; raises what `read_journal` raises."""
+    with path.open("rb") as file:
+        return _header(file.readline(), path)
+
+
+def _header(line: bytes, path: Path) -> Mapping[str, Any]:
+    try:
+        header = json.loads(line)
+        version = int(header["duolog"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise UnreadableCassette(
+            "line 1 of the cassette is not a header",
+            cassette_path=path,
+            facts=[("to fix", "delete the file, or restore it from version control")],
+        ) from None
+    if version > FORMAT:
+        raise UnreadableCassette(
+            f"the cassette has format {version}; this version of pytest-duolog reads up to {FORMAT}",
+            cassette_path=path,
+            facts=[("to fix", "upgrade pytest-duolog, or record again with --record-mode=rewrite")],
+        )
+    return dict(header)
+
+
+def _take_line(journal: Journal, number: int, line: bytes) -> None:
+    try:
+        value = json.loads(line)
+        if "end" in value:
+            journal.end = dict(value["end"])
+        else:
+            journal.interactions.append(journal.codec.decode(value))
+    except KeyError as error:
+        journal.damage.append(f"line {number} refers to {error}, which is not there, and was left out")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        journal.damage.append(f"line {number} cannot be read ({error}) and was left out")
+
+
+class JournalWriter:
+    """Appends lines to one cassette file; every call leaves a file that reads whole.
+
+    The file is locked while it is open, so that a second run cannot record into it.
+    """
+
+    def __init__(self, path: Path, *, header: Mapping[str, Any] | None, journal: Journal | None = None) -> None:
+        """Start a new file with `header`, or go on with the one `journal` was read from.
+
+        Raises UnreadableCassette if the place cannot be written or is being written by another run.
+        """
+        self.path = path
+        self._codec = journal.codec if journal else JournalCodec()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab")
+        except OSError as error:
+            raise UnreadableCassette(
+                f"the cassette cannot be written: {error.strerror}", cassette_path=path
+            ) from error
+        self._lock()
+        self._file.truncate(journal.whole_bytes if journal else 0)
+        if header is not None:
+            self._write([line_text(header)])
+
+    def _lock(self) -> None:
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise UnreadableCassette(
+                "another run is recording this cassette right now",
+                cassette_path=self.path,
+                facts=[("to fix", "wait for it, or stop it")],
+            ) from error
+
+    def lines_for(self, interactions: Iterable[Interaction]) -> list[str]:
+        """The lines that would be written for these interactions, in order."""
+        return [line_text(self._codec.encode(interaction)) for interaction in interactions]
+
+    def append(self, lines: Iterable[str]) -> None:
+        """Write lines made by `lines_for`."""
+        self._write(lines)
+
+    def finish(self, end: Mapping[str, Any]) -> None:
+        """Write the line that says the dialogue is recorded to its end."""
+        self._write([line_text({"end": end})])
+
+    def _write(self, lines: Iterable[str]) -> None:
+        self._file.write("".join(lines).encode("utf-8"))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def write_journal(path: Path, journal: Journal) -> None:
+    """Write a whole cassette file at once; a file that was there is replaced only by a complete one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    writer = JournalWriter(temporary, header=journal.header)
+    try:
+        writer.append(writer.lines_for(journal.interactions))
+        if journal.end is not None:
+            writer.finish(journal.end)
+    finally:
+        writer.close()
+    os.replace(temporary, path)

@@ -1,0 +1,97 @@
+"""Why a request is not in the cassette: the nearest recorded one, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_duolog.errors import shorten
+from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
+
+MOST_DIFFERENCES = 3
+
+
+def nearest(sent: SentRequest, message_number: int, recorded: Sequence[Interaction]) -> Interaction | None:
+    """The recorded interaction most like `sent`: the longest common history, then the same message."""
+    return max(
+        recorded,
+        key=lambda interaction: (
+            interaction.request.uri == sent.uri,
+            _common_start(interaction.request.body.pieces, sent.body.pieces),
+            interaction.message_number == message_number,
+        ),
+        default=None,
+    )
+
+
+def differences(recorded: SentRequest, sent: SentRequest) -> list[str]:
+    """What differs, each as lines: the field, the recorded value, the sent value. At most three fields."""
+    found = [
+        *_pair("method", recorded.method, sent.method),
+        *_pair("address", recorded.uri, sent.uri),
+        *_body_differences(recorded.body, sent.body),
+    ]
+    if len(found) > MOST_DIFFERENCES:
+        found[MOST_DIFFERENCES:] = [f"and {len(found) - MOST_DIFFERENCES} more"]
+    return found
+
+
+def _body_differences(recorded: Body, sent: Body) -> list[str]:
+    if recorded.raw is not None or sent.raw is not None:
+        return _pair("body", recorded.content().decode("utf-8", "replace"), sent.content().decode("utf-8", "replace"))
+    found = _value_differences("", recorded.fields, sent.fields)
+    if recorded.pieces == sent.pieces:
+        return found
+    name = sent.history_name or recorded.history_name or "history"
+    start = _common_start(recorded.pieces, sent.pieces)
+    if start == min(len(recorded.pieces), len(sent.pieces)):
+        return found + _pair(name, f"{len(recorded.pieces)} messages", f"{len(sent.pieces)} messages")
+    where = f"{name}[{start}]"
+    return found + _value_differences(where, recorded.history()[start], sent.history()[start])
+
+
+def _value_differences(where: str, recorded: Any, sent: Any) -> list[str]:
+    if isinstance(recorded, Mapping) and isinstance(sent, Mapping):
+        names = sorted({*recorded, *sent})
+        return [
+            line
+            for name in names
+            for line in _value_differences(
+                f"{where}.{name}".lstrip("."), recorded.get(name, ABSENT), sent.get(name, ABSENT)
+            )
+        ]
+    return _pair(where or "body", recorded, sent)
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "(not there)"
+
+
+ABSENT = _Absent()
+
+
+def _pair(where: str, recorded: Any, sent: Any) -> list[str]:
+    if recorded == sent:
+        return []
+    old, new = _around_difference(recorded, sent)
+    return [f"{where}\n  recorded: {old}\n  sent:     {new}"]
+
+
+def _around_difference(recorded: Any, sent: Any) -> tuple[str, str]:
+    """Both values, long texts from shortly before the place where they part."""
+    if not (isinstance(recorded, str) and isinstance(sent, str)):
+        return (
+            shorten(recorded) if isinstance(recorded, str) else repr(recorded),
+            shorten(sent) if isinstance(sent, str) else repr(sent),
+        )
+    start = max(0, _common_start(recorded, sent) - 40)
+    lead = "…" if start else ""
+    return lead + shorten(recorded[start:]), lead + shorten(sent[start:])
+
+
+def _common_start(left: Sequence[Any], right: Sequence[Any]) -> int:
+    for index, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return index
+    return min(len(left), len(right))

@@ -1,0 +1,178 @@
+"""Recording of HTTP libraries inside a user's own speaker, through vcrpy's patches.
+
+vcrpy patches libraries for the whole process. Here one set of patches serves all dialogues: it looks up the
+dialogue on whose behalf a request is made, which travels in a context variable (into tasks and into worker
+threads of the event loop), and leaves everybody else's requests alone. What another process sends is not seen.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from contextvars import ContextVar
+from typing import Any, Self
+
+from vcr.filters import decode_response
+from vcr.patch import CassettePatcherBuilder
+from vcr.request import Request
+
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.errors import CassetteError
+from pytest_duolog.jsontext import canonical
+from pytest_duolog.recording.cassette import Cassette
+from pytest_duolog.recording.hooks import VcrHooks, our_response, vcr_response
+from pytest_duolog.recording.interaction import Body, SentRequest
+from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
+
+_speaking: ContextVar[WatchedEndpoint | None] = ContextVar("duolog_speaking", default=None)
+
+
+class WatchedEndpoint:
+    """An endpoint whose own HTTP requests are recorded in a cassette while `patches` are in place."""
+
+    def __init__(self, endpoint: Endpoint, cassette: Cassette, patches: LibraryPatches) -> None:
+        self._endpoint = endpoint
+        self._cassette = cassette
+        self._patches = patches
+        self._problem: CassetteError | None = None
+
+    async def reply(self, request: ChatRequest) -> Reply:
+        """The endpoint's reply.
+
+        Raises the cassette's own error if there was one, whatever the libraries in between made of it.
+        """
+        token = _speaking.set(self)
+        try:
+            with self._patches.speaker(self):
+                return await self._endpoint.reply(request)
+        finally:
+            _speaking.reset(token)
+            if self._problem is not None:
+                raise self._problem
+
+    def has(self, request: Request) -> bool:
+        """Whether the response to `request` is recorded."""
+        sent = self._sent(request)
+        try:
+            return sent is not None and self._cassette.has(sent)
+        except CassetteError as problem:
+            self._problem = problem
+            raise
+
+    def play(self, request: Request) -> dict[str, Any]:
+        """The recorded response that `has` promised."""
+        sent = self._sent(request)
+        response = self._cassette.play(sent) if sent else None
+        assert response is not None, "vcrpy asks before it plays"
+        return vcr_response(response)
+
+    def record(self, request: Request, response: Mapping[str, Any]) -> None:
+        """Take a fresh response."""
+        sent = self._sent(request)
+        if sent is not None:
+            self._cassette.record(sent, our_response(decode_response(dict(response))))
+
+    def _sent(self, request: Request) -> SentRequest | None:
+        redactor = self._cassette.redactor
+        body = Body.parse(redactor.text(_body_bytes(request).decode("utf-8", "replace")).encode())
+        return self._cassette.hooks.request(
+            SentRequest(
+                request.method,
+                redactor.uri(str(request.uri)),
+                kept_headers(request.headers, REQUEST_HEADERS),
+                body,
+            )
+        )
+
+
+class LibraryPatches:
+    """vcrpy's patches of HTTP libraries, in place while at least one dialogue wants them.
+
+    To vcrpy this object is the cassette; it hands each request to the speaker it belongs to.
+    """
+
+    _path = "duolog"
+    write_protected = False
+
+    def __init__(self) -> None:
+        self.custom_patches: Any = ()
+        self.skip_patchers: Any = ()
+        self._lock = threading.Lock()
+        self._n_users = 0
+        self._stack = ExitStack()
+        self._speakers: list[WatchedEndpoint] = []
+
+    def install(self, hooks: VcrHooks) -> ExitStack:
+        """Put the patches in place until the returned stack is closed."""
+        with self._lock:
+            if self._n_users == 0:
+                self.custom_patches = hooks.custom_patches
+                self.skip_patchers = hooks.skip_patchers
+                for patcher in CassettePatcherBuilder(self).build():
+                    self._stack.enter_context(patcher)
+            self._n_users += 1
+        removal = ExitStack()
+        removal.callback(self._remove)
+        return removal
+
+    def _remove(self) -> None:
+        with self._lock:
+            self._n_users -= 1
+            if self._n_users == 0:
+                self._stack.close()
+
+    def speaker(self, watched: WatchedEndpoint) -> ExitStack:
+        """Count `watched` among those who speak, until the returned stack is closed."""
+        self._speakers.append(watched)
+        turn = ExitStack()
+        turn.callback(self._speakers.remove, watched)
+        return turn
+
+    def _owner(self) -> WatchedEndpoint | None:
+        """Who makes the present request.
+
+        A library's own threads do not carry the context variable; if only one speaker is at work, it is that
+        one's. Nobody's requests go where they would have gone anyway.
+        """
+        speaking = _speaking.get()
+        if speaking is None and len(self._speakers) == 1:
+            return self._speakers[0]
+        return speaking
+
+    # What vcrpy's stubs call
+
+    def can_play_response_for(self, request: Request) -> bool:
+        owner = self._owner()
+        return owner is not None and owner.has(request)
+
+    def play_response(self, request: Request) -> dict[str, Any]:
+        owner = self._owner()
+        assert owner is not None, "vcrpy asks before it plays"
+        return owner.play(request)
+
+    def append(self, request: Request, response: Mapping[str, Any]) -> None:
+        owner = self._owner()
+        if owner is not None:
+            owner.record(request, response)
+
+    def filter_request(self, request: Request) -> Request:
+        return request
+
+    def find_requests_with_most_matches(self, request: Request) -> list[tuple[Request, list[str], list[str]]]:
+        return [(request, [], [])]
+
+
+def _body_bytes(request: Request) -> bytes:
+    body = request.body
+    if body is None:
+        return b""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, Mapping | list):
+        return canonical(body)
+    if hasattr(body, "read"):
+        return bytes(body.read())
+    return b"".join(part if isinstance(part, bytes) else str(part).encode() for part in body)

@@ -1,0 +1,58 @@
+"""What a person reads in a terminal. Model text is made harmless: control characters are shown, not sent."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# How much of a dialogue stands under a failed test: how it began, and how it ended.
+FIRST_MESSAGES = 2
+LAST_MESSAGES = 6
+LONGEST_MESSAGE = 400
+
+
+def printable(text: str) -> str:
+    """`text` with everything that a terminal would act on spelled out; line feeds and tabs stay."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def dialogue_section(entry: Mapping[str, Any]) -> str:
+    """The dialogue of a failed test: where it is recorded, why it stopped, how it began and ended."""
+    return "\n".join(_section_lines(entry))
+
+
+def _section_lines(entry: Mapping[str, Any]) -> Iterator[str]:
+    transcript = entry["transcript"]
+    messages = list(enumerate(transcript["messages"], start=1))
+    yield f"cassette: {printable(entry['cassette'])}" if entry["cassette"] else "cassette: none (nothing to record)"
+    yield f"stopped:  {printable(_stop_words(transcript['stop_reason']))}"
+    yield f"messages: {len(messages)}"
+    for notice in entry["notices"]:
+        yield f"note:     {printable(notice)}"
+    hidden = len(messages) - FIRST_MESSAGES - LAST_MESSAGES
+    shown = messages if hidden <= 1 else [*messages[:FIRST_MESSAGES], None, *messages[-LAST_MESSAGES:]]
+    for item in shown:
+        if item is None:
+            yield f"  … {hidden} messages …"
+        else:
+            number, message = item
+            yield textwrap.indent(_message_text(number, message), "  ")
+
+
+def _stop_words(stop: Mapping[str, Any] | None) -> str:
+    if stop is None:
+        return "not finished"
+    words = str(stop["kind"]).replace("_", " ")
+    who = f" ({stop['speaker']})" if stop["speaker"] else ""
+    return f"{words}{who}: {stop['detail']}" if stop["detail"] else words + who
+
+
+def _message_text(number: int, message: Mapping[str, Any]) -> str:
+    content = printable(message["content"])
+    if len(content) > LONGEST_MESSAGE:
+        content = f"{content[:LONGEST_MESSAGE]}… ({len(message['content'])} characters)"
+    return f"{number:>3} {printable(message['speaker'])}: " + textwrap.indent(content, "      ").lstrip()

@@ -1,0 +1,167 @@
+"""The turn loop: asks one speaker after the other until there is a reason to stop."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.errors import CassetteError, DialogueError, EndpointError
+from pytest_duolog.perspective import Perspective
+from pytest_duolog.scenario import SIDES, ModelName, Scenario, Side
+from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker
+
+
+class Observer(Protocol):
+    """Whoever wants to know how a dialogue is going; the recording and the progress line do."""
+
+    def asking(self, message_number: int, speaker: str) -> None:
+        """Message `message_number` is about to be asked for."""
+
+    def said(self, message_number: int, message: Message) -> None:
+        """That message is finished, the opener included."""
+
+
+@dataclass
+class DialogueRun:
+    """One dialogue while it runs; `messages` grows, and stays when the dialogue fails."""
+
+    scenario: Scenario
+    observers: Sequence[Observer] = ()
+    messages: list[Message] = field(default_factory=list)
+    stop_reason: StopReason | None = None
+
+    def __post_init__(self) -> None:
+        self._perspectives = {
+            side: Perspective(speaker.name, system=speaker.system, stub=self.scenario.stub)
+            for side in SIDES
+            for speaker in [self.scenario.speaker(side)]
+        }
+        self._stop_pattern = phrase_pattern(self.scenario.stop_phrases)
+        self._tokens = 0
+
+    async def finish(self, endpoints: Mapping[Side, Endpoint]) -> StopReason:
+        """Run to the end and say why it ended there.
+
+        Raises DialogueError if a speaker fails, and CassetteError as the recording raises it.
+        """
+        scenario = self.scenario
+        side: Side = scenario.opener_by
+        if scenario.opener is not None:
+            self._add(Message(speaker=scenario.speaker(side).name, content=scenario.opener))
+            side = _other(side)
+        while self.stop_reason is None:
+            self._take(side, await self._ask(side, endpoints[side]))
+            side = _other(side)
+        return self.stop_reason
+
+    async def _ask(self, side: Side, endpoint: Endpoint) -> Reply:
+        speaker = self.scenario.speaker(side)
+        number = len(self.messages) + 1
+        for observer in self.observers:
+            observer.asking(number, speaker.name)
+        request = ChatRequest(
+            model=ModelName.parse(speaker.model).model if isinstance(speaker.model, str) else "",
+            messages=self._perspectives[side].history(),
+            knobs=speaker.set_knobs(),
+            extra=speaker.extra,
+        )
+        try:
+            answer = endpoint.reply(request)
+            return await answer if inspect.isawaitable(answer) else answer
+        except CassetteError:
+            raise
+        except EndpointError as error:
+            raise self._failed(number, speaker.name, str(error)) from None
+        except Exception as error:
+            problem = f"{speaker.model_label} raised {type(error).__name__}: {error}"
+            raise self._failed(number, speaker.name, problem) from error
+
+    def _failed(self, number: int, speaker: str, problem: str) -> DialogueError:
+        self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=problem.splitlines()[0])
+        return DialogueError(
+            problem, message_number=number, speaker=speaker, transcript=self.transcript()
+        )
+
+    def _take(self, side: Side, reply: Reply) -> None:
+        name = self.scenario.speaker(side).name
+        message = Message(
+            speaker=name,
+            content=_clean(reply.content),
+            reasoning=_clean(reply.reasoning or "") or None,
+            finish=reply.finish,
+            usage=reply.usage,
+            latency_ms=reply.latency_ms,
+        )
+        if message.content:
+            self._add(message)
+        self._tokens += (message.usage.reply_tokens or 0) if message.usage else 0
+        self.stop_reason = self._reason_to_stop(message, reply)
+
+    def _add(self, message: Message) -> None:
+        self.messages.append(message)
+        for perspective in self._perspectives.values():
+            perspective.add(message.speaker, message.content)
+        for observer in self.observers:
+            observer.said(len(self.messages), message)
+
+    def _reason_to_stop(self, message: Message, reply: Reply) -> StopReason | None:
+        scenario = self.scenario
+        kind, detail = None, ""
+        if message.finish in ("refused", "filtered"):
+            kind, detail = StopKind.REFUSAL, f"finish reason {reply.raw_finish or message.finish!r}"
+        elif not message.content:
+            kind, detail = StopKind.EMPTY_REPLY, f"finish reason {reply.raw_finish or message.finish!r}"
+        elif self._stop_pattern and (found := self._stop_pattern.search(message.content)):
+            kind, detail = StopKind.STOP_PHRASE, repr(found[0])
+        elif scenario.token_budget is not None and self._tokens >= scenario.token_budget:
+            kind, detail = StopKind.BUDGET, f"{self._tokens} of {scenario.token_budget} tokens"
+        elif len(self.messages) >= scenario.max_messages:
+            return StopReason(kind=StopKind.TURNS, detail=f"{scenario.turns} turns")
+        return StopReason(kind=kind, speaker=message.speaker, detail=detail) if kind else None
+
+    def transcript(self) -> Transcript:
+        """What was said so far."""
+        scenario = self.scenario
+        return Transcript(
+            speakers=tuple(
+                TranscriptSpeaker(name=speaker.name, model=speaker.model_label, system=speaker.system)
+                for speaker in (scenario.a, scenario.b)
+            ),
+            messages=tuple(self.messages),
+            stop_reason=self.stop_reason,
+            turns=scenario.turns,
+            opener=scenario.opener,
+            topic=scenario.topic,
+        )
+
+
+def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:
+    """Matches any of the phrases, ignoring case, as whole words; None if there are none.
+
+    A phrase that begins or ends in a script without letter case (Chinese, Thai, Arabic) has no word
+    boundary on that side, since such scripts may not part words with spaces.
+    """
+    if not phrases:
+        return None
+    parts = (
+        ("(?<!\\w)" if _bounded(phrase[0]) else "") + re.escape(phrase) + ("(?!\\w)" if _bounded(phrase[-1]) else "")
+        for phrase in phrases
+    )
+    return re.compile("|".join(parts), re.IGNORECASE)
+
+
+def _bounded(character: str) -> bool:
+    return character.isdigit() or character.upper() != character.lower()
+
+
+def _clean(text: str) -> str:
+    """Blank space around a reply goes, once and here; a lone surrogate, which no file can hold, becomes `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8").strip()
+
+
+def _other(side: Side) -> Side:
+    return "b" if side == "a" else "a"

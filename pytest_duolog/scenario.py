@@ -1,0 +1,228 @@
+"""What two speakers are asked to do, and when to stop."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.perspective import DEFAULT_STUB
+from pytest_duolog.transcript import DEFAULT_NAMES
+
+DEFAULT_MODEL = "local:smollm2-135m-instruct"
+DEFAULT_TURNS = 10
+
+Side = Literal["a", "b"]
+SIDES: tuple[Side, Side] = ("a", "b")
+
+
+class ModelName(NamedTuple):
+    """`provider:model`, split on the first colon: model ids hold `/`, `:` and `@` themselves."""
+
+    provider: str
+    model: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ConfigurationError if there is no provider or no model in `text`."""
+        provider, colon, model = text.partition(":")
+        if not (provider.strip() and colon and model.strip()):
+            raise ConfigurationError(
+                f"model {text!r} is not 'provider:model', for example {DEFAULT_MODEL!r} or 'openai:gpt-5-mini'"
+            )
+        return cls(provider.strip(), model.strip())
+
+    def __str__(self) -> str:
+        return f"{self.provider}:{self.model}"
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"holds a character that is not text: {text[error.start]!r}") from None
+    return text
+
+
+def _speaker_name(name: str) -> str:
+    if name != name.strip() or not name or len(name) > 60 or ":" in name or not name.isprintable():
+        raise ValueError("a name is 1 to 60 printable characters on one line, without ':'")
+    return name
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+
+
+class Knobs(BaseModel):
+    """Settings of a model; one that is None is not sent, so that the provider's own default holds.
+
+    `extra` holds further fields of the request body as the provider names them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    seed: int | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("extra")
+    @classmethod
+    def _extra_is_json(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return dict(json.loads(json.dumps(extra)))
+        except TypeError as error:
+            raise ValueError(f"is part of a JSON request: {error}") from None
+
+    def set_knobs(self) -> dict[str, Any]:
+        """The knobs that were set, by name, `extra` not among them."""
+        names = (name for name in Knobs.model_fields if name != "extra")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+class Speaker(Knobs):
+    """One side: its name, its model, its instructions.
+
+    `model` is `provider:model`, or any callable (sync or async) from a list of `{"role", "content"}` to the
+    reply's text. `role` is the name under which the role table and `--duolog-model` know this speaker; its
+    own name is used where `role` is None.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    name: Annotated[str, AfterValidator(_speaker_name)] = ""
+    model: str | Callable[..., Any] | None = None
+    system: Text | None = None
+    role: str | None = None
+
+    def __init__(self, name: str = "", /, **fields: Any) -> None:
+        super().__init__(**({"name": name} if name else {}), **fields)
+
+    @field_validator("model")
+    @classmethod
+    def _model_has_provider(cls, model: str | Callable[..., Any] | None) -> str | Callable[..., Any] | None:
+        return str(ModelName.parse(model)) if isinstance(model, str) else model
+
+    @property
+    def model_label(self) -> str:
+        """The model as people read it; a callable is named after its function."""
+        if isinstance(self.model, str):
+            return self.model
+        if self.model is None:
+            return DEFAULT_MODEL
+        target = self.model if hasattr(self.model, "__qualname__") else type(self.model)
+        return "callable:" + re.sub(r"[^\w.]", "", target.__qualname__)
+
+
+class Scenario(BaseModel):
+    """What two speakers are asked to do, and when to stop.
+
+    `model`, `system`, `temperature`, `top_p`, `max_tokens` and `seed` given here hold for both speakers
+    where a speaker has none of its own. `turns` counts replies from each side after the opener, so the
+    dialogue has at most `2 * turns + 1` messages. With `opener=None` the speaker named by `opener_by`
+    writes the first message. A reply that contains one of `stop_phrases` (ignoring case, as whole words)
+    is the last one. `token_budget` ends the dialogue once the replies' tokens reach it. `stub` is what a
+    model reads as the other side's first words where its own words open the dialogue.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shared_with_speakers: ClassVar = ("model", "system", "temperature", "top_p", "max_tokens", "seed")
+
+    a: Speaker = Field(default_factory=Speaker)
+    b: Speaker = Field(default_factory=Speaker)
+    opener: Text | None = "Hello."
+    opener_by: Side = "a"
+    turns: int = Field(default=DEFAULT_TURNS, ge=1, le=10_000)
+    topic: Text | None = None
+    stop_phrases: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    token_budget: int | None = Field(default=None, ge=1)
+    stub: Annotated[str, Field(min_length=1)] = DEFAULT_STUB
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_speakers(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values = dict(values)
+        shared = {name: values.pop(name) for name in cls.shared_with_speakers if values.get(name) is not None}
+        for side, default_name in zip(SIDES, DEFAULT_NAMES, strict=True):
+            given = values.get(side)
+            fields = _speaker_fields(given)
+            if fields is None:
+                continue
+            values[side] = {"name": default_name} | shared | fields
+        return values
+
+    @field_validator("opener")
+    @classmethod
+    def _blank_opener_is_none(cls, opener: str | None) -> str | None:
+        return opener if opener and opener.strip() else None
+
+    @field_validator("stop_phrases", mode="before")
+    @classmethod
+    def _one_phrase_or_many(cls, phrases: Any) -> Any:
+        return (phrases,) if isinstance(phrases, str) else phrases
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if self.a.name == self.b.name:
+            raise ValueError(f"both speakers are named {self.a.name!r}; their messages could not be told apart")
+        return self
+
+    @classmethod
+    def build(cls, values: Mapping[str, Any]) -> Self:
+        """A scenario from marker arguments.
+
+        Raises ConfigurationError that names every wrong argument, what came and what is accepted.
+        """
+        known = [*cls.model_fields, *cls.shared_with_speakers]
+        wrong = [_unknown(name, known) for name in values if name not in known]
+        try:
+            scenario = cls(**{name: value for name, value in values.items() if name in known})
+        except ValidationError as error:
+            wrong += [_readable(problem) for problem in error.errors()]
+        if wrong:
+            raise ConfigurationError("\n".join(wrong))
+        return scenario
+
+    def given(self) -> dict[str, Any]:
+        """The values that were set, as marker arguments."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+    def speaker(self, side: Side) -> Speaker:
+        """The speaker on one side."""
+        return self.a if side == "a" else self.b
+
+    @property
+    def max_messages(self) -> int:
+        """The opener, and `turns` replies from each speaker."""
+        return 2 * self.turns + 1
+
+
+def _speaker_fields(given: Any) -> dict[str, Any] | None:
+    """The fields that were set for a speaker; None where `given` is not one (pydantic reports it)."""
+    if given is None:
+        return {}
+    if isinstance(given, Speaker):
+        return {name: getattr(given, name) for name in given.model_fields_set}
+    if isinstance(given, str) or callable(given):
+        return {"model": given}
+    return dict(given) if isinstance(given, Mapping) else None
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{name}: unknown argument{hint} (known: {', '.join(sorted(known))})"
+
+
+def _readable(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("str", "callable"))
+    message = problem["msg"].removeprefix("Value error, ")
+    value = "" if problem["type"] == "missing" or not where else f" (got {problem['input']!r:.120})"
+    return f"{where}: {message}{value}" if where else message

@@ -1,0 +1,102 @@
+"""What all dialogues of one pytest run share, and how one of them is run and recorded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from pytest_duolog.endpoints import registry
+from pytest_duolog.endpoints.base import Endpoint
+from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.registry import Destination
+from pytest_duolog.endpoints.scripted import Script
+from pytest_duolog.local.server import LocalServers
+from pytest_duolog.recording.cassette import Cassette
+from pytest_duolog.recording.header import make_header
+from pytest_duolog.recording.hooks import VcrHooks
+from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
+from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.transport import RecordingTransport
+from pytest_duolog.runner import DialogueRun
+from pytest_duolog.scenario import SIDES, Scenario, Side, Speaker
+from pytest_duolog.settings import Settings
+
+# A reply may take long, being connected may not.
+TIMEOUT = httpx.Timeout(120, connect=10)
+
+
+class Session:
+    """Owns what outlives one dialogue: the running local servers and the library patches."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+        self.settings = settings
+        self._environ = environ
+        self._redactor = Redactor(environ)
+        self._patches = LibraryPatches()
+        self._local_servers = LocalServers()
+
+    def open_cassette(
+        self, scenario: Scenario, location: CassetteLocation, *, vcr_config: Mapping[str, Any], test_argument: str
+    ) -> Cassette:
+        """The recording of a scenario; its models are those the scenario was cast with."""
+        return Cassette(
+            location,
+            mode=self.settings.record_mode,
+            header=make_header(scenario, location, now=datetime.now(UTC)),
+            redactor=self._redactor,
+            hooks=VcrHooks(vcr_config),
+            base_urls=registry.base_urls(self.settings.providers, self._environ),
+            test_argument=test_argument,
+        )
+
+    async def run(self, run: DialogueRun, cassette: Cassette, *, in_thread: bool) -> None:
+        """Run a dialogue to its end through its cassette.
+
+        `in_thread` gives sync callables a worker thread, for event loops that others share. Raises
+        DialogueError or CassetteError; what was finished until then is in `run` and in the cassette.
+        """
+        async with AsyncExitStack() as stack:
+            stack.callback(cassette.close)
+            transport = RecordingTransport(cassette, lambda: LiveTransport(self._destination))
+            client = await stack.enter_async_context(
+                httpx.AsyncClient(transport=transport, timeout=TIMEOUT, trust_env=False)
+            )
+            endpoints = {
+                side: self._open_endpoint(run.scenario.speaker(side), client, in_thread=in_thread) for side in SIDES
+            }
+            watched = {side: endpoint for side, endpoint in endpoints.items() if _is_foreign(run.scenario, side)}
+            if watched:
+                stack.enter_context(self._patches.install(cassette.hooks))
+            for side, endpoint in watched.items():
+                endpoints[side] = WatchedEndpoint(endpoint, cassette, self._patches)
+            stop_reason = await run.finish(endpoints)
+            cassette.finish(stop_reason, len(run.messages))
+
+    def _open_endpoint(self, speaker: Speaker, client: httpx.AsyncClient, *, in_thread: bool) -> Endpoint:
+        assert speaker.model is not None, "settings cast a model for every speaker"
+        return registry.open_endpoint(
+            speaker.model, client=client, configured=self.settings.providers, in_thread=in_thread
+        )
+
+    def _destination(self, provider: str, model: str) -> Destination:
+        if provider == "local":
+            server = self._local_servers.get(model)
+            return Destination(server.base_url, {"authorization": f"Bearer {server.api_key}"})
+        known = {**registry.PROVIDERS, **self.settings.providers}
+        return registry.destination(provider, known[provider], self._environ)
+
+    def close(self) -> None:
+        """Stop what was started."""
+        self._local_servers.stop_all()
+
+
+def _is_foreign(scenario: Scenario, side: Side) -> bool:
+    """Whether a speaker is a function that may send HTTP requests of its own."""
+    model = scenario.speaker(side).model
+    return not isinstance(model, str | Script)

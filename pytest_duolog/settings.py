@@ -1,0 +1,149 @@
+"""Everything a user can set outside a marker, merged once into one frozen object."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pytest_duolog.endpoints.registry import PROTOCOLS, Provider, check_model
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, ModelName, Scenario, Speaker
+
+
+class ProviderTable(BaseModel):
+    """One `[tool.duolog.providers.NAME]` table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    base_url: str
+    protocol: str = "openai"
+    base_url_env: str | None = None
+    api_key_env: str | None = None
+
+
+class ProjectTable(BaseModel):
+    """The `[tool.duolog]` table of pyproject.toml."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    default_model: str = DEFAULT_MODEL
+    models: dict[str, str] = {}
+    providers: dict[str, ProviderTable] = {}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one pytest run.
+
+    `overrides` (command line) beat a speaker's own model, which beats `models` (role table). `providers`
+    are the configured ones; the built-in ones are known without.
+    """
+
+    record_mode: RecordMode = RecordMode.NONE
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    default_model: str = DEFAULT_MODEL
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+
+    @classmethod
+    def merge(
+        cls,
+        *,
+        record_mode: str,
+        model_options: Iterable[str],
+        model_ini: Iterable[str],
+        pyproject: Path | None,
+    ) -> Settings:
+        """Command line over ini over `[tool.duolog]`; raises ConfigurationError for what is wrong in them."""
+        table = read_project_table(pyproject)
+        settings = cls(
+            record_mode=_record_mode(record_mode),
+            overrides=_role_models("--duolog-model", model_options),
+            models={**table.models, **_role_models("duolog_model", model_ini)},
+            default_model=table.default_model,
+            providers={name: _provider(name, given) for name, given in table.providers.items()},
+        )
+        for model in (*settings.overrides.values(), *settings.models.values(), settings.default_model):
+            check_model(model, settings.providers)
+        return settings
+
+    def cast(self, scenario: Scenario) -> Scenario:
+        """The scenario with a model for each speaker.
+
+        Raises ConfigurationError for a model of an unknown provider, or a role that has no model.
+        """
+        return scenario.model_copy(update={side: self._with_model(scenario.speaker(side)) for side in SIDES})
+
+    def _with_model(self, speaker: Speaker) -> Speaker:
+        role = speaker.role or speaker.name
+        model = self.overrides.get(role) or speaker.model or self.models.get(role)
+        if model is None and speaker.role:
+            raise ConfigurationError(
+                f"role {role!r} has no model: give it one in [tool.duolog.models] or with "
+                f"--duolog-model {role}=provider:model (roles with a model: {', '.join(self.models) or 'none'})"
+            )
+        model = model or self.default_model
+        if isinstance(model, str):
+            check_model(model, self.providers)
+        return speaker.model_copy(update={"model": model})
+
+
+def roles_of(scenario: Scenario) -> set[str]:
+    """The names under which `--duolog-model` knows the speakers of a scenario."""
+    return {scenario.speaker(side).role or scenario.speaker(side).name for side in SIDES}
+
+
+def read_project_table(pyproject: Path | None) -> ProjectTable:
+    """`[tool.duolog]` of a pyproject.toml; the defaults if there is none."""
+    if pyproject is None or not pyproject.is_file():
+        return ProjectTable()
+    try:
+        table: Any = tomllib.loads(pyproject.read_text("utf-8")).get("tool", {}).get("duolog", {})
+        return ProjectTable.model_validate(table)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{pyproject} cannot be read: {error}") from None
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        raise ConfigurationError(f"{pyproject}, [tool.duolog]: " + "; ".join(wrong)) from None
+
+
+def _provider(name: str, given: ProviderTable) -> Provider:
+    if given.protocol not in PROTOCOLS:
+        raise ConfigurationError(
+            f"[tool.duolog.providers.{name}]: unknown protocol {given.protocol!r} (known: {', '.join(PROTOCOLS)})"
+        )
+    if not given.base_url.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"[tool.duolog.providers.{name}]: base_url {given.base_url!r} does not start with http:// or https://"
+        )
+    return Provider(
+        given.base_url,
+        protocol=given.protocol,
+        base_url_env=given.base_url_env,
+        api_key_env=given.api_key_env,
+        needs_key=given.api_key_env is not None,
+    )
+
+
+def _record_mode(value: str) -> RecordMode:
+    try:
+        return RecordMode(value)
+    except ValueError:
+        modes = ", ".join(mode.value for mode in RecordMode)
+        raise ConfigurationError(f"record mode {value!r} is not known to dialogues (accepted: {modes})") from None
+
+
+def _role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        role, equals, model = pair.partition("=")
+        if not (role.strip() and equals):
+            raise ConfigurationError(f"{source}: {pair!r} is not ROLE=provider:model")
+        found[role.strip()] = str(ModelName.parse(model.strip()))
+    return found

@@ -1,0 +1,112 @@
+"""Transcripts as syrupy snapshots: one Markdown file a test, compared message by message."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from syrupy.extensions.base import AbstractSyrupyExtension
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.location import PyTestLocation
+
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.markdown import from_markdown, to_markdown
+from pytest_duolog.recording.naming import safe_name
+from pytest_duolog.transcript import Transcript
+
+MOST_MESSAGES_SHOWN = 5
+SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+
+# Leaves room for ".md" and an index within the 255 bytes that file systems allow.
+LONGEST_NAME = 200
+
+
+class TranscriptExtension(SingleFileSnapshotExtension):
+    """Stores a transcript in the Markdown that people read.
+
+    The date is left out: recording the same words again changes nothing.
+    """
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "md"
+
+    def serialize(self, data: Any, **kwargs: Any) -> str:
+        """The Markdown of a transcript, or of a dialogue's.
+
+        syrupy shows an exception from here as the difference, so that its text has to speak for itself.
+        """
+        transcript = getattr(data, "transcript", data)
+        if not isinstance(transcript, Transcript):
+            raise TypeError(f"duolog_snapshot compares a dialogue or its transcript, not {type(data).__name__}")
+        return to_markdown(transcript.model_copy(update={"recorded_at": None}))
+
+    @classmethod
+    def get_snapshot_name(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
+        """The test's name, unlike syrupy's own never shared by two tests."""
+        name = AbstractSyrupyExtension.get_snapshot_name(test_location=test_location, index=index)
+        return safe_name(name, limit=LONGEST_NAME)
+
+    def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:
+        """Which messages differ, and how, sentence by sentence."""
+        try:
+            recorded = from_markdown(str(snapshot_data)) if snapshot_data else None
+        except TranscriptError as error:
+            recorded = None
+            yield f"the snapshot is not a transcript any more: {error}"
+        received = from_markdown(str(serialized_data))
+        if recorded is None:
+            yield f"received {len(received)} messages; store them with --snapshot-update"
+            return
+        yield from _header_differences(recorded, received)
+        yield from _message_differences(recorded, received)
+
+
+def _header_differences(recorded: Transcript, received: Transcript) -> Iterator[str]:
+    for name in Transcript.model_fields:
+        was, now = getattr(recorded, name), getattr(received, name)
+        if name != "messages" and was != now:
+            yield f"{name.replace('_', ' ')} differs"
+            yield f"- {_shown(was)}"
+            yield f"+ {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _message_differences(recorded: Transcript, received: Transcript) -> Iterator[str]:
+    n_both = min(len(recorded), len(received))
+    longer = max(recorded, received, key=len)
+    differing = [
+        number for number in range(1, n_both + 1) if recorded.messages[number - 1] != received.messages[number - 1]
+    ] + list(range(n_both + 1, len(longer) + 1))
+    if not differing:
+        return
+    first = longer.messages[differing[0] - 1].speaker
+    yield (
+        f"{len(differing)} of {len(longer)} messages differ (snapshot {len(recorded)}, received {len(received)}); "
+        f"first: message {differing[0]}, {first}"
+    )
+    for number in differing[:MOST_MESSAGES_SHOWN]:
+        yield ""
+        yield f"message {number}, {longer.messages[number - 1].speaker}"
+        yield from _sentence_differences(_sentences(recorded, number), _sentences(received, number))
+    if len(differing) > MOST_MESSAGES_SHOWN:
+        yield ""
+        yield f"and {len(differing) - MOST_MESSAGES_SHOWN} more"
+
+
+def _sentences(transcript: Transcript, number: int) -> list[str]:
+    if number > len(transcript):
+        return []
+    message = transcript.messages[number - 1]
+    notes = [f"({message.speaker}, finish: {message.finish})"] if message.finish not in (None, "end") else []
+    thought = [f"<think>{message.reasoning}</think>"] if message.reasoning else []
+    return [*notes, *thought, *filter(None, SENTENCE_END.split(message.content))]
+
+
+def _sentence_differences(recorded: Sequence[str], received: Sequence[str]) -> Iterator[str]:
+    lines = difflib.unified_diff(recorded, received, n=1, lineterm="")
+    yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))

@@ -1,0 +1,71 @@
+"""A chat-completions server on loopback that answers from the request alone, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+def plain_answer(body: dict[str, Any]) -> str:
+    """A sentence that depends on model, knobs and the whole history."""
+    last = body["messages"][-1]["content"]
+    return f"{body['model']} hears {last[:30]!r} after {len(body['messages'])} messages."
+
+
+class ChatServer:
+    """`answer` makes the reply's text, or a (status, body bytes) pair; `requests` are the bodies received."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[dict[str, Any]], Any] = plain_answer
+        self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                server.requests.append(body)
+                server.headers.append(dict(self.headers))
+                answer = server.answer(body)
+                status, content = answer if isinstance(answer, tuple) else (200, completion(body, answer))
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(content)))
+                self.send_header("set-cookie", "session=very-private")
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._httpd.daemon_threads = True
+        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._httpd.server_port}/v1"
+
+    def close(self) -> None:
+        self._httpd.shutdown()
+        self._thread.join()
+        self._httpd.server_close()
+
+
+def completion(body: dict[str, Any], text: str | None, **choice: Any) -> bytes:
+    """A chat completion with `text` as the answer."""
+    return json.dumps(
+        {
+            "id": f"chatcmpl-{threading.get_ident()}",
+            "created": 1,
+            "model": body.get("model"),
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"} | choice],
+            "usage": {"prompt_tokens": 10 * len(body.get("messages", ())), "completion_tokens": len((text or "").split())},
+        }
+    ).encode()
