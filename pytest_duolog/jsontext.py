@@ -28,24 +28,26 @@ def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Itera
     return b"{%s}" % b",".join(part for part in (before[1:-1], history, after[1:-1]) if part)
 
 
-class HistoryEncoder:
+class HistoryEncoder(dict[ChatMessage, bytes]):
     """Encodes request bodies that differ only in a growing list of chat messages.
 
-    `change` is applied to each message, once, before it is encoded.
+    Maps each message to its canonical JSON, which is made when first looked up; `change` is applied to the
+    message before.
     """
 
     def __init__(self, history_name: str, *, change: Callable[[Any], Any] = dict) -> None:
+        super().__init__()
         self._name = history_name
         self._change = change
-        self._pieces: dict[ChatMessage, bytes] = {}
 
-    def piece(self, message: ChatMessage) -> bytes:
-        """One message as canonical JSON."""
-        known = self._pieces.get(message)
-        if known is None:
-            known = self._pieces[message] = canonical(self._change(message._asdict()))
-        return known
+    def __missing__(self, message: ChatMessage) -> bytes:
+        piece = self[message] = canonical(self._change(message._asdict()))
+        return piece
+
+    def pieces(self, messages: Iterable[ChatMessage]) -> list[bytes]:
+        """Each message as canonical JSON."""
+        return list(map(self.__getitem__, messages))
 
     def encode(self, fields: Mapping[str, Any], messages: Iterable[ChatMessage]) -> bytes:
         """The canonical body of a request."""
-        return canonical_object(fields, self._name, map(self.piece, messages))
+        return canonical_object(fields, self._name, self.pieces(messages))

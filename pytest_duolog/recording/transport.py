@@ -61,7 +61,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             body = Body.parse((redactor.text((await request.aread()).decode("utf-8", "replace"))).encode("utf-8"))
         else:
             fields, messages = structure
-            body = Body(redactor.json(fields), "messages", [self._encoder.piece(message) for message in messages])
+            body = Body(redactor.json(fields), "messages", self._encoder.pieces(messages))
         return SentRequest(
             request.method,
             redactor.uri(str(request.url)),

@@ -1,0 +1,222 @@
+"""Cost of recording and replaying one dialogue: bytes, CPU seconds and memory, beside plain vcrpy.
+
+    python benchmarks/replay.py [--replies 10 50 100 200 400 800] [--repeat 3]
+
+Every figure is taken in a process of its own, all contestants in one run, on the same dialogue (150 words a
+reply, the whole history sent with each request) through the same chat client. `client` is that client with no
+recording at all: the floor. `vcrpy` is vcrpy with its default matching, which ignores the body; `vcrpy+body`
+compares bodies for equality; `pytest-recording` is its marker in a pytest process, beside `duolog-pytest`, the
+`dialogue` fixture in one. Read the ratios; the seconds are this machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import itertools
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+CONTESTANTS = ("client", "vcrpy", "vcrpy+body", "duolog")
+PYTEST_CONTESTANTS = ("pytest-recording", "duolog-pytest")
+WORDS_PER_REPLY = 150
+# Beyond this many replies plain vcrpy files take hundreds of megabytes.
+MOST_PLAIN_REPLIES = 800
+
+
+@functools.cache
+def reply_text(number: int) -> str:
+    """150 words that depend on the number alone."""
+    words = random.Random(number)
+    return " ".join("".join(words.choices("abcdefghijklmnop", k=words.randint(3, 8))) for _ in range(WORDS_PER_REPLY))
+
+
+def answering_transport():  # type: ignore[no-untyped-def]
+    """A server in memory that costs next to nothing: prepared answers, one after the other."""
+    import httpx
+
+    numbers = itertools.count()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        message = {"role": "assistant", "content": reply_text(next(numbers))}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return httpx.Response(200, json={"id": "x", "model": "m", "choices": [choice], "usage": {}})
+
+    return httpx.MockTransport(answer)
+
+
+async def talk(client, replies: int, base_url: str, observers=()) -> str:  # type: ignore[no-untyped-def]
+    """Run the dialogue through `client`; returns its last message."""
+    from pytest_duolog.endpoints.base import EndpointConfig
+    from pytest_duolog.endpoints.openai_chat import OpenAIChat
+    from pytest_duolog.runner import DialogueRun
+    from pytest_duolog.scenario import Scenario, Speaker
+
+    endpoint = OpenAIChat(EndpointConfig("openai", "m", base_url, client))
+    scenario = Scenario(
+        a=Speaker("Alice", model="openai:m"), b=Speaker("Bob", model="openai:m"), turns=replies // 2
+    )
+    run = DialogueRun(scenario, observers=observers)
+    await run.finish({"a": endpoint, "b": endpoint})
+    return run.messages[-1].content
+
+
+def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, float]:
+    """One measurement, in this process."""
+    import httpx
+
+    if contestant == "duolog":
+        import vcr  # noqa: F401  # imports are not what is measured
+
+        from pytest_duolog.recording.cassette import Cassette, RecordMode
+        from pytest_duolog.recording.hooks import VcrHooks
+        from pytest_duolog.recording.naming import CassetteLocation
+        from pytest_duolog.recording.redaction import Redactor
+        from pytest_duolog.recording.transport import RecordingTransport
+
+        async def run() -> None:
+            location = CassetteLocation(folder / "test_bench", f"test_{replies}", ["openai:m"])
+            mode = RecordMode.REWRITE if phase == "record" else RecordMode.NONE
+            cassette = Cassette(
+                location,
+                mode=mode,
+                header={"duolog": 1, "test": location.owner},
+                redactor=Redactor({}),
+                hooks=VcrHooks({}),
+                base_urls={},
+                test_argument="",
+            )
+            async with httpx.AsyncClient(transport=RecordingTransport(cassette, answering_transport)) as client:
+                from pytest_duolog.transcript import StopKind, StopReason
+
+                await talk(client, replies, "duolog://openai", [cassette])
+                cassette.finish(StopReason(kind=StopKind.TURNS), replies + 1)
+                cassette.close()
+    else:
+        import contextlib
+
+        import vcr
+
+        recorder = vcr.VCR(record_mode="all" if phase == "record" else "none")
+        recorder.register_matcher("equal_body", lambda one, other: one.body == other.body)
+        match_on = {"match_on": ["method", "equal_body"]} if contestant == "vcrpy+body" else {}
+        path = str(folder / f"{contestant}_{replies}.yaml")
+
+        async def run() -> None:
+            plain = contestant == "client"
+            with contextlib.nullcontext() if plain else recorder.use_cassette(path, **match_on):
+                async with httpx.AsyncClient(transport=answering_transport()) as client:
+                    await talk(client, replies, "https://api.openai.com/v1")
+
+    for number in range(replies):
+        reply_text(number)
+    started = time.process_time()
+    asyncio.run(run())
+    return {"cpu_s": time.process_time() - started, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+TEST_FILE = '''
+import asyncio, sys
+import pytest
+sys.path.insert(0, {here!r})
+from replay import answering_transport, talk
+
+@pytest.mark.vcr
+def test_recording():
+    import httpx
+    async def run():
+        async with httpx.AsyncClient(transport=answering_transport()) as client:
+            await talk(client, {replies}, "https://api.openai.com/v1")
+    asyncio.run(run())
+
+@pytest.mark.dialogue(model="openai:m", turns={replies} // 2)
+def test_duolog(dialogue, monkeypatch):
+    import pytest_duolog.session
+    monkeypatch.setattr(pytest_duolog.session, "LiveTransport", lambda destination_of: answering_transport())
+    assert len(dialogue.messages) == {replies} + 1
+'''
+
+
+def pytest_run(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, float]:
+    """CPU seconds and memory of a whole pytest process with one test, beyond an empty one."""
+    here = str(Path(__file__).parent)
+    (folder / "test_bench.py").write_text(TEST_FILE.format(here=here, replies=replies))
+    name = "test_recording" if contestant == "pytest-recording" else "test_duolog"
+    if phase == "record":
+        for stale in folder.glob(f"cassettes/test_bench/{name}*"):
+            stale.unlink()
+    mode = "--record-mode=" + ("once" if phase == "record" else "none")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", mode, f"test_bench.py::{name}"]
+    pid = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT).pid
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        raise SystemExit(f"{contestant} failed: {' '.join(command)} in {folder}")
+    return {"cpu_s": usage.ru_utime + usage.ru_stime, "mb": usage.ru_maxrss / 1024}
+
+
+def measured(contestant: str, phase: str, replies: int, folder: Path, repeat: int) -> dict[str, float]:
+    """The best of several runs, each in a fresh process."""
+    if contestant in PYTEST_CONTESTANTS:
+        runs = [pytest_run(contestant, phase, replies, folder) for _ in range(repeat)]
+    else:
+        command = [sys.executable, __file__, "--work", contestant, phase, str(replies), str(folder)]
+        runs = [json.loads(subprocess.check_output(command)) for _ in range(repeat)]
+    return {name: min(run[name] for run in runs) for name in runs[0]}
+
+
+def size_of(contestant: str, replies: int, folder: Path) -> int:
+    """Bytes of what was recorded."""
+    patterns = {
+        "client": "nothing",
+        "duolog": f"test_bench/test_{replies}.*",
+        "pytest-recording": "cassettes/test_bench/test_recording*",
+        "duolog-pytest": "cassettes/test_bench/test_duolog*",
+    }
+    pattern = patterns.get(contestant, f"{contestant}_{replies}.yaml")
+    return sum(path.stat().st_size for path in folder.glob(pattern))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--replies", type=int, nargs="+", default=[10, 50, 100, 200, 400, 800])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.work:
+        contestant, phase, replies, folder = arguments.work
+        print(json.dumps(work(contestant, phase, int(replies), Path(folder))))
+        return
+    print(f"{'replies':>7}  {'contestant':<17} {'bytes':>11} {'record s':>9} {'replay s':>9} {'MB':>6}  replay ÷ duolog")
+    for replies in arguments.replies:
+        with tempfile.TemporaryDirectory() as name:
+            show(replies, Path(name), arguments.repeat)
+
+
+def show(replies: int, folder: Path, repeat: int) -> None:
+    """Measure all contestants at one length and print their rows."""
+    rows = {}
+    for contestant in (*CONTESTANTS, *PYTEST_CONTESTANTS):
+        if replies > MOST_PLAIN_REPLIES and contestant not in ("client", "duolog", "duolog-pytest"):
+            continue
+        record = measured(contestant, "record", replies, folder, 1)
+        replay = measured(contestant, "replay", replies, folder, repeat)
+        rows[contestant] = (size_of(contestant, replies, folder), record["cpu_s"], replay["cpu_s"], replay["mb"])
+    for contestant, (size, record_s, replay_s, mb) in rows.items():
+        ours = rows["duolog-pytest" if contestant in PYTEST_CONTESTANTS else "duolog"][2]
+        print(
+            f"{replies:>7}  {contestant:<17} {size:>11,} {record_s:>9.3f} {replay_s:>9.3f} {mb:>6.0f}"
+            f"  {replay_s / ours:>6.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
