@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import functools
 import itertools
 import json
@@ -36,7 +37,9 @@ MOST_PLAIN_REPLIES = 800
 def reply_text(number: int) -> str:
     """150 words that depend on the number alone."""
     words = random.Random(number)
-    return " ".join("".join(words.choices("abcdefghijklmnop", k=words.randint(3, 8))) for _ in range(WORDS_PER_REPLY))
+    return " ".join(
+        "".join(words.choices("abcdefghijklmnop", k=words.randint(3, 8))) for _ in range(WORDS_PER_REPLY)
+    )
 
 
 def answering_transport():  # type: ignore[no-untyped-def]
@@ -72,10 +75,11 @@ async def talk(client, replies: int, base_url: str, observers=()) -> str:  # typ
 def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, float]:
     """One measurement, in this process."""
     import httpx
+    import vcr
+
+    import pytest_duolog.session  # noqa: F401  # imports are not what is measured
 
     if contestant == "duolog":
-        import vcr  # noqa: F401  # imports are not what is measured
-
         from pytest_duolog.recording.cassette import Cassette, RecordMode
         from pytest_duolog.recording.hooks import VcrHooks
         from pytest_duolog.recording.naming import CassetteLocation
@@ -94,17 +98,15 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
                 base_urls={},
                 test_argument="",
             )
-            async with httpx.AsyncClient(transport=RecordingTransport(cassette, answering_transport)) as client:
+            async with httpx.AsyncClient(
+                transport=RecordingTransport(cassette, answering_transport)
+            ) as client:
                 from pytest_duolog.transcript import StopKind, StopReason
 
                 await talk(client, replies, "duolog://openai", [cassette])
                 cassette.finish(StopReason(kind=StopKind.TURNS), replies + 1)
                 cassette.close()
     else:
-        import contextlib
-
-        import vcr
-
         recorder = vcr.VCR(record_mode="all" if phase == "record" else "none")
         recorder.register_matcher("equal_body", lambda one, other: one.body == other.body)
         match_on = {"match_on": ["method", "equal_body"]} if contestant == "vcrpy+body" else {}
@@ -120,10 +122,13 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
         reply_text(number)
     started = time.process_time()
     asyncio.run(run())
-    return {"cpu_s": time.process_time() - started, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {
+        "cpu_s": time.process_time() - started,
+        "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
 
 
-TEST_FILE = '''
+TEST_FILE = """
 import asyncio, sys
 import pytest
 sys.path.insert(0, {here!r})
@@ -142,7 +147,7 @@ def test_duolog(dialogue, monkeypatch):
     import pytest_duolog.session
     monkeypatch.setattr(pytest_duolog.session, "LiveTransport", lambda destination_of: answering_transport())
     assert len(dialogue.messages) == {replies} + 1
-'''
+"""
 
 
 def pytest_run(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, float]:
@@ -185,7 +190,9 @@ def size_of(contestant: str, replies: int, folder: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--replies", type=int, nargs="+", default=[10, 50, 100, 200, 400, 800])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
@@ -194,7 +201,9 @@ def main() -> None:
         contestant, phase, replies, folder = arguments.work
         print(json.dumps(work(contestant, phase, int(replies), Path(folder))))
         return
-    print(f"{'replies':>7}  {'contestant':<17} {'bytes':>11} {'record s':>9} {'replay s':>9} {'MB':>6}  replay ÷ duolog")
+    print(
+        f"{'replies':>7}  {'contestant':<17} {'bytes':>11} {'record s':>9} {'replay s':>9} {'MB':>6}  replay ÷ duolog"
+    )
     for replies in arguments.replies:
         with tempfile.TemporaryDirectory() as name:
             show(replies, Path(name), arguments.repeat)
@@ -208,7 +217,12 @@ def show(replies: int, folder: Path, repeat: int) -> None:
             continue
         record = measured(contestant, "record", replies, folder, 1)
         replay = measured(contestant, "replay", replies, folder, repeat)
-        rows[contestant] = (size_of(contestant, replies, folder), record["cpu_s"], replay["cpu_s"], replay["mb"])
+        rows[contestant] = (
+            size_of(contestant, replies, folder),
+            record["cpu_s"],
+            replay["cpu_s"],
+            replay["mb"],
+        )
     for contestant, (size, record_s, replay_s, mb) in rows.items():
         ours = rows["duolog-pytest" if contestant in PYTEST_CONTESTANTS else "duolog"][2]
         print(

@@ -26,7 +26,9 @@ def marked_values(item: pytest.Item) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for mark in reversed(list(item.iter_markers(MARKER_NAME))):
         if mark.args:
-            raise ConfigurationError(f"the dialogue marker takes keyword arguments only (got {mark.args!r:.120})")
+            raise ConfigurationError(
+                f"the dialogue marker takes keyword arguments only (got {mark.args!r:.120})"
+            )
         values.update(mark.kwargs)
     parameters = _parameters(item)
     known = {*Scenario.model_fields, *Scenario.shared_with_speakers}
@@ -62,7 +64,9 @@ def uses_our_fixture(item: pytest.Item) -> bool:
     """Whether a test uses this package's `dialogue` fixture, not one of the project's own with that name."""
     info = getattr(item, "_fixtureinfo", None)
     definitions: Sequence[Any] = info.name2fixturedefs.get(FIXTURE_NAME, ()) if info else ()
-    return any(inspect.getmodule(definition.func).__name__ == "pytest_duolog.plugin" for definition in definitions)
+    return any(
+        inspect.getmodule(definition.func).__name__ == "pytest_duolog.plugin" for definition in definitions
+    )
 
 
 def check_roles_are_used(config: pytest.Config, items: Iterable[pytest.Item]) -> None:

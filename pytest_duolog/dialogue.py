@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +27,8 @@ from pytest_duolog.transcript import Message, StopReason, Transcript
 class TestSite:
     """The test that a dialogue is part of: where its recordings go, and what its dialogues start from.
 
-    `test` is the test's id inside its module, `test_argument` how pytest is told to run it. `observers` watch every dialogue of the test.
+    `test` is the test's id inside its module, `test_argument` how pytest is told to run it. `observers` watch
+    every dialogue of the test.
     """
 
     session: Session
@@ -43,13 +45,13 @@ class Dialogue:
     """A conversation between two models.
 
     Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or
-    is replayed, once. In an `async def` test, `await dialogue` runs it without holding up the event loop.
+    is replayed, once; `name` is empty for the fixture's own, and tells those made by `run` apart. In an `async def` test, `await dialogue` runs it without holding up the event loop.
     """
 
     def __init__(self, site: TestSite, scenario: Scenario, *, run: str = "") -> None:
         self.scenario = site.session.settings.cast(scenario)
         self._site = site
-        self._name = run
+        self.name = run
         self._cassette: Cassette | None = None
         self._run: DialogueRun | None = None
         self._error: BaseException | None = None
@@ -95,10 +97,12 @@ class Dialogue:
 
         Raises ConfigurationError for a wrong value, or a name that the test has used before.
         """
-        names = {dialogue._name for dialogue in self._site.dialogues}
+        names = {dialogue.name for dialogue in self._site.dialogues}
         name = name or f"run{len(names)}"
         if name in names:
-            raise ConfigurationError(f"this test already has a dialogue named {name!r}; names keep recordings apart")
+            raise ConfigurationError(
+                f"this test already has a dialogue named {name!r}; names keep recordings apart"
+            )
         further = Dialogue(self._site, Scenario.build({**self._site.values, **changes}), run=name)
         if not _in_event_loop():
             further._run_now()
@@ -122,15 +126,13 @@ class Dialogue:
     @property
     def is_first(self) -> bool:
         """Whether this is the dialogue of the fixture itself, not one made by `run`."""
-        return not self._name
+        return not self.name
 
     def _run_now(self) -> None:
         __tracebackhide__ = True
         if self._error is None:
-            try:
+            with suppress(DuologError):  # raised below, without the frames of httpx and the event loop
                 _drive(partial(self._perform, in_thread=False))
-            except DuologError:
-                pass  # raised below, without the frames of httpx and the event loop
         if self._error is not None:
             raise self._error.with_traceback(None)
 
@@ -150,7 +152,8 @@ class Dialogue:
         self._transcript = self._so_far()
 
     def _so_far(self) -> Transcript:
-        assert self._run is not None and self._cassette is not None
+        assert self._run is not None
+        assert self._cassette is not None
         return self._run.transcript().model_copy(update={"recorded_at": self._cassette.recorded_at})
 
     def _location(self) -> CassetteLocation:
@@ -158,13 +161,13 @@ class Dialogue:
             self._site.folder,
             self._site.test,
             [self.scenario.speaker(side).model_label for side in SIDES],
-            run=self._name,
+            run=self.name,
         )
 
     @property
     def title(self) -> str:
         """What a report calls it."""
-        return f"dialogue {self._name}" if self._name else "dialogue"
+        return f"dialogue {self.name}" if self.name else "dialogue"
 
     def report(self) -> dict[str, Any]:
         """What the run knows of this dialogue, as plain JSON data; empty if it was never looked at."""
@@ -200,5 +203,9 @@ def _drive(function: Callable[[], Awaitable[None]]) -> None:
     if not _in_event_loop():
         anyio.run(function)
         return
+
+    def in_new_loop() -> None:
+        anyio.run(function)
+
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(copy_context().run, anyio.run, function).result()
+        pool.submit(copy_context().run, in_new_loop).result()

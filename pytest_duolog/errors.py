@@ -1,16 +1,16 @@
 """Every exception of the package; each carries its facts as attributes, and its text is made from them.
 
-    DuologError
-    ├── ConfigurationError     a marker, option, setting or model name is wrong
-    ├── TranscriptError        a file is not a transcript
-    ├── EndpointError          a model could not be asked, or its answer could not be used
-    │   └── LocalModelError    the embedded model is missing a piece or does not start
-    ├── DialogueError          a dialogue ended in an error; holds the transcript so far
-    └── CassetteError          anything about a recording
-        ├── CassetteMismatch   this request is not in the cassette
-        ├── UnusedMessages     the dialogue ended before the cassette did
-        ├── UnreadableCassette the file is damaged, of a newer format, or another test's
-        └── SecretInRecording  the recording would have held a key
+DuologError
+├── ConfigurationError     a marker, option, setting or model name is wrong
+├── TranscriptError        a file is not a transcript
+├── EndpointError          a model could not be asked, or its answer could not be used
+│   └── LocalModelError    the embedded model is missing a piece or does not start
+├── DialogueError          a dialogue ended in an error; holds the transcript so far
+└── CassetteError          anything about a recording
+    ├── CassetteMismatch   this request is not in the cassette
+    ├── UnusedMessages     the dialogue ended before the cassette did
+    ├── UnreadableCassette the file is damaged, of a newer format, or another test's
+    └── SecretInRecording  the recording would have held a key
 """
 
 from __future__ import annotations

@@ -13,11 +13,12 @@ from typing import Any
 
 from pytest_duolog.perspective import ChatMessage
 
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 def canonical(value: Any) -> bytes:
     """`value` as canonical JSON. A lone surrogate, which UTF-8 cannot hold, becomes `?`."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "replace")
+    return ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Iterable[bytes]) -> bytes:

@@ -35,7 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="ROLE=PROVIDER:MODEL",
         help="model for the speaker with this role or name, instead of its own; may be given several times",
     )
-    parser.addini("duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none")
+    parser.addini(
+        "duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none"
+    )
     parser.addini("duolog_model", "models by role, as ROLE=PROVIDER:MODEL", type="linelist", default=[])
 
 
@@ -87,7 +89,7 @@ def duolog_scenario() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="module")
 def duolog_vcr_config() -> Mapping[str, Any]:
-    """vcrpy settings for recordings (filters and hooks such as `before_record_request`); override it."""
+    """Vcrpy settings for recordings (filters and hooks such as `before_record_request`); override it."""
     return {}
 
 
@@ -103,7 +105,7 @@ def dialogue(
 
 @pytest.fixture
 def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
-    """syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
+    """Syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
     from pytest_duolog.snapshot import TranscriptExtension
 
     return snapshot.use_extension(TranscriptExtension)

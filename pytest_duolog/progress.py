@@ -26,7 +26,7 @@ class ProgressLine:
     """Rewrites one terminal line with each message."""
 
     def __init__(self, reporter: Any, capture: Any) -> None:
-        self._writer = reporter._tw
+        self._writer = reporter._tw  # noqa: SLF001  # pytest has no public way to its terminal
         self._capture = capture
         self._tokens = 0
 

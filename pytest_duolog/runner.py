@@ -82,9 +82,7 @@ class DialogueRun:
 
     def _failed(self, number: int, speaker: str, problem: str) -> DialogueError:
         self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=problem.splitlines()[0])
-        return DialogueError(
-            problem, message_number=number, speaker=speaker, transcript=self.transcript()
-        )
+        return DialogueError(problem, message_number=number, speaker=speaker, transcript=self.transcript())
 
     def _take(self, side: Side, reply: Reply) -> None:
         name = self.scenario.speaker(side).name
@@ -148,7 +146,9 @@ def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:
     if not phrases:
         return None
     parts = (
-        ("(?<!\\w)" if _bounded(phrase[0]) else "") + re.escape(phrase) + ("(?!\\w)" if _bounded(phrase[-1]) else "")
+        ("(?<!\\w)" if _bounded(phrase[0]) else "")
+        + re.escape(phrase)
+        + ("(?!\\w)" if _bounded(phrase[-1]) else "")
         for phrase in phrases
     )
     return re.compile("|".join(parts), re.IGNORECASE)

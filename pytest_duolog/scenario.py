@@ -8,7 +8,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.perspective import DEFAULT_STUB
@@ -171,7 +179,9 @@ class Scenario(BaseModel):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         if self.a.name == self.b.name:
-            raise ValueError(f"both speakers are named {self.a.name!r}; their messages could not be told apart")
+            raise ValueError(
+                f"both speakers are named {self.a.name!r}; their messages could not be told apart"
+            )
         return self
 
     @classmethod

@@ -42,7 +42,12 @@ class Session:
         self._local_servers = LocalServers()
 
     def open_cassette(
-        self, scenario: Scenario, location: CassetteLocation, *, vcr_config: Mapping[str, Any], test_argument: str
+        self,
+        scenario: Scenario,
+        location: CassetteLocation,
+        *,
+        vcr_config: Mapping[str, Any],
+        test_argument: str,
     ) -> Cassette:
         """The recording of a scenario; its models are those the scenario was cast with."""
         return Cassette(
@@ -68,9 +73,12 @@ class Session:
                 httpx.AsyncClient(transport=transport, timeout=TIMEOUT, trust_env=False)
             )
             endpoints = {
-                side: self._open_endpoint(run.scenario.speaker(side), client, in_thread=in_thread) for side in SIDES
+                side: self._open_endpoint(run.scenario.speaker(side), client, in_thread=in_thread)
+                for side in SIDES
             }
-            watched = {side: endpoint for side, endpoint in endpoints.items() if _is_foreign(run.scenario, side)}
+            watched = {
+                side: endpoint for side, endpoint in endpoints.items() if _is_foreign(run.scenario, side)
+            }
             if watched:
                 stack.enter_context(self._patches.install(cassette.hooks))
             for side, endpoint in watched.items():

@@ -67,7 +67,7 @@ class Settings:
             overrides=_role_models("--duolog-model", model_options),
             models={**table.models, **_role_models("duolog_model", model_ini)},
             default_model=table.default_model,
-            providers={name: _provider(name, given) for name, given in table.providers.items()},
+            providers=configured_providers(table),
         )
         for model in (*settings.overrides.values(), *settings.models.values(), settings.default_model):
             check_model(model, settings.providers)
@@ -113,6 +113,11 @@ def read_project_table(pyproject: Path | None) -> ProjectTable:
         raise ConfigurationError(f"{pyproject}, [tool.duolog]: " + "; ".join(wrong)) from None
 
 
+def configured_providers(table: ProjectTable) -> dict[str, Provider]:
+    """The providers of the table by name; raises ConfigurationError for a wrong one."""
+    return {name: _provider(name, given) for name, given in table.providers.items()}
+
+
 def _provider(name: str, given: ProviderTable) -> Provider:
     if given.protocol not in PROTOCOLS:
         raise ConfigurationError(
@@ -136,7 +141,9 @@ def _record_mode(value: str) -> RecordMode:
         return RecordMode(value)
     except ValueError:
         modes = ", ".join(mode.value for mode in RecordMode)
-        raise ConfigurationError(f"record mode {value!r} is not known to dialogues (accepted: {modes})") from None
+        raise ConfigurationError(
+            f"record mode {value!r} is not known to dialogues (accepted: {modes})"
+        ) from None
 
 
 def _role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:

@@ -39,7 +39,9 @@ class TranscriptExtension(SingleFileSnapshotExtension):
         """
         transcript = getattr(data, "transcript", data)
         if not isinstance(transcript, Transcript):
-            raise TypeError(f"duolog_snapshot compares a dialogue or its transcript, not {type(data).__name__}")
+            raise TypeError(
+                f"duolog_snapshot compares a dialogue or its transcript, not {type(data).__name__}"
+            )
         return to_markdown(transcript.model_copy(update={"recorded_at": None}))
 
     @classmethod
@@ -80,7 +82,9 @@ def _message_differences(recorded: Transcript, received: Transcript) -> Iterator
     n_both = min(len(recorded), len(received))
     longer = max(recorded, received, key=len)
     differing = [
-        number for number in range(1, n_both + 1) if recorded.messages[number - 1] != received.messages[number - 1]
+        number
+        for number in range(1, n_both + 1)
+        if recorded.messages[number - 1] != received.messages[number - 1]
     ] + list(range(n_both + 1, len(longer) + 1))
     if not differing:
         return

@@ -65,7 +65,13 @@ def completion(body: dict[str, Any], text: str | None, **choice: Any) -> bytes:
             "id": f"chatcmpl-{threading.get_ident()}",
             "created": 1,
             "model": body.get("model"),
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"} | choice],
-            "usage": {"prompt_tokens": 10 * len(body.get("messages", ())), "completion_tokens": len((text or "").split())},
+            "choices": [
+                {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+                | choice
+            ],
+            "usage": {
+                "prompt_tokens": 10 * len(body.get("messages", ())),
+                "completion_tokens": len((text or "").split()),
+            },
         }
     ).encode()

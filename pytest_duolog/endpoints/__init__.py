@@ -1,0 +1,1 @@
+"""Where models answer: one module a protocol, messages in, reply out."""

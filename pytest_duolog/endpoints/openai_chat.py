@@ -63,7 +63,9 @@ class OpenAIChat:
         try:
             body = json.loads(content)
         except ValueError:
-            snippet = shorten(re.sub(r"<[^>]{0,200}>|\s+", " ", content[:2000].decode("utf-8", "replace")).strip())
+            snippet = shorten(
+                re.sub(r"<[^>]{0,200}>|\s+", " ", content[:2000].decode("utf-8", "replace")).strip()
+            )
             raise self._problem(f"HTTP {status}, but not JSON: {snippet}", status=status) from None
         error = body.get("error") if isinstance(body, dict) else None
         if status >= 400 or error:

@@ -80,9 +80,17 @@ def destination(name: str, provider: Provider, environ: Mapping[str, str] = os.e
     return Destination(_base_url(provider, environ), {"authorization": f"Bearer {key}"} if key else {})
 
 
-def base_urls(configured: Mapping[str, Provider], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Where every provider is reached today, by name; empty for the embedded model, which has no fixed place."""
-    return {name: _base_url(provider, environ) for name, provider in {**PROVIDERS, **configured}.items()}
+def base_urls(
+    configured: Mapping[str, Provider], environ: Mapping[str, str] = os.environ
+) -> list[tuple[str, str]]:
+    """(provider, URL) for every address under which a provider is reached, today's before the usual one.
+
+    The embedded model has no fixed address and is not among them.
+    """
+    known = {**PROVIDERS, **configured}.items()
+    today = [(name, _base_url(provider, environ)) for name, provider in known]
+    usual = [(name, provider.base_url.rstrip("/")) for name, provider in known]
+    return [pair for pair in dict.fromkeys(today + usual) if pair[1]]
 
 
 def _base_url(provider: Provider, environ: Mapping[str, str]) -> str:

@@ -21,7 +21,10 @@ class Script:
     """
 
     def __init__(
-        self, *lines: str | Reply, then: Literal["repeat", "cycle", "silence"] = "repeat", name: str = "Script"
+        self,
+        *lines: str | Reply,
+        then: Literal["repeat", "cycle", "silence"] = "repeat",
+        name: str = "Script",
     ) -> None:
         if not lines:
             raise ConfigurationError("a Script needs at least one line")
@@ -30,6 +33,7 @@ class Script:
         self.__qualname__ = name
 
     def __call__(self, messages: list[dict[str, Any]]) -> str | Reply:
+        """The line whose turn it is after this history."""
         spoken = sum(message["role"] == "assistant" for message in messages)
         if spoken < len(self.lines):
             return self.lines[spoken]

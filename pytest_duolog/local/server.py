@@ -1,2 +1,3 @@
 class LocalServers:
-    def stop_all(self): pass
+    def stop_all(self):
+        pass

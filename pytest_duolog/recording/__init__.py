@@ -1,0 +1,1 @@
+"""Cassettes: what is matched, played, recorded, and kept out of files."""

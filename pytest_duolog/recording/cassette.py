@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from pytest_duolog.errors import CassetteMismatch, SecretInRecording, UnreadableCassette, UnusedMessages
@@ -21,7 +22,7 @@ from pytest_duolog.recording.interaction import Interaction, Response, SentReque
 from pytest_duolog.recording.journal_file import Journal, JournalWriter, read_header, read_journal
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
-from pytest_duolog.recording.vcr_yaml import read_yaml
+from pytest_duolog.recording.vcr_yaml import BaseUrls, read_yaml
 from pytest_duolog.transcript import Message, StopReason
 
 
@@ -62,7 +63,7 @@ class Cassette:
         header: Mapping[str, Any],
         redactor: Redactor,
         hooks: VcrHooks,
-        base_urls: Mapping[str, str],
+        base_urls: BaseUrls,
         test_argument: str,
     ) -> None:
         """Open the recording at `location`; nothing is written before something is recorded.
@@ -105,7 +106,11 @@ class Cassette:
             self._check_owner(journal.header, path)
         self._source_path = path
         self.notices += [f"{path.name}: {damage}" for damage in journal.damage]
-        if self.mode is RecordMode.NONE and path == self.location.path and self.location.partial_path.exists():
+        if (
+            self.mode is RecordMode.NONE
+            and path == self.location.path
+            and self.location.partial_path.exists()
+        ):
             self.notices.append(
                 f"{self.location.partial_path.name} is an unfinished newer recording; "
                 f"finish it with --record-mode=once, or delete it"
@@ -191,7 +196,11 @@ class Cassette:
         if self._writer is None and self._resumes:
             self._open_writer()
         if self._writer is not None:
-            end = {"stop": stop_reason.model_dump(mode="json"), "messages": n_messages, "served": sorted(self._served)}
+            end = {
+                "stop": stop_reason.model_dump(mode="json"),
+                "messages": n_messages,
+                "served": sorted(self._served),
+            }
             self._writer.finish(self.redactor.json(end))
             written = self._writer.path
             self.close()
@@ -257,7 +266,11 @@ class Cassette:
     def record(self, sent: SentRequest, response: Response, latency_ms: float | None = None) -> Response:
         """Take a fresh response, without its secrets; what is returned is what a replay will return."""
         stable = self._stable(response, is_ours=sent.is_ours)
-        if response.status in FAILED_TRIES or response.status >= 500 or (sent.is_ours and response.status >= 400):
+        if (
+            response.status in FAILED_TRIES
+            or response.status >= 500
+            or (sent.is_ours and response.status >= 400)
+        ):
             return stable
         stored = self.hooks.response(stable)
         if stored is not None:
@@ -335,7 +348,7 @@ class Cassette:
         return {"test": str(self._header["test"]), "cassette_path": self.path}
 
     def _state(self) -> str:
-        played, recorded = self.counts
+        played, _ = self.counts
         state = f"record mode {self.mode.value!r}, {self._n_source} recorded, {played} played"
         if self._source is not None and not self._is_finished:
             state += ", unfinished"
@@ -351,10 +364,14 @@ class Cassette:
             problem += ": there is no recording of this dialogue."
         elif not self._left:
             last = max(interaction.message_number for interaction in recorded)
-            problem += f": the recording {'ends' if self._is_finished else 'was cut off'} after message {last}."
+            problem += (
+                f": the recording {'ends' if self._is_finished else 'was cut off'} after message {last}."
+            )
         else:
             problem += "."
-            nearest = f"message {near.message_number} ({near.speaker})" if near.message_number else "(unnumbered)"
+            nearest = (
+                f"message {near.message_number} ({near.speaker})" if near.message_number else "(unnumbered)"
+            )
             differs = "\n".join(mismatch.differences(near.request, sent))
         return CassetteMismatch(
             problem,
@@ -375,7 +392,10 @@ class Cassette:
 
     def _other_models(self) -> list[str]:
         for path in self.location.other_pairings():
-            return [f"recorded with other models, in {path.name}", *stale_facts(read_header(path), self._header)]
+            return [
+                f"recorded with other models, in {path.name}",
+                *stale_facts(read_header(path), self._header),
+            ]
         return []
 
     def _advice(self, *, has_recording: bool) -> str:
@@ -409,7 +429,10 @@ class Cassette:
             facts=[
                 ("state", self._state()),
                 ("stale", "\n".join(stale)),
-                ("to fix", f"if the shorter dialogue is meant, record again: pytest --record-mode=rewrite {self._test_argument}"),
+                (
+                    "to fix",
+                    f"if the shorter dialogue is meant: pytest --record-mode=rewrite {self._test_argument}",
+                ),
             ],
             **self._where(),
         )

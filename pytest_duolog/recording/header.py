@@ -60,7 +60,10 @@ def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[s
         changes += [
             f"{label} of {now.get('name')}: {_told(was.get(name), now.get(name))}"
             for name, label in (
-                ("model", "model"), ("system", "system prompt"), ("knobs", "settings"), ("name", "name")
+                ("model", "model"),
+                ("system", "system prompt"),
+                ("knobs", "settings"),
+                ("name", "name"),
             )
             if was.get(name) != now.get(name)
         ]

@@ -64,7 +64,9 @@ class Body:
 
     def value(self) -> Any:
         """The whole body as a JSON value; None if it is not JSON."""
-        return self.fields if self.history_name is None else {**self.fields, self.history_name: self.history()}
+        return (
+            self.fields if self.history_name is None else {**self.fields, self.history_name: self.history()}
+        )
 
     def content(self) -> bytes:
         """The body as bytes, JSON in its canonical spelling."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.interaction import Interaction
@@ -51,7 +51,9 @@ def read_journal(path: Path) -> Journal:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise UnreadableCassette(f"the cassette cannot be read: {error.strerror}", cassette_path=path) from error
+        raise UnreadableCassette(
+            f"the cassette cannot be read: {error.strerror}", cassette_path=path
+        ) from error
     lines = content.split(b"\n")
     torn = lines.pop()
     journal = Journal(_header(lines[0] if lines else torn, path), whole_bytes=len(content) - len(torn))
@@ -107,7 +109,9 @@ class JournalWriter:
     The file is locked while it is open, so that a second run cannot record into it.
     """
 
-    def __init__(self, path: Path, *, header: Mapping[str, Any] | None, journal: Journal | None = None) -> None:
+    def __init__(
+        self, path: Path, *, header: Mapping[str, Any] | None, journal: Journal | None = None
+    ) -> None:
         """Start a new file with `header`, or go on with the one `journal` was read from.
 
         Raises UnreadableCassette if the place cannot be written or is being written by another run.
@@ -170,4 +174,4 @@ def write_journal(path: Path, journal: Journal) -> None:
             writer.finish(journal.end)
     finally:
         writer.close()
-    os.replace(temporary, path)
+    temporary.replace(path)

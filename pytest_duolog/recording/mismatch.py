@@ -38,7 +38,9 @@ def differences(recorded: SentRequest, sent: SentRequest) -> list[str]:
 
 def _body_differences(recorded: Body, sent: Body) -> list[str]:
     if recorded.raw is not None or sent.raw is not None:
-        return _pair("body", recorded.content().decode("utf-8", "replace"), sent.content().decode("utf-8", "replace"))
+        return _pair(
+            "body", recorded.content().decode("utf-8", "replace"), sent.content().decode("utf-8", "replace")
+        )
     found = _value_differences("", recorded.fields, sent.fields)
     if recorded.pieces == sent.pieces:
         return found

@@ -33,7 +33,10 @@ def safe_name(text: str, *, limit: int) -> str:
 
 def models_part(models: Sequence[str]) -> str:
     """The models of a dialogue for a file name; one that plays both sides is named once."""
-    parts = [safe_name(model.replace(":", "-", 1), limit=LONGEST_MODELS_PART // 2) for model in dict.fromkeys(models)]
+    parts = [
+        safe_name(model.replace(":", "-", 1), limit=LONGEST_MODELS_PART // 2)
+        for model in dict.fromkeys(models)
+    ]
     return "+".join(parts)
 
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
-from typing import Any, Self
+from typing import Any
 
 from vcr.filters import decode_response
 from vcr.patch import CassettePatcherBuilder
@@ -143,23 +143,28 @@ class LibraryPatches:
     # What vcrpy's stubs call
 
     def can_play_response_for(self, request: Request) -> bool:
+        """Whether a recorded response will be played."""
         owner = self._owner()
         return owner is not None and owner.has(request)
 
     def play_response(self, request: Request) -> dict[str, Any]:
+        """That response."""
         owner = self._owner()
         assert owner is not None, "vcrpy asks before it plays"
         return owner.play(request)
 
     def append(self, request: Request, response: Mapping[str, Any]) -> None:
+        """Take a response that came from the network."""
         owner = self._owner()
         if owner is not None:
             owner.record(request, response)
 
     def filter_request(self, request: Request) -> Request:
+        """Filtering is the cassette's business."""
         return request
 
     def find_requests_with_most_matches(self, request: Request) -> list[tuple[Request, list[str], list[str]]]:
+        """aiohttp's stub follows recorded redirects with it."""
         return [(request, [], [])]
 
 

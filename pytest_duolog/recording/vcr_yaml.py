@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
@@ -17,28 +17,36 @@ from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor, kept_headers
 
+BaseUrls = Sequence[tuple[str, str]]
 
-def read_yaml(path: Path, *, base_urls: Mapping[str, str], redactor: Redactor) -> Journal:
+
+def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal:
     """A vcrpy cassette as a finished recording.
 
-    Addresses below a provider's base URL become logical ones (`base_urls` maps provider to URL), so that a
+    Addresses below a provider's base URL become logical ones (`base_urls` are pairs of provider and URL), so that a
     cassette recorded against the real host replays. Failed tries in it are left out.
     Raises UnreadableCassette if the file is not a vcrpy cassette.
     """
     try:
         requests, responses, *_ = FilesystemPersister.load_cassette(path, yamlserializer)
-    except (CassetteDecodeError, yaml.YAMLError, ValueError, KeyError, TypeError, OSError, RecursionError) as error:
+    except (
+        CassetteDecodeError,
+        yaml.YAMLError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OSError,
+        RecursionError,
+    ) as error:
         raise UnreadableCassette(f"not a vcrpy cassette: {error}", cassette_path=path) from error
     journal = Journal({"duolog": FORMAT}, end={})
     for request, response in zip(requests, map(our_response, responses), strict=True):
         if response.status < 400:
-            journal.interactions.append(
-                Interaction(_sent(request, base_urls, redactor), _kept(response))
-            )
+            journal.interactions.append(Interaction(_sent(request, base_urls, redactor), _kept(response)))
     return journal
 
 
-def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: Mapping[str, str]) -> None:
+def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: BaseUrls) -> None:
     """A cassette that plain vcrpy replays; logical addresses become the providers' real ones."""
     requests, responses = [], []
     for interaction in interactions:
@@ -49,7 +57,7 @@ def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: Ma
     FilesystemPersister.save_cassette(path, {"requests": requests, "responses": responses}, yamlserializer)
 
 
-def _sent(request: Request, base_urls: Mapping[str, str], redactor: Redactor) -> SentRequest:
+def _sent(request: Request, base_urls: BaseUrls, redactor: Redactor) -> SentRequest:
     body = request.body if isinstance(request.body, bytes) else b""
     uri = _logical_uri(redactor.uri(str(request.uri)), base_urls)
     return SentRequest(request.method, uri, kept_headers(request.headers, REQUEST_HEADERS), Body.parse(body))
@@ -60,15 +68,15 @@ def _kept(response: Response) -> Response:
     return Response(response.status, response.reason, headers, response.content)
 
 
-def _logical_uri(uri: str, base_urls: Mapping[str, str]) -> str:
-    for provider, base_url in base_urls.items():
-        if base_url and uri.startswith(base_url + "/"):
+def _logical_uri(uri: str, base_urls: BaseUrls) -> str:
+    for provider, base_url in base_urls:
+        if uri.startswith(base_url + "/"):
             return f"duolog://{provider}{uri[len(base_url) :]}"
     return uri
 
 
-def _real_uri(uri: str, base_urls: Mapping[str, str]) -> str:
-    for provider, base_url in base_urls.items():
-        if base_url and uri.startswith(f"duolog://{provider}/"):
+def _real_uri(uri: str, base_urls: BaseUrls) -> str:
+    for provider, base_url in base_urls:
+        if uri.startswith(f"duolog://{provider}/"):
             return base_url + uri[len(f"duolog://{provider}") :]
     return uri

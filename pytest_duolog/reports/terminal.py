@@ -15,7 +15,9 @@ LONGEST_MESSAGE = 400
 def printable(text: str) -> str:
     """`text` with everything that a terminal would act on spelled out; line feeds and tabs stay."""
     return "".join(
-        character if character.isprintable() or character in "\n\t" else character.encode("unicode_escape").decode()
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode()
         for character in text
     )
 
@@ -28,7 +30,11 @@ def dialogue_section(entry: Mapping[str, Any]) -> str:
 def _section_lines(entry: Mapping[str, Any]) -> Iterator[str]:
     transcript = entry["transcript"]
     messages = list(enumerate(transcript["messages"], start=1))
-    yield f"cassette: {printable(entry['cassette'])}" if entry["cassette"] else "cassette: none (nothing to record)"
+    yield (
+        f"cassette: {printable(entry['cassette'])}"
+        if entry["cassette"]
+        else "cassette: none (nothing to record)"
+    )
     yield f"stopped:  {printable(_stop_words(transcript['stop_reason']))}"
     yield f"messages: {len(messages)}"
     for notice in entry["notices"]:

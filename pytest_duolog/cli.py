@@ -1,0 +1,114 @@
+"""The `duolog` command: cassettes and the embedded model, without pytest."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytest_duolog.errors import DuologError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0 done, 1 something was found wrong, 2 it could not be done."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status = arguments.run(arguments)
+    except DuologError as error:
+        print(f"duolog: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"duolog: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return 2
+    return int(status)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="duolog", description="Two-model dialogues: cassettes and the embedded model."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    cassettes = commands.add_parser("cassettes", help="list, convert and clean up recordings")
+    actions = cassettes.add_subparsers(required=True, metavar="ACTION")
+
+    listed = actions.add_parser("list", help="show what is recorded, and whether it is whole")
+    listed.add_argument("paths", nargs="*", type=Path, default=[Path()], metavar="PATH")
+    listed.set_defaults(run=_list)
+
+    exported = actions.add_parser("export", help="write cassettes as plain vcrpy YAML, beside them")
+    exported.add_argument("paths", nargs="+", type=Path, metavar="CASSETTE.jsonl")
+    exported.set_defaults(run=_export)
+
+    imported = actions.add_parser("import", help="write plain vcrpy YAML as cassettes, beside them")
+    imported.add_argument("paths", nargs="+", type=Path, metavar="CASSETTE.yaml")
+    imported.set_defaults(run=_import)
+
+    pruned = actions.add_parser("prune", help="name recordings that no test uses; with --delete, remove them")
+    pruned.add_argument("paths", nargs="*", type=Path, default=[Path()], metavar="PATH")
+    pruned.add_argument(
+        "--superseded", action="store_true", help="also older recordings made with other models"
+    )
+    pruned.add_argument("--delete", action="store_true", help="remove the files that are named")
+    pruned.set_defaults(run=_prune)
+    return parser
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from pytest_duolog.recording.maintenance import cassettes_under
+    from pytest_duolog.reports.terminal import printable
+
+    damaged = False
+    for facts in cassettes_under(arguments.paths):
+        state = "finished" if facts.is_finished else "unfinished"
+        print(
+            printable(
+                f"{facts.path}  {facts.n_replies} replies, {state}, {facts.recorded or 'no date'}, "
+                f"{' + '.join(facts.models) or 'models unknown'}"
+            )
+        )
+        if facts.problem:
+            damaged = True
+            print(printable(f"  {facts.problem}"))
+    return int(damaged)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from pytest_duolog.recording.maintenance import export_yaml
+
+    for path in arguments.paths:
+        target = path.with_suffix(".yaml")
+        n_replies = export_yaml(path, target, base_urls=_base_urls({}))
+        print(f"{target}: {n_replies} interactions")
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from pytest_duolog.recording.maintenance import import_yaml
+    from pytest_duolog.recording.redaction import Redactor
+
+    for path in arguments.paths:
+        target = path.with_suffix(".jsonl")
+        n_replies = import_yaml(path, target, base_urls=_base_urls(os.environ), redactor=Redactor(os.environ))
+        print(f"{target}: {n_replies} interactions")
+    return 0
+
+
+def _prune(arguments: argparse.Namespace) -> int:
+    from pytest_duolog.recording.maintenance import cassettes_under, prunable
+    from pytest_duolog.reports.terminal import printable
+
+    found = list(prunable(cassettes_under(arguments.paths), superseded=arguments.superseded))
+    for facts, reason in found:
+        print(printable(f"{'removed' if arguments.delete else 'unused'}: {facts.path} ({reason})"))
+        if arguments.delete:
+            facts.path.unlink()
+    return 0
+
+
+def _base_urls(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    from pytest_duolog.endpoints.registry import base_urls
+    from pytest_duolog.settings import configured_providers, read_project_table
+
+    return base_urls(configured_providers(read_project_table(Path("pyproject.toml"))), environ)
