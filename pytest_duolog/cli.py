@@ -29,6 +29,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="duolog", description="Two-model dialogues: cassettes and the embedded model."
     )
+    from pytest_duolog.local.command import add_arguments
+
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cassettes = commands.add_parser("cassettes", help="list, convert and clean up recordings")
     actions = cassettes.add_subparsers(required=True, metavar="ACTION")
@@ -52,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     pruned.add_argument("--delete", action="store_true", help="remove the files that are named")
     pruned.set_defaults(run=_prune)
+
+    local = commands.add_parser("local", help="the embedded model")
+    add_arguments(local)
     return parser
 
 

