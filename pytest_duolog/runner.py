@@ -12,7 +12,7 @@ from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.errors import CassetteError, DialogueError, EndpointError
 from pytest_duolog.perspective import Perspective
 from pytest_duolog.scenario import SIDES, ModelName, Scenario, Side
-from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker
+from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker, storable
 
 
 class Observer(Protocol):
@@ -159,8 +159,8 @@ def _bounded(character: str) -> bool:
 
 
 def _clean(text: str) -> str:
-    """Blank space around a reply goes, once and here; a lone surrogate, which no file can hold, becomes `?`."""
-    return text.encode("utf-8", "replace").decode("utf-8").strip()
+    """Blank space around a reply goes, once and here."""
+    return storable(text).strip()
 
 
 def _other(side: Side) -> Side:

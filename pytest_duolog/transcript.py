@@ -6,16 +6,31 @@ are numbered from 1 wherever a person reads a number; `messages[0]` is message 1
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from pytest_duolog.errors import TranscriptError
+
+# Format history of the JSON form: 1, the first.
+JSON_FORMAT = 1
 
 FinishReason = Literal["end", "truncated", "filtered", "refused", "tool", "error", "other"]
 
 DEFAULT_NAMES = ("Model A", "Model B")
+
+
+def storable(text: str) -> str:
+    """`text` with lone surrogates, which some models send and no UTF-8 file can hold, as `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+Text = Annotated[str, AfterValidator(storable)]
 
 
 class Record(BaseModel):
@@ -39,8 +54,8 @@ class StopReason(Record):
     """Why a dialogue ended, and who caused it (`speaker` is None where nobody did)."""
 
     kind: StopKind
-    speaker: str | None = None
-    detail: str = ""
+    speaker: Text | None = None
+    detail: Text = ""
 
     def __str__(self) -> str:
         words = self.kind.value.replace("_", " ")
@@ -62,9 +77,9 @@ class Message(Record):
     package's words; None for a message that no model wrote, such as the opener.
     """
 
-    speaker: str
-    content: str
-    reasoning: str | None = None
+    speaker: Text
+    content: Text
+    reasoning: Text | None = None
     finish: FinishReason | None = None
     usage: Usage | None = None
     latency_ms: float | None = Field(default=None, ge=0)
@@ -73,29 +88,118 @@ class Message(Record):
 class TranscriptSpeaker(Record):
     """One side as the record knows it: its name, the model asked, its system prompt."""
 
-    name: str
-    model: str | None = None
-    system: str | None = None
+    name: Text
+    model: Text | None = None
+    system: Text | None = None
 
 
 class Transcript(Record):
     """A finished dialogue: the messages in order, with the reason it stopped.
 
     `turns` is the cap it ran under (one turn is one reply from each speaker). `opener` is the text the
-    first message was given, None where a model wrote it. `recorded_at` is when the models were asked.
+    first message was given, None where a model wrote it. `recorded_at` is when the models were asked. Without
+    `speakers` they are taken from the messages, in the order in which they first spoke.
     """
 
-    speakers: tuple[TranscriptSpeaker, ...]
+    speakers: tuple[TranscriptSpeaker, ...] = ()
     messages: tuple[Message, ...]
     stop_reason: StopReason | None = None
     turns: int | None = None
-    opener: str | None = None
-    topic: str | None = None
+    opener: Text | None = None
+    topic: Text | None = None
     recorded_at: datetime | None = None
+
+    @model_validator(mode="after")
+    def _everybody_is_known(self) -> Self:
+        names = [speaker.name for speaker in self.speakers]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two speakers have one name: {', '.join(names)}")
+        strangers = dict.fromkeys(
+            message.speaker for message in self.messages if message.speaker not in names
+        )
+        if strangers and names:
+            raise ValueError(
+                f"{', '.join(strangers)} spoke and is not among the speakers: {', '.join(names)}"
+            )
+        if strangers:
+            speakers = tuple(TranscriptSpeaker(name=name) for name in strangers)
+            object.__setattr__(self, "speakers", speakers)  # pydantic's way to complete a frozen value
+        return self
 
     def __len__(self) -> int:
         return len(self.messages)
 
+    @classmethod
+    def from_markdown(cls, path: str | Path) -> Transcript:
+        """The transcript in a Markdown file; raises TranscriptError if it is not one."""
+        from pytest_duolog.markdown import from_markdown  # noqa: PLC0415  # it builds transcripts itself
+
+        return from_markdown(read_text(Path(path)))
+
+    def to_markdown(self) -> str:
+        """The text of a Markdown file that reads back as this transcript, without usage and latency."""
+        from pytest_duolog.markdown import to_markdown  # noqa: PLC0415
+
+        return to_markdown(self)
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Self:
+        """The transcript in a file that `to_json` wrote, or in the JSON twin of the founding Markdown.
+
+        Raises TranscriptError if it is neither.
+        """
+        try:
+            value = json.loads(read_text(Path(path)))
+            if "conversation" in value:
+                return cls.model_validate(_of_twin(value))
+            if value.pop("format", None) != JSON_FORMAT:
+                raise TranscriptError(f"not a transcript of format {JSON_FORMAT}")
+            return cls.model_validate(value)
+        except TranscriptError as error:
+            raise TranscriptError(f"{path}: {error}") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise TranscriptError(f"{path}: not a transcript: {error}") from error
+
+    def to_json(self) -> str:
+        """The text of a JSON file that reads back as this transcript, with nothing left out."""
+        value = {"format": JSON_FORMAT, **self.model_dump(mode="json")}
+        return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
     def numbered(self) -> Iterator[tuple[int, Message]]:
         """The messages with their numbers, from 1."""
         return enumerate(self.messages, start=1)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file; raises TranscriptError where it is not text or cannot be read."""
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TranscriptError(f"{path}: not a text file: byte {error.start} is not UTF-8") from error
+    except OSError as error:
+        raise TranscriptError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _of_twin(value: dict[str, Any]) -> dict[str, Any]:
+    """Our fields from the founding format's JSON twin, which names its speakers by side or like the Markdown."""
+    names = dict(zip("ab", DEFAULT_NAMES, strict=True))
+    spellings = {spelling: name for side, name in names.items() for spelling in (side, side.upper(), name)}
+    prompt = value.get("system_prompt") or None
+    speakers = [
+        {"name": name, "model": value.get(f"model_{side}"), "system": prompt} for side, name in names.items()
+    ]
+    messages = [
+        {
+            "speaker": spellings.get(entry["speaker"], entry["speaker"]),
+            "content": entry["content"],
+            "reasoning": entry.get("reasoning") or None,
+        }
+        for entry in value["conversation"]
+    ]
+    return {
+        "speakers": speakers,
+        "messages": messages,
+        "turns": value.get("turns"),
+        "opener": value.get("opener") or None,
+        "recorded_at": value.get("timestamp"),
+    }

