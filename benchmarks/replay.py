@@ -48,7 +48,7 @@ def answering_transport():  # type: ignore[no-untyped-def]
 
     numbers = itertools.count()
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(_: httpx.Request) -> httpx.Response:
         message = {"role": "assistant", "content": reply_text(next(numbers))}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return httpx.Response(200, json={"id": "x", "model": "m", "choices": [choice], "usage": {}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -64,9 +63,7 @@ def uses_our_fixture(item: pytest.Item) -> bool:
     """Whether a test uses this package's `dialogue` fixture, not one of the project's own with that name."""
     info = getattr(item, "_fixtureinfo", None)
     definitions: Sequence[Any] = info.name2fixturedefs.get(FIXTURE_NAME, ()) if info else ()
-    return any(
-        inspect.getmodule(definition.func).__name__ == "pytest_duolog.plugin" for definition in definitions
-    )
+    return any(definition.func.__module__ == "pytest_duolog.plugin" for definition in definitions)
 
 
 def check_roles_are_used(config: pytest.Config, items: Iterable[pytest.Item]) -> None:

@@ -44,8 +44,9 @@ class TestSite:
 class Dialogue:
     """A conversation between two models.
 
-    Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or
-    is replayed, once; `name` is empty for the fixture's own, and tells those made by `run` apart. In an `async def` test, `await dialogue` runs it without holding up the event loop.
+    Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or is
+    replayed, once. `name` is empty for the fixture's own dialogue, and tells those made by `run` apart. In an
+    `async def` test, `await dialogue` runs it without holding up the event loop.
     """
 
     def __init__(self, site: TestSite, scenario: Scenario, *, run: str = "") -> None:

@@ -77,34 +77,41 @@ def to_markdown(transcript: Transcript) -> str:
 def _header(transcript: Transcript) -> Iterator[tuple[str, str]]:
     if transcript.recorded_at is not None:
         yield "Date", _date_text(transcript.recorded_at)
-    sides = [(_side(index), speaker) for index, speaker in enumerate(transcript.speakers)]
-    for side, speaker in sides:
-        if speaker.model is not None:
-            yield f"Model {side}", _line(speaker.model)
-    for side, speaker in sides:
-        if speaker.model is None or speaker.name != f"Model {side}":
-            yield f"Speaker {side}", _line(speaker.name)
+    yield from _speaker_fields(transcript.speakers)
     if transcript.turns is not None:
         yield "Turns", str(transcript.turns)
-    yield from _system_prompts(sides)
+    yield from _system_prompts(transcript.speakers)
     if transcript.opener is not None:
         yield "Opener", _line(transcript.opener)
     if transcript.topic is not None:
         yield "Topic", _line(transcript.topic)
-    if stop := transcript.stop_reason:
-        yield "Stop reason", stop.kind.value.replace("_", " ")
-        if stop.speaker is not None:
-            yield "Stopped by", _line(stop.speaker)
-        if stop.detail:
-            yield "Stop detail", _line(stop.detail)
+    if transcript.stop_reason is not None:
+        yield from _stop_fields(transcript.stop_reason)
 
 
-def _system_prompts(sides: Sequence[tuple[str, TranscriptSpeaker]]) -> Iterator[tuple[str, str]]:
-    prompts = {speaker.system for _, speaker in sides}
+def _speaker_fields(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str, str]]:
+    for side, speaker in _sides(speakers):
+        if speaker.model is not None:
+            yield f"Model {side}", _line(speaker.model)
+    for side, speaker in _sides(speakers):
+        if speaker.model is None or speaker.name != f"Model {side}":
+            yield f"Speaker {side}", _line(speaker.name)
+
+
+def _stop_fields(stop: StopReason) -> Iterator[tuple[str, str]]:
+    yield "Stop reason", stop.kind.value.replace("_", " ")
+    if stop.speaker is not None:
+        yield "Stopped by", _line(stop.speaker)
+    if stop.detail:
+        yield "Stop detail", _line(stop.detail)
+
+
+def _system_prompts(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str, str]]:
+    prompts = {speaker.system for speaker in speakers}
     if len(prompts) == 1 and None not in prompts:
         yield "System prompt", _line(str(prompts.pop()))
         return
-    for side, speaker in sides:
+    for side, speaker in _sides(speakers):
         if speaker.system is not None:
             yield f"System prompt {side}", _line(speaker.system)
 
@@ -314,6 +321,10 @@ def _start_pattern(names: Any) -> re.Pattern[str]:
     """Matches the beginning of a message: a name, perhaps a mark, a colon."""
     known = sorted(set(names), key=len, reverse=True)
     return re.compile(rf"({'|'.join(map(re.escape, known))}){MARK}:" if known else r"(?!)")
+
+
+def _sides(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str, TranscriptSpeaker]]:
+    return ((_side(index), speaker) for index, speaker in enumerate(speakers))
 
 
 def _side(index: int) -> str:

@@ -149,14 +149,9 @@ class Transcript(Record):
         Raises TranscriptError if it is neither.
         """
         try:
-            value = json.loads(read_text(Path(path)))
-            if "conversation" in value:
-                return cls.model_validate(_of_twin(value))
-            if value.pop("format", None) != JSON_FORMAT:
-                raise TranscriptError(f"not a transcript of format {JSON_FORMAT}")
-            return cls.model_validate(value)
-        except TranscriptError as error:
-            raise TranscriptError(f"{path}: {error}") from None
+            return cls.model_validate(_json_fields(json.loads(read_text(Path(path)))))
+        except TranscriptError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise TranscriptError(f"{path}: not a transcript: {error}") from error
 
@@ -178,6 +173,16 @@ def read_text(path: Path) -> str:
         raise TranscriptError(f"{path}: not a text file: byte {error.start} is not UTF-8") from error
     except OSError as error:
         raise TranscriptError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _json_fields(value: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a transcript from a JSON file's value."""
+    if "conversation" in value:
+        return _of_twin(value)
+    found = value.pop("format", None)
+    if found != JSON_FORMAT:
+        raise ValueError(f"format {found!r}, and this version reads {JSON_FORMAT}")
+    return value
 
 
 def _of_twin(value: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,8 @@ class UnpatchedTransport(httpx.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request."""
         send = inspect.unwrap(httpx.AsyncHTTPTransport.handle_async_request)
-        return await send(self, request)
+        response: httpx.Response = await send(self, request)
+        return response
 
 
 class LiveTransport(httpx.AsyncBaseTransport):

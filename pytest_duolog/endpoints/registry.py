@@ -20,6 +20,7 @@ from pytest_duolog.endpoints.functions import FunctionEndpoint
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.scripted import persona
 from pytest_duolog.errors import ConfigurationError, EndpointError
+from pytest_duolog.local.weights import MODELS
 from pytest_duolog.scenario import ModelName
 
 ENTRY_POINT_GROUP = "pytest_duolog.endpoints"
@@ -117,11 +118,8 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
         raise ConfigurationError(f"model {name!r}: unknown provider {provider!r} (known: {', '.join(known)})")
     if provider == "scripted":
         persona(model)
-    if provider == "local":
-        from pytest_duolog.local.weights import MODELS
-
-        if model not in MODELS:
-            raise ConfigurationError(f"model {name!r}: unknown local model (known: {', '.join(MODELS)})")
+    if provider == "local" and model not in MODELS:
+        raise ConfigurationError(f"model {name!r}: unknown local model (known: {', '.join(MODELS)})")
 
 
 def open_endpoint(

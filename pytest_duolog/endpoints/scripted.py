@@ -34,12 +34,13 @@ class Script:
 
     def __call__(self, messages: list[dict[str, Any]]) -> str | Reply:
         """The line whose turn it is after this history."""
-        spoken = sum(message["role"] == "assistant" for message in messages)
+        spoken: int = sum(message["role"] == "assistant" for message in messages)
         if spoken < len(self.lines):
             return self.lines[spoken]
         if self.then == "silence":
             return ""
-        return self.lines[-1] if self.then == "repeat" else self.lines[spoken % len(self.lines)]
+        index = -1 if self.then == "repeat" else spoken % len(self.lines)
+        return self.lines[index]
 
 
 def echo(messages: list[dict[str, Any]]) -> str:

@@ -21,18 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _pull(arguments: argparse.Namespace) -> int:
-    pull(arguments.model, say=lambda text: print(text, flush=True))  # noqa: T201
+    pull(arguments.model, say=lambda text: print(text, flush=True))
     return 0
 
 
 def _status(_: argparse.Namespace) -> int:
     has_server = importlib.util.find_spec("xllamacpp") is not None
-    print("server: xllamacpp is installed" if has_server else f"server: missing; {INSTALL_COMMAND}")  # noqa: T201
+    print("server: xllamacpp is installed" if has_server else f"server: missing; {INSTALL_COMMAND}")
     complete = has_server
     for model in MODELS:
         try:
-            print(f"local:{model}: {find_weights(model)}")  # noqa: T201
+            print(f"local:{model}: {find_weights(model)}")
         except LocalModelError as error:
             complete = False
-            print(f"local:{model}: {error}")  # noqa: T201
+            print(f"local:{model}: {error}")
     return 0 if complete else 1

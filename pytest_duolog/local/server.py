@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +107,8 @@ class LocalServer:
     def stop(self) -> None:
         """End the process and wait for it; doing it twice is harmless."""
         assert self._process.stdin is not None
-        try:
+        with suppress(OSError):  # it may be gone already
             self._process.stdin.close()
-        except OSError:
-            pass  # it is gone already
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:

@@ -80,7 +80,7 @@ def import_yaml(source: Path, target: Path, *, base_urls: BaseUrls, redactor: Re
     """Write a plain vcrpy cassette as one of ours; returns the number of interactions."""
     foreign = read_yaml(source, base_urls=base_urls, redactor=redactor)
     header = {"duolog": FORMAT, "imported_from": source.name}
-    end = {"messages": None, "stop": None, "served": []}
+    end: dict[str, Any] = {"messages": None, "stop": None, "served": []}
     write_journal(target, Journal(header, foreign.interactions, end))
     return len(foreign.interactions)
 

@@ -164,7 +164,7 @@ class LibraryPatches:
         return request
 
     def find_requests_with_most_matches(self, request: Request) -> list[tuple[Request, list[str], list[str]]]:
-        """aiohttp's stub follows recorded redirects with it."""
+        """Aiohttp's stub follows recorded redirects with it."""
         return [(request, [], [])]
 
 

@@ -1,0 +1,34 @@
+# `make example` shows the plugin at work on a real model, `make test` passes its tests.
+# Both make their own virtual environment; nothing else has to be set up.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+
+.PHONY: example test lint clean
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[local]" --group test --group lint
+	touch $@
+
+example: $(VENV)/.installed
+	$(BIN)/duolog local pull
+	PATH="$(BIN):$$PATH" sh example_project/live.sh
+
+test: $(VENV)/.installed
+	$(BIN)/duolog local pull
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""A bakery whose counter is staffed by a language model."""
