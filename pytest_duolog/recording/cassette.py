@@ -6,22 +6,20 @@ written when the message it was for is finished, so that a file never holds half
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.errors import CassetteMismatch, SecretInRecording, UnreadableCassette, UnusedMessages
-from pytest_duolog.jsontext import canonical
-from pytest_duolog.recording import mismatch
-from pytest_duolog.recording.header import stale_facts
+from pytest_duolog.errors import SecretInRecording, UnreadableCassette
+from pytest_duolog.recording.complaints import Situation
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
-from pytest_duolog.recording.journal_file import Journal, JournalWriter, read_header, read_journal
+from pytest_duolog.recording.journal_file import Journal, JournalWriter, read_journal
+from pytest_duolog.recording.kept import is_answer, kept_response, served_model
 from pytest_duolog.recording.naming import CassetteLocation
-from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
+from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.vcr_yaml import BaseUrls, read_yaml
 from pytest_duolog.transcript import Message, StopReason
 
@@ -39,13 +37,6 @@ class RecordMode(StrEnum):
     NEW_EPISODES = "new_episodes"
     ALL = "all"
     REWRITE = "rewrite"
-
-
-# A failed try is no answer: it is repeated or reported, never replayed.
-FAILED_TRIES = frozenset({401, 403, 407, 408, 409, 425, 429})
-
-# What changes with every response and means nothing to a dialogue.
-VOLATILE_FIELDS = frozenset({"id", "created", "timings", "system_fingerprint"})
 
 
 class Cassette:
@@ -84,7 +75,6 @@ class Cassette:
         self._asking = (0, "")
         self._source = self._read_source()
         self._left = list(self._source.interactions) if self._source else []
-        self._n_source = len(self._left)
         self._used: list[Interaction] = []
         self._n_written = 0
         self._writer: JournalWriter | None = None
@@ -190,7 +180,7 @@ class Cassette:
         self._commit()
         if self._left and not (self.mode is RecordMode.NEW_EPISODES and self._n_recorded):
             self.close()
-            raise self._unused(n_messages, stop_reason)
+            raise self._situation().unused(n_messages, stop_reason)
         if self._left:
             self.notices.append(f"{len(self._left)} recorded replies no longer fit and were dropped")
         if self._writer is None and self._resumes:
@@ -227,8 +217,7 @@ class Cassette:
         if index is None:
             return None
         interaction = self._left.pop(index)
-        self._used.append(interaction)
-        self._note_served(interaction.response)
+        self._take(interaction)
         if self._resumes:
             self._n_written += 1
         return interaction.response
@@ -238,7 +227,7 @@ class Cassette:
             if interaction.request.same_as(sent):
                 return index
         if not self._may_ask():
-            raise self._mismatch(sent)
+            raise self._situation().mismatch(sent, *self._asking)
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             self._notice(f"{self.path.name} was unfinished: resumed after message {last}")
@@ -265,50 +254,18 @@ class Cassette:
 
     def record(self, sent: SentRequest, response: Response, latency_ms: float | None = None) -> Response:
         """Take a fresh response, without its secrets; what is returned is what a replay will return."""
-        stable = self._stable(response, is_ours=sent.is_ours)
-        if (
-            response.status in FAILED_TRIES
-            or response.status >= 500
-            or (sent.is_ours and response.status >= 400)
-        ):
-            return stable
-        stored = self.hooks.response(stable)
+        kept = kept_response(response, self.redactor, is_ours=sent.is_ours)
+        stored = self.hooks.response(kept) if is_answer(response, is_ours=sent.is_ours) else None
         if stored is not None:
             number, speaker = self._asking
-            self._used.append(Interaction(sent, stored, number, speaker, latency_ms))
+            self._take(Interaction(sent, stored, number, speaker, latency_ms))
             self._n_recorded += 1
-            self._note_served(stored)
-        return stable
+        return kept
 
-    def _stable(self, response: Response, *, is_ours: bool) -> Response:
-        headers = kept_headers(response.headers, RESPONSE_HEADERS)
-        if "location" in headers:
-            headers["location"] = [self.redactor.uri(uri) for uri in headers["location"]]
-        try:
-            value = json.loads(response.content)
-        except (ValueError, RecursionError):
-            content = self._redacted_bytes(response.content)
-        else:
-            if is_ours and isinstance(value, dict):
-                value = {name: item for name, item in value.items() if name not in VOLATILE_FIELDS}
-                if isinstance(model := value.get("model"), str) and ("\\" in model or model.startswith("/")):
-                    value["model"] = model.replace("\\", "/").rpartition("/")[2]
-            content = canonical(self.redactor.json(value))
-        return Response(response.status, response.reason, headers, content)
-
-    def _redacted_bytes(self, content: bytes) -> bytes:
-        try:
-            text = content.decode("utf-8")
-        except UnicodeDecodeError:
-            return content
-        return self.redactor.text(text).encode("utf-8")
-
-    def _note_served(self, response: Response) -> None:
-        try:
-            model = json.loads(response.content).get("model")
-        except (ValueError, AttributeError, RecursionError):
-            return
-        if isinstance(model, str):
+    def _take(self, interaction: Interaction) -> None:
+        self._used.append(interaction)
+        model = served_model(interaction.response)
+        if model is not None:
             self._served.add(model)
 
     def _commit(self) -> None:
@@ -342,97 +299,13 @@ class Cassette:
         else:
             self._writer = JournalWriter(self.location.path, header=header)
 
-    # What went wrong
-
-    def _where(self) -> dict[str, Any]:
-        return {"test": str(self._header["test"]), "cassette_path": self.path}
-
-    def _state(self) -> str:
-        played, _ = self.counts
-        state = f"record mode {self.mode.value!r}, {self._n_source} recorded, {played} played"
-        if self._source is not None and not self._is_finished:
-            state += ", unfinished"
-        return state
-
-    def _mismatch(self, sent: SentRequest) -> CassetteMismatch:
-        number, speaker = self._asking
-        recorded = self._source.interactions if self._source else []
-        stale = stale_facts(self._source.header, self._header) if self._source else self._other_models()
-        near = mismatch.nearest(sent, number, recorded)
-        problem, nearest, differs = f"message {number} ({speaker}) has no recorded reply", "", ""
-        if near is None:
-            problem += ": there is no recording of this dialogue."
-        elif not self._left:
-            last = max(interaction.message_number for interaction in recorded)
-            problem += (
-                f": the recording {'ends' if self._is_finished else 'was cut off'} after message {last}."
-            )
-        else:
-            problem += "."
-            nearest = (
-                f"message {near.message_number} ({near.speaker})" if near.message_number else "(unnumbered)"
-            )
-            differs = "\n".join(mismatch.differences(near.request, sent))
-        return CassetteMismatch(
-            problem,
-            message_number=number,
-            facts=[
-                ("state", self._state()),
-                ("stale", "\n".join(stale)),
-                ("nearest", nearest),
-                ("differs", differs),
-                ("to fix", self._advice(has_recording=near is not None)),
-            ],
-            **self._where(),
-        )
-
-    @property
-    def _is_finished(self) -> bool:
-        return self._source is not None and self._source.is_finished
-
-    def _other_models(self) -> list[str]:
-        for path in self.location.other_pairings():
-            return [
-                f"recorded with other models, in {path.name}",
-                *stale_facts(read_header(path), self._header),
-            ]
-        return []
-
-    def _advice(self, *, has_recording: bool) -> str:
-        def command(mode: RecordMode) -> str:
-            return f"pytest --record-mode={mode.value} {self._test_argument}"
-
-        if not has_recording:
-            return f"record it: {command(RecordMode.REWRITE if self.mode is RecordMode.ONCE else RecordMode.ONCE)}"
-        if not self._left and not self._is_finished:
-            return f"finish the recording: {command(RecordMode.ONCE)}"
-        if not self._left:
-            return (
-                f"if the longer dialogue is meant, record the rest: {command(RecordMode.NEW_EPISODES)}\n"
-                f"or all of it anew: {command(RecordMode.REWRITE)}"
-            )
-        return (
-            f"if the change is meant, record again: {command(RecordMode.REWRITE)}\n"
-            f"if this text changes with every run, fix its source (seed, clock), or make it equal in "
-            f"duolog_vcr_config's 'before_record_request'"
-        )
-
-    def _unused(self, n_messages: int, stop_reason: StopReason) -> UnusedMessages:
-        numbers = tuple(interaction.message_number for interaction in self._left)
-        first = next((f"message {number}" for number in numbers if number), f"{len(numbers)} replies")
-        names = f"{first} to {numbers[-1]} are" if len(numbers) > 1 and numbers[-1] else f"{first} is"
-        stale = stale_facts(self._source.header, self._header) if self._source else []
-        return UnusedMessages(
-            f"the dialogue ended after message {n_messages} ({stop_reason}), but its recording goes on: "
-            f"{names} not used.",
-            message_numbers=numbers,
-            facts=[
-                ("state", self._state()),
-                ("stale", "\n".join(stale)),
-                (
-                    "to fix",
-                    f"if the shorter dialogue is meant: pytest --record-mode=rewrite {self._test_argument}",
-                ),
-            ],
-            **self._where(),
+    def _situation(self) -> Situation:
+        return Situation(
+            path=self.path,
+            header=self._header,
+            test_argument=self._test_argument,
+            mode=self.mode.value,
+            source=self._source,
+            left=self._left,
+            other_pairings=list(self.location.other_pairings()),
         )

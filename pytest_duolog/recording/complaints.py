@@ -1,0 +1,126 @@
+"""What is said when a dialogue and its recording part ways: what happened, where, what differs, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_duolog.errors import CassetteMismatch, UnusedMessages
+from pytest_duolog.recording import mismatch
+from pytest_duolog.recording.header import stale_facts
+from pytest_duolog.recording.interaction import Interaction, SentRequest
+from pytest_duolog.recording.journal_file import Journal, read_header
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a complaint is made from.
+
+    `source` is the recording that is played, None if there is none; `left` is what of it was not played;
+    `other_pairings` are recordings of the same dialogue with other models. `test_argument` is how pytest is
+    told to run the test.
+    """
+
+    path: Path
+    header: Mapping[str, Any]
+    test_argument: str
+    mode: str
+    source: Journal | None
+    left: Sequence[Interaction]
+    other_pairings: Sequence[Path]
+
+    @property
+    def _recorded(self) -> Sequence[Interaction]:
+        return self.source.interactions if self.source else ()
+
+    @property
+    def _is_finished(self) -> bool:
+        return self.source is not None and self.source.is_finished
+
+    def _where(self) -> dict[str, Any]:
+        return {"test": str(self.header["test"]), "cassette_path": self.path}
+
+    def _state(self) -> str:
+        n_played = len(self._recorded) - len(self.left)
+        state = f"record mode {self.mode!r}, {len(self._recorded)} recorded, {n_played} played"
+        return state if self._is_finished or self.source is None else f"{state}, unfinished"
+
+    def _stale(self) -> str:
+        if self.source is not None:
+            return "\n".join(stale_facts(self.source.header, self.header))
+        for path in self.other_pairings:
+            changes = stale_facts(read_header(path), self.header)
+            return "\n".join([f"recorded with other models, in {path.name}", *changes])
+        return ""
+
+    def _command(self, mode: str) -> str:
+        return f"pytest --record-mode={mode} {self.test_argument}"
+
+    def mismatch(self, sent: SentRequest, message_number: int, speaker: str) -> CassetteMismatch:
+        """The complaint about a request that is not recorded."""
+        problem, facts = f"message {message_number} ({speaker}) has no recorded reply", []
+        near = mismatch.nearest(sent, message_number, self._recorded)
+        if near is None:
+            problem += ": there is no recording of this dialogue."
+            advice = f"record it: {self._command('rewrite' if self.mode == 'once' else 'once')}"
+        elif not self.left:
+            last = max(interaction.message_number for interaction in self._recorded)
+            problem += (
+                f": the recording {'ends' if self._is_finished else 'was cut off'} after message {last}."
+            )
+            advice = self._advice_to_go_on()
+        else:
+            problem += "."
+            facts = [
+                (
+                    "nearest",
+                    f"message {near.message_number} ({near.speaker})"
+                    if near.message_number
+                    else "unnumbered",
+                ),
+                ("differs", "\n".join(mismatch.differences(near.request, sent))),
+            ]
+            advice = (
+                f"if the change is meant, record again: {self._command('rewrite')}\n"
+                f"if this text changes with every run, fix its source (seed, clock), or make it equal in "
+                f"duolog_vcr_config's 'before_record_request'"
+            )
+        return CassetteMismatch(
+            problem,
+            message_number=message_number,
+            facts=[("state", self._state()), ("stale", self._stale()), *facts, ("to fix", advice)],
+            **self._where(),
+        )
+
+    def _advice_to_go_on(self) -> str:
+        if not self._is_finished:
+            return f"finish the recording: {self._command('once')}"
+        return (
+            f"if the longer dialogue is meant, record the rest: {self._command('new_episodes')}\n"
+            f"or all of it anew: {self._command('rewrite')}"
+        )
+
+    def unused(self, n_messages: int, stop_reason: object) -> UnusedMessages:
+        """The complaint about a recording that goes on after the dialogue has ended."""
+        numbers = tuple(interaction.message_number for interaction in self.left)
+        if not all(numbers):
+            names = f"{len(numbers)} replies are"
+        else:
+            names = (
+                f"message {numbers[0]} is"
+                if len(numbers) == 1
+                else f"messages {numbers[0]} to {numbers[-1]} are"
+            )
+        return UnusedMessages(
+            f"the dialogue ended after message {n_messages} ({stop_reason}), but its recording goes on: "
+            f"{names} not used.",
+            message_numbers=numbers,
+            facts=[
+                ("state", self._state()),
+                ("stale", self._stale()),
+                ("to fix", f"if the shorter dialogue is meant: {self._command('rewrite')}"),
+            ],
+            **self._where(),
+        )
