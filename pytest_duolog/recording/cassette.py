@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_duolog.errors import SecretInRecording, UnreadableCassette
+from pytest_duolog.recording.addresses import BaseUrls, logical_uri
 from pytest_duolog.recording.complaints import Situation
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
@@ -20,7 +21,7 @@ from pytest_duolog.recording.journal_file import Journal, JournalWriter, read_jo
 from pytest_duolog.recording.kept import is_answer, kept_response, served_model
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.vcr_yaml import BaseUrls, read_yaml
+from pytest_duolog.recording.vcr_yaml import read_yaml
 from pytest_duolog.transcript import Message, StopReason
 
 
@@ -203,6 +204,10 @@ class Cassette:
             self._writer.close()
 
     # Playing
+
+    def uri(self, uri: str) -> str:
+        """An address as it is matched and stored: without secrets, providers by name."""
+        return logical_uri(self.redactor.uri(uri), self._base_urls)
 
     def has(self, sent: SentRequest) -> bool:
         """Whether the reply to `sent` is recorded; False if the model is to be asked.

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.recording.addresses import BaseUrls
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal, read_journal, write_journal
 from pytest_duolog.recording.naming import is_partial
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.vcr_yaml import BaseUrls, read_yaml, write_yaml
+from pytest_duolog.recording.vcr_yaml import read_yaml, write_yaml
 
 CASSETTE_FOLDER = "cassettes"
 

@@ -79,7 +79,7 @@ class WatchedEndpoint:
         return self._cassette.hooks.request(
             SentRequest(
                 request.method,
-                redactor.uri(str(request.uri)),
+                self._cassette.uri(str(request.uri)),
                 kept_headers(request.headers, REQUEST_HEADERS),
                 body,
             )

@@ -66,7 +66,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             body = Body(redactor.json(fields), "messages", self._encoder.pieces(messages))
         return SentRequest(
             request.method,
-            redactor.uri(str(request.url)),
+            self._cassette.uri(str(request.url)),
             kept_headers(request.headers, REQUEST_HEADERS),
             body,
             is_ours=structure is not None,

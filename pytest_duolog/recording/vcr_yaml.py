@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -11,13 +11,12 @@ from vcr.request import Request
 from vcr.serializers import yamlserializer
 
 from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.recording.addresses import BaseUrls, logical_uri, real_uri
 from pytest_duolog.recording.hooks import our_response, vcr_request, vcr_response
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor, kept_headers
-
-BaseUrls = Sequence[tuple[str, str]]
 
 
 def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal:
@@ -51,7 +50,7 @@ def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: Ba
     requests, responses = [], []
     for interaction in interactions:
         request = vcr_request(interaction.request)
-        request.uri = _real_uri(request.uri, base_urls)
+        request.uri = real_uri(request.uri, base_urls)
         requests.append(request)
         responses.append(vcr_response(interaction.response))
     FilesystemPersister.save_cassette(path, {"requests": requests, "responses": responses}, yamlserializer)
@@ -59,24 +58,10 @@ def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: Ba
 
 def _sent(request: Request, base_urls: BaseUrls, redactor: Redactor) -> SentRequest:
     body = request.body if isinstance(request.body, bytes) else b""
-    uri = _logical_uri(redactor.uri(str(request.uri)), base_urls)
+    uri = logical_uri(redactor.uri(str(request.uri)), base_urls)
     return SentRequest(request.method, uri, kept_headers(request.headers, REQUEST_HEADERS), Body.parse(body))
 
 
 def _kept(response: Response) -> Response:
     headers = kept_headers(response.headers, RESPONSE_HEADERS)
     return Response(response.status, response.reason, headers, response.content)
-
-
-def _logical_uri(uri: str, base_urls: BaseUrls) -> str:
-    for provider, base_url in base_urls:
-        if uri.startswith(base_url + "/"):
-            return f"duolog://{provider}{uri[len(base_url) :]}"
-    return uri
-
-
-def _real_uri(uri: str, base_urls: BaseUrls) -> str:
-    for provider, base_url in base_urls:
-        if uri.startswith(f"duolog://{provider}/"):
-            return base_url + uri[len(f"duolog://{provider}") :]
-    return uri
