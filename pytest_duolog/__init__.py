@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from pytest_duolog.errors import EndpointError as EndpointError
     from pytest_duolog.errors import TranscriptError as TranscriptError
     from pytest_duolog.errors import UnusedMessages as UnusedMessages
+    from pytest_duolog.properties.base import Evidence as Evidence
+    from pytest_duolog.properties.base import Outcome as Outcome
+    from pytest_duolog.properties.base import Property as Property
+    from pytest_duolog.properties.base import Verdict as Verdict
+    from pytest_duolog.properties.base import judge as judge
+    from pytest_duolog.properties.endings import EndsCleanly as EndsCleanly
+    from pytest_duolog.properties.endings import TerminatesWithin as TerminatesWithin
+    from pytest_duolog.properties.loops import NoLoops as NoLoops
     from pytest_duolog.scenario import Scenario as Scenario
     from pytest_duolog.scenario import Speaker as Speaker
     from pytest_duolog.transcript import Message as Message
@@ -45,6 +53,9 @@ _HOMES = {
         "TranscriptError",
         "UnusedMessages",
     ),
+    "properties.base": ("Evidence", "Outcome", "Property", "Verdict", "judge"),
+    "properties.endings": ("EndsCleanly", "TerminatesWithin"),
+    "properties.loops": ("NoLoops",),
     "scenario": ("Scenario", "Speaker"),
     "transcript": ("Message", "StopKind", "StopReason", "Transcript", "Usage"),
 }

@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
+from pytest_duolog.checks import Checks
 from pytest_duolog.errors import ConfigurationError, DuologError
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
@@ -41,7 +42,7 @@ class TestSite:
     dialogues: list[Dialogue] = field(default_factory=list)
 
 
-class Dialogue:
+class Dialogue(Checks):
     """A conversation between two models.
 
     Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or is
@@ -70,6 +71,10 @@ class Dialogue:
             self._run_now()
         assert self._transcript is not None
         return self._transcript
+
+    def _checked(self) -> Transcript:
+        __tracebackhide__ = True
+        return self.transcript
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pytest_duolog.checks import Checks
 from pytest_duolog.errors import TranscriptError
 
 # Format history of the JSON form: 1, the first.
@@ -43,6 +44,8 @@ class StopKind(StrEnum):
     """Why a dialogue ended."""
 
     TURNS = "turns"
+    GOODBYE = "goodbye"
+    LOOP = "loop"
     STOP_PHRASE = "stop_phrase"
     EMPTY_REPLY = "empty_reply"
     REFUSAL = "refusal"
@@ -93,7 +96,7 @@ class TranscriptSpeaker(Record):
     system: Text | None = None
 
 
-class Transcript(Record):
+class Transcript(Record, Checks):
     """A finished dialogue: the messages in order, with the reason it stopped.
 
     `turns` is the cap it ran under (one turn is one reply from each speaker). `opener` is the text the
@@ -128,6 +131,9 @@ class Transcript(Record):
 
     def __len__(self) -> int:
         return len(self.messages)
+
+    def _checked(self) -> Transcript:
+        return self
 
     @classmethod
     def from_markdown(cls, path: str | Path) -> Transcript:

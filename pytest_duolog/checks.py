@@ -1,0 +1,50 @@
+"""The method form of the properties, the same on a transcript and on a dialogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_duolog.properties.base import Check, Verdict
+    from pytest_duolog.transcript import Transcript
+
+
+class Checks:
+    """Adds a method for each property; every one gives a verdict, true only where the property holds.
+
+    The properties are imported when first asked for: whoever reads a transcript needs none of them.
+    """
+
+    def _checked(self) -> Transcript:
+        """The transcript that is judged."""
+        raise NotImplementedError
+
+    def satisfies(self, *checks: Check) -> Verdict:
+        """Whether all these properties hold, or functions that take a transcript."""
+        from pytest_duolog.properties.base import AllOf, judge
+
+        __tracebackhide__ = True
+        return judge(checks[0] if len(checks) == 1 else AllOf(checks), self._checked())
+
+    def has_no_loops(self, *, allow: tuple[str, ...] = ()) -> Verdict:
+        """No stretch of it adds nothing new: `NoLoops`."""
+        from pytest_duolog.properties.loops import NoLoops
+
+        __tracebackhide__ = True
+        return self.satisfies(NoLoops(allow))
+
+    def ends_cleanly(self, *, messages_after_goodbye: int | None = None) -> Verdict:
+        """It takes leave and is over soon after: `EndsCleanly`."""
+        from pytest_duolog.properties.endings import EndsCleanly
+
+        __tracebackhide__ = True
+        return self.satisfies(
+            EndsCleanly() if messages_after_goodbye is None else EndsCleanly(messages_after_goodbye)
+        )
+
+    def terminates_within(self, turns: int) -> Verdict:
+        """It comes to an end by itself within so many turns: `TerminatesWithin`."""
+        from pytest_duolog.properties.endings import TerminatesWithin
+
+        __tracebackhide__ = True
+        return self.satisfies(TerminatesWithin(turns))

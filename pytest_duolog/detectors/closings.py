@@ -1,0 +1,127 @@
+"""Where a dialogue takes leave.
+
+Adjacency does the work: a phrase of leave-taking counts when the next message answers it in kind, or when the
+dialogue ends with it. "No, thanks" counts after an offer of help, and thanks before a farewell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from pytest_duolog import text
+from pytest_duolog.detectors import lexicon
+
+# A dialogue that took leave is over after at most so many more messages.
+CLEAN_TAIL = 8
+# Only so many of a message's last sentences are read for leave-taking.
+TAIL_SENTENCES = 4
+# A message of at most so many words has no other business besides its polite ones.
+SHORT = 14
+# A sentence of more words than this after a polite one goes on with other business.
+AFTERTHOUGHT = 3
+
+
+class Cue(IntEnum):
+    """How much a message sounds like an ending."""
+
+    NONE = 0
+    POLITE = 1
+    """Thanks, or an answer to thanks."""
+    ENOUGH = 2
+    """Nothing more is wanted, or the talk is looked back upon."""
+    FAREWELL = 3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What of a message matters for leave-taking."""
+
+    cue: Cue
+    offers: bool = False
+    declines: bool = False
+    asks: bool = False
+    is_short: bool = False
+
+
+def read_leave(normalised: str) -> Reading:
+    """What a normalised message says about ending the dialogue."""
+    sentences = text.sentences(normalised)
+    cue, offers, asks = Cue.NONE, False, False
+    for sentence in sentences[-TAIL_SENTENCES:]:
+        is_question = "?" in sentence
+        if is_question and lexicon.OFFER.search(sentence):
+            cue, offers = Cue.NONE, True
+        elif (found := sentence_cue(sentence)) >= Cue.ENOUGH and not is_question:
+            cue, asks = max(cue, found), False
+        elif lexicon.asks(sentence):
+            cue, asks = (cue if cue is Cue.FAREWELL else Cue.NONE), True
+        elif found:
+            cue, asks = max(cue, found), False
+        elif cue < Cue.FAREWELL and len(text.words(sentence)) > AFTERTHOUGHT:
+            cue = Cue.NONE
+    declines = bool(sentences and lexicon.NO.search(sentences[0]))
+    return Reading(cue, offers, declines, asks, len(text.words(normalised)) <= SHORT)
+
+
+def sentence_cue(sentence: str) -> Cue:
+    """How much one normalised sentence sounds like an ending."""
+    if lexicon.FAREWELL.search(sentence):
+        return Cue.FAREWELL
+    if lexicon.ENOUGH.search(sentence) or lexicon.LOOKING_BACK.search(sentence):
+        return Cue.ENOUGH
+    if lexicon.THANKS.search(sentence) or lexicon.WELCOME.search(sentence):
+        return Cue.POLITE
+    return Cue.NONE
+
+
+@dataclass
+class ClosingDetector:
+    """Reads the messages of a dialogue in order.
+
+    `closing` is the position, from 0, of the first message that took leave and was answered; None so far.
+    """
+
+    closing: int | None = None
+    _readings: list[Reading] = field(default_factory=list)
+
+    def read(self, normalised: str) -> None:
+        """Take the next message."""
+        self._readings.append(read_leave(normalised))
+        here = len(self._readings) - 1
+        if self.closing is None and here and self._is_answered(here):
+            self.closing = here - 1
+        elif self.closing == here - 2 and self._readings[here].offers and self._cue(here - 1) < Cue.ENOUGH:
+            self.closing = None  # "Have a great time!", "Thank you.", "Anything else?": it was not over
+
+    def at_end(self) -> int | None:
+        """The closing if nothing follows: a leave that nobody answered counts, too."""
+        if self.closing is not None or not self._readings:
+            return self.closing
+        last = len(self._readings) - 1
+        reading, cue = self._readings[last], self._cue(last)
+        if reading.offers or reading.asks:
+            return None
+        before = self._cue(last - 1) if last else Cue.NONE
+        if reading.is_short and (before >= Cue.ENOUGH or (before and cue)):
+            return last - 1
+        return last if cue >= Cue.ENOUGH else None
+
+    def _is_answered(self, here: int) -> bool:
+        leave, answer = self._cue(here - 1), self._cue(here)
+        reading = self._readings[here]
+        if reading.offers or (reading.asks and answer < Cue.FAREWELL):
+            return False
+        return (
+            (leave >= Cue.ENOUGH and answer >= Cue.ENOUGH)
+            or (leave is Cue.FAREWELL and answer >= Cue.POLITE)
+            or (leave is Cue.POLITE and answer is Cue.FAREWELL and self._readings[here - 1].is_short)
+        )
+
+    def _cue(self, at: int) -> Cue:
+        """The cue of a message in its place: what declines an offer ends the dialogue."""
+        reading = self._readings[at]
+        offered = at > 0 and self._readings[at - 1].offers
+        if offered and reading.is_short and not reading.asks and (reading.declines or reading.cue):
+            return Cue.FAREWELL
+        return reading.cue

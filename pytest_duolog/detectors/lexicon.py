@@ -1,0 +1,53 @@
+"""The social phrases and words of `lexicon.toml`, compiled."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import resources
+
+from pytest_duolog import text
+
+# A message longer than this, in characters, has more to say than that it cannot answer.
+_LONGEST_DEFLECTION = 200
+
+_TABLES = tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
+
+
+def _phrases(*families: str) -> re.Pattern[str]:
+    alternatives = "|".join(phrase for family in families for phrase in _TABLES[family])
+    for slot, words in _TABLES["slots"].items():
+        alternatives = alternatives.replace(f"{{{slot}}}", words)
+    return re.compile(alternatives)
+
+
+FAREWELL = _phrases("farewell")
+ENOUGH = _phrases("enough")
+LOOKING_BACK = _phrases("looking_back")
+THANKS = _phrases("thanks")
+WELCOME = _phrases("welcome")
+OFFER = _phrases("offer")
+_ASKS = _phrases("asks")
+NO = _phrases("no")
+POLITE = _phrases("farewell", "enough", "looking_back", "thanks", "welcome")
+_DEFLECTION = _phrases("deflection")
+
+SOCIAL = frozenset(_TABLES["social"].split())
+FUNCTION_WORDS = frozenset(_TABLES["function_words"].split())
+SYMBOLS = frozenset(_TABLES["symbols"])
+SAYS_LITTLE = SOCIAL | frozenset(_TABLES["small_talk"].split())
+
+
+def deflects(normalised: str) -> bool:
+    """Whether a message of a sentence or two asks to hear it again, or says that nothing can be done."""
+    return len(normalised) <= _LONGEST_DEFLECTION and bool(_DEFLECTION.search(normalised))
+
+
+def asks(normalised: str) -> bool:
+    """Whether a text has a question or a request in it that is more than an offer of help."""
+    return any(
+        not OFFER.search(sentence)
+        if "?" in sentence
+        else _ASKS.search(sentence) and not ENOUGH.search(sentence)
+        for sentence in text.sentences(normalised)
+    )

@@ -1,0 +1,180 @@
+"""Stretches of a dialogue in which nothing new is said.
+
+A loop is a stretch of which nearly all messages are stale (see `staleness`), with both speakers taking part; or one
+speaker is stuck: says the same, or deflects, again and again, whatever the other one says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from pytest_duolog import text
+from pytest_duolog.detectors import lexicon
+from pytest_duolog.detectors.closings import ClosingDetector
+from pytest_duolog.detectors.staleness import Stale, StalenessReader
+
+# A loop: of so many messages running, all but one are stale. Rituals need one more than plain copies do.
+WINDOW = 6
+RITUAL_WINDOW = 7
+
+# One speaker is stuck after so many own messages running with the same words (this many at least), or after as
+# many that only deflect.
+STUCK_MESSAGES = 5
+STUCK_WORDS = 5
+STUCK_LIKENESS = 0.8
+
+# A goodbye and its answer are manners. A loop of farewells begins after them, and this long it must be.
+MANNERS = 2
+SHORTEST = 5
+
+LONGEST_PERIOD = 12
+# Share of a loop's messages that are like the one a period before.
+PERIODIC = 0.8
+
+_COPIES = frozenset({Stale.REPEAT, Stale.EMPTY})
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A stretch in which nothing new is said.
+
+    `onset` and `end` are positions from 0, both inside it. `kind` is what its first messages are: `repeat`,
+    `rephrased`, `empty`, `ritual`, or, for one speaker alone, `stuck` or `deflection`. `speakers` are in the order
+    in which they first added nothing. `period` is the number of messages after which the same comes again;
+    None where it comes in other words.
+    """
+
+    onset: int
+    end: int
+    kind: str
+    speakers: tuple[str, ...]
+    period: int | None
+
+    def __len__(self) -> int:
+        return self.end - self.onset + 1
+
+
+@dataclass
+class _Own:
+    """What one speaker did lately: since when it says the same, and since when it deflects (positions)."""
+
+    words: frozenset[tuple[str, ...]] = frozenset()
+    same: list[int] = field(default_factory=list)
+    deflecting: list[int] = field(default_factory=list)
+
+
+@dataclass
+class LoopDetector:
+    """Reads the messages of a dialogue in order; `is_looping` says whether it is in a loop now."""
+
+    closings: ClosingDetector = field(default_factory=ClosingDetector)
+    is_looping: bool = False
+    _after_goodbye: bool = False
+    _reader: StalenessReader = field(default_factory=StalenessReader)
+    _stale: list[Stale | None] = field(default_factory=list)
+    _speakers: list[str] = field(default_factory=list)
+    _trigrams: list[frozenset[tuple[str, ...]]] = field(default_factory=list)
+    _inside: list[bool] = field(default_factory=list)
+    _own: dict[str, _Own] = field(default_factory=dict)
+    _stuck: list[Loop] = field(default_factory=list)
+
+    def read(self, speaker: str, content: str) -> None:
+        """Take the next message."""
+        normalised = text.normalise(text.without_thinking(content))
+        words = text.words(normalised)
+        self.closings.read(normalised)
+        stale = self._reader.read(normalised, words, after_goodbye=self._after_goodbye)
+        self._stale.append(stale)
+        if self.closings.closing == len(self._stale) - 2:
+            self._after_goodbye = True
+        elif not stale and lexicon.asks(normalised):
+            self._after_goodbye = False
+        self._speakers.append(speaker)
+        self._trigrams.append(frozenset(text.ngrams(words, 3) or [(normalised.strip(),)]))
+        self._inside.append(False)
+        in_window = self._mark(WINDOW, _COPIES) | self._mark(RITUAL_WINDOW, frozenset(Stale))
+        is_stuck = self._watch(speaker, len(words), deflects=lexicon.deflects(normalised))
+        self.is_looping = in_window or is_stuck
+
+    def _mark(self, width: int, kinds: frozenset[Stale]) -> bool:
+        """Whether the last `width` messages are a loop of these kinds; then they are marked."""
+        start = len(self._stale) - width
+        if start < 0:
+            return False
+        hits = [at for at in range(start, start + width) if self._stale[at] in kinds]
+        involved = {self._speakers[at] for at in hits}
+        if len(hits) < width - 1 or (len(involved) < 2 and len(set(self._own) | involved) > 1):
+            return False
+        for at in range(hits[0], hits[-1] + 1):
+            self._inside[at] = True
+        return True
+
+    def _watch(self, speaker: str, n_words: int, *, deflects: bool) -> bool:
+        """Whether this speaker is stuck, whatever the other one says."""
+        own = self._own.setdefault(speaker, _Own())
+        here = len(self._stale) - 1
+        trigrams = self._trigrams[here]
+        same = n_words >= STUCK_WORDS and _likeness(own.words, trigrams) >= STUCK_LIKENESS
+        own.same = [*(own.same if same else []), here]
+        own.deflecting = [*own.deflecting, here] if deflects else []
+        own.words = trigrams
+        stuck = False
+        for kind, positions in (("stuck", own.same), ("deflection", own.deflecting)):
+            if len(positions) >= STUCK_MESSAGES:
+                stuck = True
+                loop = Loop(positions[1], here, kind, (speaker,), 1 if kind == "stuck" else None)
+                self._stuck = [old for old in self._stuck if old.onset != loop.onset] + [loop]
+        return stuck
+
+    def loops(self) -> list[Loop]:
+        """The loops so far, in order, none overlapping another."""
+        found = [*self._shared_loops(), *self._stuck]
+        found.sort(key=lambda loop: (loop.onset, -loop.end))
+        kept: list[Loop] = []
+        for loop in found:
+            if not kept or loop.onset > kept[-1].end:
+                kept.append(loop)
+        return kept
+
+    def _shared_loops(self) -> Iterator[Loop]:
+        for start, end in _runs(self._inside):
+            onset = start
+            while onset > 0 and self._stale[onset - 1]:
+                onset -= 1
+            closing = self.closings.closing
+            if closing is not None and closing - 1 <= onset < closing + MANNERS:
+                onset = closing + MANNERS
+            while onset < end and not self._stale[onset]:
+                onset += 1
+            if end - onset + 1 >= SHORTEST:
+                yield self._described(onset, end)
+
+    def _described(self, onset: int, end: int) -> Loop:
+        stale = [at for at in range(onset, end + 1) if self._stale[at]]
+        first = Counter(kind for at in stale[:WINDOW] if (kind := self._stale[at]))
+        speakers = tuple(dict.fromkeys(self._speakers[at] for at in stale))
+        return Loop(onset, end, first.most_common(1)[0][0].value, speakers, self._period(onset, end))
+
+    def _period(self, onset: int, end: int) -> int | None:
+        for period in range(1, LONGEST_PERIOD + 1):
+            pairs = [(at - period, at) for at in range(onset + period, end + 1)]
+            alike = sum(_likeness(self._trigrams[a], self._trigrams[b]) >= STUCK_LIKENESS for a, b in pairs)
+            if pairs and alike >= PERIODIC * len(pairs):
+                return period
+        return None
+
+
+def _likeness(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
+    """Shared share of the trigrams of both, 0 to 1."""
+    return len(one & other) / len(one | other) if one or other else 0.0
+
+
+def _runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """First and last position of each run of true flags."""
+    for is_inside, run in groupby(enumerate(flags), key=lambda item: item[1]):
+        if is_inside:
+            positions = [at for at, _ in run]
+            yield positions[0], positions[-1]

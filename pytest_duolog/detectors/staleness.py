@@ -1,0 +1,143 @@
+"""Whether a message adds anything to what was said before, told message by message.
+
+Four ways of adding nothing: it says again what was said (`repeat`), it is long and largely made of what was
+said (`rephrased`), it has no words (`empty`), or all it does is to thank, to take leave, to acknowledge or to stand by
+(`ritual`). What was said is kept in sets, so that the cost of a message depends on its own length only.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pytest_duolog import text
+from pytest_duolog.detectors import lexicon
+
+# A message repeats if this share of its word trigrams was said before, and at most this share of its words is
+# new. One new word in a short message is news: "What is the capital of Peru?" in a drill.
+REPEATED_TRIGRAMS = 0.62
+NEW_WORDS = 0.10
+
+# A message with so many letters that is less of a copy still says little. In healthy talk a tenth of the
+# trigrams was said before.
+LONG = 90
+REPHRASED_TRIGRAMS = 0.35
+REPHRASED_NEW_WORDS = 0.20
+
+# Of a ritual message's words that carry content, at most this share is new to the dialogue, and at most this
+# share lies outside the social vocabulary. One such word is always allowed.
+NEW_CONTENT = 0.20
+FOREIGN_CONTENT = 0.50
+# Once both took leave, a message this short needs no social word, only little that is new.
+LAST_WORDS = 8
+LAST_NEW_WORDS = 2
+
+# In a run of so many rituals and symbols, a message of small talk alone is one, too.
+RUN = 2
+
+# A number that runs on by at most this much beside so many equal words is a counter, not news.
+COUNTER_STEP = 6
+COUNTER_WORDS = 4
+
+
+class Stale(StrEnum):
+    """In which way a message adds nothing."""
+
+    REPEAT = "repeat"
+    REPHRASED = "rephrased"
+    EMPTY = "empty"
+    RITUAL = "ritual"
+
+
+_WORDLESS = (Stale.RITUAL, Stale.EMPTY)
+
+
+@dataclass
+class StalenessReader:
+    """Reads the messages of a dialogue in order."""
+
+    _trigrams: set[tuple[str, ...]] = field(default_factory=set)
+    _words: set[str] = field(default_factory=set)
+    _symbols: set[str] = field(default_factory=set)
+    _numbers: set[tuple[str, ...]] = field(default_factory=set)
+    _counters: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    _run: int = 0
+
+    def read(self, normalised: str, words: Sequence[str], *, after_goodbye: bool = False) -> Stale | None:
+        """How the next message is stale, None if it is not; from then on it counts as said."""
+        numbers = tuple(word for word in words if word[0].isdigit())
+        frame = tuple(word for word in words if not word[0].isdigit())
+        stale = self._judge(normalised, words, frame, numbers, after_goodbye=after_goodbye)
+        self._trigrams.update(text.ngrams(words, 3))
+        self._words.update(words)
+        self._numbers.add(numbers)
+        self._counters[frame] = numbers
+        if not words:
+            self._symbols.update(normalised)
+        self._run = self._run + 1 if stale in _WORDLESS else 0
+        return stale
+
+    def _judge(
+        self,
+        normalised: str,
+        words: Sequence[str],
+        frame: tuple[str, ...],
+        numbers: tuple[str, ...],
+        *,
+        after_goodbye: bool,
+    ) -> Stale | None:
+        if not words:
+            symbols = {symbol for symbol in normalised if not symbol.isspace()}
+            is_known = symbols <= self._symbols | lexicon.SYMBOLS
+            return Stale.EMPTY if is_known or all(map(_is_punctuation, symbols)) else None
+        if _counts_on(self._counters.get(frame, ()), numbers) and len(frame) >= COUNTER_WORDS:
+            return Stale.REPEAT
+        trigrams = text.ngrams(words, 3)
+        said = sum(trigram in self._trigrams for trigram in trigrams) / len(trigrams)
+        new = sum(word not in self._words for word in words) / len(words)
+        if said >= REPEATED_TRIGRAMS and new <= NEW_WORDS and numbers in self._numbers:
+            return Stale.REPEAT
+        if sum(map(len, words)) >= LONG and said >= REPHRASED_TRIGRAMS and new <= REPHRASED_NEW_WORDS:
+            return Stale.REPHRASED
+        if self._is_ritual(normalised, words, after_goodbye=after_goodbye):
+            return Stale.RITUAL
+        return None
+
+    def _is_ritual(self, normalised: str, words: Sequence[str], *, after_goodbye: bool) -> bool:
+        beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
+        if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
+            return False
+        content = [word for word in words if word not in lexicon.FUNCTION_WORDS]
+        n_social = sum(word in lexicon.SOCIAL for word in content)
+        foreign = [
+            word
+            for word in text.words(beside)
+            if word not in lexicon.FUNCTION_WORDS and word not in lexicon.SAYS_LITTLE
+        ]
+        new = len({word for word in foreign if word not in self._words})
+        if n_phrases or n_social:
+            return new <= max(1, n_social // 2, NEW_CONTENT * len(content)) and len(foreign) <= max(
+                1, FOREIGN_CONTENT * len(content)
+            )
+        if after_goodbye and len(words) <= LAST_WORDS and new <= LAST_NEW_WORDS:
+            return True
+        return bool(content) and not foreign and self._run >= RUN
+
+
+def _is_punctuation(symbol: str) -> bool:
+    return unicodedata.category(symbol)[0] == "P"
+
+
+def _counts_on(before: tuple[str, ...], now: tuple[str, ...]) -> bool:
+    """Whether exactly one number differs, by a small whole step."""
+    if len(before) != len(now):
+        return False
+    changed = [(old, new) for old, new in zip(before, now, strict=True) if old != new]
+    if len(changed) != 1 or not all(
+        number.isascii() and number.isdigit() and len(number) < 10 for number in changed[0]
+    ):
+        return False
+    old, new = changed[0]
+    return abs(int(new) - int(old)) <= COUNTER_STEP

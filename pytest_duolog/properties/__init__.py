@@ -1,0 +1,1 @@
+"""What must hold for a dialogue; one module a family. `base` says how to write your own."""

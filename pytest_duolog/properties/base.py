@@ -1,0 +1,202 @@
+"""What a property is, and what a verdict says.
+
+A property of your own is a frozen dataclass with a `check` method:
+
+    @dataclass(frozen=True)
+    class GreetsFirst(Property):
+        greeting: str = "Hello"
+
+        def check(self, transcript: Transcript) -> Verdict:
+            first = transcript.messages[0]
+            return self.verdict(first.content.startswith(self.greeting), f"it opens with {first.content!r}")
+
+`dialogue.satisfies(GreetsFirst())` checks it; so does any function that takes a transcript and gives a verdict or a
+boolean. Properties combine with `&`, `|` and `~`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from pytest_duolog.errors import shorten
+from pytest_duolog.transcript import Message, Transcript
+
+# Evidence is shown up to so many messages, each quoted up to so many characters.
+MAX_EVIDENCE = 6
+MAX_QUOTE = 160
+
+
+class Outcome(StrEnum):
+    """Whether a property holds; what could not be measured is neither."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNMEASURED = "could not be measured"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One message that shows it: its number from 1, who said it, its text."""
+
+    message: int
+    speaker: str
+    quote: str
+
+    @classmethod
+    def of(cls, number: int, message: Message) -> Evidence:
+        """The message with this number, quoted."""
+        return cls(number, message.speaker, message.content)
+
+    def __str__(self) -> str:
+        return f"message {self.message} ({self.speaker}): {shorten(self.quote, MAX_QUOTE)}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a property holds for a transcript, why, and at which messages.
+
+    It is true only where the property holds. `explanation` has the measured value beside its bound.
+    """
+
+    property: str
+    outcome: Outcome
+    explanation: str
+    evidence: tuple[Evidence, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.outcome is Outcome.HOLDS
+
+    def __repr__(self) -> str:
+        shown = [f"  {evidence}" for evidence in self.evidence[:MAX_EVIDENCE]]
+        if len(self.evidence) > MAX_EVIDENCE:
+            shown.append(f"  and {len(self.evidence) - MAX_EVIDENCE} more messages")
+        return "\n".join([f"{self.property} {self.outcome}: {self.explanation}", *shown])
+
+
+class Property(ABC):
+    """Something that must hold for a transcript; a frozen dataclass whose fields are its whole configuration."""
+
+    @abstractmethod
+    def check(self, transcript: Transcript) -> Verdict:
+        """Whether it holds for this transcript. It reads the transcript and touches nothing else."""
+
+    def verdict(
+        self, holds: bool | None, explanation: str, evidence: Iterable[tuple[int, Message]] = ()
+    ) -> Verdict:
+        """This property's verdict; `holds` None means that it could not be measured.
+
+        `evidence` are the messages that show it, with their numbers.
+        """
+        outcome = Outcome.UNMEASURED if holds is None else Outcome.HOLDS if holds else Outcome.FAILS
+        quoted = tuple(Evidence.of(number, message) for number, message in evidence)
+        return Verdict(str(self), outcome, explanation, quoted)
+
+    def __str__(self) -> str:
+        """The property as it is written, with the fields that differ from their defaults."""
+        shown = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)  # type: ignore[arg-type]  # every property is a dataclass
+            if getattr(self, field.name) != field.default
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})" if shown else type(self).__name__
+
+    def __and__(self, other: Property) -> Property:
+        return AllOf((self, other))
+
+    def __or__(self, other: Property) -> Property:
+        return AnyOf((self, other))
+
+    def __invert__(self) -> Property:
+        return Not(self)
+
+
+Check = Property | Callable[[Transcript], Verdict | bool]
+
+
+def judge(check: Check, transcript: Transcript) -> Verdict:
+    """The verdict of a property, or of a function that takes a transcript.
+
+    A check that raises could not be measured, and so is one that gives neither a verdict nor a boolean.
+    """
+    name = str(check) if isinstance(check, Property) else getattr(check, "__name__", repr(check))
+    try:
+        result = check.check(transcript) if isinstance(check, Property) else check(transcript)
+    except Exception as error:  # noqa: BLE001  # whatever a user's check raises
+        return Verdict(name, Outcome.UNMEASURED, f"it raised {type(error).__name__}: {error}")
+    if isinstance(result, Verdict):
+        return result
+    if isinstance(result, bool):
+        return Verdict(name, Outcome.HOLDS if result else Outcome.FAILS, f"it returned {result}")
+    return Verdict(name, Outcome.UNMEASURED, f"it returned {result!r}, neither a verdict nor a boolean")
+
+
+@dataclass(frozen=True)
+class AllOf(Property):
+    """Every part holds; one that fails decides, and otherwise one that could not be measured."""
+
+    parts: tuple[Check, ...]
+
+    def check(self, transcript: Transcript) -> Verdict:
+        """Whether all hold, with the evidence of those that do not."""
+        return _combined(self, transcript, self.parts, (Outcome.FAILS, Outcome.UNMEASURED, Outcome.HOLDS))
+
+    def __str__(self) -> str:
+        return _joined(self.parts, " & ")
+
+
+@dataclass(frozen=True)
+class AnyOf(Property):
+    """At least one part holds; one that holds decides, and otherwise one that could not be measured."""
+
+    parts: tuple[Check, ...]
+
+    def check(self, transcript: Transcript) -> Verdict:
+        """Whether any holds, with the evidence of those that decide."""
+        return _combined(self, transcript, self.parts, (Outcome.HOLDS, Outcome.UNMEASURED, Outcome.FAILS))
+
+    def __str__(self) -> str:
+        return _joined(self.parts, " | ")
+
+
+@dataclass(frozen=True)
+class Not(Property):
+    """The part fails. What could not be measured stays so."""
+
+    part: Check
+
+    def check(self, transcript: Transcript) -> Verdict:
+        """The opposite outcome, with the same evidence."""
+        verdict = judge(self.part, transcript)
+        opposite = {
+            Outcome.HOLDS: Outcome.FAILS,
+            Outcome.FAILS: Outcome.HOLDS,
+            Outcome.UNMEASURED: Outcome.UNMEASURED,
+        }
+        return Verdict(str(self), opposite[verdict.outcome], verdict.explanation, verdict.evidence)
+
+    def __str__(self) -> str:
+        return f"~{_joined((self.part,), '')}"
+
+
+def _combined(
+    whole: Property, transcript: Transcript, parts: Iterable[Check], order: tuple[Outcome, ...]
+) -> Verdict:
+    verdicts = [judge(part, transcript) for part in parts]
+    outcome = next(outcome for outcome in order if any(verdict.outcome is outcome for verdict in verdicts))
+    deciding = [verdict for verdict in verdicts if verdict.outcome is outcome]
+    return Verdict(
+        str(whole),
+        outcome,
+        "; ".join(f"{verdict.property}: {verdict.explanation}" for verdict in deciding),
+        tuple(evidence for verdict in deciding for evidence in verdict.evidence),
+    )
+
+
+def _joined(parts: Iterable[Check], word: str) -> str:
+    shown = [
+        str(part) if isinstance(part, Property) else getattr(part, "__name__", repr(part)) for part in parts
+    ]
+    return word.join(f"({part})" if " & " in part or " | " in part else part for part in shown)

@@ -1,0 +1,62 @@
+"""The dialogue does not go round in circles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_duolog.detectors.loops import Loop, LoopDetector
+from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.transcript import Message, Transcript
+
+
+@dataclass(frozen=True)
+class NoLoops(Property):
+    """No stretch of the dialogue adds nothing new.
+
+    `allow` are kinds of loops that are not held against it: `repeat`, `rephrased`, `empty`, `ritual`, `stuck`,
+    `deflection` (see `Loop`).
+    """
+
+    allow: tuple[str, ...] = ()
+
+    def check(self, transcript: Transcript) -> Verdict:
+        """Whether there is none; the evidence is where each begins."""
+        found = [loop for loop in find_loops(transcript) if loop.kind not in self.allow]
+        if not found:
+            return self.verdict(True, f"none in {len(transcript)} messages")
+        numbered = list(transcript.numbered())
+        return self.verdict(
+            False,
+            "; ".join(describe(loop, transcript.messages) for loop in found),
+            [numbered[at] for loop in found for at in range(loop.onset, min(loop.onset + 3, loop.end + 1))],
+        )
+
+
+def find_loops(transcript: Transcript) -> list[Loop]:
+    """The loops of a finished transcript, in order."""
+    detector = LoopDetector()
+    for message in transcript.messages:
+        detector.read(message.speaker, message.content)
+    return detector.loops()
+
+
+def describe(loop: Loop, messages: Sequence[Message]) -> str:
+    """One sentence on a loop: where, how long, who, of what kind."""
+    inside = messages[loop.onset : loop.end + 1]
+    comes_back = "" if loop.period is None else f", period {loop.period}"
+    return (
+        f"messages {loop.onset + 1} to {loop.end + 1} add nothing new ({loop.kind}{comes_back}): "
+        f"{len(inside)} messages, {tokens_of(inside)}, by {' and '.join(loop.speakers)}, "
+        f"{loop.speakers[0]} first"
+    )
+
+
+def tokens_of(messages: Sequence[Message]) -> str:
+    """How many tokens messages cost; estimated at four characters each where no provider counted them."""
+    counted = [message.usage.reply_tokens if message.usage else None for message in messages]
+    total = sum(
+        n if n is not None else -(-len(message.content) // 4)
+        for n, message in zip(counted, messages, strict=True)
+    )
+    return f"{total} tokens" if None not in counted else f"about {total} tokens"

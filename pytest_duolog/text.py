@@ -1,0 +1,81 @@
+"""Words, sentences and symbols of a message, read the same way by every detector.
+
+Nothing here knows a language's grammar, and nothing depends on hash seeds. Long texts are cut before they are
+looked at, so that no message costs more than a few pages would.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import islice
+
+# Characters of one message that are read: three quarters of them from its start, the rest from its end.
+READ_LIMIT = 24_000
+
+# Letters of other alphabets that are drawn like Latin ones, and pass for them inside a Latin word.
+_LOOKALIKES = str.maketrans("авеһікмнорсԛѕтуԝхјԁοακνριτυχ", "abehikmhopcqstywxjdoakvpitux")
+
+_DASHES = re.compile(r"[\u2010-\u2015\u2212\u30fb]")
+_QUOTES = str.maketrans("\u2018\u2019\u02bc`´\u201c\u201d«»„", "'''''\"\"\"\"\"")
+_MIXED = re.compile(r"[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
+_COMBINING = re.compile(r"[\u0300-\u036f\ufe00-\ufe0f]")
+_INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+
+# Time stamps of a log line, and positions such as "[12]" or "(3/10)": they run on by themselves.
+_STAMP = re.compile(
+    r"\b\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?z?(?!\w)"
+    r"|[\[(]\s*\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]m)?\s*[\])]"
+    r"|^\s*\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]m)?\b"
+    r"|[\[(]\s*#?\d+(?:\s*(?:of|/)\s*\d+)?\s*[\])]"
+)
+
+# Scripts that do not part words with spaces; there a word is one character.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"\d+(?:[.,:]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:'[^\W\d_{_UNSPACED}]+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？])|[\r\n]+")
+_THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL)
+
+
+def excerpt(text: str, limit: int = READ_LIMIT) -> str:
+    """The beginning and the end of a text longer than `limit` characters; a shorter one as it is."""
+    if len(text) <= limit:
+        return text
+    return text[: limit * 3 // 4] + "\n" + text[-limit // 4 :]
+
+
+def normalise(text: str) -> str:
+    """The text without what makes no difference to a reader.
+
+    Compatibility forms, letter case, invisible and piled-up characters, look-alike letters, dashes and quotes of
+    every kind, and time stamps go. What a reader would tell apart stays apart.
+    """
+    text = unicodedata.normalize("NFKC", excerpt(text)).casefold()
+    text = _COMBINING.sub("", _INVISIBLE.sub("", text))
+    text = _DASHES.sub("-", text.translate(_QUOTES))
+    if _MIXED.search(text):
+        text = text.translate(_LOOKALIKES)
+    return _STAMP.sub(" ", text)
+
+
+def words(normalised: str) -> list[str]:
+    """Words of a normalised text in order; a number is one, and so is each character of an unspaced script."""
+    return _WORD.findall(normalised)
+
+
+def sentences(normalised: str) -> list[str]:
+    """Sentences of a normalised text in order, without blank ones; a line break ends one."""
+    return [part for piece in _SENTENCE_END.split(normalised) if (part := piece.strip(" \t*_>#-\"'~"))]
+
+
+def without_thinking(text: str) -> str:
+    """The text without passages in `<think>` tags, the last of which may be open to the end."""
+    return _THINKING.sub("", text) if "<" in text else text
+
+
+def ngrams(items: Sequence[str], n: int) -> list[tuple[str, ...]]:
+    """Runs of `n` neighbours in order; the whole, if it is shorter and not empty."""
+    if len(items) < n:
+        return [tuple(items)] if items else []
+    return list(zip(*(islice(items, start, None) for start in range(n)), strict=False))

@@ -1,0 +1,105 @@
+"""What a property is: three outcomes, evidence, combinations, and properties of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog import Outcome, Property, Transcript, Verdict, judge
+from tests.dialogues import dialogue
+
+HELLO = dialogue("Hello.", "Hi there.")
+KNOWN = {"holds": True, "fails": False, "unmeasured": None}
+
+
+@dataclass(frozen=True)
+class Always(Property):
+    """Has the outcome it is given."""
+
+    outcome: str = "holds"
+
+    def check(self, transcript: Transcript) -> Verdict:
+        return self.verdict(KNOWN[self.outcome], f"as told: {self.outcome}", [(1, transcript.messages[0])])
+
+
+HOLDS, FAILS, UNMEASURED = (Always(outcome) for outcome in KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("check", "outcome"),
+    [
+        (HOLDS & HOLDS, Outcome.HOLDS),
+        (HOLDS & UNMEASURED, Outcome.UNMEASURED),
+        (UNMEASURED & FAILS, Outcome.FAILS),
+        (FAILS | UNMEASURED, Outcome.UNMEASURED),
+        (UNMEASURED | HOLDS, Outcome.HOLDS),
+        (FAILS | FAILS, Outcome.FAILS),
+        (~HOLDS, Outcome.FAILS),
+        (~FAILS, Outcome.HOLDS),
+        (~UNMEASURED, Outcome.UNMEASURED),
+    ],
+    ids=str,
+)
+def test_combination_keeps_the_three_outcomes_apart(check, outcome):
+    assert judge(check, HELLO).outcome is outcome
+
+
+@given(st.sampled_from([HOLDS, FAILS, UNMEASURED]), st.sampled_from([HOLDS, FAILS, UNMEASURED]))
+def test_de_morgan(one, other):
+    assert judge(~(one & other), HELLO).outcome is judge(~one | ~other, HELLO).outcome
+
+
+@pytest.mark.parametrize(("outcome", "truth"), [("holds", True), ("fails", False), ("unmeasured", False)])
+def test_only_what_holds_is_true(outcome, truth):
+    assert bool(Always(outcome).check(HELLO)) is truth
+
+
+def test_repr_is_the_explanation_with_its_evidence():
+    assert repr(FAILS.check(HELLO)).splitlines() == [
+        "Always(outcome='fails') fails: as told: fails",
+        "  message 1 (Ann): 'Hello.'",
+    ]
+
+
+def test_long_evidence_is_cut_and_counted():
+    many = dialogue(*["word " * 100] * 10)
+    shown = repr(Always().verdict(False, "all of them", many.numbered()))
+    assert "message 6" in shown
+    assert "message 7" not in shown
+    assert "(500 characters)" in shown
+    assert shown.endswith("and 4 more messages")
+
+
+def test_fields_that_differ_from_their_defaults_are_shown():
+    assert str(HOLDS) == "Always"
+    assert str((HOLDS & FAILS) | ~UNMEASURED) == (
+        "(Always & Always(outcome='fails')) | ~Always(outcome='unmeasured')"
+    )
+
+
+def test_function_is_a_property_and_its_boolean_a_verdict():
+    def is_short(transcript):
+        return len(transcript) < 3
+
+    verdict = HELLO.satisfies(is_short)
+    assert verdict
+    assert verdict.property == "is_short"
+    assert not HELLO.satisfies(~(HOLDS & HOLDS), is_short)
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        (lambda _: 1 / 0, "it raised ZeroDivisionError: division by zero"),
+        (lambda _: "yes", "it returned 'yes', neither a verdict nor a boolean"),
+    ],
+    ids=["raises", "returns no boolean"],
+)
+def test_broken_check_could_not_be_measured(check, reason):
+    verdict = HELLO.satisfies(check)
+    assert verdict.outcome is Outcome.UNMEASURED
+    assert not verdict
+    assert reason in repr(verdict)

@@ -1,0 +1,134 @@
+"""EndsCleanly and TerminatesWithin: goodbyes in ten languages, what follows them, and who reopened."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_duolog import EndsCleanly, Message, Outcome, StopKind, StopReason, Transcript
+from pytest_duolog.properties.endings import find_closing
+from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+
+TALK = LIGHTHOUSES[:6]
+
+
+@pytest.mark.parametrize(
+    "goodbyes",
+    [
+        ["Goodbye!", "Bye, take care."],
+        ["Thanks, that's all I need.", "You're welcome. Have a nice day!"],
+        ["I have no further points. It has been a pleasure to talk with you.", "Likewise. Until next time."],
+        ["Well, I should let you go.", "Okay, nice talking to you. Bye-bye."],
+        ["Danke für das Gespräch, bis bald!", "Auf Wiedersehen!"],
+        ["Merci pour cet échange. Au revoir !", "À bientôt, bonne journée !"],
+        ["Gracias por todo, hasta luego.", "¡Adiós, que tenga un buen día!"],
+        ["Grazie, arrivederci!", "Buona giornata, a presto!"],
+        ["Obrigado, até logo!", "Tchau, tenha um bom dia!"],
+        ["Terima kasih, sampai jumpa!", "Selamat tinggal!"],
+        ["谢谢你，再见！", "再见，祝你一切顺利！"],
+        ["ありがとうございました。さようなら。", "こちらこそ。またお会いしましょう。"],
+        ["감사합니다. 안녕히 계세요.", "안녕히 가세요. 좋은 하루 보내세요."],
+    ],
+    ids=["English", "service", "debate", "phone", "de", "fr", "es", "it", "pt", "id", "zh", "ja", "ko"],
+)
+def test_goodbye_and_answer_end_cleanly(goodbyes):
+    transcript = dialogue(*TALK, *goodbyes)
+    assert find_closing(transcript) == len(TALK)
+    assert transcript.ends_cleanly()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [*TALK],
+        ["Is there anything else I can do for you?"],
+        ["Thanks! Now I would like to book a table.", "For how many people?"],
+        ["Your table is booked. Have a great time!", "Thank you.", "Is there anything else?"],
+        [
+            "How do you say goodbye in Finnish?",
+            "It is 'näkemiin', and 'hei hei' among friends.",
+            "And in Estonian?",
+        ],
+        [
+            "Thank you.",
+            "You are welcome.",
+            "Which floor is the library on?",
+            "It is on the third floor, on the left.",
+        ],
+    ],
+    ids=["cut", "offer", "thanks and on", "wish and on", "talk about goodbyes", "thanks in passing"],
+)
+def test_no_goodbye_is_found_where_there_is_none(texts):
+    transcript = dialogue(*texts)
+    assert find_closing(transcript) is None
+    assert "nobody said goodbye" in transcript.ends_cleanly().explanation
+
+
+def test_refused_offer_is_a_goodbye():
+    texts = [
+        "Your room is booked.",
+        "Great.",
+        "Anything else I can help you with?",
+        "No, thank you.",
+        "Okay.",
+    ]
+    assert find_closing(dialogue(*texts)) == 3
+
+
+def test_messages_after_goodbye_are_counted_against_their_bound():
+    transcript = dialogue(*LIGHTHOUSES, *RITUAL)
+    assert "goodbye at message 13, and 14 messages" in transcript.ends_cleanly().explanation
+    assert "(at most 8)" in transcript.ends_cleanly().explanation
+    assert transcript.ends_cleanly(messages_after_goodbye=14)
+
+
+def test_who_reopened_is_named():
+    transcript = dialogue(*LIGHTHOUSES, *RITUAL[:2], "By the way, which lighthouse is the oldest?", *TALK)
+    assert "Ben reopened it at message 16" in EndsCleanly(3).check(transcript).explanation
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (StopKind.TURNS, "it was stopped by the turn cap"),
+        (StopKind.BUDGET, "its budget ran out"),
+        (StopKind.EMPTY_REPLY, "it ended with an empty reply"),
+        (StopKind.REFUSAL, "a model refused to go on"),
+    ],
+)
+def test_being_stopped_is_no_clean_end(kind, reason):
+    verdict = dialogue(*TALK, stop_reason=StopReason(kind=kind)).ends_cleanly()
+    assert verdict.outcome is Outcome.FAILS
+    assert reason in verdict.explanation
+
+
+def test_stop_phrase_takes_leave():
+    stop = StopReason(kind=StopKind.STOP_PHRASE, speaker="Ann", detail="'DONE'")
+    assert dialogue(*TALK, "DONE", stop_reason=stop).ends_cleanly()
+
+
+def test_cut_off_message_and_open_question_are_findings():
+    cut = Message(speaker="Ann", content="And then the keepers went to", finish="truncated")
+    assert "message 1 is cut off" in Transcript(messages=(cut,)).ends_cleanly().explanation
+    assert (
+        "the question of message 2 is left open"
+        in dialogue("Hello.", "Where were we?").ends_cleanly().explanation
+    )
+
+
+def test_empty_transcript_could_not_be_measured():
+    assert dialogue().ends_cleanly().outcome is Outcome.UNMEASURED
+
+
+def test_terminates_within_its_turns():
+    transcript = dialogue(*TALK, "Goodbye!", turns=50)
+    assert transcript.terminates_within(turns=3)
+    assert transcript.terminates_within(turns=2).explanation == "3 turns (at most 2)"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"turns": 3}, {"turns": 50, "stop_reason": StopReason(kind=StopKind.TURNS)}],
+    ids=["imported", "stopped"],
+)
+def test_dialogue_at_its_cap_did_not_terminate(fields):
+    assert not dialogue(*TALK, "And then?", **fields).terminates_within(turns=20)

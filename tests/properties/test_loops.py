@@ -1,0 +1,181 @@
+"""NoLoops: what is a loop, where it begins, and what is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_duolog import NoLoops, Outcome
+from pytest_duolog.properties.loops import find_loops
+from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+
+QUESTION = "Could you tell me the price of the blue bicycle?"
+ANSWER = "I would have to look that up in the catalogue first."
+
+
+def spans(*texts: str, **fields: object) -> list[tuple[int, int, str, int | None]]:
+    """Each loop as first message, last message, kind, period; numbered from 1."""
+    return [
+        (loop.onset + 1, loop.end + 1, loop.kind, loop.period)
+        for loop in find_loops(dialogue(*texts, **fields))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cycle", "period"),
+    [
+        pytest.param(
+            [f"{name} is the one that I would take along." for name in names], len(names), id=str(len(names))
+        )
+        for names in (
+            ["Anna"],
+            ["Anna", "Bertha"],
+            ["Anna", "Bertha", "Clara"],
+            ["Anna", "Bertha", "Clara", "Dora"],
+            ["Anna", "Bertha", "Clara", "Dora", "Emil"],
+            ["Anna", "Bertha", "Clara", "Dora", "Emil", "Fritz"],
+        )
+    ],
+)
+def test_cycle_begins_with_its_first_copy(cycle, period):
+    assert spans("Whom would you choose?", *cycle * 8)[0] == (2 + period, 1 + 8 * period, "repeat", period)
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [
+        [
+            "The connection is closed – truly.",
+            "the connection is closed - truly",
+            "THE CONNECTION IS CLOSED — truly!",
+        ],
+        ["*The connection is closed.*", '"The connection is closed."', "The connection is closed. ✨"],
+        ["The connection is clo\u200bsed.", "Ｔhe connection is closed.", "Thе connection is closed."],
+        [
+            "[12:01] The connection is closed.",
+            "[12:02] The connection is closed.",
+            "[12:03] The connection is closed.",
+        ],
+        [
+            "The connection closes in 9 seconds.",
+            "The connection closes in 8 seconds.",
+            "The connection closes in 7 seconds.",
+        ],
+    ],
+    ids=["case and dashes", "markup", "unicode", "time stamps", "counter"],
+)
+def test_variants_of_one_sentence_are_a_loop(variants):
+    assert [span[2] for span in spans("Are we done?", *variants * 3)] == ["repeat"]
+
+
+def test_ritual_in_ever_new_words_begins_after_the_goodbye_and_its_answer():
+    assert spans(*LIGHTHOUSES, *RITUAL) == [(15, 27, "ritual", None)]
+
+
+def test_what_comes_before_the_goodbye_is_healthy():
+    assert spans(*LIGHTHOUSES, *RITUAL[:2]) == []
+
+
+@pytest.mark.parametrize("symbol", ["", ".", "🙏", "…"], ids=["nothing", "dot", "emoji", "ellipsis"])
+def test_ping_pong_without_words_is_a_loop(symbol):
+    assert [span[2] for span in spans(*LIGHTHOUSES[:4], *[symbol] * 8)] == ["empty"]
+
+
+def test_document_rewritten_again_and_again_is_a_loop():
+    sections = [sentence for sentence in LIGHTHOUSES if "?" not in sentence]
+    rewrites = [
+        f"Here is version {n}. " + " ".join(sections[n % 4 :] + sections[: n % 4]) + f" Note {word} added."
+        for n, word in enumerate(["ships", "fog", "rocks", "storms", "maps", "tides", "buoys", "crews"])
+    ]
+    assert [span[0] for span in spans("Write an essay on lighthouses.", *rewrites)] == [3]
+
+
+def test_one_speaker_who_says_the_same_is_stuck_whatever_the_other_says():
+    texts = [
+        text for asked in LIGHTHOUSES[:8] for text in (asked, "I am sorry, please tell me more about it.")
+    ]
+    [loop] = find_loops(dialogue(*texts))
+    assert (loop.kind, loop.speakers, loop.onset, loop.period) == ("stuck", ("Ben",), 3, 1)
+
+
+def test_question_and_deflection_in_other_words_are_a_loop():
+    asked = [
+        "What does the ticket cost?",
+        "How much is it?",
+        "Tell me the fare.",
+        "And the price?",
+        "What do I pay?",
+    ]
+    deflected = [
+        "Sorry, say that again?",
+        "I did not catch that.",
+        "Could you repeat it?",
+        "Pardon?",
+        "Please rephrase.",
+    ]
+    texts = [text for pair in zip(asked, deflected, strict=True) for text in pair]
+    assert [span[2] for span in spans(*texts)] == ["deflection"]
+
+
+def test_dialogue_that_recovers_has_a_loop_with_an_end_and_may_loop_again():
+    loop = [QUESTION, ANSWER] * 5
+    again = ["Nice weather for a tour around the lake today.", "Yes, cycling is healthy and quiet."] * 5
+    found = spans(*loop, *LIGHTHOUSES, *again)
+    assert [(onset, end) for onset, end, *_ in found] == [(3, 10), (26, 33)]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [
+            text
+            for land, city in [
+                ("Peru", "Lima"), ("Spain", "Madrid"), ("Chile", "Santiago"), ("Cuba", "Havana"), ("Kenya", "Nairobi"),
+                ("Italy", "Rome"), ("Japan", "Tokyo"), ("Egypt", "Cairo"), ("Norway", "Oslo"), ("Ghana", "Accra"),
+            ]
+            for text in (f"What is the capital of {land}?", f"The capital of {land} is {city}.")
+        ],
+        [text for n in range(2, 12) for text in (f"What is 7 times {n}?", f"{7 * n}.")],
+        [text for told in LIGHTHOUSES for text in (told, "Uh-huh.")],
+        [f"Acknowledged. {told}" for told in LIGHTHOUSES],
+        [
+            text
+            for n, told in enumerate(LIGHTHOUSES)
+            for text in (
+                f"## Review of part {n}\n\n**Summary:** {told}\n\n**Verdict:** keep",
+                f"Thanks for the review of {n}.",
+            )
+        ],
+        ["🐣🥚", "🐔🌽", "🦊🌲", "🐔🏃", "🐕🏡", "🦊💨", "🥚🐣🐣", "🎉🐔", "🌅🚜"],
+        ["¿Qué comiste ayer?", "Una sopa de pescado.", "¿Y de postre?", "Un flan con nata.", "Suena rico.", "Lo era."],
+    ],
+    ids=["capitals", "times table", "backchannels", "acknowledged", "review headings", "emoji story", "Spanish"],
+)  # fmt: skip
+def test_healthy_repetition_is_no_loop(texts):
+    assert spans(*texts) == []
+
+
+def test_verdict_says_where_who_how_long_and_quotes():
+    verdict = dialogue(*LIGHTHOUSES, *RITUAL).has_no_loops()
+    assert verdict.outcome is Outcome.FAILS
+    assert "messages 15 to 27 add nothing new (ritual): 13 messages, about" in verdict.explanation
+    assert "by Ann and Ben, Ann first" in verdict.explanation
+    assert [evidence.message for evidence in verdict.evidence] == [15, 16, 17]
+
+
+def test_allowed_kinds_are_not_held_against_it():
+    assert NoLoops(allow=("ritual",)).check(dialogue(*LIGHTHOUSES, *RITUAL))
+
+
+@pytest.mark.parametrize(
+    "texts", [[], ["Hello."], [""], ["\x00"], ["\ud800"], ["z̷̡̛͙a̸l̶g̷o̵"], ["\u202eاهلا"]], ids=repr
+)
+def test_odd_transcripts_have_a_verdict(texts):
+    assert dialogue(*texts).has_no_loops()
+
+
+def test_monologue_that_repeats_is_a_loop():
+    assert [span[2] for span in spans(*[QUESTION] * 9, speakers=["Ann"])] == ["repeat"]
+
+
+def test_thousand_speakers_are_read():
+    assert spans(*LIGHTHOUSES * 80, speakers=[f"Speaker {n}" for n in range(1000)])[0][:2] == (14, 1040)
