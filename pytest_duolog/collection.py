@@ -42,6 +42,8 @@ def check_scenarios(items: Iterable[Any]) -> None:
             continue
         try:
             settings_of(item.config).cast(scenario_of(item))
+        except pytest.UsageError as error:
+            raise pytest.Collector.CollectError(f"wrong setting of dialogues\n{error}") from None
         except ConfigurationError as error:
             raise pytest.Collector.CollectError(f"{item.nodeid}: wrong dialogue\n{error}") from error
 

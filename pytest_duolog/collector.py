@@ -44,6 +44,8 @@ class Collector:
             parts.append(f"{_counted(played, 'reply', 'replies')} replayed")
         if recorded:
             parts.append(f"{_counted(recorded, 'reply', 'replies')} recorded ({tokens} tokens)")
+        if spared := sum(entry["spared"] for _, entry in self.entries):
+            parts.append(f"up to {_counted(spared, 'message', 'messages')} spared at a goodbye or in a loop")
         yield ", ".join(parts)
         for nodeid, entry in self.entries:
             yield from (f"{nodeid}: {notice}" for notice in entry["notices"])

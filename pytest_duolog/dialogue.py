@@ -183,6 +183,7 @@ class Dialogue(Checks):
         return {
             "transcript": self._so_far().model_dump(mode="json"),
             "cassette": str(self._cassette.path) if self._cassette.path.exists() else None,
+            "spared": self._run.n_spared,
             "played": played,
             "recorded": recorded,
             "notices": list(self._cassette.notices),

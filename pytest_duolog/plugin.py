@@ -6,7 +6,7 @@ heavy; what a dialogue needs is imported when the first test asks for one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +20,7 @@ RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
 
 MARKER = (
     "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, stop_phrases=(), "
+    "stop_on=('goodbye', 'loop'), grace=2, "
     "model=None, temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, stub=...): "
     "the conversation that the `dialogue` fixture holds. `a` and `b` are Speakers or 'provider:model'. "
     "On a function, class or module; nearer values win, and a parametrized argument named like one sets it."
@@ -37,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none"
+    )
+    parser.addini(
+        "duolog_stop_on",
+        "what ends a dialogue that does not say: goodbye, loop, or nothing",
+        type="args",
+        default=["goodbye", "loop"],
     )
     parser.addini("duolog_model", "models by role, as ROLE=PROVIDER:MODEL", type="linelist", default=[])
 
@@ -61,16 +68,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Collector(), "duolog-collector")
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_pycollect_makeitem(collector: pytest.Collector) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, Any, Any]:
     """Check every dialogue's scenario before anything runs."""
-    outcome = yield
-    made = outcome.get_result()  # type: ignore[attr-defined]
+    made = yield
     items = made if isinstance(made, list) else [made]
     if any("dialogue" in getattr(item, "fixturenames", ()) for item in items):
         from pytest_duolog.collection import check_scenarios
 
         check_scenarios(items)
+    return made
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -111,10 +118,13 @@ def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(TranscriptExtension)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    outcome = yield
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     if "dialogue" in getattr(item, "fixturenames", ()):
         from pytest_duolog.fixture import add_dialogues
 
-        add_dialogues(outcome.get_result(), item)  # type: ignore[attr-defined]
+        add_dialogues(report, item)
+    return report

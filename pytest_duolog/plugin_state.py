@@ -20,6 +20,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
                 model_options=config.getoption("duolog_model"),
                 model_ini=config.getini("duolog_model"),
+                stop_on=config.getini("duolog_stop_on"),
                 pyproject=config.rootpath / "pyproject.toml",
             )
         except ConfigurationError as error:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.errors import CassetteError, DialogueError, EndpointError
+from pytest_duolog.guard import Guard
 from pytest_duolog.perspective import Perspective
 from pytest_duolog.scenario import SIDES, ModelName, Scenario, Side
 from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker, storable
@@ -41,7 +42,15 @@ class DialogueRun:
             for speaker in [self.scenario.speaker(side)]
         }
         self._stop_pattern = phrase_pattern(self.scenario.stop_phrases)
+        self._guard = Guard(self.scenario.stop_on or (), self.scenario.grace)
+        self._guarded: tuple[StopKind, str] | None = None
         self._tokens = 0
+
+    @property
+    def n_spared(self) -> int:
+        """Messages that were not asked for because the dialogue was over, or went in circles."""
+        stopped = self.stop_reason is not None and self.stop_reason.kind in (StopKind.GOODBYE, StopKind.LOOP)
+        return self.scenario.max_messages - len(self.messages) if stopped else 0
 
     async def finish(self, endpoints: Mapping[Side, Endpoint]) -> StopReason:
         """Run to the end and say why it ended there.
@@ -101,6 +110,7 @@ class DialogueRun:
 
     def _add(self, message: Message) -> None:
         self.messages.append(message)
+        self._guarded = self._guard.read(message.speaker, message.content)
         for perspective in self._perspectives.values():
             perspective.add(message.speaker, message.content)
         for observer in self.observers:
@@ -117,6 +127,8 @@ class DialogueRun:
             kind, detail = StopKind.STOP_PHRASE, repr(found[0])
         elif scenario.token_budget is not None and self._tokens >= scenario.token_budget:
             kind, detail = StopKind.BUDGET, f"{self._tokens} of {scenario.token_budget} tokens"
+        elif self._guarded:
+            kind, detail = self._guarded
         elif len(self.messages) >= scenario.max_messages:
             return StopReason(kind=StopKind.TURNS, detail=f"{scenario.turns} turns")
         return StopReason(kind=kind, speaker=message.speaker, detail=detail) if kind else None

@@ -26,6 +26,8 @@ DEFAULT_MODEL = "local:smollm2-135m-instruct"
 DEFAULT_TURNS = 10
 
 Side = Literal["a", "b"]
+StopOn = Literal["goodbye", "loop"]
+STOP_ON: tuple[StopOn, ...] = ("goodbye", "loop")
 SIDES: tuple[Side, Side] = ("a", "b")
 
 
@@ -135,8 +137,10 @@ class Scenario(BaseModel):
     where a speaker has none of its own. `turns` counts replies from each side after the opener, so the
     dialogue has at most `2 * turns + 1` messages. With `opener=None` the speaker named by `opener_by`
     writes the first message. A reply that contains one of `stop_phrases` (ignoring case, as whole words)
-    is the last one. `token_budget` ends the dialogue once the replies' tokens reach it. `stub` is what a
-    model reads as the other side's first words where its own words open the dialogue.
+    is the last one. `stop_on` ends a dialogue that said `goodbye` or is in a `loop`, after `grace` more
+    messages; an empty one lets it run on, and None leaves it to the settings. `token_budget` ends the dialogue
+    once the replies' tokens reach it. `stub` is what a model reads as the other side's first words where its
+    own words open the dialogue.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -150,6 +154,8 @@ class Scenario(BaseModel):
     turns: int = Field(default=DEFAULT_TURNS, ge=1, le=10_000)
     topic: Text | None = None
     stop_phrases: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    stop_on: tuple[StopOn, ...] | None = None
+    grace: int = Field(default=2, ge=0)
     token_budget: int | None = Field(default=None, ge=1)
     stub: Annotated[str, Field(min_length=1)] = DEFAULT_STUB
 
@@ -171,10 +177,10 @@ class Scenario(BaseModel):
     def _blank_opener_is_none(cls, opener: str | None) -> str | None:
         return opener if opener and opener.strip() else None
 
-    @field_validator("stop_phrases", mode="before")
+    @field_validator("stop_phrases", "stop_on", mode="before")
     @classmethod
-    def _one_phrase_or_many(cls, phrases: Any) -> Any:
-        return (phrases,) if isinstance(phrases, str) else phrases
+    def _one_or_many(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pytest_duolog.endpoints.registry import PROTOCOLS, Provider, check_model
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.cassette import RecordMode
-from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, ModelName, Scenario, Speaker
+from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, STOP_ON, ModelName, Scenario, Speaker, StopOn
 
 
 class ProviderTable(BaseModel):
@@ -46,6 +46,7 @@ class Settings:
     """
 
     record_mode: RecordMode = RecordMode.NONE
+    stop_on: tuple[StopOn, ...] = STOP_ON
     overrides: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
     default_model: str = DEFAULT_MODEL
@@ -58,12 +59,14 @@ class Settings:
         record_mode: str,
         model_options: Iterable[str],
         model_ini: Iterable[str],
+        stop_on: Iterable[str],
         pyproject: Path | None,
     ) -> Settings:
         """Command line over ini over `[tool.duolog]`; raises ConfigurationError for what is wrong in them."""
         table = read_project_table(pyproject)
         settings = cls(
             record_mode=_record_mode(record_mode),
+            stop_on=_stop_on(stop_on),
             overrides=_role_models("--duolog-model", model_options),
             models={**table.models, **_role_models("duolog_model", model_ini)},
             default_model=table.default_model,
@@ -74,11 +77,14 @@ class Settings:
         return settings
 
     def cast(self, scenario: Scenario) -> Scenario:
-        """The scenario with a model for each speaker.
+        """The scenario with a model for each speaker, and with what stops it.
 
         Raises ConfigurationError for a model of an unknown provider, or a role that has no model.
         """
-        return scenario.model_copy(update={side: self._with_model(scenario.speaker(side)) for side in SIDES})
+        changes: dict[str, Any] = {side: self._with_model(scenario.speaker(side)) for side in SIDES}
+        if scenario.stop_on is None:
+            changes["stop_on"] = self.stop_on
+        return scenario.model_copy(update=changes)
 
     def _with_model(self, speaker: Speaker) -> Speaker:
         role = speaker.role or speaker.name
@@ -144,6 +150,15 @@ def _record_mode(value: str) -> RecordMode:
         raise ConfigurationError(
             f"record mode {value!r} is not known to dialogues (accepted: {modes})"
         ) from None
+
+
+def _stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
+    given = tuple(name for name in STOP_ON if name in set(names))
+    unknown = sorted(set(names) - {*STOP_ON, "nothing"})
+    if unknown:
+        accepted = ", ".join([*STOP_ON, "nothing"])
+        raise ConfigurationError(f"duolog_stop_on: {unknown[0]!r} is not known (accepted: {accepted})")
+    return given
 
 
 def _role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:

@@ -68,11 +68,14 @@ class _Own:
 
 @dataclass
 class LoopDetector:
-    """Reads the messages of a dialogue in order; `is_looping` says whether it is in a loop now."""
+    """Reads the messages of a dialogue in order.
+
+    `is_looping` says whether it is in a loop now, `is_over` whether both took leave and nobody asked anything since.
+    """
 
     closings: ClosingDetector = field(default_factory=ClosingDetector)
     is_looping: bool = False
-    _after_goodbye: bool = False
+    is_over: bool = False
     _reader: StalenessReader = field(default_factory=StalenessReader)
     _stale: list[Stale | None] = field(default_factory=list)
     _speakers: list[str] = field(default_factory=list)
@@ -86,12 +89,12 @@ class LoopDetector:
         normalised = text.normalise(text.without_thinking(content))
         words = text.words(normalised)
         self.closings.read(normalised)
-        stale = self._reader.read(normalised, words, after_goodbye=self._after_goodbye)
+        stale = self._reader.read(normalised, words, after_goodbye=self.is_over)
         self._stale.append(stale)
         if self.closings.closing == len(self._stale) - 2:
-            self._after_goodbye = True
+            self.is_over = True
         elif not stale and lexicon.asks(normalised):
-            self._after_goodbye = False
+            self.is_over = False
         self._speakers.append(speaker)
         self._trigrams.append(frozenset(text.ngrams(words, 3) or [(normalised.strip(),)]))
         self._inside.append(False)
