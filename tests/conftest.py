@@ -1,0 +1,26 @@
+"""What the tests share.
+
+An inner pytest run forgets what it has imported itself. What it would import is imported here, so that it happens
+once and not with every inner run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis  # noqa: F401
+import pytest
+
+import pytest_duolog.fixture
+import pytest_duolog.snapshot  # noqa: F401
+from tests.chat_server import ChatServer
+
+
+@pytest.fixture
+def chat_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    """A running chat server that `openai:` models are asked at."""
+    server = ChatServer()
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-no-account")
+    yield server
+    server.close()
