@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from pytest_duolog.transcript import Transcript
 
 
@@ -60,6 +62,15 @@ def shorten(text: str, limit: int = 120) -> str:
     if len(text) <= limit:
         return repr(text)
     return f"{text[:limit]!r}… ({len(text)} characters)"
+
+
+def wrong_fields(error: ValidationError) -> str:
+    """What pydantic found wrong, on one line: `field: problem`, parted by semicolons."""
+    found = [
+        (".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, "))
+        for problem in error.errors()
+    ]
+    return "; ".join(f"{where}: {what}" if where else what for where, what in found)
 
 
 class EndpointError(DuologError):

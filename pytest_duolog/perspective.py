@@ -33,7 +33,9 @@ class Perspective:
     def __init__(self, speaker: str, *, system: str | None = None, stub: str = DEFAULT_STUB) -> None:
         self.speaker = speaker
         self._stub = stub
-        self._history: list[ChatMessage] = [ChatMessage("system", system)] if system else []
+        self._history: list[ChatMessage] = []
+        if system and system.strip():
+            self._history.append(ChatMessage("system", system))
 
     def add(self, speaker: str, content: str) -> None:
         """Append what `speaker` said."""

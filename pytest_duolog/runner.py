@@ -6,14 +6,16 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
+
+from pydantic import ValidationError
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.errors import CassetteError, DialogueError, EndpointError
+from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, wrong_fields
 from pytest_duolog.guard import Guard
 from pytest_duolog.perspective import Perspective
-from pytest_duolog.scenario import SIDES, ModelName, Scenario, Side
-from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker, storable
+from pytest_duolog.scenario import SIDES, ModelName, Scenario, Side, Speaker
+from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker
 
 
 class Observer(Protocol):
@@ -63,11 +65,12 @@ class DialogueRun:
             self._add(Message(speaker=scenario.speaker(side).name, content=scenario.opener))
             side = _other(side)
         while self.stop_reason is None:
-            self._take(side, await self._ask(side, endpoints[side]))
+            self._take(*await self._ask(side, endpoints[side]))
             side = _other(side)
         return self.stop_reason
 
-    async def _ask(self, side: Side, endpoint: Endpoint) -> Reply:
+    async def _ask(self, side: Side, endpoint: Endpoint) -> tuple[Message, str]:
+        """The next message, and why its model stopped in the provider's words."""
         speaker = self.scenario.speaker(side)
         number = len(self.messages) + 1
         for observer in self.observers:
@@ -80,7 +83,8 @@ class DialogueRun:
         )
         try:
             answer = endpoint.reply(request)
-            return await answer if inspect.isawaitable(answer) else answer
+            reply = await answer if inspect.isawaitable(answer) else answer
+            return _message(speaker, reply), reply.raw_finish
         except CassetteError:
             raise
         except EndpointError as error:
@@ -90,23 +94,15 @@ class DialogueRun:
             raise self._failed(number, speaker.name, problem) from error
 
     def _failed(self, number: int, speaker: str, problem: str) -> DialogueError:
-        self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=problem.splitlines()[0])
+        first_line = problem.partition("\n")[0]
+        self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=first_line)
         return DialogueError(problem, message_number=number, speaker=speaker, transcript=self.transcript())
 
-    def _take(self, side: Side, reply: Reply) -> None:
-        name = self.scenario.speaker(side).name
-        message = Message(
-            speaker=name,
-            content=_clean(reply.content),
-            reasoning=_clean(reply.reasoning or "") or None,
-            finish=reply.finish,
-            usage=reply.usage,
-            latency_ms=reply.latency_ms,
-        )
+    def _take(self, message: Message, raw_finish: str) -> None:
         if message.content:
             self._add(message)
         self._tokens += (message.usage.reply_tokens or 0) if message.usage else 0
-        self.stop_reason = self._reason_to_stop(message, reply)
+        self.stop_reason = self._reason_to_stop(message, raw_finish)
 
     def _add(self, message: Message) -> None:
         self.messages.append(message)
@@ -116,13 +112,13 @@ class DialogueRun:
         for observer in self.observers:
             observer.said(len(self.messages), message)
 
-    def _reason_to_stop(self, message: Message, reply: Reply) -> StopReason | None:
+    def _reason_to_stop(self, message: Message, raw_finish: str) -> StopReason | None:
         scenario = self.scenario
         kind, detail = None, ""
         if message.finish in ("refused", "filtered"):
-            kind, detail = StopKind.REFUSAL, f"finish reason {reply.raw_finish or message.finish!r}"
+            kind, detail = StopKind.REFUSAL, f"finish reason {raw_finish or message.finish!r}"
         elif not message.content:
-            kind, detail = StopKind.EMPTY_REPLY, f"finish reason {reply.raw_finish or message.finish!r}"
+            kind, detail = StopKind.EMPTY_REPLY, f"finish reason {raw_finish or message.finish!r}"
         elif self._stop_pattern and (found := self._stop_pattern.search(message.content)):
             kind, detail = StopKind.STOP_PHRASE, repr(found[0])
         elif scenario.token_budget is not None and self._tokens >= scenario.token_budget:
@@ -170,9 +166,28 @@ def _bounded(character: str) -> bool:
     return character.isdigit() or character.upper() != character.lower()
 
 
-def _clean(text: str) -> str:
-    """Blank space around a reply goes, once and here."""
-    return storable(text).strip()
+def _message(speaker: Speaker, reply: Any) -> Message:
+    """The message in a reply; blank space around it goes, once and here.
+
+    Raises EndpointError for what is no reply: endpoints may be other people's.
+    """
+    if not isinstance(reply, Reply):
+        raise EndpointError(f"{speaker.model_label} answered with {reply!r:.120}, not a pytest_duolog.Reply")
+    try:
+        message = Message(
+            speaker=speaker.name,
+            content=reply.content,
+            reasoning=reply.reasoning,
+            finish=reply.finish,
+            usage=reply.usage,
+            latency_ms=reply.latency_ms,
+        )
+    except ValidationError as error:
+        raise EndpointError(
+            f"{speaker.model_label} gave a Reply that cannot be used: {wrong_fields(error)}"
+        ) from None
+    reasoning = (message.reasoning or "").strip() or None
+    return message.model_copy(update={"content": message.content.strip(), "reasoning": reasoning})
 
 
 def _other(side: Side) -> Side:

@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -29,6 +30,9 @@ Side = Literal["a", "b"]
 StopOn = Literal["goodbye", "loop"]
 STOP_ON: tuple[StopOn, ...] = ("goodbye", "loop")
 SIDES: tuple[Side, Side] = ("a", "b")
+
+# Fields of a request that follow from the dialogue itself.
+OWN_FIELDS = ("model", "messages", "stream")
 
 
 class ModelName(NamedTuple):
@@ -66,6 +70,7 @@ def _speaker_name(name: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_encodable)]
+Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_encodable)]
 
 
 class Knobs(BaseModel):
@@ -74,7 +79,7 @@ class Knobs(BaseModel):
     `extra` holds further fields of the request body as the provider names them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     temperature: float | None = Field(default=None, ge=0)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -85,9 +90,12 @@ class Knobs(BaseModel):
     @field_validator("extra")
     @classmethod
     def _extra_is_json(cls, extra: dict[str, Any]) -> dict[str, Any]:
+        taken = [name for name in extra if name in {*OWN_FIELDS, *Knobs.model_fields}]
+        if taken:
+            raise ValueError(f"{taken[0]!r} is not an extra field: the dialogue sets it")
         try:
-            return dict(json.loads(json.dumps(extra)))
-        except TypeError as error:
+            return dict(json.loads(json.dumps(extra, allow_nan=False)))
+        except (TypeError, ValueError) as error:
             raise ValueError(f"is part of a JSON request: {error}") from None
 
     def set_knobs(self) -> dict[str, Any]:
@@ -153,11 +161,11 @@ class Scenario(BaseModel):
     opener_by: Side = "a"
     turns: int = Field(default=DEFAULT_TURNS, ge=1, le=10_000)
     topic: Text | None = None
-    stop_phrases: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    stop_phrases: tuple[Phrase, ...] = ()
     stop_on: tuple[StopOn, ...] | None = None
     grace: int = Field(default=2, ge=0)
     token_budget: int | None = Field(default=None, ge=1)
-    stub: Annotated[str, Field(min_length=1)] = DEFAULT_STUB
+    stub: Phrase = DEFAULT_STUB
 
     @model_validator(mode="before")
     @classmethod

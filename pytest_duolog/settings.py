@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pytest_duolog.endpoints.registry import PROTOCOLS, Provider, check_model
-from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.errors import ConfigurationError, wrong_fields
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, STOP_ON, ModelName, Scenario, Speaker, StopOn
 
@@ -115,8 +115,7 @@ def read_project_table(pyproject: Path | None) -> ProjectTable:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{pyproject} cannot be read: {error}") from None
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-        raise ConfigurationError(f"{pyproject}, [tool.duolog]: " + "; ".join(wrong)) from None
+        raise ConfigurationError(f"{pyproject}, [tool.duolog]: {wrong_fields(error)}") from None
 
 
 def configured_providers(table: ProjectTable) -> dict[str, Provider]:

@@ -13,10 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pytest_duolog.checks import Checks
-from pytest_duolog.errors import TranscriptError
+from pytest_duolog.errors import TranscriptError, wrong_fields
 
 # Format history of the JSON form: 1, the first.
 JSON_FORMAT = 1
@@ -158,7 +158,9 @@ class Transcript(Record, Checks):
             return cls.model_validate(_json_fields(json.loads(read_text(Path(path)))))
         except TranscriptError:
             raise
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except ValidationError as error:
+            raise TranscriptError(f"{path}: not a transcript: {wrong_fields(error)}") from error
+        except (TypeError, ValueError, RecursionError) as error:
             raise TranscriptError(f"{path}: not a transcript: {error}") from error
 
     def to_json(self) -> str:
@@ -181,8 +183,10 @@ def read_text(path: Path) -> str:
         raise TranscriptError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _json_fields(value: dict[str, Any]) -> dict[str, Any]:
+def _json_fields(value: Any) -> dict[str, Any]:
     """The fields of a transcript from a JSON file's value."""
+    if not isinstance(value, dict):
+        raise TypeError("it is JSON, but not an object")
     if "conversation" in value:
         return _of_twin(value)
     found = value.pop("format", None)
@@ -199,13 +203,16 @@ def _of_twin(value: dict[str, Any]) -> dict[str, Any]:
     speakers = [
         {"name": name, "model": value.get(f"model_{side}"), "system": prompt} for side, name in names.items()
     ]
+    said = value["conversation"]
+    if not (isinstance(said, list) and all(isinstance(entry, dict) for entry in said)):
+        raise TypeError("its conversation is not a list of objects")
     messages = [
         {
-            "speaker": spellings.get(entry["speaker"], entry["speaker"]),
-            "content": entry["content"],
+            "speaker": spellings.get(str(entry.get("speaker")), entry.get("speaker")),
+            "content": entry.get("content"),
             "reasoning": entry.get("reasoning") or None,
         }
-        for entry in value["conversation"]
+        for entry in said
     ]
     return {
         "speakers": speakers,
