@@ -7,6 +7,7 @@ import tomllib
 from importlib import resources
 
 from pytest_duolog import text
+from pytest_duolog.detectors.phrases import any_of
 
 # A message longer than this, in characters, has more to say than that it cannot answer.
 _LONGEST_DEFLECTION = 200
@@ -15,10 +16,13 @@ _TABLES = tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").re
 
 
 def _phrases(*families: str) -> re.Pattern[str]:
-    alternatives = "|".join(phrase for family in families for phrase in _TABLES[family])
+    return any_of(_filled(phrase) for family in families for phrase in _TABLES[family])
+
+
+def _filled(phrase: str) -> str:
     for slot, words in _TABLES["slots"].items():
-        alternatives = alternatives.replace(f"{{{slot}}}", words)
-    return re.compile(alternatives)
+        phrase = phrase.replace(f"{{{slot}}}", words)
+    return phrase
 
 
 FAREWELL = _phrases("farewell")

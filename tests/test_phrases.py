@@ -1,0 +1,56 @@
+"""Many phrases in one pattern."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import resources
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog.detectors.phrases import any_of
+
+LEXICON = tomllib.loads(
+    resources.files("pytest_duolog.detectors").joinpath("lexicon.toml").read_text("utf-8")
+)
+FAMILIES = [name for name, phrases in LEXICON.items() if isinstance(phrases, list)]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "matched", "not_matched"),
+    [
+        (r"\bbye\b", "well, bye.", "goodbye"),
+        (r"good-?bye", "xgoodbye", "good  bye"),
+        (r"\b(?:see|c) you\b", "c you", "sc you"),
+        (r"\b(?:que )?(?:tenga|ten) un\b", "ten un", "xten un"),
+        (r"\b(?:very )?w?ell\b", "very ell", "swell"),
+        (r"^(?:no|nope)\b", "nope", "so no"),
+        (r"one|\b(?:two|t[hr]ee) [|)]", "tree |", "tree"),
+        (r"(?:ha)+ bye", "haha bye", "bye"),
+        (r"\(?:x|\[y\]", "[y]", "y"),
+        ("再见", "那么再见", "再"),
+    ],
+)
+def test_a_phrase_keeps_its_meaning(phrase: str, matched: str, not_matched: str):
+    pattern = any_of([phrase, "zzz"])
+    assert pattern.search(matched)
+    assert not pattern.search(not_matched)
+
+
+def _words_of(family: str) -> list[str]:
+    return sorted({word for phrase in LEXICON[family] for word in re.findall(r"[^\W\d_]+", phrase)})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_lexicon_matches_as_its_phrases_would_one_by_one(family: str):
+    phrases = [re.sub(r"{\w+}", "day", phrase) for phrase in LEXICON[family]]
+    plain, quick = re.compile("|".join(phrases)), any_of(phrases)
+
+    @given(st.lists(st.sampled_from([*_words_of(family), ",", ".", "?", "day"]), max_size=12))
+    def same(words: list[str]) -> None:
+        for text in (" ".join(words), "".join(words)):
+            assert bool(plain.search(text)) == bool(quick.search(text)), text
+
+    same()
