@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    while sys.stdin.read(1):
+    while os.read(0, 1):  # a thread inside sys.stdin would hold its lock when the interpreter ends
         pass
     os._exit(0)
 

@@ -76,8 +76,12 @@ class LocalServer:
         word, _, facts = answer.partition(" ")
         if word == "READY":
             return str(json.loads(facts)["url"])
+        with suppress(
+            subprocess.TimeoutExpired
+        ):  # llama.cpp logs from a thread, whose last words come at the end
+            self._process.wait(STOP_TIMEOUT_S)
         reason = (
-            json.loads(facts)["reason"] if word == "FAILED" else f"ended with status {self._process.wait()}"
+            json.loads(facts)["reason"] if word == "FAILED" else f"ended with status {self._process.poll()}"
         )
         raise self._failed(f"did not start: {reason}")
 
