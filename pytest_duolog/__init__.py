@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.base import Property as Property
     from pytest_duolog.properties.base import Verdict as Verdict
     from pytest_duolog.properties.base import judge as judge
+    from pytest_duolog.properties.content import AnswersQuestions as AnswersQuestions
+    from pytest_duolog.properties.content import MaxWords as MaxWords
+    from pytest_duolog.properties.content import Mentions as Mentions
+    from pytest_duolog.properties.content import NeverSays as NeverSays
     from pytest_duolog.properties.endings import EndsCleanly as EndsCleanly
     from pytest_duolog.properties.endings import TerminatesWithin as TerminatesWithin
+    from pytest_duolog.properties.form import Balanced as Balanced
+    from pytest_duolog.properties.form import KeepsLanguage as KeepsLanguage
+    from pytest_duolog.properties.form import KeepsLength as KeepsLength
     from pytest_duolog.properties.loops import NoLoops as NoLoops
     from pytest_duolog.scenario import Scenario as Scenario
     from pytest_duolog.scenario import Speaker as Speaker
@@ -54,7 +61,9 @@ _HOMES = {
         "UnusedMessages",
     ),
     "properties.base": ("Evidence", "Outcome", "Property", "Verdict", "judge"),
+    "properties.content": ("AnswersQuestions", "MaxWords", "Mentions", "NeverSays"),
     "properties.endings": ("EndsCleanly", "TerminatesWithin"),
+    "properties.form": ("Balanced", "KeepsLanguage", "KeepsLength"),
     "properties.loops": ("NoLoops",),
     "scenario": ("Scenario", "Speaker"),
     "transcript": ("Message", "StopKind", "StopReason", "Transcript", "Usage"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_duolog.properties.base import Check, Verdict
+    from pytest_duolog.properties.content import Phrase
     from pytest_duolog.transcript import Transcript
 
 
@@ -48,3 +49,52 @@ class Checks:
 
         __tracebackhide__ = True
         return self.satisfies(TerminatesWithin(turns))
+
+    def mentions(self, *phrases: Phrase, speaker: str | None = None) -> Verdict:
+        """One of these phrases or patterns is said: `Mentions`."""
+        from pytest_duolog.properties.content import Mentions
+
+        __tracebackhide__ = True
+        return self.satisfies(Mentions(phrases, speaker=speaker))
+
+    def never_says(self, *phrases: Phrase, speaker: str | None = None) -> Verdict:
+        """None of these phrases or patterns is said: `NeverSays`."""
+        from pytest_duolog.properties.content import NeverSays
+
+        __tracebackhide__ = True
+        return self.satisfies(NeverSays(phrases, speaker=speaker))
+
+    def has_max_words(self, words: int, *, speaker: str | None = None) -> Verdict:
+        """No message is longer than so many words: `MaxWords`."""
+        from pytest_duolog.properties.content import MaxWords
+
+        __tracebackhide__ = True
+        return self.satisfies(MaxWords(words, speaker=speaker))
+
+    def answers_questions(self, *, min_share: float = 1.0, speaker: str | None = None) -> Verdict:
+        """Questions are taken up by the next message: `AnswersQuestions`."""
+        from pytest_duolog.properties.content import AnswersQuestions
+
+        __tracebackhide__ = True
+        return self.satisfies(AnswersQuestions(min_share, speaker=speaker))
+
+    def is_balanced(self, *, max_share: float = 0.9) -> Verdict:
+        """Nobody says nearly everything: `Balanced`."""
+        from pytest_duolog.properties.form import Balanced
+
+        __tracebackhide__ = True
+        return self.satisfies(Balanced(max_share))
+
+    def keeps_length(self, *, max_ratio: float = 4.0, speaker: str | None = None) -> Verdict:
+        """Messages neither grow nor shrink: `KeepsLength`."""
+        from pytest_duolog.properties.form import KeepsLength
+
+        __tracebackhide__ = True
+        return self.satisfies(KeepsLength(max_ratio, speaker=speaker))
+
+    def keeps_language(self, language: str | None = None, *, speaker: str | None = None) -> Verdict:
+        """Every message is in one language: `KeepsLanguage`."""
+        from pytest_duolog.properties.form import KeepsLanguage
+
+        __tracebackhide__ = True
+        return self.satisfies(KeepsLanguage(language, speaker=speaker))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from pytest_duolog import text
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, wrong_fields
 from pytest_duolog.guard import Guard
@@ -43,7 +43,7 @@ class DialogueRun:
             for side in SIDES
             for speaker in [self.scenario.speaker(side)]
         }
-        self._stop_pattern = phrase_pattern(self.scenario.stop_phrases)
+        self._stop_pattern = text.phrase_pattern(self.scenario.stop_phrases)
         self._guard = Guard(self.scenario.stop_on or (), self.scenario.grace)
         self._guarded: tuple[StopKind, str] | None = None
         self._tokens = 0
@@ -143,27 +143,6 @@ class DialogueRun:
             opener=scenario.opener,
             topic=scenario.topic,
         )
-
-
-def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:
-    """Matches any of the phrases, ignoring case, as whole words; None if there are none.
-
-    A phrase that begins or ends in a script without letter case (Chinese, Thai, Arabic) has no word
-    boundary on that side, since such scripts may not part words with spaces.
-    """
-    if not phrases:
-        return None
-    parts = (
-        ("(?<!\\w)" if _bounded(phrase[0]) else "")
-        + re.escape(phrase)
-        + ("(?!\\w)" if _bounded(phrase[-1]) else "")
-        for phrase in phrases
-    )
-    return re.compile("|".join(parts), re.IGNORECASE)
-
-
-def _bounded(character: str) -> bool:
-    return character.isdigit() or character.upper() != character.lower()
 
 
 def _message(speaker: Speaker, reply: Any) -> Message:

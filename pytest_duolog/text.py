@@ -35,6 +35,8 @@ _STAMP = re.compile(
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"\d+(?:[.,:]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:'[^\W\d_{_UNSPACED}]+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？])|[\r\n]+")
+# Reordering piled-up marks takes time that grows with the square of their number, so it is done piece by piece.
+_PIECE = re.compile(r"[\s\S]{1,64}(?=\s|\Z)|[\s\S]{1,64}")
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL)
 
 
@@ -45,15 +47,25 @@ def excerpt(text: str, limit: int = READ_LIMIT) -> str:
     return text[: limit * 3 // 4] + "\n" + text[-limit // 4 :]
 
 
+def fold(text: str) -> str:
+    """The whole text in one spelling, in time proportional to its length.
+
+    Compatibility forms, letter case, dashes and quotes of every kind, and invisible and piled-up characters make no
+    difference any more.
+    """
+    if not text.isascii():
+        text = "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
+    text = _COMBINING.sub("", _INVISIBLE.sub("", text.casefold()))
+    return _DASHES.sub("-", text.translate(_QUOTES))
+
+
 def normalise(text: str) -> str:
     """The text without what makes no difference to a reader.
 
-    Compatibility forms, letter case, invisible and piled-up characters, look-alike letters, dashes and quotes of
-    every kind, and time stamps go. What a reader would tell apart stays apart.
+    It is folded, look-alike letters and time stamps go, and one longer than READ_LIMIT is cut. What a reader would
+    tell apart stays apart.
     """
-    text = unicodedata.normalize("NFKC", excerpt(text)).casefold()
-    text = _COMBINING.sub("", _INVISIBLE.sub("", text))
-    text = _DASHES.sub("-", text.translate(_QUOTES))
+    text = fold(excerpt(text))
     if _MIXED.search(text):
         text = text.translate(_LOOKALIKES)
     return _STAMP.sub(" ", text)
@@ -64,6 +76,11 @@ def words(normalised: str) -> list[str]:
     return _WORD.findall(normalised)
 
 
+def n_words(text: str) -> int:
+    """How many words a text has, whether it is normalised or not."""
+    return len(words(text.translate(_QUOTES)))
+
+
 def sentences(normalised: str) -> list[str]:
     """Sentences of a normalised text in order, without blank ones; a line break ends one."""
     return [part for piece in _SENTENCE_END.split(normalised) if (part := piece.strip(" \t*_>#-\"'~"))]
@@ -72,6 +89,27 @@ def sentences(normalised: str) -> list[str]:
 def without_thinking(text: str) -> str:
     """The text without passages in `<think>` tags, the last of which may be open to the end."""
     return _THINKING.sub("", text) if "<" in text else text
+
+
+def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:
+    """Matches any of the phrases, ignoring case, as whole words; None if there are none.
+
+    Blank space in a phrase matches any other. A phrase that begins or ends in a script without letter case (Chinese,
+    Thai, Arabic) has no word boundary on that side, since such scripts may not part words with spaces.
+    """
+    if not phrases:
+        return None
+    parts = (
+        ("(?<!\\w)" if _bounded(phrase[0]) else "")
+        + (r"\s+".join(map(re.escape, phrase.split())) or re.escape(phrase))
+        + ("(?!\\w)" if _bounded(phrase[-1]) else "")
+        for phrase in phrases
+    )
+    return re.compile("|".join(parts), re.IGNORECASE)
+
+
+def _bounded(character: str) -> bool:
+    return character.isdigit() or character.upper() != character.lower()
 
 
 def ngrams(items: Sequence[str], n: int) -> list[tuple[str, ...]]:

@@ -11,8 +11,9 @@ import pytest
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.errors import CassetteMismatch, DialogueError, EndpointError
 from pytest_duolog.perspective import ChatMessage
-from pytest_duolog.runner import DialogueRun, phrase_pattern
+from pytest_duolog.runner import DialogueRun
 from pytest_duolog.scenario import Scenario, Speaker
+from pytest_duolog.text import phrase_pattern
 from pytest_duolog.transcript import StopKind, StopReason, Usage
 
 

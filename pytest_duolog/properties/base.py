@@ -84,14 +84,14 @@ class Property(ABC):
         """Whether it holds for this transcript. It reads the transcript and touches nothing else."""
 
     def verdict(
-        self, holds: bool | None, explanation: str, evidence: Iterable[tuple[int, Message]] = ()
+        self, holds: bool | None, explanation: str, evidence: Iterable[tuple[int, Message] | Evidence] = ()
     ) -> Verdict:
         """This property's verdict; `holds` None means that it could not be measured.
 
-        `evidence` are the messages that show it, with their numbers.
+        `evidence` are the messages that show it, with their numbers, or evidence that quotes a part of one.
         """
         outcome = Outcome.UNMEASURED if holds is None else Outcome.HOLDS if holds else Outcome.FAILS
-        quoted = tuple(Evidence.of(number, message) for number, message in evidence)
+        quoted = tuple(item if isinstance(item, Evidence) else Evidence.of(*item) for item in evidence)
         return Verdict(str(self), outcome, explanation, quoted)
 
     def __str__(self) -> str:

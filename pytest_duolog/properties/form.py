@@ -1,0 +1,137 @@
+"""How the dialogue is shaped: who talks how much, whether messages keep their length, and in which language."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from pytest_duolog import text
+from pytest_duolog.detectors.languages import LANGUAGES, language_of
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.properties.endings import find_closing
+from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.transcript import Transcript
+
+# A speaker's messages are compared third by third, and a third is at least so many messages.
+SHORTEST_THIRD = 3
+# Lengths below so many words are all short: from 3 to 15 is no growth.
+SHORT_MESSAGE = 20
+
+
+@dataclass(frozen=True)
+class Balanced(Property):
+    """No speaker says more than `max_share`, 0 to 1, of all words.
+
+    The default allows nine words to one; between peers .7 is a bound that means something.
+    """
+
+    max_share: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_share <= 1:
+            raise ConfigurationError(f"Balanced: max_share {self.max_share!r} is not above 0 and at most 1")
+
+    def check(self, transcript: Transcript) -> Verdict:
+        """Whether nobody does; a dialogue without words could not be measured."""
+        words = Counter({speaker.name: 0 for speaker in transcript.speakers})
+        for message in transcript.messages:
+            words[message.speaker] += text.n_words(message.content)
+        total = words.total()
+        if not total:
+            return self.verdict(None, "there are no words")
+        name, most = words.most_common(1)[0]
+        longest = max(
+            (item for item in transcript.numbered() if item[1].speaker == name),
+            key=lambda item: len(item[1].content),
+        )
+        return self.verdict(
+            most <= self.max_share * total,
+            f"{name} says {most} of {total} words, {most / total:.1%} (at most {self.max_share:.0%})",
+            [longest],
+        )
+
+
+@dataclass(frozen=True)
+class KeepsLength(SpokenProperty):
+    """Messages neither grow nor shrink: each speaker's last third is like its first, up to a factor of `max_ratio`.
+
+    Medians are compared, of words, goodbyes left out; lengths below twenty words count as twenty. A speaker needs
+    nine messages before the goodbye to be measured.
+    """
+
+    max_ratio: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not self.max_ratio >= 1:
+            raise ConfigurationError(f"KeepsLength: max_ratio {self.max_ratio!r} is below 1")
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether they keep it; the evidence is a speaker's shortest and longest message."""
+        closing = find_closing(transcript)
+        own: dict[str, list[Numbered]] = defaultdict(list)
+        for number, message in said:
+            if closing is None or number <= closing:
+                own[message.speaker].append((number, message))
+        measured = {name: messages for name, messages in own.items() if len(messages) >= 3 * SHORTEST_THIRD}
+        if not measured:
+            return self.verdict(None, f"nobody has {3 * SHORTEST_THIRD} messages before the goodbye")
+        changes = {name: _first_and_last(messages) for name, messages in measured.items()}
+        changed = [name for name, (first, last) in changes.items() if _ratio(first, last) > self.max_ratio]
+        shown = "; ".join(
+            f"{name}: {first:.0f} words at first, {last:.0f} at last"
+            for name, (first, last) in changes.items()
+            if name in changed or not changed
+        )
+        return self.verdict(
+            not changed,
+            f"{shown} (at most {self.max_ratio:g} times more or less)",
+            [item for name in changed for item in (measured[name][0], measured[name][-1])],
+        )
+
+
+def _first_and_last(messages: Sequence[Numbered]) -> tuple[float, float]:
+    lengths = [text.n_words(message.content) for _, message in messages]
+    third = len(lengths) // 3
+    return median(lengths[:third]), median(lengths[-third:])
+
+
+def _ratio(first: float, last: float) -> float:
+    low, high = sorted(max(length, SHORT_MESSAGE) for length in (first, last))
+    return high / low
+
+
+@dataclass(frozen=True)
+class KeepsLanguage(SpokenProperty):
+    """Every message is in one language: the given one, or that of the first message that shows one.
+
+    English, German, French, Spanish, Italian, Portuguese, Indonesian, Chinese, Japanese and Korean are known by their
+    codes, some further scripts by name. Code, addresses and quotations are left out; short messages and languages
+    nobody knows here prove nothing, nor does a message of two languages by halves.
+    """
+
+    language: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.language not in (None, *LANGUAGES):
+            raise ConfigurationError(
+                f"KeepsLanguage: unknown language {self.language!r} (known: {', '.join(LANGUAGES)})"
+            )
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether it is; the evidence is the messages in other languages."""
+        languages = {number: language_of(text.without_thinking(message.content)) for number, message in said}
+        shown = [language for language in languages.values() if language]
+        if not shown:
+            return self.verdict(None, f"none of {len(said)} messages shows its language")
+        expected = self.language or shown[0]
+        others = [item for item in said if languages[item[0]] not in (None, expected)]
+        spoken = Counter(languages[number] for number, _ in others)
+        found = (
+            ", ".join(f"{n} in {language}" for language, n in spoken.items()) or "none in another language"
+        )
+        return self.verdict(
+            not others, f"expected {expected}; of {len(shown)} messages that show a language, {found}", others
+        )

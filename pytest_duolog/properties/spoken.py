@@ -1,0 +1,37 @@
+"""What properties of messages have in common: whose messages they look at, and when there is nothing to measure."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.transcript import Message, Transcript
+
+Numbered = tuple[int, Message]
+
+
+@dataclass(frozen=True)
+class SpokenProperty(Property):
+    """A property of one speaker's messages, or of everybody's where `speaker` is None.
+
+    Without such messages, or with a speaker whom the transcript does not know, it could not be measured.
+    """
+
+    speaker: str | None = field(default=None, kw_only=True)
+
+    def check(self, transcript: Transcript) -> Verdict:
+        """Whether the messages have it."""
+        said = [item for item in transcript.numbered() if self.speaker in (None, item[1].speaker)]
+        if said:
+            return self.assess(transcript, said)
+        names = [speaker.name for speaker in transcript.speakers]
+        if self.speaker is not None and self.speaker not in names:
+            known = ", ".join(names[:10]) or "none"
+            return self.verdict(None, f"there is no speaker {self.speaker!r} (speakers: {known})")
+        return self.verdict(None, f"{self.speaker} said nothing" if names else "there are no messages")
+
+    @abstractmethod
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether these numbered messages have it; there is at least one."""

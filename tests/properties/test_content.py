@@ -1,0 +1,191 @@
+"""Mentions, NeverSays, MaxWords and AnswersQuestions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pytest_duolog import AnswersQuestions, ConfigurationError, MaxWords, Mentions, NeverSays, Outcome
+from tests.dialogues import LIGHTHOUSES, dialogue
+
+LAMP = dialogue(
+    "Hello, my lamp does not work.",
+    "I am sorry. We can offer a “full\u00a0Refund” within 30 days.",
+    "A refund would be fine.",
+)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "numbers"),
+    [
+        ("refund", [2, 3]),
+        ("FULL refund", [2]),
+        ("fund", []),
+        ("lamp does", [1]),
+        ("\uff4c\uff41\uff4d\uff50", [1]),
+        (re.compile(r"\d+ days"), [2]),
+        (re.compile(r"Refund"), [2]),
+        (("lamp", "fine"), [1, 3]),
+    ],
+    ids=[
+        "word",
+        "case and space",
+        "part of a word",
+        "phrase",
+        "full width",
+        "pattern",
+        "pattern has case",
+        "any of two",
+    ],
+)
+def test_phrase_is_found_as_people_read_it(phrase, numbers):
+    verdict = Mentions(phrase).check(LAMP)
+    assert bool(verdict) is bool(numbers)
+    assert verdict.explanation.endswith(f"is in {len(numbers)} of 3 messages (at least 1)")
+    assert [evidence.message for evidence in NeverSays(phrase).check(LAMP).evidence] == numbers
+
+
+@pytest.mark.parametrize(
+    ("said", "phrase"),
+    [
+        ("The date is 2024-01-05, at (3/10).", "2024-01-05"),
+        ("我们可以退款。", "退款"),
+        ("Zu\u0308rich ist scho\u0308n", "Zürich"),
+        ("Straße", "STRASSE"),
+        ("state\u2010of\u2010the\u2010art", "state-of-the-art"),
+        ("re\u200bfund", "refund"),
+    ],
+    ids=["date", "Chinese", "combining", "sharp s", "hyphen", "zero width"],
+)
+def test_spelling_makes_no_difference(said, phrase):
+    assert dialogue(said).mentions(phrase)
+
+
+def test_other_date_is_another_phrase():
+    assert not dialogue("It was on 2024-01-06.").mentions("2024-01-05")
+
+
+def test_whose_words_count():
+    assert LAMP.mentions("refund", speaker="Ben")
+    assert not LAMP.mentions("sorry", speaker="Ann")
+    assert LAMP.never_says("sorry", speaker="Ann")
+
+
+def test_verdict_quotes_the_place():
+    verdict = dialogue("word " * 200 + "we promise money " + "word " * 200).never_says("promise money")
+    assert verdict.outcome is Outcome.FAILS
+    assert repr(verdict).startswith(
+        "NeverSays(phrases=('promise money',)) fails: 'promise money' is in 1 of 1 messages"
+    )
+    assert "we promise money" in verdict.evidence[0].quote
+    assert verdict.evidence[0].quote.startswith("…")
+    assert verdict.evidence[0].quote.endswith("…")
+
+
+@pytest.mark.parametrize("phrases", ["", "  ", (), "\u200b", 7], ids=repr)
+def test_what_is_no_phrase_is_named(phrases):
+    with pytest.raises(ConfigurationError, match="Mentions: a phrase is a text that is not blank"):
+        Mentions(phrases)
+
+
+def test_longest_message_is_named():
+    verdict = LAMP.has_max_words(9)
+    assert verdict.explanation == (
+        "1 of 3 messages are longer than 9 words; the longest is message 2 with 12"
+    )
+    assert [evidence.message for evidence in verdict.evidence] == [2]
+    assert LAMP.has_max_words(12)
+    assert LAMP.has_max_words(6, speaker="Ann")
+    assert not dialogue("没有空格的句子").has_max_words(6)
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("Is it raining there?", ""),
+        ("Which floor is the library on?", "Thank you so much!"),
+        ("Which floor is the library on?", "Goodbye, take care!"),
+        ("Which floor is the library on?", "Noted. Understood."),
+        ("Which floor is the library on?", "Which floor is the library on?"),
+        ("Which floor is the library on?", "🙏✨"),
+        ("图书馆在几楼？", "谢谢！再见！"),
+        ("In welchem Stock ist die Bibliothek?", "Vielen Dank, auf Wiedersehen!"),
+    ],
+    ids=["nothing", "thanks", "goodbye", "acknowledgement", "echo", "symbols", "Chinese", "German"],
+)
+def test_courtesies_do_not_answer(question, reply):
+    verdict = dialogue("Hello.", question, reply).answers_questions()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == "0 of 1 questions were taken up (at least 100%)"
+    assert [evidence.message for evidence in verdict.evidence] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("Is it raining there?", "Yes."),
+        ("Is it raining there?", "No, thanks."),
+        ("What time is it?", "12:30"),
+        ("How are you today?", "I am fine, thank you."),
+        ("What is your name?", "Bob."),
+        ("Can you book a table for us?", "Which city, please?"),
+        ("Shall I book it?", "Sure, thank you!"),
+        ("Which floor is the library on?", "Thanks for asking! It is on the third floor."),
+        ("图书馆在几楼？", "三楼。"),
+        ("Sudah makan?", "Belum."),
+    ],
+    ids=[
+        "yes",
+        "no",
+        "clock",
+        "small talk",
+        "name",
+        "asks back",
+        "sure",
+        "thanks and answer",
+        "Chinese",
+        "Indonesian",
+    ],
+)
+def test_short_answers_answer(question, reply):
+    assert dialogue("Hello.", question, reply).answers_questions()
+
+
+def test_questions_of_one_side_and_their_share():
+    transcript = dialogue(
+        "Is the lens made of glass?",
+        "Yes. Have you seen one?",
+        "Thank you!",
+        "Which one did you see?",
+        "The one on the pier.",
+    )
+    assert transcript.answers_questions(speaker="Ben")
+    assert not transcript.answers_questions(speaker="Ann")
+    assert transcript.answers_questions(min_share=0.5)
+
+
+def test_offer_and_last_question_ask_nothing_that_could_be_ignored():
+    offered = dialogue(
+        "Your room is booked.", "Is there anything else I can help you with?", "Thank you, goodbye!"
+    )
+    assert offered.answers_questions().outcome is Outcome.UNMEASURED
+    assert dialogue("Where were we?").answers_questions().outcome is Outcome.UNMEASURED
+
+
+def test_healthy_dialogue_answers():
+    assert dialogue(*LIGHTHOUSES).answers_questions()
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: MaxWords(0), "not a number of words"),
+        (lambda: AnswersQuestions(0), "min_share 0 is not above 0"),
+        (lambda: AnswersQuestions(50), "min_share 50"),
+    ],
+    ids=["no words", "zero", "percent"],
+)
+def test_bounds_that_mean_nothing_are_refused(make, problem):
+    with pytest.raises(ConfigurationError, match=problem):
+        make()

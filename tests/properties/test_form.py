@@ -1,0 +1,116 @@
+"""Balanced, KeepsLength and KeepsLanguage."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_duolog import Balanced, ConfigurationError, KeepsLanguage, KeepsLength, Outcome
+from tests.detectors.test_languages import SENTENCES
+from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+
+TALK = dialogue(*LIGHTHOUSES)
+
+
+def test_who_says_nearly_everything_is_named():
+    verdict = dialogue("word " * 95, "five words are enough here").is_balanced()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == "Ann says 95 of 100 words, 95.0% (at most 90%)"
+    assert [evidence.message for evidence in verdict.evidence] == [1]
+
+
+def test_balanced_dialogue_and_its_bound():
+    assert TALK.is_balanced()
+    assert not TALK.is_balanced(max_share=0.5)
+    assert dialogue("a b c", "d").is_balanced(max_share=0.75)
+
+
+def test_monologue_is_not_balanced_and_silence_is_nothing():
+    assert dialogue("I talk.", "And talk.", speakers=["Ann"]).is_balanced().outcome is Outcome.FAILS
+    assert dialogue("", "...").is_balanced().outcome is Outcome.UNMEASURED
+
+
+def lengths(*counts: int):
+    """Ann's messages have these numbers of words, Ben's always ten."""
+    texts = [text for count in counts for text in ("tide " * count, "wave " * 10)]
+    return dialogue(*texts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "outcome"),
+    [
+        ([30] * 9, Outcome.HOLDS),
+        ([30, 30, 30, 60, 60, 60, 120, 120, 120], Outcome.HOLDS),
+        ([30, 30, 30, 60, 60, 60, 121, 121, 121], Outcome.FAILS),
+        ([200, 200, 200, 60, 60, 60, 5, 5, 5], Outcome.FAILS),
+        ([1, 1, 1, 2, 2, 2, 15, 15, 15], Outcome.HOLDS),
+        ([30, 30, 500, 30, 30, 30, 30, 500, 30], Outcome.HOLDS),
+    ],
+    ids=["steady", "at the bound", "growth", "collapse", "all short", "single long ones"],
+)
+def test_length_of_first_and_last_third(counts, outcome):
+    assert lengths(*counts).keeps_length().outcome is outcome
+
+
+def test_growth_names_who_and_how_much():
+    verdict = lengths(30, 30, 30, 60, 60, 60, 200, 200, 200).keeps_length()
+    assert verdict.explanation == "Ann: 30 words at first, 200 at last (at most 4 times more or less)"
+    assert [evidence.message for evidence in verdict.evidence] == [1, 17]
+
+
+def test_goodbyes_are_no_collapse():
+    texts = [f"{line} {line}" for line in (*LIGHTHOUSES[:12], *LIGHTHOUSES[:7])]
+    assert KeepsLength(1.5).check(dialogue(*texts, *RITUAL))
+
+
+def test_short_dialogue_shows_no_length():
+    verdict = dialogue(*LIGHTHOUSES[:8]).keeps_length()
+    assert verdict.outcome is Outcome.UNMEASURED
+    assert verdict.explanation == "nobody has 9 messages before the goodbye"
+
+
+@pytest.mark.parametrize("language", [name for name in SENTENCES if name != "en"])
+def test_change_of_language_is_found_at_its_message(language):
+    verdict = dialogue(*LIGHTHOUSES[:3], SENTENCES[language], LIGHTHOUSES[3]).keeps_language()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == f"expected en; of 5 messages that show a language, 1 in {language}"
+    assert [evidence.message for evidence in verdict.evidence] == [4]
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_each_language_keeps_itself(language):
+    transcript = dialogue(SENTENCES[language], "OK!", SENTENCES[language])
+    assert transcript.keeps_language()
+    assert transcript.keeps_language(language)
+
+
+def test_expected_language_and_speaker_may_be_given():
+    transcript = dialogue(SENTENCES["en"], SENTENCES["fr"])
+    assert not transcript.keeps_language()
+    assert not transcript.keeps_language("de")
+    assert transcript.keeps_language("fr", speaker="Ben")
+
+
+def test_words_of_another_language_in_passing_are_no_change():
+    assert dialogue(
+        "How do you say in German that the train is late?",
+        'You would say "Der Zug hat leider Verspätung und ist noch nicht da", or something like it.',
+        "And what do the people in the station say to that?",
+    ).keeps_language()
+
+
+def test_without_a_language_it_could_not_be_measured():
+    assert dialogue("OK!", "🎉").keeps_language().outcome is Outcome.UNMEASURED
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda: KeepsLanguage("klingon"), "unknown language 'klingon' .known: en, de, "),
+        (lambda: Balanced(70), "max_share 70 is not above 0 and at most 1"),
+        (lambda: KeepsLength(0.5), "max_ratio 0.5 is below 1"),
+    ],
+    ids=["language", "share", "ratio"],
+)
+def test_settings_that_mean_nothing_are_refused(make, problem):
+    with pytest.raises(ConfigurationError, match=problem):
+        make()
