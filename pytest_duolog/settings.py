@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,8 +112,8 @@ def read_project_table(pyproject: Path | None) -> ProjectTable:
     if pyproject is None or not pyproject.is_file():
         return ProjectTable()
     try:
-        table: Any = tomllib.loads(pyproject.read_text("utf-8")).get("tool", {}).get("duolog", {})
-        return ProjectTable.model_validate(table)
+        tools: Any = tomllib.loads(pyproject.read_text("utf-8")).get("tool", {})
+        return ProjectTable.model_validate(tools.get("duolog", {}) if isinstance(tools, dict) else tools)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{pyproject} cannot be read: {error}") from None
     except ValidationError as error:
@@ -124,6 +126,12 @@ def configured_providers(table: ProjectTable) -> dict[str, Provider]:
 
 
 def _provider(name: str, given: ProviderTable) -> Provider:
+    if name in ("local", "scripted"):
+        raise ConfigurationError(f"[tool.duolog.providers.{name}]: the name is taken")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):  # it is the host of a logical address
+        raise ConfigurationError(
+            f"[tool.duolog.providers.{name}]: a name has lower-case letters, digits, - and _ only"
+        )
     if given.protocol not in PROTOCOLS:
         raise ConfigurationError(
             f"[tool.duolog.providers.{name}]: unknown protocol {given.protocol!r} (known: {', '.join(PROTOCOLS)})"
@@ -154,17 +162,21 @@ def _record_mode(value: str) -> RecordMode:
 def _stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
     given = tuple(name for name in STOP_ON if name in set(names))
     unknown = sorted(set(names) - {*STOP_ON, "nothing"})
+    accepted = ", ".join([*STOP_ON, "nothing"])
     if unknown:
-        accepted = ", ".join([*STOP_ON, "nothing"])
         raise ConfigurationError(f"duolog_stop_on: {unknown[0]!r} is not known (accepted: {accepted})")
+    if given and "nothing" in names:
+        raise ConfigurationError(f"duolog_stop_on: 'nothing' stands alone (accepted: {accepted})")
     return given
 
 
 def _role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        role, equals, model = pair.partition("=")
-        if not (role.strip() and equals):
-            raise ConfigurationError(f"{source}: {pair!r} is not ROLE=provider:model")
-        found[role.strip()] = str(ModelName.parse(model.strip()))
-    return found
+    return dict(_role_model(source, pair) for pair in pairs)
+
+
+def _role_model(source: str, pair: str) -> tuple[str, str]:
+    role, _, model = pair.partition("=")
+    if role.strip():
+        with suppress(ConfigurationError):
+            return role.strip(), str(ModelName.parse(model))
+    raise ConfigurationError(f"{source}: {pair!r} is not ROLE=provider:model")
