@@ -7,6 +7,7 @@ publish a factory under the entry point group `pytest_duolog.endpoints`.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -70,15 +71,24 @@ class Destination:
 def destination(name: str, provider: Provider, environ: Mapping[str, str] = os.environ) -> Destination:
     """Where `provider` is reached today.
 
-    Raises EndpointError naming the variable if a key is needed and not set.
+    Raises EndpointError naming the variable if a key is needed and not set, or if what is set can be neither
+    a key nor an address.
     """
-    key = environ.get(provider.api_key_env, "") if provider.api_key_env else ""
+    key = environ.get(provider.api_key_env, "").strip() if provider.api_key_env else ""
     if provider.needs_key and not key:
         raise EndpointError(
             f"no key for provider {name!r}: the environment variable {provider.api_key_env} is not set",
             advice=f"set {provider.api_key_env}, or replay a recording with --record-mode=none",
         )
-    return Destination(_base_url(provider, environ), {"authorization": f"Bearer {key}"} if key else {})
+    if not (key.isascii() and key.isprintable()):  # an HTTP library's own complaint would show the key
+        raise EndpointError(
+            f"the key in {provider.api_key_env} holds a character that no key has "
+            f"(a line break, or one outside ASCII)"
+        )
+    base_url = _base_url(provider, environ)
+    if not re.match("https?://[^/]", base_url):
+        raise EndpointError(f"{provider.base_url_env} holds no http:// or https:// address")
+    return Destination(base_url, {"authorization": f"Bearer {key}"} if key else {})
 
 
 def base_urls(

@@ -7,10 +7,12 @@ shown, so one script may serve many dialogues at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.errors import ConfigurationError
+
+Then = Literal["repeat", "cycle", "silence"]
 
 
 class Script:
@@ -23,11 +25,13 @@ class Script:
     def __init__(
         self,
         *lines: str | Reply,
-        then: Literal["repeat", "cycle", "silence"] = "repeat",
+        then: Then = "repeat",
         name: str = "Script",
     ) -> None:
         if not lines:
             raise ConfigurationError("a Script needs at least one line")
+        if then not in get_args(Then):
+            raise ConfigurationError(f"a Script has then={then!r} (accepted: {', '.join(get_args(Then))})")
         self.lines = lines
         self.then = then
         self.__qualname__ = name

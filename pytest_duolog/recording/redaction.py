@@ -50,7 +50,7 @@ class Redactor:
         self._values = sorted(
             (
                 (value, name)
-                for name, value in environ.items()
+                for name, value in ((name, held.strip()) for name, held in environ.items())
                 if SECRET_VARIABLES.search(name) and len(value) >= SHORTEST_SECRET and not value.isalpha()
             ),
             key=lambda pair: -len(pair[0]),

@@ -1,0 +1,216 @@
+"""From a model's name to its endpoint, its address and its key."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from pytest_duolog.endpoints import registry
+from pytest_duolog.endpoints.base import EndpointConfig
+from pytest_duolog.endpoints.functions import FunctionEndpoint
+from pytest_duolog.endpoints.openai_chat import OpenAIChat
+from pytest_duolog.endpoints.registry import (
+    PROVIDERS,
+    Destination,
+    Provider,
+    base_urls,
+    check_model,
+    destination,
+    known_providers,
+    open_endpoint,
+)
+from pytest_duolog.errors import ConfigurationError, EndpointError
+from pytest_duolog.recording.redaction import Redactor
+
+LAB = {"lab": Provider("https://llm.example.org/v1/", api_key_env="LAB_API_KEY", needs_key=True)}
+
+
+class Point:
+    """An entry point of another package."""
+
+    def __init__(self, factory) -> None:
+        self.name = "acme"
+        self._factory = factory
+
+    def load(self):
+        return self._factory
+
+
+class AcmeEndpoint:
+    def __init__(self, config: EndpointConfig) -> None:
+        self.config = config
+
+    async def reply(self, request):
+        raise NotImplementedError
+
+
+@pytest.fixture
+def acme(monkeypatch):
+    """Publishes a factory as another package would."""
+
+    def publish(factory):
+        monkeypatch.setattr(registry, "published_factories", lambda: {"acme": Point(factory)})
+
+    return publish
+
+
+def opened(model, configured=LAB):
+    return open_endpoint(model, client=httpx.AsyncClient(), configured=configured)
+
+
+# Addresses and keys.
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "expected"),
+    [
+        (
+            "openai",
+            {"OPENAI_API_KEY": "k"},
+            Destination("https://api.openai.com/v1", {"authorization": "Bearer k"}),
+        ),
+        (
+            "openai",
+            {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://proxy.example/v1/"},
+            Destination("https://proxy.example/v1", {"authorization": "Bearer k"}),
+        ),
+        (
+            "openai",
+            {"OPENAI_API_KEY": " k\n"},
+            Destination("https://api.openai.com/v1", {"authorization": "Bearer k"}),
+        ),
+        ("ollama", {}, Destination("http://127.0.0.1:11434/v1", {})),
+        (
+            "ollama",
+            {"OLLAMA_BASE_URL": "", "OLLAMA_API_KEY": ""},
+            Destination("http://127.0.0.1:11434/v1", {}),
+        ),
+        (
+            "vllm",
+            {"VLLM_API_KEY": "k", "VLLM_BASE_URL": "http://gpu:8000/v1"},
+            Destination("http://gpu:8000/v1", {"authorization": "Bearer k"}),
+        ),
+    ],
+)
+def test_address_and_key_are_read_from_the_environment(name, environ, expected):
+    assert destination(name, PROVIDERS[name], environ) == expected
+
+
+@pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": ""}, {"OPENAI_API_KEY": " \n"}])
+def test_missing_key_names_its_variable(environ):
+    with pytest.raises(EndpointError) as caught:
+        destination("openai", PROVIDERS["openai"], environ)
+    assert str(caught.value) == (
+        "no key for provider 'openai': the environment variable OPENAI_API_KEY is not set\n"
+        "  to fix:  set OPENAI_API_KEY, or replay a recording with --record-mode=none"
+    )
+
+
+@pytest.mark.parametrize("key", ["sk-very\nprivate", "sk-very-privaté", "sk-very\x00private"])
+def test_key_that_no_header_can_hold_is_named_and_not_shown(key):
+    with pytest.raises(EndpointError) as caught:
+        destination("openai", PROVIDERS["openai"], {"OPENAI_API_KEY": key})
+    assert str(caught.value) == (
+        "the key in OPENAI_API_KEY holds a character that no key has (a line break, or one outside ASCII)"
+    )
+
+
+def test_key_is_redacted_without_its_blank_space_too():
+    assert (
+        Redactor({"LAB_API_KEY": "very-private\n"}).text("not very-private") == "not [redacted LAB_API_KEY]"
+    )
+
+
+@pytest.mark.parametrize("url", ["localhost:8000/v1", "ftp://gpu/v1", "/v1", "https://", "sk-very-private"])
+def test_address_that_is_none_names_its_variable_and_shows_nothing(url):
+    with pytest.raises(EndpointError) as caught:
+        destination("vllm", PROVIDERS["vllm"], {"VLLM_BASE_URL": url})
+    assert str(caught.value) == "VLLM_BASE_URL holds no http:// or https:// address"
+
+
+def test_addresses_of_today_come_before_the_usual_ones():
+    pairs = base_urls(LAB, {"OPENAI_BASE_URL": "https://proxy.example/v1/"})
+    assert pairs.index(("openai", "https://proxy.example/v1")) < pairs.index(
+        ("openai", "https://api.openai.com/v1")
+    )
+    assert ("lab", "https://llm.example.org/v1") in pairs
+    assert "local" not in dict(pairs)
+    assert len(set(pairs)) == len(pairs)
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["openai:anything", "lab:anything", "scripted:echo", "local:smollm2-135m-instruct", "acme:anything"],
+)
+def test_known_models_pass(model, acme):
+    acme(AcmeEndpoint)
+    check_model(model, LAB)
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        (
+            "opnai:gpt",
+            r"model 'opnai:gpt': unknown provider 'opnai' \(known: .*lab, .*openai, .*scripted.*\)",
+        ),
+        ("OpenAI:gpt", r"model 'OpenAI:gpt': unknown provider 'OpenAI' \(known: .*\)"),
+        ("scripted:parrot", r"unknown persona 'scripted:parrot' \(known: .*echo.*"),
+        ("local:llama", r"model 'local:llama': unknown local model \(known: smollm2-135m-instruct\)"),
+        ("gpt", "model 'gpt' is not 'provider:model'"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_known_ones(model, problem):
+    with pytest.raises(ConfigurationError, match=problem):
+        check_model(model, LAB)
+
+
+def test_known_providers_are_sorted_and_named_once(acme):
+    acme(AcmeEndpoint)
+    names = known_providers({**LAB, "openai": LAB["lab"]})
+    assert names == sorted(set(names))
+    assert {"acme", "lab", "local", "openai", "scripted"} <= set(names)
+
+
+# Endpoints.
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        ("openai:gpt", OpenAIChat),
+        ("lab:gpt", OpenAIChat),
+        ("local:smollm2-135m-instruct", OpenAIChat),
+        ("scripted:echo", FunctionEndpoint),
+        (lambda messages: "Hi.", FunctionEndpoint),
+    ],
+)
+def test_model_opens_its_kind_of_endpoint(model, kind):
+    assert isinstance(opened(model), kind)
+
+
+def test_factory_of_another_package_gets_a_logical_address(acme):
+    acme(AcmeEndpoint)
+    config = opened("acme:large:2").config
+    assert (config.provider, config.model, config.base_url, config.key_env) == (
+        "acme",
+        "large:2",
+        "duolog://acme",
+        None,
+    )
+
+
+def test_configured_provider_goes_before_one_of_another_package(acme):
+    acme(AcmeEndpoint)
+    assert isinstance(opened("acme:x", {"acme": LAB["lab"]}), OpenAIChat)
+
+
+def test_factory_that_makes_no_endpoint_is_named(acme):
+    acme(lambda config: "nothing")
+    with pytest.raises(
+        ConfigurationError, match="the entry point 'acme' made 'nothing', which has no method 'reply'"
+    ):
+        opened("acme:x")
