@@ -29,7 +29,8 @@ FORMAT = 1
 SHORTEST_STORED_TEXT = 32
 
 # Objects that mean something here; one of the same form in a request or response is wrapped in `{"$$": ...}`.
-RESERVED = ({"$"}, {"$$"}, {"like", "keep", "then"})
+HISTORY_KEYS = {"like", "keep", "then"}
+RESERVED = ({"$"}, {"$$"}, HISTORY_KEYS)
 
 # How many interactions back a history's base is looked for: a dialogue has two views, a tool loop a few more.
 BASE_REACH = 8
@@ -201,7 +202,7 @@ def _history_of(folded: Any) -> tuple[str | None, Any]:
     if isinstance(folded, dict):
         for name in HISTORY_FIELDS:
             history = folded.get(name)
-            if isinstance(history, list) or (isinstance(history, dict) and "like" in history):
+            if isinstance(history, list) or (isinstance(history, dict) and history.keys() == HISTORY_KEYS):
                 return name, history
     return None, None
 
@@ -210,4 +211,4 @@ def _common_start(left: Sequence[bytes], right: Sequence[bytes]) -> int:
     shorter = min(len(left), len(right))
     if left[:shorter] == right[:shorter]:
         return shorter
-    return next(index for index in range(shorter) if left[index] != right[index])
+    return next((index for index in range(shorter) if left[index] != right[index]), shorter)
