@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.interaction import Interaction
@@ -18,13 +19,17 @@ try:
 except ImportError:  # Windows: two runs that record one cassette at once are not told apart there
     fcntl = None  # type: ignore[assignment]
 
+# What reading a line raises that is not one of ours, whatever a stranger put there.
+UNUSABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+
 
 @dataclass
 class Journal:
     """What a cassette file holds.
 
     `end` is None for an unfinished recording. `damage` names the lines that could not be used. `codec` can
-    go on writing where the file ends, and `whole_bytes` is where its last whole line does.
+    go on writing where the file ends, `whole_bytes` is where its last whole line does, and `n_bytes` where the
+    file itself did.
     """
 
     header: Mapping[str, Any]
@@ -33,6 +38,7 @@ class Journal:
     damage: list[str] = field(default_factory=list)
     codec: JournalCodec = field(default_factory=JournalCodec)
     whole_bytes: int = 0
+    n_bytes: int = 0
 
     @property
     def is_finished(self) -> bool:
@@ -46,17 +52,15 @@ def read_journal(path: Path) -> Journal:
     Raises UnreadableCassette if it cannot be read at all, has no header or is of a newer format, and
     FileNotFoundError if there is none.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise UnreadableCassette(
-            f"the cassette cannot be read: {error.strerror}", cassette_path=path
-        ) from error
+    with _opened(path) as file:
+        content = file.read()
     lines = content.split(b"\n")
     torn = lines.pop()
-    journal = Journal(_header(lines[0] if lines else torn, path), whole_bytes=len(content) - len(torn))
+    journal = Journal(
+        _header(lines[0] if lines else torn, path),
+        whole_bytes=len(content) - len(torn),
+        n_bytes=len(content),
+    )
     for number, line in enumerate(lines[1:], start=2):
         if line.strip():
             _take_line(journal, number, line)
@@ -67,15 +71,28 @@ def read_journal(path: Path) -> Journal:
 
 def read_header(path: Path) -> Mapping[str, Any]:
     """The header alone; raises what `read_journal` raises."""
-    with path.open("rb") as file:
+    with _opened(path) as file:
         return _header(file.readline(), path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnreadableCassette(
+            f"the cassette cannot be read: {error.strerror}", cassette_path=path
+        ) from error
 
 
 def _header(line: bytes, path: Path) -> Mapping[str, Any]:
     try:
         header = json.loads(line)
         version = int(header["duolog"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (*UNUSABLE, KeyError):
         raise UnreadableCassette(
             "line 1 of the cassette is not a header",
             cassette_path=path,
@@ -99,7 +116,7 @@ def _take_line(journal: Journal, number: int, line: bytes) -> None:
             journal.interactions.append(journal.codec.decode(value))
     except KeyError as error:
         journal.damage.append(f"line {number} refers to {error}, which is not there, and was left out")
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except UNUSABLE as error:
         journal.damage.append(f"line {number} cannot be read ({error}) and was left out")
 
 
@@ -118,29 +135,49 @@ class JournalWriter:
         """
         self.path = path
         self._codec = journal.codec if journal else JournalCodec()
-        try:
+        with self._problems_told():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab")
-        except OSError as error:
+            self._file = path.open("ab", buffering=0)
+        try:
+            self._lock()
+            self._start(journal)
+            if header is not None:
+                self._write([line_text(header)])
+        except UnreadableCassette:
+            self.close()
+            raise
+
+    def _start(self, journal: Journal | None) -> None:
+        if journal is not None and os.fstat(self._file.fileno()).st_size != journal.n_bytes:
             raise UnreadableCassette(
-                f"the cassette cannot be written: {error.strerror}", cassette_path=path
-            ) from error
-        self._lock()
-        self._file.truncate(journal.whole_bytes if journal else 0)
-        if header is not None:
-            self._write([line_text(header)])
+                "another run has recorded this cassette in the meantime",
+                cassette_path=self.path,
+                facts=[("to fix", "run this test again")],
+            )
+        with self._problems_told():
+            self._file.truncate(journal.whole_bytes if journal else 0)
 
     def _lock(self) -> None:
         if fcntl is None:
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
+        except BlockingIOError as error:
             raise UnreadableCassette(
                 "another run is recording this cassette right now",
                 cassette_path=self.path,
                 facts=[("to fix", "wait for it, or stop it")],
+            ) from error
+        except OSError:
+            return  # some network file systems have no locks
+
+    @contextmanager
+    def _problems_told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnreadableCassette(
+                f"the cassette cannot be written: {error.strerror}", cassette_path=self.path
             ) from error
 
     def lines_for(self, interactions: Iterable[Interaction]) -> list[str]:
@@ -148,7 +185,7 @@ class JournalWriter:
         return [line_text(self._codec.encode(interaction)) for interaction in interactions]
 
     def append(self, lines: Iterable[str]) -> None:
-        """Write lines made by `lines_for`."""
+        """Write lines made by `lines_for`; raises UnreadableCassette if the disk does not take them."""
         self._write(lines)
 
     def finish(self, end: Mapping[str, Any]) -> None:
@@ -156,8 +193,10 @@ class JournalWriter:
         self._write([line_text({"end": end})])
 
     def _write(self, lines: Iterable[str]) -> None:
-        self._file.write("".join(lines).encode("utf-8"))
-        self._file.flush()
+        left = "".join(lines).encode("utf-8")
+        with self._problems_told():
+            while left:
+                left = left[os.write(self._file.fileno(), left) :]
 
     def close(self) -> None:
         """Let go of the file."""
@@ -172,6 +211,7 @@ def write_journal(path: Path, journal: Journal) -> None:
         writer.append(writer.lines_for(journal.interactions))
         if journal.end is not None:
             writer.finish(journal.end)
+        temporary.replace(path)
     finally:
         writer.close()
-    temporary.replace(path)
+        temporary.unlink(missing_ok=True)
