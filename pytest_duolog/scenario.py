@@ -171,10 +171,10 @@ class Scenario(BaseModel):
     @classmethod
     def _complete_speakers(cls, values: dict[str, Any]) -> dict[str, Any]:
         values = dict(values)
-        shared = {name: values.pop(name) for name in cls.shared_with_speakers if values.get(name) is not None}
+        given = {name: values.pop(name) for name in cls.shared_with_speakers if name in values}
+        shared = {name: value for name, value in given.items() if value is not None}
         for side, default_name in zip(SIDES, DEFAULT_NAMES, strict=True):
-            given = values.get(side)
-            fields = _speaker_fields(given)
+            fields = _speaker_fields(values.get(side))
             if fields is None:
                 continue
             values[side] = {"name": default_name} | shared | fields
