@@ -11,7 +11,7 @@ from pytest_duolog.errors import CassetteMismatch, UnusedMessages
 from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.header import stale_facts
 from pytest_duolog.recording.interaction import Interaction, SentRequest
-from pytest_duolog.recording.journal_file import Journal, read_header
+from pytest_duolog.recording.journal_file import Journal, read_header, read_journal
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,13 @@ class Situation:
     @property
     def _recorded(self) -> Sequence[Interaction]:
         return self.source.interactions if self.source else ()
+
+    def _comparable(self) -> Sequence[Interaction]:
+        """What is recorded of this dialogue, with other models if there is nothing else."""
+        if self.source is None:
+            for path in self.other_pairings:
+                return read_journal(path).interactions
+        return self._recorded
 
     @property
     def _is_finished(self) -> bool:
@@ -61,32 +68,27 @@ class Situation:
     def mismatch(self, sent: SentRequest, message_number: int, speaker: str) -> CassetteMismatch:
         """The complaint about a request that is not recorded."""
         problem, facts = f"message {message_number} ({speaker}) has no recorded reply", []
-        near = mismatch.nearest(sent, message_number, self._recorded)
-        if near is None:
+        near = mismatch.nearest(sent, message_number, self._comparable())
+        if self.source is None:
             problem += ": there is no recording of this dialogue."
-            advice = f"record it: {self._command('rewrite' if self.mode == 'once' else 'once')}"
-        elif not self.left:
+            advice = f"record it: {self._command('rewrite' if self.other_pairings else 'once')}"
+        elif self._recorded and not self.left:
             last = max(interaction.message_number for interaction in self._recorded)
             problem += (
                 f": the recording {'ends' if self._is_finished else 'was cut off'} after message {last}."
             )
-            advice = self._advice_to_go_on()
+            near, advice = None, self._advice_to_go_on()
         else:
             problem += "."
-            facts = [
-                (
-                    "nearest",
-                    f"message {near.message_number} ({near.speaker})"
-                    if near.message_number
-                    else "unnumbered",
-                ),
-                ("differs", "\n".join(mismatch.differences(near.request, sent))),
-            ]
             advice = (
                 f"if the change is meant, record again: {self._command('rewrite')}\n"
                 f"if this text changes with every run, fix its source (seed, clock), or make it equal in "
                 f"duolog_vcr_config's 'before_record_request'"
             )
+        if near is not None:
+            whose = f"message {near.message_number} ({near.speaker})" if near.message_number else "unnumbered"
+            differing = "\n".join(mismatch.differences(near.request, sent))
+            facts = [("nearest", whose), ("differs", differing)]
         return CassetteMismatch(
             problem,
             message_number=message_number,
