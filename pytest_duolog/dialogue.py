@@ -118,16 +118,16 @@ class Dialogue(Checks):
         return self._awaited().__await__()
 
     async def _awaited(self) -> Dialogue:
+        if self._error is not None:
+            raise self._error
         if self._run is None:
             await self._perform(in_thread=True)
-        elif self._error is not None:
-            raise self._error
         return self
 
     @property
     def has_run(self) -> bool:
         """Whether it was looked at."""
-        return self._run is not None
+        return self._run is not None or self._error is not None
 
     @property
     def is_first(self) -> bool:
@@ -143,14 +143,14 @@ class Dialogue(Checks):
             raise self._error.with_traceback(None)
 
     async def _perform(self, *, in_thread: bool) -> None:
-        self._cassette = self._site.session.open_cassette(
-            self.scenario,
-            self._location(),
-            vcr_config=self._site.vcr_config,
-            test_argument=self._site.test_argument,
-        )
-        self._run = DialogueRun(self.scenario, observers=[self._cassette, *self._site.observers])
         try:
+            self._cassette = self._site.session.open_cassette(
+                self.scenario,
+                self._location(),
+                vcr_config=self._site.vcr_config,
+                test_argument=self._site.test_argument,
+            )
+            self._run = DialogueRun(self.scenario, observers=[self._cassette, *self._site.observers])
             await self._site.session.run(self._run, self._cassette, in_thread=in_thread)
         except BaseException as error:
             self._error = error
@@ -160,7 +160,10 @@ class Dialogue(Checks):
     def _so_far(self) -> Transcript:
         assert self._run is not None
         assert self._cassette is not None
-        return self._run.transcript().model_copy(update={"recorded_at": self._cassette.recorded_at})
+        transcript = self._run.transcript().model_copy(update={"recorded_at": self._cassette.recorded_at})
+        said = transcript.model_dump(mode="json")
+        safe = self._cassette.redactor.json(said)
+        return transcript if safe == said else Transcript.model_validate(safe)
 
     def _location(self) -> CassetteLocation:
         return CassetteLocation(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from _pytest._code.code import ExceptionChainRepr, ReprEntry
 
 from pytest_duolog.collection import marked_values
 from pytest_duolog.collector import REPORT_ATTRIBUTE
@@ -14,6 +15,7 @@ from pytest_duolog.dialogue import Dialogue, TestSite
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin_state import session_of
 from pytest_duolog.progress import progress_observers
+from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section
 from pytest_duolog.scenario import Scenario
 
@@ -45,10 +47,36 @@ def open_dialogue(
 def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
     """Attach a test's dialogues to its report as plain data, and show them under a failure."""
     site = item.stash.get(SITE, None)
-    if site is None or not (report.when == "call" or (report.when == "setup" and report.failed)):
+    if site is None:
         return
-    entries = [entry for made in site.dialogues if (entry := made.report())]
-    setattr(report, REPORT_ATTRIBUTE, entries)
+    _hide_secrets(report, site.session.redactor)
+    if not (report.when == "call" or (report.when == "setup" and report.failed)):
+        return
+    entries = [(made.title, entry) for made in site.dialogues if (entry := made.report())]
+    setattr(report, REPORT_ATTRIBUTE, [entry for _, entry in entries])
     if report.failed:
-        for made, entry in zip([made for made in site.dialogues if made.has_run], entries, strict=True):
-            report.sections.append((made.title, dialogue_section(entry)))
+        report.sections += [(title, dialogue_section(entry)) for title, entry in entries]
+
+
+def _hide_secrets(report: pytest.TestReport, redactor: Redactor) -> None:
+    """A report that would show a key, in captured logs or a traceback, becomes plain text without it."""
+    report.sections = [(title, redactor.shown(text)) for title, text in report.sections]
+    if not report.failed:
+        return
+    if isinstance(report.longrepr, ExceptionChainRepr):
+        _drop_speakers_locals(report.longrepr)
+    text = str(report.longrepr)
+    shown = redactor.shown(text)
+    if shown != text:
+        report.longrepr = shown
+
+
+def _drop_speakers_locals(shown: ExceptionChainRepr) -> None:
+    """Take the local variables away (`--showlocals`) where a model is asked: they hold requests with their keys.
+
+    pytest breaks long values over lines and cuts them, so that a key in one could not be found any more.
+    """
+    for traceback, _, _ in shown.chain[:-1]:
+        for entry in traceback.reprentries:
+            if isinstance(entry, ReprEntry):
+                entry.reprlocals = entry.reprfuncargs = None

@@ -37,7 +37,10 @@ class Session:
     def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
         self.settings = settings
         self._environ = environ
-        self._redactor = Redactor(environ)
+        key_variables = [
+            provider.api_key_env for provider in settings.providers.values() if provider.api_key_env
+        ]
+        self.redactor = Redactor(environ, key_variables)
         self._patches = LibraryPatches()
         self._local_servers = LocalServers()
 
@@ -54,7 +57,7 @@ class Session:
             location,
             mode=self.settings.record_mode,
             header=make_header(scenario, location, now=datetime.now(UTC)),
-            redactor=self._redactor,
+            redactor=self.redactor,
             hooks=VcrHooks(vcr_config),
             base_urls=registry.base_urls(self.settings.providers, self._environ),
             test_argument=test_argument,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -65,7 +65,7 @@ class Destination:
     """The real address behind a logical one, and the headers that open it."""
 
     base_url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
 
 
 def destination(name: str, provider: Provider, environ: Mapping[str, str] = os.environ) -> Destination:

@@ -70,7 +70,7 @@ class Cassette:
         self.redactor = redactor
         self.hooks = hooks
         self.notices: list[str] = []
-        self._header = header
+        self._header: Mapping[str, Any] = redactor.json(header)
         self._base_urls = base_urls
         self._test_argument = test_argument
         self._asking = (0, "")
@@ -296,13 +296,12 @@ class Cassette:
         self._n_written = len(self._used)
 
     def _open_writer(self) -> None:
-        header = self.redactor.json(self._header)
         if self._resumes:
             self._writer = JournalWriter(self._source_path, header=None, journal=self._source)
         elif self.location.path.exists():
-            self._writer = JournalWriter(self.location.partial_path, header=header)
+            self._writer = JournalWriter(self.location.partial_path, header=self._header)
         else:
-            self._writer = JournalWriter(self.location.path, header=header)
+            self._writer = JournalWriter(self.location.path, header=self._header)
 
     def _situation(self) -> Situation:
         return Situation(

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from pytest_duolog.jsontext import canonical
+from pytest_duolog.recording.redaction import Redactor
 
 # Fields of a request body that hold the chat history, in the protocols that send one.
 HISTORY_FIELDS = ("messages", "contents", "input")
@@ -28,12 +29,13 @@ class Body:
     raw: bytes | None = None
 
     @classmethod
-    def parse(cls, raw: bytes) -> Body:
-        """The body behind bytes that came from somebody's client or file."""
+    def parse(cls, raw: bytes, redactor: Redactor | None = None) -> Body:
+        """The body behind bytes that came from somebody's client or file; `redactor` takes its secrets out."""
         try:
-            return cls.of_json(json.loads(raw))
+            value = json.loads(raw)
+            return cls.of_json(redactor.json(value) if redactor else value)
         except (ValueError, RecursionError):
-            return cls(raw=raw)
+            return cls(raw=redactor.bytes(raw) if redactor else raw)
 
     @classmethod
     def of_json(cls, value: Any) -> Body:

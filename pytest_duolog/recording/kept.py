@@ -40,19 +40,12 @@ def _kept_content(content: bytes, redactor: Redactor, *, is_ours: bool) -> bytes
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
-        return _redacted(content, redactor)
+        return redactor.bytes(content)
     if is_ours and isinstance(value, dict):
         value = {name: item for name, item in value.items() if name not in VOLATILE_FIELDS}
         if "model" in value:
             value["model"] = _without_folder(value["model"])
     return canonical(redactor.json(value))
-
-
-def _redacted(content: bytes, redactor: Redactor) -> bytes:
-    try:
-        return redactor.text(content.decode("utf-8")).encode("utf-8")
-    except UnicodeDecodeError:
-        return content
 
 
 def _without_folder(model: Any) -> Any:

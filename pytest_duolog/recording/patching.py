@@ -74,8 +74,7 @@ class WatchedEndpoint:
             self._cassette.record(sent, our_response(decode_response(dict(response))))
 
     def _sent(self, request: Request) -> SentRequest | None:
-        redactor = self._cassette.redactor
-        body = Body.parse(redactor.text(_body_bytes(request).decode("utf-8", "replace")).encode())
+        body = Body.parse(_body_bytes(request), self._cassette.redactor)
         return self._cassette.hooks.request(
             SentRequest(
                 request.method,

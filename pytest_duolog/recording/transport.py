@@ -58,9 +58,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         redactor = self._cassette.redactor
         structure = request.extensions.get("duolog_body")
         if structure is None:
-            body = Body.parse(
-                (redactor.text((await request.aread()).decode("utf-8", "replace"))).encode("utf-8")
-            )
+            body = Body.parse(await request.aread(), redactor)
         else:
             fields, messages = structure
             body = Body(redactor.json(fields), "messages", self._encoder.pieces(messages))

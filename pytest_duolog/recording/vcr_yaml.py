@@ -13,10 +13,11 @@ from vcr.serializers import yamlserializer
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls, logical_uri, real_uri
 from pytest_duolog.recording.hooks import our_response, vcr_request, vcr_response
-from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
+from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal
-from pytest_duolog.recording.redaction import REQUEST_HEADERS, RESPONSE_HEADERS, Redactor, kept_headers
+from pytest_duolog.recording.kept import kept_response
+from pytest_duolog.recording.redaction import REQUEST_HEADERS, Redactor, kept_headers
 
 
 def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal:
@@ -41,7 +42,8 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
     journal = Journal({"duolog": FORMAT}, end={})
     for request, response in zip(requests, map(our_response, responses), strict=True):
         if response.status < 400:
-            journal.interactions.append(Interaction(_sent(request, base_urls, redactor), _kept(response)))
+            kept = kept_response(response, redactor, is_ours=False)
+            journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
     return journal
 
 
@@ -59,9 +61,5 @@ def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: Ba
 def _sent(request: Request, base_urls: BaseUrls, redactor: Redactor) -> SentRequest:
     body = request.body if isinstance(request.body, bytes) else b""
     uri = logical_uri(redactor.uri(str(request.uri)), base_urls)
-    return SentRequest(request.method, uri, kept_headers(request.headers, REQUEST_HEADERS), Body.parse(body))
-
-
-def _kept(response: Response) -> Response:
-    headers = kept_headers(response.headers, RESPONSE_HEADERS)
-    return Response(response.status, response.reason, headers, response.content)
+    headers = kept_headers(request.headers, REQUEST_HEADERS)
+    return SentRequest(request.method, uri, headers, Body.parse(body, redactor))
