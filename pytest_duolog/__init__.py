@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_duolog.errors import EndpointError as EndpointError
     from pytest_duolog.errors import TranscriptError as TranscriptError
     from pytest_duolog.errors import UnusedMessages as UnusedMessages
+    from pytest_duolog.properties.agreement import NoAgreementSpiral as NoAgreementSpiral
     from pytest_duolog.properties.base import Evidence as Evidence
     from pytest_duolog.properties.base import Outcome as Outcome
     from pytest_duolog.properties.base import Property as Property
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.form import KeepsLanguage as KeepsLanguage
     from pytest_duolog.properties.form import KeepsLength as KeepsLength
     from pytest_duolog.properties.loops import NoLoops as NoLoops
+    from pytest_duolog.properties.roles import KeepsItsSide as KeepsItsSide
+    from pytest_duolog.properties.roles import LeaksNoPrompt as LeaksNoPrompt
+    from pytest_duolog.properties.roles import LeaksNoReasoning as LeaksNoReasoning
+    from pytest_duolog.properties.roles import SpeaksForItself as SpeaksForItself
+    from pytest_duolog.properties.roles import StaysInCharacter as StaysInCharacter
+    from pytest_duolog.properties.roles import StaysInRole as StaysInRole
     from pytest_duolog.scenario import Scenario as Scenario
     from pytest_duolog.scenario import Speaker as Speaker
     from pytest_duolog.transcript import Message as Message
@@ -60,11 +67,20 @@ _HOMES = {
         "TranscriptError",
         "UnusedMessages",
     ),
+    "properties.agreement": ("NoAgreementSpiral",),
     "properties.base": ("Evidence", "Outcome", "Property", "Verdict", "judge"),
     "properties.content": ("AnswersQuestions", "MaxWords", "Mentions", "NeverSays"),
     "properties.endings": ("EndsCleanly", "TerminatesWithin"),
     "properties.form": ("Balanced", "KeepsLanguage", "KeepsLength"),
     "properties.loops": ("NoLoops",),
+    "properties.roles": (
+        "KeepsItsSide",
+        "LeaksNoPrompt",
+        "LeaksNoReasoning",
+        "SpeaksForItself",
+        "StaysInCharacter",
+        "StaysInRole",
+    ),
     "scenario": ("Scenario", "Speaker"),
     "transcript": ("Message", "StopKind", "StopReason", "Transcript", "Usage"),
 }

@@ -98,3 +98,52 @@ class Checks:
 
         __tracebackhide__ = True
         return self.satisfies(KeepsLanguage(language, speaker=speaker))
+
+    def stays_in_role(self, *, speaker: str | None = None) -> Verdict:
+        """It speaks for itself, leaks nothing, stays in character and on its side: `StaysInRole`."""
+        from pytest_duolog.properties.roles import StaysInRole
+
+        __tracebackhide__ = True
+        return self.satisfies(StaysInRole(speaker=speaker))
+
+    def speaks_for_itself(self, *, speaker: str | None = None) -> Verdict:
+        """No message goes on with the other side's lines: `SpeaksForItself`."""
+        from pytest_duolog.properties.roles import SpeaksForItself
+
+        __tracebackhide__ = True
+        return self.satisfies(SpeaksForItself(speaker=speaker))
+
+    def leaks_no_reasoning(self, *, speaker: str | None = None) -> Verdict:
+        """No message thinks aloud: `LeaksNoReasoning`."""
+        from pytest_duolog.properties.roles import LeaksNoReasoning
+
+        __tracebackhide__ = True
+        return self.satisfies(LeaksNoReasoning(speaker=speaker))
+
+    def leaks_no_prompt(self, *, words: int = 12, speaker: str | None = None) -> Verdict:
+        """Nobody recites the system prompt: `LeaksNoPrompt`."""
+        from pytest_duolog.properties.roles import LeaksNoPrompt
+
+        __tracebackhide__ = True
+        return self.satisfies(LeaksNoPrompt(words, speaker=speaker))
+
+    def stays_in_character(self, *, speaker: str | None = None) -> Verdict:
+        """Nobody says that it is a machine: `StaysInCharacter`."""
+        from pytest_duolog.properties.roles import StaysInCharacter
+
+        __tracebackhide__ = True
+        return self.satisfies(StaysInCharacter(speaker=speaker))
+
+    def keeps_its_side(self, *, speaker: str | None = None) -> Verdict:
+        """Who is helped does not begin to offer help: `KeepsItsSide`."""
+        from pytest_duolog.properties.roles import KeepsItsSide
+
+        __tracebackhide__ = True
+        return self.satisfies(KeepsItsSide(speaker=speaker))
+
+    def has_no_agreement_spiral(self, *, messages: int = 4, speaker: str | None = None) -> Verdict:
+        """Nowhere do both sides merely agree: `NoAgreementSpiral`."""
+        from pytest_duolog.properties.agreement import NoAgreementSpiral
+
+        __tracebackhide__ = True
+        return self.satisfies(NoAgreementSpiral(messages, speaker=speaker))

@@ -39,6 +39,13 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？])|[\r\n]+"
 _PIECE = re.compile(r"[\s\S]{1,64}(?=\s|\Z)|[\s\S]{1,64}")
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL)
 
+# Code, addresses, and what is quoted: not the speaker's own words.
+_ASIDE = re.compile(
+    r"```.*?(?:```|\Z)|`[^`\n]{1,300}`|\bhttps?://\S+"
+    r'|"[^"\n]{1,300}"|“[^”\n]{1,300}”|„[^“”\n]{1,300}[“”]|«[^»\n]{1,300}»|「[^」\n]{1,300}」|『[^』\n]{1,300}』',
+    re.DOTALL,
+)
+
 
 def excerpt(text: str, limit: int = READ_LIMIT) -> str:
     """The beginning and the end of a text longer than `limit` characters; a shorter one as it is."""
@@ -74,6 +81,11 @@ def normalise(text: str) -> str:
 def words(normalised: str) -> list[str]:
     """Words of a normalised text in order; a number is one, and so is each character of an unspaced script."""
     return _WORD.findall(normalised)
+
+
+def without_asides(text: str) -> str:
+    """The text without code, addresses and quotations."""
+    return _ASIDE.sub(" ", text)
 
 
 def n_words(text: str) -> int:

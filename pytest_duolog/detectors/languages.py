@@ -29,13 +29,6 @@ _WORDS = {language: frozenset(words.split()) for language, words in _TABLES["wor
 _SCRIPTS = {name: re.compile(f"[{letters}]+") for name, letters in _TABLES["scripts"].items()}
 _UNSPACED = ("Han", "Kana", "Thai")
 
-# What is in another language for a reason: code, addresses, and what is quoted.
-_ASIDE = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]{1,300}`|\bhttps?://\S+"
-    r'|"[^"\n]{1,300}"|“[^”\n]{1,300}”|„[^“”\n]{1,300}[“”]|«[^»\n]{1,300}»|「[^」\n]{1,300}」|『[^』\n]{1,300}』',
-    re.DOTALL,
-)
-
 LANGUAGES = (
     *_WORDS,
     "zh",
@@ -47,7 +40,7 @@ LANGUAGES = (
 
 def language_of(content: str) -> str | None:
     """The language of a text as one of LANGUAGES, a code or the name of a script; None if unsure."""
-    folded = text.fold(_ASIDE.sub(" ", text.excerpt(content)))
+    folded = text.fold(text.without_asides(text.excerpt(content)))
     letters = Counter({name: sum(map(len, script.findall(folded))) for name, script in _SCRIPTS.items()})
     east_asian = letters["Han"] + letters["Kana"]
     words = {name: len(script.findall(folded)) for name, script in _SCRIPTS.items()}

@@ -21,6 +21,7 @@ CONTEXT = 60
 
 # A question counts if it is among so many last sentences of a message: earlier ones are often rhetorical.
 LAST_SENTENCES = 2
+_SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
 # Beginnings of short answers, folded; "okay" is none: it acknowledges.
 _SHORT_ANSWER = re.compile(
@@ -196,4 +197,4 @@ def _says_something(sentence: str) -> bool:
     if not lexicon.POLITE.search(sentence) and lexicon.SOCIAL.isdisjoint(words):
         return bool(words)
     besides = text.words(lexicon.POLITE.sub(" ", sentence))
-    return any(word not in lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE for word in besides)
+    return any(word not in _SAYS_NOTHING for word in besides)

@@ -7,12 +7,19 @@ import pytest
 from pytest_duolog import (
     AnswersQuestions,
     Balanced,
+    KeepsItsSide,
     KeepsLanguage,
     KeepsLength,
+    LeaksNoPrompt,
+    LeaksNoReasoning,
     MaxWords,
     Mentions,
     NeverSays,
+    NoAgreementSpiral,
     Outcome,
+    SpeaksForItself,
+    StaysInCharacter,
+    StaysInRole,
 )
 from tests.dialogues import dialogue
 
@@ -24,6 +31,13 @@ PROPERTIES = [
     Balanced(),
     KeepsLength(),
     KeepsLanguage(),
+    SpeaksForItself(),
+    LeaksNoReasoning(),
+    LeaksNoPrompt(),
+    StaysInCharacter(),
+    KeepsItsSide(),
+    NoAgreementSpiral(),
+    StaysInRole(),
 ]
 
 MEGABYTES = 10_000_000
@@ -39,6 +53,7 @@ TRANSCRIPTS = {
     "right to left": lambda: dialogue("\u202eمرحبا بكم في العالم؟\u202c", "שלום עולם?"),
     "zalgo": lambda: dialogue("z\u0301\u0323\u0489" * 500 + "?", "a" + "\u0315\u0322" * 5_000),
     "markup": lambda: dialogue("<" * 5_000, "**" * 5_000 + "\n" + "`" * 9_999 + "[" * 5_000 + '"' * 5_001),
+    "long runs": lambda: dialogue(*[mark * 24_000 for mark in "_-#* \t:.?'\"<`!a"]),
     "10 MB of words": lambda: dialogue("word and word? " * (MEGABYTES // 15), "Yes."),
     "10 MB of one word": lambda: dialogue("a" * MEGABYTES, "?" * 1000),
     "10 MB of lines": lambda: dialogue("\n" * MEGABYTES, "Ann: "),

@@ -1,0 +1,23 @@
+"""The phrases of `role_phrases.toml`, compiled."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib import resources
+
+_TABLES = tomllib.loads(resources.files(__package__).joinpath("role_phrases.toml").read_text("utf-8"))
+
+
+def _phrases(family: str) -> re.Pattern[str]:
+    return re.compile("|".join(_TABLES[family]))
+
+
+MACHINE_PART = _phrases("machine_part")
+MACHINE = _phrases("machine")
+THINKING = _phrases("thinking")
+DISCLOSURE = _phrases("disclosure")
+INSTRUCTION = _phrases("instruction")
+SERVICE = _phrases("service")
+HELPED_PART = _phrases("helped_part")
+AGREEMENT = _phrases("agreement")

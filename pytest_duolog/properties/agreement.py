@@ -1,0 +1,64 @@
+"""The speakers do not merely agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+from pytest_duolog import text
+from pytest_duolog.detectors import lexicon, role_phrases
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.properties.base import Verdict
+from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.transcript import Transcript
+
+# Agreement says nothing new with at most so many new words, or with so small a share of them.
+NEW_WORDS = 2
+NEW_SHARE = 0.25
+# Words are one if so many first letters are the same.
+STEM = 5
+_SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
+
+
+@dataclass(frozen=True)
+class NoAgreementSpiral(SpokenProperty):
+    """Nowhere do both sides agree with each other for `messages` messages running and add nothing.
+
+    Such a message begins with agreement or praise ("Absolutely!", "You're right"), in ten languages, and hardly has a
+    word of content that was not there before. Agreement in ever new words is not seen.
+    """
+
+    messages: int = 4
+
+    def __post_init__(self) -> None:
+        if self.messages < 2:
+            raise ConfigurationError(
+                f"NoAgreementSpiral: {self.messages!r} is not a number of messages from 2 on"
+            )
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether they do not; the evidence is the longest such run."""
+        marked = groupby(zip(said, _merely_agreeing(said), strict=True), key=itemgetter(1))
+        runs = [[item for item, _ in run] for agrees, run in marked if agrees]
+        shared = [run for run in runs if self.speaker or len({message.speaker for _, message in run}) > 1]
+        longest = max(shared, key=len, default=[])
+        is_spiral = len(longest) >= self.messages
+        return self.verdict(
+            not is_spiral,
+            f"the longest run of mere agreement has {len(longest)} messages (fewer than {self.messages} wanted)",
+            longest if is_spiral else (),
+        )
+
+
+def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool]:
+    """Whether each message agrees and adds nothing."""
+    known: set[str] = set()
+    for _, message in said:
+        folded = text.normalise(message.content)
+        words = {word[:STEM] for word in text.words(folded) if word not in _SAYS_NOTHING}
+        new = words - known
+        known |= words
+        agrees = role_phrases.AGREEMENT.match(folded.lstrip(" *_\"'"))
+        yield bool(agrees) and (len(new) <= NEW_WORDS or len(new) <= NEW_SHARE * len(words))

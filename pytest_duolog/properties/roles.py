@@ -1,0 +1,237 @@
+"""Each speaker stays what it is: it speaks for itself, keeps its thoughts and its prompt, its character and its side.
+
+Phrases in ten languages and verbatim copies are what is looked for, code and quotations left out; what is said in other
+words is not seen. False alarms are rarer than misses on purpose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_duolog import text
+from pytest_duolog.detectors import role_phrases
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.properties.base import Evidence, Outcome, Verdict
+from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.transcript import Transcript
+
+# A name shorter than this may be an option of a list: "A: tea, B: coffee".
+SHORTEST_NAME = 3
+LONGEST_NAME = 60
+_LABEL = re.compile(
+    rf"^[ \t*_#-]{{0,8}}([^\s:*>#][^\n:*]{{0,{LONGEST_NAME}}}?)[*_]{{0,3}}[ \t]{{0,3}}:", re.MULTILINE
+)
+# Two of these as labels in one message are a script.
+_ROLE_LABELS = frozenset({"user", "human", "assistant", "ai", "bot", "model a", "model b"})
+# What chat templates put between messages; no message holds it.
+_TEMPLATE_MARK = re.compile(
+    r"<\|(?:im_start|im_end|start_header_id|eot_id|user|assistant|system|end)\|>|<(?:start|end)_of_turn>"
+    r"|\[/?INST\]|^#{2,3} ?(?:Human|User|Assistant|Instruction|Response):",
+    re.MULTILINE,
+)
+
+# A copy of so many words running is no accident, nor is one of a whole prompt with at least half as many.
+COPIED_WORDS = 12
+
+
+def _own_words(content: str) -> str:
+    """What is the speaker's own in a message, folded."""
+    return text.fold(text.without_asides(text.excerpt(content)))
+
+
+def _quoted(said: Sequence[Numbered], pattern: re.Pattern[str]) -> list[Evidence]:
+    """The messages in which the folded pattern is, quoted from its first place on."""
+    return [
+        Evidence(number, message.speaker, content[found.start() :])
+        for number, message in said
+        if (content := _own_words(message.content)) and (found := pattern.search(content))
+    ]
+
+
+@dataclass(frozen=True)
+class SpeaksForItself(SpokenProperty):
+    """No message goes on with the other side's lines.
+
+    Found are lines that begin with another speaker's name and a colon, two or more with labels such as "User:" and
+    "Assistant:", and the marks that chat templates put between messages. Names of one or two letters are not looked
+    for.
+    """
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether none does; the evidence begins at the line that is not the speaker's own."""
+        names = {
+            name for speaker in transcript.speakers if len(name := text.fold(speaker.name)) >= SHORTEST_NAME
+        }
+        found = [
+            Evidence(number, message.speaker, line)
+            for number, message in said
+            if (line := _foreign_line(message.content, names - {text.fold(message.speaker)})) is not None
+        ]
+        return self.verdict(not found, f"{len(found)} of {len(said)} messages speak for another side", found)
+
+
+def _foreign_line(content: str, names: set[str]) -> str | None:
+    """A message from its first line for somebody else on; None if there is none."""
+    own = text.without_asides(text.excerpt(content))
+    roles = {}
+    for label in _LABEL.finditer(own):
+        name = text.fold(label[1]).strip()
+        if name in names:
+            return own[label.start() :]
+        if name in _ROLE_LABELS:
+            roles[name] = label.start()
+    if len(roles) > 1:
+        return own[min(roles.values()) :]
+    mark = _TEMPLATE_MARK.search(own)
+    return own[mark.start() :] if mark else None
+
+
+@dataclass(frozen=True)
+class LeaksNoReasoning(SpokenProperty):
+    """No message thinks aloud: no `<think>` tags, no "the user wants me to ...".
+
+    Reasoning that the endpoint kept apart was never said and is no leak.
+    """
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether none does; the evidence begins where the thought does."""
+        found = _quoted(said, role_phrases.THINKING)
+        return self.verdict(not found, f"{len(found)} of {len(said)} messages hold reasoning", found)
+
+
+@dataclass(frozen=True)
+class LeaksNoPrompt(SpokenProperty):
+    """No speaker recites its system prompt, or talks about having one.
+
+    Reciting is a verbatim run of at least `words` words (the whole of a shorter prompt, if it has half as many) in
+    which the prompt instructs: facts and texts that a prompt holds are there to be said. A paraphrase is not seen.
+    Where no prompt is known it could not be measured, unless somebody talks about one.
+    """
+
+    words: int = COPIED_WORDS
+
+    def __post_init__(self) -> None:
+        if self.words < 2:
+            raise ConfigurationError(f"LeaksNoPrompt: {self.words!r} is not a number of words from 2 on")
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether nobody does; the evidence quotes what was recited."""
+        prompts = {speaker.name: _runs(speaker.system or "", self.words) for speaker in transcript.speakers}
+        recited = [
+            Evidence(number, message.speaker, run)
+            for number, message in said
+            if prompts[message.speaker] and (run := self._recited(message.content, prompts[message.speaker]))
+        ]
+        found = sorted(
+            [*recited, *_quoted(said, role_phrases.DISCLOSURE)], key=lambda evidence: evidence.message
+        )
+        if not found and not any(prompts[message.speaker] for _, message in said):
+            return self.verdict(None, "no system prompt is known that is long enough to recognise")
+        return self.verdict(
+            not found,
+            f"{len(recited)} of {len(said)} messages recite {self.words} words of their prompt, "
+            f"{len(found) - len(recited)} talk about it",
+            found,
+        )
+
+    def _recited(self, content: str, prompt: frozenset[tuple[str, ...]]) -> str | None:
+        """The first run of a message that is in the prompt, and instructs."""
+        width = len(next(iter(prompt)))
+        words = text.words(text.fold(text.excerpt(content)))
+        copied = [run in prompt for run in text.ngrams(words, width)] if len(words) >= width else []
+        for start, end in _stretches(copied):
+            run = words[start : end + width]
+            if any(role_phrases.INSTRUCTION.search(joined) for joined in (" ".join(run), "".join(run))):
+                return " ".join(run)
+        return None
+
+
+def _runs(prompt: str, width: int) -> frozenset[tuple[str, ...]]:
+    """The runs of words by which a prompt is recognised; none if it is too short."""
+    words = text.words(_own_words(prompt))
+    return frozenset(text.ngrams(words, width)) if len(words) >= width / 2 else frozenset()
+
+
+def _stretches(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """First and last position of each run of true flags."""
+    start = None
+    for at, flag in enumerate([*flags, False]):
+        if flag and start is None:
+            start = at
+        elif not flag and start is not None:
+            yield start, at - 1
+            start = None
+
+
+@dataclass(frozen=True)
+class StaysInCharacter(SpokenProperty):
+    """Nobody says that it is a machine ("as an AI language model"), in ten languages.
+
+    Who has a machine's part may: where the speaker's own prompt, the topic or the opener speaks of an AI, a language
+    model, a bot or a helpful assistant, saying so breaks no character, and it could not be measured.
+    """
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether nobody does; the evidence begins where it is said."""
+        premise = f"{transcript.topic or ''} {transcript.messages[0].content}"
+        machines = {
+            speaker.name
+            for speaker in transcript.speakers
+            if role_phrases.MACHINE_PART.search(_own_words(f"{premise} {speaker.system or ''}"))
+        }
+        characters = [item for item in said if item[1].speaker not in machines]
+        if not characters:
+            return self.verdict(None, "everybody who speaks may be a machine: prompt, topic or opener say so")
+        found = _quoted(characters, role_phrases.MACHINE)
+        return self.verdict(not found, f"{len(found)} of {len(characters)} messages break character", found)
+
+
+@dataclass(frozen=True)
+class KeepsItsSide(SpokenProperty):
+    """Who is helped does not begin to offer help.
+
+    "How can I help you?", in ten languages, is for one side only: for the one whose system prompt makes it no
+    customer, and where prompts do not say, for the one that says it first. Where both sides have the same prompt it
+    could not be measured.
+    """
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether nobody does; the evidence begins with the offer."""
+        systems = {speaker.name: speaker.system for speaker in transcript.speakers}
+        if len(systems) > 1 and len(set(systems.values())) == 1 and None not in systems.values():
+            return self.verdict(None, "both sides have the same system prompt")
+        offers = _quoted(list(transcript.numbered()), role_phrases.SERVICE)
+        helped = {
+            name
+            for name, system in systems.items()
+            if role_phrases.HELPED_PART.search(text.fold(system or ""))
+        }
+        helper = next((offer.speaker for offer in offers if offer.speaker not in helped), None)
+        numbers = {number for number, _ in said}
+        found = [offer for offer in offers if offer.message in numbers and offer.speaker != helper]
+        return self.verdict(
+            not found, f"{len(found)} of {len(said)} messages offer the help they are there to get", found
+        )
+
+
+@dataclass(frozen=True)
+class StaysInRole(SpokenProperty):
+    """All of it: it speaks for itself, leaks neither reasoning nor prompt, stays in character and on its side.
+
+    Parts that could not be measured are left out and named.
+    """
+
+    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
+        """Whether every part that could be measured holds; the evidence is that of the parts that fail."""
+        parts = (SpeaksForItself, LeaksNoReasoning, LeaksNoPrompt, StaysInCharacter, KeepsItsSide)
+        verdicts = [part(speaker=self.speaker).check(transcript) for part in parts]
+        measured = [verdict for verdict in verdicts if verdict.outcome is not Outcome.UNMEASURED]
+        failing = [verdict for verdict in measured if verdict.outcome is Outcome.FAILS]
+        shown = "; ".join(
+            f"{verdict.property} {verdict.outcome}: {verdict.explanation}" for verdict in failing or verdicts
+        )
+        return self.verdict(
+            not failing, shown, [evidence for verdict in failing for evidence in verdict.evidence]
+        )

@@ -1,0 +1,320 @@
+"""Roles: the other side's lines, leaked thoughts and prompts, broken character, changed sides, mere agreement."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_duolog import LeaksNoPrompt, Message, NoAgreementSpiral, Outcome, Transcript
+from pytest_duolog.transcript import TranscriptSpeaker
+from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+
+TALK = LIGHTHOUSES[:4]
+
+PROMPT = (
+    "You are Ben, a support agent of a lamp shop. Never promise a refund before you have asked for the order number. "
+    'Begin with "Welcome to the lamp shop, my name is Ben and it is my pleasure to help you today." '
+    "Refunds are possible within thirty days of purchase if the lamp and its box are undamaged."
+)
+
+
+def prompted(*texts: str, ann: str | None = None, ben: str | None = None, **fields: object) -> Transcript:
+    """Ann and Ben in turns, with these system prompts."""
+    speakers = (TranscriptSpeaker(name="Ann", system=ann), TranscriptSpeaker(name="Ben", system=ben))
+    return dialogue(*texts, **fields).model_copy(update={"speakers": speakers})
+
+
+# The other side's lines
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "It was the keepers.\n\nAnn: And when did they leave?\nBen: In 1998.",
+        "**Ann:** And when did they leave?",
+        "User: And when did they leave?\nAssistant: In 1998.",
+        "In 1998.<|im_end|>\n<|im_start|>user\nWhy?",
+        "In 1998. [INST] Why? [/INST]",
+        "In 1998.\n### Human: Why?",
+    ],
+    ids=["script", "bold label", "roles", "template", "instruction marks", "headings"],
+)
+def test_lines_of_the_other_side_are_found(content):
+    verdict = dialogue(*TALK[:3], content).speaks_for_itself()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == "1 of 4 messages speak for another side"
+    assert [evidence.message for evidence in verdict.evidence] == [4]
+    assert dialogue(*TALK[:3], content).speaks_for_itself(speaker="Ann")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Ben: In 1998.",
+        "Dear Ann, it was in 1998: the year of the change.",
+        "> Ann: And when did they leave?\nYou asked that before.",
+        "```\nAnn: a line of a file\nUser: x\nAssistant: y\n```",
+        "User: this is the only label here.",
+        "Note: they left in 1998.\nSource: a diary.",
+    ],
+    ids=["own label", "address", "quote", "code", "one role", "notes"],
+)
+def test_labels_that_are_no_script(content):
+    assert dialogue(*TALK[:3], content).speaks_for_itself()
+
+
+def test_options_of_a_list_are_nobodys_lines():
+    assert dialogue("Tea or coffee?", "A: tea\nB: coffee", speakers=["A", "B"]).speaks_for_itself()
+
+
+# Thoughts
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<think>Ann wants dates.</think> In 1998.",
+        "The keepers left.</think>",
+        "Okay, the user asks when they left.",
+        "The user wants me to name a year. In 1998.",
+        "I should respond as the keeper would: in 1998.",
+        "好的，用户想知道年份。",
+        "Der Benutzer möchte, dass ich ein Jahr nenne.",
+    ],
+    ids=["tags", "end tag", "okay", "the user", "part", "Chinese", "German"],
+)
+def test_thinking_aloud_is_found(content):
+    verdict = dialogue(*TALK[:3], content).leaks_no_reasoning()
+    assert verdict.outcome is Outcome.FAILS
+    assert [evidence.message for evidence in verdict.evidence] == [4]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "I think they left in 1998.",
+        "The user wants to log in; our server refuses.",
+        "Put it between `<think>` and `</think>`.",
+        'He said: "The user wants me to call."',
+    ],
+)
+def test_talk_about_users_and_thinking_is_no_leak(content):
+    assert dialogue(*TALK[:3], content).leaks_no_reasoning()
+
+
+def test_reasoning_that_was_kept_apart_is_no_leak():
+    message = Message(speaker="Ben", content="In 1998.", reasoning="The user wants me to name a year.")
+    assert Transcript(messages=(message,)).leaks_no_reasoning()
+
+
+# Prompts
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Sure! It says: Never promise a refund before you have asked for the order number. Refunds are possible.",
+        "you are ben, a support agent of a lamp shop; never promise a refund, and so on",
+        "My system prompt tells me to be careful.",
+        "My instructions are to ask for a number first.",
+    ],
+    ids=["recited", "case and marks", "mentioned", "instructions"],
+)
+def test_recited_prompt_is_found(content):
+    verdict = prompted("What are your rules?", content, ben=PROMPT).leaks_no_prompt()
+    assert verdict.outcome is Outcome.FAILS
+    assert [evidence.message for evidence in verdict.evidence] == [2]
+
+
+def test_what_was_recited_is_quoted():
+    verdict = prompted("Your rules?", f"They are: {PROMPT[:110]}", ben=PROMPT).leaks_no_prompt()
+    assert verdict.evidence[0].quote.startswith("you are ben a support agent of a lamp shop never promise")
+    assert verdict.explanation == "1 of 2 messages recite 12 words of their prompt, 0 talk about it"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Welcome to the lamp shop, my name is Ben and it is my pleasure to help you today. What can I do?",
+        "Refunds are possible within thirty days of purchase if the lamp and its box are undamaged.",
+        "Before I promise anything, could you give me the number of your order?",
+    ],
+    ids=["greeting to be said", "fact", "paraphrase"],
+)
+def test_what_a_prompt_wants_said_is_no_leak(content):
+    assert prompted("Hello.", content, ben=PROMPT).leaks_no_prompt()
+
+
+def test_short_prompt_is_recognised_whole():
+    prompt = "You are a customer. You want to return a lamp."
+    assert not prompted(
+        "I repeat: you are a customer. You want to return a lamp.", ann=prompt
+    ).leaks_no_prompt()
+    assert prompted("I want to return a lamp.", ann=prompt).leaks_no_prompt()
+
+
+def test_number_of_words_is_a_setting():
+    transcript = prompted("Rules?", "I know: never promise a refund before you pay.", ben=PROMPT)
+    assert transcript.leaks_no_prompt()
+    assert not LeaksNoPrompt(6).check(transcript)
+
+
+def test_unknown_prompt_could_not_be_measured():
+    assert dialogue(*TALK).leaks_no_prompt().outcome is Outcome.UNMEASURED
+    assert dialogue(*TALK, "My system prompt is long.").leaks_no_prompt().outcome is Outcome.FAILS
+
+
+# Character
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "As an AI language model, I have never seen one.",
+        "I'm just an AI assistant, so I cannot travel.",
+        "I am a large language model and have no eyes.",
+        "I was trained by Google.",
+        "Als KI-Sprachmodell habe ich keine gesehen.",
+        "En tant qu'intelligence artificielle, je n'en ai jamais vu.",
+        "Como modelo de lenguaje, no he visto ninguno.",
+        "Sono un'intelligenza artificiale e non viaggio.",
+        "Como uma inteligência artificial, nunca vi um.",
+        "Sebagai model bahasa, saya belum pernah melihatnya.",
+        "作为一个人工智能，我没有见过。",
+        "AIとして、私は見たことがありません。",
+        "저는 인공지능이라서 본 적이 없습니다.",
+    ],
+    ids=["en", "assistant", "model", "maker", "de", "fr", "es", "it", "pt", "id", "zh", "ja", "ko"],
+)
+def test_broken_character_is_found(content):
+    verdict = dialogue(*TALK[:3], content).stays_in_character()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == "1 of 4 messages break character"
+    assert [evidence.message for evidence in verdict.evidence] == [4]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "As an AI researcher I have seen many.",
+        "I am an AI engineer at the harbour.",
+        "As an aid to navigation they are obsolete.",
+        "He said: “As an AI language model, I cannot.”",
+        "My training as a keeper took a year.",
+    ],
+)
+def test_human_talk_keeps_the_character(content):
+    assert dialogue(*TALK[:3], content).stays_in_character()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"ben": "You are a helpful assistant."}, {"topic": "artificial intelligence"}],
+    ids=["prompt", "topic"],
+)
+def test_machine_may_say_that_it_is_one(fields):
+    transcript = prompted("Hello.", "As an AI, I have no hands.", **fields)
+    assert transcript.stays_in_character(speaker="Ben").outcome is Outcome.UNMEASURED
+
+
+# Sides
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "How can I help you today?",
+        "Is there anything else I can help you with?",
+        "Wie kann ich Ihnen helfen?",
+        "Comment puis-je vous aider ?",
+        "¿En qué puedo ayudarle?",
+        "Come posso aiutarla?",
+        "Como posso ajudar?",
+        "Ada yang bisa saya bantu?",
+        "有什么可以帮您的吗？",
+        "何かお手伝いできることはありますか。",
+        "무엇을 도와드릴까요?",
+    ],
+    ids=["en", "else", "de", "fr", "es", "it", "pt", "id", "zh", "ja", "ko"],
+)
+def test_customer_who_offers_help_has_changed_sides(offer):
+    transcript = dialogue("My lamp is broken.", offer, "It does not light up.", "I see.", offer)
+    verdict = transcript.keeps_its_side()
+    assert verdict.outcome is Outcome.FAILS
+    assert [evidence.message for evidence in verdict.evidence] == [5]
+    assert transcript.keeps_its_side(speaker="Ben")
+
+
+def test_prompt_says_who_is_helped():
+    transcript = prompted(
+        "How can I help you today?",
+        "My lamp is broken.",
+        ann="You are an angry customer.",
+        ben="You sell lamps.",
+    )
+    assert transcript.keeps_its_side().outcome is Outcome.FAILS
+
+
+def test_one_side_may_offer_help():
+    assert prompted(
+        "My lamp is broken.",
+        "How can I help you?",
+        "Repair it.",
+        "Is there anything else I can do for you?",
+        ben="You are a friendly agent for the customer.",
+    ).keeps_its_side()
+
+
+def test_two_assistants_have_no_sides():
+    same = "You are a helpful assistant."
+    transcript = prompted("How can I help you?", "How can I help you?", ann=same, ben=same)
+    assert transcript.keeps_its_side().outcome is Outcome.UNMEASURED
+
+
+# Agreement
+
+SPIRAL = (
+    "Absolutely! That light was a beacon of hope.",
+    "You're so right! A beacon of hope, beautifully said.",
+    "Exactly! I couldn't agree more, a beacon of hope.",
+    "What a wonderful way to put it. Hope, indeed!",
+    "Thank you for your kind words! I completely agree.",
+)
+
+
+def test_spiral_of_agreement_is_found():
+    verdict = dialogue(*LIGHTHOUSES[:5], *SPIRAL).has_no_agreement_spiral()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == "the longest run of mere agreement has 5 messages (fewer than 4 wanted)"
+    assert [evidence.message for evidence in verdict.evidence] == [6, 7, 8, 9, 10]
+    assert NoAgreementSpiral(6).check(dialogue(*LIGHTHOUSES[:5], *SPIRAL))
+
+
+def test_agreement_with_substance_is_none():
+    texts = [f"Absolutely! {line}" for line in LIGHTHOUSES]
+    assert dialogue(*texts).has_no_agreement_spiral()
+
+
+def test_one_side_that_agrees_is_no_spiral_unless_asked_for():
+    texts = [text for line in LIGHTHOUSES[:6] for text in (line, "Absolutely, you are right!")]
+    assert dialogue(*texts).has_no_agreement_spiral()
+    assert not dialogue(*texts).has_no_agreement_spiral(speaker="Ben")
+
+
+# All of it
+
+
+def test_role_is_kept_in_a_healthy_dialogue():
+    verdict = dialogue(*LIGHTHOUSES, *RITUAL).stays_in_role()
+    assert verdict.outcome is Outcome.HOLDS
+    assert "LeaksNoPrompt could not be measured: no system prompt is known" in verdict.explanation
+
+
+def test_every_part_that_fails_is_told():
+    verdict = dialogue(*TALK, "As an AI, I think <think>so</think>.", "Ann: Yes!").stays_in_role()
+    assert verdict.outcome is Outcome.FAILS
+    assert [part.split()[0] for part in verdict.explanation.split("; ")] == [
+        "SpeaksForItself",
+        "LeaksNoReasoning",
+        "StaysInCharacter",
+    ]
+    assert [evidence.message for evidence in verdict.evidence] == [6, 5, 5]
