@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -15,66 +15,120 @@ from pytest_duolog.settings import roles_of
 MARKER_NAME = "dialogue"
 FIXTURE_NAME = "dialogue"
 SCENARIO_FIXTURE = "duolog_scenario"
+PLUGIN = "pytest_duolog.plugin"
 
 
 def marked_values(item: pytest.Item) -> dict[str, Any]:
-    """Scenario values of a test: its markers, the nearest last, then parametrized arguments named like one.
+    """Scenario values from the markers of a test; the nearest wins.
 
     Raises ConfigurationError for a marker with positional arguments.
     """
     values: dict[str, Any] = {}
-    for mark in reversed(list(item.iter_markers(MARKER_NAME))):
+    for mark in _marks(item):
         if mark.args:
             raise ConfigurationError(
                 f"the dialogue marker takes keyword arguments only (got {mark.args!r:.120})"
             )
         values.update(mark.kwargs)
-    parameters = _parameters(item)
-    known = {*Scenario.model_fields, *Scenario.shared_with_speakers}
-    values.update({name: value for name, value in parameters.items() if name in known})
     return values
 
 
-def check_scenarios(items: Iterable[Any]) -> None:
-    """Raises a collection error that names every wrong value of the first wrong test among `items`."""
-    for item in items:
-        if not (isinstance(item, pytest.Item) and uses_our_fixture(item)):
-            continue
-        try:
-            settings_of(item.config).cast(scenario_of(item))
-        except pytest.UsageError as error:
-            raise pytest.Collector.CollectError(f"wrong setting of dialogues\n{error}") from None
-        except ConfigurationError as error:
-            raise pytest.Collector.CollectError(f"{item.nodeid}: wrong dialogue\n{error}") from error
+def _marks(item: pytest.Item) -> Iterator[pytest.Mark]:
+    """The markers, the nearest last. pytest lists a decorator after those below it, but a class after its bases."""
+    for node in item.listchain():
+        marks = [mark for mark in node.own_markers if mark.name == MARKER_NAME]
+        yield from marks if isinstance(node, pytest.Class) else reversed(marks)
 
 
-def scenario_of(item: pytest.Item, more: Mapping[str, Any] | None = None) -> Scenario:
-    """The scenario of a test as far as markers and parameters tell it; `more` wins over both."""
-    parametrized = _parameters(item).get(SCENARIO_FIXTURE)
-    if more is None:
-        more = parametrized if isinstance(parametrized, Mapping) else {}
-    return Scenario.build({**marked_values(item), **more})
+def parameter_names(item: pytest.Item) -> list[str]:
+    """Parametrized arguments of a test that are named like a scenario's values."""
+    return [
+        name for name in _parameters(item) if name in {*Scenario.model_fields, *Scenario.shared_with_speakers}
+    ]
 
 
 def _parameters(item: pytest.Item) -> Mapping[str, Any]:
     callspec = getattr(item, "callspec", None)
-    return dict(callspec.params) if callspec else {}
+    return callspec.params if callspec else {}
 
 
-def uses_our_fixture(item: pytest.Item) -> bool:
+def scenario_of(item: pytest.Item) -> Scenario:
+    """The scenario of a test as far as markers and parameters tell it before its fixtures run."""
+    parameters = _parameters(item)
+    values = {name: parameters[name] for name in parameter_names(item) if not _has_fixture(item, name)}
+    if SCENARIO_FIXTURE in parameters and not _has_fixture(item, SCENARIO_FIXTURE):
+        values |= values_from_code(parameters[SCENARIO_FIXTURE])
+    return Scenario.build({**marked_values(item), **values})
+
+
+def values_from_code(given: Any) -> dict[str, Any]:
+    """What a `duolog_scenario` sets; raises ConfigurationError if it is none."""
+    if isinstance(given, Scenario):
+        return given.given()
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(
+            f"{SCENARIO_FIXTURE} gave {given!r:.120}; a mapping or a Scenario is accepted"
+        )
+    return dict(given)
+
+
+def mistakes_in(items: Iterable[pytest.Item]) -> str:
+    """Every wrong value of every dialogue among `items`; empty if all are right."""
+    wrong: dict[str, list[str]] = {}
+    for item in filter(uses_our_fixture, items):
+        try:
+            settings_of(item.config).cast(scenario_of(item))
+        except pytest.UsageError as error:
+            return f"wrong setting of dialogues\n{error}"
+        except ConfigurationError as error:
+            wrong.setdefault(str(error), []).append(item.nodeid)
+    return "\n\n".join(map(_complaint, wrong.values(), wrong))
+
+
+def _complaint(nodeids: Sequence[str], mistakes: str) -> str:
+    n_more = len(nodeids) - 1
+    tests = f"{n_more} more test{'s' if n_more > 1 else ''}"
+    more = f" (and {tests} with the same mistake)" if n_more else ""
+    return f"{nodeids[0]}: wrong dialogue{more}\n{mistakes}"
+
+
+def uses_our_fixture(item: Any) -> bool:
     """Whether a test uses this package's `dialogue` fixture, not one of the project's own with that name."""
+    for definition in reversed(_fixtures(item, FIXTURE_NAME)):
+        if definition.func.__module__ == PLUGIN:
+            return True
+        if FIXTURE_NAME not in definition.argnames:  # it does not build on the one it overrides
+            return False
+    return False
+
+
+def _has_fixture(item: pytest.Item, name: str) -> bool:
+    """Whether a project's fixture makes the value, which is not known before it ran.
+
+    For an argument that is parametrized directly pytest makes a fixture of its own.
+    """
+    modules = {definition.func.__module__ for definition in _fixtures(item, name)}
+    return any(not (module == PLUGIN or module.startswith("_pytest.")) for module in modules)
+
+
+def _fixtures(item: Any, name: str) -> Sequence[Any]:
     info = getattr(item, "_fixtureinfo", None)
-    definitions: Sequence[Any] = info.name2fixturedefs.get(FIXTURE_NAME, ()) if info else ()
-    return any(definition.func.__module__ == "pytest_duolog.plugin" for definition in definitions)
+    return info.name2fixturedefs.get(name, ()) if info else ()
 
 
 def check_roles_are_used(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Raises UsageError if `--duolog-model` names a role that no collected dialogue has."""
-    roles: set[str] = set()
+    """Raises UsageError if `--duolog-model` names a role that neither a collected dialogue nor the role table has.
+
+    Where a fixture sets scenarios in code their roles are not known yet, and nothing is said.
+    """
+    settings = settings_of(config)
+    roles = set(settings.models)
     for item in items:
         if uses_our_fixture(item):
+            if _has_fixture(item, SCENARIO_FIXTURE):
+                return
             roles |= roles_of(scenario_of(item))
-    unused = set(settings_of(config).overrides) - roles
+    unused = set(settings.overrides) - roles
     if unused:
         raise pytest.UsageError(
             f"--duolog-model: no collected test has a speaker with the role or name "

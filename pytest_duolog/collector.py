@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_duolog.reports.terminal import printable
 
+if TYPE_CHECKING:
+    from pytest_duolog.dialogue import TestSite
+
 REPORT_ATTRIBUTE = "duolog"
+
+# Stands in the stash of a test that opened a dialogue; here, because every run looks for it.
+SITE: pytest.StashKey[TestSite] = pytest.StashKey()
 
 
 @dataclass

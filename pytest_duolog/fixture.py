@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntry
 
-from pytest_duolog.collection import marked_values
-from pytest_duolog.collector import REPORT_ATTRIBUTE
+from pytest_duolog.collection import marked_values, parameter_names, values_from_code
+from pytest_duolog.collector import REPORT_ATTRIBUTE, SITE
 from pytest_duolog.dialogue import Dialogue, TestSite
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin_state import session_of
@@ -19,20 +19,19 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section
 from pytest_duolog.scenario import Scenario
 
-SITE: pytest.StashKey[TestSite] = pytest.StashKey()
-
 
 def open_dialogue(
-    item: pytest.Item, scenario: Mapping[str, Any] | Scenario, vcr_config: Mapping[str, Any]
+    request: pytest.FixtureRequest, scenario: Any, vcr_config: Mapping[str, Any]
 ) -> Iterator[Dialogue]:
     """The first dialogue of a test; afterwards, a complaint about dialogues that were made and never run."""
-    values = scenario.given() if isinstance(scenario, Scenario) else dict(scenario)
+    item: pytest.Item = request.node
+    parameters = {name: request.getfixturevalue(name) for name in parameter_names(item)}
     nodeid = item.nodeid
     site = TestSite(
         session=session_of(item.config),
         folder=item.path.parent / "cassettes" / item.path.stem,
         test=nodeid.partition("::")[2] or item.name,
-        values={**marked_values(item), **values},
+        values={**marked_values(item), **parameters, **values_from_code(scenario)},
         vcr_config=vcr_config,
         test_argument=shlex.quote(nodeid),
         observers=progress_observers(item),
@@ -46,9 +45,7 @@ def open_dialogue(
 
 def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
     """Attach a test's dialogues to its report as plain data, and show them under a failure."""
-    site = item.stash.get(SITE, None)
-    if site is None:
-        return
+    site = item.stash[SITE]
     _hide_secrets(report, site.session.redactor)
     if not (report.when == "call" or (report.when == "setup" and report.failed)):
         return

@@ -69,15 +69,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, Any, Any]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Check every dialogue's scenario before anything runs."""
-    made = yield
-    items = made if isinstance(made, list) else [made]
-    if any("dialogue" in getattr(item, "fixturenames", ()) for item in items):
-        from pytest_duolog.collection import check_scenarios
+    report = yield
+    items = [
+        item
+        for item in report.result or ()
+        if isinstance(item, pytest.Item) and "dialogue" in getattr(item, "fixturenames", ())
+    ]
+    if items:
+        from pytest_duolog.collection import mistakes_in
 
-        check_scenarios(items)
-    return made
+        if mistakes := mistakes_in(items):
+            report.outcome, report.longrepr, report.result = "failed", mistakes, []
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -107,7 +114,7 @@ def dialogue(
     """The conversation that the `dialogue` marker describes; it runs, or is replayed, when first looked at."""
     from pytest_duolog.fixture import open_dialogue
 
-    yield from open_dialogue(request.node, duolog_scenario, duolog_vcr_config)
+    yield from open_dialogue(request, duolog_scenario, duolog_vcr_config)
 
 
 @pytest.fixture
@@ -122,8 +129,10 @@ def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    from pytest_duolog.collector import SITE
+
     report = yield
-    if "dialogue" in getattr(item, "fixturenames", ()):
+    if SITE in item.stash:
         from pytest_duolog.fixture import add_dialogues
 
         add_dialogues(report, item)
