@@ -116,21 +116,22 @@ def _fixtures(item: Any, name: str) -> Sequence[Any]:
     return info.name2fixturedefs.get(name, ()) if info else ()
 
 
-def check_roles_are_used(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Raises UsageError if `--duolog-model` names a role that neither a collected dialogue nor the role table has.
+def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
+    """What is wrong if `--duolog-model` names a role that neither a dialogue nor the role table has; or empty.
 
     Where a fixture sets scenarios in code their roles are not known yet, and nothing is said.
     """
     settings = settings_of(config)
     roles = set(settings.models)
-    for item in items:
-        if uses_our_fixture(item):
-            if _has_fixture(item, SCENARIO_FIXTURE):
-                return
-            roles |= roles_of(scenario_of(item))
-    unused = set(settings.overrides) - roles
-    if unused:
-        raise pytest.UsageError(
-            f"--duolog-model: no collected test has a speaker with the role or name "
-            f"{', '.join(map(repr, sorted(unused)))} (there are: {', '.join(sorted(roles)) or 'none'})"
-        )
+    for item in filter(uses_our_fixture, items):
+        if _has_fixture(item, SCENARIO_FIXTURE):
+            return ""
+        roles |= roles_of(scenario_of(item))
+    unused = sorted(set(settings.overrides) - roles)
+    known = ", ".join(sorted(roles)) or "none"
+    return (
+        f"--duolog-model: no collected test has a speaker with the role or name "
+        f"{', '.join(map(repr, unused))} (there are: {known})"
+        if unused
+        else ""
+    )

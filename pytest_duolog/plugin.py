@@ -66,6 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.addinivalue_line("markers", MARKER)
     config.pluginmanager.register(Collector(), "duolog-collector")
+    if config.getoption("duolog_model"):
+        from pytest_duolog.plugin_state import settings_of
+
+        settings_of(config)  # whoever gives the option hears at once what is wrong in it
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,10 +93,14 @@ def pytest_make_collect_report(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("duolog_model"):
-        from pytest_duolog.collection import check_roles_are_used
+    if config.getoption("duolog_model") and items:
+        from pytest_duolog.collection import unused_roles
 
-        check_roles_are_used(config, items)
+        if mistake := unused_roles(config, items):
+            # An error raised here would end a worker of pytest-xdist without a word; this is told in both ways.
+            report = pytest.CollectReport("--duolog-model", "failed", longrepr=mistake, result=[])
+            config.hook.pytest_collectreport(report=report)
+            items.clear()
 
 
 @pytest.fixture

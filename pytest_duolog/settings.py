@@ -74,8 +74,14 @@ class Settings:
             default_model=table.default_model,
             providers=configured_providers(table),
         )
-        for model in (*settings.overrides.values(), *settings.models.values(), settings.default_model):
-            check_model(model, settings.providers)
+        sources = {
+            "--duolog-model": settings.overrides,
+            "[tool.duolog.models] or duolog_model": settings.models,
+        }
+        for source, models in sources.items():
+            for role, model in models.items():
+                _check_model(f"{source}, {role}", model, settings.providers)
+        _check_model("[tool.duolog] default_model", settings.default_model, settings.providers)
         return settings
 
     def cast(self, scenario: Scenario) -> Scenario:
@@ -155,7 +161,7 @@ def _record_mode(value: str) -> RecordMode:
     except ValueError:
         modes = ", ".join(mode.value for mode in RecordMode)
         raise ConfigurationError(
-            f"record mode {value!r} is not known to dialogues (accepted: {modes})"
+            f"--record-mode or duolog_record_mode: {value!r} is not known (accepted: {modes})"
         ) from None
 
 
@@ -168,6 +174,13 @@ def _stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
     if given and "nothing" in names:
         raise ConfigurationError(f"duolog_stop_on: 'nothing' stands alone (accepted: {accepted})")
     return given
+
+
+def _check_model(source: str, model: str, providers: Mapping[str, Provider]) -> None:
+    try:
+        check_model(model, providers)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from None
 
 
 def _role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:

@@ -143,7 +143,8 @@ def test_unknown_record_mode_is_refused_with_the_known_ones():
     with pytest.raises(ConfigurationError) as caught:
         merged(record_mode="sometimes")
     assert str(caught.value) == (
-        "record mode 'sometimes' is not known to dialogues (accepted: none, once, new_episodes, all, rewrite)"
+        "--record-mode or duolog_record_mode: 'sometimes' is not known "
+        "(accepted: none, once, new_episodes, all, rewrite)"
     )
 
 
