@@ -120,7 +120,16 @@ class Speaker(Knobs):
     role: str | None = None
 
     def __init__(self, name: str = "", /, **fields: Any) -> None:
-        super().__init__(**({"name": name} if name else {}), **fields)
+        """Raises ConfigurationError that names every wrong argument, what came and what is accepted."""
+        known = [*type(self).model_fields]
+        wrong = [_unknown(field, known) for field in fields if field not in known]
+        given = {field: value for field, value in fields.items() if field in known}
+        try:
+            super().__init__(**({"name": name} if name else {}), **given)
+        except ValidationError as error:
+            wrong += [_readable(problem) for problem in error.errors()]
+        if wrong:
+            raise ConfigurationError("\n".join(wrong))
 
     @field_validator("model")
     @classmethod
@@ -247,6 +256,8 @@ def _unknown(name: str, known: list[str]) -> str:
 
 def _readable(problem: Any) -> str:
     where = ".".join(str(part) for part in problem["loc"] if part not in ("str", "callable"))
+    if isinstance(cause := problem.get("ctx", {}).get("error"), ConfigurationError) and where in SIDES:
+        return "\n".join(f"{where}.{line}" for line in str(cause).splitlines())  # a speaker's own words
     message = problem["msg"].removeprefix("Value error, ")
     value = "" if problem["type"] == "missing" or not where else f" (got {problem['input']!r:.120})"
     return f"{where}: {message}{value}" if where else message

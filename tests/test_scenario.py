@@ -155,7 +155,10 @@ def test_every_wrong_argument_is_named_with_what_came():
         ({"stub": " "}, "stub: String should have at least 1 character (got ' ')"),
         ({"stop_phrases": ("bye", " ")}, "stop_phrases.1: String should have at least 1 character (got ' ')"),
         ({"a": 3}, "a: Input should be a valid dictionary or instance of Speaker (got 3)"),
-        ({"a": {"name": "Ann", "modle": "x:y"}}, "a.modle: Extra inputs are not permitted (got 'x:y')"),
+        (
+            {"a": {"name": "Ann", "modle": "x:y"}},
+            "a.modle: unknown argument; did you mean 'model'? (known: *)",
+        ),
         (
             {"a": Speaker("Ann"), "b": Speaker("Ann")},
             "both speakers are named 'Ann'; their messages could not be told apart",
@@ -167,6 +170,17 @@ def test_wrong_value_is_named_with_what_is_accepted(values, problem):
     first = problems_of(**values)[0]
     head, star, tail = problem.partition("*")
     assert first == problem if not star else first.startswith(head) and first.endswith(tail)
+
+
+def test_every_wrong_argument_of_a_speaker_is_named():
+    with pytest.raises(ConfigurationError) as caught:
+        Speaker("Ann", modle="openai:x", temperature=-1, model="gpt")
+    unknown, negative, nameless = str(caught.value).splitlines()
+    assert unknown.startswith(
+        "modle: unknown argument; did you mean 'model'? (known: extra, max_tokens, model, "
+    )
+    assert negative == "temperature: Input should be greater than or equal to 0 (got -1)"
+    assert nameless.startswith("model: model 'gpt' is not 'provider:model', for example ")
 
 
 @pytest.mark.parametrize("name", [" Ann", "Ann:", "x" * 61, "two\nlines", "bell\a", "zero\u200bwidth"])
