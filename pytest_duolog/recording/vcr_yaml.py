@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
-from vcr.persisters.filesystem import CassetteDecodeError, FilesystemPersister
+from vcr.persisters.filesystem import CassetteDecodeError, CassetteNotFoundError, FilesystemPersister
 from vcr.request import Request
 from vcr.serializers import yamlserializer
 
@@ -29,16 +29,12 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
     """
     try:
         requests, responses, *_ = FilesystemPersister.load_cassette(path, yamlserializer)
-    except (
-        CassetteDecodeError,
-        yaml.YAMLError,
-        ValueError,
-        KeyError,
-        TypeError,
-        OSError,
-        RecursionError,
-    ) as error:
+    except CassetteNotFoundError:
+        raise UnreadableCassette("No such file or directory", cassette_path=path) from None
+    except (CassetteDecodeError, yaml.YAMLError, OSError, RecursionError) as error:
         raise UnreadableCassette(f"not a vcrpy cassette: {error}", cassette_path=path) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableCassette("not a vcrpy cassette, but other YAML", cassette_path=path) from error
     journal = Journal({"duolog": FORMAT}, end={})
     for request, response in zip(requests, map(our_response, responses), strict=True):
         if response.status < 400:

