@@ -7,11 +7,11 @@ cd "$copy"
 
 echo
 echo "1. Two copies of a small model talk to each other; every dialogue is recorded. This takes a minute or two."
-pytest -v --record-mode=rewrite --snapshot-update
+pytest -v -p no:asyncio --record-mode=rewrite --snapshot-update
 
 echo
 echo "2. The same tests again, from the recordings: no model, no network."
-pytest
+pytest -p no:asyncio
 
 echo
 echo "Look at:"
