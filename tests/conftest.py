@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import hypothesis  # noqa: F401
 import pytest
+from hypothesis import settings
 
 import pytest_duolog.fixture
 import pytest_duolog.snapshot  # noqa: F401
 from tests.chat_server import ChatServer
+
+settings.register_profile("no clock", deadline=None)  # a busy machine is no failure
+settings.load_profile("no clock")
 
 
 @pytest.fixture

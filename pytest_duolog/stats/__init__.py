@@ -1,0 +1,1 @@
+"""Pure formulas of counts, in the standard library alone; each names its source."""

@@ -1,0 +1,75 @@
+"""Evidence about a mean drop that may be looked at after every round: a mixture of fixed bets.
+
+A pair is one sample of each arm; it is worse (only the baseline passed), same, or better. A bet of size l against
+"the mean drop is at least d" multiplies its stake by 1 + l(d - 1), 1 + l d or 1 + l(1 + d). Under that claim a
+stake is not expected to grow over a complete round, whatever the scenarios' own drops are: the scenarios are
+independent, and a product of factors is at most the power of their mean. So the stake exceeds x with a chance of
+at most 1/x, however often one looks. The counts alone matter, so that parts add up in any order.
+
+Sources: Ville 1939; Waudby-Smith and Ramdas 2024 for betting on means; the mixture over 32 bets is this package's.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+N_BETS = 32
+# No bet stakes everything, so that a single loss cannot ruin it.
+LARGEST_BET = 0.9999
+
+
+class PairCounts(NamedTuple):
+    """How many pairs got worse, stayed the same, got better."""
+
+    worse: int = 0
+    same: int = 0
+    better: int = 0
+
+    @property
+    def n(self) -> int:
+        """The number of pairs."""
+        return sum(self)
+
+    @property
+    def drop(self) -> float:
+        """The mean drop, in [-1, 1]; 0 without pairs."""
+        return (self.worse - self.better) / self.n if self.n else 0.0
+
+    def plus(self, other: PairCounts) -> PairCounts:
+        """The counts of both together."""
+        return PairCounts(*(one + more for one, more in zip(self, other, strict=True)))
+
+    def reversed(self) -> PairCounts:
+        """The same pairs with the arms exchanged."""
+        return PairCounts(self.better, self.same, self.worse)
+
+
+def log_evidence(worse: float, same: float, better: float, *, drop: float, weight: float) -> float:
+    """The logarithm of what one unit staked against "the mean drop is at least `drop`" has grown to.
+
+    Large where the drop is smaller. For evidence that there is a drop at all, exchange `worse` and `better` and
+    take `drop=0`. `weight` 0 spreads the stake evenly over the bets, 1 and 2 put more on the larger ones. The
+    counts may be fractions, for projections. `drop` is in [0, 1).
+    """
+    logs = [
+        log_share + worse * log_worse + same * log_same + better * log_better
+        for log_share, log_worse, log_same, log_better in _bets(drop, weight)
+    ]
+    largest = max(logs)
+    return largest + math.log(math.fsum(math.exp(log - largest) for log in logs))
+
+
+@lru_cache(maxsize=64)
+def _bets(drop: float, weight: float) -> list[tuple[float, float, float, float]]:
+    """For each bet the logarithms of its share of the stake and of its factors for worse, same and better."""
+    if not 0 <= drop < 1:
+        raise ValueError(f"drop is {drop!r}; it must be at least 0 and below 1")
+    places = [(index + 0.5) / N_BETS for index in range(N_BETS)]
+    whole = math.fsum(place**weight for place in places)
+    bets = [(place**weight / whole, LARGEST_BET * place / (1 - drop)) for place in places]
+    return [
+        (math.log(share), math.log1p(bet * (drop - 1)), math.log1p(bet * drop), math.log1p(bet * (1 + drop)))
+        for share, bet in bets
+    ]

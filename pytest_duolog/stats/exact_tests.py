@@ -1,0 +1,85 @@
+"""Exact tests of two groups, and what many tests at once do to their p-values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from pytest_duolog.stats.binomial import binomial_pmf, probability_at_most
+from pytest_duolog.stats.differences import TwoRates
+
+Alternative = Literal["less", "greater", "two-sided"]
+
+# Tables this much likelier than the one seen still count as no likelier: floats are not exact.
+TIE = 1 + 1e-7
+
+
+def fisher_p(counts: TwoRates, *, alternative: Alternative = "two-sided") -> float:
+    """The p-value of Fisher's exact test; `greater` asks whether the first group passes more often.
+
+    It is 1 if a group is empty or nothing varies. Two-sided sums the tables that are no likelier than this one.
+    Source: Fisher 1935; the two-sided rule is the one of R's fisher.test.
+    """
+    n_passed = counts.n_passed_1 + counts.n_passed_2
+    lowest, highest = max(0, n_passed - counts.n_2), min(counts.n_1, n_passed)
+    total = math.comb(counts.n_1 + counts.n_2, n_passed)
+    chances = {
+        k: math.comb(counts.n_1, k) * math.comb(counts.n_2, n_passed - k) / total
+        for k in range(lowest, highest + 1)
+    }
+    seen = counts.n_passed_1
+    if alternative == "two-sided":
+        tail = [chance for chance in chances.values() if chance <= chances[seen] * TIE]
+    else:
+        tail = [
+            chance for k, chance in chances.items() if (k <= seen if alternative == "less" else k >= seen)
+        ]
+    return min(1.0, math.fsum(tail))
+
+
+def mcnemar_exact_p(only_first: int, only_second: int) -> float:
+    """The two-sided p-value that pairs which differ do so one way as often as the other; 1 if none differs.
+
+    Source: McNemar 1947, with the binomial distribution in the place of chi squared.
+    """
+    n = only_first + only_second
+    return min(1.0, 2 * probability_at_most(min(only_first, only_second), n, 0.5))
+
+
+def mcnemar_mid_p(only_first: int, only_second: int) -> float:
+    """As `mcnemar_exact_p`, counting the pairs as seen by half: less cautious, seldom above its level.
+
+    Source: Fagerland, Lydersen and Laake 2013.
+    """
+    n = only_first + only_second
+    fewer = min(only_first, only_second)
+    return min(1.0, 2 * probability_at_most(fewer, n, 0.5) - binomial_pmf(fewer, n, 0.5))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values, in their order, adjusted so that any false alarm among them has the stated chance.
+
+    Source: Holm 1979.
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for place, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """The p-values, in their order, adjusted so that the stated share of the alarms is false; for exploring only.
+
+    Source: Benjamini and Hochberg 1995, step up.
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__, reverse=True)
+    adjusted = [0.0] * len(p_values)
+    smallest = 1.0
+    for place, index in enumerate(order):
+        smallest = min(smallest, p_values[index] * (len(p_values) / (len(p_values) - place)))
+        adjusted[index] = smallest
+    return adjusted

@@ -1,0 +1,95 @@
+"""Intervals for one pass rate."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+from pytest_duolog.stats.binomial import beta_quantile, checked_counts, checked_open_rate
+
+
+class Interval(NamedTuple):
+    """Two bounds, low first."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: object) -> bool:
+        """Whether a number lies between the bounds or on one."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+WHOLE_RANGE = Interval(0.0, 1.0)
+
+
+def two_sided_z(confidence: float) -> float:
+    """How many standard errors an interval of this confidence reaches to either side; 1.96 for 0.95."""
+    checked_open_rate("confidence", confidence)
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def wilson_interval(n_passed: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """Interval for the pass rate behind `n_passed` of `n` samples.
+
+    Bounds are rates in [0, 1]. With `n == 0` it is the whole range: nothing was learnt. Keeps its promise near
+    0 and 1, where the plus-minus interval does not, on average over rates: at some it covers a little less.
+
+    Raises ValueError if `n_passed > n` or `confidence` is not inside (0, 1).
+    Source: Wilson 1927; compared with others in Brown, Cai and DasGupta 2001.
+    """
+    checked_counts(n_passed, n)
+    z = two_sided_z(confidence)
+    if n == 0:
+        return WHOLE_RANGE
+    rate = n_passed / n
+    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    low = 0.0 if n_passed == 0 else max(0.0, centre - reach)
+    high = 1.0 if n_passed == n else min(1.0, centre + reach)
+    return Interval(low, high)
+
+
+def clopper_pearson_interval(n_passed: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """Interval that holds the pass rate with at least this confidence, whatever the rate is.
+
+    Bounds are rates in [0, 1]; the whole range with `n == 0`. Each bound errs with at most half of what
+    `confidence` leaves. Raises ValueError like `wilson_interval`.
+    Source: Clopper and Pearson 1934, through the beta quantiles.
+    """
+    checked_open_rate("confidence", confidence)
+    beyond = (1 + confidence) / 2
+    return Interval(
+        exact_lower_bound(n_passed, n, confidence=beyond), exact_upper_bound(n_passed, n, confidence=beyond)
+    )
+
+
+def exact_lower_bound(n_passed: int, n: int, *, confidence: float = 0.95) -> float:
+    """The rate that the true pass rate is not below, with at least this confidence; 0 without passes.
+
+    Source: the one-sided bound of Clopper and Pearson 1934; `(1 - confidence) ** (1 / n)` if all passed.
+    """
+    checked_counts(n_passed, n)
+    checked_open_rate("confidence", confidence)
+    return beta_quantile(1 - confidence, n_passed, n - n_passed + 1) if n_passed else 0.0
+
+
+def exact_upper_bound(n_passed: int, n: int, *, confidence: float = 0.95) -> float:
+    """The rate that the true pass rate is not above, with at least this confidence; 1 without failures."""
+    checked_counts(n_passed, n)
+    return 1 - exact_lower_bound(n - n_passed, n, confidence=confidence)
+
+
+def jeffreys_interval(n_passed: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """The middle of the posterior of the pass rate under Jeffreys' prior, Beta(1/2, 1/2).
+
+    The low bound is 0 without passes and the high bound 1 without failures, so that it covers there, too; the
+    whole range with `n == 0`. Raises ValueError like `wilson_interval`.
+    Source: Brown, Cai and DasGupta 2001, section 3.1.
+    """
+    checked_counts(n_passed, n)
+    checked_open_rate("confidence", confidence)
+    a, b = n_passed + 0.5, n - n_passed + 0.5
+    low = beta_quantile((1 - confidence) / 2, a, b) if n_passed else 0.0
+    high = 1 - beta_quantile((1 - confidence) / 2, b, a) if n_passed < n else 1.0
+    return Interval(low, high)

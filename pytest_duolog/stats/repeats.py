@@ -1,0 +1,45 @@
+"""What a pass rate means for a user who tries several times."""
+
+from __future__ import annotations
+
+import math
+
+from pytest_duolog.stats.binomial import checked_counts, checked_open_rate
+from pytest_duolog.stats.intervals import Interval, clopper_pearson_interval
+
+
+def pass_hat_k(n_passed: int, n: int, k: int) -> float:
+    """Unbiased estimate of pass^k, the chance that `k` tries all pass: C(passed, k) / C(n, k).
+
+    The plain power `(passed / n) ** k` is too high. Raises ValueError unless `1 <= k <= n`.
+    Source: Yao, Shinn, Razavi and Narasimhan 2024 (tau-bench).
+    """
+    _checked_tries(n_passed, n, k)
+    return math.comb(n_passed, k) / math.comb(n, k)
+
+
+def pass_at_k(n_passed: int, n: int, k: int) -> float:
+    """Unbiased estimate of pass@k, the chance that one of `k` tries passes: 1 - C(failed, k) / C(n, k).
+
+    Raises ValueError unless `1 <= k <= n`. Source: Chen et al. 2021.
+    """
+    _checked_tries(n_passed, n, k)
+    return 1 - math.comb(n - n_passed, k) / math.comb(n, k)
+
+
+def pass_hat_k_interval(n_passed: int, n: int, k: int, *, confidence: float = 0.95) -> Interval:
+    """Interval for pass^k: the bounds of Clopper and Pearson to the power `k`, which keeps their order."""
+    low, high = clopper_pearson_interval(n_passed, n, confidence=confidence)
+    return Interval(low**k, high**k)
+
+
+def rate_for_pass_hat_k(pass_hat: float, k: int) -> float:
+    """The pass rate of a single try that makes `k` tries all pass at this rate; 0.9457 for pass^4 >= 0.8."""
+    checked_open_rate("pass_hat", pass_hat)
+    return math.pow(pass_hat, 1 / k)
+
+
+def _checked_tries(n_passed: int, n: int, k: int) -> None:
+    checked_counts(n_passed, n)
+    if not 1 <= k <= n:
+        raise ValueError(f"{k} tries cannot be drawn from {n} samples")
