@@ -7,7 +7,7 @@ import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_duolog.stats.acceptance import (
@@ -83,6 +83,7 @@ def play(plan: AcceptancePlan, outcomes: tuple[bool, ...]) -> tuple[bool, int]:
     raise AssertionError("a whole sequence always decides")
 
 
+@settings(max_examples=25)
 @given(st.integers(1, 60), st.decimals("0.01", "1", places=2))
 def test_every_plan_is_sound(n: int, rate: Decimal) -> None:
     plan = acceptance_plan(n, rate)

@@ -6,7 +6,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.stats.evidence import PairCounts, log_evidence
@@ -39,7 +39,6 @@ def scenario(draw: st.DrawFn) -> Chances:
     return worse, max(0.0, 1 - worse - better), better
 
 
-@settings(max_examples=200)
 @given(st.lists(scenario(), min_size=1, max_size=6), weights)
 def test_stakes_do_not_grow_on_average_where_the_claim_is_true(
     scenarios: list[Chances], weight: float
