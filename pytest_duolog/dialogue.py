@@ -114,6 +114,18 @@ class Dialogue(Checks):
             further._run_now()
         return further
 
+    def fork(self, at: int, *, name: str | None = None, **changes: Any) -> Dialogue:
+        """A further dialogue that says the first `at` messages again and goes on from there, with some values changed.
+
+        Only what comes after is asked for, and recorded. It has a name and runs as a dialogue made by `run`.
+
+        Raises ConfigurationError if there is no message `at`, and what `run` raises.
+        """
+        __tracebackhide__ = True
+        if not 0 < at <= len(self.messages):
+            raise ConfigurationError(f"fork: there is no message {at!r} in {len(self.messages)} messages")
+        return self.run(name=name or f"fork{at}", history=self.messages[:at], **changes)
+
     def __await__(self) -> Generator[Any, Any, Dialogue]:
         return self._awaited().__await__()
 

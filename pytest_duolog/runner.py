@@ -59,15 +59,23 @@ class DialogueRun:
 
         Raises DialogueError if a speaker fails, and CassetteError as the recording raises it.
         """
-        scenario = self.scenario
-        side: Side = scenario.opener_by
-        if scenario.opener is not None:
-            self._add(Message(speaker=scenario.speaker(side).name, content=scenario.opener))
-            side = _other(side)
+        side = self._begin()
         while self.stop_reason is None:
             self._take(*await self._ask(side, endpoints[side]))
             side = _other(side)
         return self.stop_reason
+
+    def _begin(self) -> Side:
+        """Say what is not asked for: the history, or else the opener. Whose message is next."""
+        scenario = self.scenario
+        for message in scenario.said_before():
+            self._add(message)
+        if not scenario.history and scenario.opener is not None:
+            opening = scenario.speaker(scenario.opener_by).name
+            self._add(Message(speaker=opening, content=scenario.opener))
+        if not self.messages:
+            return scenario.opener_by
+        return "b" if self.messages[-1].speaker == scenario.a.name else "a"
 
     async def _ask(self, side: Side, endpoint: Endpoint) -> tuple[Message, str]:
         """The next message, and why its model stopped in the provider's words."""
@@ -140,7 +148,7 @@ class DialogueRun:
             messages=tuple(self.messages),
             stop_reason=self.stop_reason,
             turns=scenario.turns,
-            opener=scenario.opener,
+            opener=None if scenario.history else scenario.opener,
             topic=scenario.topic,
         )
 

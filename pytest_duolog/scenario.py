@@ -21,7 +21,7 @@ from pydantic import (
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.perspective import DEFAULT_STUB
-from pytest_duolog.transcript import DEFAULT_NAMES
+from pytest_duolog.transcript import DEFAULT_NAMES, Message, Transcript
 
 DEFAULT_MODEL = "local:smollm2-135m-instruct"
 DEFAULT_TURNS = 10
@@ -156,8 +156,9 @@ class Scenario(BaseModel):
     writes the first message. A reply that contains one of `stop_phrases` (ignoring case, as whole words)
     is the last one. `stop_on` ends a dialogue that said `goodbye` or is in a `loop`, after `grace` more
     messages; an empty one lets it run on, and None leaves it to the settings. `token_budget` ends the dialogue
-    once the replies' tokens reach it. `stub` is what a model reads as the other side's first words where its
-    own words open the dialogue.
+    once the replies' tokens reach it. `history` are messages, or a whole transcript, that were said before: the
+    dialogue goes on after them, without the opener, and they count among its messages. `stub` is what a model
+    reads as the other side's first words where its own words open the dialogue.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -173,6 +174,7 @@ class Scenario(BaseModel):
     stop_phrases: tuple[Phrase, ...] = ()
     stop_on: tuple[StopOn, ...] | None = None
     grace: int = Field(default=2, ge=0)
+    history: tuple[Message, ...] = ()
     token_budget: int | None = Field(default=None, ge=1)
     stub: Phrase = DEFAULT_STUB
 
@@ -194,6 +196,11 @@ class Scenario(BaseModel):
     def _blank_opener_is_none(cls, opener: str | None) -> str | None:
         return opener if opener and opener.strip() else None
 
+    @field_validator("history", mode="before")
+    @classmethod
+    def _messages_of_a_transcript(cls, given: Any) -> Any:
+        return given.messages if isinstance(given, Transcript) else given
+
     @field_validator("stop_phrases", "stop_on", mode="before")
     @classmethod
     def _one_or_many(cls, given: Any) -> Any:
@@ -206,6 +213,31 @@ class Scenario(BaseModel):
                 f"both speakers are named {self.a.name!r}; their messages could not be told apart"
             )
         return self
+
+    @model_validator(mode="after")
+    def _history_fits(self) -> Self:
+        voices = {message.speaker for message in self.history}
+        if len(voices) > len(SIDES):
+            raise ValueError(f"history: more than two speakers: {', '.join(sorted(voices))}")
+        if len(self.history) >= self.max_messages:
+            raise ValueError(
+                f"history: {len(self.history)} messages leave none of the {self.max_messages} "
+                f"that turns={self.turns} allows"
+            )
+        return self
+
+    def said_before(self) -> list[Message]:
+        """The history under the names of today's speakers.
+
+        Speakers of the history are known by their names; strangers are taken in the order in which they first
+        spoke, the first one for the side that opens.
+        """
+        names = {speaker.name: speaker.name for speaker in (self.a, self.b)}
+        voices = dict.fromkeys(message.speaker for message in self.history)
+        if not voices.keys() <= names.keys():
+            today = list(names) if self.opener_by == "a" else list(names)[::-1]
+            names = dict(zip(voices, today, strict=False))
+        return [message.model_copy(update={"speaker": names[message.speaker]}) for message in self.history]
 
     @classmethod
     def build(cls, values: Mapping[str, Any]) -> Self:

@@ -29,6 +29,7 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
         "stop_phrases": list(scenario.stop_phrases),
         "token_budget": scenario.token_budget,
         "stub": text_hash(scenario.stub),
+        "history": text_hash("\n".join(message.content for message in scenario.history) or None),
     }
 
 
@@ -53,7 +54,7 @@ def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[s
     """
     changes = [
         f"{name.replace('_', ' ')}: {_told(recorded[name], today[name])}"
-        for name in ("opener", "opener_by", "turns", "stop_phrases", "token_budget", "stub")
+        for name in ("opener", "opener_by", "turns", "stop_phrases", "token_budget", "stub", "history")
         if name in recorded and recorded[name] != today[name]
     ]
     for was, now in zip(_speakers(recorded), _speakers(today), strict=False):
