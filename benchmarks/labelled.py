@@ -10,7 +10,7 @@ from pathlib import Path
 FOLDER = Path(__file__).with_name("data")
 
 _TITLE = re.compile(r"== (?P<name>\S+) (?P<language>\S+) (?P<family>\S+)$")
-_MARK = re.compile(r"\[(?P<what>closing|loop|by here|loop end|again)(?P<values>[^\]]*)\]$")
+_MARK = re.compile(r"\[(?P<what>closing|loop end|loop|by here|again)(?P<values>[^\]]*)\]$")
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Labelled:
     loop_kind: str = "none"
     loop_end: int | None = None
 
-    def _take(self, line: str) -> None:
+    def take(self, line: str) -> None:
         """Add one line of the file."""
         if line.startswith("  "):
             speaker, said = self.messages[-1]
@@ -74,6 +74,6 @@ def read_dialogues(folder: Path = FOLDER) -> Iterator[Labelled]:
                 current = Labelled(**title.groupdict())
             elif line.strip() or line.startswith("  "):
                 assert current, f"{path}: text before the first title"
-                current._take(line)
+                current.take(line)
         if current:
             yield current

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+DEBATE = "You are in a debate. Disagree politely, and give one new reason."
 TOPIC = "You are an AI in conversation with another AI. Stay strictly on topic."
 PERSON = "You are chatting with a friend. Answer in one or two short sentences, then ask something back."
 
@@ -30,8 +31,8 @@ CONDITIONS = {
     "recipe": (PERSON, "How do you make pancakes?", 0.7, 0.0),
     "recipe-penalised": (PERSON, "How do you make pancakes?", 1.0, 0.8),
     "cat": (PERSON, "My cat sleeps all day.", 0.9, 0.4),
-    "debate": ("You are in a debate. Disagree politely, and give one new reason.", "Cities should ban cars.", 0.8, 0.3),
-    "debate-warm": ("You are in a debate. Disagree politely, and give one new reason.", "Cities should ban cars.", 1.2, 0.9),
+    "debate": (DEBATE, "Cities should ban cars.", 0.8, 0.3),
+    "debate-warm": (DEBATE, "Cities should ban cars.", 1.2, 0.9),
     "interview": ("You are at a job interview for a librarian.", "Tell me about yourself.", 0.7, 0.2),
     "tutor": ("You are in a lesson about fractions.", "What is one half plus one quarter?", 0.5, 0.0),
     "tutor-warm": ("You are in a lesson about fractions.", "What is one half plus one quarter?", 1.0, 0.7),
@@ -66,7 +67,7 @@ CONDITIONS = {
 
 @pytest.mark.parametrize("name", CONDITIONS)
 @pytest.mark.dialogue(turns=12, max_tokens=70, seed=11, stop_on=())
-def test_record(dialogue, name):
+def test_record(dialogue, name):  # noqa: ARG001  # the scenario below is made for this name
     path = Path(dialogue.cassette_path).with_suffix(".transcript.json")
     path.write_text(dialogue.transcript.to_json(), encoding="utf-8")
 
