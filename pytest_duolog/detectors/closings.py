@@ -6,6 +6,7 @@ dialogue ends with it. "No, thanks" counts after an offer of help, and thanks be
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -20,6 +21,11 @@ TAIL_SENTENCES = 4
 SHORT = 14
 # A sentence of more words than this after a polite one goes on with other business.
 AFTERTHOUGHT = 3
+# In so many first messages, words that greet and take leave greet.
+FIRST_MESSAGES = 2
+
+# What is quoted was said by somebody else.
+_QUOTED = re.compile(r'"[^"\n]*"')
 
 
 class Cue(IntEnum):
@@ -46,7 +52,8 @@ class Reading:
 
 def read_leave(normalised: str) -> Reading:
     """What a normalised message says about ending the dialogue."""
-    sentences = text.sentences(normalised)
+    own_words = _QUOTED.sub(" ", normalised)
+    sentences = text.sentences(own_words if text.words(own_words) else normalised)
     cue, offers, asks = Cue.NONE, False, False
     for sentence in sentences[-TAIL_SENTENCES:]:
         is_question = "?" in sentence
@@ -87,6 +94,8 @@ class ClosingDetector:
 
     def read(self, normalised: str) -> None:
         """Take the next message."""
+        if len(self._readings) < FIRST_MESSAGES:
+            normalised = lexicon.GREETING.sub(" ", normalised)
         self._readings.append(read_leave(normalised))
         here = len(self._readings) - 1
         if self.closing is None and here and self._is_answered(here):

@@ -33,11 +33,14 @@ WELCOME = _phrases("welcome")
 OFFER = _phrases("offer")
 _ASKS = _phrases("asks")
 NO = _phrases("no")
+GREETING = _phrases("greeting")
 POLITE = _phrases("farewell", "enough", "looking_back", "thanks", "welcome")
 _DEFLECTION = _phrases("deflection")
 
 SOCIAL = frozenset(_TABLES["social"].split())
-FUNCTION_WORDS = frozenset(_TABLES["function_words"].split())
+FUNCTION_WORDS = frozenset(_TABLES["function_words"].split()) | frozenset(
+    "".join(_TABLES["function_characters"].split())
+)
 SYMBOLS = frozenset(_TABLES["symbols"])
 SAYS_LITTLE = SOCIAL | frozenset(_TABLES["small_talk"].split())
 

@@ -27,9 +27,10 @@ REPHRASED_TRIGRAMS = 0.35
 REPHRASED_NEW_WORDS = 0.20
 
 # Of a ritual message's words that carry content, at most this share is new to the dialogue, and at most this
-# share lies outside the social vocabulary. One such word is always allowed.
-NEW_CONTENT = 0.20
+# share lies outside the social vocabulary. One such word is always allowed; more than so many new ones are news.
+NEW_CONTENT = 0.15
 FOREIGN_CONTENT = 0.50
+NEWS = 4
 # Once both took leave, a message this short needs no social word, only little that is new.
 LAST_WORDS = 8
 LAST_NEW_WORDS = 2
@@ -118,9 +119,8 @@ class StalenessReader:
         ]
         new = len({word for word in foreign if word not in self._words})
         if n_phrases or n_social:
-            return new <= max(1, n_social // 2, NEW_CONTENT * len(content)) and len(foreign) <= max(
-                1, FOREIGN_CONTENT * len(content)
-            )
+            allowed = min(max(1, n_social // 2, NEW_CONTENT * len(content)), NEWS - 1)
+            return new <= allowed and len(foreign) <= max(1, FOREIGN_CONTENT * len(content))
         if after_goodbye and len(words) <= LAST_WORDS and new <= LAST_NEW_WORDS:
             return True
         return bool(content) and not foreign and self._run >= RUN

@@ -71,6 +71,33 @@ def test_ritual_in_ever_new_words_begins_after_the_goodbye_and_its_answer():
     assert spans(*LIGHTHOUSES, *RITUAL) == [(15, 27, "ritual", None)]
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [
+            "Thank you, your reading is so generous!", "You deserve it, your imagination is a treasure!",
+            "And your insight lights up my work!", "You are too kind, your words touch me deeply!",
+            "They come from the heart, you are an inspiration!", "No, it is you who inspires me!",
+            "I am humbled, your kindness knows no bounds!", "It only reflects the kindness I see in you!",
+        ],
+        [
+            "좋은 하루 보내세요, 감사합니다.", "저도 감사합니다. 또 만나요.", "네, 또 만나요. 건강하세요.",
+            "건강하시고 행복하세요.", "감사합니다, 행복하세요.", "고맙습니다. 다음에 또 봬요.", "네, 감사합니다.",
+            "안녕히 계세요.",
+        ],
+        [
+            "I completely agree with you.", "And I with you. We are so aligned.", "Aligned indeed, it is wonderful.",
+            "Thank you for understanding me so deeply.", "Thank you for being so open.", "Openness is precious.",
+            "Precious indeed.", "Always and truly.", "Truly.",
+        ],
+    ],
+    ids=["praise", "Korean farewells", "agreement"],
+)  # fmt: skip
+def test_ritual_without_a_goodbye_before_it_is_a_loop(texts):
+    [(onset, end, kind, _)] = spans(*LIGHTHOUSES[:8], *texts)
+    assert (8 < onset <= 11, end, kind) == (True, 8 + len(texts), "ritual")
+
+
 def test_what_comes_before_the_goodbye_is_healthy():
     assert spans(*LIGHTHOUSES, *RITUAL[:2]) == []
 
