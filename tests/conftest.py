@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import pytest_duolog.fixture
 import pytest_duolog.snapshot  # noqa: F401
 from tests.chat_server import ChatServer
 
-settings.register_profile("no clock", deadline=None)  # a busy machine is no failure
+# A busy machine is no failure.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no clock")
 
 
