@@ -54,11 +54,16 @@ def _parameters(item: pytest.Item) -> Mapping[str, Any]:
 
 def scenario_of(item: pytest.Item) -> Scenario:
     """The scenario of a test as far as markers and parameters tell it before its fixtures run."""
+    return Scenario.build(known_values(item))
+
+
+def known_values(item: pytest.Item) -> dict[str, Any]:
+    """The scenario values of a test that are known before its fixtures run."""
     parameters = _parameters(item)
     values = {name: parameters[name] for name in parameter_names(item) if not _has_fixture(item, name)}
     if SCENARIO_FIXTURE in parameters and not _has_fixture(item, SCENARIO_FIXTURE):
         values |= values_from_code(parameters[SCENARIO_FIXTURE])
-    return Scenario.build({**marked_values(item), **values})
+    return {**marked_values(item), **values}
 
 
 def values_from_code(given: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 from pytest_duolog.checks import Checks
 from pytest_duolog.errors import ConfigurationError, DuologError
@@ -52,12 +53,14 @@ class Dialogue(Checks):
 
     def __init__(self, site: TestSite, scenario: Scenario, *, run: str = "") -> None:
         self.scenario = site.session.settings.cast(scenario)
-        self._site = site
+        self.site = site
         self.name = run
         self._cassette: Cassette | None = None
         self._run: DialogueRun | None = None
         self._error: BaseException | None = None
         self._transcript: Transcript | None = None
+        self._begun: Future[None] | None = None
+        self._is_watched = True
         site.dialogues.append(self)
 
     @property
@@ -103,13 +106,13 @@ class Dialogue(Checks):
 
         Raises ConfigurationError for a wrong value, or a name that the test has used before.
         """
-        names = {dialogue.name for dialogue in self._site.dialogues}
+        names = {dialogue.name for dialogue in self.site.dialogues}
         name = name or f"run{len(names)}"
         if name in names:
             raise ConfigurationError(
                 f"this test already has a dialogue named {name!r}; names keep recordings apart"
             )
-        further = Dialogue(self._site, Scenario.build({**self._site.values, **changes}), run=name)
+        further = Dialogue(self.site, Scenario.build({**self.site.values, **changes}), run=name)
         if not _in_event_loop():
             further._run_now()
         return further
@@ -126,20 +129,41 @@ class Dialogue(Checks):
             raise ConfigurationError(f"fork: there is no message {at!r} in {len(self.messages)} messages")
         return self.run(name=name or f"fork{at}", history=self.messages[:at], **changes)
 
+    def begin(self) -> None:
+        """Start it now, beside others; whoever looks at it waits until it is finished."""
+        self._is_watched = False
+        self._begun = self.site.session.scheduler.start(partial(self._perform, in_thread=True))
+
+    def abandon(self) -> None:
+        """Give up what nobody has waited for."""
+        if self._begun is not None:
+            self._begun.cancel()
+
+    def _wait(self) -> None:
+        assert self._begun is not None
+        if self._run is not None and not self._is_watched:
+            self._run.observers.extend(self.site.observers)
+        self._is_watched = True
+        self._begun.result()
+
     def __await__(self) -> Generator[Any, Any, Dialogue]:
         return self._awaited().__await__()
 
     async def _awaited(self) -> Dialogue:
+        if self._begun is not None:
+            with suppress(DuologError):  # raised below
+                await anyio.to_thread.run_sync(self._wait, abandon_on_cancel=True)
+        elif self._run is None:
+            await self._perform(in_thread=True)
         if self._error is not None:
             raise self._error
-        if self._run is None:
-            await self._perform(in_thread=True)
         return self
 
     @property
     def has_run(self) -> bool:
-        """Whether it was looked at."""
-        return self._run is not None or self._error is not None
+        """Whether it ran, to its end or to an error."""
+        tried = self._run is not None or self._error is not None
+        return tried and (self._begun is None or self._begun.done())
 
     @property
     def is_first(self) -> bool:
@@ -150,20 +174,24 @@ class Dialogue(Checks):
         __tracebackhide__ = True
         if self._error is None:
             with suppress(DuologError):  # raised below, without the frames of httpx and the event loop
-                _drive(partial(self._perform, in_thread=False))
+                if self._begun is not None:
+                    self._wait()
+                else:
+                    _drive(partial(self._perform, in_thread=False))
         if self._error is not None:
             raise self._error.with_traceback(None)
 
     async def _perform(self, *, in_thread: bool) -> None:
         try:
-            self._cassette = self._site.session.open_cassette(
+            self._cassette = self.site.session.open_cassette(
                 self.scenario,
                 self._location(),
-                vcr_config=self._site.vcr_config,
-                test_argument=self._site.test_argument,
+                vcr_config=self.site.vcr_config,
+                test_argument=self.site.test_argument,
             )
-            self._run = DialogueRun(self.scenario, observers=[self._cassette, *self._site.observers])
-            await self._site.session.run(self._run, self._cassette, in_thread=in_thread)
+            watching = self.site.observers if self._is_watched else ()
+            self._run = DialogueRun(self.scenario, observers=[self._cassette, *watching])
+            await self.site.session.run(self._run, self._cassette, in_thread=in_thread)
         except BaseException as error:
             self._error = error
             raise
@@ -179,8 +207,8 @@ class Dialogue(Checks):
 
     def _location(self) -> CassetteLocation:
         return CassetteLocation(
-            self._site.folder,
-            self._site.test,
+            self.site.folder,
+            self.site.test,
             [self.scenario.speaker(side).model_label for side in SIDES],
             run=self.name,
         )
@@ -191,8 +219,8 @@ class Dialogue(Checks):
         return f"dialogue {self.name}" if self.name else "dialogue"
 
     def report(self) -> dict[str, Any]:
-        """What the run knows of this dialogue, as plain JSON data; empty if it was never looked at."""
-        if self._run is None or self._cassette is None:
+        """What the run knows of this dialogue, as plain JSON data; empty if it did not run."""
+        if not self.has_run or self._run is None or self._cassette is None:
             return {}
         played, recorded = self._cassette.counts
         return {

@@ -9,15 +9,19 @@ from typing import Any
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntry
 
-from pytest_duolog.collection import marked_values, parameter_names, values_from_code
+from pytest_duolog.ahead import LookAhead
+from pytest_duolog.collection import known_values, marked_values, parameter_names, values_from_code
 from pytest_duolog.collector import REPORT_ATTRIBUTE, SITE
 from pytest_duolog.dialogue import Dialogue, TestSite
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.plugin_state import session_of
+from pytest_duolog.plugin_state import session_of, settings_of
 from pytest_duolog.progress import progress_observers
+from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section
 from pytest_duolog.scenario import Scenario
+
+LOOK_AHEAD: pytest.StashKey[LookAhead | None] = pytest.StashKey()
 
 
 def open_dialogue(
@@ -25,22 +29,53 @@ def open_dialogue(
 ) -> Iterator[Dialogue]:
     """The first dialogue of a test; afterwards, a complaint about dialogues that were made and never run."""
     item: pytest.Item = request.node
-    parameters = {name: request.getfixturevalue(name) for name in parameter_names(item)}
+    look_ahead = _look_ahead(item)
+    first = look_ahead.take(item) if look_ahead else None
+    if first is None:
+        parameters = {name: request.getfixturevalue(name) for name in parameter_names(item)}
+        values = {**marked_values(item), **parameters, **values_from_code(scenario)}
+        first = _first_dialogue(item, values, vcr_config)
+    site = item.stash[SITE] = first.site
+    yield first
+    for made in site.dialogues:
+        made.abandon()
+    forgotten = [made for made in site.dialogues if not (made.has_run or made.is_first)]
+    if forgotten:
+        raise ConfigurationError(f"{forgotten[0]!r} was made with dialogue.run() and never awaited")
+
+
+def _first_dialogue(item: pytest.Item, values: Mapping[str, Any], vcr_config: Mapping[str, Any]) -> Dialogue:
     nodeid = item.nodeid
     site = TestSite(
         session=session_of(item.config),
         folder=item.path.parent / "cassettes" / item.path.stem,
         test=nodeid.partition("::")[2] or item.name,
-        values={**marked_values(item), **parameters, **values_from_code(scenario)},
+        values=values,
         vcr_config=vcr_config,
         test_argument=shlex.quote(nodeid),
         observers=progress_observers(item),
     )
-    item.stash[SITE] = site
-    yield Dialogue(site, Scenario.build(site.values))
-    forgotten = [made for made in site.dialogues if not (made.has_run or made.is_first)]
-    if forgotten:
-        raise ConfigurationError(f"{forgotten[0]!r} was made with dialogue.run() and never awaited")
+    return Dialogue(site, Scenario.build(site.values))
+
+
+def _look_ahead(item: pytest.Item) -> LookAhead | None:
+    """What begins the dialogues of coming tests; None where nothing is live, or where xdist chooses the next test."""
+    config = item.config
+    if LOOK_AHEAD not in config.stash:
+        settings = settings_of(config)
+        is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
+        config.stash[LOOK_AHEAD] = (
+            LookAhead(item.session.items, settings.concurrency, _begin_early)
+            if is_wanted and not hasattr(config, "workerinput")
+            else None
+        )
+    return config.stash[LOOK_AHEAD]
+
+
+def _begin_early(item: pytest.Item) -> Dialogue:
+    dialogue = _first_dialogue(item, known_values(item), vcr_config={})
+    dialogue.begin()
+    return dialogue
 
 
 def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:

@@ -36,6 +36,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="ROLE=PROVIDER:MODEL",
         help="model for the speaker with this role or name, instead of its own; may be given several times",
     )
+    group.addoption(
+        "--duolog-concurrency",
+        metavar="N",
+        help="live dialogues that run at a time, those of coming tests among them (default 8; 1: one after the other)",
+    )
+    parser.addini("duolog_concurrency", "live dialogues that run at a time", default="")
     parser.addini(
         "duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none"
     )

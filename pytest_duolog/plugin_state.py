@@ -18,6 +18,7 @@ def settings_of(config: pytest.Config) -> Settings:
         try:
             config.stash[SETTINGS] = Settings.merge(
                 record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
+                concurrency=config.getoption("duolog_concurrency") or config.getini("duolog_concurrency"),
                 model_options=config.getoption("duolog_model"),
                 model_ini=config.getini("duolog_model"),
                 stop_on=config.getini("duolog_stop_on"),

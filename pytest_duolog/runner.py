@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,7 +33,7 @@ class DialogueRun:
     """One dialogue while it runs; `messages` grows, and stays when the dialogue fails."""
 
     scenario: Scenario
-    observers: Sequence[Observer] = ()
+    observers: list[Observer] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     stop_reason: StopReason | None = None
 

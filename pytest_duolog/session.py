@@ -25,6 +25,7 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.transport import RecordingTransport
 from pytest_duolog.runner import DialogueRun
 from pytest_duolog.scenario import SIDES, Scenario, Side, Speaker
+from pytest_duolog.scheduler import Scheduler
 from pytest_duolog.settings import Settings
 
 # A reply may take long, being connected may not.
@@ -32,7 +33,7 @@ TIMEOUT = httpx.Timeout(120, connect=10)
 
 
 class Session:
-    """Owns what outlives one dialogue: the running local servers and the library patches."""
+    """Owns what outlives one dialogue: the scheduler, the running local servers and the library patches."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
         self.settings = settings
@@ -43,6 +44,7 @@ class Session:
         self.redactor = Redactor(environ, key_variables)
         self._patches = LibraryPatches()
         self._local_servers = LocalServers()
+        self.scheduler = Scheduler(settings.concurrency)
 
     def open_cassette(
         self,
@@ -104,6 +106,7 @@ class Session:
 
     def close(self) -> None:
         """Stop what was started."""
+        self.scheduler.close()
         self._local_servers.stop_all()
 
 

@@ -17,6 +17,9 @@ from pytest_duolog.errors import ConfigurationError, wrong_fields
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, STOP_ON, ModelName, Scenario, Speaker, StopOn
 
+# Live dialogues at a time: few enough for a small account's rate limit.
+DEFAULT_CONCURRENCY = 8
+
 
 class ProviderTable(BaseModel):
     """One `[tool.duolog.providers.NAME]` table."""
@@ -44,10 +47,11 @@ class Settings:
     """The settings of one pytest run.
 
     `overrides` (command line) beat a speaker's own model, which beats `models` (role table). `providers`
-    are the configured ones; the built-in ones are known without.
+    are the configured ones; the built-in ones are known without. `concurrency` live dialogues run at a time.
     """
 
     record_mode: RecordMode = RecordMode.NONE
+    concurrency: int = DEFAULT_CONCURRENCY
     stop_on: tuple[StopOn, ...] = STOP_ON
     overrides: Mapping[str, str] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
@@ -59,6 +63,7 @@ class Settings:
         cls,
         *,
         record_mode: str,
+        concurrency: str | int | None,
         model_options: Iterable[str],
         model_ini: Iterable[str],
         stop_on: Iterable[str],
@@ -68,6 +73,7 @@ class Settings:
         table = read_project_table(pyproject)
         settings = cls(
             record_mode=_record_mode(record_mode),
+            concurrency=_count("duolog_concurrency", concurrency, DEFAULT_CONCURRENCY),
             stop_on=_stop_on(stop_on),
             overrides=_role_models("--duolog-model", model_options),
             models={**table.models, **_role_models("duolog_model", model_ini)},
@@ -163,6 +169,19 @@ def _record_mode(value: str) -> RecordMode:
         raise ConfigurationError(
             f"--record-mode or duolog_record_mode: {value!r} is not known (accepted: {modes})"
         ) from None
+
+
+def _count(name: str, given: str | int | None, default: int) -> int:
+    """A whole number above 0, or the default where nothing was given."""
+    if given in (None, ""):
+        return default
+    try:
+        count = int(given)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise ConfigurationError(f"{name}: {given!r} is not a whole number above 0")
+    return count
 
 
 def _stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:

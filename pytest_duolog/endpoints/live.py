@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
+import ssl
 from collections.abc import Callable
+from functools import cache
 from urllib.request import getproxies, proxy_bypass
 
 import anyio.to_thread
@@ -69,13 +71,19 @@ class LiveTransport(httpx.AsyncBaseTransport):
     def _transport_to(self, url: httpx.URL) -> UnpatchedTransport:
         proxy = _proxy_for(url)
         if proxy not in self._by_proxy:
-            self._by_proxy[proxy] = UnpatchedTransport(proxy=proxy)
+            self._by_proxy[proxy] = UnpatchedTransport(proxy=proxy, verify=_tls_context())
         return self._by_proxy[proxy]
 
     async def aclose(self) -> None:
         """Close all connections."""
         for transport in self._by_proxy.values():
             await transport.aclose()
+
+
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """The usual one of httpx; reading the certificates takes longer than most of what a dialogue costs."""
+    return httpx.create_ssl_context()
 
 
 def _origin(url: httpx.URL) -> str:

@@ -1,0 +1,161 @@
+"""Speed of recording many dialogues from a slow server, beside plain pytest with vcrpy.
+
+    python benchmarks/live.py [--dialogues 200] [--replies 10] [--latency-ms 50] [--in-flight 50]
+                              [--contestants duolog vcrpy xdist] [--share 0.1] [--workers 2]
+
+A canned server on loopback answers every request after the latency. Each contestant is a whole pytest process that
+runs one test a dialogue and records it: `duolog` with its scheduler, `vcrpy` one dialogue after the other through
+vcrpy and the same client, `xdist` the same with pytest-xdist's workers. The rivals get only a share of the dialogues
+(they would take minutes) and are compared by dialogues a second. The ideal is the time in which nothing is waited for
+but the server, with so many dialogues in flight; start-up, collection and recording come on top of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVER = """
+import asyncio, json, sys
+latency = float(sys.argv[1])
+text = " ".join(["word"] * 150)
+choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+content = json.dumps({"id": "x", "model": "m", "choices": [choice], "usage": {}}).encode()
+head = b"HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: %d\\r\\n\\r\\n" % len(content)
+answer = head + content
+
+class Canned(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.received, self.expected = transport, b"", None
+    def data_received(self, data):
+        self.received += data
+        if self.expected is None and b"\\r\\n\\r\\n" in self.received:
+            head, _, _ = self.received.partition(b"\\r\\n\\r\\n")
+            length = next(line for line in head.lower().split(b"\\r\\n") if line.startswith(b"content-length:"))
+            self.expected = len(head) + 4 + int(length.split(b":")[1])
+        if self.expected is not None and len(self.received) >= self.expected:
+            self.received, self.expected = b"", None
+            asyncio.get_running_loop().call_later(latency, self.transport.write, answer)
+
+async def serve():
+    server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0, backlog=2048)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(serve())
+"""
+
+DUOLOG_TEST = """
+import pytest
+from pytest_duolog import Speaker
+
+@pytest.mark.dialogue(a=Speaker("A", model="openai:m"), b=Speaker("B", model="openai:m"), opener_by="a",
+                      turns={turns}, stop_on=())
+@pytest.mark.parametrize("opener", [f"Hello number {{n}}." for n in range({dialogues})])
+def test_dialogue(opener, dialogue):
+    assert len(dialogue.messages) == {messages}
+"""
+
+VCRPY_TEST = """
+import os, httpx, pytest, vcr
+
+@pytest.mark.parametrize("opener", [f"Hello number {{n}}." for n in range({dialogues})])
+def test_dialogue(opener, tmp_path_factory):
+    history = [opener]
+    with vcr.use_cassette(f"cassettes/{{abs(hash(opener))}}.yaml", record_mode="all"), httpx.Client() as client:
+        for number in range({replies}):
+            messages = [{{"role": ("user", "assistant")[(number + at) % 2], "content": text}}
+                        for at, text in enumerate(history)]
+            answer = client.post(os.environ["OPENAI_BASE_URL"] + "/chat/completions",
+                                 json={{"model": "m", "messages": messages}})
+            history.append(answer.json()["choices"][0]["message"]["content"])
+    assert len(history) == {messages}
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What has to be done: so many dialogues of so many replies."""
+
+    dialogues: int
+    replies: int
+
+    def test(self, template: str) -> str:
+        """A test module with one test a dialogue."""
+        return template.format(
+            dialogues=self.dialogues,
+            replies=self.replies,
+            messages=self.replies + 1,
+            turns=self.replies // 2,
+        )
+
+
+def run_pytest(test: str, port: int, *options: str) -> tuple[float, float]:
+    """Seconds and peak MB of a pytest process that passes `test`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "test_it.py").write_text(test, "utf-8")
+        (folder / "pytest.ini").write_text(
+            "[pytest]\naddopts = -q -p no:cacheprovider -p no:asyncio\n", "utf-8"
+        )
+        url = f"http://127.0.0.1:{port}/v1"
+        environ = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none-needed"}
+        started = time.perf_counter()
+        with (folder / "out.txt").open("w") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *options], cwd=folder, env=environ, stdout=out, stderr=out
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        if status:
+            raise SystemExit((folder / "out.txt").read_text()[-3000:])
+        return seconds, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--dialogues", type=int, default=200)
+    parser.add_argument("--replies", type=int, default=10, help="an even number")
+    parser.add_argument("--latency-ms", type=float, default=50)
+    parser.add_argument("--in-flight", type=int, default=50)
+    parser.add_argument("--share", type=float, default=0.1, help="of the dialogues that the rivals get")
+    parser.add_argument("--workers", type=int, default=2, help="of pytest-xdist")
+    contestants = ("duolog", "vcrpy", "xdist")
+    parser.add_argument("--contestants", nargs="+", choices=contestants, default=contestants)
+    given = parser.parse_args()
+    load = Load(given.dialogues, given.replies)
+    share = Load(max(1, round(given.dialogues * given.share)), given.replies)
+    runs = {
+        "duolog": (load, DUOLOG_TEST, ("--record-mode=all", f"--duolog-concurrency={given.in_flight}")),
+        "vcrpy": (share, VCRPY_TEST, ("-p", "no:duolog")),
+        "xdist": (share, VCRPY_TEST, ("-p", "no:duolog", f"-n{given.workers}")),
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(given.latency_ms / 1000)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        ideal = given.dialogues * given.replies * given.latency_ms / 1000 / given.in_flight
+        print(f"{'':<10} {'dialogues':>9} {'seconds':>8} {'dialogues/s':>12} {'x ideal':>8} {'peak MB':>8}")
+        print(f"{'ideal':<10} {given.dialogues:>9} {ideal:>8.2f} {given.dialogues / ideal:>12.1f} {1:>8.2f}")
+        for name in given.contestants:
+            work, template, options = runs[name]
+            seconds, megabytes = run_pytest(work.test(template), port, *options)
+            rate = work.dialogues / seconds
+            print(
+                f"{name:<10} {work.dialogues:>9} {seconds:>8.2f} {rate:>12.1f} "
+                f"{given.dialogues / ideal / rate:>8.2f} {megabytes:>8.0f}"
+            )
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Live dialogues of the next tests begin while a test waits for its own, so that many run at once.
+
+A dialogue begins early only if its test could not make a difference to it: what it is follows from markers and
+parameters alone, its speakers are not functions, and the project's fixtures that its test wants are already there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from pytest_duolog.collection import scenario_of, uses_our_fixture
+from pytest_duolog.dialogue import Dialogue
+from pytest_duolog.endpoints.scripted import Script
+from pytest_duolog.scenario import SIDES
+
+# Packages whose fixtures do not change what a dialogue is, as long as no test asks for one of `MEDDLERS`.
+HARMLESS = (
+    "_pytest",
+    "anyio",
+    "cassetter",
+    "pytest_asyncio",
+    "pytest_duolog",
+    "pytest_recording",
+    "syrupy",
+    "xdist",
+)
+MEDDLERS = frozenset({"monkeypatch", "pytester", "testdir"})
+# Markers under which a test may not run, or runs with requests redirected.
+UNSURE = ("skip", "skipif", "xfail", "vcr")
+
+
+# So many coming tests are looked at for each dialogue that may run at a time: the next ones are ready when a long one
+# holds up the tests. It is also what `-x` may waste.
+TESTS_PER_PLACE = 2
+
+
+class LookAhead:
+    """Begins the dialogues of the next few tests."""
+
+    def __init__(
+        self, items: Iterable[pytest.Item], concurrency: int, begin: Callable[[pytest.Item], Dialogue]
+    ) -> None:
+        self._coming = deque(item for item in items if uses_our_fixture(item))
+        self._n_ahead = TESTS_PER_PLACE * concurrency
+        self._begin = begin
+        self._begun: dict[pytest.Item, Dialogue] = {}
+
+    def take(self, item: pytest.Item) -> Dialogue | None:
+        """The dialogue that was begun for `item`, None if it was not; those of the next tests begin now."""
+        if item in self._coming:
+            while self._coming.popleft() is not item:
+                pass
+        for later in islice(self._coming, self._n_ahead):
+            if later not in self._begun and can_begin_early(later):
+                self._begun[later] = self._begin(later)
+        return self._begun.pop(item, None)
+
+
+def can_begin_early(item: pytest.Item) -> bool:
+    """Whether nothing that happens until the test of `item` runs can make a difference to its dialogue."""
+    if any(item.get_closest_marker(name) for name in UNSURE):
+        return False
+    scenario = scenario_of(item)
+    if not all(isinstance(scenario.speaker(side).model, str | Script | None) for side in SIDES):
+        return False
+    info: Any = getattr(item, "_fixtureinfo", None)
+    return all(
+        _is_harmless(name, definitions[-1])
+        for name, definitions in info.name2fixturedefs.items()
+        if definitions
+    )
+
+
+def _is_harmless(name: str, definition: Any) -> bool:
+    if definition.func.__module__.partition(".")[0] in HARMLESS:
+        return name not in MEDDLERS
+    return definition.scope != "function" and definition.cached_result is not None
