@@ -216,6 +216,10 @@ class Cassette:
         """
         return self._find(sent) is not None
 
+    def holds(self, sent: SentRequest) -> bool:
+        """Whether the reply to `sent` is recorded and not yet played."""
+        return any(interaction.request.same_as(sent) for interaction in self._left)
+
     def play(self, sent: SentRequest) -> Response | None:
         """The recorded response to `sent`, or None if the model is to be asked; raises what `has` raises."""
         index = self._find(sent)

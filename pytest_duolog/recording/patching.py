@@ -7,18 +7,22 @@ threads of the event loop), and leaves everybody else's requests alone. What ano
 
 from __future__ import annotations
 
+import http.client
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from contextvars import ContextVar
 from typing import Any
+from unittest import mock
 
+import vcr.patch
 from vcr.filters import decode_response
 from vcr.patch import CassettePatcherBuilder
 from vcr.request import Request
+from vcr.stubs import VCRHTTPSConnection
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.errors import CassetteError
+from pytest_duolog.errors import CassetteError, EndpointError
 from pytest_duolog.jsontext import canonical
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.hooks import VcrHooks, our_response, vcr_response
@@ -50,6 +54,15 @@ class WatchedEndpoint:
             _speaking.reset(token)
             if self._problem is not None:
                 raise self._problem
+
+    def takes(self, request: Request) -> bool:
+        """Whether `request` would be recorded at all; users may exclude hosts."""
+        return self._sent(request) is not None
+
+    def knows(self, request: Request) -> bool:
+        """Whether the response to `request` is recorded; the cassette does not complain if not."""
+        sent = self._sent(request)
+        return sent is not None and self._cassette.holds(sent)
 
     def has(self, request: Request) -> bool:
         """Whether the response to `request` is recorded."""
@@ -108,7 +121,7 @@ class LibraryPatches:
             if self._n_users == 0:
                 self.custom_patches = hooks.custom_patches
                 self.skip_patchers = hooks.skip_patchers
-                for patcher in CassettePatcherBuilder(self).build():
+                for patcher in [*CassettePatcherBuilder(self).build(), *_lasting_patches()]:
                     self._stack.enter_context(patcher)
             self._n_users += 1
         removal = ExitStack()
@@ -128,35 +141,44 @@ class LibraryPatches:
         turn.callback(self._speakers.remove, watched)
         return turn
 
-    def _owner(self) -> WatchedEndpoint | None:
-        """Who makes the present request.
+    def _owner_of(self, request: Request) -> WatchedEndpoint | None:
+        """On whose behalf `request` is made; None if it is nobody's, and goes where it would have gone anyway.
 
-        A library's own threads do not carry the context variable; if only one speaker is at work, it is that
-        one's. Nobody's requests go where they would have gone anyway.
+        A library's own threads do not carry the context variable; if only one speaker is at work it is that one's,
+        and if only one has it recorded, that one's. Raises EndpointError if nobody can tell.
         """
         speaking = _speaking.get()
-        if speaking is None and len(self._speakers) == 1:
-            return self._speakers[0]
-        return speaking
+        if speaking is not None:
+            return speaking
+        candidates = [watched for watched in self._speakers if watched.takes(request)]
+        if len(candidates) > 1:
+            candidates = [watched for watched in candidates if watched.knows(request)]
+            if len(candidates) != 1:
+                raise EndpointError(
+                    "several dialogues are at work, and a request from a thread of its own could be any one's",
+                    advice="start the thread in the speaker's context (asyncio.to_thread, or "
+                    "contextvars.copy_context().run), or hold one dialogue after the other",
+                )
+        return candidates[0] if candidates else None
 
-    # What vcrpy's stubs call
+    # What vcrpy's stubs call, always with one and the same object for a request
 
     def can_play_response_for(self, request: Request) -> bool:
         """Whether a recorded response will be played."""
-        owner = self._owner()
+        owner = request.duolog_owner = self._owner_of(request)
         return owner is not None and owner.has(request)
 
     def play_response(self, request: Request) -> dict[str, Any]:
         """That response."""
-        owner = self._owner()
+        owner = request.duolog_owner
         assert owner is not None, "vcrpy asks before it plays"
-        return owner.play(request)
+        response: dict[str, Any] = owner.play(request)
+        return response
 
     def append(self, request: Request, response: Mapping[str, Any]) -> None:
         """Take a response that came from the network."""
-        owner = self._owner()
-        if owner is not None:
-            owner.record(request, response)
+        if request.duolog_owner is not None:
+            request.duolog_owner.record(request, response)
 
     def filter_request(self, request: Request) -> Request:
         """Filtering is the cassette's business."""
@@ -165,6 +187,28 @@ class LibraryPatches:
     def find_requests_with_most_matches(self, request: Request) -> list[tuple[Request, list[str], list[str]]]:
         """Aiohttp's stub follows recorded redirects with it."""
         return [(request, [], [])]
+
+
+def _lasting_patches() -> list[Any]:
+    """Patches that keep vcrpy's in place all the time.
+
+    While it makes a connection of http.client, urllib3 or requests, vcrpy takes all its patches away (`force_reset`),
+    for every thread: another speaker's request would go to the network, and two threads at once can leave the
+    patches away. It does so only for `http.client.HTTPSConnection`, which looks up its own class by name when one is
+    made; here that moment alone is covered. Superfluous once vcrpy has no `force_reset`.
+    """
+    real = VCRHTTPSConnection._baseclass  # noqa: SLF001 - vcrpy's own record of the class it replaced
+    make = real.__init__
+    lock = threading.Lock()
+
+    def make_as_itself(connection: Any, *args: Any, **options: Any) -> None:
+        with lock, mock.patch.object(http.client, "HTTPSConnection", real):
+            make(connection, *args, **options)
+
+    return [
+        mock.patch.object(vcr.patch, "force_reset", nullcontext),
+        mock.patch.object(real, "__init__", make_as_itself),
+    ]
 
 
 def _body_bytes(request: Request) -> bytes:
