@@ -74,9 +74,9 @@ class Session:
         async with AsyncExitStack() as stack:
             stack.callback(cassette.close)
             transport = RecordingTransport(cassette, lambda: LiveTransport(self._destination))
-            client = await stack.enter_async_context(
-                httpx.AsyncClient(transport=transport, timeout=TIMEOUT, trust_env=False)
-            )
+            client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, trust_env=False)
+            client._transport = transport  # noqa: SLF001 - cassetter puts its own in front of it in every client
+            await stack.enter_async_context(client)
             endpoints = {
                 side: self._open_endpoint(run.scenario.speaker(side), client, in_thread=in_thread)
                 for side in SIDES

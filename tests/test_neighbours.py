@@ -126,6 +126,10 @@ def test_dialogue_in_a_test_that_a_neighbour_records_too(run, tmp_path, chat_ser
     assert cassettes(tmp_path) == {*OURS, "test_neighbour.yaml", "test_dialogue.yaml", "test_provider.yaml"}
     for name in OURS:
         assert "Besides" not in (tmp_path / "cassettes" / "test_project" / name).read_text()
+    assert (
+        "This is message 1"
+        not in (tmp_path / "cassettes" / "test_project" / "test_provider.yaml").read_text()
+    )
     chat_server.close()
     result = run(plugins=(DUOLOG, neighbour))
     assert "3 passed" in result.stdout, result.stdout + result.stderr
