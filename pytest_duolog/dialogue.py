@@ -16,7 +16,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from pytest_duolog.checks import Checks
-from pytest_duolog.errors import ConfigurationError, DuologError
+from pytest_duolog.errors import ConfigurationError, DialogueError, DuologError
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.runner import DialogueRun, Observer
@@ -57,7 +57,8 @@ class Dialogue(Checks):
         self.name = run
         self._cassette: Cassette | None = None
         self._run: DialogueRun | None = None
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
+        self._lock = anyio.Lock()
         self._transcript: Transcript | None = None
         self._begun: Future[None] | None = None
         self._is_watched = True
@@ -150,11 +151,12 @@ class Dialogue(Checks):
         return self._awaited().__await__()
 
     async def _awaited(self) -> Dialogue:
-        if self._begun is not None:
-            with suppress(DuologError):  # raised below
-                await anyio.to_thread.run_sync(self._wait, abandon_on_cancel=True)
-        elif self._run is None:
-            await self._perform(in_thread=True)
+        async with self._lock:
+            if self._begun is not None:
+                with suppress(DuologError):  # raised below
+                    await anyio.to_thread.run_sync(self._wait, abandon_on_cancel=True)
+            elif not self.has_run:
+                await self._perform(in_thread=True)
         if self._error is not None:
             raise self._error
         return self
@@ -170,8 +172,14 @@ class Dialogue(Checks):
         """Whether this is the dialogue of the fixture itself, not one made by `run`."""
         return not self.name
 
+    @property
+    def _is_unfinished(self) -> bool:
+        return self._run is not None and self._transcript is None and self._error is None
+
     def _run_now(self) -> None:
         __tracebackhide__ = True
+        if self._is_unfinished and self._begun is None:
+            raise ConfigurationError(f"{self!r} is not at its end: await it before it is looked at")
         if self._error is None:
             with suppress(DuologError):  # raised below, without the frames of httpx and the event loop
                 if self._begun is not None:
@@ -192,10 +200,21 @@ class Dialogue(Checks):
             watching = self.site.observers if self._is_watched else ()
             self._run = DialogueRun(self.scenario, observers=[self._cassette, *watching])
             await self.site.session.run(self._run, self._cassette, in_thread=in_thread)
-        except BaseException as error:
+        except Exception as error:
             self._error = error
             raise
+        except BaseException:  # cancelled, or Ctrl-C: to be raised once, by whoever did it
+            self._error = self._interrupted(self._run) if self._run else None
+            raise
         self._transcript = self._so_far()
+
+    def _interrupted(self, run: DialogueRun) -> DialogueError:
+        return DialogueError(
+            "the dialogue was cancelled",
+            message_number=len(run.messages) + 1,
+            speaker=self.scenario.speaker(run.next_side).name,
+            transcript=self._so_far(),
+        )
 
     def _so_far(self) -> Transcript:
         assert self._run is not None
@@ -236,8 +255,10 @@ class Dialogue(Checks):
         names = " and ".join(self.scenario.speaker(side).name for side in SIDES)
         if self._run is None:
             return f"<Dialogue of {names}, not run yet>"
-        stopped = self._run.stop_reason or "an error"
-        return f"<Dialogue of {names}, {len(self._run.messages)} messages, stopped by {stopped}>"
+        state = f"stopped by {self._run.stop_reason or 'an error'}"
+        if self._is_unfinished:
+            state = "still running"
+        return f"<Dialogue of {names}, {len(self._run.messages)} messages, {state}>"
 
 
 def _in_event_loop() -> bool:
@@ -257,5 +278,11 @@ def _drive(function: Callable[[], Awaitable[None]]) -> None:
     def in_new_loop() -> None:
         anyio.run(function)
 
+    context = copy_context()
+    for variable in context:
+        if (
+            variable.name == "current_async_library_cvar"
+        ):  # sniffio's: this thread's loop is not the new thread's
+            context.run(variable.set, None)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(copy_context().run, in_new_loop).result()
+        pool.submit(context.run, in_new_loop).result()

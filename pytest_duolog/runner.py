@@ -54,28 +54,32 @@ class DialogueRun:
         stopped = self.stop_reason is not None and self.stop_reason.kind in (StopKind.GOODBYE, StopKind.LOOP)
         return self.scenario.max_messages - len(self.messages) if stopped else 0
 
+    @property
+    def next_side(self) -> Side:
+        """Whose message is next."""
+        if not self.messages:
+            return self.scenario.opener_by
+        return "b" if self.messages[-1].speaker == self.scenario.a.name else "a"
+
     async def finish(self, endpoints: Mapping[Side, Endpoint]) -> StopReason:
         """Run to the end and say why it ended there.
 
         Raises DialogueError if a speaker fails, and CassetteError as the recording raises it.
         """
-        side = self._begin()
+        self._begin()
         while self.stop_reason is None:
+            side = self.next_side
             self._take(*await self._ask(side, endpoints[side]))
-            side = _other(side)
         return self.stop_reason
 
-    def _begin(self) -> Side:
-        """Say what is not asked for: the history, or else the opener. Whose message is next."""
+    def _begin(self) -> None:
+        """Say what is not asked for: the history, or else the opener."""
         scenario = self.scenario
         for message in scenario.said_before():
             self._add(message)
         if not scenario.history and scenario.opener is not None:
             opening = scenario.speaker(scenario.opener_by).name
             self._add(Message(speaker=opening, content=scenario.opener))
-        if not self.messages:
-            return scenario.opener_by
-        return "b" if self.messages[-1].speaker == scenario.a.name else "a"
 
     async def _ask(self, side: Side, endpoint: Endpoint) -> tuple[Message, str]:
         """The next message, and why its model stopped in the provider's words."""
@@ -175,7 +179,3 @@ def _message(speaker: Speaker, reply: Any) -> Message:
         ) from None
     reasoning = (message.reasoning or "").strip() or None
     return message.model_copy(update={"content": message.content.strip(), "reasoning": reasoning})
-
-
-def _other(side: Side) -> Side:
-    return "b" if side == "a" else "a"
