@@ -5,22 +5,24 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from syrupy.extensions.base import AbstractSyrupyExtension
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.markdown import from_markdown, to_markdown
 from pytest_duolog.recording.naming import safe_name
+from pytest_duolog.reports.terminal import printable
 from pytest_duolog.transcript import Transcript
 
 MOST_MESSAGES_SHOWN = 5
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 
-# Leaves room for ".md" and an index within the 255 bytes that file systems allow.
-LONGEST_NAME = 200
+# Together with ".md" within the 255 bytes that file systems allow.
+LONGEST_NAME = 150
+LONGEST_INDEX = 80
 
 
 class TranscriptExtension(SingleFileSnapshotExtension):
@@ -46,23 +48,44 @@ class TranscriptExtension(SingleFileSnapshotExtension):
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
-        """The test's name, unlike syrupy's own never shared by two tests."""
-        name = AbstractSyrupyExtension.get_snapshot_name(test_location=test_location, index=index)
-        return safe_name(name, limit=LONGEST_NAME)
+        """The test's name, unlike syrupy's own never shared by two tests; then the snapshot's own, or its number."""
+        which = f"[{index}]" if isinstance(index, str) else f".{index}" if index else ""
+        return cls._test_part(test_location) + safe_name(which, limit=LONGEST_INDEX)
+
+    @classmethod
+    def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
+        """Whether the file is a snapshot of this test; syrupy keeps those of other tests."""
+        name = Path(snapshot_location).name.removesuffix(f".{cls.file_extension}")
+        rest = name.removeprefix(cls._test_part(test_location))
+        is_named_so = rest != name and rest[:1] in ("", ".", "[")
+        return is_named_so and Path(snapshot_location).parent == Path(
+            cls.dirname(test_location=test_location)
+        )
+
+    @staticmethod
+    def _test_part(test_location: PyTestLocation) -> str:
+        return safe_name(test_location.snapshot_name, limit=LONGEST_NAME)
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:
-        """Which messages differ, and how, sentence by sentence."""
-        try:
-            recorded = from_markdown(str(snapshot_data)) if snapshot_data else None
-        except TranscriptError as error:
-            recorded = None
-            yield f"the snapshot is not a transcript any more: {error}"
-        received = from_markdown(str(serialized_data))
-        if recorded is None:
-            yield f"received {len(received)} messages; store them with --snapshot-update"
-            return
-        yield from _header_differences(recorded, received)
-        yield from _message_differences(recorded, received)
+        """Which messages differ, and how, sentence by sentence; made harmless for a terminal.
+
+        What matters most comes first: pytest shows eight lines of it, and all only with `-vv`.
+        """
+        yield from map(printable, _differences(str(snapshot_data or ""), str(serialized_data)))
+
+
+def _differences(snapshot: str, serialized: str) -> Iterator[str]:
+    received = from_markdown(serialized)
+    try:
+        recorded = from_markdown(snapshot) if snapshot else None
+    except TranscriptError as error:
+        recorded = None
+        yield f"the snapshot is not a transcript any more: {error}"
+    if recorded is None:
+        yield f"received {len(received)} messages; store them with --snapshot-update"
+        return
+    yield from _message_differences(recorded, received)
+    yield from _header_differences(recorded, received)
 
 
 def _header_differences(recorded: Transcript, received: Transcript) -> Iterator[str]:
@@ -94,11 +117,10 @@ def _message_differences(recorded: Transcript, received: Transcript) -> Iterator
         f"first: message {differing[0]}, {first}"
     )
     for number in differing[:MOST_MESSAGES_SHOWN]:
-        yield ""
-        yield f"message {number}, {longer.messages[number - 1].speaker}"
+        if number != differing[0]:
+            yield f"message {number}, {longer.messages[number - 1].speaker}"
         yield from _sentence_differences(_sentences(recorded, number), _sentences(received, number))
     if len(differing) > MOST_MESSAGES_SHOWN:
-        yield ""
         yield f"and {len(differing) - MOST_MESSAGES_SHOWN} more"
 
 
