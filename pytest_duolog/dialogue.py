@@ -29,8 +29,8 @@ from pytest_duolog.transcript import Message, StopReason, Transcript
 class TestSite:
     """The test that a dialogue is part of: where its recordings go, and what its dialogues start from.
 
-    `test` is the test's id inside its module, `test_argument` how pytest is told to run it. `observers` watch
-    every dialogue of the test.
+    `test` is the test's id inside its module, `test_argument` how pytest is told to run it. `observers`
+    gives those who watch a dialogue of the test.
     """
 
     session: Session
@@ -39,7 +39,7 @@ class TestSite:
     values: Mapping[str, Any]
     vcr_config: Mapping[str, Any]
     test_argument: str
-    observers: Sequence[Observer] = ()
+    observers: Callable[[Scenario], Sequence[Observer]]
     dialogues: list[Dialogue] = field(default_factory=list)
 
 
@@ -143,7 +143,7 @@ class Dialogue(Checks):
     def _wait(self) -> None:
         assert self._begun is not None
         if self._run is not None and not self._is_watched:
-            self._run.observers.extend(self.site.observers)
+            self._run.observers.extend(self.site.observers(self.scenario))
         self._is_watched = True
         self._begun.result()
 
@@ -197,7 +197,7 @@ class Dialogue(Checks):
                 vcr_config=self.site.vcr_config,
                 test_argument=self.site.test_argument,
             )
-            watching = self.site.observers if self._is_watched else ()
+            watching = self.site.observers(self.scenario) if self._is_watched else ()
             self._run = DialogueRun(self.scenario, observers=[self._cassette, *watching])
             await self.site.session.run(self._run, self._cassette, in_thread=in_thread)
         except Exception as error:

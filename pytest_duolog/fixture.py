@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from pytest_duolog.plugin_state import session_of, settings_of
 from pytest_duolog.progress import progress_observers
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.reports.terminal import dialogue_section
+from pytest_duolog.reports.terminal import dialogue_section, printable
 from pytest_duolog.scenario import Scenario
 
 LOOK_AHEAD: pytest.StashKey[LookAhead | None] = pytest.StashKey()
@@ -53,7 +54,7 @@ def _first_dialogue(item: pytest.Item, values: Mapping[str, Any], vcr_config: Ma
         values=values,
         vcr_config=vcr_config,
         test_argument=shlex.quote(nodeid),
-        observers=progress_observers(item),
+        observers=partial(progress_observers, item.config),
     )
     return Dialogue(site, Scenario.build(site.values))
 
@@ -81,7 +82,7 @@ def _begin_early(item: pytest.Item) -> Dialogue:
 def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
     """Attach a test's dialogues to its report as plain data, and show them under a failure."""
     site = item.stash[SITE]
-    _hide_secrets(report, site.session.redactor)
+    _make_harmless(report, site.session.redactor)
     if not (report.when == "call" or (report.when == "setup" and report.failed)):
         return
     entries = [(made.title, entry) for made in site.dialogues if (entry := made.report())]
@@ -90,15 +91,18 @@ def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
         report.sections += [(title, dialogue_section(entry)) for title, entry in entries]
 
 
-def _hide_secrets(report: pytest.TestReport, redactor: Redactor) -> None:
-    """A report that would show a key, in captured logs or a traceback, becomes plain text without it."""
+def _make_harmless(report: pytest.TestReport, redactor: Redactor) -> None:
+    """A report that would show a key, in captured logs or a traceback, becomes plain text without it.
+
+    So does a traceback that would send a terminal what a model wrote for it.
+    """
     report.sections = [(title, redactor.shown(text)) for title, text in report.sections]
     if not report.failed:
         return
     if isinstance(report.longrepr, ExceptionChainRepr):
         _drop_speakers_locals(report.longrepr)
     text = str(report.longrepr)
-    shown = redactor.shown(text)
+    shown = printable(redactor.shown(text))
     if shown != text:
         report.longrepr = shown
 

@@ -26,8 +26,9 @@ STORY = ("There was a lamp. It did not work.", "A man sold it. He was sorry.", "
 
 
 @pytest.fixture(autouse=True)
-def _without_colors(monkeypatch):
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--snapshot-no-colors")
+def _no_worker(monkeypatch):
+    """By this variable syrupy would take an inner run for a worker's, which reports nothing."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
 
 def write_talk(pytester, *lines: str, turns: int = 3) -> None:
