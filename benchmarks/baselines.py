@@ -1,7 +1,8 @@
 """Ways in which others tell a loop, for comparison: similarity to earlier messages, and two published checks.
 
 A baseline is a function from a dialogue to where its loop begins: a position from 0, None for no loop, or
-`SOMEWHERE` from a check that says no more than that there is one. `available()` lists those whose packages are installed.
+`SOMEWHERE` from a check that says no more than that there is one. `available()` lists those whose packages are
+installed, and why the others are not measured.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib.util
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from labelled import Labelled
 
@@ -73,7 +75,7 @@ def onset(stale: list[bool]) -> int | None:
 
 def _bigrams(text: str) -> set[tuple[str, ...]]:
     words = re.findall(r"\w+", text.casefold())
-    return set(zip(words, words[1:], strict=False)) or {(text,)}
+    return set(pairwise(words)) or {(text,)}
 
 
 def _rapidfuzz() -> Baseline:

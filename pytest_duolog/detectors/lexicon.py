@@ -43,6 +43,20 @@ FUNCTION_WORDS = frozenset(_TABLES["function_words"].split()) | frozenset(
 )
 SYMBOLS = frozenset(_TABLES["symbols"])
 SAYS_LITTLE = SOCIAL | frozenset(_TABLES["small_talk"].split())
+# What English appends to a word without making another idea of it.
+_ENDINGS = ("s", "es", "d", "ed", "ing", "ly")
+
+
+def says_little(word: str) -> bool:
+    """Whether a word, or the word that it is an English form of, belongs to social talk."""
+    if word in SAYS_LITTLE:
+        return True
+    stems = (
+        word.removesuffix(ending)
+        for ending in _ENDINGS
+        if len(word) > len(ending) + 2 and word.endswith(ending)
+    )
+    return any(stem in SAYS_LITTLE or f"{stem}e" in SAYS_LITTLE for stem in stems)
 
 
 def deflects(normalised: str) -> bool:

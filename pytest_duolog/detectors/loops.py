@@ -148,7 +148,7 @@ class LoopDetector:
             while onset > 0 and self._stale[onset - 1]:
                 onset -= 1
             closing = self.closings.closing
-            if closing is not None and closing - 1 <= onset < closing + MANNERS:
+            if closing is not None and closing - SHORTEST < onset < closing + MANNERS:
                 onset = closing + MANNERS
             while onset < end and not self._stale[onset]:
                 onset += 1

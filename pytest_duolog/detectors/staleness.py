@@ -8,6 +8,7 @@ said (`rephrased`), it has no words (`empty`), or all it does is to thank, to ta
 from __future__ import annotations
 
 import unicodedata
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -35,8 +36,9 @@ NEWS = 4
 LAST_WORDS = 8
 LAST_NEW_WORDS = 2
 
-# In a run of so many rituals and symbols, a message of small talk alone is one, too.
+# Where so many of the last few messages are rituals or symbols, a message of small talk alone is one, too.
 RUN = 2
+LATELY = 3
 
 # A number that runs on by at most this much beside so many equal words is a counter, not news.
 COUNTER_STEP = 6
@@ -64,7 +66,7 @@ class StalenessReader:
     _symbols: set[str] = field(default_factory=set)
     _numbers: set[tuple[str, ...]] = field(default_factory=set)
     _counters: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
-    _run: int = 0
+    _wordless: deque[bool] = field(default_factory=lambda: deque(maxlen=LATELY))
 
     def read(self, normalised: str, words: Sequence[str], *, after_goodbye: bool = False) -> Stale | None:
         """How the next message is stale, None if it is not; from then on it counts as said."""
@@ -77,7 +79,7 @@ class StalenessReader:
         self._counters[frame] = numbers
         if not words:
             self._symbols.update(normalised)
-        self._run = self._run + 1 if stale in _WORDLESS else 0
+        self._wordless.append(stale in _WORDLESS)
         return stale
 
     def _judge(
@@ -115,7 +117,7 @@ class StalenessReader:
         foreign = [
             word
             for word in text.words(beside)
-            if word not in lexicon.FUNCTION_WORDS and word not in lexicon.SAYS_LITTLE
+            if word not in lexicon.FUNCTION_WORDS and not lexicon.says_little(word)
         ]
         new = len({word for word in foreign if word not in self._words})
         if n_phrases or n_social:
@@ -123,7 +125,7 @@ class StalenessReader:
             return new <= allowed and len(foreign) <= max(1, FOREIGN_CONTENT * len(content))
         if after_goodbye and len(words) <= LAST_WORDS and new <= LAST_NEW_WORDS:
             return True
-        return bool(content) and not foreign and self._run >= RUN
+        return not foreign and sum(self._wordless) >= RUN
 
 
 def _is_punctuation(symbol: str) -> bool:

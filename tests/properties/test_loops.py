@@ -98,6 +98,15 @@ def test_ritual_without_a_goodbye_before_it_is_a_loop(texts):
     assert (8 < onset <= 11, end, kind) == (True, 8 + len(texts), "ritual")
 
 
+def test_thanks_just_before_the_goodbye_do_not_move_the_loop_before_it():
+    texts = [
+        "Aww. Thank you!", "You're welcome! Would you like another one?", "No thanks, that's enough. Bye!",
+        "Goodbye! Have a wonderful day!", "You too!", "Thank you! I appreciate that!", "No problem!",
+        "Thanks again for stopping by!", "Sure thing!", "I'm glad I could help!", "Me too!", "Take care!",
+    ]  # fmt: skip
+    assert spans(*LIGHTHOUSES[:4], *texts)[0][:2] == (9, 16)
+
+
 def test_what_comes_before_the_goodbye_is_healthy():
     assert spans(*LIGHTHOUSES, *RITUAL[:2]) == []
 
