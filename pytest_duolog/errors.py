@@ -6,6 +6,7 @@ DuologError
 ├── EndpointError          a model could not be asked, or its answer could not be used
 │   └── LocalModelError    the embedded model is missing a piece or does not start
 ├── DialogueError          a dialogue ended in an error; holds the transcript so far
+├── RunRecordError         a run record cannot be read, or does not fit its plan or another record
 └── CassetteError          anything about a recording
     ├── CassetteMismatch   this request is not in the cassette
     ├── UnusedMessages     the dialogue ended before the cassette did
@@ -97,6 +98,25 @@ class DialogueError(DuologError):
         self.speaker = speaker
         self.transcript = transcript
         super().__init__(f"no message {message_number} from {speaker}: {problem}")
+
+
+class RunRecordError(DuologError, ValueError):
+    """A run record cannot be read or written, or does not fit its plan or another record; `path` says which."""
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        path: Path | None = None,
+        facts: Sequence[tuple[str, str]] = (),
+        advice: str = "",
+    ) -> None:
+        self.problem = problem
+        self.path = path
+        self.facts = tuple(facts)
+        self.advice = advice
+        where = _from_here(path) if path else ""
+        super().__init__(lines_of(problem, [("record", where), *facts, ("to fix", advice)]))
 
 
 class CassetteError(DuologError):

@@ -1,0 +1,130 @@
+"""What was decided before a run: samples and pass rates of each scenario, and the gate over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import BeforeValidator, ConfigDict
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.stats.acceptance import AcceptancePlan, acceptance_plan, proof_plan
+
+DEFAULT_MARGIN = Decimal("0.10")
+DEFAULT_MAX_ROUNDS = 20
+
+
+class Claim(StrEnum):
+    """What a pass says: the count reached the bar, or the rate is shown to be above it."""
+
+    MEETS = "meets"
+    PROVE = "prove"
+
+
+def _decimal(value: object) -> Decimal:
+    """A number as the decimal it is written as; a float 0.9 is nine tenths."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise ConfigurationError(f"{value!r} is not a number") from None
+
+
+ExactNumber = Annotated[Decimal, BeforeValidator(_decimal)]
+
+
+@dataclass(frozen=True)
+class ScenarioPlan:
+    """At least `min_pass_rate` of `samples` must pass.
+
+    Raises ConfigurationError for no samples, a rate outside (0, 1], or too few samples to prove it.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    samples: int
+    min_pass_rate: ExactNumber = Decimal(1)
+    claim: Claim = Claim.MEETS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "min_pass_rate", _decimal(self.min_pass_rate))
+        try:
+            object.__setattr__(self, "claim", Claim(self.claim))
+            _ = self.acceptance
+        except ValueError as error:
+            raise ConfigurationError(
+                f"samples={self.samples}, min_pass_rate={self.min_pass_rate}: {error}"
+            ) from None
+
+    @cached_property
+    def acceptance(self) -> AcceptancePlan:
+        """When the count decides, and what that risks."""
+        make = proof_plan if self.claim is Claim.PROVE else acceptance_plan
+        return make(self.samples, self.min_pass_rate)
+
+    @property
+    def is_rounded_up(self) -> bool:
+        """Whether samples times rate is not whole, so that the count asks for more than the rate says."""
+        return self.claim is Claim.MEETS and self.samples * self.min_pass_rate != self.acceptance.n_needed
+
+
+@dataclass(frozen=True)
+class GatePlan:
+    """The gate over all scenarios: `margin` is the smallest drop of the mean pass rate that must be caught.
+
+    A round is one pair from each scenario; after `max_rounds` the gate decides with what there is. Raises
+    ConfigurationError for a margin outside (0, 1) or no rounds.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    margin: ExactNumber = DEFAULT_MARGIN
+    max_rounds: int = DEFAULT_MAX_ROUNDS
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "margin", _decimal(self.margin))
+        if not 0 < self.margin < 1:
+            raise ConfigurationError(
+                f"margin {self.margin} is not inside (0, 1): it is the smallest drop of the pass rate that must be "
+                f"caught, for example 0.10 for ten points"
+            )
+        if self.max_rounds < 1:
+            raise ConfigurationError(f"a gate needs at least 1 round, not {self.max_rounds}")
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run set out to do; records with another plan are not merged with it.
+
+    `scenarios` are all of them, those that other shards run included: one that is missing from a merged record is
+    then seen to be missing. `key` stands for whatever else must be the same, as a hash: prompts, judges.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    scenarios: Mapping[str, ScenarioPlan | None]
+    gate: GatePlan | None = None
+    # The models by role, on trial only where there is a gate.
+    baseline: Mapping[str, str] = field(default_factory=dict)
+    candidate: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.scenarios:
+            raise ConfigurationError("the plan has no scenarios: no test asks for samples")
+
+    def differences(self, other: RunPlan) -> list[str]:
+        """In which parts two plans differ, in words; empty if they are one plan."""
+        return [
+            f"{name}: {_shown(mine)} and {_shown(theirs)}"
+            for name in ("gate", "baseline", "candidate", "key", "scenarios")
+            if (mine := getattr(self, name)) != (theirs := getattr(other, name))
+        ]
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 160 else f"{text[:160]}… ({len(text)} characters)"

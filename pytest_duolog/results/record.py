@@ -1,0 +1,206 @@
+"""What a run came to: its samples and what the gate saw, as one value.
+
+Records add up: `merge` gives the same record for any split of the samples and any order of the parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+
+from pydantic import Field
+
+from pytest_duolog.errors import RunRecordError
+from pytest_duolog.properties.base import Outcome
+from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.transcript import Record, Text, Transcript
+
+# Format history: 1, the first.
+FORMAT = 1
+
+
+class Arm(StrEnum):
+    """Which side of a gate a sample is on; a run without a candidate is all baseline."""
+
+    BASELINE = "baseline"
+    CANDIDATE = "candidate"
+
+
+class SampleOutcome(StrEnum):
+    """Whether a test's body passed; an error says nothing of the model and is repeated, never counted."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+
+
+class PropertyResult(Record):
+    """What one property said of a sample; `messages` are the numbers of its evidence."""
+
+    property: Text
+    outcome: Outcome
+    explanation: Text
+    messages: tuple[int, ...] = ()
+
+
+class SampleDialogue(Record):
+    """One dialogue of a sample, and where it is recorded (None if it is not)."""
+
+    transcript: Transcript
+    cassette: Text | None = None
+
+
+class Sample(Record):
+    """One run of one test's body: one trial, however many dialogues it held.
+
+    `number` is its place in the launch order of its scenario and arm, from 1: in a gate the round. `attempt`
+    counts the errors before it, from 1. `problem` is the first line of why it did not pass.
+    """
+
+    scenario: Text
+    number: int = Field(ge=1)
+    arm: Arm = Arm.BASELINE
+    attempt: int = Field(default=1, ge=1)
+    outcome: SampleOutcome
+    problem: Text = ""
+    properties: tuple[PropertyResult, ...] = ()
+    dialogues: tuple[SampleDialogue, ...] = ()
+    duration_s: float | None = Field(default=None, ge=0)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it says anything of the model."""
+        return self.outcome is not SampleOutcome.ERROR
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """The same for samples in which the same words were said; None if no dialogue is kept."""
+        if not self.dialogues:
+            return None
+        said = [
+            [[message.speaker, message.content] for message in dialogue.transcript.messages]
+            for dialogue in self.dialogues
+        ]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+    @property
+    def key(self) -> tuple[str, int, Arm, int]:
+        """What no two samples of a run share."""
+        return self.scenario, self.number, self.arm, self.attempt
+
+    def __str__(self) -> str:
+        attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
+        return f"{self.scenario}, sample {self.number} of the {self.arm}{attempt}"
+
+
+class Look(Record):
+    """What the gate saw after a complete round, and so why it stopped or went on.
+
+    The counts are of all pairs so far. The evidence is in natural logarithms: for a drop below the margin, for a
+    drop at all, and the largest for a drop of one scenario. After the suite has passed only the `suspects` go on.
+    """
+
+    round: int = Field(ge=1)
+    worse: int = Field(ge=0)
+    same: int = Field(ge=0)
+    better: int = Field(ge=0)
+    log_pass: float
+    log_block: float
+    log_local: float
+    suspects: tuple[Text, ...] = ()
+
+
+class Header(Record):
+    """The first line of a record: the plan, the version of the plugin that judged, when it began, which shard."""
+
+    plan: RunPlan
+    plugin: Text
+    created: datetime
+    shard: Text = ""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A header, samples in the order in which they came, and the looks of the gate.
+
+    `damage` names what could not be read. Raises RunRecordError for a sample that is not of this plan or is there
+    twice.
+    """
+
+    header: Header
+    samples: tuple[Sample, ...] = ()
+    looks: tuple[Look, ...] = ()
+    damage: tuple[str, ...] = field(default=(), compare=False)
+
+    def __post_init__(self) -> None:
+        seen: set[tuple[object, ...]] = set()
+        for sample in self.samples:
+            check_sample(sample, self.header.plan, seen)
+
+    def measured(self, scenario: str, arm: Arm = Arm.BASELINE) -> Mapping[int, Sample]:
+        """The measured samples of a scenario by number, in launch order."""
+        return self._measured.get((scenario, arm), {})
+
+    @cached_property
+    def _measured(self) -> Mapping[tuple[str, Arm], dict[int, Sample]]:
+        found: dict[tuple[str, Arm], dict[int, Sample]] = {}
+        for sample in sorted(self.samples, key=lambda sample: sample.number):
+            if sample.is_measured:
+                found.setdefault((sample.scenario, sample.arm), {})[sample.number] = sample
+        return found
+
+    def n_attempts(self, scenario: str, number: int, arm: Arm = Arm.BASELINE) -> int:
+        """How often a sample has been tried; the next attempt is one more."""
+        tried = (scenario, number, arm)
+        return sum((sample.scenario, sample.number, sample.arm) == tried for sample in self.samples)
+
+
+def check_sample(sample: Sample, plan: RunPlan, seen: set[tuple[object, ...]]) -> None:
+    """Raises RunRecordError if the sample is not of this plan or is among `seen`; adds it to them."""
+    if sample.scenario not in plan.scenarios:
+        raise RunRecordError(f"{sample}: the plan has no such scenario")
+    if sample.arm is Arm.CANDIDATE and plan.gate is None:
+        raise RunRecordError(f"{sample}: the plan has no gate, and so no candidate")
+    keys: list[tuple[object, ...]] = [sample.key]
+    if sample.is_measured:
+        keys.append((sample.scenario, sample.number, sample.arm))
+    if not seen.isdisjoint(keys):
+        raise RunRecordError(f"{sample}: it is there twice", advice="give every record once")
+    seen.update(keys)
+
+
+def merge(records: Iterable[RunRecord]) -> RunRecord:
+    """The record of all samples together, in the order of the plan; looks are left out, for a part cannot see all.
+
+    Raises RunRecordError if there is none, if plans or plugin versions differ, or if a sample is there twice.
+    """
+    parts = list(records)
+    if not parts:
+        raise RunRecordError("there is no record to merge")
+    first = min((part.header for part in parts), key=lambda header: (header.created, header.shard))
+    for part in parts:
+        _check_same_plan(first, part.header)
+    places = {scenario: place for place, scenario in enumerate(first.plan.scenarios)}
+    samples = [sample for part in parts for sample in part.samples]
+    return RunRecord(
+        first.model_copy(update={"shard": ""}),
+        tuple(sorted(samples, key=lambda sample: (places[sample.scenario], *sample.key[1:]))),
+        damage=tuple(sorted(damage for part in parts for damage in part.damage)),
+    )
+
+
+def _check_same_plan(one: Header, other: Header) -> None:
+    differences = one.plan.differences(other.plan)
+    if one.plugin != other.plugin:
+        differences.append(f"plugin: {one.plugin} and {other.plugin}")
+    if differences:
+        raise RunRecordError(
+            "these records are of different plans",
+            facts=[("differs", "\n".join(differences))],
+            advice="merge only shards of one run",
+        )

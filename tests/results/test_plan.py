@@ -1,0 +1,71 @@
+"""Plans: exact numbers, refused where they make no sense, before anything is run."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
+
+
+@pytest.mark.parametrize("rate", [0.55, "0.55", Decimal("0.55")], ids=["float", "text", "decimal"])
+def test_rates_are_the_decimals_they_are_written_as(rate: float) -> None:
+    plan = ScenarioPlan(20, rate)  # type: ignore[arg-type]
+    assert plan == ScenarioPlan(20, Decimal("0.55"))
+    assert plan.acceptance.n_needed == 11
+    assert not plan.is_rounded_up
+
+
+@pytest.mark.parametrize(
+    ("n", "rate", "rounded"), [(15, "0.9", True), (20, "0.9", False), (1, "1", False), (3, "0.67", True)]
+)
+def test_counts_that_are_not_whole_are_known(n: int, rate: str, rounded: bool) -> None:
+    assert ScenarioPlan(n, rate).is_rounded_up is rounded  # type: ignore[arg-type]
+    assert not ScenarioPlan(29, "0.9", Claim.PROVE).is_rounded_up  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((0, 0.9), "a plan needs at least 1 sample, not 0"),
+        ((20, 0), "must be above 0 and at most 1"),
+        ((20, 90), "must be above 0 and at most 1"),
+        ((20, "most"), "'most' is not a number"),
+        ((20, 0.9, "prove"), "20 samples cannot prove a pass rate of 0.9: it takes 29"),
+        ((20, 1, "prove"), "no number of samples proves a pass rate of 1"),
+        ((20, 0.9, "hope"), "'hope' is not a valid Claim"),
+    ],
+    ids=str,
+)
+def test_bars_that_make_no_sense_are_refused(arguments: tuple[object, ...], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        ScenarioPlan(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("margin", [0, 1, -0.1, 10])
+def test_a_margin_is_a_part_of_the_pass_rate(margin: float) -> None:
+    with pytest.raises(ConfigurationError, match=r"is not inside \(0, 1\): it is the smallest drop"):
+        GatePlan(margin)  # type: ignore[arg-type]
+
+
+def test_gates_and_plans_need_something_to_do() -> None:
+    with pytest.raises(ConfigurationError, match="at least 1 round, not 0"):
+        GatePlan(max_rounds=0)
+    with pytest.raises(ConfigurationError, match="the plan has no scenarios"):
+        RunPlan({})
+
+
+def test_plans_say_how_they_differ() -> None:
+    one = RunPlan({"a": None}, GatePlan("0.1"), candidate={"agent": "x:y"})  # type: ignore[arg-type]
+    same = RunPlan({"a": None}, GatePlan(0.10), candidate={"agent": "x:y"})  # type: ignore[arg-type]
+    other = RunPlan({"a" * 300: None}, GatePlan("0.05"), candidate={"agent": "x:z"})  # type: ignore[arg-type]
+    assert one.differences(same) == []
+    gate, candidate, scenarios = one.differences(other)
+    assert (
+        gate
+        == "gate: GatePlan(margin=Decimal('0.1'), max_rounds=20) and GatePlan(margin=Decimal('0.05'), max_rounds=20)"
+    )
+    assert candidate == "candidate: {'agent': 'x:y'} and {'agent': 'x:z'}"
+    assert scenarios.endswith("characters)")

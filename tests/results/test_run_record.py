@@ -1,0 +1,234 @@
+"""Run records: what is refused, what adds up, and what is left of a file that was cut short."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_duolog.errors import RunRecordError
+from pytest_duolog.gate.of_record import decide_record
+from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
+from pytest_duolog.results.record import Arm, Look, RunRecord, Sample, merge
+from pytest_duolog.results.store import RecordWriter, read_record, write_record
+from tests.run_records import GATE, STARTED, bar_record, gate_record, header, sample
+
+LOOK = Look(round=3, worse=1, same=58, better=1, log_pass=1.25, log_block=-0.5, log_local=0.1)
+
+
+@pytest.mark.parametrize(
+    ("samples", "problem"),
+    [
+        ([sample("z")], "z, sample 1 of the baseline: the plan has no such scenario"),
+        ([sample("a"), sample("a")], "it is there twice"),
+        (
+            [sample("a"), sample("a", outcome="-", attempt=2)],
+            "a, sample 1 of the baseline, attempt 2: it is there twice",
+        ),
+        ([sample("a", outcome="!")] * 2, "it is there twice"),
+    ],
+    ids=["stranger", "twice", "measured twice", "error twice"],
+)
+def test_samples_that_do_not_fit_are_refused(samples: list[Sample], problem: str) -> None:
+    with pytest.raises(RunRecordError, match=problem):
+        RunRecord(header(), tuple(samples))
+
+
+def test_a_plan_without_a_gate_has_no_candidate() -> None:
+    with pytest.raises(RunRecordError, match="the plan has no gate, and so no candidate"):
+        RunRecord(bar_record({"a": ""}).header, (sample("a", arm=Arm.CANDIDATE),))
+
+
+def test_an_error_may_be_tried_again() -> None:
+    record = RunRecord(
+        header(), (sample("a", outcome="!"), sample("a", outcome="!", attempt=2), sample("a", attempt=3))
+    )
+    assert list(record.measured("a")) == [1]
+    assert record.n_attempts("a", 1) == 3
+    assert record.n_attempts("a", 2) == 0
+    assert record.measured("b") == {}
+
+
+def test_the_fingerprint_is_what_was_said() -> None:
+    one, same, other = (
+        sample(number=n, says=says) for n, says in enumerate(["Hello.", "Hello.", "Hello!"], start=1)
+    )
+    assert one.fingerprint == same.fingerprint != other.fingerprint
+    assert sample().fingerprint is None
+
+
+def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    bar = ScenarioPlan(20, "0.90", "meets")  # type: ignore[arg-type]
+    plan = RunPlan({"a": bar, "b": None}, GatePlan("0.05", 7), {"agent": "x:y"}, {"agent": "x:z"}, key="k")  # type: ignore[arg-type]
+    samples = (
+        sample("a", says="Line\nbreak \u2028 and \x00", problem="assert ::error:: \x1b[31m", duration_s=1.5),
+        sample("b", 2, "!", arm=Arm.CANDIDATE, attempt=3, problem="HTTP 500"),
+    )
+    record = RunRecord(header(plan, shard="1/2"), samples, (LOOK,))
+    path = tmp_path / "record.jsonl"
+    write_record(path, record)
+    assert read_record(path) == record
+    assert list(tmp_path.iterdir()) == [path]
+    first, *rest = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert first["duolog_record"] == 1
+    assert [list(line) for line in rest] == [["sample"], ["sample"], ["look"]]
+
+
+def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    path = tmp_path / "runs" / "record.jsonl"
+    with RecordWriter(path, header()) as writer:
+        writer.append(sample("a", 1))
+        writer.append(sample("a", 2, "!"))
+    with path.open("ab") as file:
+        file.write(b'{"sample": {"scenario": "a", "num')
+    torn = read_record(path)
+    assert torn.damage == (f"{path}: line 4 is cut short (33 bytes) and was left out",)
+    assert len(torn.samples) == 2
+    with RecordWriter(path, header(created=STARTED + timedelta(hours=1))) as writer:
+        assert writer.record.samples == torn.samples
+        with pytest.raises(RunRecordError, match="it is there twice"):
+            writer.append(sample("a", 1))
+        writer.append(sample("a", 2, attempt=writer.record.n_attempts("a", 2) + 1))
+        writer.append_look(LOOK)
+    whole = read_record(path)
+    assert whole.damage == ()
+    assert [one.key for one in whole.samples] == [
+        ("a", 1, "baseline", 1),
+        ("a", 2, "baseline", 1),
+        ("a", 2, "baseline", 2),
+    ]
+    assert whole.header.created == STARTED
+
+
+def test_every_cut_of_a_file_is_read_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    write_record(path, RunRecord(header(), (sample("a", 1, says="é"), sample("a", 2))))
+    content = path.read_bytes()
+    header_bytes = content.index(b"\n") + 1
+    for end in range(len(content)):
+        path.write_bytes(content[:end])
+        if end < header_bytes:
+            with pytest.raises(RunRecordError):
+                read_record(path)
+        else:
+            record = read_record(path)
+            assert len(record.samples) == content[:end].count(b"\n") - 1
+            assert bool(record.damage) == (not content[:end].endswith(b"\n"))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the run record is empty"),
+        (b'{"duolog_rec', "the run record has no whole first line"),
+        (b"# Dialogue\n", "line 1 is not the header of a run record"),
+        (b'{"duolog_record": 1}\n', "the header of the run record is damaged: plan: Field required"),
+        (b'{"duolog_record": 2}\n', r"format 2; this version of pytest-duolog reads up to 1"),
+        (b"[" * 100_000 + b"\n", "line 1 is not the header"),
+        (b"HEADER\n{}\n{\n", "line 3 of the run record cannot be read"),
+        (
+            b'HEADER\n{"sample": {"scenario": "a"}}\n',
+            "line 2 of the run record cannot be read: sample.number: Field",
+        ),
+        (b'HEADER\n{"samples": {}}\n', "line 2 of the run record cannot be read: samples: Extra"),
+    ],
+    ids=["empty", "cut", "other", "no plan", "newer", "deep", "damaged", "field", "kind"],
+)
+def test_what_is_no_record_says_why(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "record.jsonl"
+    write_record(path, RunRecord(header()))
+    path.write_bytes(content.replace(b"HEADER\n", path.read_bytes()))
+    with pytest.raises(RunRecordError, match=problem) as raised:
+        read_record(path)
+    assert raised.value.path == path
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunRecordError, match="the run record cannot be read: No such file"):
+        read_record(tmp_path / "none.jsonl")
+
+
+def test_a_record_of_another_plan_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    write_record(path, RunRecord(header(), (sample("a"),)))
+    before = path.read_bytes()
+    with pytest.raises(RunRecordError, match="is of another plan") as raised:
+        RecordWriter(path, header(RunPlan({"a": None, "b": None}, GatePlan("0.05"))))  # type: ignore[arg-type]
+    assert "margin=Decimal('0.05')" in str(raised.value)
+    assert path.read_bytes() == before
+
+
+def test_two_runs_cannot_write_one_record(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    path = tmp_path / "record.jsonl"
+    with (
+        RecordWriter(path, header()),
+        pytest.raises(RunRecordError, match="another run is writing this record"),
+    ):
+        RecordWriter(path, header())
+
+
+@pytest.mark.parametrize(
+    ("others", "problem"),
+    [
+        ([], "there is no record to merge"),
+        ([{"plan": RunPlan({"a": None}, GatePlan())}, {}], "scenarios: "),
+        ([{"plugin": "0.2.0"}, {}], r"plugin: 0\.\d\.0 and 0\.\d\.0"),
+    ],
+    ids=["none", "plan", "plugin"],
+)
+def test_only_parts_of_one_run_are_merged(others: list[dict[str, object]], problem: str) -> None:
+    with pytest.raises(RunRecordError, match=problem):
+        merge([RunRecord(header(**{"plan": GATE} | fields)) for fields in others])  # type: ignore[arg-type]
+
+
+def test_a_record_cannot_be_merged_with_itself() -> None:
+    record = RunRecord(header(), (sample("a"),))
+    with pytest.raises(RunRecordError, match="it is there twice") as raised:
+        merge([record, record])
+    assert "give every record once" in str(raised.value)
+
+
+@settings(max_examples=100)
+@given(
+    st.randoms(use_true_random=False), st.integers(1, 8), st.integers(1, 6), st.sampled_from([0.0, 0.1, 0.4])
+)
+def test_any_split_merges_to_the_same_decision(
+    rng: random.Random, n_scenarios: int, n_shards: int, worse: float
+) -> None:
+    def outcomes(rate: float) -> str:
+        return "".join("+" if rng.random() < rate else "-" for _ in range(rng.choice([20, 20, 20, 4])))
+
+    whole = gate_record({str(s): (outcomes(0.95), outcomes(0.95 - worse)) for s in range(n_scenarios)})
+    samples = list(whole.samples)
+    rng.shuffle(samples)
+    parts: list[list[Sample]] = [[] for _ in range(n_shards)]
+    for one in samples:
+        rng.choice(parts).append(one)
+    shards = [
+        RunRecord(
+            header(whole.header.plan, shard=str(n), created=STARTED + timedelta(n)), tuple(part), (LOOK,)
+        )
+        for n, part in enumerate(parts)
+    ]
+    merged = merge(shards)
+    assert merged == merge([merge(shards[:1]), *shards[:0:-1]])
+    assert sorted(merged.samples, key=lambda one: one.key) == sorted(whole.samples, key=lambda one: one.key)
+    assert merged.looks == ()
+    assert decide_record(merged) == decide_record(whole)
+
+
+@settings(max_examples=50)
+@given(st.randoms(use_true_random=False))
+def test_bars_are_decided_the_same_from_shards(rng: random.Random) -> None:
+    whole = bar_record({name: "".join(rng.choices("+-!", [9, 1, 1], k=20)) for name in "abc"})
+    samples = list(whole.samples)
+    rng.shuffle(samples)
+    cut = rng.randint(0, len(samples))
+    parts = [RunRecord(whole.header, tuple(part)) for part in (samples[:cut], samples[cut:])]
+    assert decide_record(merge(parts)) == decide_record(whole)
