@@ -1,4 +1,4 @@
-"""The `duolog` command: cassettes and the embedded model, without pytest."""
+"""The `duolog` command: cassettes, run records and the embedded model, without pytest."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="duolog", description="Two-model dialogues: cassettes and the embedded model."
+        prog="duolog", description="Two-model dialogues: cassettes, run records and the embedded model."
     )
+    from pytest_duolog.commands import gate, merge
     from pytest_duolog.local.command import add_arguments
 
     parser.add_argument("--version", action="version", version=f"pytest-duolog {version('pytest-duolog')}")
@@ -56,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     pruned.add_argument("--delete", action="store_true", help="remove the files that are named")
     pruned.set_defaults(run=_prune)
+
+    gate.add_arguments(commands.add_parser("gate", help="decide again from run records"))
+    merge.add_arguments(commands.add_parser("merge", help="make one run record of shards', and decide once"))
 
     local = commands.add_parser("local", help="the embedded model")
     add_arguments(local)

@@ -56,7 +56,7 @@ class AcceptancePlan:
     def decide(self, n_passed: int, n_failed: int) -> bool | None:
         """True for pass, False for fail, None while more samples are needed."""
         n = n_passed + n_failed
-        if n_failed >= len(self.fails_until) or n <= self.fails_until[n_failed]:
+        if n_failed >= len(self.fails_until) or 0 < n <= self.fails_until[n_failed]:
             return False
         return True if n >= self.passes_at[n_failed] else None
 

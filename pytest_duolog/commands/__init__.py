@@ -1,0 +1,1 @@
+"""Commands of `duolog` that work on finished files, one module each."""

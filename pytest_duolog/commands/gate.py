@@ -1,0 +1,77 @@
+"""`duolog gate`: decides again from run records, with no model, no pytest and no network."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_duolog.errors import RunRecordError
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.of_record import RecordDecision, decide_record
+from pytest_duolog.gate.words import record_words
+from pytest_duolog.reports.terminal import printable
+from pytest_duolog.results.plan import GatePlan
+from pytest_duolog.results.record import RunRecord, merge
+from pytest_duolog.results.store import read_record
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `duolog gate`, and what it runs."""
+    add_record_arguments(parser)
+    parser.add_argument(
+        "--margin",
+        metavar="DROP",
+        help="another smallest drop of the pass rate that must be caught, such as 0.05; the records say what it was",
+    )
+    parser.set_defaults(run=run)
+
+
+def add_record_arguments(parser: argparse.ArgumentParser) -> None:
+    """The records, and what an inconclusive gate is worth."""
+    parser.add_argument(
+        "records", nargs="+", type=Path, metavar="RECORD.jsonl", help="run records of one run"
+    )
+    parser.add_argument(
+        "--inconclusive",
+        choices=("fail", "warn"),
+        default="fail",
+        help="whether too little evidence makes the command fail (default) or only says so",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the decision; 0 if it passes, 1 if it does not."""
+    record = merge(read_record(path) for path in arguments.records)
+    if arguments.margin is not None:
+        record = _with_margin(record, arguments.margin)
+    return report(record, decide(record), inconclusive=arguments.inconclusive)
+
+
+def _with_margin(record: RunRecord, margin: str) -> RunRecord:
+    plan = record.header.plan
+    if plan.gate is None:
+        raise RunRecordError("the plan of these records has no gate, and so no margin")
+    gate = GatePlan(margin, plan.gate.max_rounds)  # type: ignore[arg-type]  # the plan makes text a number
+    print(f"margin {gate.margin} is given here; the run was planned with {plan.gate.margin}")
+    header = record.header.model_copy(update={"plan": replace(plan, gate=gate)})
+    return replace(record, header=header)
+
+
+def decide(record: RunRecord) -> RecordDecision:
+    """The decision about a record. Raises RunRecordError if it has no samples to decide by."""
+    if not record.samples:
+        raise RunRecordError(
+            "the run record holds no samples: there is nothing to decide",
+            facts=[("damage", "\n".join(record.damage))],
+            advice="run the tests that it was planned for",
+        )
+    return decide_record(record)
+
+
+def report(record: RunRecord, decided: RecordDecision, *, inconclusive: str) -> int:
+    """Print a decision; returns the exit status that it means."""
+    for line in record_words(record, decided):
+        print(printable(line))
+    passes = decided.decision is Decision.PASS
+    return int(not passes and not (decided.decision is Decision.INCONCLUSIVE and inconclusive == "warn"))

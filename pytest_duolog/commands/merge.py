@@ -1,0 +1,30 @@
+"""`duolog merge`: makes one run record of the records of shards, and decides once."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_duolog.commands.gate import add_record_arguments, decide, report
+from pytest_duolog.results.record import merge
+from pytest_duolog.results.store import read_record, write_record
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `duolog merge`, and what it runs."""
+    add_record_arguments(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MERGED.jsonl", help="the record to write"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the merged record and print the decision; 0 if it passes, 1 if it does not."""
+    record = merge(read_record(path) for path in arguments.records)
+    decided = decide(record)
+    looks = decided.pairs.looks if decided.pairs else ()
+    write_record(arguments.output, replace(record, looks=looks))
+    print(f"{arguments.output}: {len(record.samples)} samples of {len(arguments.records)} records")
+    return report(record, decided, inconclusive=arguments.inconclusive)

@@ -1,0 +1,66 @@
+"""The decisions about a run record: the same from one file, from shards, and while the run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.pairs import Pair, PairsDecision, decide_pairs
+from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeated_numbers, trials_of
+from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
+
+
+@dataclass(frozen=True)
+class RecordDecision:
+    """What a record comes to: the gate over all scenarios if the plan has one, else each scenario by itself."""
+
+    pairs: PairsDecision | None
+    scenarios: Mapping[str, SamplesDecision]
+
+    @property
+    def decision(self) -> Decision:
+        """Block if anything blocks, else inconclusive if anything is, else pass."""
+        if self.pairs is not None:
+            return self.pairs.decision
+        found = {scenario.decision for scenario in self.scenarios.values()}
+        return next(
+            (decision for decision in (Decision.BLOCK, Decision.INCONCLUSIVE) if decision in found),
+            Decision.PASS,
+        )
+
+
+def decide_record(record: RunRecord) -> RecordDecision:
+    """The decision about what is in a record.
+
+    In a run that goes on, the samples to run next are in the `wanted` of what it holds.
+    """
+    plan = record.header.plan
+    if plan.gate is not None:
+        return RecordDecision(decide_pairs(plan.gate, pairs_of(record)), {})
+    decisions = {
+        scenario: decide_samples(bar, trials_of(record.measured(scenario), bar.samples))
+        for scenario, bar in plan.scenarios.items()
+        if bar is not None
+    }
+    return RecordDecision(None, decisions)
+
+
+def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:
+    """The pairs of every scenario of the plan, as `decide_pairs` takes them."""
+    return {scenario: _pairs_of_scenario(record, scenario) for scenario in record.header.plan.scenarios}
+
+
+def _pairs_of_scenario(record: RunRecord, scenario: str) -> list[Pair | None]:
+    baseline, candidate = (record.measured(scenario, arm) for arm in (Arm.BASELINE, Arm.CANDIDATE))
+    repeats = repeated_numbers(baseline.values()) | repeated_numbers(candidate.values())
+    return [
+        Pair(
+            baseline[number].outcome is SampleOutcome.PASSED,
+            candidate[number].outcome is SampleOutcome.PASSED,
+            number in repeats,
+        )
+        if number in baseline and number in candidate
+        else None
+        for number in range(1, max([0, *baseline, *candidate]) + 1)
+    ]

@@ -1,0 +1,360 @@
+"""The candidate against the baseline, over all scenarios: pairs in, a decision out.
+
+A pair is number i of a scenario in both arms, with the same seed and opening. A round is one pair from each scenario.
+To drive it, run the pairs in `wanted`, add what came of them, and ask again until `wanted` is empty: first whole
+rounds, later rounds of the suspects alone. The gate looks only at complete rounds, from the third on; a pair that
+cannot be measured leaves its round open, and everything after it.
+
+The promises, whatever the scenarios are like, as long as dialogues are independent of each other: a candidate whose
+mean pass rate is lower by the margin or more passes at most 5 % of the time, one that is as good everywhere is blocked
+at most 5 % of the time. In between either answer is right. The evidence is explained in `stats.evidence`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.results.plan import GatePlan
+from pytest_duolog.results.record import Look
+from pytest_duolog.stats.differences import TwoRates, newcombe_paired_interval, score_interval, score_z
+from pytest_duolog.stats.evidence import PairCounts, log_evidence
+from pytest_duolog.stats.exact_tests import fisher_p
+from pytest_duolog.stats.intervals import Interval
+
+# Where the chances of a wrong answer go. Passing a bad candidate: 3 % to the looks, 2 % to the last round.
+LOG_PASS = math.log(1 / 0.03)
+PASS_Z = 2.054
+# Blocking a good one: 1.25 % to the looks, 2.5 % to the alarms of single scenarios, 1.25 % to the last round.
+LOG_BLOCK = math.log(1 / 0.0125)
+LOCAL_RISK = 0.025
+BLOCK_Z = -2.241
+# Before this round nothing is decided: early counts are small and dialogues start up unevenly.
+FIRST_LOOK = 3
+# A scenario that lost so many more pairs than it won is looked at more closely before the suite passes. It is cleared
+# by evidence that its own drop is below 40 points, and in the last round blocked by an exact test.
+SUSPECT_LOSSES = 2
+CLEARED_DROP = 0.40
+LOG_CLEARED = math.log(10)
+SUSPECT_RISK = 0.05
+
+MAX_PROJECTED_ROUNDS = 1000
+
+evidence = lru_cache(maxsize=65536)(log_evidence)
+
+
+class Pair(NamedTuple):
+    """Whether each arm passed. In a repeat one arm said word for word what it said in an earlier pair."""
+
+    baseline: bool
+    candidate: bool
+    is_repeat: bool = False
+
+
+class PairTable(NamedTuple):
+    """How many pairs passed in both arms, got worse, got better, failed in both."""
+
+    both: int = 0
+    worse: int = 0
+    better: int = 0
+    neither: int = 0
+
+    @property
+    def counts(self) -> PairCounts:
+        """Worse, same, better."""
+        return PairCounts(self.worse, self.both + self.neither, self.better)
+
+    @property
+    def n(self) -> int:
+        """The number of pairs."""
+        return sum(self)
+
+    @property
+    def rates(self) -> TwoRates:
+        """The baseline's passes and samples, then the candidate's."""
+        return TwoRates(self.both + self.worse, self.n, self.both + self.better, self.n)
+
+    def with_pair(self, pair: Pair) -> PairTable:
+        """One pair more."""
+        both, worse, better, neither = self
+        if pair.baseline:
+            return (
+                PairTable(both + 1, worse, better, neither)
+                if pair.candidate
+                else PairTable(both, worse + 1, better, neither)
+            )
+        return (
+            PairTable(both, worse, better + 1, neither)
+            if pair.candidate
+            else PairTable(both, worse, better, neither + 1)
+        )
+
+
+NO_PAIRS = PairTable()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One scenario so far.
+
+    `pairs` are all that were looked at. A repeat is no new evidence for a decision, only against it: `for_pass` has the
+    distinct pairs and the repeats that got worse, `for_block` the distinct ones and the repeats that got better. What
+    is left out could only have made the same decision come sooner, so the promises hold.
+    """
+
+    scenario: str
+    pairs: PairTable = NO_PAIRS
+    for_pass: PairTable = NO_PAIRS
+    for_block: PairTable = NO_PAIRS
+    n_distinct: int = 0
+
+    def with_pair(self, pair: Pair) -> Standing:
+        """One pair more."""
+        return Standing(
+            self.scenario,
+            self.pairs.with_pair(pair),
+            self.for_pass.with_pair(pair)
+            if not pair.is_repeat or pair.baseline > pair.candidate
+            else self.for_pass,
+            self.for_block.with_pair(pair)
+            if not pair.is_repeat or pair.candidate > pair.baseline
+            else self.for_block,
+            self.n_distinct + (not pair.is_repeat),
+        )
+
+    @property
+    def log_local(self) -> float:
+        """The evidence that this scenario got worse."""
+        return evidence(*self.for_block.counts.reversed(), drop=0, weight=2)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it lost noticeably more pairs than it won."""
+        return self.pairs.worse - self.pairs.better >= SUSPECT_LOSSES
+
+    @property
+    def is_cleared(self) -> bool:
+        """Whether its own drop is shown to be below 40 points."""
+        return evidence(*self.for_pass.counts, drop=CLEARED_DROP, weight=1) >= LOG_CLEARED
+
+    @property
+    def drop_interval(self) -> Interval:
+        """The 95 % interval of the drop; descriptive, for the gate does not decide by it."""
+        return newcombe_paired_interval(*self.pairs)
+
+
+class Reason(StrEnum):
+    """Which rule ended the gate, or why it is not ended."""
+
+    SUITE = "the mean over all scenarios"
+    SCENARIO = "single scenarios"
+    LAST_ROUND = "the last round"
+    UNDECIDED = "the last round decides nothing"
+    OPEN = "pairs are missing"
+    REPEATS = "every scenario gave the same dialogue again and again"
+
+
+@dataclass(frozen=True)
+class PairsDecision:
+    """What the pairs of all scenarios come to.
+
+    `standings` are the scenarios in the order of the plan; `blamed` those that blocked it alone; `suspects` those that
+    went on after the suite had passed. `wanted` are the pairs to run next, as scenario and number; empty once nothing
+    can change the decision. `rounds_needed` is about how many more rounds would settle it at the rates so far, None if
+    it is settled or no number would.
+    """
+
+    plan: GatePlan
+    decision: Decision
+    reason: Reason
+    standings: tuple[Standing, ...]
+    looks: tuple[Look, ...] = ()
+    n_rounds: int = 0
+    blamed: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
+    wanted: tuple[tuple[str, int], ...] = ()
+    rounds_needed: int | None = None
+
+    @property
+    def n_dialogues(self) -> int:
+        """How many dialogues were looked at, in both arms."""
+        return 2 * sum(standing.pairs.n for standing in self.standings)
+
+    @property
+    def most_dialogues(self) -> int:
+        """How many it could have taken."""
+        return 2 * self.plan.max_rounds * len(self.standings)
+
+    @property
+    def harmed(self) -> tuple[Standing, ...]:
+        """The scenarios that lost noticeably more pairs than they won, worst first."""
+        found = (standing for standing in self.standings if standing.is_suspect)
+        return tuple(sorted(found, key=lambda standing: standing.pairs.counts.drop, reverse=True))
+
+    @property
+    def drop_interval(self) -> Interval:
+        """The 95 % interval of the mean drop over the scenarios; descriptive, the gate does not decide by it."""
+        return score_interval([standing.pairs.rates for standing in self.standings])
+
+
+def decide_pairs(plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> PairsDecision:
+    """The decision about the pairs of each scenario in launch order; None stands for one that is not measured.
+
+    It looks after each complete round in turn and stops at the first that decides, so that pairs beyond it change
+    nothing. Raises ValueError without scenarios.
+    """
+    if not pairs:
+        raise ValueError("a gate needs scenarios")
+    return _Gate(plan, pairs).decide()
+
+
+class _Gate:
+    """The looks at one set of pairs, in their order."""
+
+    def __init__(self, plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> None:
+        self._plan = plan
+        self._margin = float(plan.margin)
+        self._pairs = pairs
+        self._standings = {scenario: Standing(scenario) for scenario in pairs}
+        self._looks: list[Look] = []
+        self._suspects: list[str] = []
+        self._n_rounds = 0
+
+    def decide(self) -> PairsDecision:
+        for number in range(1, self._plan.max_rounds + 1):
+            if missing := self._take_round(number, self._pairs):
+                return self._open(missing)
+            if number < FIRST_LOOK:
+                continue
+            self._looks.append(self._look())
+            if self._looks[-1].log_block >= LOG_BLOCK:
+                return self._ended(Decision.BLOCK, Reason.SUITE)
+            if blamed := self._alarmed():
+                return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
+            if self._looks[-1].log_pass >= LOG_PASS and self._has_distinct_pairs:
+                return self._examine_suspects(Reason.SUITE)
+        return self._decide_last_round()
+
+    def _take_round(self, number: int, scenarios: Iterable[str]) -> list[tuple[str, int]]:
+        """Add a complete round; or the pairs that it lacks, and nothing is added."""
+        round_ = {
+            scenario: self._pairs[scenario][number - 1] if number <= len(self._pairs[scenario]) else None
+            for scenario in scenarios
+        }
+        missing = [(scenario, number) for scenario, pair in round_.items() if pair is None]
+        if not missing:
+            for scenario, pair in round_.items():
+                assert pair is not None
+                self._standings[scenario] = self._standings[scenario].with_pair(pair)
+            self._n_rounds = number
+        return missing
+
+    @property
+    def _has_distinct_pairs(self) -> bool:
+        """One dialogue a scenario, told again and again, is a single round however often it is run."""
+        return self._n_rounds == 1 or any(standing.n_distinct > 1 for standing in self._standings.values())
+
+    def _look(self) -> Look:
+        tables = self._standings.values()
+        seen = _sum(standing.pairs.counts for standing in tables)
+        for_pass = _sum(standing.for_pass.counts for standing in tables)
+        for_block = _sum(standing.for_block.counts for standing in tables)
+        return Look(
+            round=self._n_rounds,
+            worse=seen.worse,
+            same=seen.same,
+            better=seen.better,
+            log_pass=evidence(*for_pass, drop=self._margin, weight=1),
+            log_block=evidence(*for_block.reversed(), drop=0, weight=0),
+            log_local=max(standing.log_local for standing in tables),
+            suspects=tuple(self._suspects),
+        )
+
+    def _alarmed(self) -> tuple[str, ...]:
+        wanted = math.log(len(self._standings) / LOCAL_RISK)
+        return tuple(
+            standing.scenario for standing in self._standings.values() if standing.log_local >= wanted
+        )
+
+    def _decide_last_round(self) -> PairsDecision:
+        block_z = -score_z([standing.for_block.rates for standing in self._standings.values()], 0)
+        if block_z <= BLOCK_Z:
+            return self._ended(Decision.BLOCK, Reason.LAST_ROUND)
+        pass_z = -score_z([standing.for_pass.rates for standing in self._standings.values()], self._margin)
+        if pass_z >= PASS_Z and self._has_distinct_pairs:
+            return self._examine_suspects(Reason.LAST_ROUND)
+        if not self._has_distinct_pairs:
+            return self._ended(Decision.INCONCLUSIVE, Reason.REPEATS)
+        undecided = self._ended(Decision.INCONCLUSIVE, Reason.UNDECIDED)
+        return replace(undecided, rounds_needed=self._rounds_needed())
+
+    def _examine_suspects(self, reason: Reason) -> PairsDecision:
+        """The suite passes; scenarios that lost pairs go on alone until each is blamed or cleared."""
+        self._suspects = [standing.scenario for standing in self._standings.values() if standing.is_suspect]
+        uncleared = self._uncleared(self._suspects)
+        for number in range(self._n_rounds + 1, self._plan.max_rounds + 1):
+            if not uncleared:
+                break
+            if missing := self._take_round(number, uncleared):
+                return self._open(missing)
+            self._looks.append(self._look())
+            if blamed := self._alarmed():
+                return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
+            uncleared = self._uncleared(uncleared)
+        risk = SUSPECT_RISK / len(self._standings)
+        blamed = tuple(
+            scenario
+            for scenario in uncleared
+            if fisher_p(self._standings[scenario].for_block.rates, alternative="greater") <= risk
+        )
+        if blamed:
+            return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
+        return self._ended(Decision.PASS, reason)
+
+    def _uncleared(self, scenarios: Iterable[str]) -> list[str]:
+        return [scenario for scenario in scenarios if not self._standings[scenario].is_cleared]
+
+    def _ended(self, decision: Decision, reason: Reason, blamed: tuple[str, ...] = ()) -> PairsDecision:
+        return PairsDecision(
+            self._plan,
+            decision,
+            reason,
+            tuple(self._standings.values()),
+            tuple(self._looks),
+            self._n_rounds,
+            blamed,
+            tuple(self._suspects),
+        )
+
+    def _open(self, missing: list[tuple[str, int]]) -> PairsDecision:
+        ended = self._ended(Decision.INCONCLUSIVE, Reason.OPEN)
+        return replace(ended, wanted=tuple(missing), rounds_needed=self._rounds_needed())
+
+    def _rounds_needed(self) -> int | None:
+        """How many more rounds like those so far reach one of the two thresholds."""
+        if self._n_rounds == 0:
+            return None
+        if self._suspects:
+            return self._plan.max_rounds - self._n_rounds
+        seen = _sum(standing.pairs.counts for standing in self._standings.values())
+        worse, same, better = (count / self._n_rounds for count in seen)
+        for rounds in range(max(self._n_rounds + 1, FIRST_LOOK), MAX_PROJECTED_ROUNDS):
+            w, s, b = worse * rounds, same * rounds, better * rounds
+            if (
+                log_evidence(w, s, b, drop=self._margin, weight=1) >= LOG_PASS
+                or log_evidence(b, s, w, drop=0, weight=0) >= LOG_BLOCK
+            ):
+                return rounds - self._n_rounds
+        return None
+
+
+def _sum(parts: Iterable[PairCounts]) -> PairCounts:
+    total = PairCounts()
+    for part in parts:
+        total = total.plus(part)
+    return total

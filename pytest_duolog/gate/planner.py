@@ -1,0 +1,85 @@
+"""What a gate will cost and risk, before anything is spent: found by running the gate itself on invented outcomes."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_PASS, Pair, decide_pairs, evidence
+from pytest_duolog.results.plan import GatePlan
+
+N_GATES = 200
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How often a gate passes, blocks and decides nothing, and how many dialogues of both arms it takes.
+
+    `p90_dialogues` is the number that nine in ten gates stay within.
+    """
+
+    pass_probability: float
+    block_probability: float
+    inconclusive_probability: float
+    mean_dialogues: float
+    p90_dialogues: int
+    mean_rounds: float
+
+
+def forecast(
+    plan: GatePlan,
+    baseline_rates: Sequence[float],
+    candidate_rates: Sequence[float],
+    *,
+    n_gates: int = N_GATES,
+    seed: int = 0,
+) -> Forecast:
+    """What the gate does if the scenarios, in order, truly pass at these rates and all dialogues are independent.
+
+    The same arguments give the same answer. With 200 gates the mean number of dialogues is known to within about 10 %
+    (95 %). With a stored baseline half of the dialogues are already there. Raises ValueError if the two differ in
+    length or are empty.
+    """
+    rng = random.Random(seed)  # noqa: S311  # no secret depends on it
+    rates = list(zip(baseline_rates, candidate_rates, strict=True))
+    decisions = [decide_pairs(plan, _invented(rng, rates, plan.max_rounds)) for _ in range(n_gates)]
+    shares = {
+        decision: sum(found.decision is decision for found in decisions) / n_gates for decision in Decision
+    }
+    dialogues = sorted(found.n_dialogues for found in decisions)
+    return Forecast(
+        shares[Decision.PASS],
+        shares[Decision.BLOCK],
+        shares[Decision.INCONCLUSIVE],
+        sum(dialogues) / n_gates,
+        dialogues[math.ceil(0.9 * n_gates) - 1],
+        sum(found.n_rounds for found in decisions) / n_gates,
+    )
+
+
+def _invented(
+    rng: random.Random, rates: Sequence[tuple[float, float]], n_rounds: int
+) -> dict[str, list[Pair | None]]:
+    return {
+        str(place): [Pair(rng.random() < baseline, rng.random() < candidate) for _ in range(n_rounds)]
+        for place, (baseline, candidate) in enumerate(rates)
+    }
+
+
+def clean_pairs_to_pass(plan: GatePlan) -> int:
+    """How many pairs without any difference pass the gate; 44 for a margin of 0.10."""
+    n = 1
+    while evidence(0, n, 0, drop=float(plan.margin), weight=1) < LOG_PASS:
+        n += 1
+    return n
+
+
+def losses_to_alarm(n_scenarios: int) -> int:
+    """How many pairs in a row one scenario must lose to block the gate alone; 12 among 20 scenarios."""
+    n = 1
+    while evidence(0, 0, n, drop=0, weight=2) < math.log(n_scenarios / LOCAL_RISK):
+        n += 1
+    return n

@@ -1,0 +1,101 @@
+"""One scenario against its own bar: at least so many of so many samples.
+
+To drive it, run the numbers in `wanted`, add what came of them, and ask again until `wanted` is empty. Samples count
+in the order of their numbers, whatever order they finish in: dialogues that go wrong take longer, so that the first
+to finish are the clean ones. With many scenarios run number 1 of all of them, then number 2, and so on: many samples
+of one scenario at a time would be started before the early stop is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.results.plan import Claim, ScenarioPlan
+from pytest_duolog.results.record import Sample, SampleOutcome
+from pytest_duolog.stats.acceptance import PROOF_RISK
+from pytest_duolog.stats.binomial import probability_at_least
+
+
+class Trial(NamedTuple):
+    """One measured sample; a repeat said word for word what an earlier one said, and does not count again."""
+
+    passed: bool
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True)
+class SamplesDecision:
+    """What the samples of a scenario come to.
+
+    `n_passed` and `n_failed` are the distinct samples that were looked at, `n_repeated` the others, and `stopped_after`
+    the number of the last. `wanted` are the numbers to run next; empty once nothing can change the decision.
+    """
+
+    plan: ScenarioPlan
+    decision: Decision
+    n_passed: int
+    n_failed: int
+    n_repeated: int
+    wanted: tuple[int, ...] = ()
+
+    @property
+    def stopped_after(self) -> int:
+        """How many samples were looked at."""
+        return self.n_passed + self.n_failed + self.n_repeated
+
+
+def decide_samples(plan: ScenarioPlan, trials: Sequence[Trial | None]) -> SamplesDecision:
+    """The decision about trials in launch order; None stands for one that is not measured, and nothing after it counts.
+
+    A sequence that is too short is inconclusive and names the next number. So are too many repeats: what a model says
+    word for word again is no new sample.
+    """
+    n_passed = n_failed = n_repeated = 0
+    for trial in trials[: plan.samples]:
+        if trial is None:
+            break
+        n_passed += trial.passed and not trial.is_repeat
+        n_failed += not trial.passed and not trial.is_repeat
+        n_repeated += trial.is_repeat
+        decided = plan.acceptance.decide(n_passed, n_failed)
+        if decided is not None:
+            decision = Decision.PASS if decided else _decision_against(plan, n_passed, n_failed)
+            return SamplesDecision(plan, decision, n_passed, n_failed, n_repeated)
+    looked_at = n_passed + n_failed + n_repeated
+    wanted = (looked_at + 1,) if looked_at < plan.samples else ()
+    return SamplesDecision(plan, Decision.INCONCLUSIVE, n_passed, n_failed, n_repeated, wanted)
+
+
+def _decision_against(plan: ScenarioPlan, n_passed: int, n_failed: int) -> Decision:
+    """A rate that is not shown to be above the bar need not be below it."""
+    if plan.claim is Claim.MEETS:
+        return Decision.BLOCK
+    chance = probability_at_least(n_failed, n_passed + n_failed, 1 - float(plan.min_pass_rate))
+    return Decision.BLOCK if chance <= PROOF_RISK else Decision.INCONCLUSIVE
+
+
+def trials_of(samples: Mapping[int, Sample], n_samples: int) -> list[Trial | None]:
+    """The trials behind samples by number, as `decide_samples` takes them."""
+    repeats = repeated_numbers(samples.values())
+    return [
+        Trial(samples[number].outcome is SampleOutcome.PASSED, number in repeats)
+        if number in samples
+        else None
+        for number in range(1, n_samples + 1)
+    ]
+
+
+def repeated_numbers(samples: Iterable[Sample]) -> set[int]:
+    """The numbers of samples in which the same words were said as in one with a lower number."""
+    known: set[str] = set()
+    repeats: set[int] = set()
+    for sample in sorted(samples, key=lambda sample: sample.number):
+        fingerprint = sample.fingerprint
+        if fingerprint is not None and fingerprint in known:
+            repeats.add(sample.number)
+        elif fingerprint is not None:
+            known.add(fingerprint)
+    return repeats

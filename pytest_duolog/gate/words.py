@@ -1,0 +1,197 @@
+"""Decisions in words: what was decided, by how much, on how much evidence, at which risks, and what would settle it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.of_record import RecordDecision
+from pytest_duolog.gate.pairs import PairsDecision, Reason
+from pytest_duolog.gate.samples import SamplesDecision
+from pytest_duolog.results.plan import Claim, GatePlan, ScenarioPlan
+from pytest_duolog.results.record import RunRecord
+from pytest_duolog.stats.intervals import Interval, wilson_interval
+
+MAX_NAMED = 5
+
+
+def percent(rate: float) -> str:
+    """A rate on paper, to a tenth; it rounds neither up to 100 % nor down to 0 %."""
+    if 0.9995 <= rate < 1:
+        return ">99.9 %"
+    if 0 < rate < 0.0005:
+        return "<0.1 %"
+    return f"{100 * rate:.1f}".removesuffix(".0") + " %"
+
+
+def points(difference: float | Decimal) -> str:
+    """A difference of rates in points, to a tenth."""
+    tenths = round(float(100 * difference), 1) + 0.0  # no minus before a zero
+    return f"{tenths:g} points"
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
+def plan_words(plan: ScenarioPlan) -> Iterator[str]:
+    """What a bar asks for, its two risks, and a word where it asks for more than it seems to."""
+    acceptance = plan.acceptance
+    needed = f"{acceptance.n_needed} of {counted(plan.samples, 'sample')} must pass"
+    if plan.claim is Claim.PROVE:
+        yield f"{needed}, so that a pass rate of {plan.min_pass_rate} is shown with 95 % confidence"
+    else:
+        yield f"{needed} ({plan.min_pass_rate})"
+    yield (
+        f"a scenario that passes {percent(acceptance.healthy_rate)} of the time fails this in about 5 % of runs; "
+        f"one that passes {percent(acceptance.broken_rate)} of the time passes it in about 10 %"
+    )
+    if plan.is_rounded_up:
+        yield (
+            f"{plan.samples} × {plan.min_pass_rate} is {plan.samples * plan.min_pass_rate.normalize()}, "
+            f"not a whole number: {acceptance.n_needed} of {plan.samples} is "
+            f"{percent(acceptance.n_needed / plan.samples)}"
+        )
+
+
+def samples_words(decided: SamplesDecision) -> Iterator[str]:
+    """The verdict of one scenario, then what explains it."""
+    plan = decided.plan
+    n = decided.n_passed + decided.n_failed
+    verdict = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE: "INCONCLUSIVE"}[
+        decided.decision
+    ]
+    stopped = f"; stopped after {decided.stopped_after}" if decided.stopped_after < plan.samples else ""
+    yield f"{verdict}: {_why(decided)}{decided.n_passed} of {n} passed{_interval_words(decided)}{stopped}"
+    if decided.n_repeated:
+        yield (
+            f"{counted(decided.stopped_after, 'sample')}, {n} distinct: what is said again word for word counts once "
+            f"(temperature 0, a cache, or a fixed seed?)"
+        )
+    yield from plan_words(plan)
+
+
+def _why(decided: SamplesDecision) -> str:
+    if decided.decision is not Decision.INCONCLUSIVE:
+        return ""
+    if decided.wanted:
+        return f"sample {decided.wanted[0]} is missing; "
+    return "too few distinct samples; " if decided.n_repeated else "not shown; "
+
+
+def _interval_words(decided: SamplesDecision) -> str:
+    n = decided.n_passed + decided.n_failed
+    if n == 0:
+        return ""
+    low, high = wilson_interval(decided.n_passed, n)
+    return f" ({percent(decided.n_passed / n)}, 95 % interval {percent(low)} to {percent(high)})"
+
+
+def gate_words(plan: GatePlan) -> Iterator[str]:
+    """What a gate promises."""
+    yield (
+        f"a candidate whose mean pass rate drops by {points(plan.margin)} or more (the smallest drop that must be "
+        f"caught) passes in at most 5 % of gates"
+    )
+    yield (
+        "a candidate that is as good in every scenario is blocked in at most 5 % of gates; in between either answer "
+        "is right"
+    )
+
+
+def pairs_words(decided: PairsDecision) -> Iterator[str]:
+    """The verdict of a gate, then the rates, the cost, and the promises."""
+    yield f"{decided.decision.upper()}: {_reason_words(decided)}"
+    rates = [standing.pairs.rates for standing in decided.standings]
+    n = sum(rate.n_1 for rate in rates)
+    if n:
+        baseline, candidate = sum(rate.n_passed_1 for rate in rates), sum(rate.n_passed_2 for rate in rates)
+        yield (
+            f"baseline {baseline} of {n} passed ({percent(baseline / n)}), candidate {candidate} of {n} "
+            f"({percent(candidate / n)}): {_drop_words(decided)}"
+        )
+    repeated = sum(standing.pairs.n - standing.n_distinct for standing in decided.standings)
+    if repeated:
+        yield f"{counted(n, 'pair')}, {n - repeated} distinct: what is said again word for word is no new evidence"
+    yield (
+        f"{decided.n_dialogues} of at most {decided.most_dialogues} dialogues, "
+        f"{counted(decided.n_rounds, 'round')} over {counted(len(decided.standings), 'scenario')}"
+    )
+    yield from gate_words(decided.plan)
+
+
+def _drop_words(decided: PairsDecision) -> str:
+    measured = [standing.pairs.counts.drop for standing in decided.standings if standing.pairs.n]
+    drop = sum(measured) / len(measured)
+    return f"mean drop {points(drop)}, 95 % {_range_words(decided.drop_interval)} (descriptive)"
+
+
+def _range_words(interval: Interval) -> str:
+    return (
+        f"{points(interval.low).removesuffix(' points')} to {points(interval.high).removesuffix(' points')}"
+    )
+
+
+def _reason_words(decided: PairsDecision) -> str:
+    margin = points(decided.plan.margin)
+    if decided.decision is Decision.PASS:
+        return f"the mean pass rate does not drop by {margin}"
+    if decided.reason is Reason.SCENARIO:
+        n, all_ = len(decided.blamed), len(decided.standings)
+        return f"{n} of {counted(all_, 'scenario')} got worse: {named(decided.blamed)}"
+    if decided.decision is Decision.BLOCK:
+        harmed = named([standing.scenario for standing in decided.harmed])
+        return "the candidate passes less often than the baseline" + (
+            f", most of all in {harmed}" if harmed else ""
+        )
+    if decided.reason is Reason.REPEATS:
+        return "every scenario gave the same dialogue again and again, which is one round of evidence and not more"
+    return f"the evidence decides neither way{_missing_words(decided.wanted)}{_needed_words(decided)}"
+
+
+def _missing_words(wanted: Sequence[tuple[str, int]]) -> str:
+    if not wanted:
+        return ""
+    scenarios = [scenario for scenario, _ in wanted]
+    return f"; round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}: {named(scenarios)}"
+
+
+def _needed_words(decided: PairsDecision) -> str:
+    if decided.rounds_needed is None:
+        return ""
+    return f"; about {counted(decided.rounds_needed, 'more round', 'more rounds')} needed"
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
+
+
+def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
+    """Everything there is to say of a record, ending with what went wrong in making it."""
+    if decided.pairs is not None:
+        yield from pairs_words(decided.pairs)
+    for scenario, verdict in decided.scenarios.items():
+        first, *rest = samples_words(verdict)
+        yield f"{scenario}: {first}"
+        yield from (f"  {line}" for line in rest)
+    yield from record.damage
+    yield from error_words(record)
+
+
+def error_words(record: RunRecord) -> Iterator[str]:
+    """How many attempts ended in errors, which never count as failures, and the commonest of them."""
+    errors = [sample.problem for sample in record.samples if not sample.is_measured]
+    if errors:
+        commonest = max(_in_order(errors), key=errors.count)
+        yield (
+            f"{len(errors)} of {counted(len(record.samples), 'attempt')} ended in an error and count neither way: "
+            f"{commonest or 'no reason given'}"
+        )
+
+
+def _in_order(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
