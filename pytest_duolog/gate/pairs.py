@@ -354,7 +354,4 @@ class _Gate:
 
 
 def _sum(parts: Iterable[PairCounts]) -> PairCounts:
-    total = PairCounts()
-    for part in parts:
-        total = total.plus(part)
-    return total
+    return PairCounts(*map(sum, zip(*parts, strict=True)))

@@ -39,7 +39,7 @@ class PairCounts(NamedTuple):
 
     def plus(self, other: PairCounts) -> PairCounts:
         """The counts of both together."""
-        return PairCounts(*(one + more for one, more in zip(self, other, strict=True)))
+        return PairCounts(self.worse + other.worse, self.same + other.same, self.better + other.better)
 
     def reversed(self) -> PairCounts:
         """The same pairs with the arms exchanged."""
