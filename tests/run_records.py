@@ -64,7 +64,7 @@ def bar_record(
     outcomes: dict[str, str], n_samples: int = 20, rate: str = "0.9", **fields: object
 ) -> RunRecord:
     """The record of scenarios that have a bar each."""
-    bar = ScenarioPlan(n_samples, rate, **fields)  # type: ignore[arg-type]
+    bar = ScenarioPlan(n_samples, rate, **fields)
     samples: Sequence[Sample] = [
         one for scenario, text in outcomes.items() for one in arm_samples(scenario, Arm.BASELINE, text)
     ]

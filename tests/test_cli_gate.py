@@ -139,7 +139,7 @@ def test_shards_are_merged_and_decided_once(folder: Path, capsys: pytest.Capture
 
 
 def test_merging_over_an_older_record_replaces_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_record(Path("merged.jsonl"), gate_record({"other": ("+", "+")}, GatePlan("0.5")))  # type: ignore[arg-type]
+    write_record(Path("merged.jsonl"), gate_record({"other": ("+", "+")}, GatePlan("0.5")))
     write_record(Path("shard.jsonl"), PASSING)
     assert main(["merge", "shard.jsonl", "-o", "merged.jsonl"]) == 0
     assert len(read_record(Path("merged.jsonl")).samples) == 120

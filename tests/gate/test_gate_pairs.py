@@ -82,7 +82,7 @@ def test_a_suspect_that_is_not_cleared_is_tested_in_the_last_round() -> None:
 
 
 def test_few_scenarios_may_need_the_last_round() -> None:
-    plan = GatePlan("0.20", 40)  # type: ignore[arg-type]
+    plan = GatePlan("0.20", 40)
     assert decide("=" * 40, plan=plan).n_rounds == 21
     decided = decide(*["=" * 10 + "-" + "=" * 9] * 2)
     assert (decided.decision, decided.reason) == (Decision.INCONCLUSIVE, Reason.UNDECIDED)
@@ -168,7 +168,7 @@ def test_repeats_never_bring_a_decision_sooner(grid: list[list[Pair]]) -> None:
     def of(rows: list[list[Pair]]) -> PairsDecision:
         return decide_pairs(
             GatePlan("0.3"), {str(i): list(column) for i, column in enumerate(zip(*rows, strict=True))}
-        )  # type: ignore[arg-type]
+        )
 
     cautious = of(grid)
     fresh = of([[Pair(pair.baseline, pair.candidate) for pair in row] for row in grid])
@@ -218,7 +218,7 @@ def simulated(
     base: list[float], cand: list[float], n: int, *, cap: int = 20, margin: str = "0.10"
 ) -> list[PairsDecision]:
     rng = random.Random(42)
-    plan = GatePlan(margin, cap)  # type: ignore[arg-type]
+    plan = GatePlan(margin, cap)
     return [
         decide_pairs(
             plan,
@@ -288,6 +288,6 @@ def test_a_gate_needs_scenarios() -> None:
 
 
 def test_large_margins_and_counts_stay_finite() -> None:
-    plan = GatePlan("0.99", 500)  # type: ignore[arg-type]
+    plan = GatePlan("0.99", 500)
     decided = decide("-x=+" * 125, plan=plan)
     assert all(math.isfinite(look.log_pass) and math.isfinite(look.log_block) for look in decided.looks)

@@ -45,7 +45,7 @@ def test_arms_of_different_length_are_refused() -> None:
 
 @pytest.mark.parametrize(("margin", "n"), [("0.20", 21), ("0.10", 44), ("0.05", 89), ("0.03", 151)])
 def test_clean_pairs_to_pass(margin: str, n: int) -> None:
-    assert clean_pairs_to_pass(GatePlan(margin)) == n  # type: ignore[arg-type]
+    assert clean_pairs_to_pass(GatePlan(margin)) == n
 
 
 @pytest.mark.parametrize(("n_scenarios", "n"), [(1, 7), (5, 9), (20, 12), (50, 13)])
@@ -80,7 +80,7 @@ def test_a_fresh_record_of_the_same_thing_is_a_baseline() -> None:
 def test_anything_else_is_named(
     changes: dict[str, object], arguments: dict[str, object], reason: str
 ) -> None:
-    found = reasons_against(STORED, replace(PLAN, **changes), **{"plugin": "0.1.0", "now": NOW} | arguments)  # type: ignore[arg-type]
+    found = reasons_against(STORED, replace(PLAN, **changes), **{"plugin": "0.1.0", "now": NOW} | arguments)
     assert len(found) == 1
     assert found[0].startswith(reason)
 

@@ -81,7 +81,7 @@ def test_repeats_are_named() -> None:
 
 
 def test_a_count_that_is_not_whole_is_said() -> None:
-    plan = ScenarioPlan(15, 0.9)  # type: ignore[arg-type]
+    plan = ScenarioPlan(15, 0.9)
     assert list(plan_words(plan))[-1] == "15 × 0.9 is 13.5, not a whole number: 14 of 15 is 93.3 %"
 
 

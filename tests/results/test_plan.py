@@ -12,7 +12,7 @@ from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
 
 @pytest.mark.parametrize("rate", [0.55, "0.55", Decimal("0.55")], ids=["float", "text", "decimal"])
 def test_rates_are_the_decimals_they_are_written_as(rate: float) -> None:
-    plan = ScenarioPlan(20, rate)  # type: ignore[arg-type]
+    plan = ScenarioPlan(20, rate)
     assert plan == ScenarioPlan(20, Decimal("0.55"))
     assert plan.acceptance.n_needed == 11
     assert not plan.is_rounded_up
@@ -22,8 +22,8 @@ def test_rates_are_the_decimals_they_are_written_as(rate: float) -> None:
     ("n", "rate", "rounded"), [(15, "0.9", True), (20, "0.9", False), (1, "1", False), (3, "0.67", True)]
 )
 def test_counts_that_are_not_whole_are_known(n: int, rate: str, rounded: bool) -> None:
-    assert ScenarioPlan(n, rate).is_rounded_up is rounded  # type: ignore[arg-type]
-    assert not ScenarioPlan(29, "0.9", Claim.PROVE).is_rounded_up  # type: ignore[arg-type]
+    assert ScenarioPlan(n, rate).is_rounded_up is rounded
+    assert not ScenarioPlan(29, "0.9", Claim.PROVE).is_rounded_up
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_counts_that_are_not_whole_are_known(n: int, rate: str, rounded: bool) -
 )
 def test_bars_that_make_no_sense_are_refused(arguments: tuple[object, ...], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
-        ScenarioPlan(*arguments)  # type: ignore[arg-type]
+        ScenarioPlan(*arguments)
 
 
 @pytest.mark.parametrize("margin", [0, 1, -0.1, 10])
 def test_a_margin_is_a_part_of_the_pass_rate(margin: float) -> None:
     with pytest.raises(ConfigurationError, match=r"is not inside \(0, 1\): it is the smallest drop"):
-        GatePlan(margin)  # type: ignore[arg-type]
+        GatePlan(margin)
 
 
 def test_gates_and_plans_need_something_to_do() -> None:
@@ -58,9 +58,9 @@ def test_gates_and_plans_need_something_to_do() -> None:
 
 
 def test_plans_say_how_they_differ() -> None:
-    one = RunPlan({"a": None}, GatePlan("0.1"), candidate={"agent": "x:y"})  # type: ignore[arg-type]
-    same = RunPlan({"a": None}, GatePlan(0.10), candidate={"agent": "x:y"})  # type: ignore[arg-type]
-    other = RunPlan({"a" * 300: None}, GatePlan("0.05"), candidate={"agent": "x:z"})  # type: ignore[arg-type]
+    one = RunPlan({"a": None}, GatePlan("0.1"), candidate={"agent": "x:y"})
+    same = RunPlan({"a": None}, GatePlan(0.10), candidate={"agent": "x:y"})
+    other = RunPlan({"a" * 300: None}, GatePlan("0.05"), candidate={"agent": "x:z"})
     assert one.differences(same) == []
     gate, candidate, scenarios = one.differences(other)
     assert (

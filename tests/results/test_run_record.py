@@ -63,8 +63,8 @@ def test_the_fingerprint_is_what_was_said() -> None:
 
 
 def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
-    bar = ScenarioPlan(20, "0.90", "meets")  # type: ignore[arg-type]
-    plan = RunPlan({"a": bar, "b": None}, GatePlan("0.05", 7), {"agent": "x:y"}, {"agent": "x:z"}, key="k")  # type: ignore[arg-type]
+    bar = ScenarioPlan(20, "0.90", "meets")
+    plan = RunPlan({"a": bar, "b": None}, GatePlan("0.05", 7), {"agent": "x:y"}, {"agent": "x:z"}, key="k")
     samples = (
         sample("a", says="Line\nbreak \u2028 and \x00", problem="assert ::error:: \x1b[31m", duration_s=1.5),
         sample("b", 2, "!", arm=Arm.CANDIDATE, attempt=3, problem="HTTP 500"),
@@ -158,7 +158,7 @@ def test_a_record_of_another_plan_is_left_alone(tmp_path: Path) -> None:
     write_record(path, RunRecord(header(), (sample("a"),)))
     before = path.read_bytes()
     with pytest.raises(RunRecordError, match="is of another plan") as raised:
-        RecordWriter(path, header(RunPlan({"a": None, "b": None}, GatePlan("0.05"))))  # type: ignore[arg-type]
+        RecordWriter(path, header(RunPlan({"a": None, "b": None}, GatePlan("0.05"))))
     assert "margin=Decimal('0.05')" in str(raised.value)
     assert path.read_bytes() == before
 
@@ -184,7 +184,7 @@ def test_two_runs_cannot_write_one_record(tmp_path: Path) -> None:
 )
 def test_only_parts_of_one_run_are_merged(others: list[dict[str, object]], problem: str) -> None:
     with pytest.raises(RunRecordError, match=problem):
-        merge([RunRecord(header(**{"plan": GATE} | fields)) for fields in others])  # type: ignore[arg-type]
+        merge([RunRecord(header(**{"plan": GATE} | fields)) for fields in others])
 
 
 def test_a_record_cannot_be_merged_with_itself() -> None:
