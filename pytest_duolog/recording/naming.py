@@ -19,15 +19,22 @@ LONGEST_TEST_PART = 120
 LONGEST_MODELS_PART = 80
 
 
-def safe_name(text: str, *, limit: int) -> str:
+# What may stand in a test's parameters, or in the name of a further dialogue, without a hash: no capitals, which
+# some file systems do not tell from small letters, and nothing that could be taken for the other's end.
+PLAIN_PARAMETERS = re.compile(r"[^\[\]A-Z]*")
+PLAIN_RUN = re.compile(r"[^\[\].A-Z]*")
+
+
+def safe_name(text: str, *, limit: int, identity: str = "", is_plain: bool = True) -> str:
     """`text` as part of a file name: ASCII, no separators, at most `limit` characters.
 
-    A text that had to be changed gets a hash of the original, so that two texts never share a name.
+    A text that had to be changed, or is not `is_plain`, gets a hash of what it stands for (`identity`, the text itself
+    where that is empty), so that two never share a name.
     """
     safe = UNSAFE.sub("-", text)
-    if safe == text and len(text) <= limit:
+    if is_plain and safe == text and len(text) <= limit:
         return text
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    digest = hashlib.sha256((identity or text).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{safe[: limit - 9]}~{digest}"
 
 
@@ -61,8 +68,13 @@ class CassetteLocation:
 
     @property
     def _test_part(self) -> str:
-        name = self.test.replace("::", ".") + (f".{self.run}" if self.run else "")
-        return safe_name(name, limit=LONGEST_TEST_PART)
+        parameters = self.test.partition("[")[2].removesuffix("]")
+        return safe_name(
+            self.test.replace("::", ".") + (f".{self.run}" if self.run else ""),
+            limit=LONGEST_TEST_PART,
+            identity=f"{self.test}\0{self.run}",
+            is_plain=bool(PLAIN_PARAMETERS.fullmatch(parameters) and PLAIN_RUN.fullmatch(self.run)),
+        )
 
     @property
     def path(self) -> Path:
