@@ -269,7 +269,7 @@ class Cassette:
             number, speaker = self._asking
             self._take(Interaction(sent, stored, number, speaker, latency_ms))
             self._n_recorded += 1
-        return kept
+        return stored or kept
 
     def _take(self, interaction: Interaction) -> None:
         self._used.append(interaction)
