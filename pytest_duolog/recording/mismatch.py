@@ -12,13 +12,14 @@ MOST_DIFFERENCES = 3
 
 
 def nearest(sent: SentRequest, message_number: int, recorded: Sequence[Interaction]) -> Interaction | None:
-    """The recorded interaction most like `sent`: the longest common history, then the same message."""
+    """The recorded interaction most like `sent`: the longest common history, the same message, the same length."""
     return max(
         recorded,
         key=lambda interaction: (
             interaction.request.uri == sent.uri,
             _common_start(interaction.request.body.pieces, sent.body.pieces),
             interaction.message_number == message_number,
+            len(interaction.request.body.pieces) == len(sent.body.pieces),
         ),
         default=None,
     )

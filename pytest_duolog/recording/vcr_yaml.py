@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import yaml
-from vcr.persisters.filesystem import CassetteDecodeError, CassetteNotFoundError, FilesystemPersister
+from vcr.filters import decode_response
+from vcr.persisters.filesystem import FilesystemPersister
 from vcr.request import Request
 from vcr.serializers import yamlserializer
 
-from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.errors import UnreadableCassette, shorten
 from pytest_duolog.recording.addresses import BaseUrls, logical_uri, real_uri
 from pytest_duolog.recording.hooks import our_response, vcr_request, vcr_response
-from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
+from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal
 from pytest_duolog.recording.kept import kept_response
@@ -27,20 +28,23 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
     cassette recorded against the real host replays. Failed tries in it are left out.
     Raises UnreadableCassette if the file is not a vcrpy cassette.
     """
+    journal = Journal({"duolog": FORMAT}, end={})
     try:
         requests, responses, *_ = FilesystemPersister.load_cassette(path, yamlserializer)
-    except CassetteNotFoundError:
-        raise UnreadableCassette("No such file or directory", cassette_path=path) from None
-    except (CassetteDecodeError, yaml.YAMLError, OSError, RecursionError) as error:
-        raise UnreadableCassette(f"not a vcrpy cassette: {error}", cassette_path=path) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableCassette("not a vcrpy cassette, but other YAML", cassette_path=path) from error
-    journal = Journal({"duolog": FORMAT}, end={})
-    for request, response in zip(requests, map(our_response, responses), strict=True):
-        if response.status < 400:
-            kept = kept_response(response, redactor, is_ours=False)
-            journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
+        for request, response in zip(requests, map(_decoded, responses), strict=True):
+            if response.status < 400:
+                kept = kept_response(response, redactor, is_ours=False)
+                journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
+    except Exception as error:  # vcrpy checks nothing: a stranger's file can raise anything
+        raise UnreadableCassette(
+            f"not a vcrpy cassette: {type(error).__name__}: {shorten(str(error), 300)}", cassette_path=path
+        ) from error
     return journal
+
+
+def _decoded(response: dict[str, Any]) -> Response:
+    """A response without compression, which it would otherwise keep as bytes nobody can search for keys."""
+    return our_response(decode_response(response))
 
 
 def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: BaseUrls) -> None:
