@@ -10,7 +10,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[local]" --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[local,topic]" --group test --group lint
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/neighbours --group neighbours
 	touch $@
 

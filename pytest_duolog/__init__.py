@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.roles import SpeaksForItself as SpeaksForItself
     from pytest_duolog.properties.roles import StaysInCharacter as StaysInCharacter
     from pytest_duolog.properties.roles import StaysInRole as StaysInRole
+    from pytest_duolog.properties.topic import StaysOnTopic as StaysOnTopic
     from pytest_duolog.scenario import Scenario as Scenario
     from pytest_duolog.scenario import Speaker as Speaker
     from pytest_duolog.transcript import Message as Message
@@ -81,6 +82,7 @@ _HOMES = {
         "StaysInCharacter",
         "StaysInRole",
     ),
+    "properties.topic": ("StaysOnTopic",),
     "scenario": ("Scenario", "Speaker"),
     "transcript": ("Message", "StopKind", "StopReason", "Transcript", "Usage"),
 }

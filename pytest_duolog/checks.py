@@ -147,3 +147,10 @@ class Checks:
 
         __tracebackhide__ = True
         return self.satisfies(NoAgreementSpiral(messages, speaker=speaker))
+
+    def stays_on_topic(self, topic: str | None = None, *, threshold: float = 0.1) -> Verdict:
+        """It is about its topic and does not leave it: `StaysOnTopic`."""
+        from pytest_duolog.properties.topic import StaysOnTopic
+
+        __tracebackhide__ = True
+        return self.satisfies(StaysOnTopic(topic, threshold))

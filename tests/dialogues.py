@@ -48,3 +48,13 @@ RITUAL = (
     "See you! Signing off now.",
     "Signing off as well. All the best!",
 )
+
+# A talk about something else, which begins with a change of subject.
+BREAD = (
+    "By the way, do you bake? I want to learn how to make a sourdough loaf.",
+    "I do, every weekend. The starter needs flour and water, fed each morning until it bubbles.",
+    "Which flour gives the best crust, rye or wheat?",
+    "Wheat rises more; a little rye gives flavour. Let the dough rest overnight in the fridge.",
+    "And the oven, how hot does the loaf need it?",
+    "As hot as it goes, with a pan of steam for the first quarter of the baking.",
+)

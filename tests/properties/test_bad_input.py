@@ -20,6 +20,7 @@ from pytest_duolog import (
     SpeaksForItself,
     StaysInCharacter,
     StaysInRole,
+    StaysOnTopic,
 )
 from tests.dialogues import dialogue
 
@@ -38,6 +39,8 @@ PROPERTIES = [
     KeepsItsSide(),
     NoAgreementSpiral(),
     StaysInRole(),
+    StaysOnTopic(),
+    StaysOnTopic("repairing lamps"),
 ]
 
 MEGABYTES = 10_000_000

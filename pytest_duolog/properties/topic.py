@@ -1,0 +1,68 @@
+"""The dialogue is about its topic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_duolog.errors import shorten
+from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.topics.assess import THRESHOLD, WORDS, TopicAssessment, assess_topic
+from pytest_duolog.transcript import Transcript
+
+# So many messages are quoted where a stretch that drifted begins.
+_QUOTED = 2
+
+
+@dataclass(frozen=True)
+class StaysOnTopic(Property):
+    """The dialogue is about its topic, and does not leave it.
+
+    The topic is the one given here, or the one the scenario states; without either, the dialogue is held against
+    its own opening, and need only not leave what it is about. The measures lie between 0 and 1, see `assess_topic`;
+    below `threshold` is off topic. Greetings, closings, small talk and short acknowledgements are no drift.
+    """
+
+    topic: str | None = None
+    threshold: float = THRESHOLD
+
+    def check(self, transcript: Transcript) -> Verdict:
+        """Whether it does; the evidence is where each stretch begins that does not.
+
+        Where too little is said to tell, it could not be measured.
+        """
+        if not transcript.messages:
+            return self.verdict(None, "there are no messages")
+        found = assess_topic(transcript, self.topic or transcript.topic or None, threshold=self.threshold)
+        about = "what it is about" if found.statement is None else shorten(found.statement)
+        if found.score is None:
+            return self.verdict(None, f"too little is said to hold it against {about}{_advice(found)}")
+        numbered = list(transcript.numbered())
+        shown = [numbered[at] for first, last in found.stretches for at in range(first, last + 1)[:_QUOTED]]
+        problems = self._problems(found, about)
+        if problems:
+            return self.verdict(False, f"{'; '.join(problems)} (by {_described(found)})", shown)
+        holds = f"nothing leaves {about}, in {len(numbered)} messages"
+        if found.statement is not None:
+            holds = f"{found.score:.2f} for {about} (at least {self.threshold}), and nothing leaves it"
+        return self.verdict(True, f"{holds} (by {_described(found)})")
+
+    def _problems(self, found: TopicAssessment, about: str) -> Sequence[str]:
+        bound = f"at least {self.threshold}"
+        if found.statement is not None and found.score is not None and found.score < self.threshold:
+            return [f"it is not about {about}: {found.score:.2f}, {bound}"]
+        return [
+            f"messages {first + 1} to {last + 1} leave {about}: "
+            f"{found.curve[first]:.2f} from message {first + 1} on, {bound}"
+            for first, last in found.stretches
+        ]
+
+
+def _described(found: TopicAssessment) -> str:
+    if found.method != WORDS:
+        return found.method
+    return "the same words only; pip install 'pytest-duolog[topic]' compares meanings"
+
+
+def _advice(found: TopicAssessment) -> str:
+    return "; state a topic" if found.statement is None else ""

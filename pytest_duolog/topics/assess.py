@@ -1,0 +1,191 @@
+"""How much a dialogue has to do with its topic, as a whole and from each message on.
+
+Two measures, both between 0 and 1, neither of them over a whole text:
+
+- To a **stated topic**: the share of the statement's content words that are said at all. With word vectors it counts a
+  third, and the mean cosine of the third of the messages that are nearest to the statement counts two: most messages of
+  a good dialogue are about details that its topic does not name.
+- From a message on, to **what was said before**: the next messages against everything that stayed on topic, and against
+  the statement, whichever is more. By words, the share of their content that was said before; by vectors, two thirds of
+  the cosine of the sums, or half of that share where it is more.
+
+The talk drifts at a message where that second measure falls below the threshold, if there is enough on both sides to
+compare and something else speaks for it: the message begins a new topic (see `boundaries`), or there is much to
+compare. It is back once the measure is twice the threshold. Greetings, closings and short acknowledgements have too
+little content to be compared, so they are never drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+
+from pytest_duolog.topics.boundaries import BOUNDARY_POINTS, boundary_points
+from pytest_duolog.topics.terms import Term, Terms, names_things, terms_of, weight_of
+from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
+from pytest_duolog.transcript import Transcript
+
+WORDS = "words"
+
+# Measures below this are off topic. On the data named in docs/topic.md nothing that stays on topic is lower at a place
+# that counts, by either method.
+THRESHOLD = 0.1
+# What vectors count for, and what the same words then count for; so one threshold serves both methods.
+VECTOR_SHARE = 2 / 3
+SAME_WORDS_SHARE = 1 / 2
+# The part of the messages, the nearest ones, that tells whether a stated topic is talked about.
+NEAREST = 3
+# How many messages from one on are measured together, how many of them must say something, and how much the
+# messages before and after must say: beside a boundary, and without one.
+WINDOW = 6
+FEWEST_MESSAGES = 3
+SOME_CONTENT = 16.0
+MUCH_CONTENT = 60.0
+# Back on topic only well above the threshold, or a measure near it would flicker.
+BACK = 2.0
+
+
+@dataclass(frozen=True)
+class TopicAssessment:
+    """How much a dialogue has to do with a topic; positions count from 0."""
+
+    statement: str | None
+    """None where the dialogue was held against its own opening."""
+    score: float | None
+    """0 to 1; None where there is too little to measure. Against its own opening, the mean of the curve."""
+    method: str
+    """`words`, or `vectors` and which."""
+    curve: tuple[float | None, ...]
+    """For each message, how much the talk from there on has to do with what stayed on topic before it."""
+    stretches: tuple[tuple[int, int], ...]
+    """First and last position of each stretch that drifted, in order."""
+
+    @property
+    def first_drift(self) -> int | None:
+        """The first message of the first stretch; None if nothing drifted."""
+        return self.stretches[0][0] if self.stretches else None
+
+
+def assess_topic(
+    transcript: Transcript, statement: str | None = None, *, threshold: float = THRESHOLD
+) -> TopicAssessment:
+    """How much a transcript has to do with a stated topic, or with its own opening where none is stated.
+
+    A dialogue that scores below the threshold against its statement is off topic from the first message that says
+    something. Its cost is proportional to the transcript's length.
+    """
+    vectors = load_vectors()
+    stated = terms_of(statement or "")
+    topic = _TopicByVectors(stated, vectors) if vectors else _TopicByWords(stated)
+    terms = [terms_of(message.content) for message in transcript.messages]
+    points = boundary_points(transcript.messages, terms)
+    curve, stretches = _follow(topic, terms, points, threshold)
+    score = _mean(curve) if statement is None else topic.score(terms)
+    if statement is not None and score is not None and score < threshold:
+        first = next(at for at, found in enumerate(terms) if names_things(found))
+        stretches = [(first, len(terms) - 1)]
+    return TopicAssessment(statement, score, topic.method, tuple(curve), tuple(stretches))
+
+
+def _mean(curve: Sequence[float | None]) -> float | None:
+    measured = [value for value in curve if value is not None]
+    return round(sum(measured) / len(measured), 4) if measured else None
+
+
+def _follow(
+    topic: _TopicByWords, terms: Sequence[Terms], points: Sequence[float], threshold: float
+) -> tuple[list[float | None], list[tuple[int, int]]]:
+    """The curve, and the stretches that drifted; what drifted does not become part of the topic."""
+    curve: list[float | None] = []
+    stretches: list[tuple[int, int]] = []
+    drifted_at: int | None = None
+    for at, found in enumerate(terms):
+        window = [ahead for ahead in terms[at : at + WINDOW] if ahead]
+        content = min(topic.content, sum(map(weight_of, window)))
+        enough = min(topic.n_messages, len(window)) >= FEWEST_MESSAGES and content >= SOME_CONTENT
+        value = topic.nearness(window) if enough else None
+        curve.append(value)
+        turns = points[at] >= BOUNDARY_POINTS or content >= MUCH_CONTENT
+        if drifted_at is None and value is not None and value < threshold and turns:
+            drifted_at = at
+        elif drifted_at is not None and _is_back(topic, found, value, threshold):
+            stretches.append((drifted_at, at - 1))
+            drifted_at = None
+        if drifted_at is None:
+            topic.add(found)
+    if drifted_at is not None:
+        stretches.append((drifted_at, len(terms) - 1))
+    return curve, stretches
+
+
+def _is_back(topic: _TopicByWords, found: Terms, ahead: float | None, threshold: float) -> bool:
+    """Whether the talk from a message on is on topic again, beginning with the message itself."""
+    return bool(found) and min(ahead or 0.0, topic.nearness([found])) >= BACK * threshold
+
+
+class _TopicByWords:
+    """A statement and the messages that stayed on topic, by the words in them."""
+
+    method = WORDS
+
+    def __init__(self, stated: Terms) -> None:
+        self.content = weight_of(stated)
+        self.n_messages = 0
+        self._stated = stated
+        self._said = {term.stem for term in stated}
+
+    def add(self, found: Terms) -> None:
+        """Take in a message that is on topic."""
+        self.content += weight_of(found)
+        self.n_messages += bool(found)
+        self._said.update(term.stem for term in found)
+
+    def score(self, terms: Sequence[Terms]) -> float | None:
+        """How much messages have to do with the statement, 0 to 1; None without content on either side."""
+        said = {term.stem for term in chain.from_iterable(terms)}
+        return _share(self._stated, said) if self._stated and any(map(names_things, terms)) else None
+
+    def nearness(self, window: Sequence[Terms]) -> float:
+        """How much messages have to do with the statement or with the topic so far, whichever is more, 0 to 1."""
+        return max(self.relation(window), self.score(window) or 0.0)
+
+    def relation(self, window: Sequence[Terms]) -> float:
+        """How much messages have to do with the topic so far, 0 to 1."""
+        return _share(list(chain.from_iterable(window)), self._said)
+
+
+class _TopicByVectors(_TopicByWords):
+    """The same by the meaning of the words, and a little by the words themselves."""
+
+    method = NAME
+
+    def __init__(self, stated: Terms, vectors: WordVectors) -> None:
+        super().__init__(stated)
+        self._sum_of = cache(vectors.sum_of)  # each message is in several windows
+        self._aim = self._sum = vectors.sum_of(stated)
+
+    def add(self, found: Terms) -> None:
+        super().add(found)
+        self._sum = self._sum + self._sum_of(found)
+
+    def score(self, terms: Sequence[Terms]) -> float | None:
+        share = super().score(terms)
+        if share is None:
+            return None
+        cosines = sorted(cosine(self._aim, self._sum_of(found)) for found in terms if found)
+        nearest = cosines[-max(1, len(cosines) // NEAREST) :]
+        likeness = max(0.0, sum(nearest) / len(nearest))
+        return round((1 - VECTOR_SHARE) * share + VECTOR_SHARE * likeness, 4)
+
+    def relation(self, window: Sequence[Terms]) -> float:
+        first, *others = map(self._sum_of, window)
+        likeness = VECTOR_SHARE * cosine(self._sum, sum(others, first))
+        return round(max(likeness, SAME_WORDS_SHARE * super().relation(window)), 4)
+
+
+def _share(terms: Sequence[Term], said: AbstractSet[str]) -> float:
+    """The share of the terms' weight that was said, 0 to 1."""
+    return round(weight_of(term for term in terms if term.stem in said) / weight_of(terms), 4)

@@ -1,0 +1,88 @@
+"""Where a dialogue turns to something else. Advice, not a test: in chit-chat people disagree about it, too.
+
+A message gathers points for what speaks for a new topic and against it, each plain and at most one, and only likeness
+counts twice:
+
+    + it opens something: a request, or a question about the other one
+    + it answers an offer of more help ("anything else?")
+    + the share of its content that the last messages did not have
+    - it answers any other question
+    - it has next to no content
+    - 2 x likeness of the four messages before and the four from here on (Hearst's TextTiling, 1997, by messages)
+
+Fitting the weights by logistic regression on the data named in docs/topic.md gave these, in the same ratios, up to a
+tenth or two.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+
+from pytest_duolog import text
+from pytest_duolog.detectors import lexicon
+from pytest_duolog.topics import vocabulary
+from pytest_duolog.topics.terms import Terms, terms_of, weight_of
+from pytest_duolog.transcript import Message
+
+# A message with so many points begins a new topic.
+BOUNDARY_POINTS = 1.6
+# Messages on each side that are compared, and messages back in which content is not new.
+WINDOW = 4
+RECENT = 6
+# A message with fewer terms has next to no content.
+SOME_TERMS = 2
+# Only so many of a message's first sentences open a topic.
+OPENING_SENTENCES = 4
+
+
+def find_boundaries(messages: Sequence[Message]) -> list[int]:
+    """Positions, from 0, of the messages that begin a new topic, in order; never the first message."""
+    points = boundary_points(messages, [terms_of(message.content) for message in messages])
+    return [at for at, found in enumerate(points) if found >= BOUNDARY_POINTS]
+
+
+def boundary_points(messages: Sequence[Message], terms: Sequence[Terms]) -> list[float]:
+    """How much speaks for a new topic at each message, -4 to 3; the first message has none, 0."""
+    contents = [text.normalise(text.without_thinking(message.content)) for message in messages]
+    points = [0.0] * min(1, len(messages))
+    for at in range(1, len(messages)):
+        asked, offered = "?" in contents[at - 1], bool(lexicon.OFFER.search(contents[at - 1]))
+        points.append(
+            opens_topic(contents[at])
+            + (asked and offered)
+            - (asked and not offered)
+            - (len(terms[at]) < SOME_TERMS)
+            + _news(terms[at], terms[max(0, at - RECENT) : at])
+            - 2 * _likeness(terms[max(0, at - WINDOW) : at], terms[at : at + WINDOW])
+        )
+    return points
+
+
+def opens_topic(normalised: str) -> bool:
+    """Whether a text begins with a request, or with a question about the other one."""
+    return any(
+        vocabulary.NEW_TOPIC.search(sentence) for sentence in text.sentences(normalised)[:OPENING_SENTENCES]
+    )
+
+
+def _news(terms: Terms, before: Sequence[Terms]) -> float:
+    """The share of the terms' weight that was not there before, 0 to 1; 0 for no terms."""
+    known = {term.stem for term in chain.from_iterable(before)}
+    return weight_of(term for term in terms if term.stem not in known) / (weight_of(terms) or 1.0)
+
+
+def _likeness(one: Sequence[Terms], other: Sequence[Terms]) -> float:
+    """The cosine of two windows' weighted counts of terms, 0 to 1."""
+    left, right = _counts(one), _counts(other)
+    shared = sum(weight * right[stem] for stem, weight in left.items() if stem in right)
+    lengths = sum(w * w for w in left.values()) * sum(w * w for w in right.values())
+    return float(shared / lengths**0.5) if lengths else 0.0
+
+
+def _counts(window: Sequence[Terms]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for term in chain.from_iterable(window):
+        counts[term.stem] += term.weight  # type: ignore[assignment]  # a Counter adds up floats as well
+    return counts

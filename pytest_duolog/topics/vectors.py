@@ -1,0 +1,75 @@
+"""Static word vectors of the `topic` extra, read from its files: nothing is fetched, no model is run."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_duolog.topics.terms import Terms
+
+if TYPE_CHECKING:
+    import numpy as np
+    from tokenizers import Tokenizer
+
+    Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
+    Table = np.ndarray[tuple[int, int], np.dtype[np.float16]]
+
+NAME = "vectors (wordllama l2_supercat, 256)"
+
+# The package's own loader looks for the tokenizer in a folder that its wheel does not have, and then asks the
+# network for it (wordllama 0.4.0). Its two files are all that is needed.
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+
+
+class WordVectors:
+    """Gives texts their place among word meanings; a word's vector is the sum of its pieces'.
+
+    Rare words have longer vectors than frequent ones, so that a sum is weighted by itself.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, table: Table) -> None:
+        self._tokenizer = tokenizer
+        self._table = table
+        self._known: dict[str, Vector] = {}
+
+    def sum_of(self, terms: Terms) -> Vector:
+        """The weighted sum of the terms' vectors; zeros for no terms."""
+        import numpy as np  # noqa: PLC0415  # part of the extra
+
+        total: Vector = np.zeros(self._table.shape[1], dtype=np.float32)
+        for term in terms:
+            total += np.float32(term.weight) * self._vector(term.word)
+        return total
+
+    def _vector(self, word: str) -> Vector:
+        if word not in self._known:
+            pieces = self._tokenizer.encode(word, add_special_tokens=False).ids
+            self._known[word] = self._table[pieces].sum(axis=0, dtype="float32")
+        return self._known[word]
+
+
+def cosine(one: Vector, other: Vector) -> float:
+    """How much two vectors point the same way, -1 to 1; 0 where one has no length."""
+    lengths = float(one @ one) * float(other @ other)
+    return float(one @ other) / lengths**0.5 if lengths else 0.0
+
+
+@cache
+def load_vectors() -> WordVectors | None:
+    """The vectors of the installed extra, read once; None where it is not installed or has other files."""
+    spec = find_spec("wordllama")
+    folder = Path(next(iter(spec.submodule_search_locations or ()), "")) if spec else None
+    if folder is None or not (folder / _TOKENIZER).is_file() or not (folder / _WEIGHTS).is_file():
+        return None
+    try:
+        from safetensors.numpy import load_file  # noqa: PLC0415
+        from tokenizers import Tokenizer  # noqa: PLC0415
+    except ImportError:
+        return None
+    tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return WordVectors(tokenizer, load_file(folder / _WEIGHTS)["embedding.weight"])

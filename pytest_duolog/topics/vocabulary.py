@@ -1,0 +1,16 @@
+"""The phrases and words of `vocabulary.toml`, compiled."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+
+from pytest_duolog.detectors import lexicon
+from pytest_duolog.detectors.phrases import any_of
+
+_TABLES = tomllib.loads(resources.files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
+
+NEW_TOPIC = any_of(_TABLES["new_topic"])
+GENERIC = lexicon.SAYS_LITTLE | frozenset(_TABLES["generic"].split())
+FUNCTION_WORDS = lexicon.FUNCTION_WORDS | frozenset(_TABLES["function_words"].split())
+FUNCTION_CHARACTERS = frozenset(_TABLES["function_characters"])

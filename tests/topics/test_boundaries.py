@@ -1,0 +1,68 @@
+"""Boundaries: where a dialogue turns to something else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog.topics.boundaries import boundary_points, find_boundaries, opens_topic
+from pytest_duolog.topics.terms import terms_of
+from tests.dialogues import BREAD, LIGHTHOUSES, RITUAL, dialogue
+
+
+def boundaries(*texts: str) -> list[int]:
+    return find_boundaries(dialogue(*texts).messages)
+
+
+def test_change_of_subject_is_a_boundary():
+    assert boundaries(*LIGHTHOUSES[:8], *BREAD) == [8]
+
+
+def test_talk_about_one_thing_and_its_goodbyes_have_none():
+    assert boundaries(*LIGHTHOUSES, *RITUAL) == []
+
+
+def test_request_after_an_offer_of_help_is_a_boundary():
+    booked = ("Book a table at the harbour inn for two.", "Done, a table for two at seven.")
+    assert boundaries(*booked, "Anything else?", "Yes, I need a taxi to the airport.", "From where?") == [3]
+
+
+def test_answer_to_a_question_is_none():
+    asked = ("Book a table at the harbour inn for two.", "What would you like to drink with the fish?")
+    assert boundaries(*asked, "I would like a bottle of white wine.", "Noted.") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'd like to see a film.",
+        "Okay. Could you please book a flight?",
+        "do you have any pets ?",
+        "Ich suche ein Hotel.",
+        "Je voudrais réserver une table.",
+        "Quiero comprar un libro.",
+        "Vorrei un caffè.",
+        "Preciso de um táxi.",
+        "Saya ingin memesan tiket.",
+        "请问明天的天气怎么样？",
+        "ホテルを予約したいんですが。",
+        "표를 예약하고 싶어요.",
+    ],
+)
+def test_requests_open_a_topic(text):
+    assert opens_topic(text.casefold())
+
+
+@pytest.mark.parametrize("text", ["", "That is right.", "The bus leaves at noon.", "Das stimmt.", "没错。"])
+def test_statements_open_none(text):
+    assert not opens_topic(text.casefold())
+
+
+@given(st.lists(st.one_of(st.text(max_size=40), st.sampled_from(LIGHTHOUSES + BREAD)), max_size=12))
+def test_points_stay_in_their_range_and_the_first_message_is_no_boundary(texts):
+    messages = dialogue(*texts).messages
+    points = boundary_points(messages, [terms_of(message.content) for message in messages])
+    assert len(points) == len(texts)
+    assert all(-4 - 1e-9 <= value <= 3 for value in points)
+    assert 0 not in find_boundaries(messages)
