@@ -19,7 +19,7 @@ REPORT_ATTRIBUTE = "duolog"
 SITE: pytest.StashKey[TestSite] = pytest.StashKey()
 
 
-@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+@dataclass(eq=False)  # pytest keeps plugins in sets
 class Collector:
     """Reads the data that travels on test reports; it works the same with and without xdist."""
 
