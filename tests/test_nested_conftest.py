@@ -5,7 +5,11 @@ from __future__ import annotations
 
 def test_run_goes_on_beside_a_folder_with_a_conftest(pytester):
     pytester.makepyfile(
-        **{"inner/conftest": "", "inner/test_inner": "def test_inner(): pass", "test_outer": "def test_outer(): pass"}
+        **{
+            "inner/conftest": "",
+            "inner/test_inner": "def test_inner(): pass",
+            "test_outer": "def test_outer(): pass",
+        }
     )
     result = pytester.runpytest("inner", "test_outer.py")
     result.assert_outcomes(passed=2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
+from pathlib import Path
+
 import pytest
 
 from pytest_duolog import Outcome, StaysOnTopic
@@ -91,3 +94,10 @@ def test_threshold_is_in_the_verdict_and_in_the_name(without_extra):
 def test_property_and_method_say_the_same():
     transcript = dialogue(*STRAYED)
     assert repr(StaysOnTopic().check(transcript)) == repr(transcript.stays_on_topic())
+
+
+def test_documented_example_is_true():
+    page = Path(__file__).parents[2] / "docs" / "topic.md"
+    results = doctest.testfile(str(page), module_relative=False)
+    assert results.attempted >= 4
+    assert results.failed == 0
