@@ -11,6 +11,6 @@ from pytest_duolog.detectors.phrases import any_of
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
 
 NEW_TOPIC = any_of(_TABLES["new_topic"])
-GENERIC = lexicon.SAYS_LITTLE | frozenset(_TABLES["generic"].split())
+GENERIC = frozenset(f"{_TABLES['generic']} {_TABLES['polite']}".split())
 FUNCTION_WORDS = lexicon.FUNCTION_WORDS | frozenset(_TABLES["function_words"].split())
 FUNCTION_CHARACTERS = frozenset(_TABLES["function_characters"])
