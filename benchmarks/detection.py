@@ -154,7 +154,10 @@ def print_loops(dialogues: Sequence[Labelled], *, with_embeddings: bool) -> Scor
 
 def print_closings(dialogues: Sequence[Labelled]) -> Score:
     n_messages = sum(len(dialogue.messages) for dialogue in dialogues)
-    print(f"\nclosings\n{HEADING}  clean or not")
+    dialogues = [
+        dialogue for dialogue in dialogues if dialogue.family != "recorded"
+    ]  # labelled for loops only
+    print(f"\nclosings, {len(dialogues)} dialogues\n{HEADING}  clean or not")
     scores = []
     for name, find in (
         ("pytest-duolog", our_closing),
