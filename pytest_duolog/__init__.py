@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.form import Balanced as Balanced
     from pytest_duolog.properties.form import KeepsLanguage as KeepsLanguage
     from pytest_duolog.properties.form import KeepsLength as KeepsLength
+    from pytest_duolog.properties.judged import Judged as Judged
+    from pytest_duolog.properties.judged import Question as Question
     from pytest_duolog.properties.loops import NoLoops as NoLoops
     from pytest_duolog.properties.roles import KeepsItsSide as KeepsItsSide
     from pytest_duolog.properties.roles import LeaksNoPrompt as LeaksNoPrompt
@@ -73,6 +75,7 @@ _HOMES = {
     "properties.content": ("AnswersQuestions", "MaxWords", "Mentions", "NeverSays"),
     "properties.endings": ("EndsCleanly", "TerminatesWithin"),
     "properties.form": ("Balanced", "KeepsLanguage", "KeepsLength"),
+    "properties.judged": ("Judged", "Question"),
     "properties.loops": ("NoLoops",),
     "properties.roles": (
         "KeepsItsSide",

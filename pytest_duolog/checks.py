@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_duolog.properties.base import Check, Verdict
@@ -20,12 +21,16 @@ class Checks:
         """The transcript that is judged."""
         raise NotImplementedError
 
+    def _ready(self, check: Check) -> Check:
+        """The check with all that it needs besides the transcript."""
+        return check
+
     def satisfies(self, *checks: Check) -> Verdict:
         """Whether all these properties hold, or functions that take a transcript."""
         from pytest_duolog.properties.base import AllOf, judge
 
         __tracebackhide__ = True
-        return judge(checks[0] if len(checks) == 1 else AllOf(checks), self._checked())
+        return judge(self._ready(checks[0] if len(checks) == 1 else AllOf(checks)), self._checked())
 
     def has_no_loops(self, *, allow: tuple[str, ...] = ()) -> Verdict:
         """No stretch of it adds nothing new: `NoLoops`."""
@@ -154,3 +159,10 @@ class Checks:
 
         __tracebackhide__ = True
         return self.satisfies(StaysOnTopic(topic, threshold))
+
+    def judged(self, criterion: str, *, by: str | Callable[..., Any], votes: int = 3) -> Verdict:
+        """A model finds that the criterion holds, by a majority of votes: `Judged`."""
+        from pytest_duolog.properties.judged import Judged
+
+        __tracebackhide__ = True
+        return self.satisfies(Judged(criterion, by, votes))

@@ -9,20 +9,28 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
 from pytest_duolog.checks import Checks
+from pytest_duolog.endpoints.base import ChatRequest
 from pytest_duolog.errors import ConfigurationError, DialogueError, DuologError
+from pytest_duolog.properties.base import Check, Property, Verdict
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.votes import Votes
 from pytest_duolog.runner import DialogueRun, Observer
-from pytest_duolog.scenario import SIDES, Scenario
+from pytest_duolog.scenario import SIDES, ModelName, Scenario
 from pytest_duolog.session import Session
 from pytest_duolog.transcript import Message, StopReason, Transcript
+
+if TYPE_CHECKING:
+    from pytest_duolog.properties.judged import Question
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class Dialogue(Checks):
         self._transcript: Transcript | None = None
         self._begun: Future[None] | None = None
         self._is_watched = True
+        self._votes: Votes | None = None
+        self._verdicts: list[Verdict] = []
         site.dialogues.append(self)
 
     @property
@@ -79,6 +89,31 @@ class Dialogue(Checks):
     def _checked(self) -> Transcript:
         __tracebackhide__ = True
         return self.transcript
+
+    def satisfies(self, *checks: Check) -> Verdict:
+        """Whether all these properties hold, or functions that take a transcript."""
+        __tracebackhide__ = True
+        verdict = super().satisfies(*checks)
+        self._verdicts.append(verdict)
+        return verdict
+
+    def _ready(self, check: Check) -> Check:
+        return check.asking(self._ask_judge) if isinstance(check, Property) else check
+
+    def _ask_judge(self, question: Question) -> str:
+        """A judge's answer, played from or recorded into this dialogue's cassette after the dialogue."""
+        transcript = self.transcript
+        assert self._cassette is not None
+        if self._votes is None:
+            self._votes = Votes(self._cassette, len(transcript))
+        model = ModelName.parse(question.by).model if isinstance(question.by, str) else ""
+        request = ChatRequest(
+            model=model,
+            messages=question.messages,
+            knobs={"max_tokens": question.max_tokens},
+            schema=question.schema,
+        )
+        return _drive(partial(self.site.session.ask, question.by, request, self._votes)).content
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -241,14 +276,17 @@ class Dialogue(Checks):
         """What the run knows of this dialogue, as plain JSON data; empty if it did not run."""
         if not self.has_run or self._run is None or self._cassette is None:
             return {}
-        played, recorded = self._cassette.counts
+        counts = [self._cassette.counts, *([self._votes.counts] if self._votes else [])]
+        n_left = self._votes.n_left if self._votes else len(self._cassette.votes)
+        unused = [f"{n_left} recorded votes of a judge were not asked for"] if n_left else []
         return {
             "transcript": self._so_far().model_dump(mode="json"),
             "cassette": str(self._cassette.path) if self._cassette.path.exists() else None,
             "spared": self._run.n_spared,
-            "played": played,
-            "recorded": recorded,
-            "notices": list(self._cassette.notices),
+            "played": sum(played for played, _ in counts),
+            "recorded": sum(recorded for _, recorded in counts),
+            "notices": [*self._cassette.notices, *unused],
+            "verdicts": [_plain(verdict) for verdict in self._verdicts],
         }
 
     def __repr__(self) -> str:
@@ -261,6 +299,16 @@ class Dialogue(Checks):
         return f"<Dialogue of {names}, {len(self._run.messages)} messages, {state}>"
 
 
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "property": verdict.property,
+        "outcome": verdict.outcome.value,
+        "explanation": verdict.explanation,
+        "messages": [evidence.message for evidence in verdict.evidence],
+        "text": repr(verdict),
+    }
+
+
 def _in_event_loop() -> bool:
     try:
         anyio.lowlevel.current_token()
@@ -269,14 +317,13 @@ def _in_event_loop() -> bool:
     return True
 
 
-def _drive(function: Callable[[], Awaitable[None]]) -> None:
+def _drive(function: Callable[[], Awaitable[Result]]) -> Result:
     """Run to the end here, or, where an event loop already runs in this thread, in another thread."""
     if not _in_event_loop():
-        anyio.run(function)
-        return
+        return anyio.run(function)
 
-    def in_new_loop() -> None:
-        anyio.run(function)
+    def in_new_loop() -> Result:
+        return anyio.run(function)
 
     context = copy_context()
     for variable in context:
@@ -285,4 +332,4 @@ def _drive(function: Callable[[], Awaitable[None]]) -> None:
         ):  # sniffio's: this thread's loop is not the new thread's
             context.run(variable.set, None)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(context.run, in_new_loop).result()
+        return pool.submit(context.run, in_new_loop).result()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from pytest_duolog.endpoints import registry
-from pytest_duolog.endpoints.base import Endpoint
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.live import LiveTransport
 from pytest_duolog.endpoints.registry import Destination
 from pytest_duolog.endpoints.scripted import Script
@@ -21,12 +21,17 @@ from pytest_duolog.recording.header import make_header
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
+from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.transport import RecordingTransport
+from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.runner import DialogueRun
-from pytest_duolog.scenario import SIDES, Scenario, Side, Speaker
+from pytest_duolog.scenario import SIDES, Scenario, Speaker
 from pytest_duolog.scheduler import Scheduler
 from pytest_duolog.settings import Settings
+
+Model = str | Callable[..., Any]
+Name = TypeVar("Name", bound=str)
 
 # A reply may take long, being connected may not.
 TIMEOUT = httpx.Timeout(120, connect=10)
@@ -71,31 +76,44 @@ class Session:
         `in_thread` gives sync callables a worker thread, for event loops that others share. Raises
         DialogueError or CassetteError; what was finished until then is in `run` and in the cassette.
         """
+        models = {side: _cast_model(run.scenario.speaker(side)) for side in SIDES}
+        with closing(cassette):
+            async with self._endpoints(models, cassette, in_thread=in_thread) as endpoints:
+                stop_reason = await run.finish(endpoints)
+                cassette.finish(stop_reason, len(run.messages))
+
+    async def ask(self, model: Model, request: ChatRequest, votes: Votes) -> Reply:
+        """A judge's reply, through the votes of the dialogue that it judges.
+
+        Raises ConfigurationError for a model of an unknown provider, EndpointError, or CassetteError.
+        """
+        if isinstance(model, str):
+            registry.check_model(model, self.settings.providers)
+        async with self._endpoints({JUDGE: model}, votes, in_thread=False) as endpoints:
+            return await endpoints[JUDGE].reply(request)
+
+    @asynccontextmanager
+    async def _endpoints(
+        self, models: Mapping[Name, Model], recorder: Recorder, *, in_thread: bool
+    ) -> AsyncIterator[dict[Name, Endpoint]]:
+        """An endpoint for each model, recorded; functions may send HTTP requests of their own, and are watched."""
         async with AsyncExitStack() as stack:
-            stack.callback(cassette.close)
-            transport = RecordingTransport(cassette, lambda: LiveTransport(self._destination))
+            transport = RecordingTransport(recorder, lambda: LiveTransport(self._destination))
             client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, trust_env=False)
             client._transport = transport  # noqa: SLF001 - cassetter puts its own in front of it in every client
             await stack.enter_async_context(client)
             endpoints = {
-                side: self._open_endpoint(run.scenario.speaker(side), client, in_thread=in_thread)
-                for side in SIDES
+                name: registry.open_endpoint(
+                    model, client=client, configured=self.settings.providers, in_thread=in_thread
+                )
+                for name, model in models.items()
             }
-            watched = {
-                side: endpoint for side, endpoint in endpoints.items() if _is_foreign(run.scenario, side)
-            }
-            if watched:
-                stack.enter_context(self._patches.install(cassette.hooks))
-            for side, endpoint in watched.items():
-                endpoints[side] = WatchedEndpoint(endpoint, cassette, self._patches)
-            stop_reason = await run.finish(endpoints)
-            cassette.finish(stop_reason, len(run.messages))
-
-    def _open_endpoint(self, speaker: Speaker, client: httpx.AsyncClient, *, in_thread: bool) -> Endpoint:
-        assert speaker.model is not None, "settings cast a model for every speaker"
-        return registry.open_endpoint(
-            speaker.model, client=client, configured=self.settings.providers, in_thread=in_thread
-        )
+            foreign = [name for name, model in models.items() if not isinstance(model, str | Script)]
+            if foreign:
+                stack.enter_context(self._patches.install(recorder.hooks))
+            for name in foreign:
+                endpoints[name] = WatchedEndpoint(endpoints[name], recorder, self._patches)
+            yield endpoints
 
     def _destination(self, provider: str, model: str) -> Destination:
         if provider == "local":
@@ -110,7 +128,6 @@ class Session:
         self._local_servers.stop_all()
 
 
-def _is_foreign(scenario: Scenario, side: Side) -> bool:
-    """Whether a speaker is a function that may send HTTP requests of its own."""
-    model = scenario.speaker(side).model
-    return not isinstance(model, str | Script)
+def _cast_model(speaker: Speaker) -> Model:
+    assert speaker.model is not None, "settings cast a model for every speaker"
+    return speaker.model

@@ -23,13 +23,15 @@ class ChatRequest:
     """One question to a model: its whole chat history, oldest first, ending with `user`.
 
     `knobs` holds only what the user set (`temperature`, `top_p`, `max_tokens`, `seed`); `extra` goes into
-    the request body as it is.
+    the request body as it is. `schema` is the JSON schema that the reply must follow; a protocol that cannot say so
+    leaves it out, and the words of the request have to do.
     """
 
     model: str
     messages: tuple[ChatMessage, ...]
     knobs: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

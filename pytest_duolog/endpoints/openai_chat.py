@@ -42,7 +42,12 @@ class OpenAIChat:
 
     async def reply(self, request: ChatRequest) -> Reply:
         """The first choice of the server's answer."""
-        fields = {"model": request.model, **self._renamed(request.knobs), **request.extra}
+        fields = {
+            "model": request.model,
+            **self._renamed(request.knobs),
+            **response_format(request.schema),
+            **request.extra,
+        }
         response = await self._config.client.post(
             f"{self._config.base_url}/chat/completions",
             content=self._encoder.encode(fields, request.messages),
@@ -98,6 +103,14 @@ class OpenAIChat:
         refused = status in (401, 403) and self._config.key_env
         advice = f"the key was read from {self._config.key_env}; check it" if refused else ""
         return EndpointError(problem, model=self._label, status=status, advice=advice)
+
+
+def response_format(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The field of a request body that asks for JSON by a schema; empty without one."""
+    if schema is None:
+        return {}
+    form = {"name": "reply", "strict": True, "schema": schema}
+    return {"response_format": {"type": "json_schema", "json_schema": form}}
 
 
 def joined_text(content: Any) -> str:

@@ -20,8 +20,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any
 
-from pytest_duolog.errors import shorten
+from pytest_duolog.errors import CassetteError, shorten
 from pytest_duolog.transcript import Message, Transcript
 
 # Evidence is shown up to so many messages, each quoted up to so many characters.
@@ -94,12 +95,19 @@ class Property(ABC):
         quoted = tuple(item if isinstance(item, Evidence) else Evidence.of(*item) for item in evidence)
         return Verdict(str(self), outcome, explanation, quoted)
 
+    def asking(self, ask: Callable[[Any], str]) -> Property:
+        """The same property with a way to the models it asks; one that asks none is itself.
+
+        A property that holds others passes it on to them.
+        """
+        return self
+
     def __str__(self) -> str:
         """The property as it is written, with the fields that differ from their defaults."""
         shown = [
             f"{field.name}={getattr(self, field.name)!r}"
             for field in fields(self)  # type: ignore[arg-type]  # every property is a dataclass
-            if getattr(self, field.name) != field.default
+            if field.repr and getattr(self, field.name) != field.default
         ]
         return f"{type(self).__name__}({', '.join(shown)})" if shown else type(self).__name__
 
@@ -119,11 +127,14 @@ Check = Property | Callable[[Transcript], Verdict | bool]
 def judge(check: Check, transcript: Transcript) -> Verdict:
     """The verdict of a property, or of a function that takes a transcript.
 
-    A check that raises could not be measured, and so is one that gives neither a verdict nor a boolean.
+    A check that raises could not be measured, and so is one that gives neither a verdict nor a boolean. Only
+    CassetteError is passed on: a recording that does not fit is no finding about the dialogue.
     """
     name = str(check) if isinstance(check, Property) else getattr(check, "__name__", repr(check))
     try:
         result = check.check(transcript) if isinstance(check, Property) else check(transcript)
+    except CassetteError:
+        raise
     except Exception as error:  # noqa: BLE001  # whatever a user's check raises
         return Verdict(name, Outcome.UNMEASURED, f"it raised {type(error).__name__}: {error}")
     if isinstance(result, Verdict):
@@ -139,6 +150,10 @@ class AllOf(Property):
 
     parts: tuple[Check, ...]
 
+    def asking(self, ask: Callable[[Any], str]) -> Property:
+        """The same, with the parts that ask models able to."""
+        return AllOf(tuple(_asking(part, ask) for part in self.parts))
+
     def check(self, transcript: Transcript) -> Verdict:
         """Whether all hold, with the evidence of those that do not."""
         return _combined(self, transcript, self.parts, (Outcome.FAILS, Outcome.UNMEASURED, Outcome.HOLDS))
@@ -152,6 +167,10 @@ class AnyOf(Property):
     """At least one part holds; one that holds decides, and otherwise one that could not be measured."""
 
     parts: tuple[Check, ...]
+
+    def asking(self, ask: Callable[[Any], str]) -> Property:
+        """The same, with the parts that ask models able to."""
+        return AnyOf(tuple(_asking(part, ask) for part in self.parts))
 
     def check(self, transcript: Transcript) -> Verdict:
         """Whether any holds, with the evidence of those that decide."""
@@ -167,6 +186,10 @@ class Not(Property):
 
     part: Check
 
+    def asking(self, ask: Callable[[Any], str]) -> Property:
+        """The same, with the part able to ask models."""
+        return Not(_asking(self.part, ask))
+
     def check(self, transcript: Transcript) -> Verdict:
         """The opposite outcome, with the same evidence."""
         verdict = judge(self.part, transcript)
@@ -179,6 +202,10 @@ class Not(Property):
 
     def __str__(self) -> str:
         return f"~{_joined((self.part,), '')}"
+
+
+def _asking(part: Check, ask: Callable[[Any], str]) -> Check:
+    return part.asking(ask) if isinstance(part, Property) else part
 
 
 def _combined(

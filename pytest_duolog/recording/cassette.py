@@ -44,7 +44,7 @@ class Cassette:
     """Plays and records on behalf of one running dialogue.
 
     It observes the dialogue to know which message is being made. `notices` collects what a person should be
-    told although the test may pass.
+    told although the test may pass. `votes` are what judges said of the recorded dialogue: see `Votes`.
     """
 
     def __init__(
@@ -69,10 +69,11 @@ class Cassette:
         self.mode = mode
         self.redactor = redactor
         self.hooks = hooks
+        self.votes: list[Interaction] = []
         self.notices: list[str] = []
         self._header: Mapping[str, Any] = redactor.json(header)
         self._base_urls = base_urls
-        self._test_argument = test_argument
+        self.test_argument = test_argument
         self._asking = (0, "")
         self._source = self._read_source()
         self._left = list(self._source.interactions) if self._source else []
@@ -81,6 +82,7 @@ class Cassette:
         self._writer: JournalWriter | None = None
         self._n_recorded = 0
         self._served: set[str] = set()
+        self._end: Mapping[str, Any] | None = None
 
     # What there is to play
 
@@ -106,7 +108,9 @@ class Cassette:
                 f"{self.location.partial_path.name} is an unfinished newer recording; "
                 f"finish it with --record-mode=once, or delete it"
             )
-        journal.interactions[:] = filter(None, map(self.hooks.loaded, journal.interactions))
+        loaded = list(filter(None, map(self.hooks.loaded, journal.interactions)))
+        self.votes = [interaction for interaction in loaded if interaction.is_vote]
+        journal.interactions[:] = [interaction for interaction in loaded if not interaction.is_vote]
         return journal
 
     def _path_to_play(self) -> Path | None:
@@ -125,7 +129,7 @@ class Cassette:
                 f"the cassette belongs to another test: {owner}",
                 cassette_path=path,
                 test=str(ours),
-                facts=[("to fix", f"record again: pytest --record-mode=rewrite {self._test_argument}")],
+                facts=[("to fix", f"record again: pytest --record-mode=rewrite {self.test_argument}")],
             )
 
     @property
@@ -154,6 +158,20 @@ class Cassette:
             and not self._source.is_finished
             and self._source_path.suffix == ".jsonl"
         )
+
+    @property
+    def test(self) -> str:
+        """The test that this is a recording of, as the header names it."""
+        return str(self._header["test"])
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether this run has written the file anew; votes that were in the old one are not in it."""
+        return self._writer is not None and not self._resumes
+
+    def as_journal(self) -> Journal:
+        """The finished dialogue as a file would hold it, without votes."""
+        return Journal(self._header, list(filter(None, map(self.hooks.saved, self._used))), self._end)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -186,13 +204,15 @@ class Cassette:
             self.notices.append(f"{len(self._left)} recorded replies no longer fit and were dropped")
         if self._writer is None and self._resumes:
             self._open_writer()
-        if self._writer is not None:
-            end = {
+        self._end = self.redactor.json(
+            {
                 "stop": stop_reason.model_dump(mode="json"),
                 "messages": n_messages,
                 "served": sorted(self._served),
             }
-            self._writer.finish(self.redactor.json(end))
+        )
+        if self._writer is not None:
+            self._writer.finish(self._end)
             written = self._writer.path
             self.close()
             if written != self.location.path:
@@ -293,7 +313,7 @@ class Cassette:
                 f"message {number} ({speaker}) holds something shaped like a key where it cannot be replaced; "
                 f"it was not written",
                 cassette_path=self.location.path,
-                test=str(self._header["test"]),
+                test=self.test,
                 facts=[("to fix", "remove it in duolog_vcr_config's 'before_save_interaction'")],
             )
         self._writer.append(lines)
@@ -311,7 +331,7 @@ class Cassette:
         return Situation(
             path=self.path,
             header=self._header,
-            test_argument=self._test_argument,
+            test_argument=self.test_argument,
             mode=self.mode.value,
             source=self._source,
             left=self._left,

@@ -106,7 +106,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Interaction:
-    """A request with its response, made for one message of a dialogue.
+    """A request with its response, made for one message of a dialogue, or for a judge's vote on all of them.
 
     `message_number` is 0 where a foreign cassette does not say. `latency_ms` is None where it was not measured.
     """
@@ -116,3 +116,4 @@ class Interaction:
     message_number: int = 0
     speaker: str = ""
     latency_ms: float | None = None
+    is_vote: bool = False

@@ -4,6 +4,7 @@
     {"n": 1, "message": 2, "speaker": "Bob", "request": {...}, "response": {...}, "texts": [...]}
     ...
     {"end": {"stop": {...}, "messages": 21, "served": [...]}}                  absent: unfinished
+    {"n": 21, "vote": true, "message": 21, "speaker": "judge", ...}            what a judge said of it
 
 Longer texts are listed under `texts` of the line that first has them, and meant by `{"$": "n.i"}` from there
 on. A chat history is the difference from an earlier one: `{"like": n, "keep": k, "then": [...]}` means the
@@ -73,6 +74,8 @@ class JournalCodec:
         }
         if interaction.latency_ms is not None:
             line["latency_ms"] = interaction.latency_ms
+        if interaction.is_vote:
+            line["vote"] = True
         if texts:
             line["texts"] = texts
         self._bodies[self._number] = request.body
@@ -102,6 +105,7 @@ class JournalCodec:
             message_number=int(line["message"]),
             speaker=str(line["speaker"]),
             latency_ms=None if latency_ms is None else float(latency_ms),
+            is_vote=line.get("vote") is True,
         )
 
     def _remember(self, identity: str, text: str) -> None:

@@ -24,9 +24,9 @@ from vcr.stubs import VCRHTTPSConnection
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.errors import CassetteError, EndpointError
 from pytest_duolog.jsontext import canonical
-from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.hooks import VcrHooks, our_response, vcr_response
 from pytest_duolog.recording.interaction import Body, SentRequest
+from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
 
 _speaking: ContextVar[WatchedEndpoint | None] = ContextVar("duolog_speaking", default=None)
@@ -35,7 +35,7 @@ _speaking: ContextVar[WatchedEndpoint | None] = ContextVar("duolog_speaking", de
 class WatchedEndpoint:
     """An endpoint whose own HTTP requests are recorded in a cassette while `patches` are in place."""
 
-    def __init__(self, endpoint: Endpoint, cassette: Cassette, patches: LibraryPatches) -> None:
+    def __init__(self, endpoint: Endpoint, cassette: Recorder, patches: LibraryPatches) -> None:
         self._endpoint = endpoint
         self._cassette = cassette
         self._patches = patches

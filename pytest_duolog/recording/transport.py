@@ -12,15 +12,15 @@ from collections.abc import Callable
 import httpx
 
 from pytest_duolog.jsontext import HistoryEncoder
-from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.interaction import Body, Response, SentRequest
+from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
 
 
 class RecordingTransport(httpx.AsyncBaseTransport):
     """Plays from a cassette, or sends through `live` and records."""
 
-    def __init__(self, cassette: Cassette, live: Callable[[], httpx.AsyncBaseTransport]) -> None:
+    def __init__(self, cassette: Recorder, live: Callable[[], httpx.AsyncBaseTransport]) -> None:
         self._cassette = cassette
         self._make_live = live
         self._live: httpx.AsyncBaseTransport | None = None

@@ -34,7 +34,7 @@ def _shown(character: str) -> str:
 
 
 def dialogue_section(entry: Mapping[str, Any]) -> str:
-    """The dialogue of a failed test: where it is recorded, why it stopped, how it began and ended."""
+    """The dialogue of a failed test: where it is recorded, why it stopped, what failed, how it began and ended."""
     return "\n".join(_section_lines(entry))
 
 
@@ -50,6 +50,9 @@ def _section_lines(entry: Mapping[str, Any]) -> Iterator[str]:
     yield f"messages: {len(messages)}"
     for notice in entry["notices"]:
         yield f"note:     {printable(notice)}"
+    for verdict in entry["verdicts"]:
+        if verdict["outcome"] != "holds":
+            yield "verdict:  " + textwrap.indent(printable(verdict["text"]), " " * 10).lstrip()
     hidden = len(messages) - FIRST_MESSAGES - LAST_MESSAGES
     shown = messages if hidden <= 1 else [*messages[:FIRST_MESSAGES], None, *messages[-LAST_MESSAGES:]]
     for item in shown:
