@@ -105,13 +105,13 @@ def _line(line: bytes, number: int, path: Path) -> _Line:
 class RecordWriter:
     """Appends to one run record; the file is locked meanwhile, and reads whole after every call.
 
-    An existing record of the same plan is gone on with: `record` holds what it had. Texts must be free of secrets.
+    An existing record of the same plan is gone on with. Texts must be free of secrets.
     Raises RunRecordError for a record of another plan, or one that another run is writing.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
-        self.record = RunRecord(header)
+        self._record = RunRecord(header)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
@@ -120,8 +120,10 @@ class RecordWriter:
         except BaseException:
             self.close()
             raise
+        self._samples = list(self._record.samples)
+        self._looks = list(self._record.looks)
         self._seen: set[tuple[object, ...]] = set()
-        for sample in self.record.samples:
+        for sample in self._samples:
             check_sample(sample, header.plan, self._seen)
 
     def _lock(self) -> None:
@@ -140,8 +142,8 @@ class RecordWriter:
         if os.fstat(self._file).st_size == 0:
             self._write({"duolog_record": FORMAT, **header.model_dump(mode="json", exclude_defaults=True)})
             return
-        self.record, whole_bytes = _read(self.path)
-        differences = self.record.header.plan.differences(header.plan)
+        self._record, whole_bytes = _read(self.path)
+        differences = self._record.header.plan.differences(header.plan)
         if differences:
             raise RunRecordError(
                 "the run record that is there is of another plan",
@@ -151,13 +153,20 @@ class RecordWriter:
             )
         os.ftruncate(self._file, whole_bytes)
 
+    @property
+    def record(self) -> RunRecord:
+        """What is in the file now."""
+        return RunRecord(self._record.header, tuple(self._samples), tuple(self._looks), self._record.damage)
+
     def append(self, sample: Sample) -> None:
         """Write a sample. Raises RunRecordError if it is not of the plan, or there already."""
-        check_sample(sample, self.record.header.plan, self._seen)
+        check_sample(sample, self._record.header.plan, self._seen)
+        self._samples.append(sample)
         self._write({"sample": sample.model_dump(mode="json", exclude_defaults=True)})
 
     def append_look(self, look: Look) -> None:
         """Write what the gate saw after a round."""
+        self._looks.append(look)
         self._write({"look": look.model_dump(mode="json", exclude_defaults=True)})
 
     def _write(self, value: dict[str, Any]) -> None:

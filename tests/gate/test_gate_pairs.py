@@ -143,6 +143,13 @@ def test_the_same_dialogue_over_and_over_never_passes() -> None:
     assert {standing.n_distinct for standing in decided.standings} == {1}
 
 
+def test_the_worst_scenarios_are_known_with_their_drops() -> None:
+    decided = decide("---", "--=", "=-+", *["==="] * 17)
+    assert [standing.scenario for standing in decided.harmed] == ["s1", "s2"]
+    low, high = decided.harmed[0].drop_interval
+    assert 0 < low < 1 == high
+
+
 def test_repeats_are_evidence_against_a_decision_only() -> None:
     assert decide(*["==="] * S).decision is Decision.PASS
     assert decide(*["=rr"] * S).decision is Decision.INCONCLUSIVE

@@ -95,7 +95,10 @@ def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
             writer.append(sample("a", 1))
         writer.append(sample("a", 2, attempt=writer.record.n_attempts("a", 2) + 1))
         writer.append_look(LOOK)
+        known = writer.record
     whole = read_record(path)
+    assert whole == known
+    assert known.damage == torn.damage
     assert whole.damage == ()
     assert [one.key for one in whole.samples] == [
         ("a", 1, "baseline", 1),
@@ -144,6 +147,16 @@ def test_what_is_no_record_says_why(tmp_path: Path, content: bytes, problem: str
     write_record(path, RunRecord(header()))
     path.write_bytes(content.replace(b"HEADER\n", path.read_bytes()))
     with pytest.raises(RunRecordError, match=problem) as raised:
+        read_record(path)
+    assert raised.value.path == path
+
+
+def test_a_file_that_holds_a_sample_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    write_record(path, RunRecord(header(), (sample("a"),)))
+    with path.open("ab") as file:
+        file.write(path.read_bytes().splitlines(keepends=True)[1])
+    with pytest.raises(RunRecordError, match="it is there twice") as raised:
         read_record(path)
     assert raised.value.path == path
 

@@ -146,3 +146,8 @@ def test_the_quantile_inverts_the_beta_distribution(share: float, a: float, b: f
 )
 def test_certain_and_impossible_counts(k: int, p: float, chance: float) -> None:
     assert binomial_pmf(k, 3, p) == chance
+
+
+@pytest.mark.parametrize(("x", "share"), [(-1, 0), (0, 0), (1, 1), (2, 1)])
+def test_all_of_a_beta_distribution_is_between_0_and_1(x: float, share: float) -> None:
+    assert regularized_beta(x, 2, 3) == share
