@@ -95,7 +95,8 @@ def n_words(text: str) -> int:
 
 def sentences(normalised: str) -> list[str]:
     """Sentences of a normalised text in order, without blank ones; a line break ends one."""
-    return [part for piece in _SENTENCE_END.split(normalised) if (part := piece.strip(" \t*_>#-\"'~"))]
+    parts = (piece.strip(" \t*_>#-\"'~") for piece in _SENTENCE_END.split(normalised))
+    return [part for part in parts if part and not part.isspace()]
 
 
 def without_thinking(text: str) -> str:

@@ -69,6 +69,7 @@ def test_words(text, expected):
     [
         ("", []),
         ("  \n ", []),
+        ("\x1f\x0b", []),
         ("one. two! three? four", ["one.", "two!", "three?", "four"]),
         ("line one\nline two", ["line one", "line two"]),
         ("再见。明天见！", ["再见。", "明天见！"]),
@@ -122,6 +123,6 @@ def test_invisible_characters_hide_nothing(parts, invisible):
     assert normalise(invisible.join(parts)) == normalise("".join(parts))
 
 
-@given(st.text())
+@given(st.text(st.characters(), max_size=9) | st.text("\x0b\x1c\x85\u2028\u3000 -*a", max_size=9))
 def test_neither_words_nor_sentences_are_blank(text):
     assert all(part.strip() for part in [*words(normalise(text)), *sentences(normalise(text))])
