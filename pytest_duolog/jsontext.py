@@ -23,10 +23,13 @@ def canonical(value: Any) -> bytes:
 
 def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Iterable[bytes]) -> bytes:
     """The object of `fields` with a list under `history_name` whose elements are canonical already."""
-    before = canonical({name: value for name, value in fields.items() if name < history_name})
-    after = canonical({name: value for name, value in fields.items() if name > history_name})
-    history = b'"%s":[%s]' % (history_name.encode(), b",".join(pieces))
-    return b"{%s}" % b",".join(part for part in (before[1:-1], history, after[1:-1]) if part)
+    before = canonical({name: value for name, value in fields.items() if name < history_name})[1:-1]
+    after = canonical({name: value for name, value in fields.items() if name > history_name})[1:-1]
+    opening = b'{%s"%s":[' % (before + b"," if before else b"", history_name.encode())
+    closing = b"]%s}" % (b"," + after if after else b"")
+    return b"".join(
+        (opening, b",".join(pieces), closing)
+    )  # the history is long: it is copied twice, not more
 
 
 class HistoryEncoder(dict[ChatMessage, bytes]):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
 
@@ -73,12 +74,18 @@ class Redactor:
             "|".join([rf"\[redacted (?:{markers})\]", *map(re.escape, by_length), KEY_SHAPES.pattern])
         )
 
+        self._recent = lru_cache(maxsize=64)(
+            self._redacted
+        )  # a message is sent in two views, a field always again
+
     def text(self, text: str) -> str:
-        """`text` with every secret replaced; the very same object if there is none."""
+        """`text` with every secret replaced."""
+        return self._recent(text)
+
+    def _redacted(self, text: str) -> str:
         if not (any(spelling in text for spelling in self._names) or KEY_SHAPES.search(text)):
             return text
-        redacted = self._pattern.sub(self._replacement, text)
-        return text if redacted == text else redacted
+        return self._pattern.sub(self._replacement, text)
 
     def _replacement(self, found: re.Match[str]) -> str:
         return (
@@ -118,7 +125,7 @@ class Redactor:
 
     def finds_secret(self, line: str) -> bool:
         """Whether a line about to be written still holds one."""
-        return self.text(line) is not line
+        return self._redacted(line) != line
 
 
 def _is_secret(value: str) -> bool:
