@@ -6,7 +6,10 @@ Every figure is taken in a process of its own, all contestants in one run, on th
 reply, the whole history sent with each request) through the same chat client. `client` is that client with no
 recording at all: the floor. `vcrpy` is vcrpy with its default matching, which ignores the body; `vcrpy+body`
 compares bodies for equality; `pytest-recording` is its marker in a pytest process, beside `duolog-pytest`, the
-`dialogue` fixture in one. Read the ratios; the seconds are this machine's.
+`dialogue` fixture in one. All replay in turns, round after round, and the least of each counts, so that a machine's
+busy minute falls on all of them alike. Read the ratios; the seconds are this machine's.
+
+pytest-recording is looked for in `.venv/neighbours`, where make puts it, and left out where it is missing.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from pathlib import Path
 
 CONTESTANTS = ("client", "vcrpy", "vcrpy+body", "duolog")
 PYTEST_CONTESTANTS = ("pytest-recording", "duolog-pytest")
+NEIGHBOURS = Path(sys.prefix) / "neighbours"
 WORDS_PER_REPLY = 150
 # Beyond this many replies plain vcrpy files take hundreds of megabytes.
 MOST_PLAIN_REPLIES = 800
@@ -151,42 +155,47 @@ def test_duolog(dialogue, monkeypatch):
 
 
 def pytest_run(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, float]:
-    """CPU seconds and memory of a whole pytest process with one test, beyond an empty one."""
+    """CPU seconds and memory of a whole pytest process with one test."""
     here = str(Path(__file__).parent)
     (folder / "test_bench.py").write_text(TEST_FILE.format(here=here, replies=replies))
-    name = "test_recording" if contestant == "pytest-recording" else "test_duolog"
-    if phase == "record":
-        for stale in folder.glob(f"cassettes/test_bench/{name}*"):
-            stale.unlink()
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = vcr\n")
+    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    if contestant == "pytest-recording":
+        environ["PYTHONPATH"] = str(NEIGHBOURS)
+        plugin, name = "pytest_recording.plugin", "test_recording"
+    else:
+        plugin, name = "pytest_duolog.plugin", "test_duolog"
     mode = "--record-mode=" + ("once" if phase == "record" else "none")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", mode, f"test_bench.py::{name}"]
-    pid = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT).pid
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", plugin, mode]
+    command.append(f"test_bench.py::{name}")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+    pid = subprocess.Popen(command, cwd=folder, env=environ, **quiet).pid  # type: ignore[call-overload]
     _, status, usage = os.wait4(pid, 0)
     if status:
         raise SystemExit(f"{contestant} failed: {' '.join(command)} in {folder}")
     return {"cpu_s": usage.ru_utime + usage.ru_stime, "mb": usage.ru_maxrss / 1024}
 
 
-def measured(contestant: str, phase: str, replies: int, folder: Path, repeat: int) -> dict[str, float]:
-    """The best of several runs, each in a fresh process."""
+def measured(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, float]:
+    """One run in a fresh process."""
     if contestant in PYTEST_CONTESTANTS:
-        runs = [pytest_run(contestant, phase, replies, folder) for _ in range(repeat)]
-    else:
-        command = [sys.executable, __file__, "--work", contestant, phase, str(replies), str(folder)]
-        runs = [json.loads(subprocess.check_output(command)) for _ in range(repeat)]
-    return {name: min(run[name] for run in runs) for name in runs[0]}
+        return pytest_run(contestant, phase, replies, folder)
+    command = [sys.executable, __file__, "--work", contestant, phase, str(replies), str(folder)]
+    return json.loads(subprocess.check_output(command))  # type: ignore[no-any-return]
 
 
 def size_of(contestant: str, replies: int, folder: Path) -> int:
-    """Bytes of what was recorded."""
+    """Bytes of what was recorded; nobody is compared who recorded nothing."""
     patterns = {
-        "client": "nothing",
         "duolog": f"test_bench/test_{replies}.*",
         "pytest-recording": "cassettes/test_bench/test_recording*",
         "duolog-pytest": "cassettes/test_bench/test_duolog*",
     }
     pattern = patterns.get(contestant, f"{contestant}_{replies}.yaml")
-    return sum(path.stat().st_size for path in folder.glob(pattern))
+    size = sum(path.stat().st_size for path in folder.glob(pattern))
+    if not size and contestant != "client":
+        raise SystemExit(f"{contestant} recorded nothing in {folder}")
+    return size
 
 
 def main() -> None:
@@ -211,25 +220,30 @@ def main() -> None:
 
 def show(replies: int, folder: Path, repeat: int) -> None:
     """Measure all contestants at one length and print their rows."""
-    rows = {}
-    for contestant in (*CONTESTANTS, *PYTEST_CONTESTANTS):
-        if replies > MOST_PLAIN_REPLIES and contestant not in ("client", "duolog", "duolog-pytest"):
-            continue
-        record = measured(contestant, "record", replies, folder, 1)
-        replay = measured(contestant, "replay", replies, folder, repeat)
-        rows[contestant] = (
-            size_of(contestant, replies, folder),
-            record["cpu_s"],
-            replay["cpu_s"],
-            replay["mb"],
-        )
-    for contestant, (size, record_s, replay_s, mb) in rows.items():
-        ours = rows["duolog-pytest" if contestant in PYTEST_CONTESTANTS else "duolog"][2]
+    contestants = [name for name in (*CONTESTANTS, *PYTEST_CONTESTANTS) if takes_part(name, replies)]
+    recorded = {name: measured(name, "record", replies, folder)["cpu_s"] for name in contestants}
+    rounds = [
+        {name: measured(name, "replay", replies, folder) for name in contestants} for _ in range(repeat)
+    ]
+    least = {
+        name: {unit: min(row[name][unit] for row in rounds) for unit in ("cpu_s", "mb")}
+        for name in contestants
+    }
+    for name in contestants:
+        replay_s = least[name]["cpu_s"]
+        ours = least["duolog-pytest" if name in PYTEST_CONTESTANTS else "duolog"]["cpu_s"]
         print(
-            f"{replies:>7}  {contestant:<17} {size:>11,} {record_s:>9.3f} {replay_s:>9.3f} {mb:>6.0f}"
-            f"  {replay_s / ours:>6.2f}",
+            f"{replies:>7}  {name:<17} {size_of(name, replies, folder):>11,} {recorded[name]:>9.3f} "
+            f"{replay_s:>9.3f} {least[name]['mb']:>6.0f}  {replay_s / ours:>6.2f}",
             flush=True,
         )
+
+
+def takes_part(contestant: str, replies: int) -> bool:
+    """Whether a contestant is installed, and writes files of a size that a disk can bear."""
+    if contestant == "pytest-recording" and not (NEIGHBOURS / "pytest_recording").is_dir():
+        return False
+    return replies <= MOST_PLAIN_REPLIES or contestant in ("client", "duolog", "duolog-pytest")
 
 
 if __name__ == "__main__":
