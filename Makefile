@@ -7,14 +7,18 @@ BIN := $(CURDIR)/$(VENV)/bin
 
 .PHONY: example test lint clean
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[local]"
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.package
 	$(BIN)/python -m pip install --quiet --editable ".[local,topic]" --group test --group lint
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/neighbours --group neighbours
 	touch $@
 
-example: $(VENV)/.installed
+example: $(VENV)/.package
 	$(BIN)/duolog local pull
 	PATH="$(BIN):$$PATH" sh example_project/live.sh
 
