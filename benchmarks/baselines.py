@@ -37,7 +37,7 @@ def available(*, with_embeddings: bool) -> Iterator[tuple[str, Baseline | str]]:
         ("deepeval loop metric", "deepeval", _deepeval),
     ):
         if importlib.util.find_spec(module) is None:
-            yield name, f"{module} is not installed (pip install --group bench)"
+            yield name, f"{module.replace('_', '-')} is not installed"
         elif make is _minilm and not with_embeddings:
             yield name, "slow; asked for with --embeddings"
         else:

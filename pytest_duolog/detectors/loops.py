@@ -93,7 +93,7 @@ class LoopDetector:
         self._stale.append(stale)
         if self.closings.closing == len(self._stale) - 2:
             self.is_over = True
-        elif not stale and lexicon.asks(normalised):
+        elif self.is_over and not stale and lexicon.asks(normalised):
             self.is_over = False
         self._speakers.append(speaker)
         self._trigrams.append(frozenset(text.ngrams(words, 3) or [(normalised.strip(),)]))
