@@ -21,9 +21,10 @@ from pathlib import Path
 
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import decide_record
-from pytest_duolog.gate.pairs import Pair, PairsDecision, decide_pairs
+from pytest_duolog.gate.pairs import PairsDecision, decide_pairs
 from pytest_duolog.gate.planner import forecast
 from pytest_duolog.gate.samples import Trial, decide_samples
+from pytest_duolog.gate.standing import Pair
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, Header, RunRecord, Sample, SampleDialogue, SampleOutcome
 from pytest_duolog.results.store import read_record, write_record

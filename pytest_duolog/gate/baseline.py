@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from pytest_duolog.gate.pairs import LOG_BLOCK, NO_PAIRS, Pair
+from pytest_duolog.gate.pairs import LOG_BLOCK
+from pytest_duolog.gate.standing import NO_PAIRS, Pair
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.stats.evidence import log_evidence

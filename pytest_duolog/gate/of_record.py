@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.pairs import Pair, PairsDecision, decide_pairs
+from pytest_duolog.gate.pairs import PairsDecision, decide_pairs
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeated_numbers, trials_of
+from pytest_duolog.gate.standing import Pair
 from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_PASS, Pair, decide_pairs, evidence
+from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_PASS, decide_pairs
+from pytest_duolog.gate.standing import Pair, evidence
 from pytest_duolog.results.plan import GatePlan
 
 N_GATES = 200

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import decide_record, pairs_of
-from pytest_duolog.gate.pairs import LOG_BLOCK, LOG_PASS, Pair, PairsDecision, Reason, decide_pairs
+from pytest_duolog.gate.pairs import LOG_BLOCK, LOG_PASS, PairsDecision, Reason, decide_pairs
+from pytest_duolog.gate.standing import Pair
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import Arm, RunRecord, Sample
 from tests.run_records import gate_record, sample
