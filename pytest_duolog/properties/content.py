@@ -154,7 +154,7 @@ class AnswersQuestions(SpokenProperty):
         """Whether they are; the evidence is questions with the replies that ignore them."""
         pairs = list(_questions(transcript, {number for number, _ in said}))
         if not pairs:
-            return self.verdict(None, f"nobody was asked anything in {len(transcript)} messages")
+            return self.verdict(True, f"no question was left to answer in {len(transcript)} messages")
         ignored = [
             (asked, reply) for asked, reply, question in pairs if not _takes_up(question, reply[1].content)
         ]

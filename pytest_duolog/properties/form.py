@@ -16,7 +16,7 @@ from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcript import Transcript
 
 # A speaker's messages are compared third by third, and a third is at least so many messages.
-SHORTEST_THIRD = 3
+SHORTEST_THIRD = 2
 # Lengths below so many words are all short: from 3 to 15 is no growth.
 SHORT_MESSAGE = 20
 
@@ -59,7 +59,7 @@ class KeepsLength(SpokenProperty):
     """Messages neither grow nor shrink: each speaker's last third is like its first, up to a factor of `max_ratio`.
 
     Medians are compared, of words, goodbyes left out; lengths below twenty words count as twenty. A speaker needs
-    nine messages before the goodbye to be measured.
+    six messages before the goodbye to be measured.
     """
 
     max_ratio: float = 4.0
@@ -109,7 +109,8 @@ class KeepsLanguage(SpokenProperty):
 
     English, German, French, Spanish, Italian, Portuguese, Indonesian, Chinese, Japanese and Korean are known by their
     codes, some further scripts by name. Code, addresses and quotations are left out; short messages and languages
-    nobody knows here prove nothing, nor does a message of two languages by halves.
+    nobody knows here prove nothing, nor does a message of two languages by halves. Where all messages are short they
+    are read together.
     """
 
     language: str | None = None
@@ -122,10 +123,15 @@ class KeepsLanguage(SpokenProperty):
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether it is; the evidence is the messages in other languages."""
-        languages = {number: language_of(text.without_thinking(message.content)) for number, message in said}
+        own = {number: text.without_thinking(message.content) for number, message in said}
+        languages = {number: language_of(content) for number, content in own.items()}
         shown = [language for language in languages.values() if language]
+        together = None if shown else language_of("\n".join(own.values()))
+        if not shown and together is None:
+            return self.verdict(None, f"{len(said)} messages show no language")
         if not shown:
-            return self.verdict(None, f"none of {len(said)} messages shows its language")
+            holds = self.language in (None, together)
+            return self.verdict(holds, f"{len(said)} short messages are together in {together}", said[:1])
         expected = self.language or shown[0]
         others = [item for item in said if languages[item[0]] not in (None, expected)]
         spoken = Counter(languages[number] for number, _ in others)

@@ -165,12 +165,19 @@ def test_questions_of_one_side_and_their_share():
     assert transcript.answers_questions(min_share=0.5)
 
 
-def test_offer_and_last_question_ask_nothing_that_could_be_ignored():
-    offered = dialogue(
-        "Your room is booked.", "Is there anything else I can help you with?", "Thank you, goodbye!"
-    )
-    assert offered.answers_questions().outcome is Outcome.UNMEASURED
-    assert dialogue("Where were we?").answers_questions().outcome is Outcome.UNMEASURED
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Your room is booked.", "Is there anything else I can help you with?", "Thank you, goodbye!"),
+        ("Hello.", "Where were we?"),
+        LIGHTHOUSES[:2],
+    ],
+    ids=["offer", "last message", "no question"],
+)
+def test_where_nothing_was_asked_nothing_is_ignored(texts):
+    verdict = dialogue(*texts).answers_questions()
+    assert verdict.outcome is Outcome.HOLDS
+    assert verdict.explanation == f"no question was left to answer in {len(texts)} messages"
 
 
 def test_healthy_dialogue_answers():

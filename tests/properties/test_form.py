@@ -63,9 +63,9 @@ def test_goodbyes_are_no_collapse():
 
 
 def test_short_dialogue_shows_no_length():
-    verdict = dialogue(*LIGHTHOUSES[:8]).keeps_length()
+    verdict = dialogue(*LIGHTHOUSES[:10]).keeps_length()
     assert verdict.outcome is Outcome.UNMEASURED
-    assert verdict.explanation == "nobody has 9 messages before the goodbye"
+    assert verdict.explanation == "nobody has 6 messages before the goodbye"
 
 
 @pytest.mark.parametrize("language", [name for name in SENTENCES if name != "en"])
@@ -96,6 +96,12 @@ def test_words_of_another_language_in_passing_are_no_change():
         'You would say "Der Zug hat leider Verspätung und ist noch nicht da", or something like it.',
         "And what do the people in the station say to that?",
     ).keeps_language()
+
+
+def test_short_messages_are_read_together():
+    transcript = dialogue("Yes, it is.", "And why?", "I do not know.", "It was here.")
+    assert transcript.keeps_language().explanation == "4 short messages are together in en"
+    assert not transcript.keeps_language("fr")
 
 
 def test_without_a_language_it_could_not_be_measured():
