@@ -16,6 +16,7 @@ import pytest
 from pytest_duolog.collection import scenario_of, uses_our_fixture
 from pytest_duolog.dialogue import Dialogue
 from pytest_duolog.endpoints.scripted import Script
+from pytest_duolog.launches import Launch
 from pytest_duolog.scenario import SIDES
 
 # Packages whose fixtures do not change what a dialogue is, as long as no test asks for one of `MEDDLERS`.
@@ -40,25 +41,29 @@ TESTS_PER_PLACE = 2
 
 
 class LookAhead:
-    """Begins the dialogues of the next few tests."""
+    """Begins the dialogues of the next few launches."""
 
     def __init__(
-        self, items: Iterable[pytest.Item], concurrency: int, begin: Callable[[pytest.Item], Dialogue]
+        self, coming: Iterable[Launch], concurrency: int, begin: Callable[[Launch], Dialogue]
     ) -> None:
-        self._coming = deque(item for item in items if uses_our_fixture(item))
         self._n_ahead = TESTS_PER_PLACE * concurrency
         self._begin = begin
-        self._begun: dict[pytest.Item, Dialogue] = {}
+        self._begun: dict[Launch, Dialogue] = {}
+        self.expect(coming)
 
-    def take(self, item: pytest.Item) -> Dialogue | None:
-        """The dialogue that was begun for `item`, None if it was not; those of the next tests begin now."""
-        if item in self._coming:
-            while self._coming.popleft() is not item:
+    def expect(self, coming: Iterable[Launch]) -> None:
+        """From now on these are the next launches, in their order."""
+        self._coming = deque(launch for launch in coming if uses_our_fixture(launch.item))
+
+    def take(self, launch: Launch) -> Dialogue | None:
+        """The dialogue that was begun for a launch, None if it was not; those of the next launches begin now."""
+        if launch in self._coming:
+            while self._coming.popleft() != launch:
                 pass
         for later in islice(self._coming, self._n_ahead):
-            if later not in self._begun and can_begin_early(later):
+            if later not in self._begun and can_begin_early(later.item):
                 self._begun[later] = self._begin(later)
-        return self._begun.pop(item, None)
+        return self._begun.pop(launch, None)
 
 
 def can_begin_early(item: pytest.Item) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.results.plan import ScenarioPlan
 from pytest_duolog.scenario import Scenario
 from pytest_duolog.settings import roles_of
 
@@ -16,6 +17,8 @@ MARKER_NAME = "dialogue"
 FIXTURE_NAME = "dialogue"
 SCENARIO_FIXTURE = "duolog_scenario"
 PLUGIN = "pytest_duolog.plugin"
+# Arguments of the marker that say how often a test runs, not what is said in it.
+SAMPLING = ("samples", "min_pass_rate", "claim")
 
 
 def marked_values(item: pytest.Item) -> dict[str, Any]:
@@ -23,6 +26,10 @@ def marked_values(item: pytest.Item) -> dict[str, Any]:
 
     Raises ConfigurationError for a marker with positional arguments.
     """
+    return {name: value for name, value in _marker_values(item).items() if name not in SAMPLING}
+
+
+def _marker_values(item: pytest.Item) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for mark in _marks(item):
         if mark.args:
@@ -31,6 +38,19 @@ def marked_values(item: pytest.Item) -> dict[str, Any]:
             )
         values.update(mark.kwargs)
     return values
+
+
+def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
+    """How many samples of a test must pass; None if it runs once and is not asked for a rate.
+
+    Raises ConfigurationError for what is wrong in it.
+    """
+    given = {name: value for name, value in _marker_values(item).items() if name in SAMPLING}
+    samples = settings_of(item.config).samples or given.pop("samples", 1)
+    if samples == 1 and not given:
+        return None
+    given.pop("samples", None)
+    return ScenarioPlan(samples, **given)
 
 
 def _marks(item: pytest.Item) -> Iterator[pytest.Mark]:
@@ -83,6 +103,7 @@ def mistakes_in(items: Iterable[pytest.Item]) -> str:
     for item in filter(uses_our_fixture, items):
         try:
             settings_of(item.config).cast(scenario_of(item))
+            sampling_of(item)
         except pytest.UsageError as error:
             return f"wrong setting of dialogues\n{error}"
         except ConfigurationError as error:
@@ -122,21 +143,22 @@ def _fixtures(item: Any, name: str) -> Sequence[Any]:
 
 
 def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
-    """What is wrong if `--duolog-model` names a role that neither a dialogue nor the role table has; or empty.
+    """What is wrong if an option names a role that no dialogue has; or empty. The role table may have it, too.
 
     Where a fixture sets scenarios in code their roles are not known yet, and nothing is said.
     """
     settings = settings_of(config)
-    roles = set(settings.models)
+    roles: set[str] = set()
     for item in filter(uses_our_fixture, items):
         if _has_fixture(item, SCENARIO_FIXTURE):
             return ""
         roles |= roles_of(scenario_of(item))
-    unused = sorted(set(settings.overrides) - roles)
-    known = ", ".join(sorted(roles)) or "none"
-    return (
-        f"--duolog-model: no collected test has a speaker with the role or name "
-        f"{', '.join(map(repr, unused))} (there are: {known})"
-        if unused
-        else ""
-    )
+    known = ", ".join(sorted(roles | set(settings.models))) or "none"
+    for option, unused in (
+        ("--duolog-model", set(settings.overrides) - roles - set(settings.models)),
+        ("--duolog-candidate", set(settings.candidates) - roles),
+    ):
+        if unused:
+            named = ", ".join(map(repr, sorted(unused)))
+            return f"{option}: no collected test has a speaker with the role or name {named} (there are: {known})"
+    return ""

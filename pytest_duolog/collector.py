@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pytest_duolog.dialogue import TestSite
 
 REPORT_ATTRIBUTE = "duolog"
+# What a worker of pytest-xdist adds to the run record.
+RECORD_ATTRIBUTE = "duolog_record"
 
 # Stands in the stash of a test that opened a dialogue; here, because every run looks for it.
 SITE: pytest.StashKey[TestSite] = pytest.StashKey()
@@ -21,12 +23,18 @@ SITE: pytest.StashKey[TestSite] = pytest.StashKey()
 
 @dataclass(eq=False)  # pytest keeps plugins in sets
 class Collector:
-    """Reads the data that travels on test reports; it works the same with and without xdist."""
+    """Reads the data that travels on test reports; it works the same with and without xdist.
 
+    `receive` takes what a worker adds to the run record.
+    """
+
+    receive: Callable[[dict[str, Any]], None] = lambda _: None
     entries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test's report carries."""
+        if hasattr(report, RECORD_ATTRIBUTE):
+            self.receive(getattr(report, RECORD_ATTRIBUTE))
         for entry in getattr(report, REPORT_ATTRIBUTE, ()):
             self.entries.append((report.nodeid, entry))
 

@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from pytest_duolog.checks import Checks
 from pytest_duolog.endpoints.base import ChatRequest
-from pytest_duolog.errors import ConfigurationError, DialogueError, DuologError
+from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, DuologError
 from pytest_duolog.properties.base import Check, Property, Verdict
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
@@ -38,7 +38,8 @@ class TestSite:
     """The test that a dialogue is part of: where its recordings go, and what its dialogues start from.
 
     `test` is the test's id inside its module, `test_argument` how pytest is told to run it. `observers`
-    gives those who watch a dialogue of the test.
+    gives those who watch a dialogue of the test. `sample` is the number of this run of the test, from 1, and
+    `is_candidate` whether the models on trial speak in it.
     """
 
     session: Session
@@ -48,6 +49,8 @@ class TestSite:
     vcr_config: Mapping[str, Any]
     test_argument: str
     observers: Callable[[Scenario], Sequence[Observer]]
+    sample: int = 1
+    is_candidate: bool = False
     dialogues: list[Dialogue] = field(default_factory=list)
 
 
@@ -60,7 +63,8 @@ class Dialogue(Checks):
     """
 
     def __init__(self, site: TestSite, scenario: Scenario, *, run: str = "") -> None:
-        self.scenario = site.session.settings.cast(scenario)
+        settings = site.session.settings
+        self.scenario = settings.cast(scenario.for_sample(site.sample), on_trial=site.is_candidate)
         self.site = site
         self.name = run
         self._cassette: Cassette | None = None
@@ -265,6 +269,8 @@ class Dialogue(Checks):
             self.site.test,
             [self.scenario.speaker(side).model_label for side in SIDES],
             run=self.name,
+            sample=self.site.sample,
+            is_candidate=self.site.is_candidate,
         )
 
     @property
@@ -288,6 +294,12 @@ class Dialogue(Checks):
             "notices": [*self._cassette.notices, *unused],
             "verdicts": [_plain(verdict) for verdict in self._verdicts],
         }
+
+    @property
+    def was_prevented(self) -> bool:
+        """Whether it failed for a reason that says nothing of the speakers: no answer, or no recording."""
+        unanswered = isinstance(self._error, DialogueError) and self._error.__cause__ is None
+        return unanswered or isinstance(self._error, CassetteError)
 
     def __repr__(self) -> str:
         names = " and ".join(self.scenario.speaker(side).name for side in SIDES)

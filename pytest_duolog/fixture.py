@@ -15,11 +15,13 @@ from pytest_duolog.collection import known_values, marked_values, parameter_name
 from pytest_duolog.collector import REPORT_ATTRIBUTE, SITE
 from pytest_duolog.dialogue import Dialogue, TestSite
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.launches import Launch, launch_of
 from pytest_duolog.plugin_state import session_of, settings_of
 from pytest_duolog.progress import progress_observers
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section, printable
+from pytest_duolog.results.record import Arm
 from pytest_duolog.scenario import Scenario
 
 LOOK_AHEAD: pytest.StashKey[LookAhead | None] = pytest.StashKey()
@@ -30,12 +32,13 @@ def open_dialogue(
 ) -> Iterator[Dialogue]:
     """The first dialogue of a test; afterwards, a complaint about dialogues that were made and never run."""
     item: pytest.Item = request.node
-    look_ahead = _look_ahead(item)
-    first = look_ahead.take(item) if look_ahead else None
+    launch = launch_of(item)
+    look_ahead = look_ahead_of(item)
+    first = look_ahead.take(launch) if look_ahead else None
     if first is None:
         parameters = {name: request.getfixturevalue(name) for name in parameter_names(item)}
         values = {**marked_values(item), **parameters, **values_from_code(scenario)}
-        first = _first_dialogue(item, values, vcr_config)
+        first = _first_dialogue(launch, values, vcr_config)
     site = item.stash[SITE] = first.site
     yield first
     for made in site.dialogues:
@@ -45,7 +48,8 @@ def open_dialogue(
         raise ConfigurationError(f"{forgotten[0]!r} was made with dialogue.run() and never awaited")
 
 
-def _first_dialogue(item: pytest.Item, values: Mapping[str, Any], vcr_config: Mapping[str, Any]) -> Dialogue:
+def _first_dialogue(launch: Launch, values: Mapping[str, Any], vcr_config: Mapping[str, Any]) -> Dialogue:
+    item = launch.item
     nodeid = item.nodeid
     site = TestSite(
         session=session_of(item.config),
@@ -55,26 +59,28 @@ def _first_dialogue(item: pytest.Item, values: Mapping[str, Any], vcr_config: Ma
         vcr_config=vcr_config,
         test_argument=shlex.quote(nodeid),
         observers=partial(progress_observers, item.config),
+        sample=launch.number,
+        is_candidate=launch.arm is Arm.CANDIDATE,
     )
     return Dialogue(site, Scenario.build(site.values))
 
 
-def _look_ahead(item: pytest.Item) -> LookAhead | None:
-    """What begins the dialogues of coming tests; None where nothing is live, or where xdist chooses the next test."""
+def look_ahead_of(item: pytest.Item) -> LookAhead | None:
+    """What begins the dialogues of coming launches; None where nothing is live, or only one may run at a time."""
     config = item.config
     if LOOK_AHEAD not in config.stash:
         settings = settings_of(config)
         is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
+        # A worker of xdist does not know which tests it will be given next.
+        coming = () if hasattr(config, "workerinput") else map(Launch, item.session.items)
         config.stash[LOOK_AHEAD] = (
-            LookAhead(item.session.items, settings.concurrency, _begin_early)
-            if is_wanted and not hasattr(config, "workerinput")
-            else None
+            LookAhead(coming, settings.concurrency, _begin_early) if is_wanted else None
         )
     return config.stash[LOOK_AHEAD]
 
 
-def _begin_early(item: pytest.Item) -> Dialogue:
-    dialogue = _first_dialogue(item, known_values(item), vcr_config={})
+def _begin_early(launch: Launch) -> Dialogue:
+    dialogue = _first_dialogue(launch, known_values(launch.item), vcr_config={})
     dialogue.begin()
     return dialogue
 

@@ -7,6 +7,7 @@ heavy; what a dialogue needs is imported when the first test asks for one.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +42,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="live dialogues that run at a time, those of coming tests among them (default 8; 1: one after the other)",
     )
+    group.addoption(
+        "--duolog-samples",
+        metavar="N",
+        help="samples of every dialogue test, whatever its marker says; the first decided count ends a test",
+    )
+    group.addoption(
+        "--duolog-candidate",
+        action="append",
+        default=[],
+        metavar="ROLE=PROVIDER:MODEL",
+        help="a model on trial: every test with this role runs with its own model and with this one, and the run "
+        "says PASS, BLOCK or INCONCLUSIVE; may be given several times",
+    )
+    group.addoption(
+        "--duolog-margin",
+        metavar="DROP",
+        help="the smallest drop of the mean pass rate that must be caught (default 0.10: ten points)",
+    )
+    group.addoption("--duolog-rounds", metavar="N", help="most pairs of samples of each test (default 20)")
+    group.addoption(
+        "--duolog-inconclusive",
+        choices=("fail", "warn"),
+        help="whether too little evidence fails the run (default) or is only said",
+    )
+    group.addoption(
+        "--duolog-record",
+        metavar="FILE",
+        help="where every sample is written down (default .duolog/record.jsonl below the root folder)",
+    )
+    parser.addini("duolog_samples", "samples of every dialogue test", default="")
+    parser.addini("duolog_candidate", "models on trial, as ROLE=PROVIDER:MODEL", type="linelist", default=[])
+    parser.addini("duolog_margin", "the smallest drop of the mean pass rate that must be caught", default="")
+    parser.addini("duolog_rounds", "most pairs of samples of each test", default="")
+    parser.addini("duolog_inconclusive", "fail or warn", default="fail")
+    parser.addini("duolog_record", "where every sample is written down", default="")
     parser.addini("duolog_concurrency", "live dialogues that run at a time", default="")
     parser.addini(
         "duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none"
@@ -71,11 +107,20 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_duolog.collector import Collector
 
     config.addinivalue_line("markers", MARKER)
-    config.pluginmanager.register(Collector(), "duolog-collector")
+    is_worker = hasattr(config, "workerinput")
+    config.pluginmanager.register(
+        Collector() if is_worker else Collector(partial(_receive, config)), "duolog-collector"
+    )
     if config.getoption("duolog_model"):
         from pytest_duolog.plugin_state import settings_of
 
         settings_of(config)  # whoever gives the option hears at once what is wrong in it
+
+
+def _receive(config: pytest.Config, sent: dict[str, Any]) -> None:
+    from pytest_duolog.ledger import ledger_of
+
+    ledger_of(config).receive(sent)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,14 +144,21 @@ def pytest_make_collect_report(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("duolog_model") and items:
+    if (config.getoption("duolog_model") or config.getoption("duolog_candidate")) and items:
         from pytest_duolog.collection import unused_roles
 
         if mistake := unused_roles(config, items):
             # An error raised here would end a worker of pytest-xdist without a word; this is told in both ways.
-            report = pytest.CollectReport("--duolog-model", "failed", longrepr=mistake, result=[])
+            report = pytest.CollectReport("duolog", "failed", longrepr=mistake, result=[])
             config.hook.pytest_collectreport(report=report)
             items.clear()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items):
+        from pytest_duolog.sampling import register_sampler
+
+        register_sampler(session)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pytest_duolog.errors import ConfigurationError
@@ -18,7 +20,12 @@ def settings_of(config: pytest.Config) -> Settings:
         try:
             config.stash[SETTINGS] = Settings.merge(
                 record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
-                concurrency=config.getoption("duolog_concurrency") or config.getini("duolog_concurrency"),
+                concurrency=_given(config, "duolog_concurrency"),
+                candidate_options=_given(config, "duolog_candidate"),
+                samples=_given(config, "duolog_samples"),
+                margin=_given(config, "duolog_margin"),
+                rounds=_given(config, "duolog_rounds"),
+                inconclusive=_given(config, "duolog_inconclusive"),
                 model_options=config.getoption("duolog_model"),
                 model_ini=config.getini("duolog_model"),
                 stop_on=config.getini("duolog_stop_on"),
@@ -27,6 +34,11 @@ def settings_of(config: pytest.Config) -> Settings:
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error
     return config.stash[SETTINGS]
+
+
+def _given(config: pytest.Config, name: str) -> Any:
+    """An option, or else its ini twin."""
+    return config.getoption(name) or config.getini(name)
 
 
 def session_of(config: pytest.Config) -> Session:

@@ -259,6 +259,15 @@ class Scenario(BaseModel):
         """The values that were set, as marker arguments."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
+    def for_sample(self, number: int) -> Self:
+        """The same with a seed of its own for each sample, counted on from the first one's where there is a seed."""
+        seeded: dict[str, Speaker] = {
+            side: speaker.model_copy(update={"seed": speaker.seed + number - 1})
+            for side in SIDES
+            if (speaker := self.speaker(side)).seed is not None
+        }
+        return self.model_copy(update=seeded) if number > 1 else self
+
     def speaker(self, side: Side) -> Speaker:
         """The speaker on one side."""
         return self.a if side == "a" else self.b

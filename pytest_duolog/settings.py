@@ -7,18 +7,22 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pytest_duolog.endpoints.registry import PROTOCOLS, Provider, check_model
 from pytest_duolog.errors import ConfigurationError, wrong_fields
 from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
 from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, STOP_ON, ModelName, Scenario, Speaker, StopOn
 
 # Live dialogues at a time: few enough for a small account's rate limit.
 DEFAULT_CONCURRENCY = 8
+
+Inconclusive = Literal["fail", "warn"]
 
 
 class ProviderTable(BaseModel):
@@ -48,12 +52,17 @@ class Settings:
 
     `overrides` (command line) beat a speaker's own model, which beats `models` (role table). `providers`
     are the configured ones; the built-in ones are known without. `concurrency` live dialogues run at a time.
+    `candidates` are the models on trial by role, and `gate` how they are compared. `samples` beats the markers'.
     """
 
     record_mode: RecordMode = RecordMode.NONE
     concurrency: int = DEFAULT_CONCURRENCY
     stop_on: tuple[StopOn, ...] = STOP_ON
     overrides: Mapping[str, str] = field(default_factory=dict)
+    candidates: Mapping[str, str] = field(default_factory=dict)
+    gate: GatePlan = field(default_factory=GatePlan)
+    samples: int | None = None
+    inconclusive: Inconclusive = "fail"
     models: Mapping[str, str] = field(default_factory=dict)
     default_model: str = DEFAULT_MODEL
     providers: Mapping[str, Provider] = field(default_factory=dict)
@@ -65,6 +74,11 @@ class Settings:
         record_mode: str,
         concurrency: str | int | None,
         model_options: Iterable[str],
+        candidate_options: Iterable[str] = (),
+        samples: str | int | None = None,
+        margin: str | None = None,
+        rounds: str | int | None = None,
+        inconclusive: str = "fail",
         model_ini: Iterable[str],
         stop_on: Iterable[str],
         pyproject: Path | None,
@@ -73,15 +87,20 @@ class Settings:
         table = read_project_table(pyproject)
         settings = cls(
             record_mode=_record_mode(record_mode),
-            concurrency=_count("duolog_concurrency", concurrency, DEFAULT_CONCURRENCY),
+            concurrency=_count("duolog_concurrency", concurrency) or DEFAULT_CONCURRENCY,
             stop_on=_stop_on(stop_on),
             overrides=_role_models("--duolog-model", model_options),
+            candidates=_role_models("--duolog-candidate", candidate_options),
+            samples=_count("duolog_samples", samples),
+            gate=GatePlan(_margin(margin), _count("duolog_rounds", rounds) or DEFAULT_MAX_ROUNDS),
+            inconclusive=_inconclusive(inconclusive),
             models={**table.models, **_role_models("duolog_model", model_ini)},
             default_model=table.default_model,
             providers=configured_providers(table),
         )
         sources = {
             "--duolog-model": settings.overrides,
+            "--duolog-candidate": settings.candidates,
             "[tool.duolog.models] or duolog_model": settings.models,
         }
         for source, models in sources.items():
@@ -90,19 +109,22 @@ class Settings:
         _check_model("[tool.duolog] default_model", settings.default_model, settings.providers)
         return settings
 
-    def cast(self, scenario: Scenario) -> Scenario:
-        """The scenario with a model for each speaker, and with what stops it.
+    def cast(self, scenario: Scenario, *, on_trial: bool = False) -> Scenario:
+        """The scenario with a model for each speaker, the candidates if they are `on_trial`, and with what stops it.
 
         Raises ConfigurationError for a model of an unknown provider, or a role that has no model.
         """
-        changes: dict[str, Any] = {side: self._with_model(scenario.speaker(side)) for side in SIDES}
+        overrides = {**self.overrides, **(self.candidates if on_trial else {})}
+        changes: dict[str, Any] = {
+            side: self._with_model(scenario.speaker(side), overrides) for side in SIDES
+        }
         if scenario.stop_on is None:
             changes["stop_on"] = self.stop_on
         return scenario.model_copy(update=changes)
 
-    def _with_model(self, speaker: Speaker) -> Speaker:
+    def _with_model(self, speaker: Speaker, overrides: Mapping[str, str]) -> Speaker:
         role = speaker.role or speaker.name
-        model = self.overrides.get(role) or speaker.model or self.models.get(role)
+        model = overrides.get(role) or speaker.model or self.models.get(role)
         if model is None and speaker.role:
             raise ConfigurationError(
                 f"role {role!r} has no model: give it one in [tool.duolog.models] or with "
@@ -171,10 +193,23 @@ def _record_mode(value: str) -> RecordMode:
         ) from None
 
 
-def _count(name: str, given: str | int | None, default: int) -> int:
-    """A whole number above 0, or the default where nothing was given."""
-    if given in (None, ""):
-        return default
+def _margin(given: str | None) -> Decimal:
+    try:
+        return Decimal(given) if given else DEFAULT_MARGIN
+    except InvalidOperation:
+        raise ConfigurationError(f"duolog_margin: {given!r} is not a number") from None
+
+
+def _inconclusive(given: str) -> Inconclusive:
+    if given not in get_args(Inconclusive):
+        raise ConfigurationError(f"duolog_inconclusive: {given!r} is not known (accepted: fail, warn)")
+    return given  # type: ignore[return-value]  # it is one of them
+
+
+def _count(name: str, given: str | int | None) -> int | None:
+    """A whole number above 0; None where nothing was given."""
+    if given is None or given == "":
+        return None
     try:
         count = int(given)
     except ValueError:

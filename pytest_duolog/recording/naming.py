@@ -52,7 +52,8 @@ class CassetteLocation:
     """The files of one dialogue sample.
 
     `folder` is the cassette folder of the test module. `test` is the test's id in its module with its
-    parameters, `run` the name of a further dialogue of that test (empty for its first).
+    parameters, `run` the name of a further dialogue of that test (empty for its first). For a candidate other
+    models have been recorded before, and that is no mistake.
     """
 
     folder: Path
@@ -60,6 +61,7 @@ class CassetteLocation:
     models: Sequence[str]
     run: str = ""
     sample: int = 1
+    is_candidate: bool = False
 
     @property
     def owner(self) -> str:
@@ -93,7 +95,9 @@ class CassetteLocation:
         return next((path for path in names if path.is_file()), None)
 
     def other_pairings(self) -> Iterator[Path]:
-        """Recordings of the same dialogue with other models, newest first."""
+        """Recordings of the same dialogue with other models, newest first; none for a candidate."""
+        if self.is_candidate:
+            return
         pattern = f"{glob.escape(self._test_part)}.*.{self.sample}.jsonl"
         paths = [path for path in self.folder.glob(pattern) if path != self.path and not is_partial(path)]
         for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):

@@ -1,0 +1,137 @@
+"""The run record while a run goes on, and what it comes to at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.of_record import RecordDecision, decide_record
+from pytest_duolog.gate.words import record_words
+from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.reports.terminal import printable
+from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.results.record import Header, RunRecord, Sample
+from pytest_duolog.results.store import RecordWriter
+
+# Where the record lies unless the command line says otherwise, below the root folder.
+DEFAULT_PATH = Path(".duolog") / "record.jsonl"
+
+_PLAN: TypeAdapter[RunPlan] = TypeAdapter(RunPlan)
+
+
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+class Ledger:
+    """Takes the samples of a run, writes them down at once, and decides at the end.
+
+    In a worker of pytest-xdist it keeps them until `unsent` takes them along with a report to the controller, whose
+    ledger writes them.
+    """
+
+    config: pytest.Config
+    header: Header | None = None
+    samples: list[Sample] = field(default_factory=list)
+    _n_sent: int = 0
+    _writer: RecordWriter | None = None
+
+    @property
+    def _is_worker(self) -> bool:
+        return hasattr(self.config, "workerinput")
+
+    def begin(self, plan: RunPlan) -> None:
+        """The run has this plan."""
+        if self.header is None:
+            self.header = Header(plan=plan, plugin=version("pytest-duolog"), created=datetime.now(UTC))
+
+    def add(self, sample: Sample) -> None:
+        """Take a sample; except in a worker it is in the file when this returns."""
+        assert self.header is not None, "the plan comes first"
+        self.samples.append(sample)
+        if self._is_worker:
+            return
+        if self._writer is None:
+            self._writer = RecordWriter(_fresh(self.path), self.header)
+            self.config.add_cleanup(self._writer.close)
+        self._writer.append(sample)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        given = self.config.getoption("duolog_record") or self.config.getini("duolog_record")
+        return self.config.rootpath / (given or DEFAULT_PATH)
+
+    def unsent(self) -> dict[str, Any] | None:
+        """What the controller does not know yet, as JSON data; None where this is the controller's own process."""
+        if not self._is_worker or self.header is None:
+            return None
+        fresh = self.samples[self._n_sent :]
+        self._n_sent = len(self.samples)
+        return {
+            "plan": _PLAN.dump_python(self.header.plan, mode="json"),
+            "samples": [sample.model_dump(mode="json") for sample in fresh],
+        }
+
+    def receive(self, sent: dict[str, Any]) -> None:
+        """Take what a worker's ledger sent."""
+        self.begin(_PLAN.validate_python(sent["plan"]))
+        for sample in sent["samples"]:
+            self.add(Sample.model_validate(sample))
+
+    # The end of the run
+
+    def record(self) -> RunRecord:
+        """What there is so far."""
+        assert self.header is not None, "the plan comes first"
+        return RunRecord(self.header, tuple(self.samples))
+
+    def decide(self) -> RecordDecision | None:
+        """The decision about what there is; None if nothing was run."""
+        return decide_record(self.record()) if self.samples and not self._is_worker else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A gate that does not pass fails the run; what pytest itself found wrong goes first."""
+        decided = self.decide()
+        if decided is None or self._writer is None:
+            return
+        for look in decided.pairs.looks if decided.pairs else ():
+            self._writer.append_look(look)
+        forgiven = (
+            settings_of(self.config).inconclusive == "warn" and decided.decision is Decision.INCONCLUSIVE
+        )
+        if decided.pairs and decided.decision is not Decision.PASS and not forgiven:
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say the verdicts with their risks, and where the record is."""
+        decided = self.decide()
+        if decided is None:
+            return
+        terminalreporter.section("samples", sep="-")
+        for line in record_words(self.record(), decided):
+            terminalreporter.write_line(printable(line))
+        terminalreporter.write_line(printable(f"run record: {self.path} (duolog gate reads it)"))
+
+
+LEDGER: pytest.StashKey[Ledger] = pytest.StashKey()
+
+
+def ledger_of(config: pytest.Config) -> Ledger:
+    """The ledger of this run."""
+    if LEDGER not in config.stash:
+        config.stash[LEDGER] = Ledger(config)
+        config.pluginmanager.register(config.stash[LEDGER], "duolog-ledger")
+    return config.stash[LEDGER]
+
+
+def _fresh(path: Path) -> Path:
+    """The path, free for a new record; the one that was there is kept beside it."""
+    if path.exists():
+        path.replace(path.with_name(f"{path.stem}.previous{path.suffix}"))
+    return path

@@ -1,0 +1,252 @@
+"""Tests that run many times over: one verdict from samples, or the candidate beside the baseline.
+
+A test body is one trial. In one process the samples are launched breadth first: the first of every test, then the
+second, so that tests stop as soon as their counts decide, and the look-ahead has many dialogues to run at once. A
+worker of pytest-xdist gets whole tests and runs the samples of one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from _pytest.skipping import evaluate_skip_marks
+
+from pytest_duolog.collection import sampling_of, scenario_of, uses_our_fixture
+from pytest_duolog.collector import RECORD_ATTRIBUTE, SITE
+from pytest_duolog.fixture import look_ahead_of
+from pytest_duolog.gate.of_record import decide_record
+from pytest_duolog.gate.pairs import PairsDecision
+from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
+from pytest_duolog.launches import LAUNCH, Launch
+from pytest_duolog.ledger import Ledger, ledger_of
+from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.header import text_hash
+from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.results.record import Arm
+from pytest_duolog.sample_reports import SampledTest, logged_reports, sample_of
+from pytest_duolog.scenario import Scenario
+from pytest_duolog.settings import Settings, roles_of
+
+# An error says nothing of the model, so it is tried again; so often, where models are asked at all.
+MOST_ATTEMPTS = 3
+
+
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+class Sampler:
+    """Runs the tests of a plan as often as it takes; every other test runs as ever."""
+
+    ledger: Ledger
+    plan: RunPlan
+    items: Sequence[pytest.Item]
+    is_live: bool
+    _tests: dict[pytest.Item, SampledTest] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tests = {item: SampledTest(item) for item in self.items if item.nodeid in self.plan.scenarios}
+
+    # What pytest calls
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run everything round by round; with xdist its workers' own loops go test by test."""
+        if hasattr(session.config, "workerinput") or session.config.option.collectonly or session.testsfailed:
+            return None
+        launches = [launch for item in self.items for launch in self._first(item)]
+        while launches:
+            self._run_round(session, launches)
+            launches = self._next_round()
+        self._tear_down(self.items[0], None)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run one launch of a test, or, in a worker of xdist, all of them."""
+        if item not in self._tests:
+            return None
+        if LAUNCH in item.stash:
+            self._run(item.stash[LAUNCH], nextitem)
+            return True
+        launches = self._first(item)
+        while launches:
+            self._expect(launches)
+            for launch in launches:
+                item.stash[LAUNCH] = launch
+                self._run(launch, item.parent)
+            launches = self._rest(item)
+        self._tear_down(item, nextitem)
+        return True
+
+    # Which launches there are
+
+    def _first(self, item: pytest.Item) -> list[Launch]:
+        return [Launch(item, 1, arm) for arm in self._arms] if item in self._tests else [Launch(item)]
+
+    @property
+    def _arms(self) -> tuple[Arm, ...]:
+        return tuple(Arm) if self.plan.gate else (Arm.BASELINE,)
+
+    def _next_round(self) -> list[Launch]:
+        """What to run next; the tests for which that is nothing are reported."""
+        if self.plan.gate is None:
+            return [launch for test in self._open_tests() for launch in self._rest(test.item)]
+        decided = decide_record(self.ledger.record()).pairs
+        assert decided is not None, "the plan has a gate"
+        by_name = {test.item.nodeid: test for test in self._open_tests()}
+        launches = [
+            launch for scenario, number in decided.wanted for launch in self._pair(by_name[scenario], number)
+        ]
+        if not launches or any(self._gave_up(launch) for launch in launches):
+            for test in by_name.values():
+                self._finish(test, decided)
+            return []
+        return launches
+
+    def _rest(self, item: pytest.Item) -> list[Launch]:
+        """The next launches of one test alone; it is reported if there are none."""
+        test = self._tests[item]
+        if self.plan.gate is not None:
+            number = 1 + min(len(test.measured[arm]) for arm in Arm)
+            launches = self._pair(test, number) if number <= self.plan.gate.max_rounds else []
+            decided = None
+        else:
+            decided = self._decide(test)
+            launches = [Launch(item, number) for number in decided.wanted]
+        if not launches or any(map(self._gave_up, launches)):
+            self._finish(test, decided)
+            return []
+        return launches
+
+    def _pair(self, test: SampledTest, number: int) -> list[Launch]:
+        return [Launch(test.item, number, arm) for arm in Arm if number not in test.measured[arm]]
+
+    def _gave_up(self, launch: Launch) -> bool:
+        most = MOST_ATTEMPTS if self.is_live else 1
+        return self._tests[launch.item].n_attempts(launch) >= most
+
+    def _open_tests(self) -> list[SampledTest]:
+        return [test for test in self._tests.values() if not test.is_reported]
+
+    def _decide(self, test: SampledTest) -> SamplesDecision:
+        bar = self.plan.scenarios[test.item.nodeid]
+        assert bar is not None, "without a gate every test of the plan has a bar"
+        return decide_samples(bar, trials_of(test.measured[Arm.BASELINE], bar.samples))
+
+    # Running them
+
+    def _run_round(self, session: pytest.Session, launches: Sequence[Launch]) -> None:
+        self._expect(launches)
+        for launch in launches:
+            item = launch.item
+            self._tear_down(self.items[0], item.parent)
+            if item in self._tests:
+                item.stash[LAUNCH] = launch
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+
+    def _expect(self, launches: Sequence[Launch]) -> None:
+        """Tell the look-ahead what comes, the next round of what is not decided included."""
+        look_ahead = look_ahead_of(launches[0].item)
+        if look_ahead is not None:
+            following = [
+                later
+                for launch in launches
+                if launch.item in self._tests
+                and self._may_come(later := launch._replace(number=launch.number + 1))
+            ]
+            look_ahead.expect([*launches, *following])
+
+    def _may_come(self, launch: Launch) -> bool:
+        bar = self.plan.scenarios[launch.item.nodeid]
+        most = self.plan.gate.max_rounds if self.plan.gate else bar.samples if bar else 1
+        return launch.number <= most
+
+    def _run(self, launch: Launch, nextitem: Any) -> None:
+        item = launch.item
+        test = self._tests[item]
+        if SITE in item.stash:
+            del item.stash[SITE]
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        sample = sample_of(launch, reports, item.stash.get(SITE, None), attempt=test.n_attempts(launch) + 1)
+        test.add(sample, reports)
+        self.ledger.add(sample)
+
+    def _tear_down(self, item: pytest.Item, nextitem: Any) -> None:
+        """End the fixtures of modules and packages that the next test is not in."""
+        call = pytest.CallInfo.from_call(
+            lambda: item.session._setupstate.teardown_exact(nextitem),  # noqa: SLF001  # as pytest's own teardown does
+            when="teardown",
+        )
+        if call.excinfo is not None:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            item.ihook.pytest_runtest_logreport(report=report)
+
+    def _finish(self, test: SampledTest, decided: SamplesDecision | PairsDecision | None) -> None:
+        test.is_reported = True
+        item = test.item
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        unsent = self.ledger.unsent()
+        for report in logged_reports(test, decided):
+            if unsent is not None:
+                setattr(report, RECORD_ATTRIBUTE, unsent)
+                unsent = None
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def register_sampler(session: pytest.Session) -> None:
+    """Have the tests of this run sampled, if any is to be."""
+    config = session.config
+    plan = plan_of(session.items, settings_of(config))
+    if plan is not None:
+        ledger = ledger_of(config)
+        ledger.begin(plan)
+        is_live = settings_of(config).record_mode is not RecordMode.NONE
+        config.pluginmanager.register(Sampler(ledger, plan, session.items, is_live), "duolog-sampler")
+
+
+def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:
+    """What the collected tests ask for; None if each is to run once."""
+    tests = [item for item in items if uses_our_fixture(item) and not _is_skipped(item)]
+    scenarios = {item.nodeid: scenario_of(item) for item in tests}
+    bars = {item.nodeid: sampling_of(item) for item in tests}
+    if settings.candidates:
+        on_trial = {
+            name: scenario
+            for name, scenario in scenarios.items()
+            if roles_of(scenario) & settings.candidates.keys()
+        }
+        gated = {name: bars[name] for name in on_trial}
+        baseline = _models(on_trial.values(), settings)
+        return RunPlan(gated, settings.gate, baseline, settings.candidates, _key(on_trial)) if gated else None
+    sampled = {name: bar for name, bar in bars.items() if bar is not None}
+    return RunPlan(sampled, key=_key({name: scenarios[name] for name in sampled})) if sampled else None
+
+
+def _is_skipped(item: pytest.Item) -> bool:
+    return evaluate_skip_marks(item) is not None
+
+
+def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]:
+    """The models that play the roles on trial today; more than one where scenarios differ."""
+    found: dict[str, set[str]] = {}
+    for scenario in map(settings.cast, scenarios):
+        for speaker in (scenario.a, scenario.b):
+            found.setdefault(speaker.role or speaker.name, set()).add(speaker.model_label)
+    return {role: " or ".join(sorted(found[role])) for role in settings.candidates}
+
+
+def _key(scenarios: Mapping[str, Scenario]) -> str:
+    """A hash of everything that the scenarios are, but for their models."""
+    without_models = {"a": {"model"}, "b": {"model"}}
+    said = {
+        name: scenario.model_dump(mode="json", exclude=without_models) for name, scenario in scenarios.items()
+    }
+    return str(text_hash(json.dumps(said, sort_keys=True)))
