@@ -50,6 +50,8 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
     if samples == 1 and not given:
         return None
     given.pop("samples", None)
+    if not isinstance(samples, int):
+        raise ConfigurationError(f"samples: {samples!r} is not a whole number")
     return ScenarioPlan(samples, **given)
 
 

@@ -270,7 +270,7 @@ class Dialogue(Checks):
             [self.scenario.speaker(side).model_label for side in SIDES],
             run=self.name,
             sample=self.site.sample,
-            is_candidate=self.site.is_candidate,
+            is_gated=bool(self.site.session.settings.candidates),
         )
 
     @property

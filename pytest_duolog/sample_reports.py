@@ -48,6 +48,11 @@ class SampledTest:
         if wrong is not None and len(self.shown) < MOST_SHOWN:
             self.shown.append((sample, wrong))
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a sample was tried and never measured."""
+        return any(sample.number not in self.measured[sample.arm] for sample in self.samples)
+
     def n_attempts(self, launch: Launch) -> int:
         """How often a launch has been tried."""
         return sum((sample.number, sample.arm) == (launch.number, launch.arm) for sample in self.samples)
@@ -124,6 +129,8 @@ def _harmless(report: pytest.TestReport) -> pytest.TestReport:
 def _is_held_against(test: SampledTest, decided: SamplesDecision | PairsDecision | None) -> bool:
     if isinstance(decided, SamplesDecision):
         return decided.decision is not Decision.PASS
+    if test.has_gaps:
+        return True
     if decided is None or decided.decision is not Decision.BLOCK:
         return False
     accused = decided.blamed or tuple(standing.scenario for standing in decided.harmed)

@@ -52,8 +52,8 @@ class CassetteLocation:
     """The files of one dialogue sample.
 
     `folder` is the cassette folder of the test module. `test` is the test's id in its module with its
-    parameters, `run` the name of a further dialogue of that test (empty for its first). For a candidate other
-    models have been recorded before, and that is no mistake.
+    parameters, `run` the name of a further dialogue of that test (empty for its first). In a gate the
+    same dialogue is held with other models, too, and that is no mistake.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class CassetteLocation:
     models: Sequence[str]
     run: str = ""
     sample: int = 1
-    is_candidate: bool = False
+    is_gated: bool = False
 
     @property
     def owner(self) -> str:
@@ -95,8 +95,8 @@ class CassetteLocation:
         return next((path for path in names if path.is_file()), None)
 
     def other_pairings(self) -> Iterator[Path]:
-        """Recordings of the same dialogue with other models, newest first; none for a candidate."""
-        if self.is_candidate:
+        """Recordings of the same dialogue with other models, newest first; none in a gate."""
+        if self.is_gated:
             return
         pattern = f"{glob.escape(self._test_part)}.*.{self.sample}.jsonl"
         paths = [path for path in self.folder.glob(pattern) if path != self.path and not is_partial(path)]
