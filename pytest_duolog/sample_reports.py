@@ -16,7 +16,8 @@ from pytest_duolog.gate.pairs import PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.words import pairs_words, samples_words
 from pytest_duolog.launches import Launch
-from pytest_duolog.results.record import Arm, Sample, SampleDialogue, SampleOutcome
+from pytest_duolog.properties.base import Outcome
+from pytest_duolog.results.record import Arm, PropertyResult, Sample, SampleDialogue, SampleOutcome
 from pytest_duolog.transcript import Transcript
 
 # So many of the samples that did not pass are shown.
@@ -64,16 +65,26 @@ def sample_of(
     """What one run of a test came to.
 
     It passed or failed by its body. It is an error, which says nothing of the models, if a model could not be asked,
-    a recording did not fit, or something beside the body went wrong.
+    a recording did not fit, a property could not be measured, or something beside the body went wrong.
     """
     wrong = next((report for report in reports if report.outcome != "passed"), None)
     dialogues = site.dialogues if site is not None else []
+    entries = [entry for made in dialogues if (entry := made.report())]
+    verdicts = [
+        PropertyResult.model_validate(found) for entry in entries for found in map(_result, entry["verdicts"])
+    ]
+    is_unmeasured = any(found.outcome is Outcome.UNMEASURED for found in verdicts)
     if wrong is None:
         outcome = SampleOutcome.PASSED
-    elif wrong.when == "call" and wrong.failed and not any(made.was_prevented for made in dialogues):
-        outcome = SampleOutcome.FAILED
-    else:
+    elif (
+        wrong.when != "call"
+        or wrong.skipped
+        or is_unmeasured
+        or any(made.was_prevented for made in dialogues)
+    ):
         outcome = SampleOutcome.ERROR
+    else:
+        outcome = SampleOutcome.FAILED
     return Sample(
         scenario=launch.item.nodeid,
         number=launch.number,
@@ -90,6 +101,10 @@ def sample_of(
         ),
         duration_s=round(sum(report.duration for report in reports), 3),
     )
+
+
+def _result(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name in PropertyResult.model_fields}
 
 
 def _first_line(report: pytest.TestReport) -> str:
@@ -112,11 +127,10 @@ def logged_reports(
     call.duration = test.duration_s
     call.longrepr = "\n\n".join(["\n".join(lines), *map(_shown, test.shown)]) if call.failed else None
     call.sections = []
-    call.user_properties = [*call.user_properties, *_properties(test, lines)]
     setattr(call, REPORT_ATTRIBUTE, test.entries)
-    yield _harmless(last["setup"])
-    yield call
-    yield _harmless(last["teardown"])
+    for report in (_harmless(last["setup"]), call, _harmless(last["teardown"])):
+        report.user_properties = [*report.user_properties, *_properties(test, lines)]
+        yield report
 
 
 def _harmless(report: pytest.TestReport) -> pytest.TestReport:

@@ -20,7 +20,7 @@ from pytest_duolog.collection import sampling_of, scenario_of, uses_our_fixture
 from pytest_duolog.collector import RECORD_ATTRIBUTE, SITE
 from pytest_duolog.fixture import look_ahead_of
 from pytest_duolog.gate.of_record import decide_record
-from pytest_duolog.gate.pairs import PairsDecision
+from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
 from pytest_duolog.launches import LAUNCH, Launch
 from pytest_duolog.ledger import Ledger, ledger_of
@@ -28,7 +28,7 @@ from pytest_duolog.plugin_state import settings_of
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
-from pytest_duolog.results.record import Arm
+from pytest_duolog.results.record import Arm, SampleOutcome
 from pytest_duolog.sample_reports import SampledTest, logged_reports, sample_of
 from pytest_duolog.scenario import Scenario
 from pytest_duolog.settings import Settings, roles_of
@@ -146,27 +146,27 @@ class Sampler:
             if item in self._tests:
                 item.stash[LAUNCH] = launch
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
-            if session.shouldfail:
-                raise session.Failed(session.shouldfail)
-            if session.shouldstop:
-                raise session.Interrupted(session.shouldstop)
+            _stop_if_told(session)
 
     def _expect(self, launches: Sequence[Launch]) -> None:
-        """Tell the look-ahead what comes, the next round of what is not decided included."""
+        """Tell the look-ahead what comes, and what will be needed after it unless a test fails early."""
         look_ahead = look_ahead_of(launches[0].item)
         if look_ahead is not None:
-            following = [
-                later
-                for launch in launches
-                if launch.item in self._tests
-                and self._may_come(later := launch._replace(number=launch.number + 1))
-            ]
-            look_ahead.expect([*launches, *following])
+            sampled = (launch for launch in launches if launch.item in self._tests)
+            later = [launch._replace(number=n) for launch in sampled for n in self._foreseen(launch)]
+            look_ahead.expect([*launches, *sorted(later, key=lambda launch: launch.number)])
 
-    def _may_come(self, launch: Launch) -> bool:
+    def _foreseen(self, launch: Launch) -> range:
+        """The numbers that will follow: to the gate's first look, or to the earliest pass with the failures so far."""
         bar = self.plan.scenarios[launch.item.nodeid]
-        most = self.plan.gate.max_rounds if self.plan.gate else bar.samples if bar else 1
-        return launch.number <= most
+        if self.plan.gate is not None:
+            last = min(max(FIRST_LOOK, launch.number + 1), self.plan.gate.max_rounds)
+        else:
+            assert bar is not None, "without a gate every test of the plan has a bar"
+            found = self._tests[launch.item].measured[launch.arm].values()
+            n_failed = sum(sample.outcome is SampleOutcome.FAILED for sample in found)
+            last = bar.acceptance.passes_at[min(n_failed, len(bar.acceptance.passes_at) - 1)]
+        return range(launch.number + 1, last + 1)
 
     def _run(self, launch: Launch, nextitem: Any) -> None:
         item = launch.item
@@ -199,6 +199,15 @@ class Sampler:
                 unsent = None
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        _stop_if_told(item.session)
+
+
+def _stop_if_told(session: pytest.Session) -> None:
+    """End the run as pytest's own loop would, for `-x` and the like."""
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
 
 
 def register_sampler(session: pytest.Session) -> None:

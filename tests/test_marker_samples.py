@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -322,7 +323,7 @@ def test_broken_fixture_is_an_error_of_the_test(pytester: pytest.Pytester):
     result.stdout.fnmatch_lines(["*no database*"])
 
 
-THREE = "@pytest.mark.parametrize('opener', ['a', 'b', 'c'])"
+THREE = "@pytest.mark.parametrize('duolog_scenario', [{'opener': x} for x in 'abc'], ids=list('abc'))"
 
 
 def test_stop_at_the_first_failing_verdict(sampled):
@@ -356,11 +357,11 @@ def test_async_bodies_are_sampled(pytester: pytest.Pytester):
 
 
 def test_samples_are_looked_ahead_to(pytester: pytest.Pytester, chat_server: ChatServer):
-    together = threading.Barrier(3)
+    together, numbers = threading.Barrier(3), itertools.count()
 
     def answer(body: dict[str, Any]) -> str:
-        together.wait(10)  # nobody is answered before three have asked
-        return f"Reply {len(chat_server.requests)}."
+        together.wait(30)  # nobody is answered before three have asked
+        return f"Reply {next(numbers)}."
 
     chat_server.answer = answer
     pytester.makepyfile(SERVED.format(marker="").replace("samples=5, min_pass_rate=0.8", "samples=3"))
