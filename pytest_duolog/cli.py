@@ -121,7 +121,7 @@ def _prune(arguments: argparse.Namespace) -> int:
 
 
 def _base_urls(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    from pytest_duolog.endpoints.registry import base_urls
+    from pytest_duolog.endpoints.providers import base_urls
     from pytest_duolog.settings import configured_providers, read_project_table
 
     return base_urls(configured_providers(read_project_table(Path("pyproject.toml"))), environ)

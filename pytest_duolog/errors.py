@@ -75,13 +75,28 @@ def wrong_fields(error: ValidationError) -> str:
 
 
 class EndpointError(DuologError):
-    """A model could not be asked, or its answer could not be used."""
+    """A model could not be asked, or its answer could not be used.
 
-    def __init__(self, problem: str, *, model: str = "", status: int | None = None, advice: str = "") -> None:
+    `status` is the HTTP status, `is_passing` whether asking again may help, `wait_s` for how many seconds the
+    provider wants to be left alone before that.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        model: str = "",
+        status: int | None = None,
+        advice: str = "",
+        is_passing: bool = False,
+        wait_s: float | None = None,
+    ) -> None:
         self.problem = problem
         self.model = model
         self.status = status
         self.advice = advice
+        self.is_passing = is_passing
+        self.wait_s = wait_s
         super().__init__(lines_of(problem, [("model", model), ("to fix", advice)]))
 
 

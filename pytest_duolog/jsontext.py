@@ -8,8 +8,8 @@ work; here each message is encoded once and the pieces are joined.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pytest_duolog.perspective import ChatMessage
 
@@ -35,17 +35,17 @@ def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Itera
 class HistoryEncoder(dict[ChatMessage, bytes]):
     """Encodes request bodies that differ only in a growing list of chat messages.
 
-    Maps each message to its canonical JSON, which is made when first looked up; `change` is applied to the
-    message before.
+    Maps each message to its canonical JSON, which is made when first looked up; `shape` is what a protocol
+    makes of a message.
     """
 
-    def __init__(self, history_name: str, *, change: Callable[[Any], Any] = dict) -> None:
+    def __init__(self, history_name: str, shape: Callable[[ChatMessage], Any] = ChatMessage._asdict) -> None:
         super().__init__()
         self._name = history_name
-        self._change = change
+        self._shape = shape
 
     def __missing__(self, message: ChatMessage) -> bytes:
-        piece = self[message] = canonical(self._change(message._asdict()))
+        piece = self[message] = canonical(self._shape(message))
         return piece
 
     def pieces(self, messages: Iterable[ChatMessage]) -> list[bytes]:
@@ -55,3 +55,16 @@ class HistoryEncoder(dict[ChatMessage, bytes]):
     def encode(self, fields: Mapping[str, Any], messages: Iterable[ChatMessage]) -> bytes:
         """The canonical body of a request."""
         return canonical_object(fields, self._name, self.pieces(messages))
+
+
+class HistoryBody(NamedTuple):
+    """A request body in parts, so that whoever stores or compares it need not take it apart again.
+
+    `fields` is all of it but the history, which stands under `history_name` and has one element a message,
+    made by `shape`.
+    """
+
+    fields: Mapping[str, Any]
+    history_name: str
+    messages: Sequence[ChatMessage]
+    shape: Callable[[ChatMessage], Any]

@@ -113,7 +113,7 @@ class DialogueRun:
     def _take(self, message: Message, raw_finish: str) -> None:
         if message.content:
             self._add(message)
-        self._tokens += (message.usage.reply_tokens or 0) if message.usage else 0
+        self._tokens += message.usage.tokens_written if message.usage else 0
         self.stop_reason = self._reason_to_stop(message, raw_finish)
 
     def _add(self, message: Message) -> None:

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import httpx
 
-from pytest_duolog.endpoints import registry
+from pytest_duolog.endpoints import providers, registry
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.live import LiveTransport
-from pytest_duolog.endpoints.registry import Destination
+from pytest_duolog.endpoints.providers import Destination
+from pytest_duolog.endpoints.retrying import RetryingTransport
 from pytest_duolog.endpoints.scripted import Script
 from pytest_duolog.local.server import LocalServers
 from pytest_duolog.recording.cassette import Cassette
@@ -32,9 +33,6 @@ from pytest_duolog.settings import Settings
 
 Model = str | Callable[..., Any]
 Name = TypeVar("Name", bound=str)
-
-# A reply may take long, being connected may not.
-TIMEOUT = httpx.Timeout(120, connect=10)
 
 
 class Session:
@@ -66,7 +64,7 @@ class Session:
             header=make_header(scenario, location, now=datetime.now(UTC)),
             redactor=self.redactor,
             hooks=VcrHooks(vcr_config),
-            base_urls=registry.base_urls(self.settings.providers, self._environ),
+            base_urls=providers.base_urls(self.settings.providers, self._environ),
             test_argument=test_argument,
         )
 
@@ -98,9 +96,9 @@ class Session:
     ) -> AsyncIterator[dict[Name, Endpoint]]:
         """An endpoint for each model, recorded; functions may send HTTP requests of their own, and are watched."""
         async with AsyncExitStack() as stack:
-            transport = RecordingTransport(recorder, lambda: LiveTransport(self._destination))
-            client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, trust_env=False)
-            client._transport = transport  # noqa: SLF001 - cassetter puts its own in front of it in every client
+            transport = RecordingTransport(recorder, self._live_transport)
+            client = httpx.AsyncClient(transport=transport, timeout=None, trust_env=False)  # noqa: S113  # see Patience
+            client._transport = transport  # noqa: SLF001  # cassetter puts its own in front of it in every client
             await stack.enter_async_context(client)
             endpoints = {
                 name: registry.open_endpoint(
@@ -115,12 +113,17 @@ class Session:
                 endpoints[name] = WatchedEndpoint(endpoints[name], recorder, self._patches)
             yield endpoints
 
+    def _live_transport(self) -> httpx.AsyncBaseTransport:
+        return RetryingTransport(
+            LiveTransport(self._destination), self.settings.patience, redact=self._redactor.text
+        )
+
     def _destination(self, provider: str, model: str) -> Destination:
         if provider == "local":
             server = self._local_servers.get(model)
             return Destination(server.base_url, {"authorization": f"Bearer {server.api_key}"})
-        known = {**registry.PROVIDERS, **self.settings.providers}
-        return registry.destination(provider, known[provider], self._environ)
+        known = {**providers.PROVIDERS, **self.settings.providers}
+        return providers.destination(provider, known[provider], self._environ)
 
     def close(self) -> None:
         """Stop what was started."""

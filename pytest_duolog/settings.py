@@ -11,9 +11,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pytest_duolog.endpoints.registry import PROTOCOLS, Provider, check_model
+from pytest_duolog.endpoints.providers import Provider
+from pytest_duolog.endpoints.registry import PROTOCOLS, check_model
+from pytest_duolog.endpoints.retrying import Patience
 from pytest_duolog.errors import ConfigurationError, wrong_fields
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
@@ -34,6 +36,20 @@ class ProviderTable(BaseModel):
     protocol: str = "openai"
     base_url_env: str | None = None
     api_key_env: str | None = None
+    key_header: str | None = None
+    headers: dict[str, str] = {}
+
+
+class RequestsTable(BaseModel):
+    """The `[tool.duolog.requests]` table: how long one message is tried for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tries: int = Field(default=Patience.tries, ge=1)
+    timeout_s: float = Field(default=Patience.timeout_s, gt=0)
+    backoff_s: float = Field(default=Patience.backoff_s, ge=0)
+    longest_wait_s: float = Field(default=Patience.longest_wait_s, ge=0)
+    largest_reply_bytes: int = Field(default=Patience.largest_reply_bytes, ge=1)
 
 
 class ProjectTable(BaseModel):
@@ -44,6 +60,7 @@ class ProjectTable(BaseModel):
     default_model: str = DEFAULT_MODEL
     models: dict[str, str] = {}
     providers: dict[str, ProviderTable] = {}
+    requests: RequestsTable = RequestsTable()
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,7 @@ class Settings:
     models: Mapping[str, str] = field(default_factory=dict)
     default_model: str = DEFAULT_MODEL
     providers: Mapping[str, Provider] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
 
     @classmethod
     def merge(
@@ -97,6 +115,7 @@ class Settings:
             models={**table.models, **_role_models("duolog_model", model_ini)},
             default_model=table.default_model,
             providers=configured_providers(table),
+            patience=Patience(**table.requests.model_dump()),
         )
         sources = {
             "--duolog-model": settings.overrides,
@@ -180,6 +199,8 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         base_url_env=given.base_url_env,
         api_key_env=given.api_key_env,
         needs_key=given.api_key_env is not None,
+        key_header=given.key_header,
+        headers=given.headers,
     )
 
 

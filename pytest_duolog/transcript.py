@@ -66,23 +66,54 @@ class StopReason(Record):
         return f"{caused}: {self.detail}" if self.detail else caused
 
 
-class Usage(Record):
-    """Tokens of one reply as its provider counted them; None where it did not say."""
+Count = Annotated[int | None, Field(ge=0)]
 
-    prompt_tokens: int | None = Field(default=None, ge=0)
-    reply_tokens: int | None = Field(default=None, ge=0)
+
+class Usage(Record):
+    """Tokens of one reply as its provider counted them; None where it did not say.
+
+    No token is in two counts: `prompt_tokens` were read anew, `cache_read_tokens` came from the provider's cache,
+    `cache_write_tokens` were read and put into it; `reply_tokens` are the reply's without `reasoning_tokens`.
+    `cost` is what the provider says it charged, in its own currency (OpenRouter: US dollars).
+    """
+
+    prompt_tokens: Count = None
+    cache_read_tokens: Count = None
+    cache_write_tokens: Count = None
+    reply_tokens: Count = None
+    reasoning_tokens: Count = None
+    cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @property
+    def tokens_read(self) -> int:
+        """All tokens of the prompt, cached or not."""
+        return (self.prompt_tokens or 0) + (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
+
+    @property
+    def tokens_written(self) -> int:
+        """All tokens the model made, shown or not."""
+        return (self.reply_tokens or 0) + (self.reasoning_tokens or 0)
+
+
+class ToolCall(Record):
+    """A tool that a speaker used for its message: its name, its arguments as JSON text, what it gave back."""
+
+    name: Text
+    arguments: Text = ""
+    result: Text | None = None
 
 
 class Message(Record):
     """One speaker's contribution.
 
-    `reasoning` was never shown to the other side. `finish` is why the model stopped writing, in this
-    package's words; None for a message that no model wrote, such as the opener.
+    `reasoning` and `tool_calls` are for the record: they were not shown to the other side. `finish` is why the
+    model stopped writing, in this package's words; None for a message that no model wrote, such as the opener.
     """
 
     speaker: Text
     content: Text
     reasoning: Text | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
     finish: FinishReason | None = None
     usage: Usage | None = None
     latency_ms: float | None = Field(default=None, ge=0)

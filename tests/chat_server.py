@@ -16,12 +16,16 @@ def plain_answer(body: dict[str, Any]) -> str:
 
 
 class ChatServer:
-    """`answer` makes the reply's text, or a (status, body bytes) pair; `requests` are the bodies received."""
+    """`answer` makes the reply's text, or a (status, body bytes) pair; `requests` are the bodies received.
+
+    `paths` and `headers` are those of the requests.
+    """
 
     def __init__(self) -> None:
         self.answer: Callable[[dict[str, Any]], Any] = plain_answer
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,6 +35,7 @@ class ChatServer:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 server.requests.append(body)
                 server.headers.append(dict(self.headers))
+                server.paths.append(self.path)
                 answer = server.answer(body)
                 status, content = answer if isinstance(answer, tuple) else (200, completion(body, answer))
                 self.send_response(status)
@@ -53,6 +58,7 @@ class ChatServer:
         return f"http://127.0.0.1:{self._httpd.server_port}/v1"
 
     def close(self) -> None:
+        """Doing it twice is harmless."""
         self._httpd.shutdown()
         self._thread.join()
         self._httpd.server_close()

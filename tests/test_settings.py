@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_duolog.endpoints.registry import Provider
+from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.scenario import Scenario, Speaker

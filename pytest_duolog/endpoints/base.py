@@ -2,7 +2,8 @@
 
 An endpoint knows nothing of transcripts, cassettes or tests. To add a protocol, write a class with
 `async def reply(request) -> Reply` (a plain `def` works too) and either name its factory in `registry.py`
-or publish it from another package under the entry point group `pytest_duolog.endpoints`.
+or publish it from another package under the entry point group `pytest_duolog.endpoints`. A protocol that posts
+JSON and gets JSON back has most of its work done by `ChatProtocol` in `protocol.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_duolog.perspective import ChatMessage
-from pytest_duolog.transcript import FinishReason, Usage
+from pytest_duolog.transcript import FinishReason, ToolCall, Usage
 
 if TYPE_CHECKING:
     import httpx
@@ -39,7 +40,8 @@ class Reply:
     """What a model answered.
 
     `finish` is why it stopped, in this package's words; `raw_finish` in the provider's. `reasoning` is kept
-    for the record and never shown to the other side. `model` is the model that served, where it was said.
+    for the record and never shown to the other side, and so are `tool_calls`. `model` is the model that served,
+    where it was said.
     `latency_ms` is the time the answer took when it was recorded.
     """
 
@@ -47,6 +49,7 @@ class Reply:
     finish: FinishReason = "end"
     raw_finish: str = ""
     reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage | None = None
     model: str | None = None
     latency_ms: float | None = None

@@ -12,8 +12,7 @@ from urllib.request import getproxies, proxy_bypass
 import anyio.to_thread
 import httpx
 
-from pytest_duolog.endpoints.registry import Destination
-from pytest_duolog.errors import EndpointError
+from pytest_duolog.endpoints.providers import Destination
 
 LOGICAL_SCHEME = "duolog"
 
@@ -37,7 +36,8 @@ class LiveTransport(httpx.AsyncBaseTransport):
     """Sends requests for logical addresses (`duolog://provider/...`) to where the provider really is.
 
     Other addresses are left as they are. Proxies come from the environment as httpx reads it, except on the
-    way to loopback.
+    way to loopback. A request is told, in its extensions, who is asked (`duolog_origin`), a response, which variable
+    its key was read from (`duolog_key_env`).
     """
 
     def __init__(self, destination_of: Callable[[str, str], Destination]) -> None:
@@ -45,9 +45,9 @@ class LiveTransport(httpx.AsyncBaseTransport):
         self._by_proxy: dict[str | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request.
+        """Send one request; the response is still to be read.
 
-        Raises EndpointError if a logical address has no destination or cannot be reached.
+        Raises EndpointError if a logical address has no destination, and httpx's own errors.
         """
         if request.url.scheme != LOGICAL_SCHEME:
             return await self._transport_to(request.url).handle_async_request(request)
@@ -55,14 +55,9 @@ class LiveTransport(httpx.AsyncBaseTransport):
         model = request.extensions.get("duolog_model", "")
         destination = await anyio.to_thread.run_sync(self._destination_of, provider, model)
         real = self._readdressed(request, destination)
-        try:
-            response = await self._transport_to(real.url).handle_async_request(real)
-            await response.aread()
-        except httpx.HTTPError as error:
-            raise EndpointError(
-                f"{type(error).__name__} while asking {provider} at {_origin(real.url)}: {error or 'no details'}",
-                advice=f"is {_origin(real.url)} up, and the right address?",
-            ) from error
+        request.extensions["duolog_origin"] = f"{provider} at {_origin(real.url)}"
+        response = await self._transport_to(real.url).handle_async_request(real)
+        response.extensions["duolog_key_env"] = destination.key_env
         return response
 
     def _readdressed(self, request: httpx.Request, destination: Destination) -> httpx.Request:

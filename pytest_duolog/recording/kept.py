@@ -9,7 +9,13 @@ from pytest_duolog.jsontext import canonical
 from pytest_duolog.recording.interaction import Response
 from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
 
-VOLATILE_FIELDS = frozenset({"id", "created", "timings", "system_fingerprint"})
+VOLATILE_FIELDS = frozenset(
+    {
+        *("id", "created", "timings", "system_fingerprint"),  # OpenAI and its kind
+        *("created_at", "total_duration", "load_duration", "prompt_eval_duration", "eval_duration"),  # Ollama
+        *("responseId", "createTime"),  # Gemini
+    }
+)
 
 # A failed try is no answer: it is repeated or reported, never replayed.
 FAILED_TRIES = frozenset({401, 403, 407, 408, 409, 425, 429})

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 
-from pytest_duolog.jsontext import HistoryEncoder
+from pytest_duolog.jsontext import HistoryBody, HistoryEncoder
 from pytest_duolog.recording.interaction import Body, Response, SentRequest
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
@@ -24,7 +25,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         self._cassette = cassette
         self._make_live = live
         self._live: httpx.AsyncBaseTransport | None = None
-        self._encoder = HistoryEncoder("messages", change=cassette.redactor.json)
+        self._encoders: dict[Any, HistoryEncoder] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """The recorded response, or a fresh one.
@@ -48,7 +49,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         live = await self._live_transport().handle_async_request(request)
         content = await live.aread()
         await live.aclose()
-        latency_ms = round((time.perf_counter() - started) * 1000, 1)
+        latency_ms = live.extensions.get("duolog_latency_ms") or _ms_since(started)
         headers = {name: live.headers.get_list(name) for name in live.headers if name != "content-encoding"}
         return self._cassette.record(
             sent, Response(live.status_code, live.reason_phrase, headers, content), latency_ms
@@ -60,14 +61,23 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         if structure is None:
             body = Body.parse(await request.aread(), redactor)
         else:
-            fields, messages = structure
-            body = Body(redactor.json(fields), "messages", self._encoder.pieces(messages))
+            body = self._body(structure)
         return SentRequest(
             request.method,
             self._cassette.uri(str(request.url)),
             kept_headers(request.headers, REQUEST_HEADERS),
             body,
             is_ours=structure is not None,
+        )
+
+    def _body(self, parts: HistoryBody) -> Body:
+        redact = self._cassette.redactor.json
+        if parts.shape not in self._encoders:
+            self._encoders[parts.shape] = HistoryEncoder(
+                parts.history_name, lambda message: redact(parts.shape(message))
+            )
+        return Body(
+            redact(parts.fields), parts.history_name, self._encoders[parts.shape].pieces(parts.messages)
         )
 
     def _live_transport(self) -> httpx.AsyncBaseTransport:
@@ -79,3 +89,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         """Close what was opened."""
         if self._live is not None:
             await self._live.aclose()
+
+
+def _ms_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from pytest_duolog.endpoints.live import LiveTransport
-from pytest_duolog.endpoints.registry import Destination
+from pytest_duolog.endpoints.providers import Destination
+from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import EndpointError
 from tests.chat_server import ChatServer
 
@@ -21,7 +22,7 @@ def server():
 
 def post(url: str, destination_of, **options) -> httpx.Response:
     async def send() -> httpx.Response:
-        transport = LiveTransport(destination_of)
+        transport = RetryingTransport(LiveTransport(destination_of), Patience(tries=1), redact=str)
         async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
             return await client.post(url, json={"model": "m", "messages": [{"content": "Hello."}]}, **options)
 

@@ -9,16 +9,8 @@ from pytest_duolog.endpoints import registry
 from pytest_duolog.endpoints.base import EndpointConfig
 from pytest_duolog.endpoints.functions import FunctionEndpoint
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
-from pytest_duolog.endpoints.registry import (
-    PROVIDERS,
-    Destination,
-    Provider,
-    base_urls,
-    check_model,
-    destination,
-    known_providers,
-    open_endpoint,
-)
+from pytest_duolog.endpoints.providers import PROVIDERS, Destination, Provider, base_urls, destination
+from pytest_duolog.endpoints.registry import check_model, known_providers, open_endpoint
 from pytest_duolog.errors import ConfigurationError, EndpointError
 from pytest_duolog.recording.redaction import Redactor
 
@@ -67,28 +59,52 @@ def opened(model, configured=LAB):
         (
             "openai",
             {"OPENAI_API_KEY": "k"},
-            Destination("https://api.openai.com/v1", {"authorization": "Bearer k"}),
+            Destination("https://api.openai.com/v1", {"authorization": "Bearer k"}, "OPENAI_API_KEY"),
         ),
         (
             "openai",
             {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://proxy.example/v1/"},
-            Destination("https://proxy.example/v1", {"authorization": "Bearer k"}),
+            Destination("https://proxy.example/v1", {"authorization": "Bearer k"}, "OPENAI_API_KEY"),
         ),
         (
             "openai",
             {"OPENAI_API_KEY": " k\n"},
-            Destination("https://api.openai.com/v1", {"authorization": "Bearer k"}),
+            Destination("https://api.openai.com/v1", {"authorization": "Bearer k"}, "OPENAI_API_KEY"),
         ),
-        ("ollama", {}, Destination("http://127.0.0.1:11434/v1", {})),
+        ("ollama", {}, Destination("http://127.0.0.1:11434", {})),
+        ("ollama", {"OLLAMA_HOST": "", "OLLAMA_API_KEY": ""}, Destination("http://127.0.0.1:11434", {})),
+        ("ollama", {"OLLAMA_HOST": "0.0.0.0"}, Destination("http://127.0.0.1:11434", {})),
+        ("ollama", {"OLLAMA_HOST": "gpu:80"}, Destination("http://gpu:80", {})),
+        ("ollama", {"OLLAMA_HOST": "https://gpu/"}, Destination("https://gpu", {})),
         (
-            "ollama",
-            {"OLLAMA_BASE_URL": "", "OLLAMA_API_KEY": ""},
-            Destination("http://127.0.0.1:11434/v1", {}),
+            "anthropic",
+            {"ANTHROPIC_API_KEY": "k"},
+            Destination("https://api.anthropic.com", {"x-api-key": "k"}, "ANTHROPIC_API_KEY"),
+        ),
+        (
+            "gemini",
+            {"GOOGLE_API_KEY": "k", "GEMINI_API_KEY": "other"},
+            Destination(PROVIDERS["gemini"].base_url, {"x-goog-api-key": "k"}, "GOOGLE_API_KEY"),
+        ),
+        (
+            "gemini",
+            {"GEMINI_API_KEY": "k"},
+            Destination(PROVIDERS["gemini"].base_url, {"x-goog-api-key": "k"}, "GEMINI_API_KEY"),
+        ),
+        (
+            "azure",
+            {"AZURE_OPENAI_ENDPOINT": "https://lab.openai.azure.com/", "AZURE_OPENAI_API_KEY": "k"},
+            Destination("https://lab.openai.azure.com/openai/v1", {"api-key": "k"}, "AZURE_OPENAI_API_KEY"),
+        ),
+        (
+            "azure",
+            {"AZURE_OPENAI_ENDPOINT": "https://lab.example/openai/v1/", "AZURE_OPENAI_API_KEY": "k"},
+            Destination("https://lab.example/openai/v1", {"api-key": "k"}, "AZURE_OPENAI_API_KEY"),
         ),
         (
             "vllm",
             {"VLLM_API_KEY": "k", "VLLM_BASE_URL": "http://gpu:8000/v1"},
-            Destination("http://gpu:8000/v1", {"authorization": "Bearer k"}),
+            Destination("http://gpu:8000/v1", {"authorization": "Bearer k"}, "VLLM_API_KEY"),
         ),
     ],
 )
@@ -104,6 +120,29 @@ def test_missing_key_names_its_variable(environ):
         "no key for provider 'openai': the environment variable OPENAI_API_KEY is not set\n"
         "  to fix:  set OPENAI_API_KEY, or replay a recording with --record-mode=none"
     )
+
+
+def test_each_missing_piece_names_its_variables():
+    with pytest.raises(EndpointError, match=r"no key.*GOOGLE_API_KEY or GEMINI_API_KEY is not set"):
+        destination("gemini", PROVIDERS["gemini"], {})
+    with pytest.raises(EndpointError, match=r"no address.*AZURE_OPENAI_ENDPOINT is not set"):
+        destination("azure", PROVIDERS["azure"], {"AZURE_OPENAI_API_KEY": "k"})
+    with pytest.raises(EndpointError, match=r"a header is not complete.*LAB_TEAM is not set"):
+        destination("lab", Provider("https://x", headers={"x-team": "${LAB_TEAM}"}), {})
+
+
+def test_headers_are_filled_in_from_the_environment():
+    provider = Provider(
+        "https://x", api_key_env="K", key_header="x-lab-key", headers={"x-team": "team ${LAB_TEAM}, $5"}
+    )
+    reached = destination("lab", provider, {"K": "k", "LAB_TEAM": "red"})
+    assert reached.headers == {"x-lab-key": "k", "x-team": "team red, $5"}
+
+
+@pytest.mark.parametrize("value", ["red\r\nx-admin: yes", "r\x00ed"])
+def test_a_variable_cannot_add_a_header(value):
+    with pytest.raises(EndpointError, match="LAB_TEAM holds a character that no key has"):
+        destination("lab", Provider("https://x", headers={"x-team": "${LAB_TEAM}"}), {"LAB_TEAM": value})
 
 
 @pytest.mark.parametrize("key", ["sk-very\nprivate", "sk-very-privaté", "sk-very\x00private"])

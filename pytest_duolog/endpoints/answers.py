@@ -1,0 +1,168 @@
+"""What came back from a provider: a JSON object, or a fault that says whether asking again may help.
+
+Sources of the rules: the errors pages of OpenAI, Anthropic, Gemini and OpenRouter, and what their SDKs retry.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pytest_duolog.endpoints.base import Reply
+from pytest_duolog.errors import EndpointError, shorten
+
+# Besides these, every status from 500 on but 501 (not implemented) and 505. 498 is Groq's "no capacity".
+PASSING_STATUSES = frozenset({408, 409, 425, 429, 498})
+LASTING_STATUSES = frozenset({501, 505})
+
+# Words for "paid up to here"; waiting does not help. A per-day limit of Gemini is one as well.
+NO_QUOTA = re.compile(
+    r"insufficient_quota|credit_balance_exhausted|enforced_spend_limit_reached|insufficient_credits|PerDay"
+)
+
+# What a provider says, and what helps against it.
+HINTS = (
+    (r"temperature|top_p|top_k", "this model does not take that setting: leave it unset"),
+    (r"max_completion_tokens|max_tokens", "this model takes another limit: leave max_tokens unset"),
+    (
+        r"context.{0,20}(length|size|window)|exceed_context|too many tokens|prompt is too long",
+        "the history no longer fits the model: fewer turns, shorter replies (max_tokens), or a larger context",
+    ),
+    (r"alternat", "the model's template wants user and assistant in turn, and `user` first; see `stub`"),
+    (r"model.{0,80}not (found|exist)|no endpoints found|not a valid model", "check the model's name"),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response without its stream. `model` is the label of the model asked, `key_env` where its key was read."""
+
+    model: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    key_env: str | None = None
+
+    def fault(
+        self, problem: str, *, is_passing: bool = False, wait_s: float | None = None, advice: str = ""
+    ) -> EndpointError:
+        """An error about this answer, to be raised."""
+        return EndpointError(
+            problem,
+            model=self.model,
+            status=self.status,
+            advice=advice,
+            is_passing=is_passing,
+            wait_s=wait_s,
+        )
+
+    def json_object(self) -> dict[str, Any]:
+        """The body; raises EndpointError if it is an error, or no JSON object."""
+        if 300 <= self.status < 400:
+            raise self.fault(
+                f"HTTP {self.status}: redirected to {shorten(self.headers.get('location', ''))}",
+                advice="check the provider's base_url; a redirect is not followed, it would take the key along",
+            )
+        try:
+            body = json.loads(self.content)
+        except (ValueError, RecursionError):
+            kind = self.headers.get("content-type", "no content type")
+            raise self.fault(
+                f"HTTP {self.status}, but not JSON ({kind}): {shorten(self._as_text())}",
+                is_passing=self.status < 400 or self._status_may_pass(self.status),
+                wait_s=self._wait_s({}),
+            ) from None
+        if self.status >= 400 or (isinstance(body, dict) and body.get("error")):
+            raise self._refused(body if isinstance(body, dict) else {"error": body})
+        if not isinstance(body, dict):
+            raise self.fault(f"the answer is JSON but not an object: {shorten(str(body))}", is_passing=True)
+        return body
+
+    def check(self, reply: Reply) -> None:
+        """Raises EndpointError for a reply that is none: broken off, cut before its first word, or a tool call."""
+        if reply.finish == "error":
+            raise self.fault(f"the model broke off: {reply.raw_finish!r}", is_passing=True)
+        if reply.content.strip():
+            return
+        if reply.tool_calls or reply.finish == "tool":
+            names = ", ".join(call.name for call in reply.tool_calls) or "no name"
+            raise self.fault(
+                f"instead of a reply, the model called a tool: {shorten(names)}",
+                advice="nothing here runs tools: take them out of the request, or use a callable that runs them",
+            )
+        if reply.finish == "truncated":
+            thought = (
+                " in thinking" if reply.reasoning or (reply.usage and reply.usage.reasoning_tokens) else ""
+            )
+            raise self.fault(
+                f"the model reached its token limit{thought} before its first word ({reply.raw_finish!r})",
+                advice="raise max_tokens",
+            )
+
+    def _as_text(self) -> str:
+        text = self.content[:2000].decode("utf-8", "replace")
+        return re.sub(r"<[^>]{0,200}>|\s+", " ", text).strip()
+
+    @staticmethod
+    def _status_may_pass(status: int) -> bool:
+        return status in PASSING_STATUSES or (status >= 500 and status not in LASTING_STATUSES)
+
+    def _refused(self, body: Mapping[str, Any]) -> EndpointError:
+        error = body.get("error")
+        details = error if isinstance(error, Mapping) else {}
+        said = str(details.get("message") or error or body)
+        status, where = self.status, f"HTTP {self.status}"
+        if status < 400:
+            code = details.get("code")
+            status = code if isinstance(code, int) and 400 <= code < 600 else 502
+            where = f"HTTP {self.status} with error {code!r} in it"
+        problem = f"{where}{_upstream(details)}: {shorten(said, 400)}"
+        if status == 402 or NO_QUOTA.search(json.dumps(body)):
+            return self.fault(f"{problem}; no quota left, waiting will not help")
+        should = self.headers.get("x-should-retry")
+        is_passing = self._status_may_pass(status) if should not in ("true", "false") else should == "true"
+        return self.fault(
+            problem, is_passing=is_passing, wait_s=self._wait_s(details), advice=self._advice(status, said)
+        )
+
+    def _advice(self, status: int, said: str) -> str:
+        if self.key_env and (status in (401, 403) or re.search("API.?key", said, re.IGNORECASE)):
+            return f"the key was read from {self.key_env}; check it"
+        if self._status_may_pass(status):
+            return ""
+        return next((advice for words, advice in HINTS if re.search(words, said, re.IGNORECASE)), "")
+
+    def _wait_s(self, details: Mapping[str, Any]) -> float | None:
+        """For how long the provider wants to be left alone: in a header, or (Gemini) among the details."""
+        milliseconds = self.headers.get("retry-after-ms", "")
+        if re.fullmatch(r"\d{1,12}(\.\d+)?", milliseconds):
+            return float(milliseconds) / 1000
+        after = self.headers.get("retry-after", "").strip()
+        if re.fullmatch(r"\d{1,9}(\.\d+)?", after):
+            return float(after)
+        if after:
+            return _seconds_until(after)
+        delay = re.search(r"'retryDelay': '(\d{1,9}(?:\.\d+)?)s'", str(details.get("details", "")))
+        return float(delay[1]) if delay else None
+
+
+def _upstream(details: Mapping[str, Any]) -> str:
+    """Who behind a gateway failed (OpenRouter says it)."""
+    metadata = details.get("metadata")
+    name = metadata.get("provider_name") if isinstance(metadata, Mapping) else None
+    return f" from {shorten(str(name), 60)}" if name else ""
+
+
+def _seconds_until(date: str) -> float | None:
+    try:
+        then = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return max(
+        0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
+    )

@@ -1,0 +1,107 @@
+"""The Messages protocol of Anthropic, which llama.cpp, vLLM and LM Studio speak as well.
+
+Source: https://docs.anthropic.com/en/api/messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_duolog.endpoints.answers import Answer
+from pytest_duolog.endpoints.base import ChatRequest, Reply
+from pytest_duolog.endpoints.protocol import ChatProtocol, system_of, without_system
+from pytest_duolog.endpoints.reading import (
+    counted,
+    less,
+    named,
+    object_in,
+    objects_in,
+    text_in,
+    tool_calls,
+)
+from pytest_duolog.perspective import ChatMessage
+from pytest_duolog.transcript import FinishReason, Usage
+
+# From the newer version on, a request with a sampling setting is refused even if it has the default value.
+VERSION = "2026-10-21"
+VERSION_WITH_SAMPLING = "2023-06-01"
+SAMPLING = ("temperature", "top_p", "top_k")
+
+# The protocol insists on a limit. This one is above what a chat message needs and below what any model allows.
+DEFAULT_MAX_TOKENS = 4096
+
+FINISH_REASONS: Mapping[str, FinishReason] = {
+    "end_turn": "end",
+    "stop_sequence": "end",
+    "max_tokens": "truncated",
+    "model_context_window_exceeded": "truncated",
+    "tool_use": "tool",
+    "refusal": "refused",
+}
+
+
+class AnthropicMessages(ChatProtocol):
+    """One model behind a messages address."""
+
+    def path(self, request: ChatRequest) -> str:
+        """The same for all models; the base URL is without the version, as in the vendor's own variable."""
+        return "/v1/messages"
+
+    def headers(self, request: ChatRequest) -> Mapping[str, str]:
+        """The version of the protocol: the old one only where the user asks for a sampling setting."""
+        wants_sampling = any(name in request.knobs or name in request.extra for name in SAMPLING)
+        return {"anthropic-version": VERSION_WITH_SAMPLING if wants_sampling else VERSION}
+
+    def fields(self, request: ChatRequest) -> Mapping[str, Any]:
+        """Model, system prompt and knobs; there is no seed in this protocol, so none is sent."""
+        knobs = {name: value for name, value in request.knobs.items() if name != "seed"}
+        system = system_of(request.messages)
+        return {
+            "model": request.model,
+            "max_tokens": DEFAULT_MAX_TOKENS,
+            **({"system": system} if system else {}),
+            **knobs,
+            **request.extra,
+        }
+
+    def history(self, request: ChatRequest) -> Sequence[ChatMessage]:
+        """All but the system prompt."""
+        return without_system(request.messages)
+
+    def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
+        """The text blocks, joined; thinking and tool blocks go into the record."""
+        if not isinstance(body.get("content"), list):
+            raise answer.fault(f"the answer has no content; it has {named(body)}", is_passing=True)
+        blocks = objects_in(body, "content")
+        raw_finish = str(body.get("stop_reason") or "")
+        category = object_in(body, "stop_details").get("category")
+        return Reply(
+            content=_joined(blocks, "text"),
+            finish=FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end"),
+            raw_finish=f"{raw_finish} ({category})" if category else raw_finish,
+            reasoning=_joined(blocks, "thinking") or None,
+            tool_calls=tool_calls(
+                [block for block in blocks if block.get("type") == "tool_use"], arguments="input"
+            ),
+            usage=_usage(object_in(body, "usage")),
+            model=text_in(body, "model"),
+        )
+
+
+def _joined(blocks: Sequence[Mapping[str, Any]], kind: str) -> str:
+    return "".join(str(block.get(kind) or "") for block in blocks if block.get("type") == kind)
+
+
+def _usage(usage: Mapping[str, Any]) -> Usage | None:
+    """`input_tokens` is without what was cached, `output_tokens` includes what was thought."""
+    if not usage:
+        return None
+    reasoning = counted(usage, "output_tokens_details", "thinking_tokens")
+    return Usage(
+        prompt_tokens=counted(usage, "input_tokens"),
+        cache_read_tokens=counted(usage, "cache_read_input_tokens"),
+        cache_write_tokens=counted(usage, "cache_creation_input_tokens"),
+        reply_tokens=less(counted(usage, "output_tokens"), reasoning),
+        reasoning_tokens=reasoning,
+    )

@@ -1,0 +1,184 @@
+"""Where models live: a row for each provider, and the address and headers it is reached with today.
+
+Users add rows under `[tool.duolog.providers]`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pytest_duolog.errors import EndpointError
+
+# The header that carries the key, by protocol; `authorization` in all others.
+KEY_HEADERS: Mapping[str, str] = {
+    "anthropic": "x-api-key",
+    "gemini": "x-goog-api-key",  # never `?key=`, which would be part of the address
+}
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where models live and how they are spoken to.
+
+    `base_url_env` names a variable that overrides `base_url`, `base_path` what belongs behind it, `host_env` one
+    that may hold no more than a host and a port. `api_key_env` names the variable that holds the key, or else
+    `other_key_env`; it is asked for only where `needs_key`, and sent in `key_header`, by default the protocol's own.
+    `headers` are further ones; `${NAME}` in them is an environment variable. Nothing is read before a model is
+    really called.
+    """
+
+    base_url: str
+    protocol: str = "openai"
+    base_url_env: str | None = None
+    base_path: str = ""
+    host_env: str | None = None
+    api_key_env: str | None = None
+    other_key_env: str | None = None
+    needs_key: bool = False
+    key_header: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    "openai": Provider(
+        "https://api.openai.com/v1",
+        base_url_env="OPENAI_BASE_URL",
+        api_key_env="OPENAI_API_KEY",
+        needs_key=True,
+    ),
+    "openrouter": Provider("https://openrouter.ai/api/v1", api_key_env="OPENROUTER_API_KEY", needs_key=True),
+    "anthropic": Provider(
+        "https://api.anthropic.com",
+        protocol="anthropic",
+        base_url_env="ANTHROPIC_BASE_URL",
+        api_key_env="ANTHROPIC_API_KEY",
+        needs_key=True,
+    ),
+    "gemini": Provider(
+        "https://generativelanguage.googleapis.com/v1beta",
+        protocol="gemini",
+        base_url_env="GEMINI_BASE_URL",
+        api_key_env="GOOGLE_API_KEY",  # beats the other one in the vendor's SDK, too
+        other_key_env="GEMINI_API_KEY",
+        needs_key=True,
+    ),
+    "azure": Provider(
+        "",
+        base_url_env="AZURE_OPENAI_ENDPOINT",
+        base_path="/openai/v1",
+        api_key_env="AZURE_OPENAI_API_KEY",
+        needs_key=True,
+        key_header="api-key",
+    ),
+    "mistral": Provider("https://api.mistral.ai/v1", api_key_env="MISTRAL_API_KEY", needs_key=True),
+    "groq": Provider("https://api.groq.com/openai/v1", api_key_env="GROQ_API_KEY", needs_key=True),
+    "ollama": Provider(
+        "http://127.0.0.1:11434", protocol="ollama", host_env="OLLAMA_HOST", api_key_env="OLLAMA_API_KEY"
+    ),
+    "vllm": Provider("http://127.0.0.1:8000/v1", base_url_env="VLLM_BASE_URL", api_key_env="VLLM_API_KEY"),
+    "lmstudio": Provider(
+        "http://127.0.0.1:1234/v1", base_url_env="LMSTUDIO_BASE_URL", api_key_env="LMSTUDIO_API_KEY"
+    ),
+    "llamacpp": Provider(
+        "http://127.0.0.1:8080/v1", base_url_env="LLAMACPP_BASE_URL", api_key_env="LLAMACPP_API_KEY"
+    ),
+    "local": Provider(""),  # its address and key are the running server's: see `local/`
+}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The real address behind a logical one, and the headers that open it; `key_env` is where the key was read."""
+
+    base_url: str
+    headers: Mapping[str, str] = field(repr=False)
+    key_env: str | None = None
+
+
+def destination(name: str, provider: Provider, environ: Mapping[str, str] = os.environ) -> Destination:
+    """Where `provider` is reached today.
+
+    Raises EndpointError naming the variable if an address, a key or a header needs one that is not set, or that
+    holds what can be neither.
+    """
+    base_url = _base_url(provider, environ)
+    if not base_url:
+        raise EndpointError(
+            f"no address for provider {name!r}: the environment variable {provider.base_url_env} is not set"
+        )
+    if not re.match("https?://[^/]", base_url):
+        raise EndpointError(
+            f"{provider.base_url_env or provider.host_env} holds no http:// or https:// address"
+        )
+    headers = {header: _filled_in(name, text, environ) for header, text in provider.headers.items()}
+    key_envs = [env for env in (provider.api_key_env, provider.other_key_env) if env]
+    key_env = next((env for env in key_envs if environ.get(env, "").strip()), None)
+    if provider.needs_key and not key_env:
+        raise _unset(name, "no key", " or ".join(key_envs))
+    if key_env:
+        header = provider.key_header or KEY_HEADERS.get(provider.protocol, "authorization")
+        prefix = "Bearer " if header == "authorization" else ""
+        headers[header] = prefix + _header_value(key_env, environ)
+    return Destination(base_url, headers, key_env)
+
+
+def _filled_in(name: str, text: str, environ: Mapping[str, str]) -> str:
+    """The text of a header, with the values of the variables that are named in it."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in environ:
+            raise _unset(name, "a header is not complete", found[1])
+        return _header_value(found[1], environ)
+
+    return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def _header_value(variable: str, environ: Mapping[str, str]) -> str:
+    """What a variable holds; an HTTP library's own complaint about it would show the secret."""
+    value = environ[variable].strip()
+    if not (value.isascii() and value.isprintable()):
+        raise EndpointError(
+            f"the key in {variable} holds a character that no key has (a line break, or one outside ASCII)"
+        )
+    return value
+
+
+def _unset(name: str, problem: str, variable: str) -> EndpointError:
+    return EndpointError(
+        f"{problem} for provider {name!r}: the environment variable {variable} is not set",
+        advice=f"set {variable}, or replay a recording with --record-mode=none",
+    )
+
+
+def base_urls(
+    configured: Mapping[str, Provider], environ: Mapping[str, str] = os.environ
+) -> list[tuple[str, str]]:
+    """(provider, URL) for every address under which a provider is reached, today's before the usual one.
+
+    The embedded model has no fixed address and is not among them.
+    """
+    known = {**PROVIDERS, **configured}.items()
+    today = [(name, _base_url(provider, environ)) for name, provider in known]
+    usual = [(name, provider.base_url.rstrip("/")) for name, provider in known]
+    return [pair for pair in dict.fromkeys(today + usual) if pair[1]]
+
+
+def _base_url(provider: Provider, environ: Mapping[str, str]) -> str:
+    overridden = environ.get(provider.base_url_env, "") if provider.base_url_env else ""
+    host = environ.get(provider.host_env, "") if provider.host_env else ""
+    url = (overridden or (_at_host(host, provider.base_url) if host else provider.base_url)).rstrip("/")
+    return url + provider.base_path if url and not url.endswith(provider.base_path) else url
+
+
+def _at_host(host: str, usual: str) -> str:
+    """The usual address at another host, which may be a whole address, or lack the scheme or the port."""
+    if "://" in host:
+        return host
+    parts = urlsplit(usual)
+    name, _, port = host.partition(":")
+    name = "127.0.0.1" if name == "0.0.0.0" else name  # noqa: S104  # a server listens there, nobody calls it
+    return f"{parts.scheme}://{name}:{port or parts.port}"

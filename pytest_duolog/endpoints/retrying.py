@@ -1,0 +1,211 @@
+"""Asking until there is an answer, within limits.
+
+This stands below the recording: a try that failed is no part of a cassette, and a replay waits for nothing. What
+counts as an answer, the protocol says: it leaves a function with the request (`duolog_read`) that makes a Reply of a
+response, or raises.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import anyio
+import httpx
+
+from pytest_duolog.endpoints.base import Reply
+from pytest_duolog.endpoints.bodies import bounded_body
+from pytest_duolog.errors import EndpointError
+
+PASSING_FAULTS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ProxyError)
+LONGEST_BACKOFF_S = 8.0
+CONNECT_TIMEOUT_S = 10.0
+
+# What the transport did to a body that is now whole and plain.
+WIRE_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long one message is tried for; `[tool.duolog.requests]` in pyproject.toml sets it.
+
+    `timeout_s` covers all tries and the waits between them; a server that is silent for half of it is given up
+    earlier, for another try. Between tries the wait doubles from `backoff_s` up to 8 s, unless the provider names
+    one; if that is above `longest_wait_s` there is no other try. A body above `largest_reply_bytes`, unpacked, is
+    not read.
+    """
+
+    tries: int = 3
+    timeout_s: float = 120.0
+    backoff_s: float = 0.5
+    longest_wait_s: float = 60.0
+    largest_reply_bytes: int = 8 * 1024 * 1024
+
+    @property
+    def silence_s(self) -> float:
+        """How long a server may send nothing."""
+        return self.timeout_s / 2
+
+    def wait_s(self, n_tries: int, error: EndpointError) -> float:
+        """How long to wait after `n_tries` tries, the last of which ended in `error`."""
+        if error.wait_s is not None:
+            return error.wait_s
+        longest = min(LONGEST_BACKOFF_S, self.backoff_s * 2 ** (n_tries - 1))
+        return random.uniform(longest / 2, longest)  # noqa: S311  # only to keep many dialogues out of step
+
+
+class RetryingTransport(httpx.AsyncBaseTransport):
+    """Sends through `live`, again after faults that may pass; what it returns is a whole answer.
+
+    `redact` takes secrets out of what a server says, since that may end in an error message.
+    """
+
+    def __init__(
+        self,
+        live: httpx.AsyncBaseTransport,
+        patience: Patience,
+        *,
+        redact: Callable[[str], str],
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self.live = live
+        self.patience = patience
+        self.redact = redact
+        self.sleep = sleep
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer to one request, read to its end.
+
+        Raises EndpointError with what happened at the last try, and how often it was tried.
+        """
+        tries = _Tries(self, request)
+        with anyio.move_on_after(self.patience.timeout_s):
+            return await tries.until_answered()
+        raise tries.out_of_time()
+
+    async def aclose(self) -> None:
+        """Close what is below."""
+        await self.live.aclose()
+
+
+@dataclass
+class _Tries:
+    """The tries at one answer."""
+
+    transport: RetryingTransport
+    request: httpx.Request
+    n: int = 0
+    waited_s: float = 0.0
+    n_bytes: int = 0
+
+    @property
+    def _patience(self) -> Patience:
+        return self.transport.patience
+
+    @property
+    def _origin(self) -> str:
+        return str(self.request.extensions.get("duolog_origin") or self.request.url.host)
+
+    async def until_answered(self) -> httpx.Response:
+        read: Callable[[httpx.Response], Reply | None] = self.request.extensions.get("duolog_read", _nothing)
+        while True:
+            self.n += 1
+            try:
+                response = await self._try()
+                reply = read(response)
+            except EndpointError as error:
+                await self._wait_after(error)
+                continue
+            # Silence is an answer in the end; but now and then a model only stumbles.
+            if reply is None or reply.content.strip() or reply.finish != "end" or self.n > 1:
+                return response
+
+    async def _try(self) -> httpx.Response:
+        started = time.perf_counter()
+        self.n_bytes = 0
+        silence_s = self._patience.silence_s
+        connect_s = min(CONNECT_TIMEOUT_S, silence_s)
+        self.request.extensions["timeout"] = {"connect": connect_s, "read": silence_s, "write": silence_s}
+        try:
+            response = await self.transport.live.handle_async_request(self.request)
+            try:
+                limit = self._patience.largest_reply_bytes
+                content = await bounded_body(response, limit, origin=self._origin, on_bytes=self._count)
+            finally:
+                await response.aclose()
+        except httpx.TransportError as error:
+            raise self._transport_fault(error) from error
+        return httpx.Response(
+            response.status_code,
+            headers=[pair for pair in response.headers.multi_items() if pair[0].lower() not in WIRE_HEADERS],
+            content=_redacted(content, self.transport.redact),
+            extensions={
+                "duolog_latency_ms": round((time.perf_counter() - started) * 1000, 1),
+                "duolog_key_env": response.extensions.get("duolog_key_env"),
+            },
+        )
+
+    def _count(self, n_bytes: int) -> None:
+        self.n_bytes += n_bytes
+
+    async def _wait_after(self, error: EndpointError) -> None:
+        """Wait for the next try; raises what is to be said if there will be none."""
+        if not error.is_passing or self.n >= self._patience.tries:
+            raise self._after_tries(error) from None
+        wait_s, limit_s = self._patience.wait_s(self.n, error), self._patience.longest_wait_s
+        if wait_s > limit_s:
+            raise EndpointError(
+                f"{error.problem}; asks to wait {wait_s:.0f} s, over the limit of {limit_s:g} s",
+                model=error.model,
+                status=error.status,
+                advice="run it later, or raise longest_wait_s in [tool.duolog.requests]",
+            ) from None
+        self.waited_s += wait_s
+        await self.transport.sleep(wait_s)
+
+    def _after_tries(self, error: EndpointError) -> EndpointError:
+        if self.n == 1:
+            return error
+        problem = f"{error.problem} ({self._history()})"
+        return EndpointError(problem, model=error.model, status=error.status, advice=error.advice)
+
+    def _history(self) -> str:
+        tries = "1 try" if self.n == 1 else f"{self.n} tries"
+        return f"{tries}, {self.waited_s:.1f} s of waiting between them" if self.n > 1 else tries
+
+    def out_of_time(self) -> EndpointError:
+        """What to say when the time for this answer is over."""
+        return EndpointError(
+            f"no whole answer from {self._origin} within {self._patience.timeout_s:g} s ({self._history()}, "
+            f"{self.n_bytes} bytes of the last one)",
+            model=self.request.extensions.get("duolog_model", ""),
+            advice="raise timeout_s in [tool.duolog.requests] if the model is only slow",
+        )
+
+    def _transport_fault(self, error: httpx.TransportError) -> EndpointError:
+        details, advice = (
+            str(error) or "no details",
+            f"is {self._origin.rpartition(' ')[2]} up, and the right address?",
+        )
+        if isinstance(error, httpx.ReadTimeout):
+            details = f"silent for {self._patience.silence_s:g} s"
+            advice = "raise timeout_s in [tool.duolog.requests] if the model is only slow"
+        so_far = f" after {self.n_bytes} bytes of the answer" if self.n_bytes else ""
+        return EndpointError(
+            f"{type(error).__name__} while asking {self._origin}{so_far}: {details}",
+            advice=advice,
+            is_passing=isinstance(error, PASSING_FAULTS),
+        )
+
+
+def _nothing(response: httpx.Response) -> None:
+    """Whatever comes is an answer: the protocol of this request has left no function to tell."""
+
+
+def _redacted(content: bytes, redact: Callable[[str], str]) -> bytes:
+    try:
+        return redact(content.decode("utf-8")).encode("utf-8")
+    except UnicodeDecodeError:
+        return content

@@ -1,0 +1,77 @@
+"""Asking an endpoint without a network: what it sends is caught, and answered from a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import anyio
+import httpx
+
+from pytest_duolog.endpoints.base import ChatRequest, Reply
+from pytest_duolog.endpoints.providers import Provider
+from pytest_duolog.endpoints.registry import open_endpoint
+from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
+from pytest_duolog.perspective import ChatMessage
+from pytest_duolog.scenario import ModelName
+
+HISTORY = (
+    ChatMessage("system", "Be brief."),
+    ChatMessage("user", "Hello."),
+    ChatMessage("assistant", "Hello to you."),
+    ChatMessage("user", "How are you?"),
+)
+
+Answering = Callable[[httpx.Request], httpx.Response]
+
+
+class Wire:
+    """Answers each request with the next of `answers`, the last one for ever, and remembers `requests` and `waits`.
+
+    An answer is a JSON value, a (status, headers, body) triple, or an exception.
+    """
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+        self.waits: list[float] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        status, headers, body = answer if isinstance(answer, tuple) else (200, {}, answer)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return httpx.Response(status, headers=headers, content=content)
+
+    async def sleep(self, wait_s: float) -> None:
+        self.waits.append(wait_s)
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [json.loads(request.content) for request in self.requests]
+
+
+def ask(
+    model: str,
+    wire: Wire,
+    *,
+    history: Sequence[ChatMessage] = HISTORY,
+    knobs: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    configured: Mapping[str, Provider] | None = None,
+    patience: Patience | None = None,
+) -> Reply:
+    """The reply of `model` to `history`, as far as the wire lets it come."""
+    transport = RetryingTransport(
+        httpx.MockTransport(wire), patience or Patience(), redact=str, sleep=wire.sleep
+    )
+    request = ChatRequest(ModelName.parse(model).model, tuple(history), knobs or {}, extra or {})
+
+    async def asked() -> Reply:
+        async with httpx.AsyncClient(transport=transport) as client:
+            return await open_endpoint(model, client=client, configured=configured or {}).reply(request)
+
+    return anyio.run(asked)
