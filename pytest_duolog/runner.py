@@ -169,6 +169,7 @@ def _message(speaker: Speaker, reply: Any) -> Message:
             speaker=speaker.name,
             content=reply.content,
             reasoning=reply.reasoning,
+            tool_calls=reply.tool_calls,
             finish=reply.finish,
             usage=reply.usage,
             latency_ms=reply.latency_ms,
