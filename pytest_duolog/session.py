@@ -41,10 +41,8 @@ class Session:
     def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
         self.settings = settings
         self._environ = environ
-        key_variables = [
-            provider.api_key_env for provider in settings.providers.values() if provider.api_key_env
-        ]
-        self.redactor = Redactor(environ, key_variables)
+        secret = [name for provider in settings.providers.values() for name in provider.secret_variables]
+        self.redactor = Redactor(environ, secret)
         self._patches = LibraryPatches()
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(settings.concurrency)
@@ -114,9 +112,7 @@ class Session:
             yield endpoints
 
     def _live_transport(self) -> httpx.AsyncBaseTransport:
-        return RetryingTransport(
-            LiveTransport(self._destination), self.settings.patience, redact=self._redactor.text
-        )
+        return RetryingTransport(LiveTransport(self._destination), self.settings.patience)
 
     def _destination(self, provider: str, model: str) -> Destination:
         if provider == "local":

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from pytest_duolog.errors import EndpointError
 
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
 # The header that carries the key, by protocol; `authorization` in all others.
 KEY_HEADERS: Mapping[str, str] = {
     "anthropic": "x-api-key",
@@ -41,6 +43,12 @@ class Provider:
     needs_key: bool = False
     key_header: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def secret_variables(self) -> list[str]:
+        """The variables whose values go into headers."""
+        named = [name for text in self.headers.values() for name in VARIABLE.findall(text)]
+        return [name for name in (self.api_key_env, self.other_key_env, *named) if name]
 
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -134,7 +142,7 @@ def _filled_in(name: str, text: str, environ: Mapping[str, str]) -> str:
             raise _unset(name, "a header is not complete", found[1])
         return _header_value(found[1], environ)
 
-    return re.sub(r"\$\{(\w+)\}", value, text)
+    return VARIABLE.sub(value, text)
 
 
 def _header_value(variable: str, environ: Mapping[str, str]) -> str:

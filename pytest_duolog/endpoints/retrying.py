@@ -57,22 +57,17 @@ class Patience:
 
 
 class RetryingTransport(httpx.AsyncBaseTransport):
-    """Sends through `live`, again after faults that may pass; what it returns is a whole answer.
-
-    `redact` takes secrets out of what a server says, since that may end in an error message.
-    """
+    """Sends through `live`, again after faults that may pass; what it returns is a whole answer."""
 
     def __init__(
         self,
         live: httpx.AsyncBaseTransport,
         patience: Patience,
         *,
-        redact: Callable[[str], str],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.live = live
         self.patience = patience
-        self.redact = redact
         self.sleep = sleep
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -140,7 +135,7 @@ class _Tries:
         return httpx.Response(
             response.status_code,
             headers=[pair for pair in response.headers.multi_items() if pair[0].lower() not in WIRE_HEADERS],
-            content=_redacted(content, self.transport.redact),
+            content=content,
             extensions={
                 "duolog_latency_ms": round((time.perf_counter() - started) * 1000, 1),
                 "duolog_key_env": response.extensions.get("duolog_key_env"),
@@ -202,10 +197,3 @@ class _Tries:
 
 def _nothing(response: httpx.Response) -> None:
     """Whatever comes is an answer: the protocol of this request has left no function to tell."""
-
-
-def _redacted(content: bytes, redact: Callable[[str], str]) -> bytes:
-    try:
-        return redact(content.decode("utf-8")).encode("utf-8")
-    except UnicodeDecodeError:
-        return content

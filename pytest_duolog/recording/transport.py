@@ -58,10 +58,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
     async def _sent(self, request: httpx.Request) -> SentRequest:
         redactor = self._cassette.redactor
         structure = request.extensions.get("duolog_body")
-        if structure is None:
-            body = Body.parse(await request.aread(), redactor)
-        else:
-            body = self._body(structure)
+        body = self._body(structure) if structure else Body.parse(await request.aread(), redactor)
         return SentRequest(
             request.method,
             self._cassette.uri(str(request.url)),

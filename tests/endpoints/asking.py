@@ -65,9 +65,7 @@ def ask(
     patience: Patience | None = None,
 ) -> Reply:
     """The reply of `model` to `history`, as far as the wire lets it come."""
-    transport = RetryingTransport(
-        httpx.MockTransport(wire), patience or Patience(), redact=str, sleep=wire.sleep
-    )
+    transport = RetryingTransport(httpx.MockTransport(wire), patience or Patience(), sleep=wire.sleep)
     request = ChatRequest(ModelName.parse(model).model, tuple(history), knobs or {}, extra or {})
 
     async def asked() -> Reply:

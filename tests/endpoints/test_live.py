@@ -22,7 +22,7 @@ def server():
 
 def post(url: str, destination_of, **options) -> httpx.Response:
     async def send() -> httpx.Response:
-        transport = RetryingTransport(LiveTransport(destination_of), Patience(tries=1), redact=str)
+        transport = RetryingTransport(LiveTransport(destination_of), Patience(tries=1))
         async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
             return await client.post(url, json={"model": "m", "messages": [{"content": "Hello."}]}, **options)
 

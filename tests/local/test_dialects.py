@@ -56,7 +56,7 @@ def ask(server: LocalServer, protocol: str, history: Sequence[ChatMessage], key:
         return destination(name, provider, environ)
 
     async def asked() -> Reply:
-        transport = RetryingTransport(LiveTransport(reached), Patience(tries=1), redact=str)
+        transport = RetryingTransport(LiveTransport(reached), Patience(tries=1))
         async with httpx.AsyncClient(transport=transport, timeout=None) as client:
             endpoint = open_endpoint("llama:any", client=client, configured={"llama": provider})
             return await endpoint.reply(ChatRequest("any", tuple(history), {"max_tokens": 8}))
