@@ -105,8 +105,9 @@ class Answer:
             )
 
     def _as_text(self) -> str:
+        """The beginning of the body without tags, on one line."""
         text = self.content[:2000].decode("utf-8", "replace")
-        return re.sub(r"<[^>]{0,200}>|\s+", " ", text).strip()
+        return " ".join(re.sub(r"<[^>]{0,200}>", " ", text).split())
 
     @staticmethod
     def _status_may_pass(status: int) -> bool:

@@ -1,0 +1,305 @@
+"""Every known way for a model to fail, against a real socket: without a recording, and with one."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from pytest_duolog.dialogue import Dialogue
+from pytest_duolog.dialogue import TestSite as Site
+from pytest_duolog.endpoints.base import ChatRequest, Reply
+from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.providers import PROVIDERS, destination
+from pytest_duolog.endpoints.registry import open_endpoint
+from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
+from pytest_duolog.errors import CassetteMismatch, DialogueError, EndpointError
+from pytest_duolog.perspective import ChatMessage
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.journal_file import read_journal
+from pytest_duolog.scenario import Scenario
+from pytest_duolog.session import Session
+from pytest_duolog.settings import Settings
+from tests.chat_server import completion
+from tests.fault_server import Connection, Fault, FaultServer
+
+KEY = "a-key-of-no-account"
+PATIENCE = Patience(timeout_s=20, backoff_s=0, longest_wait_s=5, largest_reply_bytes=100_000)
+IMPATIENT = Patience(timeout_s=0.5, backoff_s=0)
+
+
+def answers(*args: Any, **options: Any) -> Fault:
+    return lambda connection: connection.answer(*args, **options)
+
+
+def error(status: int, message: str = "Oh.", headers: dict[str, str] | None = None, **details: Any) -> Fault:
+    return answers({"error": {"message": message, **details}}, status=status, headers=headers)
+
+
+def said(text: str | None, finish: str = "stop", **message: Any) -> Fault:
+    content = {"role": "assistant", "content": text, **message}
+    return answers(completion({"model": "m"}, text, message=content, finish_reason=finish))
+
+
+def cut_short(connection: Connection) -> None:
+    connection.answer(b'{"choices": [', length=500)
+
+
+def reset_inside(connection: Connection) -> None:
+    connection.answer(b'{"choices": [', length=500)
+    connection.reset()
+
+
+def endless(connection: Connection) -> None:
+    connection.send(b"HTTP/1.1 200 -\r\ncontent-type: application/json\r\n\r\n")
+    connection.flood(b" " * 65536)
+
+
+def dripping(connection: Connection) -> None:
+    connection.send(b"HTTP/1.1 200 -\r\ncontent-type: application/json\r\ncontent-length: 99999\r\n\r\n")
+    connection.drip(b" " * 99999, 0.02)
+
+
+def split_header(connection: Connection) -> None:
+    connection.answer(headers={"x-note": "a\r\nset-cookie: b=c"})
+
+
+def not_http(connection: Connection) -> None:
+    connection.send(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+OK = answers()
+BOMB = gzip.compress(b" " * 10_000_000)
+HTML = b"<html><head><title>502</title></head><body><h1>Bad\n Gateway</h1></body></html>"
+PORTAL = b"<!doctype html><p>Sign in to <b>Free WiFi</b></p>"
+
+
+@dataclass
+class Row:
+    """Faults, one a request; how often is asked; the reply's text, or a pattern of what is said instead."""
+
+    faults: Sequence[Fault]
+    n_asked: int
+    reply: str | None = None
+    says: str = ""
+    patience: Patience = PATIENCE
+
+
+MATRIX = {
+    "429 with Retry-After in seconds": Row([error(429, headers={"retry-after": "0"}), OK], 2, "Fine."),
+    "429 with Retry-After as a date": Row(
+        [error(429, headers={"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}), OK], 2, "Fine."
+    ),
+    "429 with retry-after-ms": Row([error(429, headers={"retry-after-ms": "1.5"}), OK], 2, "Fine."),
+    "429 again and again": Row(
+        [error(429)], 3, says=r"HTTP 429: 'Oh\.' \(3 tries, 0\.0 s of waiting between them\)"
+    ),
+    "429 with an hour to wait": Row(
+        [error(429, headers={"retry-after": "3600"})],
+        1,
+        says=r"asks to wait 3600 s, over the limit of 5 s[\s\S]*longest_wait_s in \[tool\.duolog\.requests\]",
+    ),
+    "429 without quota": Row(
+        [error(429, code="insufficient_quota")], 1, says="no quota left, waiting will not help"
+    ),
+    "402": Row([error(402)], 1, says="HTTP 402.*no quota left"),
+    "500": Row([error(500), OK], 2, "Fine."),
+    "502 as HTML": Row(
+        [answers(HTML, status=502, headers={"content-type": "text/html"})],
+        3,
+        says=r"HTTP 502, but not JSON \(text/html\): '502 Bad Gateway'",
+    ),
+    "529": Row([error(529), error(529), OK], 3, "Fine."),
+    "501": Row([error(501)], 1, says="HTTP 501"),
+    "401": Row([error(401)], 1, says=r"HTTP 401[\s\S]*the key was read from OPENAI_API_KEY"),
+    "403": Row([error(403)], 1, says=r"HTTP 403[\s\S]*the key was read from OPENAI_API_KEY"),
+    "400 about a setting": Row(
+        [error(400, "`temperature` is deprecated for this model.")], 1, says="leave it unset"
+    ),
+    "400 about the limit": Row(
+        [error(400, "Use 'max_completion_tokens' instead.")], 1, says="leave max_tokens unset"
+    ),
+    "400 about the roles": Row(
+        [error(400, "Conversation roles must alternate")], 1, says="`user` first; see `stub`"
+    ),
+    "400 about the length": Row(
+        [error(400, "maximum context length is 4096")], 1, says="no longer fits the model"
+    ),
+    "404": Row([error(404, "The model `m` does not exist")], 1, says="check the model's name"),
+    "422 without a message": Row(
+        [answers({"detail": [{"loc": ["body"]}]}, status=422)], 1, says="HTTP 422: .*detail"
+    ),
+    "400 the server wants repeated": Row([error(400, headers={"x-should-retry": "true"}), OK], 2, "Fine."),
+    "500 the server wants not repeated": Row(
+        [error(500, headers={"x-should-retry": "false"})], 1, says="500"
+    ),
+    "reset before the answer": Row([Connection.reset, OK], 2, "Fine."),
+    "reset for ever": Row(
+        [Connection.reset], 3, says=r"(ReadError|RemoteProtocolError) while asking openai at http://127"
+    ),
+    "reset inside the answer": Row([reset_inside, OK], 2, "Fine."),
+    "answer cut short": Row(
+        [cut_short],
+        3,
+        says=r"RemoteProtocolError while asking openai at .* after 13 bytes of the answer: .*received 13 bytes",
+    ),
+    "not HTTP": Row([not_http], 3, says="RemoteProtocolError"),
+    "a hang": Row(
+        [Connection.hang], 1, says=r"(ReadTimeout.*silent for 0\.25 s|no whole answer)", patience=IMPATIENT
+    ),
+    "a hang, then an answer": Row([Connection.hang, OK], 2, "Fine.", patience=Patience(timeout_s=1)),
+    "a slow drip": Row(
+        [dripping],
+        1,
+        says=r"no whole answer from openai at .* within 0\.5 s \(1 try, \d+ bytes of the last one\)",
+        patience=IMPATIENT,
+    ),
+    "malformed JSON": Row([answers(b'{"choices": ['), OK], 2, "Fine."),
+    "empty body": Row([answers(b"")], 3, says=r"HTTP 200, but not JSON \(application/json\): ''"),
+    "latin-1": Row([answers(completion({"model": "m"}, "Fine.") + b"\xe9")], 3, says="but not JSON"),
+    "captive portal": Row(
+        [answers(PORTAL, headers={"content-type": "text/html"})],
+        3,
+        says=r"HTTP 200, but not JSON \(text/html\): 'Sign in to Free WiFi'",
+    ),
+    "JSON but no object": Row([answers(b"[1]")], 3, says="JSON but not an object: '\\[1\\]'"),
+    "200 with an error that stays": Row(
+        [answers({"error": {"code": 400, "message": "No.", "metadata": {"provider_name": "Acme"}}})],
+        1,
+        says="HTTP 200 with error 400 in it from 'Acme': 'No.'",
+    ),
+    "200 with an error that passes": Row(
+        [answers({"error": {"code": 503, "message": "Busy."}}), OK], 2, "Fine."
+    ),
+    "no choices": Row([answers({"choices": [], "id": "x"}), OK], 2, "Fine."),
+    "silence once": Row([said(""), OK], 2, "Fine."),
+    "silence twice": Row([said(None), said("  ")], 2, ""),
+    "thinking used up the limit": Row(
+        [said(None, "length", reasoning_content="Hm.")],
+        1,
+        says=r"token limit in thinking before its first word \('length'\)[\s\S]*raise max_tokens",
+    ),
+    "cut at the limit": Row([said("Fine", "length")], 1, "Fine"),
+    "filtered": Row([said("", "content_filter")], 1, ""),
+    "refused": Row([said(None, refusal="No, sorry.")], 1, "No, sorry."),
+    "a tool call unasked": Row(
+        [said(None, "tool_calls", tool_calls=[{"function": {"name": "refund", "arguments": "{}"}}])],
+        1,
+        says="called a tool: 'refund'",
+    ),
+    "a model that broke off": Row([said("Fi", "error"), OK], 2, "Fine."),
+    "an endless answer": Row(
+        [endless],
+        1,
+        says=r"larger than 100000 bytes and was not read further[\s\S]*largest_reply_bytes",
+    ),
+    "a decompression bomb": Row(
+        [answers(BOMB, headers={"content-encoding": "gzip"})], 1, says="larger than 100000 bytes"
+    ),
+    "an answer packed unasked": Row(
+        [answers(gzip.compress(completion({}, "Fine.")), headers={"content-encoding": "gzip"})], 1, "Fine."
+    ),
+    "packed in a way nobody asked for": Row(
+        [answers(b"?", headers={"content-encoding": "br"})], 1, says="packed as 'br' although plain text"
+    ),
+    "packed and damaged": Row([answers(b"\x1f\x8b?", headers={"content-encoding": "gzip"}), OK], 2, "Fine."),
+    "a redirect": Row(
+        [answers(b"", status=302, headers={"location": "https://elsewhere.example/v1"})],
+        1,
+        says=r"HTTP 302: redirected to 'https://elsewhere\.example/v1'[\s\S]*check the provider's base_url",
+    ),
+    "thinking in the content": Row([said("<think>Hm.</think>Fine.")], 1, "Fine."),
+    "a wrong content type": Row([answers(headers={"content-type": "text/plain"})], 1, "Fine."),
+    "half a character": Row([answers(completion({}, "Fine \ud83d"))], 1, "Fine ?"),
+    "an injected header": Row([split_header], 1, "Fine."),
+}
+
+Server = Callable[..., FaultServer]
+
+
+@pytest.fixture
+def serve() -> Iterator[Server]:
+    running: list[FaultServer] = []
+
+    def start(*faults: Fault) -> FaultServer:
+        running.append(FaultServer(*faults))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.close()
+
+
+def environ(server: FaultServer) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY}
+
+
+def ask(server: FaultServer, patience: Patience) -> Reply:
+    def reached(name: str, model: str) -> Any:
+        return destination(name, PROVIDERS[name], environ(server))
+
+    async def asked() -> Reply:
+        transport = RetryingTransport(LiveTransport(reached), patience)
+        async with httpx.AsyncClient(transport=transport, timeout=None) as client:
+            request = ChatRequest("m", (ChatMessage("user", "Hello."),))
+            return await open_endpoint("openai:m", client=client, configured={}).reply(request)
+
+    return anyio.run(asked)
+
+
+def hold(server: FaultServer, folder: Path, mode: RecordMode, patience: Patience) -> Dialogue:
+    session = Session(Settings(record_mode=mode, patience=patience), environ(server))
+    values = {"a": "scripted:echo", "b": "openai:m", "turns": 1}
+    site = Site(session, folder, "test_fault", values, {}, "test_fault.py")
+    return Dialogue(site, Scenario.build(values))
+
+
+@pytest.mark.parametrize("row", MATRIX.values(), ids=MATRIX.keys())
+def test_fault_without_a_recording(row: Row, serve: Server) -> None:
+    server = serve(*row.faults)
+    if row.reply is None:
+        with pytest.raises(EndpointError, match=row.says) as failed:
+            ask(server, row.patience)
+        assert KEY not in str(failed.value)
+    else:
+        assert ask(server, row.patience).content.encode("utf-8", "replace").decode().strip() == row.reply
+    assert len(server.heads) >= row.n_asked if row.patience is IMPATIENT else len(server.heads) == row.n_asked
+
+
+@pytest.mark.parametrize("row", MATRIX.values(), ids=MATRIX.keys())
+def test_fault_with_a_recording(row: Row, serve: Server, tmp_path: Path) -> None:
+    server = serve(*row.faults)
+    dialogue = hold(server, tmp_path, RecordMode.ONCE, row.patience)
+    if row.reply is None:
+        with pytest.raises(DialogueError, match=f"no message 2 from Model B: [\\s\\S]*{row.says}"):
+            dialogue.messages  # noqa: B018
+        assert not list(tmp_path.rglob("*.jsonl"))
+    else:
+        contents = [message.content for message in dialogue.messages]
+        assert contents[1 : 2 if row.reply else None] == ([row.reply] if row.reply else [])
+        assert len(read_journal(dialogue.cassette_path).interactions) == 1
+        assert KEY not in dialogue.cassette_path.read_text("utf-8")
+    n_asked = len(server.heads)
+    replayed = hold(server, tmp_path, RecordMode.NONE, row.patience)
+    if row.reply is None:
+        with pytest.raises(CassetteMismatch):
+            replayed.messages  # noqa: B018
+    else:
+        assert replayed.messages == dialogue.messages
+        assert replayed.stop_reason == dialogue.stop_reason
+    assert len(server.heads) == n_asked
+
+
+def test_a_redirect_does_not_take_the_key_along(serve: Server) -> None:
+    elsewhere = serve(OK)
+    server = serve(answers(b"", status=307, headers={"location": f"{elsewhere.url}/chat/completions"}))
+    with pytest.raises(EndpointError, match="HTTP 307"):
+        ask(server, PATIENCE)
+    assert f"Bearer {KEY}" in server.heads[0]
+    assert elsewhere.heads == []
