@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpcore  # noqa: F401  # httpx maps its errors by the class it saw first
 import pytest
 from hypothesis import HealthCheck, settings
 

@@ -153,7 +153,7 @@ MATRIX = {
     "a hang": Row(
         [Connection.hang], 1, says=r"(ReadTimeout.*silent for 0\.25 s|no whole answer)", patience=IMPATIENT
     ),
-    "a hang, then an answer": Row([Connection.hang, OK], 2, "Fine.", patience=Patience(timeout_s=1)),
+    "a hang, then an answer": Row([Connection.hang, OK], 2, "Fine.", patience=Patience(timeout_s=4)),
     "a slow drip": Row(
         [dripping],
         1,
