@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_duolog.reports.terminal import printable
+from pytest_duolog.reports.terminal import cost_words, printable
 
 if TYPE_CHECKING:
     from pytest_duolog.dialogue import TestSite
@@ -52,22 +52,26 @@ class Collector:
             return
         played = sum(entry["played"] for _, entry in self.entries)
         recorded = sum(entry["recorded"] for _, entry in self.entries)
-        tokens = sum(self._reply_tokens(entry) for _, entry in self.entries if entry["recorded"])
         parts = [_counted(len(self.entries), "dialogue", "dialogues")]
         if played:
             parts.append(f"{_counted(played, 'reply', 'replies')} replayed")
         if recorded:
-            parts.append(f"{_counted(recorded, 'reply', 'replies')} recorded ({tokens} tokens)")
+            parts.append(f"{_counted(recorded, 'reply', 'replies')} recorded{self._cost()}")
         if spared := sum(entry["spared"] for _, entry in self.entries):
             parts.append(f"up to {_counted(spared, 'message', 'messages')} spared at a goodbye or in a loop")
         yield ", ".join(parts)
         for nodeid, entry in self.entries:
             yield from (f"{nodeid}: {notice}" for notice in entry["notices"])
 
-    @staticmethod
-    def _reply_tokens(entry: dict[str, Any]) -> int:
-        usages = (message["usage"] or {} for message in entry["transcript"]["messages"])
-        return sum(usage.get("reply_tokens") or 0 for usage in usages)
+    def _cost(self) -> str:
+        fresh = [
+            message
+            for _, entry in self.entries
+            for number, message in enumerate(entry["transcript"]["messages"], start=1)
+            if number in entry["fresh"]
+        ]
+        words = cost_words(fresh)
+        return f" ({words})" if words else ""
 
 
 def _counted(n: int, one: str, many: str) -> str:

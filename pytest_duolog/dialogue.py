@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -291,7 +291,12 @@ class Dialogue(Checks):
             "spared": self._run.n_spared,
             "played": sum(played for played, _ in counts),
             "recorded": sum(recorded for _, recorded in counts),
-            "notices": [*self._cassette.notices, *unused],
+            "fresh": sorted(self._cassette.fresh_messages),
+            "notices": [
+                *self._cassette.notices,
+                *unused,
+                *_cut_short(self._run.messages, self._cassette.fresh_messages),
+            ],
             "verdicts": [_plain(verdict) for verdict in self._verdicts],
         }
 
@@ -319,6 +324,16 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
         "messages": [evidence.message for evidence in verdict.evidence],
         "text": repr(verdict),
     }
+
+
+def _cut_short(messages: Sequence[Message], fresh: Collection[int]) -> list[str]:
+    """What to tell of fresh messages that ended at a token limit; nothing if there are none."""
+    cut = [number for number, message in enumerate(messages, 1) if message.finish == "truncated"]
+    numbers = [str(number) for number in cut if number in fresh]
+    if not numbers:
+        return []
+    names = f"message {numbers[0]} was" if len(numbers) == 1 else f"messages {', '.join(numbers)} were"
+    return [f"{names} cut short by a token limit (max_tokens)"]
 
 
 def _in_event_loop() -> bool:

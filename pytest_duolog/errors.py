@@ -4,7 +4,8 @@ DuologError
 ├── ConfigurationError     a marker, option, setting or model name is wrong
 ├── TranscriptError        a file is not a transcript
 ├── EndpointError          a model could not be asked, or its answer could not be used
-│   └── LocalModelError    the embedded model is missing a piece or does not start
+│   ├── LocalModelError    the embedded model is missing a piece or does not start
+│   └── BudgetExceeded     this run may not ask models any more
 ├── DialogueError          a dialogue ended in an error; holds the transcript so far
 ├── RunRecordError         a run record cannot be read, or does not fit its plan or another record
 └── CassetteError          anything about a recording
@@ -102,6 +103,19 @@ class EndpointError(DuologError):
 
 class LocalModelError(EndpointError):
     """The embedded model is missing a piece, which the text names with its command, or does not start."""
+
+
+class BudgetExceeded(EndpointError):
+    """This run may not ask models any more: `used` of `limit` in `unit` are used up."""
+
+    def __init__(self, unit: str, *, used: float, limit: float) -> None:
+        self.unit = unit
+        self.used = used
+        self.limit = limit
+        super().__init__(
+            f"the budget of this run is used up: {used:,g} of {limit:,g} {unit}",
+            advice="raise --duolog-budget; --record-mode=once then goes on after what is recorded",
+        )
 
 
 class DialogueError(DuologError):

@@ -22,7 +22,8 @@ RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
 MARKER = (
     "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, stop_phrases=(), "
     "stop_on=('goodbye', 'loop'), grace=2, history=(), "
-    "model=None, temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, stub=...): "
+    "model=None, temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, "
+    "seconds_budget=None, cost_budget=None, stub=...): "
     "the conversation that the `dialogue` fixture holds. `a` and `b` are Speakers or 'provider:model'. "
     "On a function, class or module; nearer values win, and a parametrized argument named like one sets it."
 )
@@ -78,6 +79,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("duolog_inconclusive", "fail or warn", default="fail")
     parser.addini("duolog_record", "where every sample is written down", default="")
     parser.addini("duolog_concurrency", "live dialogues that run at a time", default="")
+    group.addoption(
+        "--duolog-budget",
+        default=None,
+        metavar="NAME=LIMIT,...",
+        help="what asking models may cost in this run: tokens, seconds, cost, dialogues; replays are free",
+    )
+    parser.addini("duolog_budget", "budget of a run where --duolog-budget is not given", default="")
     parser.addini(
         "duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none"
     )

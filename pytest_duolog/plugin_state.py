@@ -30,6 +30,8 @@ def settings_of(config: pytest.Config) -> Settings:
                 model_ini=config.getini("duolog_model"),
                 stop_on=config.getini("duolog_stop_on"),
                 pyproject=config.rootpath / "pyproject.toml",
+                budget=config.getoption("duolog_budget") or config.getini("duolog_budget"),
+                n_workers=getattr(config, "workerinput", {}).get("workercount", 1),  # under xdist
             )
         except ConfigurationError as error:
             raise pytest.UsageError(str(error)) from error

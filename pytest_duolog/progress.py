@@ -38,7 +38,7 @@ class ProgressLine:
 
     def said(self, message_number: int, message: Message) -> None:
         """Count the tokens."""
-        self._tokens += (message.usage.reply_tokens or 0) if message.usage else 0
+        self._tokens += message.usage.tokens_written if message.usage else 0
         self._show("")
 
     def _show(self, text: str) -> None:

@@ -15,7 +15,7 @@ from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, wr
 from pytest_duolog.guard import Guard
 from pytest_duolog.perspective import Perspective
 from pytest_duolog.scenario import SIDES, ModelName, Scenario, Side, Speaker
-from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker
+from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker, Usage
 
 
 class Observer(Protocol):
@@ -46,7 +46,8 @@ class DialogueRun:
         self._stop_pattern = text.phrase_pattern(self.scenario.stop_phrases)
         self._guard = Guard(self.scenario.stop_on or (), self.scenario.grace)
         self._guarded: tuple[StopKind, str] | None = None
-        self._tokens = 0
+        self._spent = Usage()
+        self._seconds = 0.0
 
     @property
     def n_spared(self) -> int:
@@ -113,7 +114,8 @@ class DialogueRun:
     def _take(self, message: Message, raw_finish: str) -> None:
         if message.content:
             self._add(message)
-        self._tokens += message.usage.tokens_written if message.usage else 0
+        self._spent += message.usage or Usage()
+        self._seconds += (message.latency_ms or 0) / 1000
         self.stop_reason = self._reason_to_stop(message, raw_finish)
 
     def _add(self, message: Message) -> None:
@@ -133,13 +135,30 @@ class DialogueRun:
             kind, detail = StopKind.EMPTY_REPLY, f"finish reason {raw_finish or message.finish!r}"
         elif self._stop_pattern and (found := self._stop_pattern.search(message.content)):
             kind, detail = StopKind.STOP_PHRASE, repr(found[0])
-        elif scenario.token_budget is not None and self._tokens >= scenario.token_budget:
-            kind, detail = StopKind.BUDGET, f"{self._tokens} of {scenario.token_budget} tokens"
+        elif spent := self._spent_up():
+            kind, detail = StopKind.BUDGET, spent
         elif self._guarded:
             kind, detail = self._guarded
         elif len(self.messages) >= scenario.max_messages:
             return StopReason(kind=StopKind.TURNS, detail=f"{scenario.turns} turns")
         return StopReason(kind=kind, speaker=message.speaker, detail=detail) if kind else None
+
+    def _spent_up(self) -> str:
+        """Which of the dialogue's budgets is used up, and how far; empty if none is."""
+        scenario, spent = self.scenario, self._spent
+        budgets: list[tuple[float, float | None, str]] = [
+            (spent.tokens_written, scenario.token_budget, "tokens"),
+            (round(self._seconds, 3), scenario.seconds_budget, "seconds"),
+            (round(spent.cost or 0.0, 6), scenario.cost_budget, "in cost"),
+        ]
+        return next(
+            (
+                f"{used:,} of {most:,} {unit}"
+                for used, most, unit in budgets
+                if most is not None and used >= most
+            ),
+            "",
+        )
 
     def transcript(self) -> Transcript:
         """What was said so far."""

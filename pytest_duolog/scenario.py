@@ -156,9 +156,11 @@ class Scenario(BaseModel):
     writes the first message. A reply that contains one of `stop_phrases` (ignoring case, as whole words)
     is the last one. `stop_on` ends a dialogue that said `goodbye` or is in a `loop`, after `grace` more
     messages; an empty one lets it run on, and None leaves it to the settings. `token_budget` ends the dialogue
-    once the replies' tokens reach it. `history` are messages, or a whole transcript, that were said before: the
-    dialogue goes on after them, without the opener, and they count among its messages. `stub` is what a model
-    reads as the other side's first words where its own words open the dialogue.
+    once the replies' tokens (thinking included) reach it, `seconds_budget` once the time their models took does,
+    `cost_budget` once what their providers charged does, in the providers' currency. `history` are messages, or a
+    whole transcript, that were said before: the dialogue goes on after them, without the opener, and they count
+    among its messages. `stub` is what a model reads as the other side's first words where its own words open the
+    dialogue.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -176,6 +178,8 @@ class Scenario(BaseModel):
     grace: int = Field(default=2, ge=0)
     history: tuple[Message, ...] = ()
     token_budget: int | None = Field(default=None, ge=1)
+    seconds_budget: float | None = Field(default=None, gt=0)
+    cost_budget: float | None = Field(default=None, gt=0)
     stub: Phrase = DEFAULT_STUB
 
     @model_validator(mode="before")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from pytest_duolog.budget import DialogueBudget, MeteredEndpoint, RunBudget
 from pytest_duolog.endpoints import providers, registry
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.live import LiveTransport
@@ -46,6 +47,7 @@ class Session:
         self._patches = LibraryPatches()
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(settings.concurrency)
+        self._budget = RunBudget(settings.budget)
 
     def open_cassette(
         self,
@@ -64,6 +66,7 @@ class Session:
             hooks=VcrHooks(vcr_config),
             base_urls=providers.base_urls(self.settings.providers, self._environ),
             test_argument=test_argument,
+            permission=DialogueBudget(self._budget),
         )
 
     async def run(self, run: DialogueRun, cassette: Cassette, *, in_thread: bool) -> None:
@@ -109,7 +112,10 @@ class Session:
                 stack.enter_context(self._patches.install(recorder.hooks))
             for name in foreign:
                 endpoints[name] = WatchedEndpoint(endpoints[name], recorder, self._patches)
-            yield endpoints
+            yield {
+                name: MeteredEndpoint(endpoint, recorder, self._budget)
+                for name, endpoint in endpoints.items()
+            }
 
     def _live_transport(self) -> httpx.AsyncBaseTransport:
         return RetryingTransport(LiveTransport(self._destination), self.settings.patience)

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pytest_duolog.budget import parse_budget
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.registry import PROTOCOLS, check_model
 from pytest_duolog.endpoints.retrying import Patience
@@ -84,6 +85,7 @@ class Settings:
     default_model: str = DEFAULT_MODEL
     providers: Mapping[str, Provider] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
+    budget: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def merge(
@@ -100,8 +102,13 @@ class Settings:
         model_ini: Iterable[str],
         stop_on: Iterable[str],
         pyproject: Path | None,
+        budget: str = "",
+        n_workers: int = 1,
     ) -> Settings:
-        """Command line over ini over `[tool.duolog]`; raises ConfigurationError for what is wrong in them."""
+        """Command line over ini over `[tool.duolog]`; raises ConfigurationError for what is wrong in them.
+
+        Each of `n_workers` processes gets its share of the budget.
+        """
         table = read_project_table(pyproject)
         settings = cls(
             record_mode=_record_mode(record_mode),
@@ -116,6 +123,7 @@ class Settings:
             default_model=table.default_model,
             providers=configured_providers(table),
             patience=Patience(**table.requests.model_dump()),
+            budget=parse_budget(budget, n_shares=n_workers),
         )
         sources = {
             "--duolog-model": settings.overrides,

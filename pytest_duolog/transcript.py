@@ -94,6 +94,16 @@ class Usage(Record):
         """All tokens the model made, shown or not."""
         return (self.reply_tokens or 0) + (self.reasoning_tokens or 0)
 
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; what only one of them knows is that one's."""
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
+        return Usage(
+            **{
+                name: None if one is None and two is None else (one or 0) + (two or 0)
+                for name, (one, two) in pairs.items()
+            }
+        )
+
 
 class ToolCall(Record):
     """A tool that a speaker used for its message: its name, its arguments as JSON text, what it gave back."""
@@ -162,6 +172,11 @@ class Transcript(Record, Checks):
 
     def __len__(self) -> int:
         return len(self.messages)
+
+    @property
+    def usage(self) -> Usage:
+        """What all messages together cost, as far as their providers said."""
+        return sum((message.usage for message in self.messages if message.usage), Usage())
 
     def _checked(self) -> Transcript:
         return self

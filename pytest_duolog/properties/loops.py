@@ -54,7 +54,7 @@ def describe(loop: Loop, messages: Sequence[Message]) -> str:
 
 def tokens_of(messages: Sequence[Message]) -> str:
     """How many tokens messages cost; estimated at four characters each where no provider counted them."""
-    counted = [message.usage.reply_tokens if message.usage else None for message in messages]
+    counted = [(message.usage.tokens_written or None) if message.usage else None for message in messages]
     total = sum(
         n if n is not None else -(-len(message.content) // 4)
         for n, message in zip(counted, messages, strict=True)

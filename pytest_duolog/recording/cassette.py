@@ -6,7 +6,7 @@ written when the message it was for is finished, so that a file never holds half
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +44,8 @@ class Cassette:
     """Plays and records on behalf of one running dialogue.
 
     It observes the dialogue to know which message is being made. `notices` collects what a person should be
-    told although the test may pass. `votes` are what judges said of the recorded dialogue: see `Votes`.
+    told although the test may pass, `fresh_messages` the numbers of those whose model was asked anew. `votes` are what
+    judges said of the recorded dialogue: see `Votes`.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Cassette:
         hooks: VcrHooks,
         base_urls: BaseUrls,
         test_argument: str,
+        permission: Callable[[], None] = lambda: None,
     ) -> None:
         """Open the recording at `location`; nothing is written before something is recorded.
 
         `header` describes the dialogue as it is today, `base_urls` where providers are reached,
-        `test_argument` is how pytest is told to run this test.
+        `test_argument` is how pytest is told to run this test, `permission` is called before a model is asked and
+        raises if it may not be.
         Raises UnreadableCassette if the file is damaged beyond use or belongs to another test.
         """
         self.location = location
@@ -74,6 +77,7 @@ class Cassette:
         self._header: Mapping[str, Any] = redactor.json(header)
         self._base_urls = base_urls
         self.test_argument = test_argument
+        self.permission = permission
         self._asking = (0, "")
         self._source = self._read_source()
         self._left = list(self._source.interactions) if self._source else []
@@ -81,6 +85,7 @@ class Cassette:
         self._n_written = 0
         self._writer: JournalWriter | None = None
         self._n_recorded = 0
+        self.fresh_messages: set[int] = set()
         self._served: set[str] = set()
         self._end: Mapping[str, Any] | None = None
 
@@ -257,6 +262,7 @@ class Cassette:
                 return index
         if not self._may_ask():
             raise self._situation().mismatch(sent, *self._asking)
+        self.permission()
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             self._notice(f"{self.path.name} was unfinished: resumed after message {last}")
@@ -289,6 +295,7 @@ class Cassette:
             number, speaker = self._asking
             self._take(Interaction(sent, stored, number, speaker, latency_ms))
             self._n_recorded += 1
+            self.fresh_messages.add(number)
         return stored or kept
 
     def _take(self, interaction: Interaction) -> None:

@@ -12,6 +12,12 @@ from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.scenario import SIDES, Scenario, Speaker
 
+# What a recording depends on besides its speakers.
+SCENARIO_FIELDS = (
+    *("opener", "opener_by", "turns", "stop_phrases", "stub", "history"),
+    *("token_budget", "seconds_budget", "cost_budget"),
+)
+
 
 def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime) -> dict[str, Any]:
     """The header for a recording of `scenario` made at `now`; prompts are in it as hashes."""
@@ -28,6 +34,8 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
         "turns": scenario.turns,
         "stop_phrases": list(scenario.stop_phrases),
         "token_budget": scenario.token_budget,
+        "seconds_budget": scenario.seconds_budget,
+        "cost_budget": scenario.cost_budget,
         "stub": text_hash(scenario.stub),
         "history": text_hash("\n".join(message.content for message in scenario.history) or None),
     }
@@ -54,7 +62,7 @@ def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[s
     """
     changes = [
         f"{name.replace('_', ' ')}: {_told(recorded[name], today[name])}"
-        for name in ("opener", "opener_by", "turns", "stop_phrases", "token_budget", "stub", "history")
+        for name in SCENARIO_FIELDS
         if name in recorded and recorded[name] != today[name]
     ]
     for was, now in zip(_speakers(recorded), _speakers(today), strict=False):

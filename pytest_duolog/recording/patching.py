@@ -22,7 +22,7 @@ from vcr.request import Request
 from vcr.stubs import VCRHTTPSConnection
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.errors import CassetteError, EndpointError
+from pytest_duolog.errors import BudgetExceeded, CassetteError, EndpointError
 from pytest_duolog.jsontext import canonical
 from pytest_duolog.recording.hooks import VcrHooks, our_response, vcr_response
 from pytest_duolog.recording.interaction import Body, SentRequest
@@ -39,7 +39,7 @@ class WatchedEndpoint:
         self._endpoint = endpoint
         self._cassette = cassette
         self._patches = patches
-        self._problem: CassetteError | None = None
+        self._problem: CassetteError | BudgetExceeded | None = None
 
     async def reply(self, request: ChatRequest) -> Reply:
         """The endpoint's reply.
@@ -69,7 +69,7 @@ class WatchedEndpoint:
         sent = self._sent(request)
         try:
             return sent is not None and self._cassette.has(sent)
-        except CassetteError as problem:
+        except (CassetteError, BudgetExceeded) as problem:
             self._problem = problem
             raise
 

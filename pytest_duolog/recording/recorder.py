@@ -15,6 +15,11 @@ class Recorder(Protocol):
     redactor: Redactor
     hooks: VcrHooks
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many responses were played and how many recorded."""
+        ...
+
     def uri(self, uri: str) -> str:
         """An address as it is matched and stored."""
         ...

@@ -88,6 +88,7 @@ class Votes:
                 return index
         if not self._may_ask():
             raise self._not_recorded(sent)
+        self._cassette.permission()
         return None
 
     def _may_ask(self) -> bool:

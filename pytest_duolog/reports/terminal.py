@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 # How much of a dialogue stands under a failed test: how it began, and how it ended.
@@ -48,6 +48,8 @@ def _section_lines(entry: Mapping[str, Any]) -> Iterator[str]:
     )
     yield f"stopped:  {printable(_stop_words(transcript['stop_reason']))}"
     yield f"messages: {len(messages)}"
+    if cost := cost_words(transcript["messages"]):
+        yield f"replies:  {cost}"
     for notice in entry["notices"]:
         yield f"note:     {printable(notice)}"
     for verdict in entry["verdicts"]:
@@ -61,6 +63,27 @@ def _section_lines(entry: Mapping[str, Any]) -> Iterator[str]:
         else:
             number, message = item
             yield textwrap.indent(_message_text(number, message), "  ")
+
+
+def cost_words(messages: Iterable[Mapping[str, Any]]) -> str:
+    """What messages took and cost, as far as it is known; empty if nothing is."""
+    messages = list(messages)
+    seconds = sum(message["latency_ms"] or 0 for message in messages) / 1000
+    counts = [message["usage"] for message in messages if message["usage"]]
+
+    def total(*names: str) -> float:
+        return sum(usage[name] or 0 for usage in counts for name in names)
+
+    read = total("prompt_tokens", "cache_read_tokens", "cache_write_tokens")
+    written, thought = total("reply_tokens", "reasoning_tokens"), total("reasoning_tokens")
+    cached, cost = total("cache_read_tokens"), total("cost")
+    parts = {
+        f"{seconds:.1f} s": seconds,
+        f"{read:,} tokens read" + (f", {cached:,} of them from a cache" if cached else ""): read,
+        f"{written:,} written" + (f", {thought:,} of them thinking" if thought else ""): written,
+        f"cost {cost:.6g}": cost,
+    }
+    return "; ".join(words for words, amount in parts.items() if amount)
 
 
 def _stop_words(stop: Mapping[str, Any] | None) -> str:

@@ -253,7 +253,7 @@ def test_new_episodes_adds_to_what_fits(recorded):
     recorded.change("turns=3", "turns=4")
     result = recorded.run("--record-mode=new_episodes")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["1 dialogue, 6 replies replayed, 2 replies recorded (* tokens)"])
+    result.stdout.fnmatch_lines(["1 dialogue, 6 replies replayed, 2 replies recorded (*)"])
     assert recorded.n_asked == 2
     assert list(recorded.files()) == [CASSETTE]
     lines = [json.loads(line) for line in recorded.cassette.read_text().splitlines()]
@@ -353,7 +353,7 @@ def test_once_goes_on_where_a_failure_stopped_it(project):
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
-            "1 dialogue, 3 replies replayed, 3 replies recorded (* tokens)",
+            "1 dialogue, 3 replies replayed, 3 replies recorded (*)",
             "*test_lamp: test_lamp.openai-small.1.jsonl was unfinished: resumed after message 4",
         ]
     )

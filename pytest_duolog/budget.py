@@ -1,0 +1,104 @@
+"""What asking models may cost in one pytest run. Replays are free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.errors import BudgetExceeded, ConfigurationError
+from pytest_duolog.recording.recorder import Recorder
+from pytest_duolog.transcript import Usage
+
+UNITS = ("tokens", "seconds", "cost", "dialogues")
+
+
+def parse_budget(text: str, *, n_shares: int = 1) -> dict[str, float]:
+    """The limits in `tokens=100000,cost=2.50`, each divided among `n_shares` processes.
+
+    Raises ConfigurationError that names what is wrong and what is accepted.
+    """
+    limits = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        unit, _, value = (word.strip() for word in part.partition("="))
+        try:
+            limit = float(value)
+        except ValueError:
+            limit = -1.0
+        if unit not in UNITS or unit in limits or not 0 < limit < float("inf"):
+            raise ConfigurationError(
+                f"--duolog-budget: {part!r} is not a limit, or a second one; give NAME=NUMBER, parted by commas "
+                f"(names: {', '.join(UNITS)}), for example tokens=100000,cost=2.50"
+            )
+        limits[unit] = limit / n_shares
+    return limits
+
+
+@dataclass
+class RunBudget:
+    """Counts what a run's models cost, against `limits` by unit; what has no limit is only counted.
+
+    `seconds` pass from the first request on. The check comes before a request, so that what is being answered may
+    take the sum over its limit.
+    """
+
+    limits: Mapping[str, float] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    n_dialogues: int = 0
+    _started: float | None = None
+
+    def check(self) -> None:
+        """Raises BudgetExceeded if nothing may be asked any more."""
+        if self._started is None:
+            self._started = time.monotonic()
+        used = {
+            "tokens": self.usage.tokens_read + self.usage.tokens_written,
+            "seconds": round(time.monotonic() - self._started, 1),
+            "cost": round(self.usage.cost or 0.0, 6),
+        }
+        for unit, amount in used.items():
+            if unit in self.limits and amount >= self.limits[unit]:
+                raise BudgetExceeded(unit, used=amount, limit=self.limits[unit])
+
+    def begin_dialogue(self) -> None:
+        """One more dialogue asks a model; raises BudgetExceeded if that is one too many."""
+        if self.n_dialogues >= self.limits.get("dialogues", float("inf")):
+            raise BudgetExceeded("dialogues", used=self.n_dialogues, limit=self.limits["dialogues"])
+        self.n_dialogues += 1
+
+    def spend(self, usage: Usage) -> None:
+        """Add what a reply cost."""
+        self.usage += usage
+
+
+@dataclass
+class DialogueBudget:
+    """A dialogue's access to the budget of the run: calling it asks for leave to ask a model."""
+
+    run: RunBudget
+    _has_begun: bool = False
+
+    def __call__(self) -> None:
+        """Raises BudgetExceeded if the model may not be asked."""
+        if not self._has_begun:
+            self.run.begin_dialogue()
+            self._has_begun = True
+        self.run.check()
+
+
+class MeteredEndpoint:
+    """An endpoint whose fresh replies are paid for from the budget of the run."""
+
+    def __init__(self, endpoint: Endpoint, recorder: Recorder, budget: RunBudget) -> None:
+        self._endpoint = endpoint
+        self._recorder = recorder
+        self._budget = budget
+
+    async def reply(self, request: ChatRequest) -> Reply:
+        """The endpoint's reply."""
+        n_recorded = self._recorder.counts[1]
+        reply = await self._endpoint.reply(request)
+        if self._recorder.counts[1] > n_recorded and reply.usage:
+            self._budget.spend(reply.usage)
+        return reply
