@@ -92,7 +92,7 @@ class Settings:
         cls,
         *,
         record_mode: str,
-        concurrency: str | int | None,
+        concurrency: str | int | None = None,
         model_options: Iterable[str],
         candidate_options: Iterable[str] = (),
         samples: str | int | None = None,
