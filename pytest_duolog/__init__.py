@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_duolog.endpoints.base import ChatRequest as ChatRequest
     from pytest_duolog.endpoints.base import EndpointConfig as EndpointConfig
     from pytest_duolog.endpoints.base import Reply as Reply
+    from pytest_duolog.endpoints.http_target import HttpTarget as HttpTarget
     from pytest_duolog.endpoints.scripted import Script as Script
     from pytest_duolog.errors import CassetteError as CassetteError
     from pytest_duolog.errors import CassetteMismatch as CassetteMismatch
@@ -53,12 +54,14 @@ if TYPE_CHECKING:
     from pytest_duolog.transcript import Message as Message
     from pytest_duolog.transcript import StopKind as StopKind
     from pytest_duolog.transcript import StopReason as StopReason
+    from pytest_duolog.transcript import ToolCall as ToolCall
     from pytest_duolog.transcript import Transcript as Transcript
     from pytest_duolog.transcript import Usage as Usage
 
 _HOMES = {
     "dialogue": ("Dialogue",),
     "endpoints.base": ("ChatRequest", "EndpointConfig", "Reply"),
+    "endpoints.http_target": ("HttpTarget",),
     "endpoints.scripted": ("Script",),
     "errors": (
         "CassetteError",
@@ -87,7 +90,7 @@ _HOMES = {
     ),
     "properties.topic": ("StaysOnTopic",),
     "scenario": ("Scenario", "Speaker"),
-    "transcript": ("Message", "StopKind", "StopReason", "Transcript", "Usage"),
+    "transcript": ("Message", "StopKind", "StopReason", "ToolCall", "Transcript", "Usage"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

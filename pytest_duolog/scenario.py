@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import (
     AfterValidator,
@@ -104,18 +104,37 @@ class Knobs(BaseModel):
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
+@runtime_checkable
+class Target(Protocol):
+    """A model that is neither a name nor a function: it opens an endpoint of its own for each dialogue."""
+
+    @property
+    def label(self) -> str:
+        """What stands for it in transcripts and names of recordings."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs in this process, and may make HTTP requests of its own."""
+
+    def open_endpoint(self, client: Any) -> Any:
+        """An endpoint; what it sends through `client` is recorded."""
+
+
+Model = str | Target | Callable[..., Any]
+
+
 class Speaker(Knobs):
     """One side: its name, its model, its instructions.
 
-    `model` is `provider:model`, or any callable (sync or async) from a list of `{"role", "content"}` to the
-    reply's text. `role` is the name under which the role table and `--duolog-model` know this speaker; its
-    own name is used where `role` is None.
+    `model` is `provider:model`, an `HttpTarget`, or any callable (sync or async) from a list of
+    `{"role", "content"}` to the reply's text. `role` is the name under which the role table and `--duolog-model`
+    know this speaker; its own name is used where `role` is None.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     name: Annotated[str, AfterValidator(_speaker_name)] = ""
-    model: str | Callable[..., Any] | None = None
+    model: Model | None = None
     system: Text | None = None
     role: str | None = None
 
@@ -133,7 +152,7 @@ class Speaker(Knobs):
 
     @field_validator("model")
     @classmethod
-    def _model_has_provider(cls, model: str | Callable[..., Any] | None) -> str | Callable[..., Any] | None:
+    def _model_has_provider(cls, model: Model | None) -> Model | None:
         return str(ModelName.parse(model)) if isinstance(model, str) else model
 
     @property
@@ -143,6 +162,8 @@ class Speaker(Knobs):
             return self.model
         if self.model is None:
             return DEFAULT_MODEL
+        if isinstance(self.model, Target):
+            return self.model.label
         target = self.model if hasattr(self.model, "__qualname__") else type(self.model)
         return "callable:" + re.sub(r"[^\w.]", "", target.__qualname__)
 
@@ -288,7 +309,7 @@ def _speaker_fields(given: Any) -> dict[str, Any] | None:
         return {}
     if isinstance(given, Speaker):
         return {name: getattr(given, name) for name in given.model_fields_set}
-    if isinstance(given, str) or callable(given):
+    if isinstance(given, str | Target) or callable(given):
         return {"model": given}
     return dict(given) if isinstance(given, Mapping) else None
 

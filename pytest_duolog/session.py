@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -28,11 +28,10 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.transport import RecordingTransport
 from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.runner import DialogueRun
-from pytest_duolog.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.scenario import SIDES, Model, Scenario, Speaker, Target
 from pytest_duolog.scheduler import Scheduler
 from pytest_duolog.settings import Settings
 
-Model = str | Callable[..., Any]
 Name = TypeVar("Name", bound=str)
 
 
@@ -107,7 +106,7 @@ class Session:
                 )
                 for name, model in models.items()
             }
-            foreign = [name for name, model in models.items() if not isinstance(model, str | Script)]
+            foreign = [name for name, model in models.items() if _is_foreign(model)]
             if foreign:
                 stack.enter_context(self._patches.install(recorder.hooks))
             for name in foreign:
@@ -136,3 +135,8 @@ class Session:
 def _cast_model(speaker: Speaker) -> Model:
     assert speaker.model is not None, "settings cast a model for every speaker"
     return speaker.model
+
+
+def _is_foreign(model: Model) -> bool:
+    """Whether a model is code of the user's that may send HTTP requests of its own."""
+    return model.is_local if isinstance(model, Target) else not isinstance(model, str | Script)

@@ -17,6 +17,7 @@ from pytest_duolog.budget import parse_budget
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.registry import PROTOCOLS, check_model
 from pytest_duolog.endpoints.retrying import Patience
+from pytest_duolog.endpoints.shape import DEFAULT_REQUEST, Shape
 from pytest_duolog.errors import ConfigurationError, wrong_fields
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
@@ -39,6 +40,9 @@ class ProviderTable(BaseModel):
     api_key_env: str | None = None
     key_header: str | None = None
     headers: dict[str, str] = {}
+    request: Any = DEFAULT_REQUEST
+    reply: str = "reply"
+    session: str | None = None
 
 
 class RequestsTable(BaseModel):
@@ -209,6 +213,7 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         needs_key=given.api_key_env is not None,
         key_header=given.key_header,
         headers=given.headers,
+        shape=Shape(given.request, given.reply, given.session),
     )
 
 

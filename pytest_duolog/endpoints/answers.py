@@ -78,7 +78,7 @@ class Answer:
                 wait_s=self._wait_s({}),
             ) from None
         if self.status >= 400 or (isinstance(body, dict) and body.get("error")):
-            raise self._refused(body if isinstance(body, dict) else {"error": body})
+            raise self.refused(body if isinstance(body, dict) else {"error": body})
         if not isinstance(body, dict):
             raise self.fault(f"the answer is JSON but not an object: {shorten(str(body))}", is_passing=True)
         return body
@@ -113,7 +113,8 @@ class Answer:
     def _status_may_pass(status: int) -> bool:
         return status in PASSING_STATUSES or (status >= 500 and status not in LASTING_STATUSES)
 
-    def _refused(self, body: Mapping[str, Any]) -> EndpointError:
+    def refused(self, body: Mapping[str, Any]) -> EndpointError:
+        """The error that a body holds under `error`, or is; to be raised."""
         error = body.get("error")
         details = error if isinstance(error, Mapping) else {}
         said = str(details.get("message") or error or body)

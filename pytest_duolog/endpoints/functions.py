@@ -1,4 +1,7 @@
-"""Any callable as a speaker: a list of `{"role", "content"}` in, the reply's text (or a `Reply`) out."""
+"""Any callable as a speaker: a list of `{"role", "content"}` in, the reply's text (or a `Reply`) out.
+
+Several texts are paragraphs of one reply: in a dialogue each side has one message in turn.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,11 @@ class FunctionEndpoint:
             answer = await answer
         if isinstance(answer, Reply):
             return answer
+        if isinstance(answer, list | tuple) and answer and all(isinstance(text, str) for text in answer):
+            return Reply("\n\n".join(answer))
         if not isinstance(answer, str):
             raise EndpointError(
                 f"the callable returned {type(answer).__name__} ({shorten(str(answer))}), not text",
-                advice="return a str, or pytest_duolog.Reply",
+                advice="return a str, a list of them, or pytest_duolog.Reply",
             )
         return Reply(answer)

@@ -37,11 +37,18 @@ class LiveTransport(httpx.AsyncBaseTransport):
 
     Other addresses are left as they are. Proxies come from the environment as httpx reads it, except on the
     way to loopback. A request is told, in its extensions, who is asked (`duolog_origin`), a response, which variable
-    its key was read from (`duolog_key_env`).
+    its key was read from (`duolog_key_env`). A request may bring its own way to a destination (`duolog_destination`).
+    With `through`, everything goes that way.
     """
 
-    def __init__(self, destination_of: Callable[[str, str], Destination]) -> None:
+    def __init__(
+        self,
+        destination_of: Callable[[str, str], Destination],
+        *,
+        through: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._destination_of = destination_of
+        self._through = through
         self._by_proxy: dict[str | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -53,7 +60,8 @@ class LiveTransport(httpx.AsyncBaseTransport):
             return await self._transport_to(request.url).handle_async_request(request)
         provider = request.url.host
         model = request.extensions.get("duolog_model", "")
-        destination = await anyio.to_thread.run_sync(self._destination_of, provider, model)
+        destination_of = request.extensions.get("duolog_destination", self._destination_of)
+        destination = await anyio.to_thread.run_sync(destination_of, provider, model)
         real = self._readdressed(request, destination)
         request.extensions["duolog_origin"] = f"{provider} at {_origin(real.url)}"
         response = await self._transport_to(real.url).handle_async_request(real)
@@ -61,14 +69,17 @@ class LiveTransport(httpx.AsyncBaseTransport):
         return response
 
     def _readdressed(self, request: httpx.Request, destination: Destination) -> httpx.Request:
-        url = httpx.URL(destination.base_url + request.url.raw_path.decode("ascii"))
+        path = request.url.raw_path.decode("ascii")
+        url = httpx.URL(destination.base_url + ("" if path == "/" else path))
         headers = httpx.Headers(request.headers)
         headers["host"] = url.netloc.decode("ascii")
         headers.update(destination.headers)
         timeout = {"timeout": request.extensions.get("timeout", {})}
         return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=timeout)
 
-    def _transport_to(self, url: httpx.URL) -> httpx.AsyncHTTPTransport:
+    def _transport_to(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+        if self._through is not None:
+            return self._through
         proxy = _proxy_for(url)
         if proxy not in self._by_proxy:
             self._by_proxy[proxy] = unpatched_transport()(proxy=proxy, verify=_tls_context())

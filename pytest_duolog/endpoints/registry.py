@@ -6,7 +6,7 @@ entry point group `pytest_duolog.endpoints`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -17,6 +17,7 @@ from pytest_duolog.endpoints.anthropic_messages import AnthropicMessages
 from pytest_duolog.endpoints.base import Endpoint, EndpointConfig
 from pytest_duolog.endpoints.functions import FunctionEndpoint
 from pytest_duolog.endpoints.gemini import Gemini
+from pytest_duolog.endpoints.http_target import HttpEndpoint, HttpTarget
 from pytest_duolog.endpoints.ollama import OllamaChat
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
@@ -24,16 +25,20 @@ from pytest_duolog.endpoints.providers import PROVIDERS, Provider
 from pytest_duolog.endpoints.scripted import persona
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.local.weights import MODELS
-from pytest_duolog.scenario import ModelName
+from pytest_duolog.scenario import Model, ModelName, Target
+
+# `http://localhost:8000/chat` is a model, too.
+ADDRESSES = ("http", "https")
 
 ENTRY_POINT_GROUP = "pytest_duolog.endpoints"
 
-PROTOCOLS: Mapping[str, type[ChatProtocol]] = {
+CHAT_PROTOCOLS: Mapping[str, type[ChatProtocol]] = {
     "openai": OpenAIChat,
     "anthropic": AnthropicMessages,
     "gemini": Gemini,
     "ollama": OllamaChat,
 }
+PROTOCOLS = (*CHAT_PROTOCOLS, "http")
 
 
 @cache
@@ -50,6 +55,9 @@ def known_providers(configured: Mapping[str, Provider]) -> list[str]:
 def check_model(name: str, configured: Mapping[str, Provider]) -> None:
     """Raises ConfigurationError that lists the known providers if `name` uses another one."""
     provider, model = ModelName.parse(name)
+    if provider in ADDRESSES:
+        HttpTarget(name)
+        return
     known = known_providers(configured)
     if provider not in known:
         raise ConfigurationError(f"model {name!r}: unknown provider {provider!r} (known: {', '.join(known)})")
@@ -60,29 +68,40 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
 
 
 def open_endpoint(
-    model: str | Callable[..., Any],
+    model: Model,
     *,
     client: httpx.AsyncClient,
     configured: Mapping[str, Provider],
     in_thread: bool = False,
 ) -> Endpoint:
-    """The endpoint behind a model name or a callable; what it sends goes through `client`."""
-    if not isinstance(model, str):
-        return FunctionEndpoint(model, in_thread=in_thread)
-    provider_name, model_name = ModelName.parse(model)
+    """The endpoint behind a model; what it sends goes through `client`."""
+    if isinstance(model, str):
+        return _named(model, client, configured)
+    if isinstance(model, Target):
+        endpoint: Endpoint = model.open_endpoint(client)
+        return endpoint
+    return FunctionEndpoint(model, in_thread=in_thread)
+
+
+def _named(name: str, client: httpx.AsyncClient, configured: Mapping[str, Provider]) -> Endpoint:
+    provider_name, model = ModelName.parse(name)
+    if provider_name in ADDRESSES:
+        return HttpTarget(name).open_endpoint(client)
     if provider_name == "scripted":
-        return FunctionEndpoint(persona(model_name))
+        return FunctionEndpoint(persona(model))
     provider = {**PROVIDERS, **configured}.get(provider_name)
     config = EndpointConfig(
         provider=provider_name,
-        model=model_name,
+        model=model,
         base_url=f"duolog://{provider_name}",
         client=client,
         key_env=provider.api_key_env if provider else None,
     )
     if provider is None:
         return _published(provider_name, config)
-    return PROTOCOLS[provider.protocol](config)
+    if provider.protocol == "http":
+        return HttpEndpoint(config, provider.shape)
+    return CHAT_PROTOCOLS[provider.protocol](config)
 
 
 def _published(name: str, config: EndpointConfig) -> Endpoint:

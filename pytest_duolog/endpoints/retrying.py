@@ -17,6 +17,7 @@ import httpx
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.bodies import bounded_body
+from pytest_duolog.endpoints.sessions import with_real_id, with_recorded_id
 from pytest_duolog.errors import EndpointError
 
 PASSING_FAULTS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ProxyError)
@@ -75,7 +76,7 @@ class RetryingTransport(httpx.AsyncBaseTransport):
 
         Raises EndpointError with what happened at the last try, and how often it was tried.
         """
-        tries = _Tries(self, request)
+        tries = _Tries(self, with_real_id(request))
         with anyio.move_on_after(self.patience.timeout_s):
             return await tries.until_answered()
         raise tries.out_of_time()
@@ -135,7 +136,7 @@ class _Tries:
         return httpx.Response(
             response.status_code,
             headers=[pair for pair in response.headers.multi_items() if pair[0].lower() not in WIRE_HEADERS],
-            content=content,
+            content=with_recorded_id(self.request, content),
             extensions={
                 "duolog_latency_ms": round((time.perf_counter() - started) * 1000, 1),
                 "duolog_key_env": response.extensions.get("duolog_key_env"),

@@ -91,15 +91,21 @@ def test_thread_of_the_call(in_thread):
         (None, "NoneType ('None')"),
         (3, "int ('3')"),
         (b"Hi.", "bytes (\"b'Hi.'\")"),
-        (["Hi."], "list (\"['Hi.']\")"),
+        ([], "list ('[]')"),
+        (["Hi.", 3], "list (\"['Hi.', 3]\")"),
     ],
 )
 def test_other_answers_are_named(answer, shown):
     with pytest.raises(EndpointError) as caught:
         answer_of(lambda messages: answer)
     assert str(caught.value) == (
-        f"the callable returned {shown}, not text\n  to fix:  return a str, or pytest_duolog.Reply"
+        f"the callable returned {shown}, not text\n  to fix:  return a str, a list of them, or pytest_duolog.Reply"
     )
+
+
+@pytest.mark.parametrize("texts", [["One moment.", "Here it is."], ("One moment.", "Here it is.")])
+def test_several_texts_are_paragraphs_of_one_reply(texts):
+    assert answer_of(lambda messages: texts).content == "One moment.\n\nHere it is."
 
 
 def test_what_it_raises_is_raised():

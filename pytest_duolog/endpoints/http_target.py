@@ -1,0 +1,135 @@
+"""The user's own chatbot as a speaker: behind an address, or an ASGI or WSGI application in this process.
+
+What a chatbot behind an address is asked is recorded like any request. An application in this process is not: it is
+what is being tested, and runs in replays as well; requests it makes itself are recorded, as those of a callable are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from pytest_duolog.endpoints.answers import Answer
+from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply
+from pytest_duolog.endpoints.in_process import AppTransport
+from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.providers import Destination, Provider, destination
+from pytest_duolog.endpoints.reading import named
+from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
+from pytest_duolog.endpoints.sessions import RECORDED_ID, new_session
+from pytest_duolog.endpoints.shape import DEFAULT_REQUEST, Shape, filled_in, texts_at
+from pytest_duolog.endpoints.streams import is_stream, values_in
+from pytest_duolog.errors import ConfigurationError, shorten
+from pytest_duolog.jsontext import canonical
+
+
+class HttpEndpoint:
+    """One dialogue with a chatbot; requests carry `extensions` besides their own."""
+
+    def __init__(
+        self, config: EndpointConfig, shape: Shape, *, extensions: Mapping[str, Any] | None = None
+    ) -> None:
+        self._config = config
+        self._shape = shape
+        self._label = f"{config.provider}:{config.model}".rstrip(":")
+        self._session = RECORDED_ID
+        self._extensions = {"duolog_session": new_session(), "duolog_read": self._read, **(extensions or {})}
+
+    async def reply(self, request: ChatRequest) -> Reply:
+        """The chatbot's answer; raises EndpointError if there is none."""
+        response = await self._config.client.post(
+            self._config.base_url,
+            content=canonical(filled_in(self._shape.request, self._values(request))),
+            headers={"content-type": "application/json"},
+            extensions={**self._extensions, "duolog_model": request.model},
+        )
+        reply = self._read(response)
+        if self._shape.session is not None:
+            given = [texts_at(value, self._shape.session) for value in values_in(self._answer(response))]
+            self._session = next((session for ids in given for session in ids), self._session)
+        return replace(reply, latency_ms=response.extensions.get("duolog_latency_ms"))
+
+    def _values(self, request: ChatRequest) -> dict[str, Any]:
+        system = request.messages[0].content if request.messages[0].role == "system" else ""
+        return {
+            "message": request.messages[-1].content,
+            "messages": [message._asdict() for message in request.messages if message.role != "system"],
+            "system": system,
+            "session": self._session,
+            "model": request.model,
+        }
+
+    def _answer(self, response: httpx.Response) -> Answer:
+        key_env = response.extensions.get("duolog_key_env")
+        return Answer(self._label, response.status_code, response.headers, response.content, key_env)
+
+    def _read(self, response: httpx.Response) -> Reply:
+        answer = self._answer(response)
+        values = list(values_in(answer))
+        texts = [text for value in values for text in texts_at(value, self._shape.reply)]
+        if values and not texts:
+            has = named(values[0]) if isinstance(values[0], dict) else shorten(str(values[0]))
+            raise answer.fault(
+                f"the answer has no text at {self._shape.reply!r}; it has {has}",
+                advice="say in `reply` where the text is, as in 'choices.0.text'",
+            )
+        return Reply(("" if is_stream(answer) else "\n\n").join(texts))
+
+
+@dataclass(frozen=True)
+class HttpTarget:
+    """The user's own chatbot, as a model: `Speaker("Bot", model=HttpTarget("http://localhost:8000/chat"))`.
+
+    `request`, `reply` and `session` are described at `Shape`. `${NAME}` in `headers` is an environment variable.
+    `name` stands for the address in recordings, so that it may change; by default it is the host. With `app`, an ASGI
+    or WSGI application, requests go to that, and `url` may be only a path.
+    """
+
+    url: str
+    request: Any = field(default_factory=lambda: DEFAULT_REQUEST)
+    reply: str = "reply"
+    session: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    app: Any = None
+
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError for a wrong address or template."""
+        Shape(self.request, self.reply, self.session)
+        if self.app is None and urlsplit(self.url).scheme not in ("http", "https"):
+            raise ConfigurationError(f"HttpTarget: {self.url!r} does not start with http:// or https://")
+
+    @property
+    def label(self) -> str:
+        """What stands for it in transcripts and names of recordings."""
+        return f"app:{self._logical_host}" if self.app is not None else f"http:{self._logical_host}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs in this process."""
+        return self.app is not None
+
+    @property
+    def _logical_host(self) -> str:
+        return self.name or urlsplit(self.url).hostname or "chatbot"
+
+    def open_endpoint(self, client: httpx.AsyncClient) -> HttpEndpoint:
+        """An endpoint for one dialogue, which asks through `client`, or the application."""
+        parts = urlsplit(self.url)
+        origin = "http://app" if self.is_local else f"{parts.scheme}://{parts.netloc}"
+        provider = Provider(origin, headers=self.headers)
+
+        def reached(name: str, _: str) -> Destination:
+            return destination(name, provider)
+
+        if self.is_local:
+            live = LiveTransport(reached, through=AppTransport(self.app))
+            client = httpx.AsyncClient(transport=RetryingTransport(live, Patience(tries=1)))
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        config = EndpointConfig("http", self._logical_host, f"duolog://{self._logical_host}{path}", client)
+        shape = Shape(self.request, self.reply, self.session)
+        return HttpEndpoint(config, shape, extensions={"duolog_destination": reached})

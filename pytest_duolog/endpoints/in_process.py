@@ -1,0 +1,34 @@
+"""An ASGI or WSGI application in this process, in place of a network."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import anyio.to_thread
+import httpx
+
+
+class AppTransport(httpx.AsyncBaseTransport):
+    """Hands requests to an application; what that raises comes through as it is.
+
+    The methods are httpx's own even while vcrpy has them patched: the application runs, whatever is recorded.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        called = app if inspect.isroutine(app) else type(app).__call__
+        self._is_async = inspect.iscoroutinefunction(called)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The application's answer. A WSGI application runs in a worker thread."""
+        if self._is_async:
+            send = inspect.unwrap(httpx.ASGITransport.handle_async_request)
+            response: httpx.Response = await send(httpx.ASGITransport(self._app), request)
+            return response
+        return await anyio.to_thread.run_sync(self._ask_wsgi, request)
+
+    def _ask_wsgi(self, request: httpx.Request) -> httpx.Response:
+        send = inspect.unwrap(httpx.WSGITransport.handle_request)
+        response = send(httpx.WSGITransport(self._app), request)
+        return httpx.Response(response.status_code, headers=response.headers, content=response.read())

@@ -1,0 +1,62 @@
+"""The parts of a chatbot's answer: the whole body, or one part an event (SSE) or a line (NDJSON) of a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pytest_duolog.endpoints.answers import Answer
+from pytest_duolog.errors import shorten
+
+EVENTS = "text/event-stream"
+LINES = ("application/x-ndjson", "application/jsonl")
+
+
+def is_stream(answer: Answer) -> bool:
+    """Whether the answer comes in parts that belong together."""
+    return _media_type(answer) in (EVENTS, *LINES)
+
+
+def values_in(answer: Answer) -> Iterator[Any]:
+    """The parts in order, as JSON values where they are JSON, and as text where not.
+
+    Raises EndpointError for an error status, and for an error among the parts.
+    """
+    if answer.status >= 300:
+        answer.json_object()
+    text = answer.content.decode("utf-8", "replace")
+    if _media_type(answer) == EVENTS:
+        parts = list(_event_data(answer, text))
+    elif is_stream(answer):
+        parts = [line for line in text.splitlines() if line.strip()]
+    else:
+        parts = [text]
+    for part in parts:
+        value = _json_or_text(part)
+        if isinstance(value, dict) and value.get("error"):
+            raise answer.refused(value)
+        yield value
+
+
+def _event_data(answer: Answer, text: str) -> Iterator[str]:
+    """The data of each event. Source: the HTML standard, server-sent events."""
+    for event in text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n"):
+        fields = [line.partition(":") for line in event.split("\n")]
+        values = [(name, value.removeprefix(" ")) for name, _, value in fields]
+        data = "\n".join(value for name, value in values if name == "data")
+        if ("event", "error") in values:
+            raise answer.fault(f"the stream ended in an error: {shorten(data)}", is_passing=True)
+        if data and data != "[DONE]":
+            yield data
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
