@@ -18,7 +18,7 @@ from pytest_duolog.endpoints.providers import Destination
 from pytest_duolog.endpoints.retrying import RetryingTransport
 from pytest_duolog.endpoints.scripted import Script
 from pytest_duolog.local.server import LocalServers
-from pytest_duolog.recording.cassette import Cassette
+from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.header import make_header
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.naming import CassetteLocation
@@ -43,7 +43,7 @@ class Session:
         self._environ = environ
         secret = [name for provider in settings.providers.values() for name in provider.secret_variables]
         self.redactor = Redactor(environ, secret)
-        self._patches = LibraryPatches()
+        self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(settings.concurrency)
         self._budget = RunBudget(settings.budget)

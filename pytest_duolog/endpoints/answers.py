@@ -71,7 +71,7 @@ class Answer:
         try:
             body = json.loads(self.content)
         except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type")
+            kind = self.headers.get("content-type", "no content type").encode("ascii", "replace").decode()
             raise self.fault(
                 f"HTTP {self.status}, but not JSON ({kind}): {shorten(self._as_text())}",
                 is_passing=self.status < 400 or self._status_may_pass(self.status),

@@ -102,14 +102,15 @@ def _origin(url: httpx.URL) -> str:
 
 
 def _proxy_for(url: httpx.URL) -> str | None:
-    if _is_loopback(url.host) or proxy_bypass(url.host):
+    if is_loopback(url.host) or proxy_bypass(url.host):
         return None
     proxies = getproxies()
     return proxies.get(url.scheme) or proxies.get("all")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return host == "localhost"

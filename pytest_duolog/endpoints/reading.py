@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pytest_duolog.errors import shorten
 from pytest_duolog.transcript import ToolCall
+
+LONGEST_LIST = 200
 
 
 def text_in(values: Mapping[str, Any], *names: str) -> str | None:
@@ -27,8 +30,9 @@ def object_in(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def named(values: Mapping[str, Any]) -> str:
-    """What an answer has instead of what was expected."""
-    return ", ".join(sorted(values)) or "nothing"
+    """What an answer has instead of what was expected, harmless to a terminal."""
+    names = ", ".join(sorted(map(str, values)))
+    return (names if names.isprintable() and len(names) <= LONGEST_LIST else shorten(names)) or "nothing"
 
 
 def joined_text(content: Any) -> str:

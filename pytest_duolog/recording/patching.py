@@ -26,6 +26,7 @@ from pytest_duolog.errors import BudgetExceeded, CassetteError, EndpointError
 from pytest_duolog.jsontext import canonical
 from pytest_duolog.recording.hooks import VcrHooks, our_response, vcr_response
 from pytest_duolog.recording.interaction import Body, SentRequest
+from pytest_duolog.recording.network import Complaining, LoopbackOnly
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
 
@@ -39,7 +40,7 @@ class WatchedEndpoint:
         self._endpoint = endpoint
         self._cassette = cassette
         self._patches = patches
-        self._problem: CassetteError | BudgetExceeded | None = None
+        self._problem: CassetteError | EndpointError | None = None
 
     async def reply(self, request: ChatRequest) -> Reply:
         """The endpoint's reply.
@@ -67,11 +68,18 @@ class WatchedEndpoint:
     def has(self, request: Request) -> bool:
         """Whether the response to `request` is recorded."""
         sent = self._sent(request)
+        if sent is None:
+            self._patches.allowed_hosts.add(request.host)
+            return False
         try:
-            return sent is not None and self._cassette.has(sent)
+            return self._cassette.has(sent)
         except (CassetteError, BudgetExceeded) as problem:
-            self._problem = problem
+            self.complain(problem)
             raise
+
+    def complain(self, problem: CassetteError | EndpointError) -> None:
+        """Have `reply` raise this, whatever becomes of it in between."""
+        self._problem = problem
 
     def play(self, request: Request) -> dict[str, Any]:
         """The recorded response that `has` promised."""
@@ -101,13 +109,16 @@ class WatchedEndpoint:
 class LibraryPatches:
     """vcrpy's patches of HTTP libraries, in place while at least one dialogue wants them.
 
-    To vcrpy this object is the cassette; it hands each request to the speaker it belongs to.
+    To vcrpy this object is the cassette; it hands each request to the speaker it belongs to. With `offline`, the
+    speakers' code is kept off the network altogether, but for hosts that the user has excluded from recording.
     """
 
     _path = "duolog"
     write_protected = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, offline: bool = False) -> None:
+        self.allowed_hosts: set[str] = set()
+        self._offline = offline
         self.custom_patches: Any = ()
         self.skip_patchers: Any = ()
         self._lock = threading.Lock()
@@ -121,7 +132,8 @@ class LibraryPatches:
             if self._n_users == 0:
                 self.custom_patches = hooks.custom_patches
                 self.skip_patchers = hooks.skip_patchers
-                for patcher in [*CassettePatcherBuilder(self).build(), *_lasting_patches()]:
+                guards = LoopbackOnly(self._watcher, self.allowed_hosts).patchers() if self._offline else ()
+                for patcher in [*CassettePatcherBuilder(self).build(), *_lasting_patches(), *guards]:
                     self._stack.enter_context(patcher)
             self._n_users += 1
         removal = ExitStack()
@@ -160,6 +172,13 @@ class LibraryPatches:
                     "contextvars.copy_context().run), or hold one dialogue after the other",
                 )
         return candidates[0] if candidates else None
+
+    def _watcher(self) -> Complaining | None:
+        """How to complain to who is at work in this thread, as far as that can be told."""
+        speaking = _speaking.get()
+        if speaking is None and len(self._speakers) == 1:
+            speaking = self._speakers[0]
+        return speaking.complain if speaking else None
 
     # What vcrpy's stubs call, always with one and the same object for a request
 

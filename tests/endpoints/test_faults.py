@@ -303,3 +303,26 @@ def test_a_redirect_does_not_take_the_key_along(serve: Server) -> None:
         ask(server, PATIENCE)
     assert f"Bearer {KEY}" in server.heads[0]
     assert elsewhere.heads == []
+
+
+ESCAPE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e"
+HOSTILE = {
+    "an error": error(400, f"No {ESCAPE}", metadata={"provider_name": ESCAPE}),
+    "a body": answers(f"<p>{ESCAPE}".encode(), headers={"content-type": "text/\x9b31m"}),
+    "names of fields": answers({ESCAPE: 1, "x" * 5000: 2}),
+    "a redirect": answers(b"", status=302, headers={"location": "https://x/\x9b31m"}),
+    "a finish reason": answers(completion({}, "", finish_reason=ESCAPE)),
+    "a tool": said(None, "tool_calls", tool_calls=[{"function": {"name": ESCAPE, "arguments": "{}"}}]),
+    "an error that is a list": answers({"error": [ESCAPE]}),
+}
+
+
+@pytest.mark.parametrize("fault", HOSTILE.values(), ids=HOSTILE.keys())
+def test_nothing_a_server_says_reaches_a_terminal_raw(fault: Fault, serve: Server, tmp_path: Path) -> None:
+    dialogue = hold(serve(fault), tmp_path, RecordMode.ONCE, PATIENCE)
+    try:
+        shown = str(dialogue.stop_reason)
+    except DialogueError as failed:
+        shown = str(failed)
+    assert shown.replace("\n", "").isprintable()
+    assert len(shown) < 1500

@@ -1,0 +1,156 @@
+"""Under record mode none nothing leaves this machine, and our own endpoints open nothing at all."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from tests.chat_server import ChatServer
+
+# 192.0.2.1 is nobody's address (RFC 5737).
+WAYS_OUT = """
+import asyncio
+import socket
+import threading
+import pytest
+
+def by_socket(messages):
+    with socket.socket() as sock:
+        sock.settimeout(0.2)
+        sock.connect(("192.0.2.1", 80))
+
+def by_connection(messages):
+    socket.create_connection(("192.0.2.1", 80), timeout=0.2)
+
+def by_connect_ex(messages):
+    with socket.socket() as sock:
+        sock.settimeout(0.2)
+        sock.connect_ex(("192.0.2.1", 80))
+    return "never mind"
+
+def by_datagram(messages):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"hello", ("192.0.2.1", 53))
+    return "sent"
+
+def by_name(messages):
+    socket.getaddrinfo("bot.example.invalid", 443)
+
+def by_swallowing(messages):
+    try:
+        socket.create_connection(("192.0.2.1", 80), timeout=0.2)
+    except Exception:
+        return "I am offline."
+
+async def by_asyncio(messages):
+    await asyncio.open_connection("192.0.2.1", 80)
+
+def by_thread(messages):
+    def leave():
+        try:
+            by_socket(messages)
+        except Exception:
+            pass
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    thread.join()
+    return "done"
+
+WAYS = [by_socket, by_connection, by_connect_ex, by_datagram, by_name, by_swallowing, by_asyncio, by_thread]
+
+@pytest.mark.parametrize("way", WAYS)
+def test_out(dialogue, way):
+    with pytest.raises(Exception, match="wants to reach .*and record mode 'none' keeps dialogues off the network"):
+        dialogue.run(a="scripted:echo", b=way, turns=1).messages
+"""
+
+
+def test_no_way_out_is_left_to_a_callable(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(WAYS_OUT)
+    pytester.runpytest().assert_outcomes(passed=8)
+
+
+def test_the_patches_leave_with_the_dialogue(pytester: pytest.Pytester) -> None:
+    before = (socket.getaddrinfo, socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto)
+    pytester.makepyfile(WAYS_OUT)
+    pytester.runpytest("-k", "by_socket").assert_outcomes(passed=1)
+    assert (
+        socket.getaddrinfo,
+        socket.socket.connect,
+        socket.socket.connect_ex,
+        socket.socket.sendto,
+    ) == before
+    assert "connect" not in vars(socket.socket)
+
+
+def test_loopback_stays_open(pytester: pytest.Pytester, chat_server: ChatServer) -> None:
+    pytester.makepyfile(
+        """
+        import os, socket, pytest
+        from urllib.parse import urlsplit
+
+        def bot(messages):
+            port = urlsplit(os.environ["OPENAI_BASE_URL"]).port
+            for host in ("127.0.0.1", "localhost"):
+                socket.create_connection((host, port), timeout=5).close()
+            return "It is up."
+
+        @pytest.mark.dialogue(a="scripted:echo", b=bot, turns=1)
+        def test_bot(dialogue):
+            assert dialogue.messages[1].content == "It is up."
+        """
+    )
+    pytester.runpytest().assert_outcomes(passed=1)
+
+
+def test_excluded_hosts_stay_open(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import httpx, socket, pytest
+
+        @pytest.fixture(scope="module")
+        def duolog_vcr_config():
+            return {"ignore_hosts": ["bot.example.invalid"]}
+
+        def bot(messages):
+            try:
+                httpx.get("http://bot.example.invalid/", timeout=0.2, trust_env=False)
+            except httpx.ConnectError as error:
+                return "I tried."
+
+        @pytest.mark.dialogue(a="scripted:echo", b=bot, turns=1)
+        def test_bot(dialogue):
+            assert dialogue.messages[1].content == "I tried."
+        """
+    )
+    pytester.runpytest().assert_outcomes(passed=1)
+
+
+def test_our_endpoints_open_no_socket_in_a_replay(pytester: pytest.Pytester, chat_server: ChatServer) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.dialogue(a="openai:m", b="openai:m", turns=2)
+        def test_talk(dialogue):
+            assert len(dialogue.messages) == 5
+        """
+    )
+    pytester.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    pytester.makeconftest(
+        """
+        import socket, sys
+
+        def no_network(event, args):
+            if event == "socket.__new__" and args[1] in (socket.AF_INET, socket.AF_INET6):
+                raise RuntimeError("a socket of the network")
+            if event in ("socket.getaddrinfo", "socket.connect", "subprocess.Popen"):
+                raise RuntimeError(event)
+
+        sys.addaudithook(no_network)
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("--record-mode=rewrite").assert_outcomes(failed=1)
