@@ -74,16 +74,16 @@ def test_object_may_hold_the_history_alone_and_that_may_be_empty():
     assert canonical_object({}, "messages", []) == b'{"messages":[]}'
 
 
-def test_each_message_is_encoded_once_and_changed_before():
-    changed = []
+def test_each_message_is_shaped_and_encoded_once():
+    shaped = []
 
-    def change(message: dict) -> dict:
-        changed.append(message["content"])
-        return {**message, "content": message["content"].upper()}
+    def shape(message: ChatMessage) -> dict:
+        shaped.append(message.content)
+        return {"role": message.role, "content": message.content.upper()}
 
-    encoder = HistoryEncoder("messages", change=change)
+    encoder = HistoryEncoder("messages", shape)
     first, second = ChatMessage("user", "one"), ChatMessage("assistant", "two")
     encoder.encode({}, [first])
     body = encoder.encode({}, [first, second, first])
     assert [message["content"] for message in json.loads(body)["messages"]] == ["ONE", "TWO", "ONE"]
-    assert changed == ["one", "two"]
+    assert shaped == ["one", "two"]

@@ -81,7 +81,7 @@ def test_failed_test_names_its_cassette_and_each_of_its_dialogues(pytester, chat
             "*- dialogue morning -*",
             "cassette: *cassettes/test_talk/test_it.morning.openai-small.1.jsonl",
             "    1 Model A: Good morning.",
-            "2 dialogues, 4 replies recorded (* tokens)",
+            "2 dialogues, 4 replies recorded (*)",
         ]
     )
 
@@ -161,7 +161,7 @@ def test_summary_counts_what_was_recorded_replayed_and_spared(pytester, chat_ser
     )
     recorded = pytester.runpytest("--record-mode=once")
     recorded.stdout.fnmatch_lines(
-        ["3 dialogues, 8 replies recorded (* tokens), up to * messages spared at a goodbye or in a loop"]
+        ["3 dialogues, 8 replies recorded (*), up to * messages spared at a goodbye or in a loop"]
     )
     replayed = pytester.runpytest()
     replayed.stdout.fnmatch_lines(

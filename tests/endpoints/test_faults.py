@@ -256,7 +256,7 @@ def ask(server: FaultServer, patience: Patience) -> Reply:
 def hold(server: FaultServer, folder: Path, mode: RecordMode, patience: Patience) -> Dialogue:
     session = Session(Settings(record_mode=mode, patience=patience), environ(server))
     values = {"a": "scripted:echo", "b": "openai:m", "turns": 1}
-    site = Site(session, folder, "test_fault", values, {}, "test_fault.py")
+    site = Site(session, folder, "test_fault", values, {}, "test_fault.py", lambda _: ())
     return Dialogue(site, Scenario.build(values))
 
 
