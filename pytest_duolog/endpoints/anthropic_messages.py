@@ -62,6 +62,7 @@ class AnthropicMessages(ChatProtocol):
             "max_tokens": DEFAULT_MAX_TOKENS,
             **({"system": system} if system else {}),
             **knobs,
+            **_output_format(request.schema),
             **request.extra,
         }
 
@@ -87,6 +88,11 @@ class AnthropicMessages(ChatProtocol):
             usage=_usage(object_in(body, "usage")),
             model=text_in(body, "model"),
         )
+
+
+def _output_format(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The field of a request body that asks for JSON by a schema; empty without one."""
+    return {} if schema is None else {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
 
 
 def _joined(blocks: Sequence[Mapping[str, Any]], kind: str) -> str:

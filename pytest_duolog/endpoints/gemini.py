@@ -56,6 +56,8 @@ class Gemini(ChatProtocol):
         """The system prompt and the knobs, which share `generationConfig` with the user's own."""
         extra = dict(request.extra)
         settings = {KNOBS.get(name, name): value for name, value in request.knobs.items()}
+        if request.schema is not None:
+            settings |= {"responseMimeType": "application/json", "responseJsonSchema": request.schema}
         settings |= extra.pop("generationConfig", {})
         system = system_of(request.messages)
         return {

@@ -46,6 +46,7 @@ class OllamaChat(ChatProtocol):
             "model": request.model,
             "stream": False,
             **({"options": options} if options else {}),
+            **({"format": request.schema} if request.schema is not None else {}),
             **extra,
         }
 

@@ -61,12 +61,13 @@ def ask(
     history: Sequence[ChatMessage] = HISTORY,
     knobs: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
+    schema: Mapping[str, Any] | None = None,
     configured: Mapping[str, Provider] | None = None,
     patience: Patience | None = None,
 ) -> Reply:
     """The reply of `model` to `history`, as far as the wire lets it come."""
     transport = RetryingTransport(httpx.MockTransport(wire), patience or Patience(), sleep=wire.sleep)
-    request = ChatRequest(ModelName.parse(model).model, tuple(history), knobs or {}, extra or {})
+    request = ChatRequest(ModelName.parse(model).model, tuple(history), knobs or {}, extra or {}, schema)
 
     async def asked() -> Reply:
         async with httpx.AsyncClient(transport=transport) as client:

@@ -131,6 +131,43 @@ def test_extra_settings_join_the_knobs(
     assert wire.bodies[0][next(iter(extra))] == together
 
 
+SCHEMA = {"type": "object", "properties": {"holds": {"type": "boolean"}}}
+
+
+@pytest.mark.parametrize(
+    ("model", "answer", "asked"),
+    [
+        (
+            "openai:x",
+            openai(),
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "reply", "strict": True, "schema": SCHEMA},
+                }
+            },
+        ),
+        (
+            "anthropic:x",
+            anthropic(),
+            {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        ),
+        (
+            "gemini:x",
+            gemini(),
+            {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}},
+        ),
+        ("ollama:x", ollama(), {"format": SCHEMA}),
+    ],
+)
+def test_a_schema_is_asked_for_in_each_protocols_way(
+    model: str, answer: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    wire = Wire(answer)
+    ask(model, wire, schema=SCHEMA)
+    assert {name: wire.bodies[0].get(name) for name in asked} == asked
+
+
 def test_routing_pins_go_to_openrouter_as_they_are() -> None:
     wire, pins = Wire(openai()), {"provider": {"only": ["DeepInfra"], "allow_fallbacks": False}}
     ask("openrouter:google/gemma-3-27b-it", wire, extra=pins)
