@@ -26,8 +26,9 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
 
     Addresses below a provider's base URL become logical ones (`base_urls` are pairs of provider and URL), so that a
     cassette recorded against the real host replays. Failed tries in it are left out.
-    Raises UnreadableCassette if the file is not a vcrpy cassette.
+    Raises UnreadableCassette if the file is not a vcrpy cassette, FileNotFoundError if there is none.
     """
+    path.stat()  # vcrpy does not say that it is not there
     journal = Journal({"duolog": FORMAT}, end={})
     try:
         requests, responses, *_ = FilesystemPersister.load_cassette(path, yamlserializer)
