@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
+from functools import cached_property
 from importlib import resources
 
 from pytest_duolog import text
@@ -15,27 +17,52 @@ _LONGEST_DEFLECTION = 200
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
 
 
-def _phrases(*families: str) -> re.Pattern[str]:
-    return any_of(_filled(phrase) for family in families for phrase in _TABLES[family])
-
-
 def _filled(phrase: str) -> str:
     for slot, words in _TABLES["slots"].items():
         phrase = phrase.replace(f"{{{slot}}}", words)
     return phrase
 
 
-FAREWELL = _phrases("farewell")
-ENOUGH = _phrases("enough")
-LOOKING_BACK = _phrases("looking_back")
-THANKS = _phrases("thanks")
-WELCOME = _phrases("welcome")
-OFFER = _phrases("offer")
-_ASKS = _phrases("asks")
-NO = _phrases("no")
-GREETING = _phrases("greeting")
-POLITE = _phrases("farewell", "enough", "looking_back", "thanks", "welcome")
-_DEFLECTION = _phrases("deflection")
+class Phrases:
+    """Families of the table as one pattern.
+
+    It is compiled when it is first used: all of them take longer than most dialogues take to replay.
+    """
+
+    def __init__(self, *families: str) -> None:
+        self._families = families
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return any_of(_filled(phrase) for family in self._families for phrase in _TABLES[family])
+
+    @cached_property
+    def search(self) -> Callable[[str], re.Match[str] | None]:
+        """As of a compiled pattern."""
+        return self._pattern.search
+
+    @cached_property
+    def sub(self) -> Callable[[str, str], str]:
+        """As of a compiled pattern."""
+        return self._pattern.sub
+
+    @cached_property
+    def subn(self) -> Callable[[str, str], tuple[str, int]]:
+        """As of a compiled pattern."""
+        return self._pattern.subn
+
+
+FAREWELL = Phrases("farewell")
+ENOUGH = Phrases("enough")
+LOOKING_BACK = Phrases("looking_back")
+THANKS = Phrases("thanks")
+WELCOME = Phrases("welcome")
+OFFER = Phrases("offer")
+_ASKS = Phrases("asks")
+NO = Phrases("no")
+GREETING = Phrases("greeting")
+POLITE = Phrases("farewell", "enough", "looking_back", "thanks", "welcome")
+_DEFLECTION = Phrases("deflection")
 
 SOCIAL = frozenset(_TABLES["social"].split())
 FUNCTION_WORDS = frozenset(_TABLES["function_words"].split()) | frozenset(
