@@ -1,8 +1,9 @@
-"""The `duolog` command: cassettes, run records and the embedded model, without pytest."""
+"""The `duolog` command: transcripts, cassettes, run records and the embedded model, without pytest."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,14 @@ from pytest_duolog.errors import DuologError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 done, 1 something was found wrong, 2 it could not be done."""
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal speaks UTF-8
     try:
         status = arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read it has seen enough
+        return 1
     except DuologError as error:
         print(f"duolog: {error}", file=sys.stderr)
         return 2
@@ -28,13 +35,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="duolog", description="Two-model dialogues: cassettes, run records and the embedded model."
+        prog="duolog",
+        description="Two-model dialogues: transcripts, cassettes, run records and the embedded model.",
     )
-    from pytest_duolog.commands import gate, merge
-    from pytest_duolog.local.command import add_arguments
+    from pytest_duolog.commands import check, gate, merge
+    from pytest_duolog.local import command as local
 
     parser.add_argument("--version", action="version", version=f"pytest-duolog {version('pytest-duolog')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check.add_arguments(commands.add_parser("check", help="judge finished transcripts"))
+
     cassettes = commands.add_parser("cassettes", help="list, convert and clean up recordings")
     actions = cassettes.add_subparsers(required=True, metavar="ACTION")
 
@@ -60,9 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
     gate.add_arguments(commands.add_parser("gate", help="decide again from run records"))
     merge.add_arguments(commands.add_parser("merge", help="make one run record of shards', and decide once"))
-
-    local = commands.add_parser("local", help="the embedded model")
-    add_arguments(local)
+    local.add_arguments(commands.add_parser("local", help="the embedded model"))
     return parser
 
 

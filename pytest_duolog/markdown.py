@@ -192,18 +192,27 @@ def from_markdown(text: str) -> Transcript:
     Blank space around messages does not count, header fields may be missing, and unknown ones are skipped. Raises
     TranscriptError, with the line, where it is not a transcript or has a newer format.
     """
+    return from_markdown_with_lines(text)[0]
+
+
+def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
+    """The transcript in a Markdown file's text, and the line, from 1, on which each message begins."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header, first = _read_header(lines)
     unescape = _unescaper(header.fields.get("Format"))
     speakers = _speakers(header, unescape)
-    messages = tuple(_read_messages(lines, first, [speaker.name for speaker in speakers], unescape))
+    found = list(_read_messages(lines, first, [speaker.name for speaker in speakers], unescape))
+    messages = tuple(message for _, message in found)
     if not (messages or header):
         raise TranscriptError("line 1: not a transcript: no header, no conversation")
     speakers = speakers if messages or header.sides else ()
     try:
-        return Transcript(speakers=speakers, messages=messages, **_plain_fields(header.fields, unescape))
+        transcript = Transcript(
+            speakers=speakers, messages=messages, **_plain_fields(header.fields, unescape)
+        )
     except ValueError as error:
         raise TranscriptError(f"the header does not fit: {error}") from error
+    return transcript, tuple(line for line, _ in found)
 
 
 def _read_header(lines: Sequence[str]) -> tuple[_Found, int]:
@@ -284,18 +293,19 @@ def _date(text: str) -> datetime | None:
 
 def _read_messages(
     lines: Sequence[str], first: int, names: Sequence[str], unescape: Any
-) -> Iterator[Message]:
+) -> Iterator[tuple[int, Message]]:
+    """The messages with the lines on which they begin."""
     spelled = {_escaped_name(name) if unescape is _unescaped else name: name for name in names}
     starts = _start_pattern(spelled)
     block: list[str] = []
-    speaker, mark, is_after_blank = "", None, True
+    speaker, mark, begin, is_after_blank = "", None, 0, True
     for number, line in enumerate(lines[first:], start=first + 1):
         start = starts.match(line) if is_after_blank else None
         is_after_blank = not line.strip()
         if start:
             if block:
-                yield _message(speaker, mark, block, unescape)
-            speaker, mark = spelled[start[1]], start[2]
+                yield begin, _message(speaker, mark, block, unescape)
+            speaker, mark, begin = spelled[start[1]], start[2], number
             block = [line[start.end() :]]
         elif block:
             block.append(line)
@@ -303,7 +313,7 @@ def _read_messages(
             expected = " or ".join(f"'{name}:'" for name in list(spelled)[:4])
             raise TranscriptError(f"line {number}: expected {expected}, found {shorten(line, 60)}")
     if block:
-        yield _message(speaker, mark, block, unescape)
+        yield begin, _message(speaker, mark, block, unescape)
 
 
 def _message(speaker: str, mark: Any, block: Sequence[str], unescape: Any) -> Message:

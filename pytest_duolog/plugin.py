@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from syrupy.assertion import SnapshotAssertion
 
     from pytest_duolog.dialogue import Dialogue
@@ -95,6 +97,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="args",
         default=["goodbye", "loop"],
     )
+    parser.addini(
+        "duolog_transcripts",
+        "files with finished transcripts that are collected as tests, as globs relative to the root folder",
+        type="args",
+        default=[],
+    )
+    parser.addini(
+        "duolog_transcript_properties",
+        "what those transcripts must fulfil, one property a line, as in TerminatesWithin(turns=20)",
+        type="linelist",
+        default=[],
+    )
     parser.addini("duolog_model", "models by role, as ROLE=PROVIDER:MODEL", type="linelist", default=[])
 
 
@@ -129,6 +143,15 @@ def _receive(config: pytest.Config, sent: dict[str, Any]) -> None:
     from pytest_duolog.ledger import ledger_of
 
     ledger_of(config).receive(sent)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if parent.config.getini("duolog_transcripts"):
+        from pytest_duolog.transcript_tests import TranscriptFile, matches
+
+        if matches(file_path, parent.config):
+            return TranscriptFile.from_parent(parent, path=file_path)
+    return None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -200,14 +200,22 @@ class Transcript(Record, Checks):
 
         Raises TranscriptError if it is neither.
         """
+        text = read_text(Path(path))
         try:
-            return cls.model_validate(_json_fields(json.loads(read_text(Path(path)))))
-        except TranscriptError:
-            raise
+            return cls.from_value(parse_json(text))
+        except ValueError as error:
+            problem = error if isinstance(error, TranscriptError) else f"not a transcript: {error}"
+            raise TranscriptError(f"{path}: {problem}") from error
+
+    @classmethod
+    def from_value(cls, value: Any) -> Self:
+        """The transcript in the value of such a file, parsed; raises TranscriptError if it holds none."""
+        try:
+            return cls.model_validate(_json_fields(value))
         except ValidationError as error:
-            raise TranscriptError(f"{path}: not a transcript: {wrong_fields(error)}") from error
-        except (TypeError, ValueError, RecursionError) as error:
-            raise TranscriptError(f"{path}: not a transcript: {error}") from error
+            raise TranscriptError(f"not a transcript: {wrong_fields(error)}") from error
+        except (TypeError, ValueError) as error:
+            raise TranscriptError(f"not a transcript: {error}") from error
 
     def to_json(self) -> str:
         """The text of a JSON file that reads back as this transcript, with nothing left out."""
@@ -222,11 +230,25 @@ class Transcript(Record, Checks):
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file; raises TranscriptError where it is not text or cannot be read."""
     try:
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TranscriptError(f"{path}: not a text file: byte {error.start} is not UTF-8") from error
+        return decode_text(path.read_bytes(), str(path))
     except OSError as error:
-        raise TranscriptError(f"{path} cannot be read: {error.strerror}") from error
+        raise TranscriptError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """The text of UTF-8 bytes; raises TranscriptError where they are not. `name` is what the bytes were read from."""
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise TranscriptError(f"{name}: not a text file: byte {error.start} is not UTF-8") from error
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; raises ValueError where it is none, and where it is nested too deeply to be read."""
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _json_fields(value: Any) -> dict[str, Any]:
@@ -235,10 +257,11 @@ def _json_fields(value: Any) -> dict[str, Any]:
         raise TypeError("it is JSON, but not an object")
     if "conversation" in value:
         return _of_twin(value)
-    found = value.pop("format", None)
+    fields = dict(value)
+    found = fields.pop("format", None)
     if found != JSON_FORMAT:
         raise ValueError(f"format {found!r}, and this version reads {JSON_FORMAT}")
-    return value
+    return fields
 
 
 def _of_twin(value: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from pytest_duolog import text
 from pytest_duolog.detectors import lexicon
-from pytest_duolog.detectors.closings import CLEAN_TAIL, ClosingDetector
+from pytest_duolog.detectors.closings import CLEAN_TAIL
 from pytest_duolog.properties.base import Property, Verdict
-from pytest_duolog.properties.loops import tokens_of
+from pytest_duolog.properties.loops import read_dialogue, tokens_of
 from pytest_duolog.transcript import StopKind, Transcript
 
 # Reasons to stop that the dialogue did not choose.
@@ -95,10 +95,7 @@ class TerminatesWithin(Property):
 
 def find_closing(transcript: Transcript) -> int | None:
     """The position, from 0, of the first message of a finished transcript that takes leave."""
-    detector = ClosingDetector()
-    for message in transcript.messages:
-        detector.read(text.normalise(text.without_thinking(message.content)))
-    return detector.at_end()
+    return read_dialogue(transcript.messages).closings.at_end()
 
 
 def _reopened(transcript: Transcript, closing: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_duolog.detectors.loops import Loop, LoopDetector
 from pytest_duolog.properties.base import Property, Verdict
@@ -35,10 +36,16 @@ class NoLoops(Property):
 
 def find_loops(transcript: Transcript) -> list[Loop]:
     """The loops of a finished transcript, in order."""
+    return read_dialogue(transcript.messages).loops()
+
+
+@lru_cache(maxsize=4)
+def read_dialogue(messages: tuple[Message, ...]) -> LoopDetector:
+    """A detector that has read these messages; several properties of a dialogue share one reading of it."""
     detector = LoopDetector()
-    for message in transcript.messages:
+    for message in messages:
         detector.read(message.speaker, message.content)
-    return detector.loops()
+    return detector
 
 
 def describe(loop: Loop, messages: Sequence[Message]) -> str:

@@ -1,0 +1,1 @@
+"""Finished transcripts, whoever made them: read from files, examined, and reported on."""

@@ -1,0 +1,63 @@
+"""SARIF 2.1.0, which code scanning services and editors read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from pytest_duolog.check.examine import Examination
+from pytest_duolog.check.sources import Unreadable
+from pytest_duolog.properties.base import Verdict
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def sarif_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
+    """The report, one JSON text in ASCII."""
+    results = [
+        _result(examination, verdict) for examination in examinations for verdict in examination.findings
+    ]
+    rules = sorted({str(result["ruleId"]) for result in results})
+    run = {
+        "tool": {
+            "driver": {
+                "name": "duolog",
+                "version": version("pytest-duolog"),
+                "rules": [{"id": rule} for rule in rules],
+            }
+        },
+        "results": results,
+        "invocations": [
+            {
+                "executionSuccessful": not unreadable,
+                "toolExecutionNotifications": [_notification(failed) for failed in unreadable],
+            }
+        ],
+    }
+    yield json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1)
+
+
+def _result(examination: Examination, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "ruleId": verdict.property,
+        "level": "error",
+        "message": {"text": f"{examination.source.id}: {verdict!r}"},
+        "locations": [_location(examination.source.file, examination.line_of(verdict))],
+    }
+
+
+def _notification(failed: Unreadable) -> dict[str, Any]:
+    return {
+        "level": "error",
+        "message": {"text": failed.problem},
+        "locations": [_location(failed.file, failed.line)],
+    }
+
+
+def _location(file: str, line: int) -> dict[str, Any]:
+    uri = quote(PurePath(file).as_posix())
+    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}

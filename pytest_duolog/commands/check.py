@@ -1,0 +1,65 @@
+"""`duolog check`: judges finished transcripts, with no model and no network."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pytest_duolog.check.examine import examine
+from pytest_duolog.check.github_report import github_lines
+from pytest_duolog.check.json_report import json_lines
+from pytest_duolog.check.sarif_report import sarif_lines
+from pytest_duolog.check.sources import Source, Unreadable, read_file, read_sources
+from pytest_duolog.check.text_report import text_lines
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.properties.named import parse_property, property_types
+from pytest_duolog.reports.terminal import printable
+from pytest_duolog.transcript import decode_text
+
+REPORTS = {"text": text_lines, "json": json_lines, "github": github_lines, "sarif": sarif_lines}
+STDIN = "-"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `duolog check`, and what it runs."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="Markdown, JSON or JSON Lines with transcripts; - is stdin"
+    )
+    parser.add_argument(
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME(...)",
+        help="check this instead of NoLoops, EndsCleanly and, where a topic is stated, StaysOnTopic; may be given "
+        f"several times, as in --property 'TerminatesWithin(turns=20)' (known: {', '.join(property_types())})",
+    )
+    parser.add_argument("--topic", help="what the dialogues are about, where they do not say")
+    parser.add_argument("--format", choices=REPORTS, default="text", help="how findings are printed")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the files; 0 if every property holds, 1 if one does not, 2 if something could not be read."""
+    properties = [parse_property(written) for written in arguments.property]
+    found = [entry for file in arguments.files for entry in _read(file)]
+    unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
+    examinations = [
+        examine(entry.with_topic(arguments.topic), properties) for entry in found if isinstance(entry, Source)
+    ]
+    for line in REPORTS[arguments.format](examinations, unreadable):
+        print(line)
+    for failed in unreadable:
+        print(printable(f"duolog: {failed.file}:{failed.line}: {failed.problem}"), file=sys.stderr)
+    if unreadable:
+        return 2
+    return int(any(examination.findings for examination in examinations))
+
+
+def _read(file: str) -> list[Source | Unreadable]:
+    if file != STDIN:
+        return read_file(Path(file))
+    try:
+        return read_sources(decode_text(sys.stdin.buffer.read(), "stdin"), file="stdin")
+    except TranscriptError as error:
+        return [Unreadable("stdin", 1, str(error))]
