@@ -86,7 +86,7 @@ class Cassette:
         self._writer: JournalWriter | None = None
         self._n_recorded = 0
         self.fresh_messages: set[int] = set()
-        self._served: set[str] = set()
+        self._served: dict[str, set[str]] = {}
         self._end: Mapping[str, Any] | None = None
 
     # What there is to play
@@ -207,13 +207,16 @@ class Cassette:
             raise self._situation().unused(n_messages, stop_reason)
         if self._left:
             self.notices.append(f"{len(self._left)} recorded replies no longer fit and were dropped")
+        for speaker, models in self._served.items():
+            if len(models) > 1 and self._n_recorded:
+                self._notice(f"{speaker} was answered by {len(models)} models: {', '.join(sorted(models))}")
         if self._writer is None and self._resumes:
             self._open_writer()
         self._end = self.redactor.json(
             {
                 "stop": stop_reason.model_dump(mode="json"),
                 "messages": n_messages,
-                "served": sorted(self._served),
+                "served": sorted(set().union(*self._served.values())),
             }
         )
         if self._writer is not None:
@@ -302,7 +305,7 @@ class Cassette:
         self._used.append(interaction)
         model = served_model(interaction.response)
         if model is not None:
-            self._served.add(model)
+            self._served.setdefault(interaction.speaker, set()).add(model)
 
     def _commit(self) -> None:
         fresh = self._used[self._n_written :]

@@ -61,9 +61,12 @@ def _without_folder(model: Any) -> Any:
 
 
 def served_model(response: Response) -> str | None:
-    """The model that a response says it is from."""
+    """The model that a response says it is from, with the provider behind a gateway that names it (OpenRouter)."""
     try:
-        model = json.loads(response.content).get("model")
+        body = json.loads(response.content)
+        model, provider = body.get("model") or body.get("modelVersion"), body.get("provider")
     except (ValueError, AttributeError, RecursionError):
         return None
-    return model if isinstance(model, str) else None
+    if not isinstance(model, str):
+        return None
+    return f"{model} at {provider}" if provider and isinstance(provider, str) else model

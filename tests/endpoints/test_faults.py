@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,9 +254,11 @@ def ask(server: FaultServer, patience: Patience) -> Reply:
     return anyio.run(asked)
 
 
-def hold(server: FaultServer, folder: Path, mode: RecordMode, patience: Patience) -> Dialogue:
+def hold(
+    server: FaultServer, folder: Path, mode: RecordMode, patience: Patience, *, turns: int = 1
+) -> Dialogue:
     session = Session(Settings(record_mode=mode, patience=patience), environ(server))
-    values = {"a": "scripted:echo", "b": "openai:m", "turns": 1}
+    values = {"a": "scripted:echo", "b": "openai:m", "turns": turns, "stop_on": ()}
     site = Site(session, folder, "test_fault", values, {}, "test_fault.py", lambda _: ())
     return Dialogue(site, Scenario.build(values))
 
@@ -326,3 +329,13 @@ def test_nothing_a_server_says_reaches_a_terminal_raw(fault: Fault, serve: Serve
         shown = str(failed)
     assert shown.replace("\n", "").isprintable()
     assert len(shown) < 1500
+
+
+def test_a_speaker_that_two_hosts_answered_for_is_named(serve: Server, tmp_path: Path) -> None:
+    def host(name: str) -> Fault:
+        return answers({**json.loads(completion({"model": "m"}, f"I am {name}.")), "provider": name})
+
+    dialogue = hold(serve(host("Acme"), host("Bolt")), tmp_path, RecordMode.ONCE, PATIENCE, turns=2)
+    assert len(dialogue.messages) == 5
+    assert dialogue.report()["notices"] == ["Model B was answered by 2 models: m at Acme, m at Bolt"]
+    assert read_journal(dialogue.cassette_path).end["served"] == ["m at Acme", "m at Bolt"]
