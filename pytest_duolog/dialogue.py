@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 
 from pytest_duolog.checks import Checks
 from pytest_duolog.endpoints.base import ChatRequest
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, DuologError
+from pytest_duolog.event_loop import in_event_loop, run_to_end
 from pytest_duolog.properties.base import Check, Property, Verdict
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
@@ -29,8 +28,6 @@ from pytest_duolog.transcript import Message, StopReason, Transcript
 
 if TYPE_CHECKING:
     from pytest_duolog.properties.judged import Question
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ class Dialogue(Checks):
             knobs={"max_tokens": question.max_tokens},
             schema=question.schema,
         )
-        return _drive(partial(self.site.session.ask, question.by, request, self._votes)).content
+        return run_to_end(partial(self.site.session.ask, question.by, request, self._votes)).content
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -153,7 +150,7 @@ class Dialogue(Checks):
                 f"this test already has a dialogue named {name!r}; names keep recordings apart"
             )
         further = Dialogue(self.site, Scenario.build({**self.site.values, **changes}), run=name)
-        if not _in_event_loop():
+        if not in_event_loop():
             further._run_now()
         return further
 
@@ -224,7 +221,7 @@ class Dialogue(Checks):
                 if self._begun is not None:
                     self._wait()
                 else:
-                    _drive(partial(self._perform, in_thread=False))
+                    run_to_end(partial(self._perform, in_thread=False))
         if self._error is not None:
             raise self._error.with_traceback(None)
 
@@ -334,29 +331,3 @@ def _cut_short(messages: Sequence[Message], fresh: Collection[int]) -> list[str]
         return []
     names = f"message {numbers[0]} was" if len(numbers) == 1 else f"messages {', '.join(numbers)} were"
     return [f"{names} cut short by a token limit (max_tokens)"]
-
-
-def _in_event_loop() -> bool:
-    try:
-        anyio.lowlevel.current_token()
-    except RuntimeError:
-        return False
-    return True
-
-
-def _drive(function: Callable[[], Awaitable[Result]]) -> Result:
-    """Run to the end here, or, where an event loop already runs in this thread, in another thread."""
-    if not _in_event_loop():
-        return anyio.run(function)
-
-    def in_new_loop() -> Result:
-        return anyio.run(function)
-
-    context = copy_context()
-    for variable in context:
-        if (
-            variable.name == "current_async_library_cvar"
-        ):  # sniffio's: this thread's loop is not the new thread's
-            context.run(variable.set, None)
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(context.run, in_new_loop).result()
