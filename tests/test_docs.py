@@ -1,0 +1,193 @@
+"""What the README and the docs show is run, and what they list is there."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pytest_duolog
+from pytest_duolog.plugin import MARKER
+from pytest_duolog.settings import configured_providers, read_project_table
+from pytest_duolog.transcript import StopKind
+from tests.dialogues import LIGHTHOUSES
+
+ROOT = Path(__file__).parent.parent
+README = ROOT.joinpath("README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", ROOT / "example_project" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced code blocks in one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def of_pages(language: str) -> list[Any]:
+    return [
+        pytest.param(code, id=f"{page.parent.name}/{page.name} {number}")
+        for page in PAGES
+        for number, code in enumerate(blocks(page.read_text("utf-8"), language), start=1)
+    ]
+
+
+@pytest.fixture
+def lamp_shop(pytester, chat_server):
+    """The project of the README's first screen; both its providers are a server of ours."""
+    pytester.makepyprojecttoml(
+        f"""
+        [tool.duolog.providers]
+        openai = {{ base_url = "{chat_server.url}" }}
+        openrouter = {{ base_url = "{chat_server.url}" }}
+        """
+    )
+    chat_server.answer = lambda body: f"{LIGHTHOUSES[len(chat_server.requests) % 12]} And the refund?"
+    tests = pytester.mkdir("tests")
+    tests.joinpath("test_lamp.py").write_text(blocks(README, "python")[0], "utf-8")
+    return pytester
+
+
+def commands(console: str) -> list[tuple[list[str], list[str]]]:
+    """(arguments of pytest, lines it prints) in order."""
+    shown: list[tuple[list[str], list[str]]] = []
+    for line in console.splitlines():
+        if line.startswith("$ pytest"):
+            shown.append((line.partition("#")[0].split()[2:], []))
+        else:
+            shown[-1][1].append(line)
+    return shown
+
+
+def test_first_screen_records_and_replays(lamp_shop):
+    for arguments, lines in commands(blocks(README, "console")[1]):
+        result = lamp_shop.runpytest(*arguments)
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines([re.sub(r"\(.*\)", "(*)", line) for line in lines])
+
+
+def test_first_screen_shows_the_miss_as_it_is(lamp_shop):
+    lamp_shop.runpytest("--record-mode=once", "--snapshot-update").assert_outcomes(passed=1)
+    module = Path("tests", "test_lamp.py")
+    code = module.read_text("utf-8")
+    module.write_text(code.replace("of a lamp shop.", "of a lamp shop. Never promise money."), "utf-8")
+    result = lamp_shop.runpytest("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    shown = blocks(README, "text")[0].splitlines()
+    expected = [re.sub(r"recorded 2\S+;|openai-gpt\S+", "*", line).replace("[", "[[]") for line in shown]
+    result.stdout.fnmatch_lines([f"*{line.strip()}*" for line in expected])
+
+
+@pytest.mark.parametrize("code", [block for block in of_pages("python") if ">>>" in block.values[0]])
+def test_sessions_of_the_docs_print_what_they_show(code):
+    session = doctest.DocTestParser().get_doctest(code, {}, "shown", None, None)
+    assert doctest.DocTestRunner().run(session).failed == 0
+
+
+@pytest.mark.parametrize("code", [block for block in of_pages("python") if ">>>" not in block.values[0]])
+def test_python_of_the_docs_can_be_imported_and_collected(pytester, code):
+    if "import" not in code:  # lines out of a test
+        code = "def test_shown(dialogue):\n" + textwrap.indent(code, "    ")
+    pytester.makepyfile(test_shown=code)
+    result = pytester.runpytest("--collect-only", "--strict-markers")
+    assert result.ret == (pytest.ExitCode.OK if "def test_" in code else pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+@pytest.mark.parametrize("code", of_pages("toml"))
+def test_toml_of_the_docs_is_accepted(tmp_path, code):
+    path = tmp_path / "pyproject.toml"
+    path.write_text(code, "utf-8")
+    table = read_project_table(path)
+    assert list(configured_providers(table)) == list(
+        tomllib.loads(code).get("tool", {}).get("duolog", {}).get("providers", {})
+    )
+
+
+def test_options_of_the_docs_exist(pytester):
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    mentioned = set(re.findall(r"(--(?:duolog|record)-[a-z-]+)", text))
+    ini = set(re.findall(r"`(duolog_(?!scenario|snapshot|vcr_config)[a-z_]+)`", text))
+    shown = pytester.runpytest("--help").stdout.str()
+    assert mentioned
+    assert [option for option in sorted(mentioned) if f"{option}=" not in shown] == []
+    assert [key for key in sorted(ini) if f"{key} (" not in shown] == []
+
+
+def test_table_of_the_marker_names_every_argument():
+    section = README[README.index("## The marker") : README.index("## Transcripts")]
+    rows = re.findall(r"^\| (`.*?`) \|", section, flags=re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    signature = MARKER[: MARKER.index("): ")]
+    assert {"a", "b", *re.findall(r"(\w+)=", signature)} <= documented
+
+
+def test_sentence_of_the_stop_reasons_names_every_one():
+    (sentence,) = re.findall(
+        r"^`dialogue\.stop_reason` says why it ended: (.*)\.$", README, flags=re.MULTILINE
+    )
+    assert set(re.split(r", | or ", sentence)) == {kind.value.replace("_", " ") for kind in StopKind}
+
+
+def test_public_names_are_these():
+    assert pytest_duolog.__all__ == [
+        "AnswersQuestions",
+        "Balanced",
+        "CassetteError",
+        "CassetteMismatch",
+        "ChatRequest",
+        "ConfigurationError",
+        "Dialogue",
+        "DialogueError",
+        "DuologError",
+        "EndpointConfig",
+        "EndpointError",
+        "EndsCleanly",
+        "Evidence",
+        "HttpTarget",
+        "Judged",
+        "KeepsItsSide",
+        "KeepsLanguage",
+        "KeepsLength",
+        "LeaksNoPrompt",
+        "LeaksNoReasoning",
+        "MaxWords",
+        "Mentions",
+        "Message",
+        "NeverSays",
+        "NoAgreementSpiral",
+        "NoLoops",
+        "Outcome",
+        "Property",
+        "Question",
+        "Reply",
+        "Scenario",
+        "Script",
+        "Speaker",
+        "SpeaksForItself",
+        "StaysInCharacter",
+        "StaysInRole",
+        "StaysOnTopic",
+        "StopKind",
+        "StopReason",
+        "TerminatesWithin",
+        "ToolCall",
+        "Transcript",
+        "TranscriptError",
+        "UnusedMessages",
+        "Usage",
+        "Verdict",
+        "judge",
+    ]
+
+
+@pytest.mark.parametrize("name", pytest_duolog.__all__)
+def test_public_name_is_importable_and_documented(name):
+    assert getattr(pytest_duolog, name).__doc__
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'pytest_duolog' has no attribute 'Dialog'"):
+        pytest_duolog.Dialog  # noqa: B018
