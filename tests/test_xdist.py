@@ -44,12 +44,12 @@ def test_workers_record_and_replay_what_one_process_does(pytester, chat_server):
     alone = pytester.runpytest()
     alone.assert_outcomes(passed=4, failed=1)
     alone.stdout.fnmatch_lines(
-        ["cassette: *test_it?Two.?.openai-small.1.jsonl", "5 dialogues, 18 replies replayed"]
+        ["cassette: *test_it?Two.?*.openai-small.1.jsonl", "5 dialogues, 18 replies replayed"]
     )
     spread = pytester.runpytest("-n", "2")
     spread.assert_outcomes(passed=4, failed=1)
     spread.stdout.fnmatch_lines(
-        ["cassette: *test_it?Two.?.openai-small.1.jsonl", "5 dialogues, 18 replies replayed"]
+        ["cassette: *test_it?Two.?*.openai-small.1.jsonl", "5 dialogues, 18 replies replayed"]
     )
     assert len(chat_server.requests) == 18
     assert sorted(cassettes()) == names
