@@ -17,6 +17,7 @@ from pytest_duolog.endpoints.live import LiveTransport
 from pytest_duolog.endpoints.providers import Destination
 from pytest_duolog.endpoints.retrying import RetryingTransport
 from pytest_duolog.endpoints.scripted import Script
+from pytest_duolog.endpoints.turnstile import Limit, Turnstile
 from pytest_duolog.local.server import LocalServers
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.header import make_header
@@ -46,6 +47,7 @@ class Session:
         self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(settings.concurrency)
+        self._turnstiles: dict[str, Turnstile] = {}
         self._budget = RunBudget(settings.budget)
 
     def open_cassette(
@@ -117,7 +119,11 @@ class Session:
             }
 
     def _live_transport(self) -> httpx.AsyncBaseTransport:
-        return RetryingTransport(LiveTransport(self._destination), self.settings.patience)
+        return RetryingTransport(LiveTransport(self._destination), self.settings.patience, self._turnstile_to)
+
+    def _turnstile_to(self, provider: str) -> Turnstile:
+        limit = self.settings.limits.get(provider, Limit())
+        return self._turnstiles.setdefault(provider, Turnstile(limit))
 
     def _destination(self, provider: str, model: str) -> Destination:
         if provider == "local":

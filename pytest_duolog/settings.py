@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_duolog.budget import parse_budget
 from pytest_duolog.endpoints.providers import Provider
-from pytest_duolog.endpoints.registry import PROTOCOLS, check_model
+from pytest_duolog.endpoints.registry import PROTOCOLS, check_model, known_providers
 from pytest_duolog.endpoints.retrying import Patience
 from pytest_duolog.endpoints.shape import DEFAULT_REQUEST, Shape
+from pytest_duolog.endpoints.turnstile import Limit
 from pytest_duolog.errors import ConfigurationError, wrong_fields
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
@@ -57,6 +58,15 @@ class RequestsTable(BaseModel):
     largest_reply_bytes: int = Field(default=Patience.largest_reply_bytes, ge=1)
 
 
+class LimitTable(BaseModel):
+    """One `[tool.duolog.limits.NAME]` table: what the provider of this name is asked at most."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    concurrency: int | None = Field(default=None, ge=1)
+    requests_per_minute: float | None = Field(default=None, gt=0)
+
+
 class ProjectTable(BaseModel):
     """The `[tool.duolog]` table of pyproject.toml."""
 
@@ -66,6 +76,7 @@ class ProjectTable(BaseModel):
     models: dict[str, str] = {}
     providers: dict[str, ProviderTable] = {}
     requests: RequestsTable = RequestsTable()
+    limits: dict[str, LimitTable] = {}
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class Settings:
     default_model: str = DEFAULT_MODEL
     providers: Mapping[str, Provider] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
     budget: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -127,8 +139,10 @@ class Settings:
             default_model=table.default_model,
             providers=configured_providers(table),
             patience=Patience(**table.requests.model_dump()),
+            limits={name: Limit(**limit.model_dump()) for name, limit in table.limits.items()},
             budget=parse_budget(budget, n_shares=n_workers),
         )
+        _check_limits(settings)
         sources = {
             "--duolog-model": settings.overrides,
             "--duolog-candidate": settings.candidates,
@@ -225,6 +239,15 @@ def _record_mode(value: str) -> RecordMode:
         raise ConfigurationError(
             f"--record-mode or duolog_record_mode: {value!r} is not known (accepted: {modes})"
         ) from None
+
+
+def _check_limits(settings: Settings) -> None:
+    known = known_providers(settings.providers)
+    for name in settings.limits:
+        if name not in known:
+            raise ConfigurationError(
+                f"[tool.duolog.limits.{name}]: unknown provider {name!r} (known: {', '.join(known)})"
+            )
 
 
 def _margin(given: str | None) -> Decimal:

@@ -18,6 +18,7 @@ import httpx
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.bodies import bounded_body
 from pytest_duolog.endpoints.sessions import with_real_id, with_recorded_id
+from pytest_duolog.endpoints.turnstile import Limit, Turnstile
 from pytest_duolog.errors import EndpointError
 
 PASSING_FAULTS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ProxyError)
@@ -64,11 +65,13 @@ class RetryingTransport(httpx.AsyncBaseTransport):
         self,
         live: httpx.AsyncBaseTransport,
         patience: Patience,
+        turnstile_to: Callable[[str], Turnstile] = lambda _: Turnstile(Limit()),
         *,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.live = live
         self.patience = patience
+        self.turnstile_to = turnstile_to
         self.sleep = sleep
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -76,9 +79,11 @@ class RetryingTransport(httpx.AsyncBaseTransport):
 
         Raises EndpointError with what happened at the last try, and how often it was tried.
         """
-        tries = _Tries(self, with_real_id(request))
-        with anyio.move_on_after(self.patience.timeout_s):
-            return await tries.until_answered()
+        turnstile = self.turnstile_to(request.url.host)
+        async with turnstile.place():  # waiting for it is no part of the time that the provider has
+            tries = _Tries(self, with_real_id(request), turnstile)
+            with anyio.move_on_after(self.patience.timeout_s):
+                return await tries.until_answered()
         raise tries.out_of_time()
 
     async def aclose(self) -> None:
@@ -92,6 +97,7 @@ class _Tries:
 
     transport: RetryingTransport
     request: httpx.Request
+    turnstile: Turnstile
     n: int = 0
     waited_s: float = 0.0
     n_bytes: int = 0
@@ -159,6 +165,8 @@ class _Tries:
                 advice="run it later, or raise longest_wait_s in [tool.duolog.requests]",
             ) from None
         self.waited_s += wait_s
+        if error.wait_s is not None:
+            self.turnstile.close_for(wait_s)
         await self.transport.sleep(wait_s)
 
     def _after_tries(self, error: EndpointError) -> EndpointError:

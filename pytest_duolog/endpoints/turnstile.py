@@ -1,0 +1,72 @@
+"""The way to one provider, which all dialogues of a run go through: so many at a time, so many a minute.
+
+A provider that asks one dialogue to wait is left alone by all of them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+
+# Dialogues run on more than one event loop, so whoever finds no place looks again this often.
+LOOK_AGAIN_S = 0.02
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one provider is asked at most; None is no limit. `[tool.duolog.limits.NAME]` in pyproject.toml sets it."""
+
+    concurrency: int | None = None
+    requests_per_minute: float | None = None
+
+
+class Turnstile:
+    """Lets requests through as the limit, and the provider, allow."""
+
+    def __init__(
+        self,
+        limit: Limit,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._opens_at = 0.0
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a place, and hold it."""
+        while (wait_s := self._try_to_enter()) > 0:
+            await self._sleep(wait_s)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_inside -= 1
+
+    def close_for(self, seconds: float) -> None:
+        """Let nobody in for so long; those who are inside stay."""
+        with self._lock:
+            self._opens_at = max(self._opens_at, self._clock() + seconds)
+
+    def _try_to_enter(self) -> float:
+        """0 with a place taken, or how long to wait before trying again."""
+        with self._lock:
+            now = self._clock()
+            if now < self._opens_at:
+                return self._opens_at - now
+            if self._limit.concurrency is not None and self._n_inside >= self._limit.concurrency:
+                return LOOK_AGAIN_S
+            if self._limit.requests_per_minute is not None:
+                self._opens_at = now + 60 / self._limit.requests_per_minute
+            self._n_inside += 1
+            return 0.0
