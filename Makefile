@@ -25,7 +25,7 @@ example: $(VENV)/.package
 test: $(VENV)/.installed
 	$(BIN)/duolog local pull
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

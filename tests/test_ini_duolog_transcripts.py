@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.check.test_command import healthy, looping
+from tests.check.test_cli_check import healthy, looping
 
 
 @pytest.fixture
