@@ -6,6 +6,7 @@ Differences are first minus second, in [-1, 1]. For a drop from a baseline, the 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -131,7 +132,10 @@ def score_z(strata: Sequence[TwoRates], difference: float, *, corrected: bool = 
     """
     measured = [counts for counts in strata if not counts.is_empty]
     distance = math.fsum(counts.difference - difference for counts in measured)
-    variance = math.fsum(_restricted_variance(counts, difference, corrected=corrected) for counts in measured)
+    variance = math.fsum(  # in a suite many scenarios have the same counts
+        n_alike * _restricted_variance(counts, difference, corrected=corrected)
+        for counts, n_alike in Counter(measured).items()
+    )
     if variance <= 0:
         return math.copysign(math.inf, distance) if abs(distance) > 1e-12 else 0.0
     return distance / math.sqrt(variance)
