@@ -71,7 +71,10 @@ def sample_of(
     dialogues = site.dialogues if site is not None else []
     entries = [entry for made in dialogues if (entry := made.report())]
     verdicts = [
-        PropertyResult.model_validate(found) for entry in entries for found in map(_result, entry["verdicts"])
+        PropertyResult.model_validate(site.session.redactor.json(found))
+        for entry in entries
+        for found in map(_result, entry["verdicts"])
+        if site is not None
     ]
     is_unmeasured = any(found.outcome is Outcome.UNMEASURED for found in verdicts)
     if wrong is None:
@@ -92,6 +95,7 @@ def sample_of(
         attempt=attempt,
         outcome=outcome,
         problem=_first_line(wrong) if wrong else "",
+        properties=tuple(verdicts),
         dialogues=tuple(
             SampleDialogue(
                 transcript=Transcript.model_validate(entry["transcript"]), cassette=entry["cassette"]
@@ -145,10 +149,7 @@ def _is_held_against(test: SampledTest, decided: SamplesDecision | PairsDecision
         return decided.decision is not Decision.PASS
     if test.has_gaps:
         return True
-    if decided is None or decided.decision is not Decision.BLOCK:
-        return False
-    accused = decided.blamed or tuple(standing.scenario for standing in decided.harmed)
-    return test.item.nodeid in accused
+    return decided is not None and test.item.nodeid in decided.accused
 
 
 def _verdict_lines(test: SampledTest, decided: SamplesDecision | PairsDecision | None) -> Iterator[str]:

@@ -237,6 +237,18 @@ def test_record_keeps_what_was_there_when_the_run_is_interrupted(pytester: pytes
     assert outcomes(record(pytester)) == ["passed"] * 4
 
 
+def test_record_has_what_the_properties_of_each_sample_said(sampled, pytester: pytest.Pytester):
+    sampled(body='assert dialogue.never_says("number")', marker="samples=1, min_pass_rate=1")
+    (sample,) = record(pytester).samples
+    (said,) = sample.properties
+    assert (said.property, said.outcome.value, said.messages) == (
+        "NeverSays(phrases=('number',))",
+        "fails",
+        (2, 3),
+    )
+    assert said.explanation
+
+
 def test_earlier_record_is_kept_beside_the_new_one(sampled, pytester: pytest.Pytester):
     sampled("--duolog-samples=2")
     sampled()

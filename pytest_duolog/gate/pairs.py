@@ -90,6 +90,13 @@ class PairsDecision:
         return tuple(sorted(found, key=lambda standing: standing.pairs.counts.drop, reverse=True))
 
     @property
+    def accused(self) -> tuple[str, ...]:
+        """The scenarios that a gate which blocks is about: those that blocked it alone, else those that were harmed."""
+        if self.decision is not Decision.BLOCK:
+            return ()
+        return self.blamed or tuple(standing.scenario for standing in self.harmed)
+
+    @property
     def drop_interval(self) -> Interval:
         """The 95 % interval of the mean drop over the scenarios; descriptive, the gate does not decide by it."""
         return score_interval([standing.pairs.rates for standing in self.standings])
