@@ -74,6 +74,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="where every sample is written down (default .duolog/record.jsonl below the root folder)",
     )
+    group.addoption(
+        "--duolog-ctrf", metavar="FILE", help="write the verdicts on samples as a CTRF document (JSON)"
+    )
+    group.addoption(
+        "--duolog-code-quality",
+        metavar="FILE",
+        help="write what does not pass as a Code Quality report of GitLab (JSON)",
+    )
+    parser.addini("duolog_ctrf", "where a CTRF document is written", default="")
+    parser.addini("duolog_code_quality", "where a Code Quality report is written", default="")
     parser.addini("duolog_samples", "samples of every dialogue test", default="")
     parser.addini("duolog_candidate", "models on trial, as ROLE=PROVIDER:MODEL", type="linelist", default=[])
     parser.addini("duolog_margin", "the smallest drop of the mean pass rate that must be caught", default="")
@@ -129,10 +139,13 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_duolog.collector import Collector
 
     config.addinivalue_line("markers", MARKER)
+    from pytest_duolog.outputs import Outputs, are_wanted
+
     is_worker = hasattr(config, "workerinput")
-    config.pluginmanager.register(
-        Collector() if is_worker else Collector(partial(_receive, config)), "duolog-collector"
-    )
+    collector = Collector() if is_worker else Collector(partial(_receive, config))
+    config.pluginmanager.register(collector, "duolog-collector")
+    if not is_worker and are_wanted(config):
+        config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
     if config.getoption("duolog_model"):
         from pytest_duolog.plugin_state import settings_of
 

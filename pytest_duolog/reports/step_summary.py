@@ -1,0 +1,115 @@
+"""The verdict of a run as Markdown: for a summary of GitHub Actions, or the comment of a bot.
+
+What models wrote, and whatever else comes from outside, is text and nothing else: every punctuation mark stands as a
+character reference, so that it can be no link, image, table or tag, and a mention or a reference to an issue is broken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.of_record import RecordDecision
+from pytest_duolog.gate.words import error_words, pairs_words, plan_words
+from pytest_duolog.reports.rows import ScenarioRow, first_evidence, headline, scenario_rows
+from pytest_duolog.reports.terminal import printable
+from pytest_duolog.results.record import Arm, RunRecord
+
+# GitHub drops a summary of more than a megabyte whole, and a comment ends at 64 kB.
+MAX_BYTES = 60_000
+# What the table may take of it.
+TABLE_BYTES = 30_000
+# What is left for the lines that say what was left out.
+RESERVED_BYTES = 1000
+LONGEST_NAME = 200
+# So many different bars are explained, and so many damages named.
+MOST_EXPLAINED = 6
+LONGEST_TEXT = 500
+
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_CALLING = re.compile(r"[@#]")
+# After `@` or `#` it ends what would be a mention or a reference, and takes no room.
+_WORD_JOINER = "\u2060"
+
+
+def inert(text: str, limit: int = LONGEST_TEXT) -> str:
+    """A text as Markdown that shows it on one line and does nothing."""
+    return _references(_CALLING.sub(rf"\g<0>{_WORD_JOINER}", _one_line(text, limit)))
+
+
+def code(text: str, limit: int = LONGEST_TEXT) -> str:
+    """The same in code letters, where nothing is a mention anyway, so that it can be copied as it is."""
+    return f"<code>{_references(_one_line(text, limit))}</code>"
+
+
+def _one_line(text: str, limit: int) -> str:
+    words = " ".join(printable(text).split())
+    return words if len(words) <= limit else f"{words[:limit]}… ({len(words)} characters)"
+
+
+def _references(text: str) -> str:
+    return _PUNCTUATION.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
+def summary_markdown(record: RunRecord, decided: RecordDecision) -> str:
+    """The verdict, a table of the scenarios, the worst first, and the first failures; at most 60,000 bytes."""
+    rows = scenario_rows(record, decided)
+    head = [f"## {inert(headline(decided), 2 * LONGEST_TEXT)}", "", *_paragraph(record, decided), ""]
+    table = list(_fitting(_table(decided, rows), TABLE_BYTES, "scenarios"))
+    room = MAX_BYTES - _size([*head, *table]) - RESERVED_BYTES
+    failures = list(_fitting(map(_failure_text, _blamed(rows)), room, "scenarios with failures"))
+    return "\n".join([*head, *table, "", *failures]) + "\n"
+
+
+def _paragraph(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
+    if decided.pairs is not None:
+        _, *explained = pairs_words(decided.pairs)
+        yield from (f"- {inert(line)}" for line in explained)
+    plans = {line for verdict in decided.scenarios.values() for line in plan_words(verdict.plan)}
+    yield from (f"- {inert(line)}" for line in sorted(plans)[:MOST_EXPLAINED])
+    yield from (f"- {inert(line)}" for line in [*record.damage[:MOST_EXPLAINED], *error_words(record)])
+
+
+def _table(decided: RecordDecision, rows: Iterable[ScenarioRow]) -> Iterator[str]:
+    arms = tuple(Arm) if decided.pairs is not None else (Arm.BASELINE,)
+    titles = ["scenario", *(arm.value if decided.pairs is not None else "passed" for arm in arms), "verdict"]
+    yield f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}"
+    for row in rows:
+        counts = ("{} of {}".format(*row.passed[arm]) for arm in arms)
+        glyph = {Decision.PASS: "✅", Decision.BLOCK: "❌", Decision.INCONCLUSIVE: "❔"}[row.decision]
+        cells = [code(row.scenario, LONGEST_NAME), *counts, f"{glyph} {inert(row.words)}"]
+        yield f"| {' | '.join(cells)} |"
+
+
+def _blamed(rows: Iterable[ScenarioRow]) -> list[ScenarioRow]:
+    return [row for row in rows if row.decision is not Decision.PASS and row.failures]
+
+
+def _failure_text(row: ScenarioRow) -> str:
+    lines = [f"### {code(row.scenario, LONGEST_NAME)}", ""]
+    for sample in row.failures:
+        lines.append(f"- sample {sample.number} of the {sample.arm}: {code(sample.problem or 'failed')}")
+        if evidence := first_evidence(sample):
+            number, message = evidence
+            lines.append(
+                f"  - message {number}, {code(message.speaker, LONGEST_NAME)}: {code(message.content)}"
+            )
+    return "\n".join([*lines, ""])
+
+
+def _fitting(parts: Iterable[str], room: int, what: str) -> Iterator[str]:
+    """As many parts as there is room for, and how many there was none for."""
+    n_left_out = 0
+    for part in parts:
+        room -= _size([part])
+        if n_left_out or room < 0:
+            n_left_out += 1
+        else:
+            yield part
+    if n_left_out:
+        yield f"\nand {n_left_out} more {what}"
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(len(line.encode()) + 1 for line in lines)
