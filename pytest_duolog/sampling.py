@@ -234,9 +234,12 @@ def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:
         }
         gated = {name: bars[name] for name in on_trial}
         baseline = _models(on_trial.values(), settings)
-        return RunPlan(gated, settings.gate, baseline, settings.candidates, _key(on_trial)) if gated else None
+        key = _key(on_trial, settings)
+        return RunPlan(gated, settings.gate, baseline, settings.candidates, key) if gated else None
     sampled = {name: bar for name, bar in bars.items() if bar is not None}
-    return RunPlan(sampled, key=_key({name: scenarios[name] for name in sampled})) if sampled else None
+    if not sampled:
+        return None
+    return RunPlan(sampled, key=_key({name: scenarios[name] for name in sampled}, settings))
 
 
 def _is_skipped(item: pytest.Item) -> bool:
@@ -252,10 +255,11 @@ def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]
     return {role: " or ".join(sorted(found[role])) for role in settings.candidates}
 
 
-def _key(scenarios: Mapping[str, Scenario]) -> str:
-    """A hash of everything that the scenarios are, but for their models."""
-    without_models = {"a": {"model"}, "b": {"model"}}
+def _key(scenarios: Mapping[str, Scenario], settings: Settings) -> str:
+    """A hash of everything that the scenarios are, but for their models; of a variant its settings are in it."""
+    without_models = {"a": {"model", "label"}, "b": {"model", "label"}}
     said = {
-        name: scenario.model_dump(mode="json", exclude=without_models) for name, scenario in scenarios.items()
+        name: settings.cast(scenario).model_dump(mode="json", exclude=without_models)
+        for name, scenario in scenarios.items()
     }
     return str(text_hash(json.dumps(said, sort_keys=True)))

@@ -69,6 +69,12 @@ def _speaker_name(name: str) -> str:
     return name
 
 
+def _label(text: str) -> str:
+    if text != text.strip() or not 0 < len(text) <= 80 or not text.isprintable():
+        raise ValueError("a label is 1 to 80 printable characters on one line")
+    return text
+
+
 Text = Annotated[str, AfterValidator(_encodable)]
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_encodable)]
 
@@ -128,7 +134,8 @@ class Speaker(Knobs):
 
     `model` is `provider:model`, an `HttpTarget`, or any callable (sync or async) from a list of
     `{"role", "content"}` to the reply's text. `role` is the name under which the role table and `--duolog-model`
-    know this speaker; its own name is used where `role` is None.
+    know this speaker; its own name is used where `role` is None. `label` is what transcripts, reports and names of
+    recordings call the model, where that is not its own name.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -137,6 +144,7 @@ class Speaker(Knobs):
     model: Model | None = None
     system: Text | None = None
     role: str | None = None
+    label: Annotated[str, AfterValidator(_label)] | None = None
 
     def __init__(self, name: str = "", /, **fields: Any) -> None:
         """Raises ConfigurationError that names every wrong argument, what came and what is accepted."""
@@ -158,6 +166,8 @@ class Speaker(Knobs):
     @property
     def model_label(self) -> str:
         """The model as people read it; a callable is named after its function."""
+        if self.label is not None:
+            return self.label
         if isinstance(self.model, str):
             return self.model
         if self.model is None:

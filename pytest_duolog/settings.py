@@ -23,6 +23,8 @@ from pytest_duolog.errors import ConfigurationError, wrong_fields
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
 from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, STOP_ON, ModelName, Scenario, Speaker, StopOn
+from pytest_duolog.variants import PROVIDER as VARIANT
+from pytest_duolog.variants import Variant, check_names, variant_of
 
 # Live dialogues at a time: few enough for a small account's rate limit.
 DEFAULT_CONCURRENCY = 8
@@ -75,6 +77,7 @@ class ProjectTable(BaseModel):
     default_model: str = DEFAULT_MODEL
     models: dict[str, str] = {}
     providers: dict[str, ProviderTable] = {}
+    variants: dict[str, Variant] = {}
     requests: RequestsTable = RequestsTable()
     limits: dict[str, LimitTable] = {}
 
@@ -84,7 +87,8 @@ class Settings:
     """The settings of one pytest run.
 
     `overrides` (command line) beat a speaker's own model, which beats `models` (role table). `providers`
-    are the configured ones; the built-in ones are known without. `concurrency` live dialogues run at a time.
+    are the configured ones; the built-in ones are known without. `variants` are models with settings of their own.
+    `concurrency` live dialogues run at a time.
     `candidates` are the models on trial by role, and `gate` how they are compared. `samples` beats the markers'.
     """
 
@@ -99,6 +103,7 @@ class Settings:
     models: Mapping[str, str] = field(default_factory=dict)
     default_model: str = DEFAULT_MODEL
     providers: Mapping[str, Provider] = field(default_factory=dict)
+    variants: Mapping[str, Variant] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     budget: Mapping[str, float] = field(default_factory=dict)
@@ -138,21 +143,37 @@ class Settings:
             models={**table.models, **_role_models("duolog_model", model_ini)},
             default_model=table.default_model,
             providers=configured_providers(table),
+            variants=table.variants,
             patience=Patience(**table.requests.model_dump()),
             limits={name: Limit(**limit.model_dump()) for name, limit in table.limits.items()},
             budget=parse_budget(budget, n_shares=n_workers),
         )
         _check_limits(settings)
-        sources = {
-            "--duolog-model": settings.overrides,
-            "--duolog-candidate": settings.candidates,
-            "[tool.duolog.models] or duolog_model": settings.models,
-        }
-        for source, models in sources.items():
-            for role, model in models.items():
-                _check_model(f"{source}, {role}", model, settings.providers)
-        _check_model("[tool.duolog] default_model", settings.default_model, settings.providers)
+        settings.check()
         return settings
+
+    def check(self) -> None:
+        """Raises ConfigurationError that says where a model is named that cannot be had."""
+        check_names(self.variants)
+        sources = {
+            "--duolog-model": self.overrides,
+            "--duolog-candidate": self.candidates,
+            "[tool.duolog.models] or duolog_model": self.models,
+        }
+        named = {
+            f"{source}, {role}": model for source, models in sources.items() for role, model in models.items()
+        }
+        named |= {f"[tool.duolog.variants.{name}]": variant.model for name, variant in self.variants.items()}
+        named["[tool.duolog] default_model"] = self.default_model
+        for where, model in named.items():
+            try:
+                self._check_model(model)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{where}: {error}") from None
+
+    def _check_model(self, model: str) -> None:
+        if variant_of(model, self.variants) is None:
+            check_model(model, self.providers)
 
     def cast(self, scenario: Scenario, *, on_trial: bool = False) -> Scenario:
         """The scenario with a model for each speaker, the candidates if they are `on_trial`, and with what stops it.
@@ -177,8 +198,11 @@ class Settings:
             )
         model = model or self.default_model
         if isinstance(model, str):
+            if variant := variant_of(model, self.variants):
+                return variant.played_by(speaker, model)
             check_model(model, self.providers)
-        return speaker.model_copy(update={"model": model})
+        label = None if role in overrides else speaker.label  # it was that of the speaker's own model
+        return speaker.model_copy(update={"model": model, "label": label})
 
 
 def roles_of(scenario: Scenario) -> set[str]:
@@ -205,7 +229,7 @@ def configured_providers(table: ProjectTable) -> dict[str, Provider]:
 
 
 def _provider(name: str, given: ProviderTable) -> Provider:
-    if name in ("local", "scripted"):
+    if name in ("local", "scripted", VARIANT):
         raise ConfigurationError(f"[tool.duolog.providers.{name}]: the name is taken")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):  # it is the host of a logical address
         raise ConfigurationError(
@@ -285,13 +309,6 @@ def _stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
     if given and "nothing" in names:
         raise ConfigurationError(f"duolog_stop_on: 'nothing' stands alone (accepted: {accepted})")
     return given
-
-
-def _check_model(source: str, model: str, providers: Mapping[str, Provider]) -> None:
-    try:
-        check_model(model, providers)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{source}: {error}") from None
 
 
 def _role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:
