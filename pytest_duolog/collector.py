@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -60,8 +61,9 @@ class Collector:
         if spared := sum(entry["spared"] for _, entry in self.entries):
             parts.append(f"up to {_counted(spared, 'message', 'messages')} spared at a goodbye or in a loop")
         yield ", ".join(parts)
-        for nodeid, entry in self.entries:
-            yield from (f"{nodeid}: {notice}" for notice in entry["notices"])
+        notices = Counter((nodeid, notice) for nodeid, entry in self.entries for notice in entry["notices"])
+        for (nodeid, notice), n in notices.items():
+            yield f"{nodeid}: {notice}" + (f" (in {n} dialogues)" if n > 1 else "")
 
     def _cost(self) -> str:
         fresh = [
