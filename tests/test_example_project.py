@@ -43,8 +43,8 @@ def test_it_passes_offline_and_changes_no_file(project: Path, workers: list[str]
     before = files_of(project)
     result = run_pytest(project, *workers)
     assert result.returncode == 0, result.stdout
-    assert "9 passed" in result.stdout
-    assert "10 dialogues, 44 replies replayed" in result.stdout
+    assert "14 passed" in result.stdout
+    assert "15 dialogues, 49 replies replayed" in result.stdout
     assert files_of(project) == before
 
 
@@ -69,3 +69,27 @@ def test_recording_without_weights_names_the_command(project: Path) -> None:
     assert result.returncode == 1
     assert "duolog local pull" in result.stdout or "pip install 'pytest-duolog[local]'" in result.stdout
     assert not (project / "tests" / "cassettes").exists()
+
+
+@pytest.mark.parametrize(
+    ("candidate", "verdict", "status"),
+    [("steady", "PASS", 0), ("thrifty", "BLOCK", 1)],
+)
+def test_gates_of_the_readme_decide_as_it_says(
+    project: Path, candidate: str, verdict: str, status: int
+) -> None:
+    before = files_of(project)
+    arguments = ["tests/test_upgrade.py", "--duolog-candidate", f"clerk=variant:{candidate}"]
+    result = run_pytest(project, *arguments)
+    assert result.returncode == status, result.stdout
+    assert f"\n{verdict}: " in result.stdout
+    assert files_of(project) == before
+    readme = (project / "README.md").read_text("utf-8")
+    promised = readme.partition(f"$ pytest {' '.join(arguments)}\n")[2].partition("$ echo")[0]
+    missing = [
+        line
+        for line in promised.splitlines()
+        if "..." not in line and line.strip() and line not in result.stdout
+    ]
+    assert promised
+    assert not missing
