@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="duolog",
         description="Two-model dialogues: transcripts, cassettes, run records and the embedded model.",
     )
-    from pytest_duolog.commands import check, gate, merge
+    from pytest_duolog.commands import check, gate, merge, rejudge
     from pytest_duolog.local import command as local
 
     parser.add_argument("--version", action="version", version=f"pytest-duolog {version('pytest-duolog')}")
@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     pruned.set_defaults(run=_prune)
 
     gate.add_arguments(commands.add_parser("gate", help="decide again from run records"))
+    rejudge.add_arguments(
+        commands.add_parser("rejudge", help="judge the dialogues of run records with today's properties")
+    )
     merge.add_arguments(commands.add_parser("merge", help="make one run record of shards', and decide once"))
     local.add_arguments(commands.add_parser("local", help="the embedded model"))
     return parser

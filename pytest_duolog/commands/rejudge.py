@@ -1,0 +1,61 @@
+"""`duolog rejudge`: judges the dialogues of run records with today's properties, with no model and no network."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from pytest_duolog.commands.gate import add_record_arguments, decide, report
+from pytest_duolog.properties.named import parse_property
+from pytest_duolog.reports.terminal import printable
+from pytest_duolog.results.record import RunRecord, merge
+from pytest_duolog.results.rejudge import rejudged
+from pytest_duolog.results.store import read_record, write_record
+
+# So many of the samples with another outcome are named.
+MOST_NAMED = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `duolog rejudge`, and what it runs."""
+    add_record_arguments(parser)
+    parser.add_argument(
+        "--property",
+        action="append",
+        default=[],
+        metavar="NAME(...)",
+        help="check this instead of what the record names; may be given several times",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="REJUDGED.jsonl", help="the record to write"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the record with new verdicts and print the decision; 0 if it passes, 1 if it does not."""
+    properties = [parse_property(written) for written in arguments.property]
+    old = merge(read_record(path) for path in arguments.records)
+    new = rejudged(old, properties, plugin=version("pytest-duolog"))
+    decided = decide(new)
+    write_record(arguments.output, replace(new, looks=decided.pairs.looks if decided.pairs else ()))
+    for line in _changes(old, new):
+        print(printable(line))
+    return report(new, decided, inconclusive=arguments.inconclusive)
+
+
+def _changes(old: RunRecord, new: RunRecord) -> Iterator[str]:
+    changed = [
+        (before, after)
+        for before, after in zip(old.samples, new.samples, strict=True)
+        if before.outcome is not after.outcome
+    ]
+    yield f"{len(changed)} of {len(new.samples)} samples have another outcome"
+    for before, after in changed[:MOST_NAMED]:
+        why = f" ({after.problem})" if after.problem else ""
+        yield f"  {after}: {before.outcome} before, {after.outcome} now{why}"
+    if len(changed) > MOST_NAMED:
+        yield f"  and {len(changed) - MOST_NAMED} more"
