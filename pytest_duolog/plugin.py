@@ -75,6 +75,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where every sample is written down (default .duolog/record.jsonl below the root folder)",
     )
     group.addoption(
+        "--duolog-plan",
+        action="store_true",
+        help="say what a run would take and risk (dialogues, replies, tokens), and run nothing",
+    )
+    group.addoption(
         "--duolog-ctrf", metavar="FILE", help="write the verdicts on samples as a CTRF document (JSON)"
     )
     group.addoption(
@@ -146,6 +151,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(collector, "duolog-collector")
     if not is_worker and are_wanted(config):
         config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
+    if config.getoption("duolog_plan") and not is_worker:
+        from pytest_duolog.planning import Planning
+
+        config.pluginmanager.register(Planning(config), "duolog-planning")
     if config.getoption("duolog_model"):
         from pytest_duolog.plugin_state import settings_of
 

@@ -1,0 +1,80 @@
+"""`--duolog-plan`: what the collected tests would take and risk; none of them runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_duolog.collection import scenario_of, uses_our_fixture
+from pytest_duolog.errors import RunRecordError
+from pytest_duolog.gate.outlook import Habits, habits_of, outlook_words
+from pytest_duolog.gate.words import counted
+from pytest_duolog.ledger import Ledger
+from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.reports.terminal import printable
+from pytest_duolog.results.record import RunRecord
+from pytest_duolog.results.store import read_record
+from pytest_duolog.sampling import plan_of
+from pytest_duolog.scenario import Scenario
+
+
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+class Planning:
+    """Stands in for the run: says what it would be."""
+
+    config: pytest.Config
+    _lines: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        option = self.config.option  # there is nothing to do for workers of pytest-xdist
+        option.dist, option.numprocesses = "no", 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run nothing, unless tests could not be collected: pytest then says so itself."""
+        if session.testsfailed:
+            return None
+        self._lines = list(plan_lines(session.items, self.config))
+        return True
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say it."""
+        if self._lines:
+            terminalreporter.section("plan of dialogues", sep="-")
+            for line in self._lines:
+                terminalreporter.write_line(printable(line))
+
+
+def plan_lines(items: Sequence[pytest.Item], config: pytest.Config) -> Iterator[str]:
+    """What a run of these tests would take and risk."""
+    tests = {item.nodeid: scenario_of(item) for item in items if uses_our_fixture(item)}
+    plan = plan_of(items, settings_of(config))
+    sampled = plan.scenarios if plan else {}
+    if plan is not None:
+        record = _last_record(config)
+        yield from outlook_words(
+            plan, {name: (record and habits_of(record, name)) or _longest(tests[name]) for name in sampled}
+        )
+    once = [scenario for name, scenario in tests.items() if name not in sampled]
+    if once:
+        replies = sum(_longest(scenario).replies for scenario in once)
+        yield f"{counted(len(once), 'test')} with a dialogue that runs once: at most {replies:.0f} replies"
+    if not tests:
+        yield "no collected test has a dialogue"
+    yield "nothing was run: this is the plan (--duolog-plan)"
+
+
+def _longest(scenario: Scenario) -> Habits:
+    """As many replies as the scenario allows in one dialogue."""
+    n_given = len(scenario.history) or int(scenario.opener is not None)
+    return Habits(replies=scenario.max_messages - n_given)
+
+
+def _last_record(config: pytest.Config) -> RunRecord | None:
+    try:
+        return read_record(Ledger(config).path)
+    except RunRecordError:  # there is none, or none that can be read: a plan needs none
+        return None

@@ -1,0 +1,82 @@
+"""`--duolog-plan`: what a run would take and risk, and nothing run."""
+
+from __future__ import annotations
+
+import pytest
+
+SUITE = """
+import pytest
+
+def speaks(messages):
+    raise AssertionError("nobody is asked")
+
+@pytest.mark.dialogue(a=speaks, b=speaks, turns=3, samples=20, min_pass_rate=0.9)
+@pytest.mark.parametrize("opener", ["Hello.", "Hi."])
+def test_sampled(dialogue, opener):
+    open("ran.txt", "w")
+    assert dialogue.messages
+
+@pytest.mark.dialogue(a=speaks, b=speaks, turns=3, opener=None)
+def test_once(dialogue):
+    open("ran.txt", "w")
+
+def test_plain():
+    open("ran.txt", "w")
+"""
+
+
+def plan(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
+    pytester.makepyfile(test_it=source)
+    result = pytester.runpytest("-p", "no:cacheprovider", "--duolog-plan", *options)
+    assert not (pytester.path / "ran.txt").exists()
+    assert not (pytester.path / ".duolog").exists()
+    return result
+
+
+@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+def test_plan_is_said_and_nothing_runs(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    result = plan(pytester, SUITE, *options)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(
+        [
+            "-* plan of dialogues -*",
+            "nothing is known of the scenarios*",
+            "likely 30 dialogues, and no more than 40",
+            "about 179 replies to ask models for*",
+            "at these pass rates at least one of 2 tests fails in 15 % of runs",
+            "test_it.py::*Hello.*: 18 of 20 samples must pass (0.9)",
+            "  a scenario that passes 95.8 % of the time fails this in about 5 % of runs*",
+            "1 test with a dialogue that runs once: at most 7 replies",
+            "nothing was run: this is the plan (--duolog-plan)",
+        ]
+    )
+
+
+def test_gate_is_planned(pytester: pytest.Pytester) -> None:
+    result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(
+        ["likely * dialogues, baseline and candidate together*", "an equal candidate: PASS in * of gates, *"]
+    )
+
+
+def test_last_record_tells_of_rates_and_lengths(pytester: pytest.Pytester) -> None:
+    source = SUITE.replace('raise AssertionError("nobody is asked")', 'return f"Reply {id(object())}."')
+    pytester.makepyfile(test_it=source.replace('open("ran.txt", "w")', "pass"))
+    pytester.runpytest("-p", "no:cacheprovider", "--duolog-samples=2")
+    result = pytester.runpytest("-p", "no:cacheprovider", "--duolog-plan")
+    result.stdout.fnmatch_lines(
+        ["pass rates and lengths of 2 of 2 scenarios are those of the last run record"]
+    )
+
+
+def test_suite_without_dialogues_has_nothing_to_plan(pytester: pytest.Pytester) -> None:
+    result = plan(pytester, "def test_it():\n    open('ran.txt', 'w')")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["no collected test has a dialogue", "nothing was run*"])
+
+
+def test_mistakes_in_tests_are_said_as_ever(pytester: pytest.Pytester) -> None:
+    result = plan(pytester, SUITE.replace("samples=20", "samples=0"))
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*a plan needs at least 1 sample, not 0*"])
