@@ -40,12 +40,13 @@ class RunBudget:
     """Counts what a run's models cost, against `limits` by unit; what has no limit is only counted.
 
     `seconds` pass from the first request on. The check comes before a request, so that what is being answered may
-    take the sum over its limit.
+    take the sum over its limit. `has_refused` says that something was not asked because of it.
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     n_dialogues: int = 0
+    has_refused: bool = False
     _started: float | None = None
 
     def check(self) -> None:
@@ -59,13 +60,17 @@ class RunBudget:
         }
         for unit, amount in used.items():
             if unit in self.limits and amount >= self.limits[unit]:
-                raise BudgetExceeded(unit, used=amount, limit=self.limits[unit])
+                raise self._refusal(unit, amount)
 
     def begin_dialogue(self) -> None:
         """One more dialogue asks a model; raises BudgetExceeded if that is one too many."""
         if self.n_dialogues >= self.limits.get("dialogues", float("inf")):
-            raise BudgetExceeded("dialogues", used=self.n_dialogues, limit=self.limits["dialogues"])
+            raise self._refusal("dialogues", self.n_dialogues)
         self.n_dialogues += 1
+
+    def _refusal(self, unit: str, used: float) -> BudgetExceeded:
+        self.has_refused = True
+        return BudgetExceeded(unit, used=used, limit=self.limits[unit])
 
     def spend(self, usage: Usage) -> None:
         """Add what a reply cost."""

@@ -24,7 +24,7 @@ from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
 from pytest_duolog.launches import LAUNCH, Launch
 from pytest_duolog.ledger import Ledger, ledger_of
-from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.plugin_state import session_of, settings_of
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
@@ -125,7 +125,8 @@ class Sampler:
         return [Launch(test.item, number, arm) for arm in Arm if number not in test.measured[arm]]
 
     def _gave_up(self, launch: Launch) -> bool:
-        most = MOST_ATTEMPTS if self.is_live else 1
+        is_worth_it = self.is_live and not session_of(launch.item.config).budget.has_refused
+        most = MOST_ATTEMPTS if is_worth_it else 1
         return self._tests[launch.item].n_attempts(launch) >= most
 
     def _open_tests(self) -> list[SampledTest]:

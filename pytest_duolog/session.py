@@ -48,7 +48,7 @@ class Session:
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(settings.concurrency)
         self._turnstiles: dict[str, Turnstile] = {}
-        self._budget = RunBudget(settings.budget)
+        self.budget = RunBudget(settings.budget)
 
     def open_cassette(
         self,
@@ -67,7 +67,7 @@ class Session:
             hooks=VcrHooks(vcr_config),
             base_urls=providers.base_urls(self.settings.providers, self._environ),
             test_argument=test_argument,
-            permission=DialogueBudget(self._budget),
+            permission=DialogueBudget(self.budget),
         )
 
     async def run(self, run: DialogueRun, cassette: Cassette, *, in_thread: bool) -> None:
@@ -114,8 +114,7 @@ class Session:
             for name in foreign:
                 endpoints[name] = WatchedEndpoint(endpoints[name], recorder, self._patches)
             yield {
-                name: MeteredEndpoint(endpoint, recorder, self._budget)
-                for name, endpoint in endpoints.items()
+                name: MeteredEndpoint(endpoint, recorder, self.budget) for name, endpoint in endpoints.items()
             }
 
     def _live_transport(self) -> httpx.AsyncBaseTransport:

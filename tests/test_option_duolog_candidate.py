@@ -196,3 +196,16 @@ def test_record_is_decided_again_by_the_command(gate, pytester: pytest.Pytester,
     capsys.readouterr()
     assert main(["gate", str(pytester.path / ".duolog" / "record.jsonl")]) == 1
     assert capsys.readouterr().out.startswith("BLOCK: the candidate passes less often than the baseline")
+
+
+def test_budget_ends_a_gate_with_a_verdict_that_can_be_gone_on_with(gate, pytester: pytest.Pytester):
+    result = gate("same", "--record-mode=once", "--duolog-budget=dialogues=32", "--duolog-concurrency=1")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "INCONCLUSIVE: the evidence decides neither way; round 4 lacks *; about 6 more rounds needed",
+            "8 of 40 attempts ended in an error and count neither way: *the budget of this run is used up: 32 of 32*",
+        ]
+    )
+    assert len([sample for sample in record(pytester).samples if sample.is_measured]) == 32
+    gate("same", "--record-mode=once").assert_outcomes(passed=6)
