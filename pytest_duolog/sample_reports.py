@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from _pytest.skipping import evaluate_xfail_marks
 
 from pytest_duolog.collector import REPORT_ATTRIBUTE
 from pytest_duolog.dialogue import TestSite
@@ -23,6 +24,9 @@ from pytest_duolog.transcript import Transcript
 # So many of the samples that did not pass are shown.
 MOST_SHOWN = 2
 
+# How pytest begins the report of a strict xfail whose body passed.
+XPASS_STRICT = "[XPASS(strict)] "
+
 
 @dataclass(eq=False)
 class SampledTest:
@@ -33,6 +37,7 @@ class SampledTest:
     is_reported: bool = False
     measured: dict[Arm, dict[int, Sample]] = field(default_factory=lambda: {arm: {} for arm in Arm})
     shown: list[tuple[Sample, pytest.TestReport]] = field(default_factory=list)
+    wrong: list[pytest.TestReport] = field(default_factory=list)
     last: dict[str, pytest.TestReport] = field(default_factory=dict)
     entries: list[dict[str, Any]] = field(default_factory=list)
     duration_s: float = 0.0
@@ -45,9 +50,22 @@ class SampledTest:
         self.last = {report.when or "": report for report in reports}
         self.duration_s += sum(report.duration for report in reports)
         self.entries += [entry for report in reports for entry in getattr(report, REPORT_ATTRIBUTE, ())]
-        wrong = next((report for report in reports if report.outcome != "passed"), None)
-        if wrong is not None and len(self.shown) < MOST_SHOWN:
-            self.shown.append((sample, wrong))
+        wrong = _first_wrong(reports)
+        if wrong is not None:
+            self.wrong.append(wrong)
+            if len(self.shown) < MOST_SHOWN:
+                self.shown.append((sample, wrong))
+
+    @property
+    def expected_failure(self) -> str | None:
+        """Why every failure was one that an xfail expects; None if one was not, or nothing could be measured."""
+        reasons = [getattr(report, "wasxfail", None) for report in self.wrong]
+        return None if self.has_gaps or None in reasons or not reasons else reasons[-1]
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether it skipped itself whenever it was tried."""
+        return len(self.wrong) == len(self.samples) and all(map(_is_skip, self.wrong))
 
     @property
     def has_gaps(self) -> bool:
@@ -64,10 +82,11 @@ def sample_of(
 ) -> Sample:
     """What one run of a test came to.
 
-    It passed or failed by its body. It is an error, which says nothing of the models, if a model could not be asked,
-    a recording did not fit, a property could not be measured, or something beside the body went wrong.
+    It passed or failed by its body, whatever an xfail expects. It is an error, which says nothing of the models, if a
+    model could not be asked, a recording did not fit, a property could not be measured, or something beside the body
+    went wrong.
     """
-    wrong = next((report for report in reports if report.outcome != "passed"), None)
+    wrong = _first_wrong(reports)
     dialogues = site.dialogues if site is not None else []
     entries = [entry for made in dialogues if (entry := made.report())]
     verdicts = [
@@ -81,7 +100,7 @@ def sample_of(
         outcome = SampleOutcome.PASSED
     elif (
         wrong.when != "call"
-        or wrong.skipped
+        or _is_skip(wrong)
         or is_unmeasured
         or any(made.was_prevented for made in dialogues)
     ):
@@ -107,14 +126,32 @@ def sample_of(
     )
 
 
+def _first_wrong(reports: Sequence[pytest.TestReport]) -> pytest.TestReport | None:
+    """The phase that went wrong, whether it was expected to or not."""
+    return next((found for found in reports if not (found.passed or _is_strict_xpass(found))), None)
+
+
+def _is_strict_xpass(report: pytest.TestReport) -> bool:
+    return isinstance(report.longrepr, str) and report.longrepr.startswith(XPASS_STRICT)
+
+
+def _is_skip(report: pytest.TestReport) -> bool:
+    return report.skipped and not hasattr(report, "wasxfail")
+
+
 def _result(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name in PropertyResult.model_fields}
 
 
 def _first_line(report: pytest.TestReport) -> str:
     crash = getattr(report.longrepr, "reprcrash", None)
-    text = str(crash.message if crash else report.longreprtext)
+    text = str(crash.message if crash else _text_of(report))
     return text.strip().partition("\n")[0][:300]
+
+
+def _text_of(report: pytest.TestReport) -> str:
+    """A report's own words; of a skip without the place in the code."""
+    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext
 
 
 def logged_reports(
@@ -122,14 +159,13 @@ def logged_reports(
 ) -> Iterator[pytest.TestReport]:
     """Set-up, call and teardown of a test as they are logged, with the verdict on all its samples."""
     last = test.last
-    if "call" not in last:
+    if "call" not in last or test.is_skipped:
         yield from last.values()  # nothing but errors or skips: they speak for themselves
         return
     lines = list(_verdict_lines(test, decided))
     call = copy(last["call"])
-    call.outcome = "failed" if _is_held_against(test, decided) else "passed"
+    _judge(call, test, "\n\n".join(["\n".join(lines), *map(_shown, test.shown)]), decided)
     call.duration = test.duration_s
-    call.longrepr = "\n\n".join(["\n".join(lines), *map(_shown, test.shown)]) if call.failed else None
     call.sections = []
     setattr(call, REPORT_ATTRIBUTE, test.entries)
     for report in (_harmless(last["setup"]), call, _harmless(last["teardown"])):
@@ -137,9 +173,29 @@ def logged_reports(
         yield report
 
 
+def _judge(
+    call: pytest.TestReport, test: SampledTest, text: str, decided: SamplesDecision | PairsDecision | None
+) -> None:
+    """Make the last report of a body that of the verdict, to which an xfail applies as it does to a single run."""
+    vars(call).pop("wasxfail", None)
+    is_held_against = _is_held_against(test, decided)
+    xfail = None if test.item.config.option.runxfail else evaluate_xfail_marks(test.item)
+    if is_held_against and test.expected_failure is not None:
+        call.outcome, call.longrepr, call.wasxfail = "skipped", text, test.expected_failure
+    elif is_held_against:
+        call.outcome, call.longrepr = "failed", text
+    elif xfail is not None and xfail.strict:
+        call.outcome, call.longrepr = "failed", XPASS_STRICT + xfail.reason
+    else:
+        call.outcome, call.longrepr = "passed", None
+        if xfail is not None:
+            call.wasxfail = xfail.reason
+
+
 def _harmless(report: pytest.TestReport) -> pytest.TestReport:
     """The report of a phase whose errors are counted among the samples."""
     report = copy(report)
+    vars(report).pop("wasxfail", None)
     report.outcome, report.longrepr = "passed", None
     return report
 
@@ -165,7 +221,7 @@ def _verdict_lines(test: SampledTest, decided: SamplesDecision | PairsDecision |
 
 def _shown(found: tuple[Sample, pytest.TestReport]) -> str:
     sample, report = found
-    parts = [f"{sample} ({sample.outcome}):", report.longreprtext]
+    parts = [f"{sample} ({sample.outcome}):", _text_of(report)]
     parts += [f"--- {title} ---\n{text}" for title, text in report.sections if title.startswith("dialogue")]
     return "\n".join(parts)
 

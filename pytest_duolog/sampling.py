@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,10 +58,11 @@ class Sampler:
         if hasattr(session.config, "workerinput") or session.config.option.collectonly or session.testsfailed:
             return None
         launches = [launch for item in self.items for launch in self._first(item)]
+        before = launches[0].item
         while launches:
-            self._run_round(session, launches)
+            before = self._run_round(before, launches)
             launches = self._next_round()
-        self._tear_down(self.items[0], None)
+        self._tear_down(before, None)
         return True
 
     @pytest.hookimpl(tryfirst=True)
@@ -139,15 +141,18 @@ class Sampler:
 
     # Running them
 
-    def _run_round(self, session: pytest.Session, launches: Sequence[Launch]) -> None:
+    def _run_round(self, before: pytest.Item, launches: Sequence[Launch]) -> pytest.Item:
+        """Run launches after a test; the last of them is returned."""
         self._expect(launches)
         for launch in launches:
             item = launch.item
-            self._tear_down(self.items[0], item.parent)
+            self._tear_down(before, item.parent)
+            before = item
             if item in self._tests:
                 item.stash[LAUNCH] = launch
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
-            _stop_if_told(session)
+            _stop_if_told(item.session)
+        return before
 
     def _expect(self, launches: Sequence[Launch]) -> None:
         """Tell the look-ahead what comes, and what will be needed after it unless a test fails early."""
@@ -180,11 +185,14 @@ class Sampler:
         self.ledger.add(sample)
 
     def _tear_down(self, item: pytest.Item, nextitem: Any) -> None:
-        """End the fixtures of modules and packages that the next test is not in."""
-        call = pytest.CallInfo.from_call(
-            lambda: item.session._setupstate.teardown_exact(nextitem),  # noqa: SLF001  # as pytest's own teardown does
-            when="teardown",
-        )
+        """End the fixtures of the classes, modules and packages of a test that the next one is not in."""
+        capture: Any = item.config.pluginmanager.get_plugin("capturemanager")
+
+        def end() -> None:
+            with capture.item_capture("teardown", item) if capture else nullcontext():
+                item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001  # as pytest's own teardown does
+
+        call = pytest.CallInfo.from_call(end, when="teardown")
         if call.excinfo is not None:
             report = item.ihook.pytest_runtest_makereport(item=item, call=call)
             item.ihook.pytest_runtest_logreport(report=report)

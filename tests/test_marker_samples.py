@@ -380,3 +380,96 @@ def test_samples_are_looked_ahead_to(pytester: pytest.Pytester, chat_server: Cha
     result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", "--duolog-concurrency=3")
     result.assert_outcomes(passed=1)
     assert outcomes(record(pytester)) == ["passed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("more", "body", "expected"),
+    [
+        ("@pytest.mark.xfail(reason='known')", "assert 0", {"xfailed": 1}),
+        ("@pytest.mark.xfail(reason='known')", "assert number != 3", {"xpassed": 1}),
+        ("@pytest.mark.xfail(reason='known', strict=True)", "pass", {"failed": 1}),
+        ("@pytest.mark.xfail(reason='known', strict=True)", "assert 0", {"xfailed": 1}),
+        ("@pytest.mark.xfail(raises=OSError)", "assert 0", {"failed": 1}),
+        ("", "pytest.xfail('known')", {"xfailed": 1}),
+        ("", "pytest.xfail('known') if number == 1 else None", {"passed": 1}),
+    ],
+    ids=[
+        "fails",
+        "passes",
+        "strict passes",
+        "strict fails",
+        "other error",
+        "in the body",
+        "once in the body",
+    ],
+)
+def test_expected_failure_is_one_of_the_verdict(
+    sampled, pytester: pytest.Pytester, more: str, body: str, expected: dict[str, int]
+):
+    sampled(more=more, body=body).assert_outcomes(**expected)
+    assert "error" not in outcomes(record(pytester))
+
+
+def test_expected_failure_does_not_hide_that_nothing_could_be_measured(
+    pytester: pytest.Pytester, chat_server: ChatServer
+):
+    pytester.makepyfile(SERVED.format(marker="").replace("\n@", "\n@pytest.mark.xfail(reason='known')\n@", 1))
+    result = pytester.runpytest("-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["INCONCLUSIVE: sample 1 is missing*"])
+
+
+def test_test_that_skips_itself_is_skipped(sampled):
+    sampled(body="pytest.skip('not here')").assert_outcomes(skipped=1)
+
+
+def test_sample_that_skips_itself_is_missing(sampled):
+    result = sampled(body="if number == 3: pytest.skip('not here')")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["INCONCLUSIVE: sample 3 is missing; 2 of 2*", "1 of 3 attempts ended*: Skipped: not here"]
+    )
+
+
+LASTING = """
+import itertools
+import pytest
+
+times = itertools.count(1)
+
+def speaks(messages):
+    return f"Hello for the time {next(times)}."
+
+pytestmark = pytest.mark.dialogue(a="scripted:echo", b=speaks, turns=1, samples=2)
+
+class TestOne:
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def lasting(cls):
+        yield
+        print("lasting is over")
+        raise RuntimeError("the end went wrong")
+
+    def test_it(self, dialogue):
+        assert dialogue.messages
+
+def test_other(dialogue):
+    assert dialogue.messages
+"""
+
+
+def test_lasting_fixtures_end_quietly_and_their_errors_are_their_tests(pytester: pytest.Pytester):
+    pytester.makepyfile(test_a="def test_first(): pass", test_b=LASTING)
+    result = pytester.runpytest("-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["*ERROR at teardown of TestOne.test_it*"])
+    result.stdout.no_fnmatch_line("*ERROR at teardown of test_first*")
+    dots = next(line for line in result.outlines if line.startswith("test_b.py"))
+    assert "over" not in dots
+
+
+@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+def test_reruns_of_pytest_rerunfailures_do_not_hide_a_rate(sampled, options: tuple[str, ...]):
+    result = sampled("--reruns=3", *options, body="assert number % 3, 'a third fails'")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["FAIL: 6 of 9 passed*"])
+    result.stdout.no_fnmatch_line("*[0-9] rerun*")
