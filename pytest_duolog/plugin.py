@@ -75,6 +75,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where every sample is written down (default .duolog/record.jsonl below the root folder)",
     )
     group.addoption(
+        "--duolog-baseline",
+        metavar="RECORD",
+        help="a run record whose samples stand in for the baseline of a gate, so that little more than the candidate "
+        "costs anything",
+    )
+    parser.addini("duolog_baseline", "a run record that stands in for the baseline", default="")
+    group.addoption(
         "--duolog-plan",
         action="store_true",
         help="say what a run would take and risk (dialogues, replies, tokens), and run nothing",
@@ -207,6 +214,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             items.clear()
 
 
+@pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests
 def pytest_collection_finish(session: pytest.Session) -> None:
     if any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items):
         from pytest_duolog.sampling import register_sampler

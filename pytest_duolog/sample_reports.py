@@ -67,6 +67,11 @@ class SampledTest:
         """Whether it skipped itself whenever it was tried."""
         return len(self.wrong) == len(self.samples) and all(map(_is_skip, self.wrong))
 
+    def take(self, sample: Sample) -> None:
+        """Take a sample that an earlier run has measured."""
+        self.samples.append(sample)
+        self.measured[sample.arm][sample.number] = sample
+
     @property
     def has_gaps(self) -> bool:
         """Whether a sample was tried and never measured."""

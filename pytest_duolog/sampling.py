@@ -19,6 +19,7 @@ from _pytest.skipping import evaluate_skip_marks
 
 from pytest_duolog.collection import sampling_of, scenario_of, uses_our_fixture
 from pytest_duolog.collector import RECORD_ATTRIBUTE, SITE
+from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.fixture import look_ahead_of
 from pytest_duolog.gate.of_record import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
@@ -29,10 +30,11 @@ from pytest_duolog.plugin_state import session_of, settings_of
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
-from pytest_duolog.results.record import Arm, SampleOutcome
+from pytest_duolog.results.record import Arm, Sample, SampleOutcome
 from pytest_duolog.sample_reports import SampledTest, logged_reports, sample_of
 from pytest_duolog.scenario import Scenario
 from pytest_duolog.settings import Settings, roles_of
+from pytest_duolog.stored_baseline import StoredBaseline, stored_baseline
 
 # An error says nothing of the model, so it is tried again; so often, where models are asked at all.
 MOST_ATTEMPTS = 3
@@ -46,6 +48,7 @@ class Sampler:
     plan: RunPlan
     items: Sequence[pytest.Item]
     is_live: bool
+    stored: StoredBaseline | None = None
     _tests: dict[pytest.Item, SampledTest] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +127,17 @@ class Sampler:
         return launches
 
     def _pair(self, test: SampledTest, number: int) -> list[Launch]:
-        return [Launch(test.item, number, arm) for arm in Arm if number not in test.measured[arm]]
+        launches = [Launch(test.item, number, arm) for arm in Arm if number not in test.measured[arm]]
+        for launch in launches:
+            if (stored := self._stored(launch)) is not None:
+                test.take(stored)
+                self.ledger.add(stored)
+        return [launch for launch in launches if number not in test.measured[launch.arm]]
+
+    def _stored(self, launch: Launch) -> Sample | None:
+        if self.stored is None:
+            return None
+        return self.stored.sample(launch.item.nodeid, launch.number, launch.arm)
 
     def _gave_up(self, launch: Launch) -> bool:
         is_worth_it = self.is_live and not session_of(launch.item.config).budget.has_refused
@@ -160,6 +173,7 @@ class Sampler:
         if look_ahead is not None:
             sampled = (launch for launch in launches if launch.item in self._tests)
             later = [launch._replace(number=n) for launch in sampled for n in self._foreseen(launch)]
+            later = [launch for launch in later if self._stored(launch) is None]
             look_ahead.expect([*launches, *sorted(later, key=lambda launch: launch.number)])
 
     def _foreseen(self, launch: Launch) -> range:
@@ -181,6 +195,7 @@ class Sampler:
             del item.stash[SITE]
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         sample = sample_of(launch, reports, item.stash.get(SITE, None), attempt=test.n_attempts(launch) + 1)
+        sample = self.stored.compared(sample) if self.stored else sample
         test.add(sample, reports)
         self.ledger.add(sample)
 
@@ -223,11 +238,23 @@ def register_sampler(session: pytest.Session) -> None:
     """Have the tests of this run sampled, if any is to be."""
     config = session.config
     plan = plan_of(session.items, settings_of(config))
+    try:
+        stored = stored_baseline(config, plan)
+    except ConfigurationError as error:
+        _refuse(session, str(error))
+        return
     if plan is not None:
         ledger = ledger_of(config)
         ledger.begin(plan)
         is_live = settings_of(config).record_mode is not RecordMode.NONE
-        config.pluginmanager.register(Sampler(ledger, plan, session.items, is_live), "duolog-sampler")
+        config.pluginmanager.register(Sampler(ledger, plan, session.items, is_live, stored), "duolog-sampler")
+
+
+def _refuse(session: pytest.Session, mistake: str) -> None:
+    """End the run before any test: an error raised here would end a worker of pytest-xdist without a word."""
+    report = pytest.CollectReport("duolog", "failed", longrepr=mistake, result=[])
+    session.config.hook.pytest_collectreport(report=report)
+    session.items.clear()
 
 
 def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:
@@ -248,7 +275,8 @@ def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:
     sampled = {name: bar for name, bar in bars.items() if bar is not None}
     if not sampled:
         return None
-    return RunPlan(sampled, key=_key({name: scenarios[name] for name in sampled}, settings))
+    chosen = {name: scenarios[name] for name in sampled}
+    return RunPlan(sampled, baseline=_models(chosen.values(), settings), key=_key(chosen, settings))
 
 
 def _is_skipped(item: pytest.Item) -> bool:
@@ -256,12 +284,12 @@ def _is_skipped(item: pytest.Item) -> bool:
 
 
 def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]:
-    """The models that play the roles on trial today; more than one where scenarios differ."""
+    """The models that play the roles today, the other side's as well; more than one where scenarios differ."""
     found: dict[str, set[str]] = {}
     for scenario in map(settings.cast, scenarios):
         for speaker in (scenario.a, scenario.b):
             found.setdefault(speaker.role or speaker.name, set()).add(speaker.model_label)
-    return {role: " or ".join(sorted(found[role])) for role in settings.candidates}
+    return {role: " or ".join(sorted(models)) for role, models in sorted(found.items())}
 
 
 def _key(scenarios: Mapping[str, Scenario], settings: Settings) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pytest_duolog.gate.pairs import LOG_BLOCK
 from pytest_duolog.gate.standing import NO_PAIRS, Pair
 from pytest_duolog.results.plan import RunPlan
-from pytest_duolog.results.record import RunRecord
+from pytest_duolog.results.record import RunRecord, SampleOutcome
 from pytest_duolog.stats.evidence import log_evidence
 
 # Providers change models behind one name; older samples than this are not compared with.
@@ -36,6 +36,15 @@ def reasons_against(stored: RunRecord, plan: RunPlan, *, plugin: str, now: datet
     if missing:
         reasons.append(f"it has no samples of {', '.join(missing)}")
     return reasons
+
+
+def canaries_of(record: RunRecord) -> list[Pair]:
+    """The stored samples of a record that were run anew, each with the new one."""
+    return [
+        Pair(sample.stored is SampleOutcome.PASSED, sample.outcome is SampleOutcome.PASSED)
+        for sample in record.samples
+        if sample.is_measured and sample.stored is not None
+    ]
 
 
 def has_drifted(canaries: Iterable[Pair]) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pytest_duolog.gate.baseline import canaries_of, has_drifted
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.pairs import PairsDecision, decide_pairs
+from pytest_duolog.gate.pairs import PairsDecision, Reason, decide_pairs
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeated_numbers, trials_of
 from pytest_duolog.gate.standing import Pair
 from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
@@ -38,13 +39,27 @@ def decide_record(record: RunRecord) -> RecordDecision:
     """
     plan = record.header.plan
     if plan.gate is not None:
-        return RecordDecision(decide_pairs(plan.gate, pairs_of(record)), {})
+        return RecordDecision(_without_drift(decide_pairs(plan.gate, pairs_of(record)), record), {})
     decisions = {
         scenario: decide_samples(bar, trials_of(record.measured(scenario), bar.samples))
         for scenario, bar in plan.scenarios.items()
         if bar is not None
     }
     return RecordDecision(None, decisions)
+
+
+def _without_drift(decided: PairsDecision, record: RunRecord) -> PairsDecision:
+    """The decision, unless the baseline is not any more what its stored samples say: then nothing can be decided."""
+    if not has_drifted(canaries_of(record)):
+        return decided
+    return replace(
+        decided,
+        decision=Decision.INCONCLUSIVE,
+        reason=Reason.DRIFT,
+        blamed=(),
+        wanted=(),
+        rounds_needed=None,
+    )
 
 
 def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:

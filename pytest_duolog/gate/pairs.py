@@ -49,6 +49,7 @@ class Reason(StrEnum):
     LAST_ROUND = "the last round"
     UNDECIDED = "the last round decides nothing"
     OPEN = "pairs are missing"
+    DRIFT = "the baseline is not what its stored samples were"
     REPEATS = "every scenario gave the same dialogue again and again"
 
 

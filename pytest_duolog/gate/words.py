@@ -148,6 +148,11 @@ def _reason_words(decided: PairsDecision) -> str:
         )
     if decided.reason is Reason.REPEATS:
         return "every scenario gave the same dialogue again and again, which is one round of evidence and not more"
+    if decided.reason is Reason.DRIFT:
+        return (
+            "the baseline passes more or less often today than when its stored samples were made: its model, or what "
+            "it uses, has changed; run without --duolog-baseline, or store new samples"
+        )
     return f"the evidence decides neither way{_missing_words(decided.wanted)}{_needed_words(decided)}"
 
 

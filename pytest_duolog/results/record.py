@@ -59,7 +59,8 @@ class Sample(Record):
     """One run of one test's body: one trial, however many dialogues it held.
 
     `number` is its place in the launch order of its scenario and arm, from 1: in a gate the round. `attempt`
-    counts the errors before it, from 1. `problem` is the first line of why it did not pass.
+    counts the errors before it, from 1. `problem` is the first line of why it did not pass. `stored` is the outcome of
+    the stored sample that it was run anew to be compared with.
     """
 
     scenario: Text
@@ -67,6 +68,7 @@ class Sample(Record):
     arm: Arm = Arm.BASELINE
     attempt: int = Field(default=1, ge=1)
     outcome: SampleOutcome
+    stored: SampleOutcome | None = None
     problem: Text = ""
     properties: tuple[PropertyResult, ...] = ()
     dialogues: tuple[SampleDialogue, ...] = ()

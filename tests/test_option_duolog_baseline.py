@@ -1,0 +1,152 @@
+"""A stored record in the place of the baseline."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_duolog.cli import main
+from tests.chat_server import ChatServer
+
+SUITE = """
+import pytest
+from pytest_duolog import Speaker
+
+@pytest.mark.dialogue(
+    a=Speaker("Ann", model="openai:asker"), b=Speaker("Ben", model="openai:old", role="agent"), turns=1
+)
+@pytest.mark.parametrize("opener", [f"Opener {n}." for n in range(5)])
+def test_it(opener, dialogue):
+    assert "wrong" not in dialogue.messages[1].content
+"""
+
+
+class Models:
+    """Every answer is another text; those of the models in `wrong` are wrong. It counts who is asked."""
+
+    def __init__(self, server: ChatServer) -> None:
+        self.wrong: set[str] = set()
+        self.asked: Counter[str] = Counter()
+        server.answer = self._answer
+
+    def _answer(self, body: dict[str, Any]) -> str:
+        model = body["model"]
+        self.asked[model] += 1
+        return f"{'wrong' if model in self.wrong else 'right'} answer {self.asked.total()}"
+
+
+@pytest.fixture
+def models(chat_server: ChatServer) -> Models:
+    return Models(chat_server)
+
+
+@pytest.fixture
+def stored(pytester: pytest.Pytester, models: Models) -> Path:
+    """A record of nine samples of each test; their recordings are gone."""
+    pytester.makepyfile(test_it=SUITE)
+    run(pytester, "--duolog-samples=9", "--duolog-record=stored.jsonl").assert_outcomes(passed=5)
+    shutil.rmtree(pytester.path / "cassettes")
+    models.asked.clear()
+    return pytester.path / "stored.jsonl"
+
+
+def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    return pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", *options)
+
+
+def gate(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
+    return run(pytester, "--duolog-candidate=agent=openai:new", *options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--duolog-baseline=stored.jsonl",),
+        ("-o", "duolog_baseline=stored.jsonl"),
+        ("--duolog-baseline=stored.jsonl", "-n2"),
+    ],
+    ids=["option", "ini", "xdist"],
+)
+def test_only_the_first_two_samples_of_the_baseline_are_asked_for(
+    pytester: pytest.Pytester, models: Models, stored: Path, options: tuple[str, ...]
+) -> None:
+    result = gate(pytester, "--duolog-rounds=9", *options)
+    result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines(
+        ["PASS: the mean pass rate does not drop*", "baseline 45 of 45 passed (100 %), candidate 45 of 45*"]
+    )
+    assert models.asked["old"] == 5 * 2
+    assert models.asked["new"] >= 5 * 9
+
+
+def test_samples_that_are_not_stored_are_run(pytester: pytest.Pytester, models: Models, stored: Path) -> None:
+    lines = stored.read_text().splitlines()
+    kept = [line for line in lines if json.loads(line).get("sample", {}).get("number", 1) <= 5]
+    stored.write_text("\n".join(kept) + "\n")
+    gate(pytester, "--duolog-baseline=stored.jsonl", "--duolog-concurrency=1").assert_outcomes(passed=5)
+    assert models.asked["old"] == 5 * (2 + 4)
+
+
+def test_worse_candidate_is_blocked(pytester: pytest.Pytester, models: Models, stored: Path) -> None:
+    models.wrong = {"new"}
+    result = gate(pytester, "--duolog-baseline=stored.jsonl")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["BLOCK: the candidate passes less often than the baseline*"])
+
+
+def test_baseline_that_has_changed_decides_nothing(
+    pytester: pytest.Pytester, models: Models, stored: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models.wrong = {"old"}
+    result = gate(pytester, "--duolog-baseline=stored.jsonl")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    changed = (
+        "INCONCLUSIVE: the baseline passes more or less often today than when its stored samples were made: *"
+    )
+    result.stdout.fnmatch_lines([changed])
+    assert models.asked["new"] <= 5 * 3
+    capsys.readouterr()
+    assert main(["gate", str(pytester.path / ".duolog" / "record.jsonl")]) == 1
+    assert capsys.readouterr().out.startswith(changed[:-1])
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--duolog-model=Ann=openai:other",), "it was run with {'Ann': 'openai:asker', *"),
+        (("-k", "0 or 1"), "its prompts, scenarios or judges were others"),
+        (
+            ("--duolog-baseline=none.jsonl",),
+            "--duolog-baseline: the run record cannot be read: No such file*",
+        ),
+    ],
+    ids=["other models", "other scenarios", "no file"],
+)
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["plain", "xdist"])
+def test_record_that_is_no_baseline_is_refused_before_anything_is_asked(
+    pytester: pytest.Pytester,
+    models: Models,
+    stored: Path,
+    options: tuple[str, ...],
+    problem: str,
+    workers: tuple[str, ...],
+) -> None:
+    result = gate(pytester, "--duolog-baseline=stored.jsonl", *options, *workers)
+    assert result.ret == (pytest.ExitCode.TESTS_FAILED if workers else pytest.ExitCode.INTERRUPTED)
+    result.stdout.fnmatch_lines([f"*{problem}*"])
+    assert not models.asked
+
+
+def test_baseline_without_a_candidate_is_refused(
+    pytester: pytest.Pytester, models: Models, stored: Path
+) -> None:
+    result = run(pytester, "--duolog-baseline=stored.jsonl")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(
+        ["*--duolog-baseline stored.jsonl: there is no candidate to compare it with*"]
+    )
