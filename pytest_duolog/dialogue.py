@@ -283,7 +283,7 @@ class Dialogue(Checks):
         n_left = self._votes.n_left if self._votes else len(self._cassette.votes)
         unused = [f"{n_left} recorded votes of a judge were not asked for"] if n_left else []
         return {
-            "transcript": self._so_far().model_dump(mode="json"),
+            "transcript": (self._transcript or self._so_far()).model_dump(mode="json"),
             "cassette": str(self._cassette.path) if self._cassette.path.exists() else None,
             "spared": self._run.n_spared,
             "played": sum(played for played, _ in counts),

@@ -124,8 +124,7 @@ def sample_of(
             SampleDialogue(
                 transcript=Transcript.model_validate(entry["transcript"]), cassette=entry["cassette"]
             )
-            for made in dialogues
-            if (entry := made.report())
+            for entry in entries
         ),
         duration_s=round(sum(report.duration for report in reports), 3),
     )
