@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import RecordDecision, decide_record
 from pytest_duolog.gate.words import record_words
@@ -18,7 +19,7 @@ from pytest_duolog.plugin_state import settings_of
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord, Sample
-from pytest_duolog.results.store import RecordWriter
+from pytest_duolog.results.store import RecordWriter, fresh_record
 
 # Where the record lies unless the command line says otherwise, below the root folder.
 DEFAULT_PATH = Path(".duolog") / "record.jsonl"
@@ -56,9 +57,16 @@ class Ledger:
         if self._is_worker:
             return
         if self._writer is None:
-            self._writer = RecordWriter(_fresh(self.path), self.header)
+            self._writer = self._open(self.header)
             self.config.add_cleanup(self._writer.close)
         self._writer.append(sample)
+
+    def _open(self, header: Header) -> RecordWriter:
+        """A new record; the run ends here if there can be none, for samples that are not kept may be dear."""
+        try:
+            return fresh_record(self.path, header)
+        except RunRecordError as error:
+            pytest.exit(f"{error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
     @property
     def path(self) -> Path:
@@ -128,10 +136,3 @@ def ledger_of(config: pytest.Config) -> Ledger:
         config.stash[LEDGER] = Ledger(config)
         config.pluginmanager.register(config.stash[LEDGER], "duolog-ledger")
     return config.stash[LEDGER]
-
-
-def _fresh(path: Path) -> Path:
-    """The path, free for a new record; the one that was there is kept beside it."""
-    if path.exists():
-        path.replace(path.with_name(f"{path.stem}.previous{path.suffix}"))
-    return path

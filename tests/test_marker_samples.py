@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import threading
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from pytest_duolog.results.record import RunRecord
-from pytest_duolog.results.store import read_record
+from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.results.record import Header, RunRecord
+from pytest_duolog.results.store import RecordWriter, read_record
 from tests.chat_server import ChatServer
 
 SAMPLED = """
@@ -473,3 +475,25 @@ def test_reruns_of_pytest_rerunfailures_do_not_hide_a_rate(sampled, options: tup
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["FAIL: 6 of 9 passed*"])
     result.stdout.no_fnmatch_line("*[0-9] rerun*")
+
+
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [("folder", "Is a directory"), ("file/record.jsonl", "File exists"), ("busy", "another run is writing")],
+)
+def test_record_that_cannot_be_written_ends_the_run_with_a_word(
+    sampled, pytester: pytest.Pytester, path: str, problem: str, options: tuple[str, ...]
+):
+    pytester.mkdir("folder")
+    (pytester.path / "file").write_text("mine")
+    header = Header(plan=RunPlan({"t": None}), plugin="0.1.0", created=datetime.now(UTC))
+    with RecordWriter(pytester.path / "busy", header):
+        result = sampled(f"--duolog-record={path}", *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    lines = pytest.LineMatcher(result.outlines + result.errlines)
+    lines.fnmatch_lines([f"*Exit: *{problem}*"])
+    lines.no_fnmatch_line("*INTERNALERROR*")
+    assert (pytester.path / "folder").is_dir()
+    assert (pytester.path / "file").read_text() == "mine"
+    assert read_record(pytester.path / "busy").header == header

@@ -112,10 +112,9 @@ class RecordWriter:
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self._record = RunRecord(header)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = _opened(path)
         try:
-            self._lock()
+            _lock(self._file, path)
             self._take_over(header)
         except BaseException:
             self.close()
@@ -125,18 +124,6 @@ class RecordWriter:
         self._seen: set[tuple[object, ...]] = set()
         for sample in self._samples:
             check_sample(sample, header.plan, self._seen)
-
-    def _lock(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RunRecordError(
-                "another run is writing this record right now",
-                path=self.path,
-                advice="wait for it, or stop it",
-            ) from error
 
     def _take_over(self, header: Header) -> None:
         if os.fstat(self._file).st_size == 0:
@@ -184,6 +171,52 @@ class RecordWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def fresh_record(path: Path, header: Header) -> RecordWriter:
+    """A writer of a new record; one that is there already is kept beside it, as `NAME.previous.jsonl`.
+
+    Raises RunRecordError if another run is writing it, or if there can be no file.
+    """
+    if path.is_file():
+        earlier = _opened(path)
+        try:
+            _lock(earlier, path)
+            path.replace(path.with_name(f"{path.stem}.previous{path.suffix}"))
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        finally:
+            os.close(earlier)
+    return RecordWriter(path, header)
+
+
+def _opened(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> RunRecordError:
+    return RunRecordError(
+        f"the run record cannot be written: {error.strerror}",
+        path=path,
+        advice="name a file that can be with --duolog-record=FILE",
+    )
+
+
+def _lock(file: int, path: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise RunRecordError(
+            "another run is writing this record right now",
+            path=path,
+            advice="wait for it, stop it, or write another one (pytest --duolog-record=FILE)",
+        ) from error
 
 
 def write_record(path: Path, record: RunRecord) -> None:
