@@ -142,6 +142,7 @@ def test_our_endpoints_open_no_socket_in_a_replay(pytester: pytest.Pytester, cha
     pytester.makeconftest(
         """
         import socket, sys
+        import httpcore  # with trio, which asks a program for its libraries when it is imported
 
         def no_network(event, args):
             if event == "socket.__new__" and args[1] in (socket.AF_INET, socket.AF_INET6):
