@@ -16,7 +16,7 @@ REVIEWED = "test_the_conversation_is_the_one_we_reviewed.local-smollm2-135m-inst
 
 @pytest.fixture
 def tests_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(EXAMPLE_TESTS, tmp_path / "tests")
+    shutil.copytree(EXAMPLE_TESTS, tmp_path / "tests", ignore=shutil.ignore_patterns("*test_upgrade*"))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "tests"
 

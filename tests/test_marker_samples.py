@@ -175,8 +175,10 @@ def test_it(dialogue):
 def answering(server: ChatServer, *, errors: tuple[int, ...] = ()) -> None:
     """Every reply is another text; those with these numbers, from 1, are errors that are not worth another try."""
 
+    numbers = itertools.count(1)
+
     def answer(body: dict[str, Any]) -> Any:
-        number = len(server.requests)
+        number = next(numbers)
         return (
             (404, b'{"error": {"message": "no such model today"}}')
             if number in errors

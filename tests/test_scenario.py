@@ -177,7 +177,7 @@ def test_every_wrong_argument_of_a_speaker_is_named():
         Speaker("Ann", modle="openai:x", temperature=-1, model="gpt")
     unknown, negative, nameless = str(caught.value).splitlines()
     assert unknown.startswith(
-        "modle: unknown argument; did you mean 'model'? (known: extra, max_tokens, model, "
+        "modle: unknown argument; did you mean 'model'? (known: extra, label, max_tokens, model, "
     )
     assert negative == "temperature: Input should be greater than or equal to 0 (got -1)"
     assert nameless.startswith("model: model 'gpt' is not 'provider:model', for example ")
