@@ -71,12 +71,26 @@ def look_ahead_of(item: pytest.Item) -> LookAhead | None:
     if LOOK_AHEAD not in config.stash:
         settings = settings_of(config)
         is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
-        # A worker of xdist does not know which tests it will be given next.
         coming = () if hasattr(config, "workerinput") else map(Launch, item.session.items)
         config.stash[LOOK_AHEAD] = (
             LookAhead(coming, settings.concurrency, _begin_early) if is_wanted else None
         )
     return config.stash[LOOK_AHEAD]
+
+
+class NextTest:
+    """In a worker of pytest-xdist, tells the look-ahead the one test that is sure to be the worker's next.
+
+    pytest names it to whoever runs a test. Which tests else the worker will be given, or lose to another one, no public
+    interface says.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Expect this test, and the next one if there is one."""
+        look_ahead = look_ahead_of(item)
+        if look_ahead is not None:
+            look_ahead.expect(Launch(test) for test in (item, nextitem) if test is not None)
 
 
 def _begin_early(launch: Launch) -> Dialogue:

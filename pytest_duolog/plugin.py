@@ -217,9 +217,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests
 def pytest_collection_finish(session: pytest.Session) -> None:
     if any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items):
+        from pytest_duolog.fixture import NextTest
         from pytest_duolog.sampling import register_sampler
 
-        register_sampler(session)
+        if hasattr(session.config, "workerinput"):
+            session.config.pluginmanager.register(NextTest(), "duolog-next-test")
+        register_sampler(session)  # its hooks are called before those of what was registered earlier
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ class Sampler:
             return True
         launches = self._first(item)
         while launches:
-            self._expect(launches)
+            self._expect([*launches, *(self._first(nextitem) if nextitem else ())])
             for launch in launches:
                 item.stash[LAUNCH] = launch
                 self._run(launch, item.parent)

@@ -178,3 +178,33 @@ def test_workers_of_xdist_record_and_replay_the_same(matrix, chat_server: ChatSe
     assert len(opened(chat_server)) == 6
     chat_server.close()
     matrix("--record-mode=none").assert_outcomes(passed=6)
+
+
+def test_worker_of_xdist_begins_the_dialogue_of_its_next_test(matrix, chat_server: ChatServer):
+    crowd = Crowd(chat_server)
+    matrix("--record-mode=once", "-n1").assert_outcomes(passed=6)
+    assert crowd.most == 2
+    assert len(chat_server.requests) == 12
+
+
+def test_worker_of_xdist_begins_the_samples_of_its_next_test(matrix, chat_server: ChatServer):
+    crowd = Crowd(chat_server)
+    matrix(
+        "--record-mode=once", "-n1", n=2, marker="@pytest.mark.dialogue(samples=1, min_pass_rate=0.5)"
+    ).assert_outcomes(passed=2)
+    assert crowd.most == 2
+    assert len(chat_server.requests) == 4
+
+
+@pytest.mark.parametrize("dist", ["load", "loadscope", "worksteal"])
+def test_no_worker_of_xdist_asks_for_what_another_one_runs(matrix, chat_server: ChatServer, dist: str):
+    Crowd(chat_server)
+    matrix("--record-mode=once", "-n2", f"--dist={dist}", n=12).assert_outcomes(passed=12)
+    assert len(chat_server.requests) == 24
+
+
+def test_stop_at_the_first_failure_wastes_one_dialogue_a_worker(matrix, chat_server: ChatServer):
+    Crowd(chat_server)
+    result = matrix("--record-mode=once", "-n1", "-x", n=12, body="assert not dialogue.messages")
+    result.assert_outcomes(failed=1)
+    assert len(opened(chat_server)) <= 2
