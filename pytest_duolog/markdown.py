@@ -16,12 +16,17 @@
     Model B: Hello to you as well.
 
 Speakers with names of their own are introduced by `Speaker A: Alice` and written by name; a reply that did not
-end by itself is marked, `Alice [truncated]: ...`; reasoning stands before a reply as `<think>...</think>`.
+end by itself is marked, `Alice [truncated]: ...`; reasoning stands before a reply as `<think>...</think>`, and then
+the tools that were used for it, each with its arguments and, where it is known, what it gave back:
+
+    Bob: <call>find_order {"number": 3}</call>
+    <result>{"state": "sent"}</result>
+    It is on its way.
 
 Reading is lenient; writing is strict, and what was written reads back the same, whatever a model said. Text that
 would be misread (a line like `Bob: ...`, blank space around a message, a carriage return, an escape sequence) has
-the character in question as an entity, `&#27;`, which Markdown shows as that character. A file with such entities
-says `Format: duolog 1`; in one without that line entities are ordinary text.
+the character in question as an entity, `&#27;`, which Markdown shows as that character. A file with such entities, or
+with tools, says `Format: duolog 1`; in one without that line both are ordinary text.
 """
 
 from __future__ import annotations
@@ -38,6 +43,7 @@ from pytest_duolog.transcript import (
     Message,
     StopKind,
     StopReason,
+    ToolCall,
     Transcript,
     TranscriptSpeaker,
 )
@@ -51,6 +57,9 @@ ENTITY_LIKE = re.compile(r"&(?=#\d{1,7};)")
 # What a terminal acts on, and what some program takes for the end of a line.
 UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 THINKING = re.compile(r"<think>(.*?)</think>\s*", re.DOTALL)
+CALLING = re.compile(r"<call>(.*?)</call>\s*(?:<result>(.*?)</result>\s*)?", re.DOTALL)
+# What a message may not begin with, or it would be taken for more than text.
+TAGS = ("<think>", "<call>", "<result>")
 
 # Reasons that are written; that a reply ended by itself is not.
 MARKED = tuple(reason for reason in get_args(FinishReason) if reason != "end")
@@ -69,7 +78,8 @@ def to_markdown(transcript: Transcript) -> str:
     header = [f"{name}: {value}".rstrip() for name, value in _header(transcript)]
     starts = _start_pattern(_escaped_name(speaker.name) for speaker in transcript.speakers)
     body = [_block(message, starts) for message in transcript.messages]
-    if any(ENTITY.search(part) for part in (*header, *body)):
+    has_calls = any(message.tool_calls for message in transcript.messages)
+    if has_calls or any(ENTITY.search(part) for part in (*header, *body)):
         header.append(f"Format: {FORMAT}")
     return "\n\n".join([TITLE, "\n".join(header), HEADING, *body]) + "\n"
 
@@ -119,18 +129,28 @@ def _system_prompts(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str
 def _block(message: Message, starts: re.Pattern[str]) -> str:
     mark = f" [{message.finish}]" if message.finish in MARKED else ""
     content = _text(message.content)
-    if content.startswith("<think>"):
+    if content.startswith(TAGS):
         content = _entity(content[0]) + content[1:]
-    thought = ""
-    if message.reasoning is not None:
-        thought = f"<think>{_text(message.reasoning).replace('</think>', _entity('<') + '/think>')}</think>\n"
-    lines = (thought + content).split("\n")
+    thought = "" if message.reasoning is None else _tagged("think", _text(message.reasoning))
+    lines = (thought + "".join(map(_call, message.tool_calls)) + content).split("\n")
     safe = [lines[0], *(_entity(line[0]) + line[1:] if starts.match(line) else line for line in lines[1:])]
     return (
         f"{_escaped_name(message.speaker)}{mark}: ".rstrip(" ")
         + (" " if safe != [""] else "")
         + "\n".join(safe)
     )
+
+
+def _call(call: ToolCall) -> str:
+    name = _line(call.name).replace(" ", _entity(" "))
+    called = _tagged("call", f"{name} {_text(call.arguments)}" if call.arguments else name)
+    return called if call.result is None else called + _tagged("result", _text(call.result))
+
+
+def _tagged(tag: str, text: str) -> str:
+    """A text of several lines in a tag, on lines of its own."""
+    inner = text.replace(f"</{tag}>", f"{_entity('<')}/{tag}>")
+    return f"<{tag}>{inner}</{tag}>\n"
 
 
 def _text(text: str) -> str:
@@ -321,7 +341,21 @@ def _message(speaker: str, mark: Any, block: Sequence[str], unescape: Any) -> Me
     thought = THINKING.match(content)
     if thought:
         reasoning, content = unescape(thought[1].strip()), content[thought.end() :]
-    return Message(speaker=speaker, content=unescape(content), reasoning=reasoning, finish=mark)
+    calls, content = _read_calls(content) if unescape is _unescaped else ((), content)
+    return Message(
+        speaker=speaker, content=unescape(content), reasoning=reasoning, tool_calls=calls, finish=mark
+    )
+
+
+def _read_calls(text: str) -> tuple[tuple[ToolCall, ...], str]:
+    """The tools at the beginning of a message, and what it says after them."""
+    calls, end = [], 0
+    while found := CALLING.match(text, end):
+        name, _, arguments = found[1].partition(" ")
+        result = None if found[2] is None else _unescaped(found[2])
+        calls.append(ToolCall(name=_unescaped(name), arguments=_unescaped(arguments), result=result))
+        end = found.end()
+    return tuple(calls), text[end:]
 
 
 # Both

@@ -15,7 +15,7 @@ from pytest_duolog.errors import TranscriptError
 from pytest_duolog.markdown import from_markdown, to_markdown
 from pytest_duolog.recording.naming import safe_name
 from pytest_duolog.reports.terminal import printable
-from pytest_duolog.transcript import Transcript
+from pytest_duolog.transcript import ToolCall, Transcript
 
 MOST_MESSAGES_SHOWN = 5
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
@@ -130,7 +130,13 @@ def _sentences(transcript: Transcript, number: int) -> list[str]:
     message = transcript.messages[number - 1]
     notes = [f"({message.speaker}, finish: {message.finish})"] if message.finish not in (None, "end") else []
     thought = [f"<think>{message.reasoning}</think>"] if message.reasoning else []
-    return [*notes, *thought, *filter(None, SENTENCE_END.split(message.content))]
+    calls = [_call_text(call) for call in message.tool_calls]
+    return [*notes, *thought, *calls, *filter(None, SENTENCE_END.split(message.content))]
+
+
+def _call_text(call: ToolCall) -> str:
+    given = "" if call.result is None else f" gave {call.result}"
+    return f"(called {call.name} {call.arguments}".rstrip() + f"{given})"
 
 
 def _sentence_differences(recorded: Sequence[str], received: Sequence[str]) -> Iterator[str]:

@@ -189,7 +189,7 @@ class Transcript(Record, Checks):
         return from_markdown(read_text(Path(path)))
 
     def to_markdown(self) -> str:
-        """The text of a Markdown file that reads back as this transcript, without usage, latency and tool calls."""
+        """The text of a Markdown file that reads back as this transcript, without usage and latency."""
         from pytest_duolog.markdown import to_markdown  # noqa: PLC0415
 
         return to_markdown(self)

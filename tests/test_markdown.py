@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.markdown import from_markdown, to_markdown
-from pytest_duolog.transcript import Message, StopKind, StopReason, Transcript, TranscriptSpeaker
+from pytest_duolog.transcript import (
+    Message,
+    StopKind,
+    StopReason,
+    ToolCall,
+    Transcript,
+    TranscriptSpeaker,
+)
 
 ALICE = TranscriptSpeaker(name="Alice", model="local:smollm2-135m-instruct", system="Be brief.")
 BOB = TranscriptSpeaker(name="Bob", model="openai:gpt-x", system="Be kind.")
@@ -76,9 +83,35 @@ def test_what_people_read_is_read_back() -> None:
     assert from_markdown(SMALL) == small_transcript()
 
 
+CALLS = """\
+Bob: <think>Which order?</think>
+<call>find_order {"number": 3}</call>
+<result>{"state": "sent"}</result>
+<call>notify</call>
+It is on its way.
+"""
+
+
+def test_tools_stand_before_what_is_said() -> None:
+    calls = (
+        ToolCall(name="find_order", arguments='{"number": 3}', result='{"state": "sent"}'),
+        ToolCall(name="notify"),
+    )
+    message = Message(speaker="Bob", content="It is on its way.", reasoning="Which order?", tool_calls=calls)
+    written = to_markdown(Transcript(speakers=(BOB,), messages=(message,)))
+    assert written.endswith(f"## Conversation\n\n{CALLS}")
+    assert from_markdown(written).messages == (message,)
+
+
+def test_tags_of_tools_in_a_foreign_file_are_ordinary_text() -> None:
+    (message,) = from_markdown("## Conversation\n\nModel A: <call>x</call>Hm.").messages
+    assert (message.content, message.tool_calls) == ("<call>x</call>Hm.", ())
+
+
 TOKENS = [
     "Alice:", "Bob: ", "Model A:", "Bob [truncated]: x", "## Conversation", "# LLM Dialogue Transcript", "<think>",
-    "</think>", "&#10;", "&#38;", "&amp;", "Format: duolog 1", "\n", "\n\n", " ", "\t", "\r", "\r\n", "\x0b",
+    "</think>", "<call>", "</call>", "<result>", "</result>", "&#10;", "&#38;", "&amp;", "Format: duolog 1", "\n",
+    "\n\n", " ", "\t", "\r", "\r\n", "\x0b",
     "\x0c", "\x1b[31m", "\x1c", "\x85", "\u2028", "\0", "\ud83d", "\\", "x", "…", "🙂", "\ufeff", "::error::", "\u3000",
 ]  # fmt: skip
 hostile_text = st.lists(st.one_of(st.sampled_from(TOKENS), st.text(max_size=8)), max_size=8).map("".join)
@@ -92,11 +125,13 @@ def transcripts(draw: st.DrawFn) -> Transcript:
         TranscriptSpeaker(name=name, model=draw(st.none() | any_text), system=draw(st.none() | any_text))
         for name in draw(names)
     )
+    call = st.builds(ToolCall, name=any_text, arguments=any_text, result=st.none() | any_text)
     message = st.builds(
         Message,
         speaker=st.sampled_from([speaker.name for speaker in speakers]),
         content=any_text,
         reasoning=st.none() | any_text,
+        tool_calls=st.lists(call, max_size=3).map(tuple),
         finish=st.sampled_from([None, "truncated", "filtered", "refused", "tool", "error", "other"]),
     )
     stop = st.builds(
@@ -184,7 +219,15 @@ def test_what_is_not_a_transcript_is_said(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bulk", [" " * 3_000_000, "&#" * 1_000_000, "<think>" * 500_000, "\nAlice:" * 300_000, "\n" * 3_000_000]
+    "bulk",
+    [
+        " " * 3_000_000,
+        "&#" * 1_000_000,
+        "<think>" * 500_000,
+        "<call>" * 500_000,
+        "\nAlice:" * 300_000,
+        "\n" * 3_000_000,
+    ],
 )
 def test_a_huge_message_takes_linear_time(bulk: str) -> None:
     transcript = Transcript(speakers=(ALICE, BOB), messages=(Message(speaker="Bob", content=f"x{bulk}y"),))

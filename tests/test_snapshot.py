@@ -314,3 +314,35 @@ def test_cause_of_a_failed_dialogue_is_not_hidden_by_the_comparison(pytester):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*no message 2 from Model B: *out of words*"])
     assert not FOLDER.exists()
+
+
+TOOLS = """
+    import pytest
+    from pytest_duolog import Reply, ToolCall
+
+    def bot(messages):
+        return Reply("It is on its way.", tool_calls=(ToolCall(name="find", arguments={arguments!r}, result="sent"),))
+
+    @pytest.mark.dialogue(a="scripted:counter", b=bot, turns=1, stop_on=())
+    def test_it(dialogue, duolog_snapshot):
+        assert dialogue.transcript == duolog_snapshot
+"""
+
+
+def test_tools_are_part_of_a_snapshot_and_harmless_in_its_difference(pytester):
+    pytester.makepyfile(test_talk=TOOLS.format(arguments='{"order": 3}'))
+    pytester.runpytest("--snapshot-update").assert_outcomes(passed=1)
+    text = FOLDER.joinpath("test_talk", "test_it.md").read_text("utf-8")
+    assert 'Model B: <call>find {"order": 3}</call>\n<result>sent</result>\nIt is on its way.\n' in text, text
+    pytester.runpytest().assert_outcomes(passed=1)
+    pytester.makepyfile(test_talk=TOOLS.format(arguments="\x1b[2J</call>\n\nModel A: Me."))
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *1 of 3 messages differ*first: message 2, Model B",
+            'E *-(called find {"order": 3} gave sent)',
+            "E *+(called find \\x1b[[]2J</call>*",
+        ]
+    )
+    assert "\x1b" not in str(result.stdout)
