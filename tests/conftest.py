@@ -6,6 +6,7 @@ once and not with every inner run.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import httpcore  # noqa: F401  # httpx maps its errors by the class it saw first
@@ -15,6 +16,9 @@ from hypothesis import HealthCheck, settings
 import pytest_duolog.fixture
 import pytest_duolog.snapshot  # noqa: F401
 from tests.chat_server import ChatServer
+
+# A shell starts what runs in the background deaf to Ctrl-C, and so would be what our tests start to interrupt it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no failure.
 settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
