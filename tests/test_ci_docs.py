@@ -43,9 +43,9 @@ PYTESTS = sorted({line for line in scripts(GITHUB) + scripts(GITLAB) if line.sta
 
 
 def test_page_has_the_jobs_it_speaks_of() -> None:
-    assert set(GITHUB["jobs"]) == {"replay", "gate"}
+    assert set(GITHUB["jobs"]) == {"replay", "gate", "nightly"}
     assert set(GITLAB) == {"dialogues", "gate"}
-    assert len(PYTESTS) == 5
+    assert len(PYTESTS) == 6
 
 
 def test_no_expression_of_github_is_pasted_into_a_command() -> None:
