@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from pytest_duolog.errors import DuologError
+from pytest_duolog.errors import CassetteError, DuologError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     actions = cassettes.add_subparsers(required=True, metavar="ACTION")
 
     listed = actions.add_parser("list", help="show what is recorded, and whether it is whole")
-    listed.add_argument("paths", nargs="*", type=Path, default=[Path()], metavar="PATH")
+    _add_paths(listed)
     listed.set_defaults(run=_list)
 
     exported = actions.add_parser("export", help="write cassettes as plain vcrpy YAML, beside them")
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     imported.set_defaults(run=_import)
 
     pruned = actions.add_parser("prune", help="name recordings that no test uses; with --delete, remove them")
-    pruned.add_argument("paths", nargs="*", type=Path, default=[Path()], metavar="PATH")
+    _add_paths(pruned)
     pruned.add_argument(
         "--superseded", action="store_true", help="also older recordings made with other models"
     )
@@ -77,30 +77,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_paths(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        default=[Path()],
+        metavar="PATH",
+        help="cassettes, and folders that are searched for them (default: here and below)",
+    )
+
+
 def _list(arguments: argparse.Namespace) -> int:
     from pytest_duolog.recording.maintenance import cassettes_under
     from pytest_duolog.reports.terminal import printable
 
-    damaged = False
-    for facts in cassettes_under(arguments.paths):
+    found = list(cassettes_under(arguments.paths))
+    for facts in found:
         state = "finished" if facts.is_finished else "unfinished"
-        print(
-            printable(
-                f"{facts.path}  {facts.n_replies} replies, {state}, {facts.recorded or 'no date'}, "
-                f"{' + '.join(facts.models) or 'models unknown'}"
-            )
+        words = (
+            f"{facts.n_replies} replies, {state}, {facts.recorded or 'no date'}, "
+            f"{' + '.join(facts.models) or 'models unknown'}"
         )
-        if facts.problem:
-            damaged = True
+        print(printable(f"{facts.path}  {words if facts.header else facts.problem}"))
+        if facts.header and facts.problem:
             print(printable(f"  {facts.problem}"))
-    return int(damaged)
+    if not found:
+        print(printable(f"no cassettes below {', '.join(map(str, arguments.paths))}"))
+    return int(any(facts.problem for facts in found))
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from pytest_duolog.recording.maintenance import export_yaml
 
     for path in arguments.paths:
-        target = path.with_suffix(".yaml")
+        target = _new_file(path.with_suffix(".yaml"))
         n_replies = export_yaml(path, target, base_urls=_base_urls({}))
         print(f"{target}: {n_replies} interactions")
     return 0
@@ -111,10 +122,17 @@ def _import(arguments: argparse.Namespace) -> int:
     from pytest_duolog.recording.redaction import Redactor
 
     for path in arguments.paths:
-        target = path.with_suffix(".jsonl")
+        target = _new_file(path.with_suffix(".jsonl"))
         n_replies = import_yaml(path, target, base_urls=_base_urls(os.environ), redactor=Redactor(os.environ))
         print(f"{target}: {n_replies} interactions")
     return 0
+
+
+def _new_file(path: Path) -> Path:
+    if path.exists():
+        advice = "move it away, or delete it if it is not needed"
+        raise CassetteError("there is a file already", cassette_path=path, facts=[("to fix", advice)])
+    return path
 
 
 def _prune(arguments: argparse.Namespace) -> int:

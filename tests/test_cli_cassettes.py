@@ -39,11 +39,18 @@ def test_list_names_damage(cassette: Path, capsys: pytest.CaptureFixture[str]) -
     lines = cassette.read_bytes().split(b"\n")
     cassette.write_bytes(b"\n".join([*lines[:3], b"{torn", *lines[4:]]))
     (cassette.parent / "test_x.jsonl").write_bytes(b"not a cassette\n")
+    (cassette.parent / "test_y.jsonl").touch()
     assert main(["cassettes", "list", str(cassette.parent), "missing.jsonl"]) == 1
     out = capsys.readouterr().out
     assert "line 4 cannot be read" in out
-    assert "line 1 of the cassette is not a header" in out
-    assert "there is no such file" in out
+    assert "test_x.jsonl  line 1 of the cassette is not a header\n" in out
+    assert "test_y.jsonl  the cassette is empty\n" in out
+    assert "missing.jsonl  there is no such file\n" in out
+
+
+def test_list_says_that_there_is_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cassettes", "list", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"no cassettes below {tmp_path}\n"
 
 
 def test_export_and_import_keep_every_reply(cassette: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,6 +65,21 @@ def test_export_and_import_keep_every_reply(cassette: Path, capsys: pytest.Captu
     for one, other in zip(original.interactions, copy.interactions, strict=True):
         assert one.request.same_as(other.request)
         assert one.response.content == other.response.content
+
+
+def test_export_and_import_leave_a_file_that_is_there(
+    cassette: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded = cassette.read_bytes()
+    yaml = cassette.with_suffix(".yaml")
+    assert main(["cassettes", "export", str(cassette)]) == 0
+    exported = yaml.read_bytes()
+    assert main(["cassettes", "export", str(cassette)]) == 2
+    assert main(["cassettes", "import", str(yaml)]) == 2
+    problems = capsys.readouterr().err
+    assert problems.count("there is a file already") == 2
+    assert "to fix:    move it away" in problems
+    assert (cassette.read_bytes(), yaml.read_bytes()) == (recorded, exported)
 
 
 def test_import_of_something_else_is_an_error(tests_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

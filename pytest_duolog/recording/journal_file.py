@@ -94,7 +94,7 @@ def _header(line: bytes, path: Path) -> Mapping[str, Any]:
         version = int(header["duolog"])
     except (*UNUSABLE, KeyError):
         raise UnreadableCassette(
-            "line 1 of the cassette is not a header",
+            "line 1 of the cassette is not a header" if line else "the cassette is empty",
             cassette_path=path,
             facts=[("to fix", "delete the file, or restore it from version control")],
         ) from None
