@@ -25,7 +25,7 @@ MARKER = (
     "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, stop_phrases=(), "
     "stop_on=('goodbye', 'loop'), grace=2, history=(), "
     "model=None, temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, "
-    "seconds_budget=None, cost_budget=None, stub=...): "
+    "seconds_budget=None, cost_budget=None, stub=..., samples=1, min_pass_rate=1, claim='meets'): "
     "the conversation that the `dialogue` fixture holds. `a` and `b` are Speakers or 'provider:model'. "
     "On a function, class or module; nearer values win, and a parametrized argument named like one sets it."
 )

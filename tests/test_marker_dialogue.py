@@ -437,10 +437,11 @@ def test_pytest_explains_it(pytester, option, lines):
 
 
 def test_marker_help_names_every_argument():
+    from pytest_duolog.collection import SAMPLING
     from pytest_duolog.plugin import MARKER
     from pytest_duolog.scenario import Scenario
 
-    accepted = {*Scenario.model_fields, *Scenario.shared_with_speakers}
+    accepted = {*Scenario.model_fields, *Scenario.shared_with_speakers, *SAMPLING}
     signature = MARKER[MARKER.index("(") + 1 : MARKER.index("): ")]
     for name in accepted:
         assert f"{name}=" in signature or name in ("a", "b"), name

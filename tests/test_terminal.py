@@ -32,7 +32,7 @@ def test_failed_test_shows_how_its_dialogue_began_and_ended(pytester):
     result.stdout.fnmatch_lines(
         [
             "*- dialogue -*",
-            "cassette: none (nothing to record)",
+            "cassette: none (nothing is recorded)",
             "stopped:  turns: 10 turns",
             "messages: 21",
             "    1 Alice: Count with me.",

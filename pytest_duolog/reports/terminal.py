@@ -44,7 +44,7 @@ def _section_lines(entry: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"cassette: {printable(entry['cassette'])}"
         if entry["cassette"]
-        else "cassette: none (nothing to record)"
+        else "cassette: none (nothing is recorded)"
     )
     yield f"stopped:  {printable(_stop_words(transcript['stop_reason']))}"
     yield f"messages: {len(messages)}"
@@ -66,7 +66,10 @@ def _section_lines(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def cost_words(messages: Iterable[Mapping[str, Any]]) -> str:
-    """What messages took and cost, as far as it is known; empty if nothing is."""
+    """What messages took and cost, as far as it is known; empty if nothing is.
+
+    Model time is the sum of what the replies took: dialogues that run at once take more of it than a clock shows.
+    """
     messages = list(messages)
     seconds = sum(message["latency_ms"] or 0 for message in messages) / 1000
     counts = [message["usage"] for message in messages if message["usage"]]
@@ -78,7 +81,7 @@ def cost_words(messages: Iterable[Mapping[str, Any]]) -> str:
     written, thought = total("reply_tokens", "reasoning_tokens"), total("reasoning_tokens")
     cached, cost = total("cache_read_tokens"), total("cost")
     parts = {
-        f"{seconds:.1f} s": seconds,
+        f"{seconds:.1f} s of model time": seconds,
         f"{read:,} tokens read" + (f", {cached:,} of them from a cache" if cached else ""): read,
         f"{written:,} written" + (f", {thought:,} of them thinking" if thought else ""): written,
         f"cost {cost:.6g}": cost,
