@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pytest_duolog.errors import CassetteError, DuologError
+from pytest_duolog.reports.terminal import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read it has seen enough
         return 1
     except DuologError as error:
-        print(f"duolog: {error}", file=sys.stderr)
+        print(printable(f"duolog: {error}"), file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"duolog: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        print(printable(f"duolog: {error.filename or ''}: {error.strerror}"), file=sys.stderr)
         return 2
     return int(status)
 
@@ -90,7 +91,6 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     from pytest_duolog.recording.maintenance import cassettes_under
-    from pytest_duolog.reports.terminal import printable
 
     found = list(cassettes_under(arguments.paths))
     for facts in found:
@@ -113,7 +113,7 @@ def _export(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         target = _new_file(path.with_suffix(".yaml"))
         n_replies = export_yaml(path, target, base_urls=_base_urls({}))
-        print(f"{target}: {n_replies} interactions")
+        print(printable(f"{target}: {n_replies} interactions"))
     return 0
 
 
@@ -124,7 +124,7 @@ def _import(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         target = _new_file(path.with_suffix(".jsonl"))
         n_replies = import_yaml(path, target, base_urls=_base_urls(os.environ), redactor=Redactor(os.environ))
-        print(f"{target}: {n_replies} interactions")
+        print(printable(f"{target}: {n_replies} interactions"))
     return 0
 
 
@@ -137,7 +137,6 @@ def _new_file(path: Path) -> Path:
 
 def _prune(arguments: argparse.Namespace) -> int:
     from pytest_duolog.recording.maintenance import cassettes_under, prunable
-    from pytest_duolog.reports.terminal import printable
 
     for path in arguments.paths:
         path.stat()  # a mistyped folder is not an empty one

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.plan import ScenarioPlan
 from pytest_duolog.scenario import Scenario
 from pytest_duolog.settings import roles_of
@@ -110,7 +111,7 @@ def mistakes_in(items: Iterable[pytest.Item]) -> str:
             return f"wrong setting of dialogues\n{error}"
         except ConfigurationError as error:
             wrong.setdefault(str(error), []).append(item.nodeid)
-    return "\n\n".join(map(_complaint, wrong.values(), wrong))
+    return printable("\n\n".join(map(_complaint, wrong.values(), wrong)))
 
 
 def _complaint(nodeids: Sequence[str], mistakes: str) -> str:
@@ -162,5 +163,7 @@ def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
     ):
         if unused:
             named = ", ".join(map(repr, sorted(unused)))
-            return f"{option}: no collected test has a speaker with the role or name {named} (there are: {known})"
+            return printable(
+                f"{option}: no collected test has a speaker with the role or name {named} (there are: {known})"
+            )
     return ""

@@ -11,7 +11,13 @@ import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntry
 
 from pytest_duolog.ahead import LookAhead
-from pytest_duolog.collection import known_values, marked_values, parameter_names, values_from_code
+from pytest_duolog.collection import (
+    known_values,
+    marked_values,
+    parameter_names,
+    uses_our_fixture,
+    values_from_code,
+)
 from pytest_duolog.collector import REPORT_ATTRIBUTE, SITE
 from pytest_duolog.dialogue import Dialogue, TestSite
 from pytest_duolog.errors import ConfigurationError
@@ -23,6 +29,8 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section, printable
 from pytest_duolog.results.record import Arm
 from pytest_duolog.scenario import Scenario
+
+LONGEST_HEADING = 100
 
 LOOK_AHEAD: pytest.StashKey[LookAhead | None] = pytest.StashKey()
 
@@ -108,7 +116,18 @@ def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
     entries = [(made.title, entry) for made in site.dialogues if (entry := made.report())]
     setattr(report, REPORT_ATTRIBUTE, [entry for _, entry in entries])
     if report.failed:
-        report.sections += [(title, dialogue_section(entry)) for title, entry in entries]
+        report.sections += [(_heading(title), dialogue_section(entry)) for title, entry in entries]
+
+
+def add_refusal(report: pytest.TestReport, item: pytest.Item) -> None:
+    """Make the report of a test harmless whose dialogue could not even be made."""
+    if uses_our_fixture(item):
+        _make_harmless(report, session_of(item.config).redactor)
+
+
+def _heading(title: str) -> str:
+    """A title on one line; the name of a dialogue can be any text."""
+    return printable(" ".join(title[:LONGEST_HEADING].split()))
 
 
 def _make_harmless(report: pytest.TestReport, redactor: Redactor) -> None:

@@ -266,4 +266,8 @@ def pytest_runtest_makereport(
         from pytest_duolog.fixture import add_dialogues
 
         add_dialogues(report, item)
+    elif report.failed and "dialogue" in getattr(item, "fixturenames", ()):
+        from pytest_duolog.fixture import add_refusal
+
+        add_refusal(report, item)
     return report

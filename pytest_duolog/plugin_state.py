@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.reports.terminal import printable
 from pytest_duolog.session import Session
 from pytest_duolog.settings import Settings
 
@@ -34,7 +35,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 n_workers=getattr(config, "workerinput", {}).get("workercount", 1),  # under xdist
             )
         except ConfigurationError as error:
-            raise pytest.UsageError(str(error)) from error
+            raise pytest.UsageError(printable(str(error))) from error
     return config.stash[SETTINGS]
 
 

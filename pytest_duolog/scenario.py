@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.errors import ConfigurationError, shorten
 from pytest_duolog.perspective import DEFAULT_STUB
 from pytest_duolog.transcript import DEFAULT_NAMES, Message, Transcript
 
@@ -47,7 +47,7 @@ class ModelName(NamedTuple):
         provider, colon, model = text.partition(":")
         if not (provider.strip() and colon and model.strip()):
             raise ConfigurationError(
-                f"model {text!r} is not 'provider:model', for example {DEFAULT_MODEL!r} or 'openai:gpt-5-mini'"
+                f"model {shorten(text)} is not 'provider:model', for example {DEFAULT_MODEL!r} or 'openai:gpt-5-mini'"
             )
         return cls(provider.strip(), model.strip())
 
@@ -327,7 +327,8 @@ def _speaker_fields(given: Any) -> dict[str, Any] | None:
 def _unknown(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{name}: unknown argument{hint} (known: {', '.join(sorted(known))})"
+    shown = name if name.isidentifier() else shorten(name)
+    return f"{shown}: unknown argument{hint} (known: {', '.join(sorted(known))})"
 
 
 def _readable(problem: Any) -> str:

@@ -25,7 +25,12 @@ def json_lines(
     unreadable: Sequence[Unreadable],  # noqa: ARG001  # a report is given both
 ) -> Iterator[str]:
     """The report, line by line, in ASCII; what could not be read is not among the dialogues."""
-    return (json.dumps(facts(examination)) for examination in examinations)
+    return (inert_json(facts(examination)) for examination in examinations)
+
+
+def inert_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON text in ASCII; `##[` and `##vso[`, which Azure Pipelines obeys wherever they stand, are spelled out."""
+    return json.dumps(value, indent=indent).replace("##", r"#\u0023")
 
 
 def facts(examination: Examination) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import PurePath
@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_duolog.check.examine import Examination
+from pytest_duolog.check.json_report import inert_json
 from pytest_duolog.check.sources import Unreadable
 from pytest_duolog.properties.base import Verdict
 
@@ -38,7 +39,7 @@ def sarif_lines(examinations: Sequence[Examination], unreadable: Sequence[Unread
             }
         ],
     }
-    yield json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1)
+    yield inert_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1)
 
 
 def _result(examination: Examination, verdict: Verdict) -> dict[str, Any]:
@@ -59,5 +60,5 @@ def _notification(failed: Unreadable) -> dict[str, Any]:
 
 
 def _location(file: str, line: int) -> dict[str, Any]:
-    uri = quote(PurePath(file).as_posix())
+    uri = quote(os.fsencode(PurePath(file).as_posix()))  # a file name can be any bytes
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
+from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.record import merge
 from pytest_duolog.results.store import read_record, write_record
 
@@ -26,5 +27,5 @@ def run(arguments: argparse.Namespace) -> int:
     decided = decide(record)
     looks = decided.pairs.looks if decided.pairs else ()
     write_record(arguments.output, replace(record, looks=looks))
-    print(f"{arguments.output}: {len(record.samples)} samples of {len(arguments.records)} records")
+    print(printable(f"{arguments.output}: {len(record.samples)} samples of {len(arguments.records)} records"))
     return report(record, decided, inconclusive=arguments.inconclusive)

@@ -23,7 +23,7 @@ from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS, Provider
 from pytest_duolog.endpoints.scripted import persona
-from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.errors import ConfigurationError, shorten
 from pytest_duolog.local.weights import MODELS
 from pytest_duolog.scenario import Model, ModelName, Target
 
@@ -60,11 +60,13 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
         return
     known = known_providers(configured)
     if provider not in known:
-        raise ConfigurationError(f"model {name!r}: unknown provider {provider!r} (known: {', '.join(known)})")
+        raise ConfigurationError(
+            f"model {shorten(name)}: unknown provider {shorten(provider)} (known: {', '.join(known)})"
+        )
     if provider == "scripted":
         persona(model)
     if provider == "local" and model not in MODELS:
-        raise ConfigurationError(f"model {name!r}: unknown local model (known: {', '.join(MODELS)})")
+        raise ConfigurationError(f"model {shorten(name)}: unknown local model (known: {', '.join(MODELS)})")
 
 
 def open_endpoint(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from pytest_duolog.endpoints.base import Reply
-from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.errors import ConfigurationError, shorten
 
 Then = Literal["repeat", "cycle", "silence"]
 
@@ -80,7 +80,7 @@ def persona(name: str) -> Callable[..., Any]:
     """
     if name not in PERSONAS:
         raise ConfigurationError(
-            f"unknown persona 'scripted:{name}' (known: {', '.join(PERSONAS)}); "
+            f"unknown persona {shorten(f'scripted:{name}')} (known: {', '.join(PERSONAS)}); "
             f"for lines of your own use model=pytest_duolog.Script('line 1', 'line 2')"
         )
     return PERSONAS[name]
