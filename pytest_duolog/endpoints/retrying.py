@@ -172,7 +172,8 @@ class _Tries:
     def _after_tries(self, error: EndpointError) -> EndpointError:
         if self.n == 1:
             return error
-        problem = f"{error.problem} ({self._history()})"
+        what, line_feed, more = error.problem.partition("\n")
+        problem = f"{what} ({self._history()}){line_feed}{more}"
         return EndpointError(problem, model=error.model, status=error.status, advice=error.advice)
 
     def _history(self) -> str:

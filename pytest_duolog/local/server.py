@@ -9,6 +9,7 @@ import importlib.util
 import json
 import queue
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ MOST_REPLY_TOKENS = 1024
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 5.0
 KEPT_LINES = 200
+SHOWN_LINES = 8
 INSTALL_COMMAND = "pip install 'pytest-duolog[local]'"
 
 
@@ -98,15 +100,24 @@ class LocalServer:
         for line in self._process.stderr:
             self._last_lines.append(line.rstrip())
 
-    def _failed(self, problem: str) -> LocalModelError:
+    def _failed(self, problem: str, advice: str = "") -> LocalModelError:
         self.stop()
-        said = [line for line in self._last_lines if line][-8:]
-        return LocalModelError("\n".join([f"the server of local:{self.model} {problem}", *said]))
+        said = [line for line in self._last_lines if line][-SHOWN_LINES:]
+        return LocalModelError(
+            "\n".join([f"the server of local:{self.model} {problem}", *said]), advice=advice
+        )
 
     def check_alive(self) -> None:
-        """Raises LocalModelError if the process is gone."""
-        if self._process.poll() is not None:
-            raise self._failed(f"died (status {self._process.returncode})")
+        """Raises LocalModelError, with llama.cpp's own last lines, if the process is gone."""
+        status = self._process.poll()
+        if status is None:
+            return
+        how = f"with status {status}" if status >= 0 else f"by {_signal_name(-status)}"
+        likely = "; the system ends processes with SIGKILL when memory is short" if "SIGKILL" in how else ""
+        raise self._failed(
+            f"is gone: its process ended {how}",
+            advice=f"run again; --record-mode=once goes on after what is recorded{likely}",
+        )
 
     def stop(self) -> None:
         """End the process and wait for it; doing it twice is harmless."""
@@ -123,6 +134,13 @@ class LocalServer:
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
             stream.close()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def _config(model: str, gguf: Path, api_key: str, chat_template: str) -> dict[str, Any]:

@@ -14,10 +14,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pytest_duolog.errors import LocalModelError
+from pytest_duolog.dialogue import Dialogue
+from pytest_duolog.dialogue import TestSite as Site
+from pytest_duolog.errors import DialogueError, LocalModelError
 from pytest_duolog.local import server
 from pytest_duolog.local.server import LocalServer, LocalServers
 from pytest_duolog.local.weights import find_weights
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.journal_file import read_journal
+from pytest_duolog.scenario import Scenario
+from pytest_duolog.session import Session
+from pytest_duolog.settings import Settings
 
 MODEL = "smollm2-135m-instruct"
 
@@ -163,8 +170,42 @@ def test_a_server_that_dies_later_is_noticed(monkeypatch: pytest.MonkeyPatch, tm
     child_that(monkeypatch, tmp_path, f"sys.stderr.write('out of memory\\n'); {READY}; sys.exit(9)")
     died = LocalServer(MODEL, tmp_path / "model.gguf")
     died._process.wait()
-    with pytest.raises(LocalModelError, match=r"died \(status 9\)\nout of memory"):
+    with pytest.raises(LocalModelError) as caught:
         died.check_alive()
+    assert str(caught.value) == (
+        f"the server of local:{MODEL} is gone: its process ended with status 9\n"
+        "out of memory\n"
+        "  to fix:  run again; --record-mode=once goes on after what is recorded"
+    )
+
+
+@needs_model
+@pytest.mark.local
+def test_a_server_that_is_killed_in_a_dialogue_is_named(tmp_path: Path) -> None:
+    session = Session(Settings(record_mode=RecordMode.ONCE))
+
+    def kill(messages: list[dict[str, str]]) -> str:
+        if len(messages) > 2:
+            session._local_servers.get(MODEL)._process.kill()
+        return "Go on."
+
+    values = {"a": kill, "b": f"local:{MODEL}", "max_tokens": 4, "turns": 3, "stop_on": ()}
+    site = Site(session, tmp_path, "test_it", values, {}, "test_it.py", lambda _: ())
+    dialogue = Dialogue(site, Scenario.build(values))
+    try:
+        with pytest.raises(DialogueError) as caught:
+            dialogue.messages  # noqa: B018
+    finally:
+        session.close()
+    assert str(caught.value).startswith(
+        f"no message 4 from Model B: the server of local:{MODEL} is gone: its process ended by SIGKILL"
+    )
+    assert str(caught.value).endswith(
+        "  to fix:  run again; --record-mode=once goes on after what is recorded; "
+        "the system ends processes with SIGKILL when memory is short"
+    )
+    assert len(caught.value.transcript) == 3
+    assert len(read_journal(dialogue.cassette_path).interactions) == 1
 
 
 def test_a_stubborn_server_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
