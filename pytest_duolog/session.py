@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -78,7 +79,8 @@ class Session:
         """
         models = {side: _cast_model(run.scenario.speaker(side)) for side in SIDES}
         with closing(cassette):
-            async with self._endpoints(models, cassette, in_thread=in_thread) as endpoints:
+            limit_s = run.scenario.seconds_budget or math.inf
+            async with self._endpoints(models, cassette, in_thread=in_thread, limit_s=limit_s) as endpoints:
                 stop_reason = await run.finish(endpoints)
                 cassette.finish(stop_reason, len(run.messages))
 
@@ -94,7 +96,12 @@ class Session:
 
     @asynccontextmanager
     async def _endpoints(
-        self, models: Mapping[Name, Model], recorder: Recorder, *, in_thread: bool
+        self,
+        models: Mapping[Name, Model],
+        recorder: Recorder,
+        *,
+        in_thread: bool,
+        limit_s: float = math.inf,
     ) -> AsyncIterator[dict[Name, Endpoint]]:
         """An endpoint for each model, recorded; functions may send HTTP requests of their own, and are watched."""
         async with AsyncExitStack() as stack:
@@ -104,7 +111,11 @@ class Session:
             await stack.enter_async_context(client)
             endpoints = {
                 name: registry.open_endpoint(
-                    model, client=client, configured=self.settings.providers, in_thread=in_thread
+                    model,
+                    client=client,
+                    configured=self.settings.providers,
+                    in_thread=in_thread,
+                    limit_s=min(limit_s, self.settings.patience.function_timeout_s),
                 )
                 for name, model in models.items()
             }

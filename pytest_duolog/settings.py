@@ -58,6 +58,7 @@ class RequestsTable(BaseModel):
     backoff_s: float = Field(default=Patience.backoff_s, ge=0)
     longest_wait_s: float = Field(default=Patience.longest_wait_s, ge=0)
     largest_reply_bytes: int = Field(default=Patience.largest_reply_bytes, ge=1)
+    function_timeout_s: float = Field(default=Patience.function_timeout_s, gt=0)
 
 
 class LimitTable(BaseModel):

@@ -6,35 +6,50 @@ Several texts are paragraphs of one reply: in a dialogue each side has one messa
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
-import anyio.to_thread
+import anyio
 
 from pytest_duolog.endpoints.base import ChatRequest, Reply
+from pytest_duolog.endpoints.threads import call_in_thread
 from pytest_duolog.errors import EndpointError, shorten
 
 
 class FunctionEndpoint:
     """A user's function, sync or async.
 
-    A sync function is called in the thread of the event loop; with `in_thread` it gets a worker thread, so
-    that it cannot hold up other dialogues of the same loop.
+    A sync function is called in the thread of the event loop; with `in_thread` it gets a thread of its own, so
+    that it cannot hold up other dialogues of the same loop. It is given up after `limit_s` seconds, which cancels an
+    async function and leaves a thread to itself; one that blocks the event loop's own thread cannot be given up.
     """
 
-    def __init__(self, function: Callable[..., Any], *, in_thread: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *, in_thread: bool = False, limit_s: float = math.inf
+    ) -> None:
         self._function = function
-        self._in_thread = in_thread
+        self._in_thread = in_thread and not inspect.iscoroutinefunction(function)
+        self._limit_s = limit_s
 
     async def reply(self, request: ChatRequest) -> Reply:
-        """What the function returned."""
-        messages = [message._asdict() for message in request.messages]
-        if self._in_thread and not inspect.iscoroutinefunction(self._function):
-            answer = await anyio.to_thread.run_sync(self._function, messages)
-        else:
-            answer = self._function(messages)
-        if inspect.isawaitable(answer):
-            answer = await answer
+        """What the function returned; raises EndpointError if that is no reply, or did not come in time."""
+        with anyio.move_on_after(self._limit_s):
+            return self._read(await self._answer([message._asdict() for message in request.messages]))
+        left = "it runs on in its thread, which nothing can end" if self._in_thread else "it was cancelled"
+        raise EndpointError(
+            f"the callable did not return within {self._limit_s:g} s; {left}",
+            advice="if it is only slow, raise function_timeout_s in [tool.duolog.requests], or the dialogue's "
+            "seconds_budget",
+        )
+
+    async def _answer(self, messages: list[dict[str, str]]) -> Any:
+        answer = (
+            await call_in_thread(self._function, messages) if self._in_thread else self._function(messages)
+        )
+        return await answer if inspect.isawaitable(answer) else answer
+
+    def _read(self, answer: Any) -> Reply:
         if isinstance(answer, Reply):
             return answer
         if isinstance(answer, list | tuple) and answer and all(isinstance(text, str) for text in answer):

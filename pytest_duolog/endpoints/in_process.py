@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-import anyio.to_thread
 import httpx
+
+from pytest_duolog.endpoints.threads import call_in_thread
 
 
 class AppTransport(httpx.AsyncBaseTransport):
@@ -21,12 +22,12 @@ class AppTransport(httpx.AsyncBaseTransport):
         self._is_async = inspect.iscoroutinefunction(called)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The application's answer. A WSGI application runs in a worker thread."""
+        """The application's answer. A WSGI application runs in a thread of its own."""
         if self._is_async:
             send = inspect.unwrap(httpx.ASGITransport.handle_async_request)
             response: httpx.Response = await send(httpx.ASGITransport(self._app), request)
             return response
-        return await anyio.to_thread.run_sync(self._ask_wsgi, request)
+        return await call_in_thread(self._ask_wsgi, request)
 
     def _ask_wsgi(self, request: httpx.Request) -> httpx.Response:
         send = inspect.unwrap(httpx.WSGITransport.handle_request)

@@ -6,6 +6,7 @@ entry point group `pytest_duolog.endpoints`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
@@ -75,14 +76,15 @@ def open_endpoint(
     client: httpx.AsyncClient,
     configured: Mapping[str, Provider],
     in_thread: bool = False,
+    limit_s: float = math.inf,
 ) -> Endpoint:
-    """The endpoint behind a model; what it sends goes through `client`."""
+    """The endpoint behind a model; what it sends goes through `client`. A function has `limit_s` for a reply."""
     if isinstance(model, str):
         return _named(model, client, configured)
     if isinstance(model, Target):
         endpoint: Endpoint = model.open_endpoint(client)
         return endpoint
-    return FunctionEndpoint(model, in_thread=in_thread)
+    return FunctionEndpoint(model, in_thread=in_thread, limit_s=limit_s)
 
 
 def _named(name: str, client: httpx.AsyncClient, configured: Mapping[str, Provider]) -> Endpoint:

@@ -37,6 +37,8 @@ class Patience:
     earlier, for another try. Between tries the wait doubles from `backoff_s` up to 8 s, unless the provider names
     one; if that is above `longest_wait_s` there is no other try. A body above `largest_reply_bytes`, unpacked, is
     not read.
+
+    A callable asks with a client of its own, and has `function_timeout_s` for a reply.
     """
 
     tries: int = 3
@@ -44,6 +46,7 @@ class Patience:
     backoff_s: float = 0.5
     longest_wait_s: float = 60.0
     largest_reply_bytes: int = 8 * 1024 * 1024
+    function_timeout_s: float = 600.0  # what the clients of OpenAI and Anthropic wait by themselves
 
     @property
     def silence_s(self) -> float:

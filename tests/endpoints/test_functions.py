@@ -111,3 +111,150 @@ def test_several_texts_are_paragraphs_of_one_reply(texts):
 def test_what_it_raises_is_raised():
     with pytest.raises(ZeroDivisionError):
         answer_of(lambda messages: 1 / 0)
+
+
+async def hang(messages):
+    await anyio.sleep_forever()
+
+
+class Blocking:
+    """A sync function that returns when the test is over, and how often it was called."""
+
+    def __init__(self) -> None:
+        self.is_over = threading.Event()
+        self.threads: list[threading.Thread] = []
+
+    def __call__(self, messages):
+        self.threads.append(threading.current_thread())
+        self.is_over.wait(30)
+        return "At last."
+
+
+@pytest.fixture
+def blocking():
+    function = Blocking()
+    yield function
+    function.is_over.set()
+    for thread in function.threads:
+        thread.join()
+
+
+def test_an_async_function_that_does_not_return_is_cancelled():
+    with pytest.raises(EndpointError) as caught:
+        anyio.run(FunctionEndpoint(hang, limit_s=0.01).reply, REQUEST)
+    assert str(caught.value) == (
+        "the callable did not return within 0.01 s; it was cancelled\n"
+        "  to fix:  if it is only slow, raise function_timeout_s in [tool.duolog.requests], or the dialogue's "
+        "seconds_budget"
+    )
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_thread_that_does_not_return_is_left_to_itself(blocking, backend):
+    with pytest.raises(
+        EndpointError, match=r"within 0\.01 s; it runs on in its thread, which nothing can end"
+    ):
+        anyio.run(FunctionEndpoint(blocking, in_thread=True, limit_s=0.01).reply, REQUEST, backend=backend)
+    (thread,) = blocking.threads
+    assert thread.is_alive()
+    assert thread.daemon, "it does not hold up the end of the process either"
+
+
+def test_a_timeout_of_its_own_is_its_own():
+    def impatient(messages):
+        raise TimeoutError("mine")
+
+    with pytest.raises(TimeoutError, match="mine"):
+        anyio.run(FunctionEndpoint(impatient, limit_s=9).reply, REQUEST)
+
+
+def test_a_function_in_a_thread_may_run_an_event_loop():
+    assert answer_of(lambda messages: anyio.run(coroutine, messages), in_thread=True) == Reply("2 messages")
+
+
+HANGING = """
+    import anyio
+    import threading
+    import pytest
+
+    async def async_bot(messages):
+        await anyio.sleep_forever()
+
+    def blocking_bot(messages):
+        threading.Event().wait()
+
+    @pytest.mark.dialogue(a="scripted:counter", b=async_bot, turns=1, seconds_budget=0.05)
+    def test_async(dialogue):
+        assert dialogue.messages
+
+    @pytest.mark.asyncio
+    @pytest.mark.dialogue(a="scripted:counter", b=blocking_bot, turns=1)
+    async def test_blocking(dialogue):
+        await dialogue
+
+    def test_after():
+        pass
+"""
+
+
+@pytest.mark.parametrize("mode", ["none", "once"])
+def test_functions_that_never_return_end_their_tests_and_not_the_run(pytester, mode):
+    pytester.makepyprojecttoml("[tool.duolog.requests]\nfunction_timeout_s = 0.1\n")
+    pytester.makepyfile(HANGING)
+    result = pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestDeprecationWarning", f"--record-mode={mode}"
+    )
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E *no message 2 from Model B: the callable did not return within 0.05 s; it was cancelled",
+            "E *no message 2 from Model B: the callable did not return within 0.1 s; it runs on in its thread, *",
+        ]
+    )
+
+
+LATE = """
+    import os, threading
+    import httpx
+    import pytest
+
+    given_up, asked = threading.Event(), threading.Event()
+
+    def ask(question):
+        body = {"model": "m", "messages": [{"role": "user", "content": question}]}
+        httpx.post(os.environ["OPENAI_BASE_URL"] + "/chat/completions", json=body)
+
+    def late_bot(messages):
+        given_up.wait(30)
+        ask("Too late.")
+        asked.set()
+
+    def bot(messages):
+        given_up.set()
+        asked.wait(30)
+        ask("In time.")
+        return "Yes."
+
+    @pytest.mark.asyncio
+    @pytest.mark.dialogue(a="scripted:counter", b=late_bot, turns=1, seconds_budget=0.05)
+    async def test_late(dialogue):
+        await dialogue
+
+    @pytest.mark.dialogue(a="scripted:counter", b=bot, turns=1)
+    def test_it(dialogue):
+        assert dialogue.messages
+"""
+
+
+def test_what_a_thread_asks_after_it_was_given_up_is_in_no_recording(pytester, chat_server):
+    pytester.makepyfile(LATE)
+    result = pytester.runpytest(
+        "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestDeprecationWarning", "--record-mode=once"
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    assert len(chat_server.requests) == 2
+    (cassette,) = pytester.path.rglob("*.jsonl")
+    assert cassette.name.startswith("test_it.")
+    text = cassette.read_text("utf-8")
+    assert "In time." in text
+    assert "Too late." not in text

@@ -1,0 +1,49 @@
+"""Blocking calls beside an event loop, in threads that nobody has to wait for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
+
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+
+Result = TypeVar("Result")
+
+
+async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Result:
+    """What `function` gives, or raises, called in a thread of its own with the caller's context variables.
+
+    The event loop's own worker threads would hold up a cancellation, and the end of the process, until the call
+    returns; this one is left to itself.
+    """
+    token = anyio.lowlevel.current_token()
+    is_done = anyio.Event()
+    outcome: Future[Result] = Future()
+    context = _context_without_loop()
+
+    def call() -> None:
+        try:
+            outcome.set_result(context.run(function, *arguments))
+        except BaseException as error:  # noqa: BLE001  # the caller's, whatever it is
+            outcome.set_exception(error)
+        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            anyio.from_thread.run_sync(is_done.set, token=token)
+
+    threading.Thread(target=call, name="duolog speaker", daemon=True).start()
+    await is_done.wait()
+    return outcome.result()
+
+
+def _context_without_loop() -> Context:
+    context = copy_context()
+    for variable in context:
+        # By this variable of sniffio's anyio would take the new thread for the event loop's.
+        if variable.name == "current_async_library_cvar":
+            context.run(variable.set, None)
+    return context
