@@ -367,7 +367,7 @@ def test_async_bodies_are_sampled(pytester: pytest.Pytester):
         "    number = int", "    await dialogue\n    number = int"
     )
     pytester.makepyfile(source)
-    result = pytester.runpytest("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*PASS: 4 of 4 passed*"])
 
