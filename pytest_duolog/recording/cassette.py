@@ -17,7 +17,13 @@ from pytest_duolog.recording.addresses import BaseUrls, logical_uri
 from pytest_duolog.recording.complaints import Situation
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
-from pytest_duolog.recording.journal_file import Journal, JournalWriter, read_journal
+from pytest_duolog.recording.journal_file import (
+    Journal,
+    JournalWriter,
+    check_place,
+    ends_in_header,
+    read_journal,
+)
 from pytest_duolog.recording.kept import is_answer, kept_response, served_model
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
@@ -95,7 +101,7 @@ class Cassette:
         if self.mode in (RecordMode.ALL, RecordMode.REWRITE):
             return None
         path = self._path_to_play()
-        if path is None:
+        if path is None or (self.mode is RecordMode.ONCE and ends_in_header(path)):
             return None
         if path.suffix == ".yaml":
             journal = read_yaml(path, base_urls=self._base_urls, redactor=self.redactor)
@@ -266,6 +272,8 @@ class Cassette:
         if not self._may_ask():
             raise self._situation().mismatch(sent, *self._asking)
         self.permission()
+        if self._writer is None:
+            check_place(self._path_to_write())
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             self._notice(f"{self.path.name} was unfinished: resumed after message {last}")
@@ -330,12 +338,17 @@ class Cassette:
         self._n_written = len(self._used)
 
     def _open_writer(self) -> None:
+        goes_on = self._resumes
+        self._writer = JournalWriter(
+            self._path_to_write(),
+            header=None if goes_on else self._header,
+            journal=self._source if goes_on else None,
+        )
+
+    def _path_to_write(self) -> Path:
         if self._resumes:
-            self._writer = JournalWriter(self._source_path, header=None, journal=self._source)
-        elif self.location.path.exists():
-            self._writer = JournalWriter(self.location.partial_path, header=self._header)
-        else:
-            self._writer = JournalWriter(self.location.path, header=self._header)
+            return self._source_path
+        return self.location.partial_path if self.location.path.exists() else self.location.path
 
     def _situation(self) -> Situation:
         return Situation(

@@ -46,6 +46,11 @@ class Situation:
     def _is_finished(self) -> bool:
         return self.source is not None and self.source.is_finished
 
+    @property
+    def _is_damaged(self) -> bool:
+        """Whether lines before the end are missing; what is only cut off can be finished."""
+        return self._is_finished and bool(self.source and self.source.damage)
+
     def _where(self) -> dict[str, Any]:
         return {"test": str(self.header["test"]), "cassette_path": self.path}
 
@@ -72,6 +77,12 @@ class Situation:
         if self.source is None:
             problem += ": there is no recording of this dialogue."
             advice = f"record it: {self._command('rewrite' if self.other_pairings else 'once')}"
+        elif self._is_damaged and not self.left:
+            problem += ": the cassette is damaged."
+            near, advice = (
+                None,
+                f"restore it from version control, or record again: {self._command('rewrite')}",
+            )
         elif self._recorded and not self.left:
             last = max(interaction.message_number for interaction in self._recorded)
             problem += (
@@ -92,9 +103,18 @@ class Situation:
         return CassetteMismatch(
             problem,
             message_number=message_number,
-            facts=[("state", self._state()), ("stale", self._stale()), *facts, ("to fix", advice)],
+            facts=[
+                ("state", self._state()),
+                ("damage", self._damage()),
+                ("stale", self._stale()),
+                *facts,
+                ("to fix", advice),
+            ],
             **self._where(),
         )
+
+    def _damage(self) -> str:
+        return "\n".join(self.source.damage) if self.source and self._is_damaged else ""
 
     def _advice_to_go_on(self) -> str:
         if not self._is_finished:

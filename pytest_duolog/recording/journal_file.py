@@ -23,6 +23,9 @@ except ImportError:  # Windows: two runs that record one cassette at once are no
 UNUSABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
+HEADER_START = b'{"duolog":'
+
+
 @dataclass
 class Journal:
     """What a cassette file holds.
@@ -75,6 +78,13 @@ def read_header(path: Path) -> Mapping[str, Any]:
         return _header(file.readline(), path)
 
 
+def ends_in_header(path: Path) -> bool:
+    """Whether the run that began a cassette ended at once: the file is empty, or holds the start of a header alone."""
+    with _opened(path) as file:
+        line = file.readline()
+    return not line.endswith(b"\n") and HEADER_START.startswith(line[: len(HEADER_START)])
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
@@ -85,7 +95,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise UnreadableCassette(
             f"the cassette cannot be read: {error.strerror}", cassette_path=path
-        ) from error
+        ) from None
 
 
 def _header(line: bytes, path: Path) -> Mapping[str, Any]:
@@ -94,7 +104,7 @@ def _header(line: bytes, path: Path) -> Mapping[str, Any]:
         version = int(header["duolog"])
     except (*UNUSABLE, KeyError):
         raise UnreadableCassette(
-            "line 1 of the cassette is not a header" if line else "the cassette is empty",
+            "line 1 of the cassette is not a header",
             cassette_path=path,
             facts=[("to fix", "delete the file, or restore it from version control")],
         ) from None
@@ -118,6 +128,21 @@ def _take_line(journal: Journal, number: int, line: bytes) -> None:
         journal.damage.append(f"line {number} refers to {error}, which is not there, and was left out")
     except UNUSABLE as error:
         journal.damage.append(f"line {number} cannot be read ({error}) and was left out")
+
+
+def check_place(path: Path) -> None:
+    """Raises UnreadableCassette if nothing may be written at `path`; asked before a reply is paid for."""
+    place = next(found for found in (path, *path.absolute().parents) if found.exists())
+    if not os.access(place, os.W_OK):
+        raise _unwritable(path, f"no permission to write to {place}")
+
+
+def _unwritable(path: Path, reason: str) -> UnreadableCassette:
+    return UnreadableCassette(
+        f"the cassette cannot be written: {reason}",
+        cassette_path=path,
+        facts=[("to fix", "see to the disk; --record-mode=once then goes on after what is recorded")],
+    )
 
 
 class JournalWriter:
@@ -162,12 +187,12 @@ class JournalWriter:
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except BlockingIOError:
             raise UnreadableCassette(
                 "another run is recording this cassette right now",
                 cassette_path=self.path,
                 facts=[("to fix", "wait for it, or stop it")],
-            ) from error
+            ) from None
         except OSError:
             return  # some network file systems have no locks
 
@@ -176,9 +201,7 @@ class JournalWriter:
         try:
             yield
         except OSError as error:
-            raise UnreadableCassette(
-                f"the cassette cannot be written: {error.strerror}", cassette_path=self.path
-            ) from error
+            raise _unwritable(self.path, str(error.strerror)) from None
 
     def lines_for(self, interactions: Iterable[Interaction]) -> list[str]:
         """The lines that would be written for these interactions, in order."""

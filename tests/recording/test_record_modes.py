@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -441,7 +442,6 @@ def test_torn_line_is_said_and_recorded_again(recorded):
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (b"", "line 1 of the cassette is not a header"),
         (b"interactions: []\n", "line 1 of the cassette is not a header"),
         (b'{"duolog": 7}\n', "the cassette has format 7; this version of pytest-duolog reads up to 1"),
         (
@@ -460,6 +460,18 @@ def test_unreadable_cassette_fails_with_its_reason(recorded, content, line, mode
     )
     assert recorded.n_asked == 0
     assert recorded.cassette.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b'{"du', b'{"duolog":1,"plugin'])
+def test_cassette_that_was_cut_off_before_its_first_message_is_begun_again(recorded, content):
+    recorded.cassette.write_bytes(content)
+    result = recorded.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *UnreadableCassette: line 1 of the cassette is not a header"])
+    recorded.run("--record-mode=once").assert_outcomes(passed=1)
+    assert recorded.n_asked == 6
+    assert list(recorded.files()) == [CASSETTE]
+    recorded.run().assert_outcomes(passed=1)
 
 
 def test_unreadable_cassette_in_an_async_test(recorded):
@@ -495,8 +507,41 @@ def test_place_that_cannot_be_written_is_named(project):
     result = project.run("--record-mode=once")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["E *UnreadableCassette: the cassette cannot be written: *", f"E *cassette: *{CASSETTE}"]
+        [
+            "E *UnreadableCassette: the cassette cannot be written: *",
+            f"E *cassette: *{CASSETTE}",
+            "E *to fix: *",
+            "test_project.py:*: UnreadableCassette",
+        ]
     )
+    result.stdout.no_fnmatch_line("*journal_file.py*")
+
+
+def test_no_reply_is_paid_for_that_could_not_be_written(project, monkeypatch):
+    folder = project.pytester.mkdir("cassettes")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
+    result = project.run("--record-mode=once")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E *the cassette cannot be written: no permission to write to {folder}"])
+    assert project.n_asked == 0
+
+
+def test_damage_is_not_taken_for_a_change_of_the_dialogue(recorded):
+    lines = recorded.cassette.read_bytes().split(b"\n")
+    damaged = b"\n".join([*lines[:2], lines[2][:50], *lines[3:]])
+    recorded.cassette.write_bytes(damaged)
+    for mode in ("none", "once"):
+        result = recorded.run(f"--record-mode={mode}")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "E *message 3 (*) has no recorded reply: the cassette is damaged.",
+                "E *damage: *line 3 cannot be read *",
+                "E *to fix: *restore it from version control, or record again: pytest --record-mode=rewrite *",
+            ]
+        )
+    assert recorded.n_asked == 0
+    assert recorded.cassette.read_bytes() == damaged
 
 
 def test_recording_that_would_still_hold_a_key_is_refused(project, monkeypatch):
