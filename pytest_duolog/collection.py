@@ -48,11 +48,11 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
     """
     given = {name: value for name, value in _marker_values(item).items() if name in SAMPLING}
     samples = settings_of(item.config).samples or given.pop("samples", 1)
+    if not isinstance(samples, int) or isinstance(samples, bool):
+        raise ConfigurationError(f"samples: {samples!r} is not a whole number")
     if samples == 1 and not given:
         return None
     given.pop("samples", None)
-    if not isinstance(samples, int):
-        raise ConfigurationError(f"samples: {samples!r} is not a whole number")
     return ScenarioPlan(samples, **given)
 
 
@@ -77,7 +77,7 @@ def _parameters(item: pytest.Item) -> Mapping[str, Any]:
 
 def scenario_of(item: pytest.Item) -> Scenario:
     """The scenario of a test as far as markers and parameters tell it before its fixtures run."""
-    return Scenario.build(known_values(item))
+    return Scenario.build(known_values(item), beside=SAMPLING)
 
 
 def known_values(item: pytest.Item) -> dict[str, Any]:

@@ -20,7 +20,6 @@ class Guard:
     stop_on: Collection[str]
     grace: int
     _detector: LoopDetector = field(default_factory=LoopDetector)
-    _n_read: int = 0
     _n_after: dict[str, int] = field(default_factory=dict)
 
     def read(self, speaker: str, content: str) -> tuple[StopKind, str] | None:
@@ -28,7 +27,6 @@ class Guard:
         if not self.stop_on:
             return None
         self._detector.read(speaker, content)
-        self._n_read += 1
         seen = {"goodbye": self._detector.is_over, "loop": self._detector.is_looping}
         self._n_after = {kind: self._n_after.get(kind, -1) + 1 for kind in self.stop_on if seen[kind]}
         due = [kind for kind, n_after in self._n_after.items() if n_after >= self.grace]

@@ -7,7 +7,6 @@ never empty and ends with `user`; this module keeps those rules for every endpoi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 Role = Literal["system", "user", "assistant"]
@@ -60,17 +59,3 @@ class Perspective:
         if self._history[-1].role == "assistant":
             raise ValueError(f"{self.speaker} spoke last; the other side has to answer first")
         return tuple(self._history)
-
-
-def seen_by(
-    speaker: str,
-    said: Iterable[tuple[str, str]],
-    *,
-    system: str | None = None,
-    stub: str = DEFAULT_STUB,
-) -> tuple[ChatMessage, ...]:
-    """The chat history of `speaker` after `said`, pairs of (speaker, content) in order."""
-    perspective = Perspective(speaker, system=system, stub=stub)
-    for name, content in said:
-        perspective.add(name, content)
-    return perspective.history()

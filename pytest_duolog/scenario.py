@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import (
@@ -275,13 +275,14 @@ class Scenario(BaseModel):
         return [message.model_copy(update={"speaker": names[message.speaker]}) for message in self.history]
 
     @classmethod
-    def build(cls, values: Mapping[str, Any]) -> Self:
+    def build(cls, values: Mapping[str, Any], *, beside: Collection[str] = ()) -> Self:
         """A scenario from marker arguments.
 
+        `beside` are arguments that the caller takes itself: the words on an unknown one name them, too.
         Raises ConfigurationError that names every wrong argument, what came and what is accepted.
         """
         known = [*cls.model_fields, *cls.shared_with_speakers]
-        wrong = [_unknown(name, known) for name in values if name not in known]
+        wrong = [_unknown(name, [*known, *beside]) for name in values if name not in known]
         try:
             scenario = cls(**{name: value for name, value in values.items() if name in known})
         except ValidationError as error:

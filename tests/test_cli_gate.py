@@ -121,7 +121,7 @@ def test_all_errors_are_inconclusive_with_the_reason(
     assert main(["gate", "record.jsonl"]) == 1
     out = capsys.readouterr().out
     assert out.startswith("INCONCLUSIVE: ")
-    assert "20 of 20 attempts ended in an error and count neither way: HTTP 401 \\x1b[31m" in out
+    assert "20 of 20 attempts ended in an error, which counts neither way: HTTP 401 \\x1b[31m" in out
 
 
 def test_shards_are_merged_and_decided_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,7 +194,7 @@ def test_errors_are_tried_again_and_count_neither_way(pytester: pytest.Pytester,
     result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", "--duolog-concurrency=1")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        ["*PASS: 4 of 4 passed*", "1 of 5 attempts ended in an error and count neither way: *"]
+        ["*PASS: 4 of 4 passed*", "1 of 5 attempts ended in an error, which counts neither way: *"]
     )
     found = record(pytester)
     assert outcomes(found) == ["passed", "error", "passed", "passed", "passed"]
@@ -290,7 +290,12 @@ def test_claim_to_prove_a_rate_needs_more(sampled):
         ("samples=0", "a plan needs at least 1 sample, not 0"),
         ("samples='many'", "samples: 'many' is not a whole number"),
         ("samples=5, min_pass_rate=1.5", "the pass rate * must be above 0 and at most 1"),
-        ("samples=5, min_pass_rate='most'", "'most' is not a number"),
+        ("samples=True", "samples: True is not a whole number"),
+        (
+            "sample=5",
+            "sample: unknown argument; did you mean 'samples'? (known: *claim, *min_pass_rate, *samples, *)",
+        ),
+        ("samples=5, min_pass_rate='most'", "samples=5, min_pass_rate=most: 'most' is not a number"),
         ("samples=5, claim='sure'", "sure"),
         (
             "samples=20, min_pass_rate=0.9, claim='prove'",

@@ -204,7 +204,7 @@ def test_budget_ends_a_gate_with_a_verdict_that_can_be_gone_on_with(gate, pytest
     result.stdout.fnmatch_lines(
         [
             "INCONCLUSIVE: the evidence decides neither way; round 4 lacks *; about 6 more rounds needed",
-            "8 of 40 attempts ended in an error and count neither way: *the budget of this run is used up: 32 of 32*",
+            "8 of 40 attempts ended in an error, which counts neither way: *budget of this run is used up: 32 of 32*",
         ]
     )
     assert len([sample for sample in record(pytester).samples if sample.is_measured]) == 32

@@ -193,7 +193,7 @@ def error_words(record: RunRecord) -> Iterator[str]:
     if errors:
         commonest = max(_in_order(errors), key=errors.count)
         yield (
-            f"{len(errors)} of {counted(len(record.samples), 'attempt')} ended in an error and count neither way: "
+            f"{len(errors)} of {counted(len(record.samples), 'attempt')} ended in an error, which counts neither way: "
             f"{commonest or 'no reason given'}"
         )
 

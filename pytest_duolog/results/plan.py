@@ -50,9 +50,11 @@ class ScenarioPlan:
     claim: Claim = Claim.MEETS
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "min_pass_rate", _decimal(self.min_pass_rate))
+        if self.claim not in list(Claim):
+            raise ConfigurationError(f"claim: {self.claim!r} is not one of {', '.join(Claim)}")
+        object.__setattr__(self, "claim", Claim(self.claim))
         try:
-            object.__setattr__(self, "claim", Claim(self.claim))
+            object.__setattr__(self, "min_pass_rate", _decimal(self.min_pass_rate))
             _ = self.acceptance
         except ValueError as error:
             raise ConfigurationError(

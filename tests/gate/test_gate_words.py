@@ -65,7 +65,7 @@ def test_a_scenario_that_is_not_finished() -> None:
         "test_a: INCONCLUSIVE: sample 3 is missing; 2 of 2 passed (100 %, 95 % interval 34.2 % to"
     )
     assert first.endswith("; stopped after 2")
-    assert last == "1 of 6 attempts ended in an error and count neither way: no reason given"
+    assert last == "1 of 6 attempts ended in an error, which counts neither way: no reason given"
 
 
 def test_repeats_are_named() -> None:
@@ -169,6 +169,6 @@ def test_a_gate_over_one_dialogue_told_again_and_again() -> None:
 def test_errors_are_counted_apart_and_the_commonest_is_shown() -> None:
     samples = [sample("t0", n, "!", problem="HTTP 500" if n > 1 else "timeout") for n in range(1, 4)]
     record = RunRecord(gate_record({"t0": ("", "")}).header, tuple(samples))
-    assert words(record)[-1] == "3 of 3 attempts ended in an error and count neither way: HTTP 500"
+    assert words(record)[-1] == "3 of 3 attempts ended in an error, which counts neither way: HTTP 500"
     unexplained = RunRecord(record.header, (sample("t0", 1, "!"),))
     assert words(unexplained)[-1].endswith("no reason given")

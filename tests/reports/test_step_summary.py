@@ -88,7 +88,7 @@ def test_first_failures_are_quoted_with_their_message() -> None:
 
 def test_errors_are_counted_and_quoted() -> None:
     record = gate_record({"t": ("++!", "+++")})
-    assert "- 1 of 6 attempts ended in an error and count neither way&#58;" in summary(record)
+    assert "- 1 of 6 attempts ended in an error&#44; which counts neither way&#58;" in summary(record)
 
 
 def check_is_only_text(markdown: str) -> None:

@@ -35,7 +35,7 @@ def test_counts_that_are_not_whole_are_known(n: int, rate: str, rounded: bool) -
         ((20, "most"), "'most' is not a number"),
         ((20, 0.9, "prove"), "20 samples cannot prove a pass rate of 0.9: it takes 29"),
         ((20, 1, "prove"), "no number of samples proves a pass rate of 1"),
-        ((20, 0.9, "hope"), "'hope' is not a valid Claim"),
+        ((20, 0.9, "hope"), "claim: 'hope' is not one of meets, prove"),
     ],
     ids=str,
 )
