@@ -125,6 +125,18 @@ def test_a_proof_is_an_exact_lower_bound(rate: str, n: int) -> None:
     assert exact_lower_bound(plan.n_needed, n) >= float(rate)
     assert exact_lower_bound(plan.n_needed - 1, n) < float(rate)
     assert plan.expect(float(rate)).pass_probability <= 0.05
+    for true_rate in (0.4, float(rate), 0.97, 1.0):
+        exact = probability_at_least(plan.n_needed, n, true_rate)
+        assert plan.expect(true_rate).pass_probability == pytest.approx(exact)
+
+
+def test_a_proof_is_decided_at_the_first_sample_that_settles_it() -> None:
+    plan = proof_plan(60, "0.9")
+    n_spare = plan.n_samples - plan.n_needed
+    assert plan.decide(plan.n_needed - 1, 0) is None
+    assert plan.decide(plan.n_needed, 0) is True
+    assert plan.decide(0, n_spare) is None
+    assert plan.decide(0, n_spare + 1) is False
 
 
 def test_proving_takes_enough_samples() -> None:
