@@ -310,7 +310,8 @@ class Dialogue(Checks):
         state = f"stopped by {self._run.stop_reason or 'an error'}"
         if self._is_unfinished:
             state = "still running"
-        return f"<Dialogue of {names}, {len(self._run.messages)} messages, {state}>"
+        n_messages = len(self._run.messages)
+        return f"<Dialogue of {names}, {n_messages} message{'s' if n_messages != 1 else ''}, {state}>"
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:

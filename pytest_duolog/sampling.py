@@ -1,8 +1,8 @@
 """Tests that run many times over: one verdict from samples, or the candidate beside the baseline.
 
-A test body is one trial. In one process the samples are launched breadth first: the first of every test, then the
-second, so that tests stop as soon as their counts decide, and the look-ahead has many dialogues to run at once. A
-worker of pytest-xdist gets whole tests and runs the samples of one after the other.
+A run of a test's body is one sample. In one process the samples are launched breadth first: the first of every test,
+then the second, so that tests stop as soon as their counts decide, and the look-ahead has many dialogues to run at
+once. A worker of pytest-xdist gets whole tests and runs the samples of one after the other.
 """
 
 from __future__ import annotations

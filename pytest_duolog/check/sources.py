@@ -93,6 +93,8 @@ def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
 def _guarded(file: str, line: int, read: Callable[[], Source]) -> Source | Unreadable:
     try:
         return read()
+    except json.JSONDecodeError as error:
+        return Unreadable(file, line, f"not JSON: {error}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Unreadable(file, line, str(error).splitlines()[0])
 

@@ -161,6 +161,7 @@ def test_one_bad_line_spoils_no_other():
     found = read_sources(f'{good}\n{{"id": "torn", "mess\n{good}\n', file="x.jsonl")
     assert [type(entry) for entry in found] == [Source, Unreadable, Source]
     assert found[1].line == 2
+    assert found[1].problem.startswith("not JSON: ")
 
 
 def test_a_file_that_is_not_text_is_said(tmp_path: Path):

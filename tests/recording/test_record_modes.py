@@ -522,7 +522,12 @@ def test_no_reply_is_paid_for_that_could_not_be_written(project, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
     result = project.run("--record-mode=once")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"E *the cassette cannot be written: no permission to write to {folder}"])
+    result.stdout.fnmatch_lines(
+        [
+            "dialogue = <Dialogue of Ann and Ben, 1 message, stopped by an error>",
+            f"E *the cassette cannot be written: no permission to write to {folder}",
+        ]
+    )
     assert project.n_asked == 0
 
 
