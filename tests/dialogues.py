@@ -1,9 +1,10 @@
-"""Dialogues that the tests of detectors and properties judge, written for them."""
+"""Dialogues written for the tests, and what their speakers see of one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pytest_duolog.perspective import DEFAULT_STUB, ChatMessage, Perspective
 from pytest_duolog.transcript import Message, Transcript
 
 
@@ -12,6 +13,16 @@ def dialogue(*texts: str, speakers: Iterable[str] = ("Ann", "Ben"), **fields: ob
     names = tuple(speakers)
     messages = tuple(Message(speaker=names[at % len(names)], content=text) for at, text in enumerate(texts))
     return Transcript.model_validate({"messages": messages, **fields})
+
+
+def seen_by(
+    speaker: str, said: Iterable[tuple[str, str]], *, system: str | None = None, stub: str = DEFAULT_STUB
+) -> tuple[ChatMessage, ...]:
+    """What `speaker` is shown of a dialogue, given as names and texts."""
+    perspective = Perspective(speaker, system=system, stub=stub)
+    for name, content in said:
+        perspective.add(name, content)
+    return perspective.history()
 
 
 # Thirteen messages about something; the last of them says goodbye.

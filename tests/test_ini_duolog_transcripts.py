@@ -63,7 +63,7 @@ def test_dialogues_of_one_file_are_told_apart_and_a_torn_one_fails_alone(transcr
         [
             r"talks.jsonl::a\n\x1b[[]31mb::NoLoops PASSED*",
             "talks.jsonl::line 2::is a transcript FAILED*",
-            "line 2: Unterminated string*",
+            "line 2: not JSON: Unterminated string*",
         ]
     )
 

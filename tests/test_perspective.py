@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.perspective import DEFAULT_STUB, ChatMessage, Perspective
+from tests.dialogues import seen_by
 
 TEXTS = st.text(max_size=20)
 # Any order of speaking, silent messages among them; Ben is the one who is asked next.
 SAID = st.lists(st.tuples(st.sampled_from(["Ann", "Ben"]), TEXTS), max_size=12)
 SYSTEMS = st.none() | st.text(max_size=10)
-
-
-def seen_by(
-    speaker: str, said: Iterable[tuple[str, str]], *, system: str | None = None, stub: str = DEFAULT_STUB
-) -> tuple[ChatMessage, ...]:
-    perspective = Perspective(speaker, system=system, stub=stub)
-    for name, content in said:
-        perspective.add(name, content)
-    return perspective.history()
 
 
 def ends_with_other(said: list[tuple[str, str]]) -> list[tuple[str, str]]:
