@@ -47,3 +47,11 @@ def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
         "CI_PROJECT_DIR",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_neighbour_warns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inner runs have the setting whose absence pytest-asyncio warns of."""
+    if "pytester" in request.fixturenames:
+        request.getfixturevalue("pytester")  # it forgets PYTEST_ADDOPTS
+        monkeypatch.setenv("PYTEST_ADDOPTS", "-o asyncio_default_fixture_loop_scope=function")
