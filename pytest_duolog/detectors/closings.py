@@ -19,8 +19,8 @@ CLEAN_TAIL = 8
 TAIL_SENTENCES = 4
 # A message of at most so many words has no other business besides its polite ones.
 SHORT = 14
-# A sentence of more words than this after a polite one goes on with other business.
-AFTERTHOUGHT = 3
+# A sentence after a polite one goes on with other business if it has more such words: neither grammar nor small talk.
+AFTERTHOUGHT = 2
 # In so many first messages, words that greet and take leave greet.
 FIRST_MESSAGES = 2
 
@@ -59,13 +59,13 @@ def read_leave(normalised: str) -> Reading:
         is_question = "?" in sentence
         if is_question and lexicon.OFFER.search(sentence):
             cue, offers = Cue.NONE, True
-        elif (found := sentence_cue(sentence)) >= Cue.ENOUGH and not is_question:
+        elif (found := sentence_cue(sentence)) >= Cue.ENOUGH and not lexicon.asks(sentence):
             cue, asks = max(cue, found), False
         elif lexicon.asks(sentence):
             cue, asks = (cue if cue is Cue.FAREWELL else Cue.NONE), True
         elif found:
             cue, asks = max(cue, found), False
-        elif cue < Cue.FAREWELL and len(text.words(sentence)) > AFTERTHOUGHT:
+        elif cue < Cue.FAREWELL and sum(map(lexicon.is_news, text.words(sentence))) > AFTERTHOUGHT:
             cue = Cue.NONE
     declines = bool(sentences and lexicon.NO.search(sentences[0]))
     return Reading(cue, offers, declines, asks, len(text.words(normalised)) <= SHORT)

@@ -68,6 +68,7 @@ SOCIAL = frozenset(_TABLES["social"].split())
 FUNCTION_WORDS = frozenset(_TABLES["function_words"].split()) | frozenset(
     "".join(_TABLES["function_characters"].split())
 )
+LISTENING = frozenset(_TABLES["listening"].split())
 SYMBOLS = frozenset(_TABLES["symbols"])
 SAYS_LITTLE = SOCIAL | frozenset(_TABLES["small_talk"].split())
 # What English appends to a word without making another idea of it.
@@ -84,6 +85,11 @@ def says_little(word: str) -> bool:
         if len(word) > len(ending) + 2 and word.endswith(ending)
     )
     return any(stem in SAYS_LITTLE or f"{stem}e" in SAYS_LITTLE for stem in stems)
+
+
+def is_news(word: str) -> bool:
+    """Whether a word belongs neither to grammar nor to social talk."""
+    return word not in FUNCTION_WORDS and not says_little(word)
 
 
 def deflects(normalised: str) -> bool:

@@ -16,15 +16,20 @@ from pytest_duolog.detectors import lexicon
 from pytest_duolog.detectors.closings import ClosingDetector
 from pytest_duolog.detectors.staleness import Stale, StalenessReader
 
-# A loop: of so many messages running, all but one are stale. Rituals need one more than plain copies do.
+# A loop: of so many messages running, all but one are stale. Rituals need one more than plain copies do, and messages
+# that are merely vague many more.
 WINDOW = 6
 RITUAL_WINDOW = 7
+VAGUE_WINDOW = 12
 
 # One speaker is stuck after so many own messages running with the same words (this many at least), or after as
 # many that only deflect.
 STUCK_MESSAGES = 5
 STUCK_WORDS = 5
 STUCK_LIKENESS = 0.8
+
+# Looking for a loop's beginning, one fresh message weighs as much as so many stale ones.
+FRESH_WEIGHT = 2
 
 # A goodbye and its answer are manners. A loop of farewells begins after them, and this long it must be.
 MANNERS = 2
@@ -35,6 +40,11 @@ LONGEST_PERIOD = 12
 PERIODIC = 0.8
 
 _COPIES = frozenset({Stale.REPEAT, Stale.EMPTY})
+_ANY = frozenset(Stale)
+_CERTAIN = frozenset({Stale.REPEAT, Stale.EMPTY, Stale.REPHRASED, Stale.RITUAL})
+# What a loop is made of: the first kinds are enough in few messages, the others only in many.
+_WINDOWS = ((WINDOW, _COPIES), (RITUAL_WINDOW, _CERTAIN))
+_WIDE_WINDOWS = tuple((VAGUE_WINDOW, _CERTAIN | {kind}) for kind in (Stale.VAGUE, Stale.LISTENING))
 
 
 @dataclass(frozen=True)
@@ -42,9 +52,9 @@ class Loop:
     """A stretch in which nothing new is said.
 
     `onset` and `end` are positions from 0, both inside it. `kind` is what its first messages are: `repeat`,
-    `rephrased`, `empty`, `ritual`, or, for one speaker alone, `stuck` or `deflection`. `speakers` are in the order
-    in which they first added nothing. `period` is the number of messages after which the same comes again;
-    None where it comes in other words.
+    `rephrased`, `empty`, `ritual`, `vague`, `listening`, or, for one speaker alone, `stuck` or `deflection`. `speakers`
+    are in the order in which they first added nothing. `period` is the number of messages after which the same comes
+    again; None where it comes in other words.
     """
 
     onset: int
@@ -81,6 +91,7 @@ class LoopDetector:
     _speakers: list[str] = field(default_factory=list)
     _trigrams: list[frozenset[tuple[str, ...]]] = field(default_factory=list)
     _inside: list[bool] = field(default_factory=list)
+    _inside_wide: list[bool] = field(default_factory=list)
     _own: dict[str, _Own] = field(default_factory=dict)
     _stuck: list[Loop] = field(default_factory=list)
 
@@ -93,16 +104,18 @@ class LoopDetector:
         self._stale.append(stale)
         if self.closings.closing == len(self._stale) - 2:
             self.is_over = True
-        elif self.is_over and not stale and lexicon.asks(normalised):
+        elif self.is_over and stale not in _CERTAIN and lexicon.asks(normalised):
             self.is_over = False
         self._speakers.append(speaker)
         self._trigrams.append(frozenset(text.ngrams(words, 3) or [(normalised.strip(),)]))
         self._inside.append(False)
-        in_window = self._mark(WINDOW, _COPIES) | self._mark(RITUAL_WINDOW, frozenset(Stale))
+        self._inside_wide.append(False)
+        is_marked = [self._mark(self._inside, *window) for window in _WINDOWS]
+        is_marked += [self._mark(self._inside_wide, *window) for window in _WIDE_WINDOWS]
         is_stuck = self._watch(speaker, len(words), deflects=lexicon.deflects(normalised))
-        self.is_looping = in_window or is_stuck
+        self.is_looping = any(is_marked) or is_stuck
 
-    def _mark(self, width: int, kinds: frozenset[Stale]) -> bool:
+    def _mark(self, inside: list[bool], width: int, kinds: frozenset[Stale]) -> bool:
         """Whether the last `width` messages are a loop of these kinds; then they are marked."""
         start = len(self._stale) - width
         if start < 0:
@@ -112,7 +125,7 @@ class LoopDetector:
         if len(hits) < width - 1 or (len(involved) < 2 and len(set(self._own) | involved) > 1):
             return False
         for at in range(hits[0], hits[-1] + 1):
-            self._inside[at] = True
+            inside[at] = True
         return True
 
     def _watch(self, speaker: str, n_words: int, *, deflects: bool) -> bool:
@@ -143,17 +156,34 @@ class LoopDetector:
         return kept
 
     def _shared_loops(self) -> Iterator[Loop]:
-        for start, end in _runs(self._inside):
-            onset = start
-            while onset > 0 and self._stale[onset - 1]:
-                onset -= 1
+        for start, end in _runs([any(marks) for marks in zip(self._inside, self._inside_wide, strict=True)]):
+            kinds, onset = self._first_of(start, end)
+            onset = self._reached_back(onset, kinds)
             closing = self.closings.closing
             if closing is not None and closing - SHORTEST < onset < closing + MANNERS:
                 onset = closing + MANNERS
-            while onset < end and not self._stale[onset]:
+            while onset < end and self._stale[onset] not in kinds:
                 onset += 1
             if end - onset + 1 >= SHORTEST:
                 yield self._described(onset, end)
+
+    def _first_of(self, start: int, end: int) -> tuple[frozenset[Stale], int]:
+        """What a marked stretch is made of, and where: vague messages before a plain loop must be one by themselves."""
+        plain = next((at for at in range(start, end + 1) if self._inside[at]), None)
+        if plain is None or plain - start >= VAGUE_WINDOW:
+            return _ANY, start
+        return _CERTAIN, plain
+
+    def _reached_back(self, onset: int, kinds: frozenset[Stale]) -> int:
+        """The earliest message of these kinds from which on such messages outweigh the others."""
+        weight = most = 0
+        for at in range(onset - 1, -1, -1):
+            weight += 1 if self._stale[at] in kinds else -FRESH_WEIGHT
+            if weight > most:
+                onset, most = at, weight
+            elif most - weight > 2 * FRESH_WEIGHT:
+                break
+        return onset
 
     def _described(self, onset: int, end: int) -> Loop:
         stale = [at for at in range(onset, end + 1) if self._stale[at]]

@@ -2,7 +2,10 @@
 
 Four ways of adding nothing: it says again what was said (`repeat`), it is long and largely made of what was
 said (`rephrased`), it has no words (`empty`), or all it does is to thank, to take leave, to acknowledge or to stand by
-(`ritual`). What was said is kept in sets, so that the cost of a message depends on its own length only.
+(`ritual`). Two more add next to nothing: a message that names nothing that was not named before (`vague`), and a mere
+sign of listening (`listening`). Healthy talk has such messages, too, but not many running.
+
+What was said is kept in sets, so that the cost of a message depends on its own length only.
 """
 
 from __future__ import annotations
@@ -33,8 +36,14 @@ NEW_CONTENT = 0.15
 FOREIGN_CONTENT = 0.50
 NEWS = 4
 # Once both took leave, a message this short needs no social word, only little that is new.
-LAST_WORDS = 8
-LAST_NEW_WORDS = 2
+LAST_WORDS = 12
+LAST_NEW_WORDS = 3
+
+# A vague message has at least so many words; of news it has at most so much, and one word more for each so many of its
+# words.
+VAGUE_WORDS = 4
+VAGUE_NEWS = 2
+VAGUE_LENGTH = 15
 
 # Where so many of the last few messages are rituals or symbols, a message of small talk alone is one, too.
 RUN = 2
@@ -52,6 +61,8 @@ class Stale(StrEnum):
     REPHRASED = "rephrased"
     EMPTY = "empty"
     RITUAL = "ritual"
+    VAGUE = "vague"
+    LISTENING = "listening"
 
 
 _WORDLESS = (Stale.RITUAL, Stale.EMPTY)
@@ -101,31 +112,37 @@ class StalenessReader:
         said = sum(trigram in self._trigrams for trigram in trigrams) / len(trigrams)
         new = sum(word not in self._words for word in words) / len(words)
         if said >= REPEATED_TRIGRAMS and new <= NEW_WORDS and numbers in self._numbers:
-            return Stale.REPEAT
+            return Stale.LISTENING if lexicon.LISTENING.issuperset(words) else Stale.REPEAT
         if sum(map(len, words)) >= LONG and said >= REPHRASED_TRIGRAMS and new <= REPHRASED_NEW_WORDS:
             return Stale.REPHRASED
-        if self._is_ritual(normalised, words, after_goodbye=after_goodbye):
-            return Stale.RITUAL
-        return None
+        return self._judge_fresh(normalised, words, numbers, after_goodbye=after_goodbye)
 
-    def _is_ritual(self, normalised: str, words: Sequence[str], *, after_goodbye: bool) -> bool:
-        beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
+    def _judge_fresh(
+        self, normalised: str, words: Sequence[str], numbers: tuple[str, ...], *, after_goodbye: bool
+    ) -> Stale | None:
+        """Of words that were not said yet, whether they say anything."""
         if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
-            return False
+            return None
+        beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
+        news = [word for word in text.words(beside) if lexicon.is_news(word)]
+        n_new = len({word for word in news if word not in self._words})
+        if self._is_ritual(words, n_phrases, len(news), n_new, after_goodbye=after_goodbye):
+            return Stale.RITUAL
+        has_new_number = any(number not in self._words for number in numbers)
+        is_vague = n_new <= VAGUE_NEWS + len(words) // VAGUE_LENGTH and not has_new_number
+        return Stale.VAGUE if is_vague and len(words) >= VAGUE_WORDS else None
+
+    def _is_ritual(
+        self, words: Sequence[str], n_phrases: int, n_news: int, n_new: int, *, after_goodbye: bool
+    ) -> bool:
         content = [word for word in words if word not in lexicon.FUNCTION_WORDS]
         n_social = sum(word in lexicon.SOCIAL for word in content)
-        foreign = [
-            word
-            for word in text.words(beside)
-            if word not in lexicon.FUNCTION_WORDS and not lexicon.says_little(word)
-        ]
-        new = len({word for word in foreign if word not in self._words})
         if n_phrases or n_social:
             allowed = min(max(1, n_social // 2, NEW_CONTENT * len(content)), NEWS - 1)
-            return new <= allowed and len(foreign) <= max(1, FOREIGN_CONTENT * len(content))
-        if after_goodbye and len(words) <= LAST_WORDS and new <= LAST_NEW_WORDS:
+            return n_new <= allowed and n_news <= max(1, FOREIGN_CONTENT * len(content))
+        if after_goodbye and len(words) <= LAST_WORDS and n_new <= LAST_NEW_WORDS:
             return True
-        return not foreign and sum(self._wordless) >= RUN
+        return not n_news and sum(self._wordless) >= RUN
 
 
 def _is_punctuation(symbol: str) -> bool:

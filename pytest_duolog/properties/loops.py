@@ -15,8 +15,8 @@ from pytest_duolog.transcript import Message, Transcript
 class NoLoops(Property):
     """No stretch of the dialogue adds nothing new.
 
-    `allow` are kinds of loops that are not held against it: `repeat`, `rephrased`, `empty`, `ritual`, `stuck`,
-    `deflection` (see `Loop`).
+    `allow` are kinds of loops that are not held against it: `repeat`, `rephrased`, `empty`, `ritual`,
+    `vague`, `listening`, `stuck`, `deflection` (see `Loop`).
     """
 
     allow: tuple[str, ...] = ()
