@@ -121,8 +121,10 @@ class LoopDetector:
         if start < 0:
             return False
         hits = [at for at in range(start, start + width) if self._stale[at] in kinds]
+        if len(hits) < width - 1:
+            return False
         involved = {self._speakers[at] for at in hits}
-        if len(hits) < width - 1 or (len(involved) < 2 and len(set(self._own) | involved) > 1):
+        if len(involved) < 2 and len(set(self._own) | involved) > 1:
             return False
         for at in range(hits[0], hits[-1] + 1):
             inside[at] = True
