@@ -16,11 +16,13 @@ from pytest_duolog.detectors import lexicon
 from pytest_duolog.detectors.closings import ClosingDetector
 from pytest_duolog.detectors.staleness import Stale, StalenessReader
 
-# A loop: of so many messages running, all but one are stale. Rituals need one more than plain copies do, and messages
-# that are merely vague many more.
+# A loop: of so many messages running, all but one are stale. Rituals need one more than plain copies do. Messages that
+# are merely vague need many more, of which two may be fresh: of healthy talk, at most 12 of 16 were vague.
 WINDOW = 6
 RITUAL_WINDOW = 7
-VAGUE_WINDOW = 12
+VAGUE_WINDOW = 16
+FRESH = 1
+FRESH_BESIDE_VAGUE = 2
 
 # One speaker is stuck after so many own messages running with the same words (this many at least), or after as
 # many that only deflect.
@@ -43,8 +45,10 @@ _COPIES = frozenset({Stale.REPEAT, Stale.EMPTY})
 _ANY = frozenset(Stale)
 _CERTAIN = frozenset({Stale.REPEAT, Stale.EMPTY, Stale.REPHRASED, Stale.RITUAL})
 # What a loop is made of: the first kinds are enough in few messages, the others only in many.
-_WINDOWS = ((WINDOW, _COPIES), (RITUAL_WINDOW, _CERTAIN))
-_WIDE_WINDOWS = tuple((VAGUE_WINDOW, _CERTAIN | {kind}) for kind in (Stale.VAGUE, Stale.LISTENING))
+_WINDOWS = ((WINDOW, FRESH, _COPIES), (RITUAL_WINDOW, FRESH, _CERTAIN))
+_WIDE_WINDOWS = tuple(
+    (VAGUE_WINDOW, FRESH_BESIDE_VAGUE, _CERTAIN | {kind}) for kind in (Stale.VAGUE, Stale.LISTENING)
+)
 
 
 @dataclass(frozen=True)
@@ -115,13 +119,13 @@ class LoopDetector:
         is_stuck = self._watch(speaker, len(words), deflects=lexicon.deflects(normalised))
         self.is_looping = any(is_marked) or is_stuck
 
-    def _mark(self, inside: list[bool], width: int, kinds: frozenset[Stale]) -> bool:
-        """Whether the last `width` messages are a loop of these kinds; then they are marked."""
+    def _mark(self, inside: list[bool], width: int, fresh: int, kinds: frozenset[Stale]) -> bool:
+        """Whether the last `width` messages, all but `fresh` ones, are a loop of these kinds; then they are marked."""
         start = len(self._stale) - width
         if start < 0:
             return False
         hits = [at for at in range(start, start + width) if self._stale[at] in kinds]
-        if len(hits) < width - 1:
+        if len(hits) < width - fresh:
             return False
         involved = {self._speakers[at] for at in hits}
         if len(involved) < 2 and len(set(self._own) | involved) > 1:

@@ -104,26 +104,30 @@ VAGUE = (
     "Done, for real this time around.", "We keep doing this to each other.", "Somehow neither of us can let it be.",
     "Then I will be the first to stop.", "Or we both stop at the same time.", "On three, or whenever you feel like it.",
     "Whenever is fine, it makes no difference.", "It makes none, and still we go on.", "On and on, it seems.",
+    "So it does, and here I am again.", "Here I am as well, which was to be expected.", "It was, and so was this.",
 )  # fmt: skip
 
 
-def test_messages_that_name_nothing_new_are_a_loop_when_a_dozen_of_them_run():
-    assert spans(*LIGHTHOUSES[:8], *VAGUE) == [(9, 22, "vague", None)]
-    assert spans(*LIGHTHOUSES[:8], *VAGUE[:9], *LIGHTHOUSES[8:]) == []
+def test_messages_that_name_nothing_new_are_a_loop_when_many_of_them_run():
+    assert spans(*LIGHTHOUSES[:8], *VAGUE) == [(9, 25, "vague", None)]
+    assert spans(*LIGHTHOUSES[:8], *VAGUE[:12], *LIGHTHOUSES[8:]) == []
 
 
 def test_loop_of_copies_does_not_begin_with_the_vague_messages_before_it():
     assert spans(*LIGHTHOUSES[:8], *VAGUE[:5], *[QUESTION, ANSWER] * 5)[0][0] == 16
 
 
-def test_mere_signs_of_listening_are_a_loop_when_a_dozen_of_them_run():
+def test_mere_signs_of_listening_are_a_loop_when_many_of_them_run():
     heard = ["Yeah.", "Right.", "Okay.", "Uh-huh."]
     assert spans(*LIGHTHOUSES[:8], *heard * 2, *LIGHTHOUSES[8:], *heard) == []
     assert [span[2] for span in spans(*LIGHTHOUSES[:8], *heard * 5)] == ["listening"]
 
 
 def test_loop_begins_before_single_messages_that_are_fresh():
-    kettle, postman = "The kettle downstairs whistles for porridge.", "A postman rings twice, carrying cheese."
+    kettle, postman = (
+        "The kettle downstairs whistles for porridge.",
+        "A postman rings twice, carrying cheese.",
+    )
     texts = [*RITUAL[:3], kettle, *RITUAL[3:5], postman, *RITUAL[5:]]
     assert spans(*LIGHTHOUSES, *texts)[0][0] == 15
 
