@@ -26,6 +26,10 @@ FIRST_MESSAGES = 2
 
 # What is quoted was said by somebody else.
 _QUOTED = re.compile(r'"[^"\n]*"')
+# How a letter ends says nothing about the correspondence: a short line, and the name below it.
+_SIGNED = re.compile(
+    r"\n[^\n]{0,24}\b(?:regards|wishes|sincerely|truly|cheers|best|love|yours?)[^\n]{0,12}\n{1,2}[^\n]{1,60}\s{0,3}\Z"
+)
 
 
 class Cue(IntEnum):
@@ -52,7 +56,7 @@ class Reading:
 
 def read_leave(normalised: str) -> Reading:
     """What a normalised message says about ending the dialogue."""
-    own_words = _QUOTED.sub(" ", normalised)
+    own_words = _QUOTED.sub(" ", _SIGNED.sub("", normalised))
     sentences = text.sentences(own_words if text.words(own_words) else normalised)
     cue, offers, asks = Cue.NONE, False, False
     for sentence in sentences[-TAIL_SENTENCES:]:

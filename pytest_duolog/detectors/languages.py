@@ -29,6 +29,9 @@ _WORDS = {language: frozenset(words.split()) for language, words in _TABLES["wor
 _SCRIPTS = {name: re.compile(f"[{letters}]+") for name, letters in _TABLES["scripts"].items()}
 _UNSPACED = ("Han", "Kana", "Thai")
 
+# The function words of all these languages.
+FUNCTION_WORDS = frozenset().union(*_WORDS.values())
+
 LANGUAGES = (
     *_WORDS,
     "zh",

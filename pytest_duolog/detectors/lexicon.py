@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib import resources
 
 from pytest_duolog import text
+from pytest_duolog.detectors import languages
 from pytest_duolog.detectors.phrases import any_of
 
 # A message longer than this, in characters, has more to say than that it cannot answer.
@@ -65,8 +66,10 @@ POLITE = Phrases("farewell", "enough", "looking_back", "thanks", "welcome")
 _DEFLECTION = Phrases("deflection")
 
 SOCIAL = frozenset(_TABLES["social"].split())
-FUNCTION_WORDS = frozenset(_TABLES["function_words"].split()) | frozenset(
-    "".join(_TABLES["function_characters"].split())
+FUNCTION_WORDS = (
+    frozenset(_TABLES["function_words"].split())
+    | frozenset("".join(_TABLES["function_characters"].split()))
+    | (languages.FUNCTION_WORDS - SOCIAL)
 )
 LISTENING = frozenset(_TABLES["listening"].split())
 SYMBOLS = frozenset(_TABLES["symbols"])

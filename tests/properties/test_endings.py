@@ -86,6 +86,10 @@ def test_goodbye_and_answer_end_cleanly(goodbyes):
         ["Write me a farewell letter for my colleagues.", "Here it is, with thanks to all of them."],
         ["In Bavaria you would hear 'Pfiat di' for goodbye.", "how do you pronounce goodbye"],
         ["How was the film?", "It was wonderful."],
+        [
+            "Dear Mr. Hay,\n\nWe propose the 14th.\n\nKind regards,\nJoan",
+            "Dear Joan,\n\nThe 15th?\n\nBest wishes,\nM. Hay",
+        ],
         ['She waves and sings "goodnight, sweetheart" at the end.', "I have to see it."],
         ["He gives her the peel and says that it is a map.", "She says that it smells of oranges."],
         ["Where do you buy valves?", "From a man in Ohio who sells nothing else."],
@@ -103,6 +107,7 @@ def test_goodbye_and_answer_end_cleanly(goodbyes):
         "farewell letter",
         "question without a mark",
         "something else was nice",
+        "letters",
         "quotation",
         "that it is",
         "nothing else in passing",
