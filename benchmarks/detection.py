@@ -138,8 +138,9 @@ def _transcript(dialogue: Labelled) -> Transcript:
 
 
 def print_loops(dialogues: Sequence[Labelled], *, with_embeddings: bool) -> Score:
+    dialogues = [dialogue for dialogue in dialogues if "loops" in dialogue.looked_for]
     n_messages = sum(len(dialogue.messages) for dialogue in dialogues)
-    print(f"loops\n{HEADING}")
+    print(f"loops, {len(dialogues)} dialogues\n{HEADING}")
     ours = score_loops(our_loop, dialogues)
     print(ours.row("pytest-duolog", n_messages))
     for name, baseline in available(with_embeddings=with_embeddings):
@@ -155,10 +156,8 @@ def print_loops(dialogues: Sequence[Labelled], *, with_embeddings: bool) -> Scor
 
 
 def print_closings(dialogues: Sequence[Labelled]) -> Score:
+    dialogues = [dialogue for dialogue in dialogues if "closings" in dialogue.looked_for]
     n_messages = sum(len(dialogue.messages) for dialogue in dialogues)
-    dialogues = [
-        dialogue for dialogue in dialogues if dialogue.family != "recorded"
-    ]  # labelled for loops only
     print(f"\nclosings, {len(dialogues)} dialogues\n{HEADING}  clean or not")
     scores = []
     for name, find in (

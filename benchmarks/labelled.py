@@ -10,6 +10,7 @@ from pathlib import Path
 FOLDER = Path(__file__).with_name("data")
 
 _TITLE = re.compile(r"== (?P<name>\S+) (?P<language>\S+) (?P<family>\S+)$")
+_SCOPE = re.compile(r"labelled for (?P<what>loops|closings) only$")
 _MARK = re.compile(r"\[(?P<what>closing|loop end|loop|by here|again)(?P<values>[^\]]*)\]$")
 
 
@@ -18,7 +19,8 @@ class Labelled:
     """One dialogue with what people found in it; positions count from 0.
 
     `closing` and `loop` are the first and the last position that a detector may name, None where there is none.
-    `loop_kind` is one of the kinds in the README, `loop_end` the loop's last message.
+    `loop_kind` is one of the kinds in the README, `loop_end` the loop's last message. `looked_for` is what
+    people looked for in it: where that is not `closings`, or not `loops`, None says nothing.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Labelled:
     loop: tuple[int, int] | None = None
     loop_kind: str = "none"
     loop_end: int | None = None
+    looked_for: frozenset[str] = frozenset({"loops", "closings"})
 
     def take(self, line: str) -> None:
         """Add one line of the file."""
@@ -66,12 +69,15 @@ def _around(here: int, shift: list[str]) -> tuple[int, int]:
 def read_dialogues(folder: Path = FOLDER) -> Iterator[Labelled]:
     """The dialogues of all files in `folder`, file by file in the order of their names."""
     for path in sorted(folder.glob("*.txt")):
+        scope = Labelled.looked_for
         current: Labelled | None = None
         for line in path.read_text("utf-8").splitlines():
             if title := _TITLE.match(line):
                 if current:
                     yield current
-                current = Labelled(**title.groupdict())
+                current = Labelled(**title.groupdict(), looked_for=scope)
+            elif not current and (found := _SCOPE.match(line)):
+                scope = frozenset({found["what"]})
             elif line.strip() or line.startswith("  "):
                 assert current, f"{path}: text before the first title"
                 current.take(line)
