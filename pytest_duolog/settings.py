@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -137,9 +136,9 @@ class Settings:
             concurrency=_count("duolog_concurrency", concurrency) or DEFAULT_CONCURRENCY,
             stop_on=_stop_on(stop_on),
             overrides=_role_models("--duolog-model", model_options),
-            candidates=_role_models("--duolog-candidate", candidate_options),
+            candidates=_candidates(candidate_options),
             samples=_count("duolog_samples", samples),
-            gate=GatePlan(_margin(margin), _count("duolog_rounds", rounds) or DEFAULT_MAX_ROUNDS),
+            gate=_gate(margin, _count("duolog_rounds", rounds)),
             inconclusive=_inconclusive(inconclusive),
             models={**table.models, **_role_models("duolog_model", model_ini)},
             default_model=table.default_model,
@@ -275,11 +274,14 @@ def _check_limits(settings: Settings) -> None:
             )
 
 
-def _margin(given: str | None) -> Decimal:
+def _gate(margin: str | None, rounds: int | None) -> GatePlan:
     try:
-        return Decimal(given) if given else DEFAULT_MARGIN
-    except InvalidOperation:
-        raise ConfigurationError(f"duolog_margin: {given!r} is not a number") from None
+        return GatePlan(
+            margin or DEFAULT_MARGIN,  # type: ignore[arg-type]  # the plan makes text a number
+            rounds or DEFAULT_MAX_ROUNDS,
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(f"duolog_margin: {error}") from None
 
 
 def _inconclusive(given: str) -> Inconclusive:
@@ -310,6 +312,18 @@ def _stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
     if given and "nothing" in names:
         raise ConfigurationError(f"duolog_stop_on: 'nothing' stands alone (accepted: {accepted})")
     return given
+
+
+def _candidates(pairs: Iterable[str]) -> dict[str, str]:
+    """One model on trial for each role; of two the other one would go untried without a word."""
+    given = [_role_model("--duolog-candidate", pair) for pair in pairs]
+    models: dict[str, str] = {}
+    for role, model in given:
+        if models.setdefault(role, model) != model:
+            raise ConfigurationError(
+                f"--duolog-candidate: {role!r} is given twice ({models[role]}, {model}); try one after the other"
+            )
+    return models
 
 
 def _role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:

@@ -64,6 +64,7 @@ def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
     [
         (["gate", "record.jsonl", "--margin", "10"], "duolog: margin 10 is not inside (0, 1)"),
         (["gate", "record.jsonl", "--margin", "ten"], "duolog: 'ten' is not a number"),
+        (["gate", "record.jsonl", "--margin", "nan"], "duolog: 'nan' is not a number"),
         (
             ["gate", "bars.jsonl", "--margin", "0.1"],
             "the plan of these records has no gate, and so no margin",
@@ -79,6 +80,7 @@ def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
     ids=[
         "margin",
         "no number",
+        "not a finite number",
         "no gate",
         "missing",
         "no samples",

@@ -174,12 +174,18 @@ def test_no_recordings_fail_with_the_command_that_makes_them(gate, chat_server: 
             ("--duolog-candidate=agnet=openai:x",),
             "*--duolog-candidate: no collected test has * 'agnet' *agent*",
         ),
-        ("x", ("--duolog-candidate=agent=nobody:x",), "*unknown provider 'nobody'*"),
+        ("x", ("--duolog-candidate=Ann=nobody:x",), "*unknown provider 'nobody'*"),
         ("x", ("--duolog-margin=2",), "*margin 2 is not inside (0, 1)*"),
         ("x", ("--duolog-margin=wide",), "*duolog_margin: 'wide' is not a number*"),
+        ("x", ("--duolog-margin=nan",), "*duolog_margin: 'nan' is not a number*"),
+        (
+            "x",
+            ("--duolog-candidate=agent=openai:y",),
+            "*--duolog-candidate: 'agent' is given twice (openai:x, openai:y)*",
+        ),
         ("x", ("--duolog-rounds=0",), "*duolog_rounds: '0' is not a whole number above 0*"),
     ],
-    ids=["role", "provider", "margin", "margin no number", "rounds"],
+    ids=["role", "provider", "margin", "margin no number", "margin nan", "two candidates", "rounds"],
 )
 def test_wrong_option_is_said_before_anything_runs(
     gate, chat_server: ChatServer, candidate: str, options: tuple[str, ...], problem: str

@@ -28,9 +28,12 @@ class Claim(StrEnum):
 def _decimal(value: object) -> Decimal:
     """A number as the decimal it is written as; a float 0.9 is nine tenths."""
     try:
-        return Decimal(str(value))
+        number = Decimal(str(value))
     except InvalidOperation:
-        raise ConfigurationError(f"{value!r} is not a number") from None
+        number = Decimal("nan")
+    if not number.is_finite():
+        raise ConfigurationError(f"{value!r} is not a number")
+    return number
 
 
 ExactNumber = Annotated[Decimal, BeforeValidator(_decimal)]

@@ -33,6 +33,7 @@ def test_counts_that_are_not_whole_are_known(n: int, rate: str, rounded: bool) -
         ((20, 0), "must be above 0 and at most 1"),
         ((20, 90), "must be above 0 and at most 1"),
         ((20, "most"), "'most' is not a number"),
+        ((20, "nan"), "'nan' is not a number"),
         ((20, 0.9, "prove"), "20 samples cannot prove a pass rate of 0.9: it takes 29"),
         ((20, 1, "prove"), "no number of samples proves a pass rate of 1"),
         ((20, 0.9, "hope"), "claim: 'hope' is not one of meets, prove"),
