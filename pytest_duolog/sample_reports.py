@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,6 +27,9 @@ MOST_SHOWN = 2
 
 # How pytest begins the report of a strict xfail whose body passed.
 XPASS_STRICT = "[XPASS(strict)] "
+
+# How it marks the lines of a traceback that say what was raised.
+RAISED = "E   "
 
 
 @dataclass(eq=False)
@@ -148,9 +152,15 @@ def _result(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _first_line(report: pytest.TestReport) -> str:
+    """What went wrong; of a traceback that was made plain text, what pytest marks there as raised last."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(crash.message if crash else _text_of(report))
-    return text.strip().partition("\n")[0][:300]
+    marked = [
+        line.removeprefix(RAISED)
+        for before, line in pairwise(["", *text.splitlines()])
+        if line.startswith(RAISED) and not before.startswith(RAISED)
+    ]
+    return (marked[-1] if marked else text).strip().partition("\n")[0][:300]
 
 
 def _text_of(report: pytest.TestReport) -> str:

@@ -253,6 +253,14 @@ def test_record_has_what_the_properties_of_each_sample_said(sampled, pytester: p
     assert said.explanation
 
 
+@pytest.mark.parametrize("words", ["number", "\\x1b[31mnumber"], ids=["plain", "hostile"])
+def test_record_says_in_a_line_why_a_sample_failed(sampled, pytester: pytest.Pytester, words: str):
+    body = f"said = '{words}'; assert not said, f'it said {{said}}'"
+    sampled(body=body, marker="samples=1, min_pass_rate=1")
+    (sample,) = record(pytester).samples
+    assert sample.problem.startswith("AssertionError: it said ")
+
+
 def test_earlier_record_is_kept_beside_the_new_one(sampled, pytester: pytest.Pytester):
     sampled("--duolog-samples=2")
     sampled()
