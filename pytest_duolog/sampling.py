@@ -24,6 +24,7 @@ from pytest_duolog.fixture import look_ahead_of
 from pytest_duolog.gate.of_record import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
+from pytest_duolog.gate.words import named
 from pytest_duolog.launches import LAUNCH, Launch
 from pytest_duolog.ledger import Ledger, ledger_of
 from pytest_duolog.plugin_state import session_of, settings_of
@@ -32,7 +33,7 @@ from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Arm, Sample, SampleOutcome
 from pytest_duolog.sample_reports import SampledTest, logged_reports, sample_of
-from pytest_duolog.scenario import Scenario
+from pytest_duolog.scenario import SIDES, Scenario
 from pytest_duolog.settings import Settings, roles_of
 from pytest_duolog.stored_baseline import StoredBaseline, stored_baseline
 
@@ -239,6 +240,7 @@ def register_sampler(session: pytest.Session) -> None:
     config = session.config
     plan = plan_of(session.items, settings_of(config))
     try:
+        _check_arms(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)
     except ConfigurationError as error:
         _refuse(session, str(error))
@@ -248,6 +250,35 @@ def register_sampler(session: pytest.Session) -> None:
         ledger.begin(plan)
         is_live = settings_of(config).record_mode is not RecordMode.NONE
         config.pluginmanager.register(Sampler(ledger, plan, session.items, is_live, stored), "duolog-sampler")
+
+
+def _check_arms(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:
+    """Raises ConfigurationError for tests in which the candidate is the baseline: they could show no drop.
+
+    Both arms would even be played from the same recordings.
+    """
+    if plan is None or plan.gate is None:
+        return
+    alike = [
+        item.nodeid
+        for item in items
+        if item.nodeid in plan.scenarios and _is_same_in_both_arms(scenario_of(item), settings)
+    ]
+    if alike:
+        models = ", ".join(f"{role}={model}" for role, model in settings.candidates.items())
+        raise ConfigurationError(
+            f"--duolog-candidate: {models} already speaks in {named(alike)}: baseline and candidate would be the same. "
+            f"Give the role the model of today again (--duolog-model, the role table), or leave these tests out "
+            f"(-k, --deselect)"
+        )
+
+
+def _is_same_in_both_arms(scenario: Scenario, settings: Settings) -> bool:
+    arms = (settings.cast(scenario), settings.cast(scenario, on_trial=True))
+    of_today, on_trial = (
+        [arm.speaker(side).model_copy(update={"label": None}) for side in SIDES] for arm in arms
+    )
+    return of_today == on_trial
 
 
 def _refuse(session: pytest.Session, mistake: str) -> None:

@@ -197,6 +197,21 @@ def test_wrong_option_is_said_before_anything_runs(
     assert chat_server.requests == []
 
 
+@pytest.mark.parametrize("options", [(), ("-n2",), ("--duolog-plan",)], ids=["plain", "xdist", "plan"])
+def test_candidate_that_is_the_baseline_is_refused(gate, chat_server: ChatServer, options: tuple[str, ...]):
+    result = gate("old", "--record-mode=once", *options)
+    assert result.ret != pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["--duolog-candidate: agent=openai:old already speaks in *Opener 0.*"])
+    assert chat_server.requests == []
+
+
+def test_tests_that_the_candidate_plays_already_are_named(gate, pytester: pytest.Pytester):
+    pinned = SUITE.replace("openai:old", "openai:same").replace("test_it", "test_pinned")
+    pytester.makepyfile(test_pinned=pinned)
+    gate("same", "--record-mode=once").stdout.fnmatch_lines(["--duolog-candidate: *test_pinned.py::*"])
+    gate("same", "--record-mode=once", "-k", "not pinned").assert_outcomes(passed=6, deselected=6)
+
+
 def test_record_is_decided_again_by_the_command(gate, pytester: pytest.Pytester, capsys):
     gate("worse", "--record-mode=once")
     capsys.readouterr()
