@@ -177,8 +177,10 @@ def logged_reports(
         yield from last.values()  # nothing but errors or skips: they speak for themselves
         return
     lines = list(_verdict_lines(test, decided))
+    in_gate = not isinstance(decided, SamplesDecision)
+    shown = [_shown(*found, in_gate=in_gate) for found in test.shown]
     call = copy(last["call"])
-    _judge(call, test, "\n\n".join(["\n".join(lines), *map(_shown, test.shown)]), decided)
+    _judge(call, test, "\n\n".join(["\n".join(lines), *shown]), decided)
     call.duration = test.duration_s
     call.sections = []
     setattr(call, REPORT_ATTRIBUTE, test.entries)
@@ -233,9 +235,8 @@ def _verdict_lines(test: SampledTest, decided: SamplesDecision | PairsDecision |
         yield f"{arm}: {sum(passed)} of {len(passed)} passed"
 
 
-def _shown(found: tuple[Sample, pytest.TestReport]) -> str:
-    sample, report = found
-    parts = [f"{sample} ({sample.outcome}):", _text_of(report)]
+def _shown(sample: Sample, report: pytest.TestReport, *, in_gate: bool) -> str:
+    parts = [f"{sample.named(in_gate=in_gate)} ({sample.outcome}):", _text_of(report)]
     parts += [f"--- {title} ---\n{text}" for title, text in report.sections if title.startswith("dialogue")]
     return "\n".join(parts)
 

@@ -9,7 +9,8 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import RecordDecision
 from pytest_duolog.gate.pairs import PairsDecision, Reason
 from pytest_duolog.gate.samples import SamplesDecision
-from pytest_duolog.results.plan import Claim, GatePlan, ScenarioPlan
+from pytest_duolog.gate.standing import Standing
+from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.stats.intervals import Interval, wilson_interval
 
@@ -78,7 +79,10 @@ def _why(decided: SamplesDecision) -> str:
         return ""
     if decided.wanted:
         return f"sample {decided.wanted[0]} is missing; "
-    return "too few distinct samples; " if decided.n_repeated else "not shown; "
+    plan = decided.plan
+    if plan.acceptance.decide(decided.n_passed, decided.n_failed) is None:
+        return "too few distinct samples; "
+    return f"{plan.samples} samples can show neither a rate of {plan.min_pass_rate} any more nor that it is missed; "
 
 
 def _interval_words(decided: SamplesDecision) -> str:
@@ -101,9 +105,14 @@ def gate_words(plan: GatePlan) -> Iterator[str]:
     )
 
 
-def pairs_words(decided: PairsDecision) -> Iterator[str]:
-    """The verdict of a gate, then the rates, the cost, and the promises."""
+def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator[str]:
+    """The verdict of a gate, then the models that `plan` names, the rates, the cost, and the promises."""
     yield f"{decided.decision.upper()}: {_reason_words(decided)}"
+    if plan is not None:
+        yield from (
+            f"on trial as {role}: {model} in the place of {plan.baseline.get(role, 'another model')}"
+            for role, model in plan.candidate.items()
+        )
     rates = [standing.pairs.rates for standing in decided.standings]
     n = sum(rate.n_1 for rate in rates)
     if n:
@@ -111,6 +120,12 @@ def pairs_words(decided: PairsDecision) -> Iterator[str]:
         yield (
             f"baseline {baseline} of {n} passed ({percent(baseline / n)}), candidate {candidate} of {n} "
             f"({percent(candidate / n)}): {_drop_words(decided)}"
+        )
+    mute = [standing.scenario for standing in decided.standings if _never_passes(standing)]
+    if mute:
+        yield (
+            f"{len(mute)} of {counted(len(decided.standings), 'scenario')} never passed in either arm, and could not "
+            f"have got worse: {named(mute)}"
         )
     repeated = sum(standing.pairs.n - standing.n_distinct for standing in decided.standings)
     if repeated:
@@ -122,10 +137,18 @@ def pairs_words(decided: PairsDecision) -> Iterator[str]:
     yield from gate_words(decided.plan)
 
 
+def _never_passes(standing: Standing) -> bool:
+    return 0 < standing.pairs.n == standing.pairs.neither
+
+
 def _drop_words(decided: PairsDecision) -> str:
     measured = [standing.pairs.counts.drop for standing in decided.standings if standing.pairs.n]
     drop = sum(measured) / len(measured)
-    return f"mean drop {points(drop)}, 95 % {_range_words(decided.drop_interval)} (descriptive)"
+    low, high = decided.drop_interval
+    what, change, interval = (
+        ("gain", -drop, Interval(-high, -low)) if drop < 0 else ("drop", drop, Interval(low, high))
+    )
+    return f"mean {what} {points(change)}, 95 % {_range_words(interval)} (descriptive)"
 
 
 def _range_words(interval: Interval) -> str:
@@ -137,7 +160,7 @@ def _range_words(interval: Interval) -> str:
 def _reason_words(decided: PairsDecision) -> str:
     margin = points(decided.plan.margin)
     if decided.decision is Decision.PASS:
-        return f"the mean pass rate does not drop by {margin}"
+        return f"the mean pass rate does not drop by {margin} or more"
     if decided.reason is Reason.SCENARIO:
         n, all_ = len(decided.blamed), len(decided.standings)
         return f"{n} of {counted(all_, 'scenario')} got worse: {named(decided.blamed)}"
@@ -147,7 +170,10 @@ def _reason_words(decided: PairsDecision) -> str:
             f", most of all in {harmed}" if harmed else ""
         )
     if decided.reason is Reason.REPEATS:
-        return "every scenario gave the same dialogue again and again, which is one round of evidence and not more"
+        return (
+            "every scenario gave the same dialogue again and again, which is one round of evidence and not more "
+            "(temperature 0, a cache, or a fixed seed?)"
+        )
     if decided.reason is Reason.DRIFT:
         return (
             "the baseline passes more or less often today than when its stored samples were made: its model, or what "
@@ -164,9 +190,14 @@ def _missing_words(wanted: Sequence[tuple[str, int]]) -> str:
 
 
 def _needed_words(decided: PairsDecision) -> str:
-    if decided.rounds_needed is None:
+    """How many more rounds would settle it, and what allows them if the plan does not."""
+    if decided.n_rounds == 0:
         return ""
-    return f"; about {counted(decided.rounds_needed, 'more round', 'more rounds')} needed"
+    if decided.rounds_needed is None:
+        return "; no number of rounds like these would decide it"
+    needed = f"; about {counted(decided.rounds_needed, 'more round', 'more rounds')} needed"
+    n_rounds = decided.n_rounds + decided.rounds_needed
+    return needed if n_rounds <= decided.plan.max_rounds else f"{needed} (--duolog-rounds={n_rounds})"
 
 
 def named(names: Sequence[str]) -> str:
@@ -178,7 +209,7 @@ def named(names: Sequence[str]) -> str:
 def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
     """Everything there is to say of a record, ending with what went wrong in making it."""
     if decided.pairs is not None:
-        yield from pairs_words(decided.pairs)
+        yield from pairs_words(decided.pairs, record.header.plan)
     for scenario, verdict in decided.scenarios.items():
         first, *rest = samples_words(verdict)
         yield f"{scenario}: {first}"

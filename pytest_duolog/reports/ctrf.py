@@ -54,7 +54,7 @@ def _tests(
             "status": STATUSES[decided.decision],
             "rawStatus": decided.decision.value,
             "duration": 0,
-            "message": printable("\n".join(pairs_words(decided.pairs))),
+            "message": printable("\n".join(pairs_words(decided.pairs, plan))),
             "extra": {"baseline": dict(plan.baseline), "candidate": dict(plan.candidate)},
         }
     seconds: defaultdict[str, float] = defaultdict(float)

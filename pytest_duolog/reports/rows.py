@@ -41,6 +41,11 @@ class ScenarioRow:
     harm: float
     failures: tuple[Sample, ...]
 
+    @property
+    def in_gate(self) -> bool:
+        """Whether there are two arms; if not, the words have the count already."""
+        return len(self.passed) > 1
+
     def place(self, places: Mapping[str, Place]) -> Place:
         """Where its test stands; the first line of its file where that is not known."""
         return places.get(self.scenario, Place(self.scenario.partition("::")[0]))
@@ -48,8 +53,11 @@ class ScenarioRow:
     @property
     def explanation(self) -> str:
         """The words, the counts, and the first lines of the failures."""
-        counts = (f"{arm} {n} of {all_} passed" for arm, (n, all_) in self.passed.items())
-        failures = (f"{failure}: {failure.problem or 'no reason given'}" for failure in self.failures)
+        counts = (f"{arm} {n} of {all_} passed" for arm, (n, all_) in self.passed.items() if self.in_gate)
+        failures = (
+            f"{failure.named(in_gate=self.in_gate)}: {failure.problem or 'no reason given'}"
+            for failure in self.failures
+        )
         return "\n".join(["; ".join([self.words, *counts]), *failures])
 
 

@@ -64,7 +64,7 @@ def summary_markdown(record: RunRecord, decided: RecordDecision) -> str:
 
 def _paragraph(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
     if decided.pairs is not None:
-        _, *explained = pairs_words(decided.pairs)
+        _, *explained = pairs_words(decided.pairs, record.header.plan)
         yield from (f"- {inert(line)}" for line in explained)
     plans = {line for verdict in decided.scenarios.values() for line in plan_words(verdict.plan)}
     yield from (f"- {inert(line)}" for line in sorted(plans)[:MOST_EXPLAINED])
@@ -89,7 +89,8 @@ def _blamed(rows: Iterable[ScenarioRow]) -> list[ScenarioRow]:
 def _failure_text(row: ScenarioRow) -> str:
     lines = [f"### {code(row.scenario, LONGEST_NAME)}", ""]
     for sample in row.failures:
-        lines.append(f"- sample {sample.number} of the {sample.arm}: {code(sample.problem or 'failed')}")
+        arm = f" of the {sample.arm}" if row.in_gate else ""
+        lines.append(f"- sample {sample.number}{arm}: {code(sample.problem or 'failed')}")
         if evidence := first_evidence(sample):
             number, message = evidence
             lines.append(

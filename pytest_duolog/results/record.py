@@ -96,8 +96,13 @@ class Sample(Record):
         return self.scenario, self.number, self.arm, self.attempt
 
     def __str__(self) -> str:
+        return self.named(in_gate=True)
+
+    def named(self, *, in_gate: bool) -> str:
+        """Which sample it is; outside a gate nobody speaks of arms."""
+        arm = f" of the {self.arm}" if in_gate else ""
         attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
-        return f"{self.scenario}, sample {self.number} of the {self.arm}{attempt}"
+        return f"{self.scenario}, sample {self.number}{arm}{attempt}"
 
 
 class Look(Record):

@@ -17,6 +17,8 @@ def test_the_program_in_the_docs_drives_a_gate_to_its_end(
     monkeypatch.chdir(tmp_path)
     exec(compile(program, str(DOCS), "exec"), {})
     assert capsys.readouterr().out.startswith(
-        "PASS: the mean pass rate does not drop by 20 points\nbaseline 22 of 22"
+        "PASS: the mean pass rate does not drop by 20 points or more\n"
+        "on trial as agent: openai:new-model in the place of openai:old-model\n"
+        "baseline 22 of 22"
     )
     assert len((tmp_path / "run.jsonl").read_text("utf-8").splitlines()) == 1 + 44

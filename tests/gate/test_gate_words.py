@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from pytest_duolog.gate.of_record import decide_record
 from pytest_duolog.gate.words import percent, plan_words, points, record_words
 from pytest_duolog.results.plan import GatePlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord
-from tests.run_records import bar_record, gate_record, sample
+from tests.run_records import bar_record, gate_record, header, sample
 
 
 def words(record: RunRecord) -> list[str]:
@@ -88,7 +89,10 @@ def test_a_count_that_is_not_whole_is_said() -> None:
 def test_a_proof_says_so() -> None:
     record = bar_record({"test_a": "+" * 28 + "-"}, n_samples=29, claim="prove")
     assert words(record)[:2] == [
-        "test_a: INCONCLUSIVE: not shown; 28 of 29 passed (96.6 %, 95 % interval 82.8 % to 99.4 %)",
+        (
+            "test_a: INCONCLUSIVE: 29 samples can show neither a rate of 0.9 any more nor that it is missed; "
+            "28 of 29 passed (96.6 %, 95 % interval 82.8 % to 99.4 %)"
+        ),
         "  29 of 29 samples must pass, so that a pass rate of 0.9 is shown with 95 % confidence",
     ]
 
@@ -107,7 +111,7 @@ PROMISES = [
 
 def test_a_gate_that_passes() -> None:
     assert words(gate_record({f"t{s}": ("+++", "+++") for s in range(20)})) == [
-        "PASS: the mean pass rate does not drop by 10 points",
+        "PASS: the mean pass rate does not drop by 10 points or more",
         (
             "baseline 60 of 60 passed (100 %), candidate 60 of 60 (100 %): mean drop 0 points, "
             "95 % -7.1 to 7.1 (descriptive)"
@@ -127,6 +131,28 @@ def test_a_gate_that_blocks() -> None:
     )
 
 
+def test_a_gate_names_the_models_on_trial() -> None:
+    record = gate_record({f"t{s}": ("+++", "+++") for s in range(20)})
+    models = {
+        "baseline": {"agent": "openai:old", "user": "openai:asker"},
+        "candidate": {"agent": "openai:new"},
+    }
+    plan = replace(record.header.plan, **models)
+    record = RunRecord(header(plan), record.samples)
+    assert words(record)[1] == "on trial as agent: openai:new in the place of openai:old"
+
+
+def test_a_candidate_that_is_better_gains() -> None:
+    lines = words(gate_record({f"t{s}": ("+--" if s < 4 else "+++", "+++") for s in range(20)}))
+    assert "candidate 60 of 60 (100 %): mean gain 13.3 points, 95 % 3.9 to 26.5 (descriptive)" in lines[1]
+
+
+def test_scenarios_that_never_pass_are_named() -> None:
+    lines = words(gate_record({f"t{s}": ("+++", "+++") if s else ("---", "---") for s in range(20)}))
+    assert lines[0].startswith("PASS: ")
+    assert lines[2] == "1 of 20 scenarios never passed in either arm, and could not have got worse: t0"
+
+
 def test_a_gate_that_blames_a_scenario() -> None:
     mixed = ("++-+" * 5, "+++-" * 5)
     record = gate_record({f"t{s}": mixed for s in range(19)} | {"broken": ("+" * 20, "-" * 20)})
@@ -138,7 +164,10 @@ def test_a_gate_that_blames_a_scenario() -> None:
     [
         (
             {"t0": ("+++", "++"), "t1": ("+++", "+++")},
-            "INCONCLUSIVE: the evidence decides neither way; round 3 lacks 1 pair: t0; about 20 more rounds needed",
+            (
+                "INCONCLUSIVE: the evidence decides neither way; round 3 lacks 1 pair: t0; "
+                "about 20 more rounds needed (--duolog-rounds=22)"
+            ),
         ),
         (
             {"t0": ("", ""), "t1": ("", "")},
@@ -146,10 +175,28 @@ def test_a_gate_that_blames_a_scenario() -> None:
         ),
         (
             {"t0": ("+" * 20, "+" * 20)},
-            "INCONCLUSIVE: the evidence decides neither way; about 24 more rounds needed",
+            "INCONCLUSIVE: the evidence decides neither way; about 24 more rounds needed (--duolog-rounds=44)",
+        ),
+        (
+            {"t0": ("++++++++-", "+++++++-+"), "t1": ("+" * 9, "+" * 9)},
+            (
+                "INCONCLUSIVE: the evidence decides neither way; round 10 lacks 2 pairs: t0, t1; "
+                "about 51 more rounds needed (--duolog-rounds=60)"
+            ),
+        ),
+        (
+            {f"t{n}": ("+++", "+++") for n in range(5)},
+            (
+                "INCONCLUSIVE: the evidence decides neither way; round 4 lacks 5 pairs: t0, t1, t2, t3, t4; "
+                "about 6 more rounds needed"
+            ),
+        ),
+        (
+            {"t0": ("+" * 18 + "--", "---" + "+" * 17)},
+            "INCONCLUSIVE: the evidence decides neither way; no number of rounds like these would decide it",
         ),
     ],
-    ids=["open", "nothing", "last round"],
+    ids=["open", "nothing", "last round", "more than planned", "within the plan", "near the margin"],
 )
 def test_a_gate_that_does_not_know(outcomes: dict[str, tuple[str, str]], first: str) -> None:
     assert words(gate_record(outcomes))[0] == first
@@ -161,7 +208,7 @@ def test_a_gate_over_one_dialogue_told_again_and_again() -> None:
     lines = words(RunRecord(record.header, tuple(samples)))
     assert lines[0] == (
         "INCONCLUSIVE: every scenario gave the same dialogue again and again, "
-        "which is one round of evidence and not more"
+        "which is one round of evidence and not more (temperature 0, a cache, or a fixed seed?)"
     )
     assert "4 pairs, 1 distinct: what is said again word for word is no new evidence" in lines
 
