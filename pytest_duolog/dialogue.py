@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class TestSite:
     """The test that a dialogue is part of: where its recordings go, and what its dialogues start from.
 
-    `test` is the test's id inside its module, `test_argument` how pytest is told to run it. `observers`
+    `test` is the test's id inside its module, `test_argument` how pytest is told to run it so. `observers`
     gives those who watch a dialogue of the test. `sample` is the number of this run of the test, from 1, and
     `is_candidate` whether the models on trial speak in it.
     """

@@ -65,7 +65,7 @@ def _first_dialogue(launch: Launch, values: Mapping[str, Any], vcr_config: Mappi
         test=nodeid.partition("::")[2] or item.name,
         values=values,
         vcr_config=vcr_config,
-        test_argument=shlex.quote(nodeid),
+        test_argument=shlex.join([*settings_of(item.config).casting_arguments, nodeid]),
         observers=partial(progress_observers, item.config),
         sample=launch.number,
         is_candidate=launch.arm is Arm.CANDIDATE,

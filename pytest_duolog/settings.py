@@ -152,6 +152,15 @@ class Settings:
         settings.check()
         return settings
 
+    @property
+    def casting_arguments(self) -> list[str]:
+        """The options of pytest that make tests hold the same dialogues again, as often."""
+        models = {"--duolog-model": self.overrides, "--duolog-candidate": self.candidates}
+        given = [
+            f"{option}={role}={model}" for option, roles in models.items() for role, model in roles.items()
+        ]
+        return [*given, *([f"--duolog-samples={self.samples}"] if self.samples else [])]
+
     def check(self) -> None:
         """Raises ConfigurationError that says where a model is named that cannot be had."""
         check_names(self.variants)

@@ -162,7 +162,8 @@ def test_candidate_that_cannot_be_reached_is_inconclusive(gate, pytester: pytest
 def test_no_recordings_fail_with_the_command_that_makes_them(gate, chat_server: ChatServer):
     result = gate("same")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*--record-mode=*"])
+    command = "pytest --record-mode=once --duolog-candidate=agent=openai:same '*test_it[[]Opener 0.]'"
+    result.stdout.fnmatch_lines([f"*to fix: * record it: {command}"])
     assert chat_server.requests == []
 
 
