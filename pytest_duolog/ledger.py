@@ -124,6 +124,10 @@ class Ledger:
         terminalreporter.section("samples", sep="-")
         for line in record_words(self.record(), decided):
             terminalreporter.write_line(printable(line))
+        if decided.is_open:
+            terminalreporter.write_line(
+                "to go on, repeat this with --record-mode=once: what is recorded is not asked for again"
+            )
         terminalreporter.write_line(printable(f"run record: {self.path} (duolog gate reads it)"))
 
 

@@ -240,6 +240,13 @@ def test_record_keeps_what_was_there_when_the_run_is_interrupted(pytester: pytes
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert outcomes(record(pytester)) == ["passed"] * 4
+    result.stdout.fnmatch_lines(
+        [
+            "*test_it: INCONCLUSIVE: sample 5 is missing; 4 of 4 passed *",
+            "to go on, repeat this with --record-mode=once: what is recorded is not asked for again",
+            "4 dialogues",
+        ]
+    )
 
 
 def test_record_has_what_the_properties_of_each_sample_said(sampled, pytester: pytest.Pytester):

@@ -31,6 +31,11 @@ class RecordDecision:
             Decision.PASS,
         )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether samples are wanted that are not there."""
+        return any(part.wanted for part in (self.pairs, *self.scenarios.values()) if part is not None)
+
 
 def decide_record(record: RunRecord) -> RecordDecision:
     """The decision about what is in a record.
