@@ -26,16 +26,16 @@ SITE: pytest.StashKey[TestSite] = pytest.StashKey()
 class Collector:
     """Reads the data that travels on test reports; it works the same with and without xdist.
 
-    `receive` takes what a worker adds to the run record.
+    `receive` takes what a worker adds to the run record, and the worker.
     """
 
-    receive: Callable[[dict[str, Any]], None] = lambda _: None
+    receive: Callable[[dict[str, Any], object], None] = lambda _sent, _node: None
     entries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test's report carries."""
         if hasattr(report, RECORD_ATTRIBUTE):
-            self.receive(getattr(report, RECORD_ATTRIBUTE))
+            self.receive(getattr(report, RECORD_ATTRIBUTE), getattr(report, "node", None))
         for entry in getattr(report, REPORT_ATTRIBUTE, ()):
             self.entries.append((report.nodeid, entry))
 

@@ -20,6 +20,7 @@ from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord, Sample
 from pytest_duolog.results.store import RecordWriter, fresh_record
+from pytest_duolog.sample_reports import decided_reports
 
 # Where the record lies unless the command line says otherwise, below the root folder.
 DEFAULT_PATH = Path(".duolog") / "record.jsonl"
@@ -40,6 +41,7 @@ class Ledger:
     samples: list[Sample] = field(default_factory=list)
     _n_sent: int = 0
     _writer: RecordWriter | None = None
+    _undecided: list[list[pytest.TestReport]] = field(default_factory=list)
 
     @property
     def _is_worker(self) -> bool:
@@ -85,11 +87,34 @@ class Ledger:
             "samples": [sample.model_dump(mode="json") for sample in fresh],
         }
 
-    def receive(self, sent: dict[str, Any]) -> None:
-        """Take what a worker's ledger sent."""
+    def receive(self, sent: dict[str, Any], node: object) -> None:
+        """Take what the ledger of a worker, which is `node`, sent."""
         self.begin(_PLAN.validate_python(sent["plan"]))
         for sample in sent["samples"]:
             self.add(Sample.model_validate(sample))
+        if "undecided" in sent:
+            hook = self.config.hook
+            reports = [
+                hook.pytest_report_from_serializable(config=self.config, data=data)
+                for data in sent["undecided"]
+            ]
+            for report in reports:
+                report.node = node  # as xdist does with those it receives itself
+            self._undecided.append(reports)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """Report the tests of workers once a gate has all of them."""
+        if self.header is not None and len(self._undecided) == len(self.header.plan.scenarios):
+            self._report_undecided()
+
+    def _report_undecided(self) -> None:
+        decided = self.decide()
+        held, self._undecided = self._undecided, []
+        for reports in held:
+            assert decided is not None
+            assert decided.pairs is not None
+            for report in decided_reports(reports, decided.pairs):
+                self.config.hook.pytest_runtest_logreport(report=report)
 
     # The end of the run
 
@@ -105,6 +130,7 @@ class Ledger:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A gate that does not pass fails the run; what pytest itself found wrong goes first."""
+        self._report_undecided()
         decided = self.decide()
         if decided is None or self._writer is None:
             return

@@ -27,9 +27,11 @@ class Planning:
 
     config: pytest.Config
     _lines: Sequence[str] = field(default=())
+    _has_workers: bool = False
 
     def __post_init__(self) -> None:
         option = self.config.option  # there is nothing to do for workers of pytest-xdist
+        self._has_workers = bool(getattr(option, "numprocesses", None))
         option.dist, option.numprocesses = "no", 0
 
     @pytest.hookimpl(tryfirst=True)
@@ -37,7 +39,7 @@ class Planning:
         """Run nothing, unless tests could not be collected: pytest then says so itself."""
         if session.testsfailed:
             return None
-        self._lines = list(plan_lines(session.items, self.config))
+        self._lines = list(plan_lines(session.items, self.config, has_workers=self._has_workers))
         return True
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -48,7 +50,9 @@ class Planning:
                 terminalreporter.write_line(printable(line))
 
 
-def plan_lines(items: Sequence[pytest.Item], config: pytest.Config) -> Iterator[str]:
+def plan_lines(
+    items: Sequence[pytest.Item], config: pytest.Config, *, has_workers: bool = False
+) -> Iterator[str]:
     """What a run of these tests would take and risk."""
     tests = {item.nodeid: scenario_of(item) for item in items if uses_our_fixture(item)}
     plan = plan_of(items, settings_of(config))
@@ -58,6 +62,9 @@ def plan_lines(items: Sequence[pytest.Item], config: pytest.Config) -> Iterator[
         yield from outlook_words(
             plan, {name: (record and habits_of(record, name)) or _longest(tests[name]) for name in sampled}
         )
+        if plan.gate is not None and has_workers:
+            most = 2 * plan.gate.max_rounds * len(sampled)
+            yield f"with workers of pytest-xdist {most} dialogues: each runs every round of its tests (-n0 stops early)"
     once = [scenario for name, scenario in tests.items() if name not in sampled]
     if once:
         replies = sum(_longest(scenario).replies for scenario in once)

@@ -168,10 +168,10 @@ def pytest_configure(config: pytest.Config) -> None:
         settings_of(config)  # whoever gives the option hears at once what is wrong in it
 
 
-def _receive(config: pytest.Config, sent: dict[str, Any]) -> None:
+def _receive(config: pytest.Config, sent: dict[str, Any], node: object) -> None:
     from pytest_duolog.ledger import ledger_of
 
-    ledger_of(config).receive(sent)
+    ledger_of(config).receive(sent, node)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

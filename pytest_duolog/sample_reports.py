@@ -28,6 +28,9 @@ MOST_SHOWN = 2
 # How pytest begins the report of a strict xfail whose body passed.
 XPASS_STRICT = "[XPASS(strict)] "
 
+# The property of JUnit XML that has the verdict.
+VERDICT = "duolog_verdict"
+
 # How it marks the lines of a traceback that say what was raised.
 RAISED = "E   "
 
@@ -70,6 +73,11 @@ class SampledTest:
     def is_skipped(self) -> bool:
         """Whether it skipped itself whenever it was tried."""
         return len(self.wrong) == len(self.samples) and all(map(_is_skip, self.wrong))
+
+    @property
+    def speaks_for_itself(self) -> bool:
+        """Whether there was nothing but errors of its fixtures, or skips."""
+        return "call" not in self.last or self.is_skipped
 
     def take(self, sample: Sample) -> None:
         """Take a sample that an earlier run has measured."""
@@ -169,32 +177,59 @@ def _text_of(report: pytest.TestReport) -> str:
 
 
 def logged_reports(
-    test: SampledTest, decided: SamplesDecision | PairsDecision | None
+    test: SampledTest, decided: SamplesDecision | PairsDecision
 ) -> Iterator[pytest.TestReport]:
     """Set-up, call and teardown of a test as they are logged, with the verdict on all its samples."""
-    last = test.last
-    if "call" not in last or test.is_skipped:
-        yield from last.values()  # nothing but errors or skips: they speak for themselves
-        return
-    lines = list(_verdict_lines(test, decided))
-    in_gate = not isinstance(decided, SamplesDecision)
-    shown = [_shown(*found, in_gate=in_gate) for found in test.shown]
-    call = copy(last["call"])
-    _judge(call, test, "\n\n".join(["\n".join(lines), *shown]), decided)
-    call.duration = test.duration_s
-    call.sections = []
-    setattr(call, REPORT_ATTRIBUTE, test.entries)
-    for report in (_harmless(last["setup"]), call, _harmless(last["teardown"])):
-        report.user_properties = [*report.user_properties, *_properties(test, lines)]
+    if test.speaks_for_itself:
+        yield from test.last.values()
+    elif isinstance(decided, SamplesDecision):
+        is_held_against = decided.decision is not Decision.PASS
+        yield from _reports(test, list(samples_words(decided)), is_held_against=is_held_against)
+    else:
+        yield from decided_reports(undecided_reports(test), decided)
+
+
+def undecided_reports(test: SampledTest) -> list[pytest.TestReport]:
+    """Set-up, call and teardown of a test in a gate that is not decided yet, and the call if it is accused."""
+    lines = [_passed_words(test, arm) for arm in Arm]
+    setup, call, teardown = _reports(test, lines, is_held_against=test.has_gaps)
+    _, if_accused, _ = _reports(test, lines, is_held_against=True)
+    return [setup, call, teardown, if_accused]
+
+
+def decided_reports(
+    undecided: Sequence[pytest.TestReport], decided: PairsDecision
+) -> Iterator[pytest.TestReport]:
+    """Those of `undecided_reports` that are logged, with the verdict of the gate."""
+    setup, call, teardown, if_accused = undecided
+    headline = next(iter(pairs_words(decided)))
+    for report in (setup, if_accused if call.nodeid in decided.accused else call, teardown):
+        if isinstance(report.longrepr, str) and not _is_strict_xpass(report):
+            report.longrepr = f"{headline}\n{report.longrepr}"
+        report.user_properties = [(VERDICT, headline), *report.user_properties]
         yield report
 
 
-def _judge(
-    call: pytest.TestReport, test: SampledTest, text: str, decided: SamplesDecision | PairsDecision | None
-) -> None:
+def _reports(
+    test: SampledTest, lines: Sequence[str], *, is_held_against: bool
+) -> tuple[pytest.TestReport, ...]:
+    in_gate = any(test.measured[Arm.CANDIDATE]) or any(sample.arm is Arm.CANDIDATE for sample in test.samples)
+    shown = [_shown(*found, in_gate=in_gate) for found in test.shown]
+    call = copy(test.last["call"])
+    _judge(call, test, "\n\n".join(["\n".join(lines), *shown]), is_held_against=is_held_against)
+    call.duration = test.duration_s
+    call.sections = []
+    setattr(call, REPORT_ATTRIBUTE, test.entries)
+    reports = (_harmless(test.last["setup"]), call, _harmless(test.last["teardown"]))
+    verdict = [] if in_gate else [(VERDICT, lines[0])]
+    for report in reports:
+        report.user_properties = [*report.user_properties, *verdict, *_counts(test)]
+    return reports
+
+
+def _judge(call: pytest.TestReport, test: SampledTest, text: str, *, is_held_against: bool) -> None:
     """Make the last report of a body that of the verdict, to which an xfail applies as it does to a single run."""
     vars(call).pop("wasxfail", None)
-    is_held_against = _is_held_against(test, decided)
     xfail = None if test.item.config.option.runxfail else evaluate_xfail_marks(test.item)
     if is_held_against and test.expected_failure is not None:
         call.outcome, call.longrepr, call.wasxfail = "skipped", text, test.expected_failure
@@ -216,23 +251,9 @@ def _harmless(report: pytest.TestReport) -> pytest.TestReport:
     return report
 
 
-def _is_held_against(test: SampledTest, decided: SamplesDecision | PairsDecision | None) -> bool:
-    if isinstance(decided, SamplesDecision):
-        return decided.decision is not Decision.PASS
-    if test.has_gaps:
-        return True
-    return decided is not None and test.item.nodeid in decided.accused
-
-
-def _verdict_lines(test: SampledTest, decided: SamplesDecision | PairsDecision | None) -> Iterator[str]:
-    if isinstance(decided, SamplesDecision):
-        yield from samples_words(decided)
-        return
-    if decided is not None:
-        yield next(iter(pairs_words(decided)))
-    for arm in Arm:
-        passed = [sample.outcome is SampleOutcome.PASSED for sample in test.measured[arm].values()]
-        yield f"{arm}: {sum(passed)} of {len(passed)} passed"
+def _passed_words(test: SampledTest, arm: Arm) -> str:
+    passed = [sample.outcome is SampleOutcome.PASSED for sample in test.measured[arm].values()]
+    return f"{arm}: {sum(passed)} of {len(passed)} passed"
 
 
 def _shown(sample: Sample, report: pytest.TestReport, *, in_gate: bool) -> str:
@@ -241,10 +262,9 @@ def _shown(sample: Sample, report: pytest.TestReport, *, in_gate: bool) -> str:
     return "\n".join(parts)
 
 
-def _properties(test: SampledTest, lines: Sequence[str]) -> list[tuple[str, str]]:
-    counts = [
+def _counts(test: SampledTest) -> list[tuple[str, str]]:
+    return [
         (f"duolog_{arm}", f"{sum(s.outcome is SampleOutcome.PASSED for s in found.values())}/{len(found)}")
         for arm, found in test.measured.items()
         if found
     ]
-    return [("duolog_verdict", lines[0]), *counts]

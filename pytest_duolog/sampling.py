@@ -32,7 +32,7 @@ from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Arm, Sample, SampleOutcome
-from pytest_duolog.sample_reports import SampledTest, logged_reports, sample_of
+from pytest_duolog.sample_reports import SampledTest, logged_reports, sample_of, undecided_reports
 from pytest_duolog.scenario import SIDES, Scenario
 from pytest_duolog.settings import Settings, roles_of
 from pytest_duolog.stored_baseline import StoredBaseline, stored_baseline
@@ -225,13 +225,36 @@ class Sampler:
         item = test.item
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         unsent = self.ledger.unsent()
-        for report in logged_reports(test, decided):
+        for report in self._logged(test, decided, unsent):
             if unsent is not None:
                 setattr(report, RECORD_ATTRIBUTE, unsent)
                 unsent = None
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         _stop_if_told(item.session)
+
+    def _logged(
+        self,
+        test: SampledTest,
+        decided: SamplesDecision | PairsDecision | None,
+        unsent: dict[str, Any] | None,
+    ) -> Iterable[pytest.TestReport]:
+        """The reports of a test with its verdict.
+
+        A worker of pytest-xdist does not know what a gate decides: it logs that the set-up passed, and sends the
+        reports to the controller, which logs them when it knows.
+        """
+        if decided is not None:
+            return logged_reports(test, decided)
+        if test.speaks_for_itself:
+            return test.last.values()
+        assert unsent is not None, "only a worker does not decide"
+        hook, config = test.item.ihook, test.item.config
+        undecided = undecided_reports(test)
+        unsent["undecided"] = [
+            hook.pytest_report_to_serializable(config=config, report=report) for report in undecided
+        ]
+        return undecided[:1]
 
 
 def _stop_if_told(session: pytest.Session) -> None:

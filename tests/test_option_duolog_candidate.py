@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -86,8 +87,10 @@ def test_equal_candidate_passes(gate, pytester: pytest.Pytester):
     assert len(record(pytester).looks) == 7
 
 
-def test_worse_candidate_is_blocked_and_its_failures_shown(gate):
-    result = gate("worse", "--record-mode=once", "--junitxml=junit.xml")
+@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+def test_worse_candidate_is_blocked_and_its_failures_shown(gate, options: tuple[str, ...]):
+    result = gate("worse", "--record-mode=once", "--junitxml=junit.xml", *options)
+    result.assert_outcomes(passed=1, failed=5)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
@@ -97,6 +100,21 @@ def test_worse_candidate_is_blocked_and_its_failures_shown(gate):
             "*sample 2 of the candidate (failed):",
             "*wrong answer 2 by worse*",
         ]
+    )
+    cases = [
+        case for case in ET.parse("junit.xml").getroot().iter("testcase") if "test_it" in case.attrib["name"]
+    ]
+    assert [case.find("failure") is not None for case in cases] == [True] * 5
+    for case in cases:
+        properties = {found.get("name"): found.get("value") for found in case.iter("property")}
+        assert str(properties["duolog_verdict"]).startswith("BLOCK: ")
+
+
+def test_rounds_that_workers_run_after_the_decision_are_told(gate):
+    result = gate("same", "--record-mode=once", "-n2")
+    result.assert_outcomes(passed=6)
+    result.stdout.fnmatch_lines(
+        ["90 of at most 200 dialogues, 9 rounds *", "200 dialogues were run; what came after *"]
     )
 
 

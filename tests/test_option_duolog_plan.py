@@ -52,6 +52,11 @@ def test_plan_is_said_and_nothing_runs(pytester: pytest.Pytester, options: tuple
     )
 
 
+def test_gate_with_workers_is_planned_with_every_round(pytester: pytest.Pytester) -> None:
+    result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo", "-n2")
+    result.stdout.fnmatch_lines(["with workers of pytest-xdist 120 dialogues: *"])
+
+
 def test_gate_is_planned(pytester: pytest.Pytester) -> None:
     result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo")
     assert result.ret == pytest.ExitCode.OK

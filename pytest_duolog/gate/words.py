@@ -210,6 +210,12 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
     """Everything there is to say of a record, ending with what went wrong in making it."""
     if decided.pairs is not None:
         yield from pairs_words(decided.pairs, record.header.plan)
+        n_run = sum(sample.is_measured for sample in record.samples)
+        if n_run > decided.pairs.n_dialogues and not decided.is_open:
+            yield (
+                f"{n_run} dialogues were run; what came after the decision changes nothing (workers of pytest-xdist "
+                f"run every round)"
+            )
     for scenario, verdict in decided.scenarios.items():
         first, *rest = samples_words(verdict)
         yield f"{scenario}: {first}"
