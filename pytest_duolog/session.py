@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import anyio.to_thread
 import httpx
 
 from pytest_duolog.budget import DialogueBudget, MeteredEndpoint, RunBudget
@@ -45,6 +46,7 @@ class Session:
         self._environ = environ
         secret = [name for provider in settings.providers.values() for name in provider.secret_variables]
         self.redactor = Redactor(environ, secret)
+        self._providers = {**providers.PROVIDERS, **settings.providers}
         self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(settings.concurrency)
@@ -135,12 +137,14 @@ class Session:
         limit = self.settings.limits.get(provider, Limit())
         return self._turnstiles.setdefault(provider, Turnstile(limit))
 
-    def _destination(self, provider: str, model: str) -> Destination:
-        if provider == "local":
-            server = self._local_servers.get(model)
-            return Destination(server.base_url, {"authorization": f"Bearer {server.api_key}"})
-        known = {**providers.PROVIDERS, **self.settings.providers}
-        return providers.destination(provider, known[provider], self._environ)
+    def _destination(self, provider: str, model: str) -> Destination | Awaitable[Destination]:
+        if provider == "local":  # its server may have to start
+            return anyio.to_thread.run_sync(self._local_destination, model)
+        return providers.destination(provider, self._providers[provider], self._environ)
+
+    def _local_destination(self, model: str) -> Destination:
+        server = self._local_servers.get(model)
+        return Destination(server.base_url, {"authorization": f"Bearer {server.api_key}"})
 
     def close(self) -> None:
         """Stop what was started."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.util import find_spec, module_from_spec
 from urllib.request import getproxies, proxy_bypass
 
-import anyio.to_thread
 import httpx
 
 from pytest_duolog.endpoints.providers import Destination
@@ -43,7 +43,7 @@ class LiveTransport(httpx.AsyncBaseTransport):
 
     def __init__(
         self,
-        destination_of: Callable[[str, str], Destination],
+        destination_of: Callable[[str, str], Destination | Awaitable[Destination]],
         *,
         through: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -61,7 +61,8 @@ class LiveTransport(httpx.AsyncBaseTransport):
         provider = request.url.host
         model = request.extensions.get("duolog_model", "")
         destination_of = request.extensions.get("duolog_destination", self._destination_of)
-        destination = await anyio.to_thread.run_sync(destination_of, provider, model)
+        reached = destination_of(provider, model)
+        destination: Destination = await reached if inspect.isawaitable(reached) else reached
         real = self._readdressed(request, destination)
         request.extensions["duolog_origin"] = f"{provider} at {_origin(real.url)}"
         response = await self._transport_to(real.url).handle_async_request(real)

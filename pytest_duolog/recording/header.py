@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -23,7 +24,7 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
     """The header for a recording of `scenario` made at `now`; prompts are in it as hashes."""
     return {
         "duolog": FORMAT,
-        "plugin": version("pytest-duolog"),
+        "plugin": _plugin_version(),
         "recorded": now.isoformat(timespec="seconds"),
         "test": location.owner,
         "run": location.run,
@@ -39,6 +40,12 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
         "stub": text_hash(scenario.stub),
         "history": text_hash("\n".join(message.content for message in scenario.history) or None),
     }
+
+
+@cache
+def _plugin_version() -> str:
+    """Read once: looking it up takes as long as a reply from a recording."""
+    return version("pytest-duolog")
 
 
 def _speaker(speaker: Speaker) -> dict[str, Any]:

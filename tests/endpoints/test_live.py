@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import anyio
 import httpx
 import pytest
@@ -42,6 +44,22 @@ def test_logical_address_is_put_at_the_providers_and_the_key_added(server):
     assert asked == [("lab", "m")]
     assert server.headers[0]["authorization"] == "Bearer k"
     assert server.headers[0]["host"] == server.url.removeprefix("http://").removesuffix("/v1")
+
+
+def test_destination_is_looked_up_in_the_event_loop_and_may_be_awaited(server):
+    """A worker thread for each request would cost as much as the request itself."""
+    threads = []
+
+    def at_once(provider, model):
+        threads.append(threading.current_thread())
+        return Destination(server.url, {})
+
+    async def later(provider, model):
+        return at_once(provider, model)
+
+    for destination_of in (at_once, later):
+        assert post("duolog://lab/chat/completions", destination_of).status_code == 200
+    assert threads == [threading.current_thread()] * 2
 
 
 def test_other_addresses_are_left_as_they_are(server):
