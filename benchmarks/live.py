@@ -7,7 +7,8 @@ A canned server on loopback answers every request after the latency. Each contes
 runs one test a dialogue and records it: `duolog` with its scheduler, `vcrpy` one dialogue after the other through
 vcrpy and the same client, `xdist` the same with pytest-xdist's workers. The rivals get only a share of the dialogues
 (they would take minutes) and are compared by dialogues a second. The ideal is the time in which nothing is waited for
-but the server, with so many dialogues in flight; start-up, collection and recording come on top of it.
+but the server, with so many dialogues in flight; start-up, collection and recording come on top of it. Seconds of CPU
+tell what a busy machine hides. Plugins that a contestant does not need are not loaded.
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ def test_dialogue(opener, tmp_path_factory):
 """
 
 
+OURS = ("-p", "duolog", "-p", "syrupy", "-p", "anyio")
+
+
 @dataclass(frozen=True)
 class Load:
     """What has to be done: so many dialogues of so many replies."""
@@ -95,16 +99,15 @@ class Load:
         )
 
 
-def run_pytest(test: str, port: int, *options: str) -> tuple[float, float]:
-    """Seconds and peak MB of a pytest process that passes `test`."""
+def run_pytest(test: str, port: int, *options: str) -> tuple[float, float, float]:
+    """Seconds, seconds of CPU and peak MB of a pytest process that passes `test`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "test_it.py").write_text(test, "utf-8")
-        (folder / "pytest.ini").write_text(
-            "[pytest]\naddopts = -q -p no:cacheprovider -p no:asyncio\n", "utf-8"
-        )
+        (folder / "pytest.ini").write_text("[pytest]\naddopts = -q -p no:cacheprovider\n", "utf-8")
         url = f"http://127.0.0.1:{port}/v1"
         environ = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none-needed"}
+        environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         started = time.perf_counter()
         with (folder / "out.txt").open("w") as out:
             process = subprocess.Popen(
@@ -114,7 +117,7 @@ def run_pytest(test: str, port: int, *options: str) -> tuple[float, float]:
         seconds = time.perf_counter() - started
         if status:
             raise SystemExit((folder / "out.txt").read_text()[-3000:])
-        return seconds, usage.ru_maxrss / 1024
+        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -131,9 +134,13 @@ def main() -> None:
     load = Load(given.dialogues, given.replies)
     share = Load(max(1, round(given.dialogues * given.share)), given.replies)
     runs = {
-        "duolog": (load, DUOLOG_TEST, ("--record-mode=all", f"--duolog-concurrency={given.in_flight}")),
-        "vcrpy": (share, VCRPY_TEST, ("-p", "no:duolog")),
-        "xdist": (share, VCRPY_TEST, ("-p", "no:duolog", f"-n{given.workers}")),
+        "duolog": (
+            load,
+            DUOLOG_TEST,
+            (*OURS, "--record-mode=all", f"--duolog-concurrency={given.in_flight}"),
+        ),
+        "vcrpy": (share, VCRPY_TEST, ()),
+        "xdist": (share, VCRPY_TEST, ("-p", "xdist", f"-n{given.workers}")),
     }
     server = subprocess.Popen(
         [sys.executable, "-c", SERVER, str(given.latency_ms / 1000)], stdout=subprocess.PIPE, text=True
@@ -142,15 +149,18 @@ def main() -> None:
         assert server.stdout is not None
         port = int(server.stdout.readline())
         ideal = given.dialogues * given.replies * given.latency_ms / 1000 / given.in_flight
-        print(f"{'':<10} {'dialogues':>9} {'seconds':>8} {'dialogues/s':>12} {'x ideal':>8} {'peak MB':>8}")
-        print(f"{'ideal':<10} {given.dialogues:>9} {ideal:>8.2f} {given.dialogues / ideal:>12.1f} {1:>8.2f}")
+        columns = ("dialogues", "seconds", "dialogues/s", "x ideal", "CPU s", "peak MB")
+        print(f"{'':<10} " + " ".join(f"{column:>11}" for column in columns))
+        print(
+            f"{'ideal':<10} {given.dialogues:>11} {ideal:>11.2f} {given.dialogues / ideal:>11.1f} {1:>11.2f}"
+        )
         for name in given.contestants:
             work, template, options = runs[name]
-            seconds, megabytes = run_pytest(work.test(template), port, *options)
+            seconds, cpu_s, megabytes = run_pytest(work.test(template), port, *options)
             rate = work.dialogues / seconds
             print(
-                f"{name:<10} {work.dialogues:>9} {seconds:>8.2f} {rate:>12.1f} "
-                f"{given.dialogues / ideal / rate:>8.2f} {megabytes:>8.0f}"
+                f"{name:<10} {work.dialogues:>11} {seconds:>11.2f} {rate:>11.1f} "
+                f"{given.dialogues / ideal / rate:>11.2f} {cpu_s:>11.2f} {megabytes:>11.0f}"
             )
     finally:
         server.terminate()
