@@ -49,6 +49,7 @@ class LookAhead:
         self._n_ahead = TESTS_PER_PLACE * concurrency
         self._begin = begin
         self._begun: dict[Launch, Dialogue] = {}
+        self._settled: dict[pytest.Item, bool] = {}
         self.expect(coming)
 
     def expect(self, coming: Iterable[Launch]) -> None:
@@ -61,18 +62,27 @@ class LookAhead:
             while self._coming.popleft() != launch:
                 pass
         for later in islice(self._coming, self._n_ahead):
-            if later not in self._begun and can_begin_early(later.item):
+            if later not in self._begun and self._can_begin_early(later.item):
                 self._begun[later] = self._begin(later)
         return self._begun.pop(launch, None)
 
+    def _can_begin_early(self, item: pytest.Item) -> bool:
+        """Whether nothing that happens until the test of `item` runs can make a difference to its dialogue."""
+        if item not in self._settled:  # every test is looked at once for each of those before it
+            self._settled[item] = is_settled(item)
+        return self._settled[item] and has_its_fixtures(item)
 
-def can_begin_early(item: pytest.Item) -> bool:
-    """Whether nothing that happens until the test of `item` runs can make a difference to its dialogue."""
+
+def is_settled(item: pytest.Item) -> bool:
+    """Whether a test's markers and parameters say that it will run, and with which models."""
     if any(item.get_closest_marker(name) for name in UNSURE):
         return False
     scenario = scenario_of(item)
-    if not all(isinstance(scenario.speaker(side).model, str | Script | None) for side in SIDES):
-        return False
+    return all(isinstance(scenario.speaker(side).model, str | Script | None) for side in SIDES)
+
+
+def has_its_fixtures(item: pytest.Item) -> bool:
+    """Whether the project's fixtures that a test wants are already there."""
     info: Any = getattr(item, "_fixtureinfo", None)
     return all(
         _is_harmless(name, definitions[-1])

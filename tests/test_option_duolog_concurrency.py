@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_duolog import ahead
 from tests.chat_server import ChatServer, plain_answer
 
 MATRIX = """
@@ -208,3 +209,16 @@ def test_stop_at_the_first_failure_wastes_one_dialogue_a_worker(matrix, chat_ser
     result = matrix("--record-mode=once", "-n1", "-x", n=12, body="assert not dialogue.messages")
     result.assert_outcomes(failed=1)
     assert len(opened(chat_server)) <= 2
+
+
+def test_each_coming_test_is_examined_once(matrix, monkeypatch: pytest.MonkeyPatch, chat_server: ChatServer):
+    """Else every test would pay for all those in sight, which with many places at a time are hundreds."""
+    examined: list[str] = []
+    scenario_of = ahead.scenario_of
+    monkeypatch.setattr(ahead, "scenario_of", lambda item: examined.append(item.name) or scenario_of(item))
+    matrix(
+        n=12,
+        marker="@pytest.mark.dialogue(b=pytest_duolog.Speaker('B', model=lambda messages: 'Hm.'))",
+        before="import pytest_duolog",
+    ).assert_outcomes(passed=12)
+    assert sorted(examined) == sorted(set(examined))
