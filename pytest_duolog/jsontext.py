@@ -13,7 +13,31 @@ from typing import Any, NamedTuple
 
 from pytest_duolog.perspective import ChatMessage
 
+# What is nested deeper is no message; the limit is far below Python's own, at which every step of the way could fail.
+DEEPEST = 100
+
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def parsed(text: bytes | str) -> Any:
+    """The value of a JSON text.
+
+    Raises ValueError if it is none, and RecursionError if it is nested more than `DEEPEST` deep.
+    """
+    value = json.loads(text)
+    brackets = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
+    if sum(map(text.count, brackets)) > DEEPEST:  # type: ignore[arg-type]  # both are of one type
+        _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level, depth = [value], 0
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        if depth > DEEPEST:
+            raise RecursionError(f"nested more than {DEEPEST} deep")
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
 
 
 def canonical(value: Any) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.errors import EndpointError, shorten
+from pytest_duolog.jsontext import DEEPEST, parsed
 
 # Besides these, every status from 500 on but 501 (not implemented) and 505. 498 is Groq's "no capacity".
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 498})
@@ -69,8 +70,13 @@ class Answer:
                 advice="check the provider's base_url; a redirect is not followed, it would take the key along",
             )
         try:
-            body = json.loads(self.content)
-        except (ValueError, RecursionError):
+            body = parsed(self.content)
+        except RecursionError:
+            raise self.fault(
+                f"HTTP {self.status}, but its JSON is nested more than {DEEPEST} deep",
+                is_passing=self.status < 400 or self._status_may_pass(self.status),
+            ) from None
+        except ValueError:
             kind = self.headers.get("content-type", "no content type").encode("ascii", "replace").decode()
             raise self.fault(
                 f"HTTP {self.status}, but not JSON ({kind}): {shorten(self._as_text())}",
@@ -163,7 +169,7 @@ def _upstream(details: Mapping[str, Any]) -> str:
 def _seconds_until(date: str) -> float | None:
     try:
         then = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(
         0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()

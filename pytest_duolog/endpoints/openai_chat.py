@@ -25,6 +25,9 @@ from pytest_duolog.endpoints.reading import (
 )
 from pytest_duolog.transcript import FinishReason, Usage
 
+# A price above it, endless or not, is a mistake.
+HIGHEST_COST = 1e9
+
 FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop": "end",
     "eos": "end",
@@ -99,11 +102,12 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
     written = counted(usage, "prompt_tokens_details", "cache_write_tokens")
     reasoning = counted(usage, "completion_tokens_details", "reasoning_tokens")
     cost = usage.get("cost")
+    is_price = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost <= HIGHEST_COST
     return Usage(
         prompt_tokens=less(counted(usage, "prompt_tokens"), cached, written),
         cache_read_tokens=cached,
         cache_write_tokens=written,
         reply_tokens=less(counted(usage, "completion_tokens"), reasoning),
         reasoning_tokens=reasoning,
-        cost=cost if isinstance(cost, int | float) and cost >= 0 else None,
+        cost=cost if is_price else None,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.errors import shorten
+from pytest_duolog.jsontext import parsed
 
 EVENTS = "text/event-stream"
 LINES = ("application/x-ndjson", "application/jsonl")
@@ -57,6 +57,6 @@ def _media_type(answer: Answer) -> str:
 
 def _json_or_text(text: str) -> Any:
     try:
-        return json.loads(text)
+        return parsed(text)
     except (ValueError, RecursionError):
         return text

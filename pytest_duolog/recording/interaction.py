@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pytest_duolog.jsontext import canonical
+from pytest_duolog.jsontext import canonical, parsed
 from pytest_duolog.recording.redaction import Redactor
 
 # Fields of a request body that hold the chat history, in the protocols that send one.
@@ -32,7 +32,7 @@ class Body:
     def parse(cls, raw: bytes, redactor: Redactor | None = None) -> Body:
         """The body behind bytes that came from somebody's client or file; `redactor` takes its secrets out."""
         try:
-            value = json.loads(raw)
+            value = parsed(raw)
             return cls.of_json(redactor.json(value) if redactor else value)
         except (ValueError, RecursionError):
             return cls(raw=redactor.bytes(raw) if redactor else raw)

@@ -21,7 +21,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_duolog.jsontext import canonical
+from pytest_duolog.jsontext import canonical, parsed
 from pytest_duolog.recording.interaction import HISTORY_FIELDS, Body, Interaction, Response, SentRequest
 
 FORMAT = 1
@@ -135,7 +135,7 @@ class JournalCodec:
         except UnicodeDecodeError:
             return {"base64": base64.b64encode(content).decode("ascii")}
         try:
-            value = json.loads(text)
+            value = parsed(text)
         except (ValueError, RecursionError):
             return {"text": self._fold(text, texts)}
         return {"json": self._fold(value, texts)}

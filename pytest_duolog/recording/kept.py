@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from pytest_duolog.jsontext import canonical
+from pytest_duolog.jsontext import canonical, parsed
 from pytest_duolog.recording.interaction import Response
 from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
 
@@ -44,7 +43,7 @@ def kept_response(response: Response, redactor: Redactor, *, is_ours: bool) -> R
 
 def _kept_content(content: bytes, redactor: Redactor, *, is_ours: bool) -> bytes:
     try:
-        value = json.loads(content)
+        value = parsed(content)
     except (ValueError, RecursionError):
         return redactor.bytes(content)
     if is_ours and isinstance(value, dict):
@@ -63,7 +62,7 @@ def _without_folder(model: Any) -> Any:
 def served_model(response: Response) -> str | None:
     """The model that a response says it is from, with the provider behind a gateway that names it (OpenRouter)."""
     try:
-        body = json.loads(response.content)
+        body = parsed(response.content)
         model, provider = body.get("model") or body.get("modelVersion"), body.get("provider")
     except (ValueError, AttributeError, RecursionError):
         return None

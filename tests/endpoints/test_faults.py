@@ -78,6 +78,7 @@ def not_http(connection: Connection) -> None:
 OK = answers()
 BOMB = gzip.compress(b" " * 10_000_000)
 HTML = b"<html><head><title>502</title></head><body><h1>Bad\n Gateway</h1></body></html>"
+DEEP = completion({"model": "m"}, "Fine.")[:-1] + b', "deep": ' + b"[" * 500 + b"]" * 500 + b"}"
 PORTAL = b"<!doctype html><p>Sign in to <b>Free WiFi</b></p>"
 
 
@@ -168,6 +169,19 @@ MATRIX = {
         [answers(PORTAL, headers={"content-type": "text/html"})],
         3,
         says=r"HTTP 200, but not JSON \(text/html\): 'Sign in to Free WiFi'",
+    ),
+    **{
+        f"JSON {depth} deep": Row([answers(b'{"error": ' * depth + b"1" + b"}" * depth), OK], 2, "Fine.")
+        for depth in (150, 400, 960, 2000)
+    },
+    "JSON too deep beside the reply": Row(
+        [answers(DEEP)], 3, says="HTTP 200, but its JSON is nested more than 100 deep"
+    ),
+    "429 with a date that no calendar has": Row(
+        [error(429, headers={"retry-after": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"}), OK], 2, "Fine."
+    ),
+    "a price without an end": Row(
+        [answers(completion({}, "Fine.")[:-1] + b', "usage": {"cost": 1e999}}')], 1, "Fine."
     ),
     "JSON but no object": Row([answers(b"[1]")], 3, says="JSON but not an object: '\\[1\\]'"),
     "200 with an error that stays": Row(
