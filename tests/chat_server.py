@@ -16,9 +16,9 @@ def plain_answer(body: dict[str, Any]) -> str:
 
 
 class ChatServer:
-    """`answer` makes the reply's text, or a (status, body bytes) pair; `requests` are the bodies received.
+    """`answer` makes the reply's text, or a (status, body bytes) pair, or one with headers besides.
 
-    `paths` and `headers` are those of the requests.
+    `requests` are the bodies received, `paths` and `headers` are those of the requests.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,15 @@ class ChatServer:
                 server.headers.append(dict(self.headers))
                 server.paths.append(self.path)
                 answer = server.answer(body)
-                status, content = answer if isinstance(answer, tuple) else (200, completion(body, answer))
+                status, content, *more = (
+                    answer if isinstance(answer, tuple) else (200, completion(body, answer))
+                )
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(content)))
                 self.send_header("set-cookie", "session=very-private")
+                for name, value in more[0].items() if more else ():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
 

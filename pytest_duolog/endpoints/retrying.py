@@ -53,6 +53,11 @@ class Patience:
         """How long a server may send nothing."""
         return self.timeout_s / 2
 
+    @property
+    def connect_s(self) -> float:
+        """How long a connection may take."""
+        return min(CONNECT_TIMEOUT_S, self.silence_s)
+
     def wait_s(self, n_tries: int, error: EndpointError) -> float:
         """How long to wait after `n_tries` tries, the last of which ended in `error`."""
         if error.wait_s is not None:
@@ -104,6 +109,10 @@ class _Tries:
     n: int = 0
     waited_s: float = 0.0
     n_bytes: int = 0
+    last_error: EndpointError | None = None
+
+    def __post_init__(self) -> None:
+        self.ends_at = time.monotonic() + self._patience.timeout_s
 
     @property
     def _patience(self) -> Patience:
@@ -131,7 +140,7 @@ class _Tries:
         started = time.perf_counter()
         self.n_bytes = 0
         silence_s = self._patience.silence_s
-        connect_s = min(CONNECT_TIMEOUT_S, silence_s)
+        connect_s = self._patience.connect_s
         self.request.extensions["timeout"] = {"connect": connect_s, "read": silence_s, "write": silence_s}
         try:
             response = await self.transport.live.handle_async_request(self.request)
@@ -167,10 +176,21 @@ class _Tries:
                 status=error.status,
                 advice="run it later, or raise longest_wait_s in [tool.duolog.requests]",
             ) from None
-        self.waited_s += wait_s
-        if error.wait_s is not None:
+        if time.monotonic() + wait_s >= self.ends_at:
+            raise EndpointError(
+                f"{error.problem} ({self._history()}); a try after another {wait_s:.0f} s would come too late, "
+                f"there are {self._patience.timeout_s:g} s for an answer",
+                model=error.model,
+                status=error.status,
+                advice="run it later, or raise timeout_s in [tool.duolog.requests]",
+            ) from None
+        self.last_error = error
+        if error.wait_s is None:
+            self.waited_s += wait_s
+            await self.transport.sleep(wait_s)
+        else:
             self.turnstile.close_for(wait_s)
-        await self.transport.sleep(wait_s)
+        self.waited_s += await self.turnstile.leave_to_ask_again()
 
     def _after_tries(self, error: EndpointError) -> EndpointError:
         if self.n == 1:
@@ -187,7 +207,8 @@ class _Tries:
         """What to say when the time for this answer is over."""
         return EndpointError(
             f"no whole answer from {self._origin} within {self._patience.timeout_s:g} s ({self._history()}, "
-            f"{self.n_bytes} bytes of the last one)",
+            f"{self.n_bytes} bytes of the last one)"
+            + (f"; the try before: {self.last_error.problem}" if self.last_error else ""),
             model=self.request.extensions.get("duolog_model", ""),
             advice="raise timeout_s in [tool.duolog.requests] if the model is only slow",
         )
@@ -197,7 +218,9 @@ class _Tries:
             str(error) or "no details",
             f"is {self._origin.rpartition(' ')[2]} up, and the right address?",
         )
-        if isinstance(error, httpx.ReadTimeout):
+        if isinstance(error, httpx.ConnectTimeout):
+            details = f"no connection within {self._patience.connect_s:g} s"
+        elif isinstance(error, httpx.TimeoutException):
             details = f"silent for {self._patience.silence_s:g} s"
             advice = "raise timeout_s in [tool.duolog.requests] if the model is only slow"
         so_far = f" after {self.n_bytes} bytes of the answer" if self.n_bytes else ""

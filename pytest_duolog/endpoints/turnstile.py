@@ -53,6 +53,14 @@ class Turnstile:
             with self._lock:
                 self._n_inside -= 1
 
+    async def leave_to_ask_again(self) -> float:
+        """Wait, with a place held, until the provider may be asked once more; how many seconds that took."""
+        waited_s = 0.0
+        while (wait_s := self._try_to_ask()) > 0:
+            waited_s += wait_s
+            await self._sleep(wait_s)
+        return waited_s
+
     def close_for(self, seconds: float) -> None:
         """Let nobody in for so long; those who are inside stay."""
         with self._lock:
@@ -61,12 +69,20 @@ class Turnstile:
     def _try_to_enter(self) -> float:
         """0 with a place taken, or how long to wait before trying again."""
         with self._lock:
-            now = self._clock()
-            if now < self._opens_at:
-                return self._opens_at - now
-            if self._limit.concurrency is not None and self._n_inside >= self._limit.concurrency:
-                return LOOK_AGAIN_S
-            if self._limit.requests_per_minute is not None:
-                self._opens_at = now + 60 / self._limit.requests_per_minute
-            self._n_inside += 1
-            return 0.0
+            is_full = self._limit.concurrency is not None and self._n_inside >= self._limit.concurrency
+            wait_s = LOOK_AGAIN_S if is_full else self._wait_s()
+            self._n_inside += wait_s == 0
+            return wait_s
+
+    def _try_to_ask(self) -> float:
+        with self._lock:
+            return self._wait_s()
+
+    def _wait_s(self) -> float:
+        """0 if a request may be sent now, which then counts; or how long to wait before trying again."""
+        now = self._clock()
+        if now < self._opens_at:
+            return self._opens_at - now
+        if self._limit.requests_per_minute is not None:
+            self._opens_at = now + 60 / self._limit.requests_per_minute
+        return 0.0

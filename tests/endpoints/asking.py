@@ -13,6 +13,7 @@ from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
+from pytest_duolog.endpoints.turnstile import Limit, Turnstile
 from pytest_duolog.perspective import ChatMessage
 from pytest_duolog.scenario import ModelName
 
@@ -36,6 +37,7 @@ class Wire:
         self.answers = list(answers)
         self.requests: list[httpx.Request] = []
         self.waits: list[float] = []
+        self.turnstile = Turnstile(Limit(), clock=lambda: sum(self.waits), sleep=self.sleep)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
@@ -66,7 +68,9 @@ def ask(
     patience: Patience | None = None,
 ) -> Reply:
     """The reply of `model` to `history`, as far as the wire lets it come."""
-    transport = RetryingTransport(httpx.MockTransport(wire), patience or Patience(), sleep=wire.sleep)
+    transport = RetryingTransport(
+        httpx.MockTransport(wire), patience or Patience(), lambda _: wire.turnstile, sleep=wire.sleep
+    )
     request = ChatRequest(ModelName.parse(model).model, tuple(history), knobs or {}, extra or {}, schema)
 
     async def asked() -> Reply:

@@ -162,6 +162,12 @@ MATRIX = {
         says=r"no whole answer from openai at .* within 0\.5 s \(1 try, \d+ bytes of the last one\)",
         patience=IMPATIENT,
     ),
+    "an error, then a slow drip": Row(
+        [error(500), dripping],
+        2,
+        says=r"no whole answer from openai at .* \(2 tries, .*\); the try before: HTTP 500: 'Oh\.'",
+        patience=IMPATIENT,
+    ),
     "malformed JSON": Row([answers(b'{"choices": ['), OK], 2, "Fine."),
     "empty body": Row([answers(b"")], 3, says=r"HTTP 200, but not JSON \(application/json\): ''"),
     "latin-1": Row([answers(completion({"model": "m"}, "Fine.") + b"\xe9")], 3, says="but not JSON"),

@@ -29,7 +29,9 @@ def talk(target: HttpTarget, wire: Wire, n_replies: int = 1) -> Reply:
     """The last of some replies of one dialogue."""
 
     async def talked() -> Reply:
-        transport = RetryingTransport(httpx.MockTransport(wire), Patience(), sleep=wire.sleep)
+        transport = RetryingTransport(
+            httpx.MockTransport(wire), Patience(), lambda _: wire.turnstile, sleep=wire.sleep
+        )
         async with httpx.AsyncClient(transport=transport) as client:
             endpoint = target.open_endpoint(client)
             replies = [await endpoint.reply(ChatRequest("v2", HISTORY)) for _ in range(n_replies)]

@@ -92,6 +92,28 @@ def test_used_up_quota_is_not_waited_for(model: str, fault: Any) -> None:
     assert wire.waits == []
 
 
+def test_a_wait_that_would_come_too_late_is_not_begun() -> None:
+    wire = Wire((429, {"retry-after": "20"}, BUSY), openai())
+    with pytest.raises(EndpointError) as failed:
+        ask("openai:x", wire, patience=Patience(timeout_s=10))
+    assert str(failed.value).splitlines() == [
+        "HTTP 429: 'Busy.' (1 try); a try after another 20 s would come too late, there are 10 s for an answer",
+        "  model:   openai:x",
+        "  to fix:  run it later, or raise timeout_s in [tool.duolog.requests]",
+    ]
+    assert wire.waits == []
+
+
+def test_the_timeout_that_struck_is_named() -> None:
+    for fault, said in (
+        (httpx.ConnectTimeout(""), "ConnectTimeout while asking openai: no connection within 10 s"),
+        (httpx.WriteTimeout(""), "WriteTimeout while asking openai: silent for 60 s"),
+    ):
+        with pytest.raises(EndpointError) as failed:
+            ask("openai:x", Wire(fault), patience=Patience(tries=1))
+        assert failed.value.problem == said
+
+
 def test_one_try_means_one() -> None:
     wire = Wire(httpx.ReadError("gone"), openai())
     with pytest.raises(EndpointError) as failed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -140,15 +142,40 @@ def test_wrong_limits_are_named(pytester: pytest.Pytester, table: str, problem: 
 def test_wait_that_one_dialogue_is_asked_for_holds_for_all(
     pytester: pytest.Pytester, chat_server: ChatServer
 ):
-    refused: list[str] = []
+    """Those who have to ask again as well: they are inside already."""
+    asked_at: list[float] = []
+    wait_s, lock = 1, threading.Lock()
 
     def answer(body: dict[str, Any]) -> Any:
-        if not refused:
-            refused.append(str(body["messages"]))
-            return 429, b'{"error": {"message": "slow down, please try again in 1s"}}'
+        with lock:
+            asked_at.append(time.monotonic())
+            n = len(asked_at)
+        if n == 1:
+            return 429, b'{"error": {"message": "slow down"}}', {"retry-after": str(wait_s)}
+        if n <= 4:
+            time.sleep(0.1)
+            return 500, b'{"error": {"message": "Oh."}}'
         return "Well."
 
     chat_server.answer = answer
+    pytester.makepyprojecttoml("[tool.duolog.requests]\nbackoff_s = 0.01\n")
     pytester.makepyfile(MATRIX)
     pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=6)
-    assert len(chat_server.requests) == 13
+    told_at = asked_at[0]
+    assert not [at for at in asked_at if told_at + 0.3 < at < told_at + wait_s]
+    assert len([at for at in asked_at if at >= told_at + wait_s]) >= 10
+
+
+def test_a_repeated_try_counts_as_a_request(clock: Clock):
+    turnstile, begin = Turnstile(Limit(requests_per_minute=30), clock=clock, sleep=clock.sleep), clock.now
+    times: list[float] = []
+
+    async def go() -> None:
+        async with turnstile.place():
+            await turnstile.leave_to_ask_again()
+            times.append(clock.now - begin)
+        async with turnstile.place():
+            times.append(clock.now - begin)
+
+    anyio.run(go)
+    assert times == [2, 4]
