@@ -7,7 +7,7 @@ another process does is not seen. Loopback stays open.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from unittest import mock
 
@@ -16,6 +16,24 @@ from pytest_duolog.errors import EndpointError
 
 # Gives the way to complain to whoever opens a connection now; None for those who may.
 Complaining = Callable[[EndpointError], None]
+
+HostsIn = Callable[[Any], Iterable[str]]
+
+# The functions of `socket` that may ask a name server, and the addresses in what they give.
+LOOK_UPS: Mapping[str, HostsIn] = {
+    "getaddrinfo": lambda found: [str(entry[4][0]) for entry in found],
+    "gethostbyname": lambda found: [found],
+    "gethostbyname_ex": lambda found: found[2],
+    "gethostbyaddr": lambda found: found[2],
+}
+
+# The methods of a socket that may be given an address, and where among the arguments it is.
+ADDRESSED = {
+    "connect": slice(0, 1),
+    "connect_ex": slice(0, 1),
+    "sendto": slice(-1, None),
+    "sendmsg": slice(3, 4),
+}
 
 
 class LoopbackOnly:
@@ -30,23 +48,27 @@ class LoopbackOnly:
 
     def patchers(self) -> Iterable[Any]:
         """The patches, each a context manager."""
-        real_names = socket.getaddrinfo
+        for name, hosts_in in LOOK_UPS.items():
+            yield mock.patch.object(socket, name, self._checked_look_up(getattr(socket, name), hosts_in))
+        for name, at in ADDRESSED.items():
+            if hasattr(socket.socket, name):  # Windows has no sendmsg
+                yield mock.patch.object(socket.socket, name, self._checked(getattr(socket.socket, name), at))
 
-        def names(host: Any, *args: Any, **options: Any) -> Any:
+    def _checked_look_up(self, look_up: Callable[..., Any], hosts_in: HostsIn) -> Callable[..., Any]:
+        def checked(host: Any, *args: Any, **options: Any) -> Any:
             self._check(host)
-            found = real_names(host, *args, **options)
+            found = look_up(host, *args, **options)
             if _text(host) in self._allowed:
-                self._allowed.update(str(entry[4][0]) for entry in found)
+                self._allowed.update(hosts_in(found))
             return found
 
-        yield mock.patch.object(socket, "getaddrinfo", names)
-        for name in ("connect", "connect_ex", "sendto"):
-            yield mock.patch.object(socket.socket, name, self._checked(getattr(socket.socket, name)))
+        return checked
 
-    def _checked(self, method: Callable[..., Any]) -> Callable[..., Any]:
+    def _checked(self, method: Callable[..., Any], at: slice) -> Callable[..., Any]:
         def checked(sock: socket.socket, *args: Any) -> Any:
-            if sock.family in (socket.AF_INET, socket.AF_INET6):
-                self._check(args[-1][0])
+            for address in args[at]:
+                if sock.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
+                    self._check(address[0])
             return method(sock, *args)
 
         return checked

@@ -34,6 +34,20 @@ def by_datagram(messages):
         sock.sendto(b"hello", ("192.0.2.1", 53))
     return "sent"
 
+def by_message(messages):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendmsg([b"hello"], [], 0, ("192.0.2.1", 53))
+    return "sent"
+
+def by_old_names(messages):
+    for look_up in (socket.gethostbyname, socket.gethostbyname_ex, socket.gethostbyaddr):
+        try:
+            look_up("bot.example.invalid")
+        except OSError:
+            return "Nobody there."
+        except Exception:
+            pass
+
 def by_name(messages):
     socket.getaddrinfo("bot.example.invalid", 443)
 
@@ -58,7 +72,10 @@ def by_thread(messages):
     thread.join()
     return "done"
 
-WAYS = [by_socket, by_connection, by_connect_ex, by_datagram, by_name, by_swallowing, by_asyncio, by_thread]
+WAYS = [
+    by_socket, by_connection, by_connect_ex, by_datagram, by_message, by_name, by_old_names, by_swallowing,
+    by_asyncio, by_thread,
+]
 
 @pytest.mark.parametrize("way", WAYS)
 def test_out(dialogue, way):
@@ -69,7 +86,7 @@ def test_out(dialogue, way):
 
 def test_no_way_out_is_left_to_a_callable(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(WAYS_OUT)
-    pytester.runpytest().assert_outcomes(passed=8)
+    pytester.runpytest().assert_outcomes(passed=10)
 
 
 def test_the_patches_leave_with_the_dialogue(pytester: pytest.Pytester) -> None:
@@ -94,7 +111,8 @@ def test_loopback_stays_open(pytester: pytest.Pytester, chat_server: ChatServer)
         def bot(messages):
             port = urlsplit(os.environ["OPENAI_BASE_URL"]).port
             for host in ("127.0.0.1", "localhost"):
-                socket.create_connection((host, port), timeout=5).close()
+                with socket.create_connection((host, port), timeout=5) as sock:
+                    sock.sendmsg((b"GET / ", b"HTTP/1.0"))
             return "It is up."
 
         @pytest.mark.dialogue(a="scripted:echo", b=bot, turns=1)
