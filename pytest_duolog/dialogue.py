@@ -59,11 +59,14 @@ class Dialogue(Checks):
     `async def` test, `await dialogue` runs it without holding up the event loop.
     """
 
-    def __init__(self, site: TestSite, scenario: Scenario, *, run: str = "") -> None:
+    def __init__(self, site: TestSite, values: Mapping[str, Any], *, run: str = "") -> None:
+        """Raises ConfigurationError for wrong `values`, which are those of the marker with their changes."""
+        scenario = Scenario.build(values)
         settings = site.session.settings
         self.scenario = settings.cast(scenario.for_sample(site.sample), on_trial=site.is_candidate)
         self.site = site
         self.name = run
+        self._values = values
         self._cassette: Cassette | None = None
         self._run: DialogueRun | None = None
         self._error: Exception | None = None
@@ -141,30 +144,42 @@ class Dialogue(Checks):
         It has a recording of its own, called after `name`, or after its number among the test's dialogues.
         It runs at once; in an `async def` test it runs when awaited (`await dialogue.run(...)`).
 
+        A value for both speakers, like `system` or `model`, takes the place of each one's own; a mapping, as in
+        `b={"system": "..."}`, changes one speaker.
+
         Raises ConfigurationError for a wrong value, or a name that the test has used before.
         """
-        names = {dialogue.name for dialogue in self.site.dialogues}
-        name = name or f"run{len(names)}"
-        if name in names:
-            raise ConfigurationError(
-                f"this test already has a dialogue named {name!r}; names keep recordings apart"
-            )
-        further = Dialogue(self.site, Scenario.build({**self.site.values, **changes}), run=name)
-        if not in_event_loop():
-            further._run_now()
-        return further
+        __tracebackhide__ = True
+        return self._further(self.site.values, name, changes)
 
     def fork(self, at: int, *, name: str | None = None, **changes: Any) -> Dialogue:
         """A further dialogue that says the first `at` messages again and goes on from there, with some values changed.
 
-        Only what comes after is asked for, and recorded. It has a name and runs as a dialogue made by `run`.
+        Only what comes after is asked for, and recorded. Values are changed, and it has a name and runs, as with `run`.
 
         Raises ConfigurationError if there is no message `at`, and what `run` raises.
         """
         __tracebackhide__ = True
         if not 0 < at <= len(self.messages):
             raise ConfigurationError(f"fork: there is no message {at!r} in {len(self.messages)} messages")
-        return self.run(name=name or f"fork{at}", history=self.messages[:at], **changes)
+        if "history" in changes:
+            raise ConfigurationError(
+                "fork: its history is what was said here; for another one, use run(history=...)"
+            )
+        return self._further(self._values, name or f"fork{at}", {**changes, "history": self.messages[:at]})
+
+    def _further(self, values: Mapping[str, Any], name: str | None, changes: Mapping[str, Any]) -> Dialogue:
+        __tracebackhide__ = True
+        names = {dialogue.name for dialogue in self.site.dialogues}
+        name = name or f"run{len(names)}"
+        if name in names:
+            raise ConfigurationError(
+                f"this test already has a dialogue named {name!r}; names keep recordings apart, so give another `name=`"
+            )
+        further = Dialogue(self.site, Scenario.changed(values, changes), run=name)
+        if not in_event_loop():
+            further._run_now()
+        return further
 
     def begin(self) -> None:
         """Start it now, beside others; whoever looks at it waits until it is finished."""

@@ -28,7 +28,6 @@ from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section, printable
 from pytest_duolog.results.record import Arm
-from pytest_duolog.scenario import Scenario
 
 LONGEST_HEADING = 100
 
@@ -70,7 +69,7 @@ def _first_dialogue(launch: Launch, values: Mapping[str, Any], vcr_config: Mappi
         sample=launch.number,
         is_candidate=launch.arm is Arm.CANDIDATE,
     )
-    return Dialogue(site, Scenario.build(site.values))
+    return Dialogue(site, site.values)
 
 
 def look_ahead_of(item: pytest.Item) -> LookAhead | None:

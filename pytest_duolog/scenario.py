@@ -291,6 +291,24 @@ class Scenario(BaseModel):
             raise ConfigurationError("\n".join(wrong))
         return scenario
 
+    @classmethod
+    def changed(cls, values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Marker arguments with some changed.
+
+        What is changed for both speakers is no longer each one's own. A mapping for one speaker,
+        as in `b={"system": "Be brief."}`, leaves the rest of it as it was.
+        """
+        shared = [name for name in cls.shared_with_speakers if changes.get(name) is not None]
+        together = {**values, **changes}
+        for side in SIDES:
+            own, given = _speaker_fields(values.get(side)), changes.get(side, {})
+            if own is None or not isinstance(given, Mapping):
+                continue
+            new = {*shared, *given}
+            gone = {*new, "label"} if "model" in new else new  # the label was that of the other model
+            together[side] = {name: value for name, value in own.items() if name not in gone} | dict(given)
+        return together
+
     def given(self) -> dict[str, Any]:
         """The values that were set, as marker arguments."""
         return {name: getattr(self, name) for name in self.model_fields_set}

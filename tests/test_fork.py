@@ -39,14 +39,89 @@ FORK = """
 
 
 def test_fork_asks_only_for_what_comes_after(forking, chat_server: ChatServer, pytester: pytest.Pytester):
-    body = FORK.replace(
-        'model="openai:new"', 'a=Speaker("Ann", model="openai:new"), b=Speaker("Ben", model="openai:new")'
-    )
-    forking(body, "--record-mode=once").assert_outcomes(passed=1)
+    forking(FORK, "--record-mode=once").assert_outcomes(passed=1)
     assert [request["model"] for request in chat_server.requests] == ["old"] * 6 + ["new"] * 3
     assert len(list(pytester.path.rglob("*.fork4.*.jsonl"))) == 1
     chat_server.close()
-    forking(body).assert_outcomes(passed=1)
+    forking(FORK).assert_outcomes(passed=1)
+
+
+PROMPTED = """
+import pytest
+from pytest_duolog import Speaker
+
+@pytest.mark.dialogue(
+    a=Speaker("Ann", model="openai:old", system="Be Ann.", label="mine", max_tokens=9),
+    b=Speaker("Ben", model="openai:old", system="Be Ben."),
+    turns=2,
+    stop_on=(),
+)
+def test_it(dialogue):
+    {body}
+"""
+
+CHANGES = {
+    "a prompt for both": (
+        "system='Be brief.'",
+        ("Ann", "openai:old", "Be brief."),
+        ("Ben", "openai:old", "Be brief."),
+    ),
+    "a model for both": (
+        "model='openai:new'",
+        ("Ann", "openai:new", "Be Ann."),
+        ("Ben", "openai:new", "Be Ben."),
+    ),
+    "a prompt for one": (
+        "b={'system': 'Be brief.'}",
+        ("Ann", "openai:old", "Be Ann."),
+        ("Ben", "openai:old", "Be brief."),
+    ),
+    "a model for one": (
+        "a={'model': 'openai:new'}",
+        ("Ann", "openai:new", "Be Ann."),
+        ("Ben", "openai:old", "Be Ben."),
+    ),
+    "one and both": (
+        "model='openai:new', a={'model': 'openai:newer'}",
+        ("Ann", "openai:newer", "Be Ann."),
+        ("Ben", "openai:new", "Be Ben."),
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "ann", "ben"), CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.parametrize("call", ["fork(2, {})", "run({})"])
+def test_what_is_changed_beats_what_speakers_have(
+    pytester: pytest.Pytester, chat_server: ChatServer, changes: str, ann: tuple, ben: tuple, call: str
+):
+    pytester.makepyfile(
+        PROMPTED.format(
+            body=f"""
+    scenario = dialogue.{call.format(changes)}.scenario
+    speakers = [scenario.a, scenario.b]
+    assert [(it.name, it.model, it.system) for it in speakers] == [{ann}, {ben}]
+    assert [it.label for it in speakers] == [None if speakers[0].model != "openai:old" else "mine", None]
+    assert speakers[0].max_tokens == 9
+"""
+        )
+    )
+    pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=1)
+    models = [request["model"] for request in chat_server.requests]
+    assert ("new" in models) is (ben[1] == "openai:new" or ann[1] == "openai:new")
+
+
+def test_fork_of_a_further_dialogue_keeps_its_changes(forking, chat_server: ChatServer):
+    body = """
+    other = dialogue.run(b={"system": "Be brief."}, name="brief")
+    fork = other.fork(2, turns=2, name="on")
+    assert (fork.scenario.b.system, fork.scenario.turns) == ("Be brief.", 2)
+"""
+    forking(body, "--record-mode=once").assert_outcomes(passed=1)
+
+
+def test_fork_takes_no_history(forking):
+    result = forking("dialogue.fork(2, history=())", "--record-mode=once")
+    result.stdout.fnmatch_lines(["*ConfigurationError: fork: its history is what was said here*"])
 
 
 def test_changed_history_is_a_miss_and_said_to_be_stale(forking):

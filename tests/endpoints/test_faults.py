@@ -24,7 +24,6 @@ from pytest_duolog.errors import CassetteMismatch, DialogueError, EndpointError
 from pytest_duolog.perspective import ChatMessage
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.journal_file import read_journal
-from pytest_duolog.scenario import Scenario
 from pytest_duolog.session import Session
 from pytest_duolog.settings import Settings
 from tests.chat_server import completion
@@ -280,7 +279,7 @@ def hold(
     session = Session(Settings(record_mode=mode, patience=patience), environ(server))
     values = {"a": "scripted:echo", "b": "openai:m", "turns": turns, "stop_on": ()}
     site = Site(session, folder, "test_fault", values, {}, "test_fault.py", lambda _: ())
-    return Dialogue(site, Scenario.build(values))
+    return Dialogue(site, values)
 
 
 @pytest.mark.parametrize("row", MATRIX.values(), ids=MATRIX.keys())

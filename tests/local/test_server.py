@@ -22,7 +22,6 @@ from pytest_duolog.local.server import LocalServer, LocalServers
 from pytest_duolog.local.weights import find_weights
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.journal_file import read_journal
-from pytest_duolog.scenario import Scenario
 from pytest_duolog.session import Session
 from pytest_duolog.settings import Settings
 
@@ -191,7 +190,7 @@ def test_a_server_that_is_killed_in_a_dialogue_is_named(tmp_path: Path) -> None:
 
     values = {"a": kill, "b": f"local:{MODEL}", "max_tokens": 4, "turns": 3, "stop_on": ()}
     site = Site(session, tmp_path, "test_it", values, {}, "test_it.py", lambda _: ())
-    dialogue = Dialogue(site, Scenario.build(values))
+    dialogue = Dialogue(site, values)
     try:
         with pytest.raises(DialogueError) as caught:
             dialogue.messages  # noqa: B018
