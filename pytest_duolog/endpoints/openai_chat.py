@@ -21,6 +21,7 @@ from pytest_duolog.endpoints.reading import (
     objects_in,
     split_thinking,
     text_in,
+    thinking_parts,
     tool_calls,
 )
 from pytest_duolog.transcript import FinishReason, Usage
@@ -76,7 +77,9 @@ class OpenAIChat(ChatProtocol):
             content=str(refusal) if refusal and not content else content,
             finish="refused" if refusal else FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end"),
             raw_finish=raw_finish,
-            reasoning=text_in(message, "reasoning_content", "reasoning") or thinking,
+            reasoning=text_in(message, "reasoning_content", "reasoning")
+            or thinking_parts(message.get("content"))
+            or thinking,
             tool_calls=tool_calls(
                 [object_in(call, "function") for call in objects_in(message, "tool_calls")],
                 arguments="arguments",

@@ -44,6 +44,12 @@ def joined_text(content: Any) -> str:
     return ""
 
 
+def thinking_parts(content: Any) -> str | None:
+    """The text of the parts of a `content` field that are thinking, as Mistral sends them."""
+    parts = objects_in({"content": content}, "content")
+    return "".join(joined_text(part.get("thinking")) for part in parts) or None
+
+
 def split_thinking(content: str) -> tuple[str, str | None]:
     """The content without the `<think>` block it begins with, and that block's text.
 

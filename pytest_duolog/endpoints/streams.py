@@ -29,7 +29,7 @@ def values_in(answer: Answer) -> Iterator[Any]:
     if _media_type(answer) == EVENTS:
         parts = list(_event_data(answer, text))
     elif is_stream(answer):
-        parts = [line for line in text.splitlines() if line.strip()]
+        parts = [line for line in text.split("\n") if line.strip()]  # a JSON text may hold other line ends
     else:
         parts = [text]
     for part in parts:

@@ -137,6 +137,13 @@ data: [DONE]
 """
 
 
+def test_line_ends_inside_a_text_part_no_stream() -> None:
+    said = "Fine.\u2028Really\x85fine."
+    lines = "".join(json.dumps({"reply": part}, ensure_ascii=False) + "\r\n" for part in (said, " Yes."))
+    wire = Wire((200, {"content-type": "application/x-ndjson"}, lines.encode()))
+    assert talk(HttpTarget(URL), wire).content == f"{said} Yes."
+
+
 @pytest.mark.parametrize(
     ("kind", "content"),
     [

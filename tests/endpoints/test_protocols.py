@@ -227,6 +227,15 @@ REASONED = {
             {"type": "thinking", "thinking": "Hm.", "signature": "abc"}, {"type": "text", "text": "Fine."}
         ),
     ),
+    "part of Mistral": (
+        "mistral:x",
+        openai(
+            [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+                {"type": "text", "text": "Fine."},
+            ]
+        ),
+    ),
     "part of Gemini": ("gemini:x", gemini({"text": "Hm.", "thought": True}, {"text": "Fine."})),
     "field of Ollama": ("ollama:x", ollama(thinking="Hm.")),
     "block in Ollama's content": ("ollama:x", ollama("<think>Hm.</think>Fine.")),
