@@ -36,10 +36,12 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
             if response.status < 400:
                 kept = kept_response(response, redactor, is_ours=False)
                 journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
-    except Exception as error:  # vcrpy checks nothing: a stranger's file can raise anything
+    except Exception as error:  # noqa: BLE001  # vcrpy checks nothing: a stranger's file can raise anything
         raise UnreadableCassette(
-            f"not a vcrpy cassette: {type(error).__name__}: {shorten(str(error), 300)}", cassette_path=path
-        ) from error
+            f"not a vcrpy cassette: {type(error).__name__}: {shorten(str(error), 300)}",
+            cassette_path=path,
+            facts=[("to fix", "delete the file, or restore it from version control")],
+        ) from None
     return journal
 
 

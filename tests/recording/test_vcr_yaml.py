@@ -150,6 +150,8 @@ def test_what_is_none_is_said_to_be_none(tmp_path, content):
     with pytest.raises(UnreadableCassette, match="not a vcrpy cassette") as raised:
         read_yaml(path, base_urls=(), redactor=Redactor({}))
     assert raised.value.cassette_path == path
+    assert raised.value.__suppress_context__, "a stranger's traceback helps nobody"
+    assert "delete the file, or restore it from version control" in str(raised.value)
 
 
 PLACES = [
