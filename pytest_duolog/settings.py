@@ -128,7 +128,7 @@ class Settings:
     ) -> Settings:
         """Command line over ini over `[tool.duolog]`; raises ConfigurationError for what is wrong in them.
 
-        Each of `n_workers` processes gets its share of the budget.
+        Each of `n_workers` processes gets its share of the budget and of the limits.
         """
         table = read_project_table(pyproject)
         settings = cls(
@@ -145,7 +145,9 @@ class Settings:
             providers=configured_providers(table),
             variants=table.variants,
             patience=Patience(**table.requests.model_dump()),
-            limits={name: Limit(**limit.model_dump()) for name, limit in table.limits.items()},
+            limits={
+                name: Limit(**limit.model_dump()).share(n_workers) for name, limit in table.limits.items()
+            },
             budget=parse_budget(budget, n_shares=n_workers),
         )
         _check_limits(settings)

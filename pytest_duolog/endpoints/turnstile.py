@@ -24,6 +24,14 @@ class Limit:
     concurrency: int | None = None
     requests_per_minute: float | None = None
 
+    def share(self, n_processes: int) -> Limit:
+        """What each of so many processes may ask; at least one request at a time, without which nothing would end."""
+        concurrency, per_minute = self.concurrency, self.requests_per_minute
+        return Limit(
+            concurrency=concurrency and max(1, concurrency // n_processes),
+            requests_per_minute=per_minute and per_minute / n_processes,
+        )
+
 
 class Turnstile:
     """Lets requests through as the limit, and the provider, allow."""

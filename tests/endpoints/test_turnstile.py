@@ -121,6 +121,39 @@ def test_limits_of_the_project_hold_for_all_dialogues(pytester: pytest.Pytester,
 
 
 @pytest.mark.parametrize(
+    ("limit", "n", "share"),
+    [
+        (Limit(5, 60), 2, Limit(2, 30)),
+        (Limit(2), 4, Limit(1)),
+        (Limit(None, 10), 4, Limit(None, 2.5)),
+        (Limit(), 3, Limit()),
+        (Limit(3, 9), 1, Limit(3, 9)),
+    ],
+)
+def test_processes_share_a_limit(limit: Limit, n: int, share: Limit):
+    assert limit.share(n) == share
+
+
+def test_workers_of_xdist_share_the_limits(pytester: pytest.Pytester, chat_server: ChatServer):
+    inside, most, lock = [0], [0], threading.Lock()
+
+    def answer(body: dict[str, Any]) -> str:
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        time.sleep(0.1)
+        with lock:
+            inside[0] -= 1
+        return "Well."
+
+    chat_server.answer = answer
+    pytester.makepyprojecttoml("[tool.duolog.limits.openai]\nconcurrency = 2\n")
+    pytester.makepyfile(MATRIX)
+    pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", "-n2").assert_outcomes(passed=6)
+    assert most == [2]
+
+
+@pytest.mark.parametrize(
     ("table", "problem"),
     [
         (
