@@ -78,10 +78,12 @@ class Answer:
             ) from None
         except ValueError:
             kind = self.headers.get("content-type", "no content type").encode("ascii", "replace").decode()
+            is_page = "html" in kind and self.status < 400
             raise self.fault(
                 f"HTTP {self.status}, but not JSON ({kind}): {shorten(self._as_text())}",
                 is_passing=self.status < 400 or self._status_may_pass(self.status),
                 wait_s=self._wait_s({}),
+                advice="a web page is no API: check the provider's base_url, and proxies" if is_page else "",
             ) from None
         if self.status >= 400 or (isinstance(body, dict) and body.get("error")):
             raise self.refused(body if isinstance(body, dict) else {"error": body})

@@ -146,7 +146,9 @@ class _Tries:
             response = await self.transport.live.handle_async_request(self.request)
             try:
                 limit = self._patience.largest_reply_bytes
-                content = await bounded_body(response, limit, origin=self._origin, on_bytes=self._count)
+                content = await bounded_body(
+                    response, limit, origin=self._origin, model=self._label, on_bytes=self._count
+                )
             finally:
                 await response.aclose()
         except httpx.TransportError as error:
@@ -192,6 +194,12 @@ class _Tries:
             self.turnstile.close_for(wait_s)
         self.waited_s += await self.turnstile.leave_to_ask_again()
 
+    @property
+    def _label(self) -> str:
+        """Who is asked, as people write it; empty where no model is named."""
+        model = self.request.extensions.get("duolog_model", "")
+        return f"{self.request.url.host}:{model}" if model else ""
+
     def _after_tries(self, error: EndpointError) -> EndpointError:
         if self.n == 1:
             return error
@@ -209,7 +217,7 @@ class _Tries:
             f"no whole answer from {self._origin} within {self._patience.timeout_s:g} s ({self._history()}, "
             f"{self.n_bytes} bytes of the last one)"
             + (f"; the try before: {self.last_error.problem}" if self.last_error else ""),
-            model=self.request.extensions.get("duolog_model", ""),
+            model=self._label,
             advice="raise timeout_s in [tool.duolog.requests] if the model is only slow",
         )
 
@@ -226,6 +234,7 @@ class _Tries:
         so_far = f" after {self.n_bytes} bytes of the answer" if self.n_bytes else ""
         return EndpointError(
             f"{type(error).__name__} while asking {self._origin}{so_far}: {details}",
+            model=self._label,
             advice=advice,
             is_passing=isinstance(error, PASSING_FAULTS),
         )
