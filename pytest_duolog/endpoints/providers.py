@@ -117,9 +117,7 @@ def destination(name: str, provider: Provider, environ: Mapping[str, str] = os.e
     """
     base_url = _base_url(provider, environ)
     if not base_url:
-        raise EndpointError(
-            f"no address for provider {name!r}: the environment variable {provider.base_url_env} is not set"
-        )
+        raise _unset(name, "no address", str(provider.base_url_env))
     if not re.match("https?://[^/]", base_url):
         raise EndpointError(
             f"{provider.base_url_env or provider.host_env} holds no http:// or https:// address"
