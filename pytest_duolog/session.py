@@ -37,6 +37,10 @@ from pytest_duolog.settings import Settings
 
 Name = TypeVar("Name", bound=str)
 
+# A dialogue's recording and a connection to each speaker's provider; and what the rest of the process may need.
+FILES_A_DIALOGUE = 3
+FILES_BESIDE = 64
+
 
 class Session:
     """Owns what outlives one dialogue: the scheduler, the running local servers and the library patches."""
@@ -49,7 +53,7 @@ class Session:
         self._providers = {**providers.PROVIDERS, **settings.providers}
         self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
         self._local_servers = LocalServers()
-        self.scheduler = Scheduler(settings.concurrency)
+        self.scheduler = Scheduler(_within_open_files(settings.concurrency))
         self._turnstiles: dict[str, Turnstile] = {}
         self.budget = RunBudget(settings.budget)
 
@@ -150,6 +154,18 @@ class Session:
         """Stop what was started."""
         self.scheduler.close()
         self._local_servers.stop_all()
+
+
+def _within_open_files(n_dialogues: int) -> int:
+    """How many dialogues may run at a time so that the process does not run out of open files (`ulimit -n`)."""
+    try:
+        import resource  # noqa: PLC0415
+    except ImportError:  # Windows has no such limit
+        return n_dialogues
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return n_dialogues
+    return max(1, min(n_dialogues, (limit - FILES_BESIDE) // FILES_A_DIALOGUE))
 
 
 def _cast_model(speaker: Speaker) -> Model:

@@ -222,3 +222,19 @@ def test_each_coming_test_is_examined_once(matrix, monkeypatch: pytest.MonkeyPat
         before="import pytest_duolog",
     ).assert_outcomes(passed=12)
     assert sorted(examined) == sorted(set(examined))
+
+
+def test_no_more_run_at_a_time_than_files_may_be_open(pytester: pytest.Pytester, chat_server: ChatServer):
+    resource = pytest.importorskip("resource")
+    crowd = Crowd(chat_server)
+    pytester.makepyfile(MATRIX.format(n=80, before="", marker="", fixtures="", body=""))
+    pytester.makeconftest(
+        """
+        import resource
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        """
+    )
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] > 100
+    options = ("-p", "no:cacheprovider", "--record-mode=once", "--duolog-concurrency=70")
+    pytester.runpytest_subprocess(*options).assert_outcomes(passed=80)
+    assert 2 <= crowd.most <= 13
