@@ -66,6 +66,11 @@ def shorten(text: str, limit: int = 120) -> str:
     return f"{text[:limit]!r}… ({len(text)} characters)"
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def wrong_fields(error: ValidationError) -> str:
     """What pydantic found wrong, on one line: `field: problem`, parted by semicolons."""
     found = [

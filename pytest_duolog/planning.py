@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from pytest_duolog.collection import scenario_of, uses_our_fixture
-from pytest_duolog.errors import RunRecordError
+from pytest_duolog.errors import RunRecordError, counted
 from pytest_duolog.gate.outlook import Habits, habits_of, outlook_words
-from pytest_duolog.gate.words import counted
 from pytest_duolog.ledger import Ledger
 from pytest_duolog.plugin_state import settings_of
 from pytest_duolog.reports.terminal import printable

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_duolog.check.examine import Examination
 from pytest_duolog.check.sources import Unreadable
+from pytest_duolog.errors import counted
 from pytest_duolog.properties.base import Verdict
 from pytest_duolog.reports.terminal import printable
 
@@ -17,14 +18,10 @@ def text_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreada
             yield printable(f"{_place(examination, verdict)}: {verdict!r}")
     n_found = sum(bool(examination.findings) for examination in examinations)
     n_unread = f", {len(unreadable)} could not be read" if unreadable else ""
-    yield f"{_count(len(examinations))} checked: {n_found or 'none'} with findings{n_unread}"
+    yield f"{counted(len(examinations), 'dialogue')} checked: {n_found or 'none'} with findings{n_unread}"
 
 
 def _place(examination: Examination, verdict: Verdict) -> str:
     source = examination.source
     named = "" if source.file.endswith(source.id) else f" {source.id}"
     return f"{source.file}:{examination.line_of(verdict)}{named}"
-
-
-def _count(n: int) -> str:
-    return "1 dialogue" if n == 1 else f"{n} dialogues"

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from pytest_duolog.errors import counted
 from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_alarm
-from pytest_duolog.gate.words import counted, gate_words, percent, plan_words, points
+from pytest_duolog.gate.words import gate_words, percent, plan_words, points
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 

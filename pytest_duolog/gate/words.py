@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
+from pytest_duolog.errors import counted
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import RecordDecision
 from pytest_duolog.gate.pairs import PairsDecision, Reason
@@ -30,11 +31,6 @@ def points(difference: float | Decimal) -> str:
     """A difference of rates in points, to a tenth."""
     tenths = round(float(100 * difference), 1) + 0.0  # no minus before a zero
     return f"{tenths:g} points"
-
-
-def counted(n: int, one: str, many: str = "") -> str:
-    """A number with its noun."""
-    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def plan_words(plan: ScenarioPlan) -> Iterator[str]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from pytest_duolog.errors import CassetteError, shorten
+from pytest_duolog.errors import CassetteError, ConfigurationError, shorten
 from pytest_duolog.transcript import Message, Transcript
 
 # Evidence is shown up to so many messages, each quoted up to so many characters.
@@ -119,6 +119,12 @@ class Property(ABC):
 
     def __invert__(self) -> Property:
         return Not(self)
+
+
+def require_count(owner: Property, value: object, of: str, *, least: int) -> None:
+    """Raises ConfigurationError unless `value`, a field of `owner`, is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(f"{type(owner).__name__}: {value!r} is not a number of {of} from {least} on")
 
 
 Check = Property | Callable[[Transcript], Verdict | bool]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from pytest_duolog import text
 from pytest_duolog.detectors import lexicon
-from pytest_duolog.detectors.closings import CLEAN_TAIL
-from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.detectors.closings import CLEAN_TAIL, Cue, read_leave
+from pytest_duolog.errors import counted
+from pytest_duolog.properties.base import Property, Verdict, require_count
 from pytest_duolog.properties.loops import read_dialogue, tokens_of
 from pytest_duolog.transcript import StopKind, Transcript
 
@@ -22,6 +23,10 @@ _CUT_SHORT = {
     StopKind.REFUSAL: "a model refused to go on",
 }
 
+# A dialogue that reaches its cap with so many messages after its goodbye was over: the answer to it, and the two that a
+# running dialogue is given before it is stopped.
+ANSWER_AND_GRACE = 3
+
 
 @dataclass(frozen=True)
 class EndsCleanly(Property):
@@ -33,41 +38,61 @@ class EndsCleanly(Property):
 
     messages_after_goodbye: int = CLEAN_TAIL
 
+    def __post_init__(self) -> None:
+        require_count(self, self.messages_after_goodbye, "messages", least=0)
+
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether it does; a transcript without messages could not be measured."""
+        """Whether it does; the evidence is the goodbye, who reopened it, and the end that is not clean.
+
+        A transcript without messages could not be measured.
+        """
         if not transcript.messages:
             return self.verdict(None, "there are no messages")
         closing = find_closing(transcript)
-        numbered = list(transcript.numbered())
-        problems = list(self._problems(transcript, closing))
-        shown = [numbered[-1]] if closing is None else numbered[closing : closing + 2]
-        if problems:
-            return self.verdict(False, "; ".join(problems), shown)
+        last = len(transcript)
+        tail = list(self._tail_problems(transcript, closing))
+        problems = [*self._leave_problems(transcript, closing), *tail]
+        shown = {last} if closing is None else {closing + 1, min(closing + 2, last)}
+        reopened = None if closing is None else _reopened(transcript, closing)
+        if reopened is not None:
+            shown.add(reopened)
+        if tail:
+            shown.add(last)
+        evidence = [item for item in transcript.numbered() if item[0] in shown]
+        stopped = _cut_short(transcript)
+        if problems or _stop_kind(transcript) is StopKind.LOOP:
+            return self.verdict(False, "; ".join([*problems, *([stopped] if stopped else [])]), evidence)
         if closing is None:
-            return self.verdict(True, f"it ended by its stop phrase: {transcript.stop_reason}", shown)
-        after = len(numbered) - 1 - closing
-        return self.verdict(
-            True,
-            f"goodbye at message {closing + 1}, {after} messages after it (at most {self.messages_after_goodbye})",
-            shown,
+            return self.verdict(True, f"it ended by its stop phrase: {transcript.stop_reason}", evidence)
+        left = self._leave(transcript, closing)
+        return self.verdict(True, f"{left}; {stopped}" if stopped else left, evidence)
+
+    def _leave(self, transcript: Transcript, closing: int) -> str:
+        """Where it took leave, how many messages come after that, and who reopened it."""
+        after = transcript.messages[closing + 1 :]
+        cost = f" ({tokens_of(after)})" if len(after) > self.messages_after_goodbye else ""
+        reopened = _reopened(transcript, closing)
+        by = (
+            f"; {transcript.messages[reopened - 1].speaker} reopened it at message {reopened}"
+            if reopened
+            else ""
+        )
+        return (
+            f"goodbye at message {closing + 1}, and {counted(len(after), 'message')}{cost} after it "
+            f"(at most {self.messages_after_goodbye}){by}"
         )
 
-    def _problems(self, transcript: Transcript, closing: int | None) -> Iterator[str]:
-        kind = transcript.stop_reason.kind if transcript.stop_reason else None
-        last = transcript.messages[-1]
-        if closing is None and kind is not StopKind.STOP_PHRASE:
+    def _leave_problems(self, transcript: Transcript, closing: int | None) -> Iterator[str]:
+        if closing is None and _stop_kind(transcript) is not StopKind.STOP_PHRASE:
             yield "nobody said goodbye"
-        if closing is not None and (after := len(transcript) - 1 - closing) > self.messages_after_goodbye:
-            yield (
-                f"goodbye at message {closing + 1}, and {after} messages "
-                f"({tokens_of(transcript.messages[closing + 1 :])}) after it (at most "
-                f"{self.messages_after_goodbye}){_reopened(transcript, closing)}"
-            )
-        if kind in _CUT_SHORT and (closing is None or kind is StopKind.LOOP):
-            yield _CUT_SHORT[kind]
+        if closing is not None and len(transcript) - 1 - closing > self.messages_after_goodbye:
+            yield self._leave(transcript, closing)
+
+    def _tail_problems(self, transcript: Transcript, closing: int | None) -> Iterator[str]:
+        last = transcript.messages[-1]
         if last.finish == "truncated":
             yield f"message {len(transcript)} is cut off by the token limit"
-        elif closing is None and lexicon.asks(text.normalise(last.content)):
+        elif closing != len(transcript) - 1 and _asks(last.content):
             yield f"the question of message {len(transcript)} is left open"
 
 
@@ -75,22 +100,29 @@ class EndsCleanly(Property):
 class TerminatesWithin(Property):
     """The dialogue comes to an end by itself within so many turns; one that was stopped by a cap did not.
 
-    A turn is one reply from each speaker, and the opener comes before the first.
+    A turn is one reply from each speaker, and the opener comes before the first. A dialogue that had just taken leave
+    when it reached its cap ended by itself.
     """
 
     turns: int
 
+    def __post_init__(self) -> None:
+        require_count(self, self.turns, "turns", least=0)
+
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether it does, with the number of turns that it took."""
+        """Whether it does, with the number of turns that it took; without messages it could not be measured."""
+        if not transcript.messages:
+            return self.verdict(None, "there are no messages")
         turns = len(transcript) // 2
+        shown = f"{counted(turns, 'turn')} (at most {self.turns})"
         last = list(transcript.numbered())[-1:]
-        kind = transcript.stop_reason.kind if transcript.stop_reason else None
-        at_cap = transcript.turns is not None and len(transcript) >= 2 * transcript.turns + 1
-        if kind in (StopKind.TURNS, StopKind.LOOP, StopKind.BUDGET, StopKind.ERROR):
-            return self.verdict(False, f"{_CUT_SHORT[kind]} after {turns} turns (at most {self.turns})", last)
-        if kind is None and at_cap:
-            return self.verdict(False, f"it ran to its cap of {transcript.turns} turns", last)
-        return self.verdict(turns <= self.turns, f"{turns} turns (at most {self.turns})", last)
+        kind = _stop_kind(transcript) or StopKind.TURNS
+        stopped = _cut_short(transcript)
+        if kind is StopKind.TURNS and stopped and _had_taken_leave(transcript):
+            return self.verdict(turns <= self.turns, f"{shown}, and took leave at its cap", last)
+        if stopped and kind in (StopKind.TURNS, StopKind.LOOP, StopKind.BUDGET, StopKind.ERROR):
+            return self.verdict(False, f"{stopped}: {shown}", last)
+        return self.verdict(turns <= self.turns, shown, last)
 
 
 def find_closing(transcript: Transcript) -> int | None:
@@ -98,9 +130,37 @@ def find_closing(transcript: Transcript) -> int | None:
     return read_dialogue(transcript.messages).closings.at_end()
 
 
-def _reopened(transcript: Transcript, closing: int) -> str:
-    """Who asked something after the goodbye and its answer."""
+def _cut_short(transcript: Transcript) -> str | None:
+    """What stopped the dialogue, if it was not itself; a transcript that does not say may have run to its cap."""
+    if transcript.stop_reason:
+        return _CUT_SHORT.get(transcript.stop_reason.kind)
+    if transcript.turns is not None and len(transcript) >= 2 * transcript.turns + 1:
+        return f"it ran to its cap of {counted(transcript.turns, 'turn')}"
+    return None
+
+
+def _stop_kind(transcript: Transcript) -> StopKind | None:
+    return transcript.stop_reason.kind if transcript.stop_reason else None
+
+
+def _had_taken_leave(transcript: Transcript) -> bool:
+    closing = find_closing(transcript)
+    return (
+        closing is not None
+        and len(transcript) - 1 - closing <= ANSWER_AND_GRACE
+        and not _asks(transcript.messages[-1].content)
+    )
+
+
+def _asks(content: str) -> bool:
+    """Whether a message ends with a question, and not with a farewell."""
+    reading = read_leave(text.normalise(text.without_thinking(content)))
+    return reading.asks and reading.cue < Cue.FAREWELL
+
+
+def _reopened(transcript: Transcript, closing: int) -> int | None:
+    """The number of the message that asked something after the goodbye and its answer."""
     for number, message in list(transcript.numbered())[closing + 2 :]:
-        if lexicon.asks(text.normalise(message.content)):
-            return f"; {message.speaker} reopened it at message {number}"
-    return ""
+        if lexicon.asks(text.normalise(text.without_thinking(message.content))):
+            return number
+    return None

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_duolog.detectors.loops import Loop, LoopDetector
+from pytest_duolog.detectors.staleness import Stale
+from pytest_duolog.errors import ConfigurationError, counted
 from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.transcript import Message, Transcript
+
+KINDS = (*(kind.value for kind in Stale), "stuck", "deflection")
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,24 @@ class NoLoops(Property):
 
     allow: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        unknown = (
+            [self.allow]
+            if isinstance(self.allow, str)
+            else [kind for kind in self.allow if kind not in KINDS]
+        )
+        if unknown:
+            raise ConfigurationError(
+                f"NoLoops: allow={self.allow!r} is not a tuple of kinds of loops (known: {', '.join(KINDS)})"
+            )
+
     def check(self, transcript: Transcript) -> Verdict:
         """Whether there is none; the evidence is where each begins."""
+        if not transcript.messages:
+            return self.verdict(None, "there are no messages")
         found = [loop for loop in find_loops(transcript) if loop.kind not in self.allow]
         if not found:
-            return self.verdict(True, f"none in {len(transcript)} messages")
+            return self.verdict(True, f"none in {counted(len(transcript), 'message')}")
         numbered = list(transcript.numbered())
         return self.verdict(
             False,

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pytest_duolog.errors import counted
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import RecordDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.standing import Standing
-from pytest_duolog.gate.words import counted, named, pairs_words, points, samples_words
+from pytest_duolog.gate.words import named, pairs_words, points, samples_words
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcript import Message

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_duolog import EndsCleanly, Message, Outcome, StopKind, StopReason, Transcript
+from pytest_duolog import (
+    ConfigurationError,
+    EndsCleanly,
+    Message,
+    Outcome,
+    StopKind,
+    StopReason,
+    TerminatesWithin,
+    Transcript,
+)
 from pytest_duolog.properties.endings import find_closing
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 
@@ -139,7 +148,9 @@ def test_messages_after_goodbye_are_counted_against_their_bound():
 
 def test_who_reopened_is_named():
     transcript = dialogue(*LIGHTHOUSES, *RITUAL[:2], "By the way, which lighthouse is the oldest?", *TALK)
-    assert "Ben reopened it at message 16" in EndsCleanly(3).check(transcript).explanation
+    verdict = EndsCleanly(3).check(transcript)
+    assert "Ben reopened it at message 16" in verdict.explanation
+    assert [evidence.message for evidence in verdict.evidence] == [13, 14, 16]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +166,28 @@ def test_being_stopped_is_no_clean_end(kind, reason):
     verdict = dialogue(*TALK, stop_reason=StopReason(kind=kind)).ends_cleanly()
     assert verdict.outcome is Outcome.FAILS
     assert reason in verdict.explanation
+
+
+def test_cap_is_named_beside_a_goodbye_as_well():
+    capped = StopReason(kind=StopKind.TURNS)
+    parted = dialogue(*TALK, "Thanks, goodbye!", "Goodbye!", stop_reason=capped).ends_cleanly()
+    assert parted
+    assert (
+        parted.explanation
+        == "goodbye at message 7, and 1 message after it (at most 8); it was stopped by the turn cap"
+    )
+    went_on = dialogue(*LIGHTHOUSES, *RITUAL, stop_reason=capped).ends_cleanly()
+    assert not went_on
+    assert went_on.explanation.endswith("it was stopped by the turn cap")
+
+
+def test_question_after_the_goodbye_that_nobody_answers_is_a_finding():
+    texts = [*TALK, "Thanks, goodbye!", "Goodbye!", "Oh wait, where is the station?"]
+    verdict = dialogue(*texts).ends_cleanly()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == "the question of message 9 is left open"
+    assert [evidence.message for evidence in verdict.evidence] == [7, 8, 9]
+    assert dialogue(*TALK, "Thanks, goodbye!", "Bye! Shall we talk again tomorrow?").ends_cleanly()
 
 
 def test_stop_phrase_takes_leave():
@@ -173,6 +206,16 @@ def test_cut_off_message_and_open_question_are_findings():
 
 def test_empty_transcript_could_not_be_measured():
     assert dialogue().ends_cleanly().outcome is Outcome.UNMEASURED
+    assert dialogue().terminates_within(turns=3).outcome is Outcome.UNMEASURED
+    assert dialogue().has_no_loops().outcome is Outcome.UNMEASURED
+
+
+@pytest.mark.parametrize("value", [-1, "3", 2.5, True, None])
+def test_bounds_are_whole_numbers(value):
+    with pytest.raises(ConfigurationError, match=r"EndsCleanly: .* is not a number of messages from 0 on"):
+        EndsCleanly(value)
+    with pytest.raises(ConfigurationError, match=r"TerminatesWithin: .* is not a number of turns from 0 on"):
+        TerminatesWithin(value)
 
 
 def test_terminates_within_its_turns():
@@ -187,4 +230,15 @@ def test_terminates_within_its_turns():
     ids=["imported", "stopped"],
 )
 def test_dialogue_at_its_cap_did_not_terminate(fields):
-    assert not dialogue(*TALK, "And then?", **fields).terminates_within(turns=20)
+    verdict = dialogue(*TALK, "And then?", **fields).terminates_within(turns=20)
+    assert not verdict
+    assert " cap" in verdict.explanation
+    assert not dialogue(*LIGHTHOUSES[:5], "Goodbye!", "Wait, what is a wick?", **fields).terminates_within(20)
+
+
+def test_dialogue_that_took_leave_when_it_reached_its_cap_ended_by_itself():
+    capped = {"turns": 4, "stop_reason": StopReason(kind=StopKind.TURNS)}
+    parting = dialogue(*TALK, "Thanks, goodbye!", "Goodbye!", "Take care.", **capped)
+    assert parting.terminates_within(4).explanation == "4 turns (at most 4), and took leave at its cap"
+    assert not parting.terminates_within(3)
+    assert not dialogue(*LIGHTHOUSES, *RITUAL, **capped).terminates_within(20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_duolog import NoLoops, Outcome
+from pytest_duolog import ConfigurationError, NoLoops, Outcome
 from pytest_duolog.properties.loops import find_loops
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 
@@ -237,7 +237,7 @@ def test_allowed_kinds_are_not_held_against_it():
 
 
 @pytest.mark.parametrize(
-    "texts", [[], ["Hello."], [""], ["\x00"], ["\ud800"], ["z̷̡̛͙a̸l̶g̷o̵"], ["\u202eاهلا"]], ids=repr
+    "texts", [["Hello."], [""], ["\x00"], ["\ud800"], ["z̷̡̛͙a̸l̶g̷o̵"], ["\u202eاهلا"]], ids=repr
 )
 def test_odd_transcripts_have_a_verdict(texts):
     assert dialogue(*texts).has_no_loops()
@@ -249,3 +249,11 @@ def test_monologue_that_repeats_is_a_loop():
 
 def test_thousand_speakers_are_read():
     assert spans(*LIGHTHOUSES * 80, speakers=[f"Speaker {n}" for n in range(1000)])[0][:2] == (14, 1040)
+
+
+@pytest.mark.parametrize("allow", ["ritual", ("rituals",), [3]], ids=repr)
+def test_kinds_that_do_not_exist_are_refused(allow):
+    with pytest.raises(
+        ConfigurationError, match=r"NoLoops: allow=.* \(known: repeat, .*, stuck, deflection\)"
+    ):
+        NoLoops(allow)
