@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pytest_duolog.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from pytest_duolog.properties.base import Check, Verdict
     from pytest_duolog.properties.content import Phrase
@@ -26,10 +28,17 @@ class Checks:
         return check
 
     def satisfies(self, *checks: Check) -> Verdict:
-        """Whether all these properties hold, or functions that take a transcript."""
+        """Whether all these properties hold, or functions that take a transcript.
+
+        Raises ConfigurationError without any, and for what is neither.
+        """
         from pytest_duolog.properties.base import AllOf, judge
 
         __tracebackhide__ = True
+        if not checks:
+            raise ConfigurationError(
+                "satisfies() needs a property, or a function from a transcript to a boolean"
+            )
         return judge(self._ready(checks[0] if len(checks) == 1 else AllOf(checks)), self._checked())
 
     def has_no_loops(self, *, allow: tuple[str, ...] = ()) -> Verdict:
@@ -160,9 +169,11 @@ class Checks:
         __tracebackhide__ = True
         return self.satisfies(StaysOnTopic(topic, threshold))
 
-    def judged(self, criterion: str, *, by: str | Callable[..., Any], votes: int = 3) -> Verdict:
+    def judged(
+        self, criterion: str, *, by: str | Callable[..., Any], votes: int = 3, max_tokens: int | None = None
+    ) -> Verdict:
         """A model finds that the criterion holds, by a majority of votes: `Judged`."""
-        from pytest_duolog.properties.judged import Judged
+        from pytest_duolog.properties.judged import MAX_TOKENS, Judged
 
         __tracebackhide__ = True
-        return self.satisfies(Judged(criterion, by, votes))
+        return self.satisfies(Judged(criterion, by, votes, MAX_TOKENS if max_tokens is None else max_tokens))

@@ -9,8 +9,7 @@ from operator import itemgetter
 
 from pytest_duolog import text
 from pytest_duolog.detectors import lexicon, role_phrases
-from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import Verdict
+from pytest_duolog.properties.base import Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcript import Transcript
 
@@ -33,10 +32,7 @@ class NoAgreementSpiral(SpokenProperty):
     messages: int = 4
 
     def __post_init__(self) -> None:
-        if self.messages < 2:
-            raise ConfigurationError(
-                f"NoAgreementSpiral: {self.messages!r} is not a number of messages from 2 on"
-            )
+        require_count(self, self.messages, "messages", least=2)
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether they do not; the evidence is the longest such run."""

@@ -16,9 +16,11 @@ boolean. Properties combine with `&`, `|` and `~`.
 
 from __future__ import annotations
 
+import inspect
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -104,27 +106,50 @@ class Property(ABC):
 
     def __str__(self) -> str:
         """The property as it is written, with the fields that differ from their defaults."""
+        configured: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
         shown = [
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in fields(self)  # type: ignore[arg-type]  # every property is a dataclass
-            if field.repr and getattr(self, field.name) != field.default
+            f"{field.name}={_shown(value)}"
+            for field in configured
+            if field.repr and (value := getattr(self, field.name)) != _default(field)
         ]
         return f"{type(self).__name__}({', '.join(shown)})" if shown else type(self).__name__
 
-    def __and__(self, other: Property) -> Property:
-        return AllOf((self, other))
+    def __and__(self, other: Check) -> Property:
+        return AllOf((*_parts(self, AllOf), *_parts(other, AllOf)))
 
-    def __or__(self, other: Property) -> Property:
-        return AnyOf((self, other))
+    def __rand__(self, other: Check) -> Property:
+        return AllOf((*_parts(other, AllOf), *_parts(self, AllOf)))
+
+    def __or__(self, other: Check) -> Property:
+        return AnyOf((*_parts(self, AnyOf), *_parts(other, AnyOf)))
+
+    def __ror__(self, other: Check) -> Property:
+        return AnyOf((*_parts(other, AnyOf), *_parts(self, AnyOf)))
 
     def __invert__(self) -> Property:
         return Not(self)
+
+
+def _shown(value: object) -> str:
+    """A field's value as it is written; a function by its name, since its repr has an address in it."""
+    name = getattr(value, "__qualname__", None)
+    return name if callable(value) and isinstance(name, str) else repr(value)
+
+
+def _default(field: Field[Any]) -> object:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def require_count(owner: Property, value: object, of: str, *, least: int) -> None:
     """Raises ConfigurationError unless `value`, a field of `owner`, is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(f"{type(owner).__name__}: {value!r} is not a number of {of} from {least} on")
+
+
+def require_share(owner: Property, name: str, value: object) -> None:
+    """Raises ConfigurationError unless `value`, the field `name` of `owner`, is above 0 and at most 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ConfigurationError(f"{type(owner).__name__}: {name} {value!r} is not above 0 and at most 1")
 
 
 Check = Property | Callable[[Transcript], Verdict | bool]
@@ -134,9 +159,11 @@ def judge(check: Check, transcript: Transcript) -> Verdict:
     """The verdict of a property, or of a function that takes a transcript.
 
     A check that raises could not be measured, and so is one that gives neither a verdict nor a boolean. Only
-    CassetteError is passed on: a recording that does not fit is no finding about the dialogue.
+    CassetteError is passed on: a recording that does not fit is no finding about the dialogue. Raises
+    ConfigurationError for what is neither a property nor a function.
     """
-    name = str(check) if isinstance(check, Property) else getattr(check, "__name__", repr(check))
+    _require_check(check)
+    name = _name(check)
     try:
         result = check.check(transcript) if isinstance(check, Property) else check(transcript)
     except CassetteError:
@@ -147,7 +174,24 @@ def judge(check: Check, transcript: Transcript) -> Verdict:
         return result
     if isinstance(result, bool):
         return Verdict(name, Outcome.HOLDS if result else Outcome.FAILS, f"it returned {result}")
-    return Verdict(name, Outcome.UNMEASURED, f"it returned {result!r}, neither a verdict nor a boolean")
+    if inspect.iscoroutine(result):
+        result.close()
+        return Verdict(name, Outcome.UNMEASURED, "it is async; a check has to be a sync function")
+    returned = shorten(result) if isinstance(result, str) else reprlib.repr(result)
+    return Verdict(name, Outcome.UNMEASURED, f"it returned {returned}, neither a verdict nor a boolean")
+
+
+def _require_check(check: object) -> None:
+    if isinstance(check, type) and issubclass(check, Property):
+        raise ConfigurationError(f"{check.__name__} is a class of properties: write {check.__name__}(...)")
+    if not isinstance(check, Property) and not callable(check):
+        raise ConfigurationError(
+            f"{reprlib.repr(check)} is neither a property nor a function from a transcript"
+        )
+
+
+def _name(check: Check) -> str:
+    return str(check) if isinstance(check, Property) else getattr(check, "__name__", repr(check))
 
 
 @dataclass(frozen=True)
@@ -199,15 +243,22 @@ class Not(Property):
     def check(self, transcript: Transcript) -> Verdict:
         """The opposite outcome, with the same evidence."""
         verdict = judge(self.part, transcript)
+        said = f"{verdict.property} {verdict.outcome}: {verdict.explanation}"
         opposite = {
             Outcome.HOLDS: Outcome.FAILS,
             Outcome.FAILS: Outcome.HOLDS,
             Outcome.UNMEASURED: Outcome.UNMEASURED,
         }
-        return Verdict(str(self), opposite[verdict.outcome], verdict.explanation, verdict.evidence)
+        return Verdict(str(self), opposite[verdict.outcome], said, verdict.evidence)
 
     def __str__(self) -> str:
         return f"~{_joined((self.part,), '')}"
+
+
+def _parts(check: Check, whole: type[AllOf | AnyOf]) -> tuple[Check, ...]:
+    """What a check brings into a combination: the parts of one of the same kind, else itself."""
+    _require_check(check)
+    return check.parts if isinstance(check, whole) else (check,)
 
 
 def _asking(part: Check, ask: Callable[[Any], str]) -> Check:
@@ -224,12 +275,10 @@ def _combined(
         str(whole),
         outcome,
         "; ".join(f"{verdict.property}: {verdict.explanation}" for verdict in deciding),
-        tuple(evidence for verdict in deciding for evidence in verdict.evidence),
+        tuple(dict.fromkeys(evidence for verdict in deciding for evidence in verdict.evidence)),
     )
 
 
 def _joined(parts: Iterable[Check], word: str) -> str:
-    shown = [
-        str(part) if isinstance(part, Property) else getattr(part, "__name__", repr(part)) for part in parts
-    ]
+    shown = [_name(part) for part in parts]
     return word.join(f"({part})" if " & " in part or " | " in part else part for part in shown)

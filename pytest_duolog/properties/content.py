@@ -10,7 +10,7 @@ from itertools import pairwise
 from pytest_duolog import text
 from pytest_duolog.detectors import lexicon
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import Evidence, Verdict
+from pytest_duolog.properties.base import Evidence, Verdict, require_count, require_share
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcript import Transcript
 
@@ -116,8 +116,7 @@ class MaxWords(SpokenProperty):
     words: int
 
     def __post_init__(self) -> None:
-        if self.words < 1:
-            raise ConfigurationError(f"MaxWords: {self.words!r} is not a number of words from 1 on")
+        require_count(self, self.words, "words", least=1)
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether none is; the evidence is those that are, the longest first."""
@@ -145,10 +144,7 @@ class AnswersQuestions(SpokenProperty):
     min_share: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_share <= 1:
-            raise ConfigurationError(
-                f"AnswersQuestions: min_share {self.min_share!r} is not above 0 and at most 1"
-            )
+        require_share(self, "min_share", self.min_share)
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether they are; the evidence is questions with the replies that ignore them."""

@@ -10,7 +10,7 @@ from statistics import median
 from pytest_duolog import text
 from pytest_duolog.detectors.languages import LANGUAGES, language_of
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.properties.base import Property, Verdict, require_share
 from pytest_duolog.properties.endings import find_closing
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcript import Transcript
@@ -31,8 +31,7 @@ class Balanced(Property):
     max_share: float = 0.9
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_share <= 1:
-            raise ConfigurationError(f"Balanced: max_share {self.max_share!r} is not above 0 and at most 1")
+        require_share(self, "max_share", self.max_share)
 
     def check(self, transcript: Transcript) -> Verdict:
         """Whether nobody does; a dialogue without words could not be measured."""
@@ -65,8 +64,8 @@ class KeepsLength(SpokenProperty):
     max_ratio: float = 4.0
 
     def __post_init__(self) -> None:
-        if not self.max_ratio >= 1:
-            raise ConfigurationError(f"KeepsLength: max_ratio {self.max_ratio!r} is below 1")
+        if not isinstance(self.max_ratio, int | float) or not self.max_ratio >= 1:
+            raise ConfigurationError(f"KeepsLength: max_ratio {self.max_ratio!r} is not a number from 1 on")
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether they keep it; the evidence is a speaker's shortest and longest message."""

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pytest_duolog import text
 from pytest_duolog.errors import CassetteError, ConfigurationError, shorten
 from pytest_duolog.perspective import ChatMessage
-from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.properties.base import Property, Verdict, require_count
 from pytest_duolog.transcript import Transcript
 
 INSTRUCTIONS = """\
@@ -104,10 +104,12 @@ class Judged(Property):
     ask: Ask | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.criterion.strip():
-            raise ConfigurationError("Judged: the criterion is blank")
-        if self.votes < 1:
-            raise ConfigurationError(f"Judged: {self.votes!r} is not a number of votes from 1 on")
+        if not isinstance(self.criterion, str) or not self.criterion.strip():
+            raise ConfigurationError(f"Judged: the criterion is no text, or blank (got {self.criterion!r})")
+        if not isinstance(self.by, str) and not callable(self.by):
+            raise ConfigurationError(f"Judged: by={self.by!r} is neither 'provider:model' nor a callable")
+        require_count(self, self.votes, "votes", least=1)
+        require_count(self, self.max_tokens, "tokens", least=1)
 
     def asking(self, ask: Callable[[Any], str]) -> Property:
         """The same property, with a way to its judge; its own is kept."""

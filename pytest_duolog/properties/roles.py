@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from pytest_duolog import text
 from pytest_duolog.detectors import role_phrases
-from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import Evidence, Outcome, Verdict
+from pytest_duolog.properties.base import Evidence, Outcome, Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcript import Transcript
 
@@ -113,8 +112,7 @@ class LeaksNoPrompt(SpokenProperty):
     words: int = COPIED_WORDS
 
     def __post_init__(self) -> None:
-        if self.words < 2:
-            raise ConfigurationError(f"LeaksNoPrompt: {self.words!r} is not a number of words from 2 on")
+        require_count(self, self.words, "words", least=2)
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether nobody does; the evidence quotes what was recited."""

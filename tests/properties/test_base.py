@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_duolog import Outcome, Property, Transcript, Verdict, judge
+from pytest_duolog import (
+    AnswersQuestions,
+    Balanced,
+    ConfigurationError,
+    Judged,
+    KeepsLength,
+    LeaksNoPrompt,
+    MaxWords,
+    NoAgreementSpiral,
+    Outcome,
+    Property,
+    Transcript,
+    Verdict,
+    judge,
+)
 from tests.dialogues import dialogue
 
 HELLO = dialogue("Hello.", "Hi there.")
@@ -103,3 +117,78 @@ def test_broken_check_could_not_be_measured(check, reason):
     assert verdict.outcome is Outcome.UNMEASURED
     assert not verdict
     assert reason in repr(verdict)
+
+
+def test_parts_of_one_kind_stand_beside_each_other():
+    def is_short(transcript):
+        return len(transcript) < 3
+
+    whole = HOLDS & FAILS & ~HOLDS
+    assert str(whole) == "Always & Always(outcome='fails') & ~Always"
+    assert judge(whole, HELLO).explanation == (
+        "Always(outcome='fails'): as told: fails; ~Always: Always holds: as told: holds"
+    )
+    assert len(judge(whole, HELLO).evidence) == 1  # one message, though two parts quote it
+    assert str(is_short & HOLDS | FAILS) == "(is_short & Always) | Always(outcome='fails')"
+    assert HELLO.satisfies(is_short | FAILS)
+
+
+@pytest.mark.parametrize(
+    ("check", "problem"),
+    [
+        (Always, r"Always is a class of properties: write Always\(\.\.\.\)"),
+        ("no loops", "'no loops' is neither a property nor a function from a transcript"),
+        (True, "True is neither a property nor a function from a transcript"),
+    ],
+    ids=["class", "text", "boolean"],
+)
+def test_what_is_no_check_is_refused(check, problem):
+    with pytest.raises(ConfigurationError, match=problem):
+        HELLO.satisfies(check)
+    with pytest.raises(ConfigurationError, match=problem):
+        HOLDS & check
+    with pytest.raises(ConfigurationError, match=r"satisfies\(\) needs a property"):
+        HELLO.satisfies()
+
+
+def test_async_check_could_not_be_measured():
+    async def is_short(transcript):
+        return True
+
+    assert "it is async" in HELLO.satisfies(is_short).explanation
+
+
+def test_property_without_fields_needs_no_decorator():
+    class Greets(Property):
+        def check(self, transcript):
+            return self.verdict(transcript.messages[0].content == "Hello.", "as its first message says")
+
+    assert repr(HELLO.satisfies(Greets())) == "Greets holds: as its first message says"
+
+
+def test_fields_are_shown_the_same_in_every_run():
+    @dataclass(frozen=True)
+    class Compares(Always):
+        with_: object = None
+        seen: list = field(default_factory=list)
+
+    assert str(Compares(with_=len)) == "Compares(with_=len)"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: MaxWords("4"),
+        lambda: Balanced("x"),
+        lambda: KeepsLength(None),
+        lambda: AnswersQuestions(True),
+        lambda: NoAgreementSpiral(1.5),
+        lambda: LeaksNoPrompt("12"),
+        lambda: Judged(None, by=str),
+        lambda: Judged("It is polite.", by=3),
+        lambda: Judged("It is polite.", by=str, votes="3"),
+    ],
+)
+def test_fields_of_a_wrong_type_are_refused(wrong):
+    with pytest.raises(ConfigurationError, match=r" is n(ot|either|o text)"):
+        wrong()

@@ -113,7 +113,7 @@ def test_without_a_language_it_could_not_be_measured():
     [
         (lambda: KeepsLanguage("klingon"), "unknown language 'klingon' .known: en, de, "),
         (lambda: Balanced(70), "max_share 70 is not above 0 and at most 1"),
-        (lambda: KeepsLength(0.5), "max_ratio 0.5 is below 1"),
+        (lambda: KeepsLength(0.5), "max_ratio 0.5 is not a number from 1 on"),
     ],
     ids=["language", "share", "ratio"],
 )

@@ -216,7 +216,7 @@ def test_nothing_to_judge_asks_nobody():
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda: Judged(" ", by="a:b"), "the criterion is blank"),
+        (lambda: Judged(" ", by="a:b"), "the criterion is no text, or blank"),
         (lambda: Judged("x", by="a:b", votes=0), "0 is not"),
     ],
     ids=["criterion", "votes"],
