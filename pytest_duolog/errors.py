@@ -36,7 +36,15 @@ class ConfigurationError(DuologError, ValueError):
 
 
 class TranscriptError(DuologError, ValueError):
-    """A file or a string is not a transcript; the text says where it stops being one."""
+    """A file or a string is not a transcript; the text says where it stops being one.
+
+    `line` is that place, from 1, where it has one.
+    """
+
+    def __init__(self, problem: str, *, line: int | None = None) -> None:
+        self.problem = problem
+        self.line = line
+        super().__init__(problem if line is None else f"line {line}: {problem}")
 
 
 def lines_of(title: str, facts: Sequence[tuple[str, str]]) -> str:

@@ -224,7 +224,7 @@ def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
     found = list(_read_messages(lines, first, [speaker.name for speaker in speakers], unescape))
     messages = tuple(message for _, message in found)
     if not (messages or header):
-        raise TranscriptError("line 1: not a transcript: no header, no conversation")
+        raise TranscriptError("not a transcript: no header, no conversation", line=1)
     speakers = speakers if messages or header.sides else ()
     try:
         transcript = Transcript(
@@ -331,7 +331,7 @@ def _read_messages(
             block.append(line)
         elif line.strip():
             expected = " or ".join(f"'{name}:'" for name in list(spelled)[:4])
-            raise TranscriptError(f"line {number}: expected {expected}, found {shorten(line, 60)}")
+            raise TranscriptError(f"expected {expected}, found {shorten(line, 60)}", line=number)
     if block:
         yield begin, _message(speaker, mark, block, unescape)
 

@@ -72,3 +72,8 @@ def test_nothing_is_collected_unless_asked_for(pytester: pytest.Pytester):
     pytester.path.joinpath("healthy.md").write_text(healthy().to_markdown(), "utf-8")
     assert pytester.runpytest("healthy.md").ret == pytest.ExitCode.USAGE_ERROR
     assert pytester.runpytest().ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def test_recordings_that_the_globs_match_are_no_transcripts(transcripts: pytest.Pytester):
+    transcripts.mkdir("cassettes").joinpath("test_x.jsonl").write_text('{"duolog": 2}\n{"x": 1}\n', "utf-8")
+    transcripts.runpytest().assert_outcomes(passed=2, failed=2)

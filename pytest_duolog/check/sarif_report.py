@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from pytest_duolog.check.examine import Examination
 from pytest_duolog.check.json_report import inert_json
 from pytest_duolog.check.sources import Unreadable
 from pytest_duolog.properties.base import Verdict
+from pytest_duolog.properties.named import property_types
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -22,13 +24,14 @@ def sarif_lines(examinations: Sequence[Examination], unreadable: Sequence[Unread
     results = [
         _result(examination, verdict) for examination in examinations for verdict in examination.findings
     ]
-    rules = sorted({str(result["ruleId"]) for result in results})
+    rules = sorted({verdict.property for examination in examinations for verdict in examination.findings})
     run = {
         "tool": {
             "driver": {
                 "name": "duolog",
                 "version": version("pytest-duolog"),
-                "rules": [{"id": rule} for rule in rules],
+                "informationUri": "https://pypi.org/project/pytest-duolog/",
+                "rules": [_rule(rule) for rule in rules],
             }
         },
         "results": results,
@@ -40,6 +43,19 @@ def sarif_lines(examinations: Sequence[Examination], unreadable: Sequence[Unread
         ],
     }
     yield inert_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1)
+
+
+def _rule(written: str) -> dict[str, Any]:
+    """A property with the words that code scanning services show beside its findings, and some insist on."""
+    known = property_types().get(written.partition("(")[0])
+    what, _, more = (inspect.getdoc(known) or "").partition("\n\n")
+    described = {"text": what or written}
+    return {
+        "id": written,
+        "shortDescription": described,
+        "fullDescription": described,
+        "help": {"text": more or what or written},
+    }
 
 
 def _result(examination: Examination, verdict: Verdict) -> dict[str, Any]:
@@ -60,5 +76,10 @@ def _notification(failed: Unreadable) -> dict[str, Any]:
 
 
 def _location(file: str, line: int) -> dict[str, Any]:
-    uri = quote(os.fsencode(PurePath(file).as_posix()))  # a file name can be any bytes
+    path = PurePath(file)
+    uri = quote(
+        os.fsencode(path.as_posix()), safe="/:" if path.drive else "/"
+    )  # a file name can be any bytes
+    if path.is_absolute():
+        uri = f"file:///{uri.lstrip('/')}"
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}

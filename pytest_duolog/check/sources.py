@@ -27,7 +27,16 @@ from pytest_duolog.transcript import Message, Transcript, TranscriptSpeaker, par
 SYSTEM_ROLES = ("system", "developer")
 ID_KEYS = ("id", "conversation_id", "uuid")
 SPEAKER_KEYS = ("speaker", "role", "from", "name")
+# Roles that several agents of one chat share; who spoke is their message's `name`.
+SHARED_ROLES = ("user", "assistant")
 CONTENT_KEYS = ("text", "content", "value", "message")
+
+
+# Files of our own that are no transcripts, by a key of their first line.
+_OWN_FILES = {
+    "duolog": "a recording (cassette) and no transcript; the test that plays it judges its dialogue",
+    "duolog_record": "a run record and no transcript; `duolog rejudge` judges its dialogues",
+}
 
 
 @dataclass(frozen=True)
@@ -58,11 +67,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A dialogue that could not be read, where it stands, and why."""
+    """A dialogue that could not be read, where it stands, and why.
+
+    `is_ours` tells files that pytest-duolog wrote for another purpose.
+    """
 
     file: str
     line: int
     problem: str
+    is_ours: bool = False
 
 
 def read_file(path: Path) -> list[Source | Unreadable]:
@@ -78,6 +91,8 @@ def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
     stem = Path(file).stem
     if text.lstrip("\ufeff \t\r\n")[:1] not in ("{", "["):
         return [_guarded(file, 1, lambda: _of_markdown(text, file, stem))]
+    if problem := _own_file(text):
+        return [Unreadable(file, 1, problem, is_ours=True)]
     try:
         value = parse_json(text)
     except ValueError as error:
@@ -90,9 +105,18 @@ def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
     return [_guarded(file, 1, lambda: _of_value(value, file, 1, stem))]
 
 
+def _own_file(text: str) -> str | None:
+    """What a file of our own is that is no transcript."""
+    first = text.lstrip("\ufeff \t\r\n").partition("\n")[0]
+    keys = parse_json(first) if _is_json_object(first) else {}
+    return next((problem for key, problem in _OWN_FILES.items() if isinstance(keys.get(key), int)), None)
+
+
 def _guarded(file: str, line: int, read: Callable[[], Source]) -> Source | Unreadable:
     try:
         return read()
+    except TranscriptError as error:
+        return Unreadable(file, error.line or line, error.problem.splitlines()[0])
     except json.JSONDecodeError as error:
         return Unreadable(file, line, f"not JSON: {error}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -136,6 +160,10 @@ def _of_value(value: Any, file: str, line: int, name: str) -> Source:
     if isinstance(value.get("format"), int):
         reader = Transcript.from_value
     if reader is None:
+        if _is_messages([value]):
+            raise TranscriptError(
+                "one message and no dialogue: put the messages of a dialogue into one list, a dialogue a line"
+            )
         expected = ", ".join(repr(key) for key in ("messages", "conversation", "conversations"))
         raise TranscriptError(f"not a dialogue: no {expected} among its keys {shorten(', '.join(value), 80)}")
     return Source(found, file, line, reader(value))
@@ -188,6 +216,8 @@ def _is_dialogue(entry: Mapping[str, Any]) -> bool:
 
 def _message(number: int, entry: Mapping[str, Any]) -> Message:
     speaker = next((entry[key] for key in SPEAKER_KEYS if entry.get(key) is not None), None)
+    if speaker in SHARED_ROLES and isinstance(name := entry.get("name"), str) and name.strip():
+        speaker = name
     if not isinstance(speaker, str | int):
         raise TranscriptError(f"message {number} has no speaker ({' or '.join(map(repr, SPEAKER_KEYS))})")
     content = next((entry[key] for key in CONTENT_KEYS if entry.get(key) is not None), "")

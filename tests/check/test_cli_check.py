@@ -129,7 +129,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_checked(files: Path, capsys
     out, err = capsys.readouterr()
     assert out == "1 dialogue checked: none with findings, 2 could not be read\n"
     assert err.splitlines() == [
-        "duolog: bad.md:1: line 1: expected 'Model A:' or 'Model B:', found 'Some notes.'",
+        "duolog: bad.md:1: expected 'Model A:' or 'Model B:', found 'Some notes.'",
         "duolog: nowhere.md:1: cannot be read: No such file or directory",
     ]
 
@@ -166,10 +166,40 @@ def test_sarif_names_rule_place_and_message(files: Path, capsys: pytest.CaptureF
     (run,) = json.loads(capsys.readouterr().out)["runs"]
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["EndsCleanly", "NoLoops"]
     assert [result["ruleId"] for result in run["results"]] == ["NoLoops", "EndsCleanly"]
+    for rule in run["tool"]["driver"]["rules"]:
+        assert all(rule[key]["text"] for key in ("shortDescription", "fullDescription", "help"))
     (place,) = run["results"][0]["locations"]
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "looping.md"}
     assert place["physicalLocation"]["region"]["startLine"] > 1
     assert run["invocations"][0]["executionSuccessful"] is False
+
+
+def test_sarif_names_an_absolute_path_as_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "a b.md"
+    path.write_text("Some notes.", "utf-8")
+    main(["check", "--format", "sarif", str(path)])
+    (notice,) = json.loads(capsys.readouterr().out)["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert notice["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": path.as_uri()}
+
+
+def test_a_bad_line_of_markdown_is_where_it_is_said(files: Path, capsys: pytest.CaptureFixture[str]):
+    Path("bad.md").write_text("Turns: 2\n\n## Conversation\n\nEve: hi", "utf-8")
+    assert main(["check", "--format", "github", "bad.md"]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("::error file=bad.md,line=5,title=not read::expected ")
+    assert err.startswith("duolog: bad.md:5: expected ")
+
+
+@pytest.mark.parametrize(
+    ("first", "said"), [({"duolog": 2}, "a recording (cassette)"), ({"duolog_record": 1}, "a run record")]
+)
+def test_a_file_of_our_own_is_called_what_it_is(
+    files: Path, capsys: pytest.CaptureFixture[str], first: dict[str, int], said: str
+):
+    Path("own.jsonl").write_text(f'{json.dumps(first)}\n{{"x": 1}}\n{{"x": 2}}\n', "utf-8")
+    assert main(["check", "own.jsonl"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"duolog: own.jsonl:1: {said} and no transcript; ")
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])

@@ -199,3 +199,24 @@ def test_any_json_is_read_or_refused(value: object):
     for found in read_sources(json.dumps(value), file="x.json"):
         assert isinstance(found, Source | Unreadable)
         assert isinstance(found, Unreadable) or isinstance(found.transcript, Transcript)
+
+
+def test_agents_who_share_a_role_are_told_apart_by_their_names():
+    entries = [
+        {"role": "system", "name": "Ann", "content": "You are two agents."},
+        {"role": "user", "name": "Ann", "content": "Hello."},
+        {"role": "assistant", "name": "Ben", "content": "Hi."},
+        {"role": "user", "name": "Cem", "content": "Good day."},
+        {"role": "user", "name": "", "content": "Who is this?"},
+        {"role": "tool", "name": "weather", "content": "Rain."},
+    ]
+    messages = only(json.dumps({"messages": entries})).transcript.messages
+    assert [message.speaker for message in messages] == ["Ann", "Ben", "Cem", "user", "tool"]
+
+
+def test_messages_that_are_a_line_each_are_told_from_dialogues():
+    lines = "\n".join(json.dumps(message) for message in CHAT)
+    problems = {found.problem for found in read_sources(lines, file="x.jsonl")}
+    assert problems == {
+        "one message and no dialogue: put the messages of a dialogue into one list, a dialogue a line"
+    }
