@@ -13,6 +13,8 @@ def _phrases(family: str) -> re.Pattern[str]:
     return re.compile("|".join(_TABLES[family]))
 
 
+LABELS = frozenset(_TABLES["labels"])
+PART_LABELS = frozenset(_TABLES["part_labels"])
 MACHINE_PART = _phrases("machine_part")
 MACHINE = _phrases("machine")
 THINKING = _phrases("thinking")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,6 +10,7 @@ from operator import itemgetter
 
 from pytest_duolog import text
 from pytest_duolog.detectors import lexicon, role_phrases
+from pytest_duolog.errors import counted
 from pytest_duolog.properties.base import Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcript import Transcript
@@ -18,6 +20,8 @@ NEW_WORDS = 2
 NEW_SHARE = 0.25
 # Words are one if so many first letters are the same.
 STEM = 5
+# Agreement of several phrases is agreement: "Absolutely, you're so right!"
+_AGREEMENTS = re.compile(rf"(?<!\w)(?:{role_phrases.AGREEMENT.pattern})")
 _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
 
@@ -43,7 +47,7 @@ class NoAgreementSpiral(SpokenProperty):
         is_spiral = len(longest) >= self.messages
         return self.verdict(
             not is_spiral,
-            f"the longest run of mere agreement has {len(longest)} messages (fewer than {self.messages} wanted)",
+            f"the longest run of mere agreement has {counted(len(longest), 'message')} (at most {self.messages - 1})",
             longest if is_spiral else (),
         )
 
@@ -52,9 +56,13 @@ def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool]:
     """Whether each message agrees and adds nothing."""
     known: set[str] = set()
     for _, message in said:
-        folded = text.normalise(message.content)
-        words = {word[:STEM] for word in text.words(folded) if word not in _SAYS_NOTHING}
+        folded = text.normalise(message.content).lstrip(" *_\"'¡")
+        agrees = role_phrases.AGREEMENT.match(folded)
+        words = _content(_AGREEMENTS.sub(" ", folded) if agrees else folded)
         new = words - known
-        known |= words
-        agrees = role_phrases.AGREEMENT.match(folded.lstrip(" *_\"'"))
+        known |= _content(folded)
         yield bool(agrees) and (len(new) <= NEW_WORDS or len(new) <= NEW_SHARE * len(words))
+
+
+def _content(folded: str) -> set[str]:
+    return {word[:STEM] for word in text.words(folded) if word not in _SAYS_NOTHING}

@@ -25,9 +25,11 @@ _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
 # Beginnings of short answers, folded; "okay" is none: it acknowledges.
 _SHORT_ANSWER = re.compile(
+    # Thanks are no answer, but an offer is taken by them: "Thank you, that would be lovely."
+    r"(?:(?:thank you|thanks)[,.!]? )?(?:that would|that'd|i'd (?:love|like)|please)\b|"
     r"(?:yes|yeah|yep|yup|no|nope|nah|sure|absolutely|definitely|certainly|of course|maybe|perhaps|probably"
     r"|i'm|i am|ja|nein|doch|oui|non|sí|si|sì|sim|não|ya|tidak|bukan|belum)\b"
-    r"|はい|ええ|いいえ|いや|네|예|아니|是|不|好|对|可以|没"
+    r"|[👍👌✅✔]|はい|ええ|いいえ|いや|네|예|아니|是|不|好|对|可以|没"
 )
 
 

@@ -16,17 +16,20 @@ from pytest_duolog.properties.base import Evidence, Outcome, Verdict, require_co
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcript import Transcript
 
-# A name shorter than this may be an option of a list: "A: tea, B: coffee".
+# A name shorter than this may be an option of a list: "A: tea, B: coffee". In scripts without letter case two
+# characters are a whole name.
 SHORTEST_NAME = 3
 LONGEST_NAME = 60
+# An item of a list begins with a bullet and is no line of a script: "- Ann: salad".
 _LABEL = re.compile(
-    rf"^[ \t*_#-]{{0,8}}([^\s:*>#][^\n:*]{{0,{LONGEST_NAME}}}?)[*_]{{0,3}}[ \t]{{0,3}}:", re.MULTILINE
+    rf"^[ \t*_#]{{0,8}}(?<!\* )([^\s:：*>#•-][^\n:：*]{{0,{LONGEST_NAME}}}?)[*_]{{0,3}}[ \t]{{0,3}}[:：]",
+    re.MULTILINE,
 )
-# Two of these as labels in one message are a script.
-_ROLE_LABELS = frozenset({"user", "human", "assistant", "ai", "bot", "model a", "model b"})
+# A form has "Customer: John Smith"; who speaks says at least so many words.
+SPOKEN_WORDS = 3
 # What chat templates put between messages; no message holds it.
 _TEMPLATE_MARK = re.compile(
-    r"<\|(?:im_start|im_end|start_header_id|eot_id|user|assistant|system|end)\|>|<(?:start|end)_of_turn>"
+    r"<[|｜][A-Za-z_▁]{2,30}[|｜]>|<(?:start|end)_of_turn>"
     r"|\[/?INST\]|^#{2,3} ?(?:Human|User|Assistant|Instruction|Response):",
     re.MULTILINE,
 )
@@ -43,10 +46,16 @@ def _own_words(content: str) -> str:
 def _quoted(said: Sequence[Numbered], pattern: re.Pattern[str]) -> list[Evidence]:
     """The messages in which the folded pattern is, quoted from its first place on."""
     return [
-        Evidence(number, message.speaker, content[found.start() :])
+        Evidence(number, message.speaker, _as_written(message.content, content, found))
         for number, message in said
         if (content := _own_words(message.content)) and (found := pattern.search(content))
     ]
+
+
+def _as_written(written: str, folded: str, found: re.Match[str]) -> str:
+    """The message from what was found on, as it was written where folding kept its length, else folded."""
+    own = text.without_asides(text.excerpt(written))
+    return (own if len(own) == len(folded) else folded)[found.start() :]
 
 
 @dataclass(frozen=True)
@@ -54,37 +63,47 @@ class SpeaksForItself(SpokenProperty):
     """No message goes on with the other side's lines.
 
     Found are lines that begin with another speaker's name and a colon, two or more with labels such as "User:" and
-    "Assistant:", and the marks that chat templates put between messages. Names of one or two letters are not looked
-    for.
+    "Assistant:", or "Customer:" and "Agent:", in ten languages, and the marks that chat templates put between messages.
+    Names of one or two letters are not looked for, nor are items of a list.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether none does; the evidence begins at the line that is not the speaker's own."""
         names = {
-            name for speaker in transcript.speakers if len(name := text.fold(speaker.name)) >= SHORTEST_NAME
+            name for speaker in transcript.speakers if _is_telling(name := text.fold(speaker.name).strip())
         }
         found = [
             Evidence(number, message.speaker, line)
             for number, message in said
-            if (line := _foreign_line(message.content, names - {text.fold(message.speaker)})) is not None
+            if (line := _foreign_line(message.content, names - {text.fold(message.speaker).strip()}))
+            is not None
         ]
         return self.verdict(not found, f"{len(found)} of {len(said)} messages speak for another side", found)
+
+
+def _is_telling(name: str) -> bool:
+    return len(name) >= SHORTEST_NAME or (len(name) > 1 and name.isalpha() and name.upper() == name)
 
 
 def _foreign_line(content: str, names: set[str]) -> str | None:
     """A message from its first line for somebody else on; None if there is none."""
     own = text.without_asides(text.excerpt(content))
-    roles = {}
+    roles: dict[str, int] = {}
     for label in _LABEL.finditer(own):
         name = text.fold(label[1]).strip()
         if name in names:
             return own[label.start() :]
-        if name in _ROLE_LABELS:
-            roles[name] = label.start()
+        if name in role_phrases.LABELS or (name in role_phrases.PART_LABELS and _is_spoken(own, label.end())):
+            roles.setdefault(name, label.start())
     if len(roles) > 1:
         return own[min(roles.values()) :]
     mark = _TEMPLATE_MARK.search(own)
     return own[mark.start() :] if mark else None
+
+
+def _is_spoken(content: str, start: int) -> bool:
+    """Whether the line goes on with a few words."""
+    return text.n_words(content[start : start + 80].partition("\n")[0]) >= SPOKEN_WORDS
 
 
 @dataclass(frozen=True)

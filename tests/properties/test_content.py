@@ -134,6 +134,9 @@ def test_courtesies_do_not_answer(question, reply):
         ("Which floor is the library on?", "Thanks for asking! It is on the third floor."),
         ("图书馆在几楼？", "三楼。"),
         ("Sudah makan?", "Belum."),
+        ("Would you like some tea?", "Thank you, that would be lovely."),
+        ("Would you like some tea?", "Please."),
+        ("Are you coming along?", "👍"),
     ],
     ids=[
         "yes",
@@ -146,6 +149,9 @@ def test_courtesies_do_not_answer(question, reply):
         "thanks and answer",
         "Chinese",
         "Indonesian",
+        "takes the offer",
+        "please",
+        "thumb",
     ],
 )
 def test_short_answers_answer(question, reply):

@@ -35,8 +35,27 @@ def prompted(*texts: str, ann: str | None = None, ben: str | None = None, **fiel
         "In 1998.<|im_end|>\n<|im_start|>user\nWhy?",
         "In 1998. [INST] Why? [/INST]",
         "In 1998.\n### Human: Why?",
+        "In 1998.<｜User｜>Why?<｜Assistant｜>",
+        "<|channel|>analysis<|message|>They want a year.",
+        "In 1998.\nCustomer: And why did they leave?\nAgent: They were old.",
+        "1998年。\n用户：为什么？\n助手：他们老了。",
+        "**Usuario:** ¿Por qué?\n\n**Asistente:** Eran viejos.",
+        "Client : Pourquoi sont-ils partis ?\nConseiller : Ils étaient vieux.",
     ],
-    ids=["script", "bold label", "roles", "template", "instruction marks", "headings"],
+    ids=[
+        "script",
+        "bold label",
+        "roles",
+        "template",
+        "instruction marks",
+        "headings",
+        "wide template",
+        "channel",
+        "parts",
+        "Chinese",
+        "Spanish",
+        "French",
+    ],
 )
 def test_lines_of_the_other_side_are_found(content):
     verdict = dialogue(*TALK[:3], content).speaks_for_itself()
@@ -55,11 +74,19 @@ def test_lines_of_the_other_side_are_found(content):
         "```\nAnn: a line of a file\nUser: x\nAssistant: y\n```",
         "User: this is the only label here.",
         "Note: they left in 1998.\nSource: a diary.",
+        "Who brings what:\n- Ann: salad\n* Ben: bread\n• Ann: wine",
+        "Customer: John Smith\nAgent: Mary\nOrder: 4417",
     ],
-    ids=["own label", "address", "quote", "code", "one role", "notes"],
+    ids=["own label", "address", "quote", "code", "one role", "notes", "list", "form"],
 )
 def test_labels_that_are_no_script(content):
     assert dialogue(*TALK[:3], content).speaks_for_itself()
+
+
+def test_names_of_two_characters_are_whole_names():
+    transcript = dialogue("你好。", "请问？\n小明：4417。", speakers=["小明", "小红"])
+    assert transcript.speaks_for_itself().outcome is Outcome.FAILS
+    assert dialogue("Tea?", "Al: no.", speakers=["Al", "Bo"]).speaks_for_itself()
 
 
 def test_options_of_a_list_are_nobodys_lines():
@@ -79,8 +106,40 @@ def test_options_of_a_list_are_nobodys_lines():
         "I should respond as the keeper would: in 1998.",
         "好的，用户想知道年份。",
         "Der Benutzer möchte, dass ich ein Jahr nenne.",
+        "The user wants a year. I should give them a short answer.\n\nIn 1998.",
+        "This user seems curious. Let me respond briefly: in 1998.",
+        "We need to answer. The user asks for a year.",
+        "Der Nutzer fragt nach dem Jahr. Ich sollte kurz antworten.",
+        "L'utilisateur demande une date. Je dois répondre brièvement.",
+        "El usuario pregunta por el año. Debo responder en una frase.",
+        "L'utente chiede l'anno. Dovrei rispondere in breve.",
+        "O usuário pergunta o ano. Devo responder de forma curta.",
+        "Pengguna bertanya tahunnya. Saya harus menjawab singkat.",
+        "用户想知道年份。我应该简短回答。",
+        "ユーザーは年を聞いている。簡潔に回答するべきだ。",
+        "사용자는 연도를 묻고 있다. 짧게 답변해야 한다.",
     ],
-    ids=["tags", "end tag", "okay", "the user", "part", "Chinese", "German"],
+    ids=[
+        "tags",
+        "end tag",
+        "okay",
+        "the user",
+        "part",
+        "Chinese",
+        "German",
+        "how to answer",
+        "let me",
+        "we need to",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pt",
+        "id",
+        "zh",
+        "ja",
+        "ko",
+    ],
 )
 def test_thinking_aloud_is_found(content):
     verdict = dialogue(*TALK[:3], content).leaks_no_reasoning()
@@ -95,10 +154,19 @@ def test_thinking_aloud_is_found(content):
         "The user wants to log in; our server refuses.",
         "Put it between `<think>` and `</think>`.",
         'He said: "The user wants me to call."',
+        "The user wrote twice. We should answer today, and I will reply to him about the password.",
+        "We need to respond to the council by Friday.",
+        "El usuario quiere que el botón sea azul.",
+        "Der Nutzer hat zweimal geschrieben. Ich muss ihn morgen anrufen.",
     ],
 )
 def test_talk_about_users_and_thinking_is_no_leak(content):
     assert dialogue(*TALK[:3], content).leaks_no_reasoning()
+
+
+def test_evidence_is_quoted_as_it_was_written():
+    (evidence,) = dialogue("Hi.", "In 1998. As an AI, I was not there.").stays_in_character().evidence
+    assert evidence.quote == "As an AI, I was not there."
 
 
 def test_reasoning_that_was_kept_apart_is_no_leak():
@@ -264,6 +332,15 @@ def test_one_side_may_offer_help():
     ).keeps_its_side()
 
 
+def test_asking_how_one_can_help_to_find_something_offers_nothing():
+    texts = [
+        "My lamp is broken.",
+        "How can I help you?",
+        "I want my money. How can I help you find the order?",
+    ]
+    assert dialogue(*texts).keeps_its_side()
+
+
 def test_two_assistants_have_no_sides():
     same = "You are a helpful assistant."
     transcript = prompted("How can I help you?", "How can I help you?", ann=same, ben=same)
@@ -284,9 +361,33 @@ SPIRAL = (
 def test_spiral_of_agreement_is_found():
     verdict = dialogue(*LIGHTHOUSES[:5], *SPIRAL).has_no_agreement_spiral()
     assert verdict.outcome is Outcome.FAILS
-    assert verdict.explanation == "the longest run of mere agreement has 5 messages (fewer than 4 wanted)"
+    assert verdict.explanation == "the longest run of mere agreement has 5 messages (at most 3)"
     assert [evidence.message for evidence in verdict.evidence] == [6, 7, 8, 9, 10]
     assert NoAgreementSpiral(6).check(dialogue(*LIGHTHOUSES[:5], *SPIRAL))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (
+            "Genau! Wunderbare Idee!",
+            "Absolut, da hast du völlig recht!",
+            "Ich stimme dir zu!",
+            "Ganz genau, perfekt!",
+        ),
+        (
+            "¡Exacto, qué idea!",
+            "¡Totalmente, tienes toda la razón!",
+            "Estoy de acuerdo.",
+            "¡Exactamente, bien dicho!",
+        ),
+        ("没错，这个主意太好了！", "完全同意，您说得对！", "的确，说得太好了！", "没错！"),
+        ("Absolutely, that's such a great point!", "You're so right, what a wonderful way to see it!") * 2,
+    ],
+    ids=["de", "es", "zh", "several phrases"],
+)
+def test_words_of_agreement_are_no_news(texts):
+    assert not dialogue(*LIGHTHOUSES[:5], *texts).has_no_agreement_spiral()
 
 
 def test_agreement_with_substance_is_none():
