@@ -20,6 +20,7 @@ class Guard:
     stop_on: Collection[str]
     grace: int
     _detector: LoopDetector = field(default_factory=LoopDetector)
+    _n_read: int = 0
     _n_after: dict[str, int] = field(default_factory=dict)
 
     def read(self, speaker: str, content: str) -> tuple[StopKind, str] | None:
@@ -27,12 +28,15 @@ class Guard:
         if not self.stop_on:
             return None
         self._detector.read(speaker, content)
+        self._n_read += 1
         seen = {"goodbye": self._detector.is_over, "loop": self._detector.is_looping}
         self._n_after = {kind: self._n_after.get(kind, -1) + 1 for kind in self.stop_on if seen[kind]}
         due = [kind for kind, n_after in self._n_after.items() if n_after >= self.grace]
         if "goodbye" in due:
             return StopKind.GOODBYE, f"message {(self._detector.closings.closing or 0) + 1} takes leave"
-        if "loop" in due:
-            loop = self._detector.loops()[-1]
+        # Farewells may look like a loop whose part after the manners is too short to be one yet.
+        loops = self._detector.loops() if "loop" in due else []
+        if loops and loops[-1].end >= self._n_read - 2:  # one message of a loop may be new
+            loop = loops[-1]
             return StopKind.LOOP, f"nothing new since message {loop.onset + 1} ({loop.kind})"
         return None

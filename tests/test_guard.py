@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_duolog.guard import Guard
 from pytest_duolog.transcript import StopKind
-from tests.dialogues import LIGHTHOUSES, RITUAL
+from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 
 CIRCLE = ("Could you tell me the price of it?", "I would have to look that up first.") * 20
 
@@ -41,6 +43,29 @@ def test_question_after_the_goodbye_reopens():
         stopped_at(*LIGHTHOUSES, RITUAL[0], "Wait, which lighthouse is the oldest one?", *LIGHTHOUSES[1:6])
         is None
     )
+
+
+@pytest.mark.parametrize("grace", [0, 1, 2])
+@given(
+    texts=st.lists(
+        st.sampled_from(
+            [
+                "Goodbye!",
+                "Bye, take care.",
+                "Thank you.",
+                "Could you say that again?",
+                "...",
+                "",
+                "Yes.",
+                "再见",
+            ]
+        ),
+        max_size=25,
+    )
+)
+def test_what_is_stopped_as_a_loop_is_one(grace, texts):
+    stop = stopped_at(*texts, stop_on=("loop",), grace=grace)
+    assert stop is None or not dialogue(*texts[: stop[0]]).has_no_loops()
 
 
 ECHOING = """
