@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from pytest_duolog.detectors.phrases import any_of
 
-LEXICON = tomllib.loads(
-    resources.files("pytest_duolog.detectors").joinpath("lexicon.toml").read_text("utf-8")
-)
-FAMILIES = [name for name, phrases in LEXICON.items() if isinstance(phrases, list)]
+PHRASES = {
+    f"{table}: {family}": phrases
+    for table in ("lexicon", "role_phrases")
+    for family, phrases in tomllib.loads(
+        resources.files("pytest_duolog.detectors").joinpath(f"{table}.toml").read_text("utf-8")
+    ).items()
+    if isinstance(phrases, list)
+}
 
 
 @pytest.mark.parametrize(
@@ -40,12 +44,12 @@ def test_a_phrase_keeps_its_meaning(phrase: str, matched: str, not_matched: str)
 
 
 def _words_of(family: str) -> list[str]:
-    return sorted({word for phrase in LEXICON[family] for word in re.findall(r"[^\W\d_]+", phrase)})
+    return sorted({word for phrase in PHRASES[family] for word in re.findall(r"[^\W\d_]+", phrase)})
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_the_lexicon_matches_as_its_phrases_would_one_by_one(family: str):
-    phrases = [re.sub(r"{\w+}", "day", phrase) for phrase in LEXICON[family]]
+@pytest.mark.parametrize("family", PHRASES)
+def test_a_family_matches_as_its_phrases_would_one_by_one(family: str):
+    phrases = [re.sub(r"{\w+}", "day", phrase) for phrase in PHRASES[family]]
     plain, quick = re.compile("|".join(phrases)), any_of(phrases)
 
     @given(st.lists(st.sampled_from([*_words_of(family), ",", ".", "?", "day"]), max_size=12))

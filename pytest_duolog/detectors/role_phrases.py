@@ -6,11 +6,13 @@ import re
 import tomllib
 from importlib import resources
 
+from pytest_duolog.detectors.phrases import any_of
+
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("role_phrases.toml").read_text("utf-8"))
 
 
 def _phrases(family: str) -> re.Pattern[str]:
-    return re.compile("|".join(_TABLES[family]))
+    return any_of(_TABLES[family])
 
 
 LABELS = frozenset(_TABLES["labels"])

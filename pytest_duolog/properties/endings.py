@@ -11,7 +11,7 @@ from pytest_duolog.detectors.closings import CLEAN_TAIL, Cue, read_leave
 from pytest_duolog.errors import counted
 from pytest_duolog.properties.base import Property, Verdict, require_count
 from pytest_duolog.properties.loops import read_dialogue, tokens_of
-from pytest_duolog.transcript import StopKind, Transcript
+from pytest_duolog.transcript import Message, StopKind, Transcript
 
 # Reasons to stop that the dialogue did not choose.
 _CUT_SHORT = {
@@ -49,29 +49,27 @@ class EndsCleanly(Property):
         if not transcript.messages:
             return self.verdict(None, "there are no messages")
         closing = find_closing(transcript)
-        last = len(transcript)
-        tail = list(self._tail_problems(transcript, closing))
-        problems = [*self._leave_problems(transcript, closing), *tail]
-        shown = {last} if closing is None else {closing + 1, min(closing + 2, last)}
         reopened = None if closing is None else _reopened(transcript, closing)
-        if reopened is not None:
-            shown.add(reopened)
-        if tail:
-            shown.add(last)
-        evidence = [item for item in transcript.numbered() if item[0] in shown]
+        leave = "nobody said goodbye" if closing is None else self._leave(transcript, closing, reopened)
+        tail = list(_tail_problems(transcript, closing))
+        problems = [*([] if self._took_leave(transcript, closing) else [leave]), *tail]
         stopped = _cut_short(transcript)
+        evidence = self._evidence(transcript, closing, reopened, is_tail_bad=bool(tail))
         if problems or _stop_kind(transcript) is StopKind.LOOP:
             return self.verdict(False, "; ".join([*problems, *([stopped] if stopped else [])]), evidence)
         if closing is None:
             return self.verdict(True, f"it ended by its stop phrase: {transcript.stop_reason}", evidence)
-        left = self._leave(transcript, closing)
-        return self.verdict(True, f"{left}; {stopped}" if stopped else left, evidence)
+        return self.verdict(True, f"{leave}; {stopped}" if stopped else leave, evidence)
 
-    def _leave(self, transcript: Transcript, closing: int) -> str:
+    def _took_leave(self, transcript: Transcript, closing: int | None) -> bool:
+        if closing is None:
+            return _stop_kind(transcript) is StopKind.STOP_PHRASE
+        return len(transcript) - 1 - closing <= self.messages_after_goodbye
+
+    def _leave(self, transcript: Transcript, closing: int, reopened: int | None) -> str:
         """Where it took leave, how many messages come after that, and who reopened it."""
         after = transcript.messages[closing + 1 :]
         cost = f" ({tokens_of(after)})" if len(after) > self.messages_after_goodbye else ""
-        reopened = _reopened(transcript, closing)
         by = (
             f"; {transcript.messages[reopened - 1].speaker} reopened it at message {reopened}"
             if reopened
@@ -82,18 +80,23 @@ class EndsCleanly(Property):
             f"(at most {self.messages_after_goodbye}){by}"
         )
 
-    def _leave_problems(self, transcript: Transcript, closing: int | None) -> Iterator[str]:
-        if closing is None and _stop_kind(transcript) is not StopKind.STOP_PHRASE:
-            yield "nobody said goodbye"
-        if closing is not None and len(transcript) - 1 - closing > self.messages_after_goodbye:
-            yield self._leave(transcript, closing)
+    def _evidence(
+        self, transcript: Transcript, closing: int | None, reopened: int | None, *, is_tail_bad: bool
+    ) -> list[tuple[int, Message]]:
+        last = len(transcript)
+        shown = {last} if closing is None else {closing + 1, min(closing + 2, last)}
+        shown |= {reopened} if reopened else set()
+        shown |= {last} if is_tail_bad else set()
+        return [item for item in transcript.numbered() if item[0] in shown]
 
-    def _tail_problems(self, transcript: Transcript, closing: int | None) -> Iterator[str]:
-        last = transcript.messages[-1]
-        if last.finish == "truncated":
-            yield f"message {len(transcript)} is cut off by the token limit"
-        elif closing != len(transcript) - 1 and _asks(last.content):
-            yield f"the question of message {len(transcript)} is left open"
+
+def _tail_problems(transcript: Transcript, closing: int | None) -> Iterator[str]:
+    """What is wrong with the last message."""
+    last = transcript.messages[-1]
+    if last.finish == "truncated":
+        yield f"message {len(transcript)} is cut off by the token limit"
+    elif closing != len(transcript) - 1 and _asks(last.content):
+        yield f"the question of message {len(transcript)} is left open"
 
 
 @dataclass(frozen=True)
