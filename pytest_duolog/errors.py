@@ -17,6 +17,8 @@ DuologError
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
     from pytest_duolog.transcript import Transcript
+
+# `::command::` at the start of a line, and `##[command]` anywhere: GitHub Actions and Azure Pipelines obey them.
+_LOG_COMMAND = r"(?m)^[^\S\n]*:(?=:)|##(?=\[|vso\[)"
 
 
 class DuologError(Exception):
@@ -72,6 +77,22 @@ def shorten(text: str, limit: int = 120) -> str:
     if len(text) <= limit:
         return repr(text)
     return f"{text[:limit]!r}… ({len(text)} characters)"
+
+
+def printable(text: str) -> str:
+    """`text` with everything that a terminal, or a CI system that reads the log, would act on spelled out.
+
+    Line feeds and tabs stay, and so do spaces of every width and the two joiners that Persian and emoji need.
+    """
+    shown = "".join(map(_shown, text))
+    return re.sub(_LOG_COMMAND, lambda found: found[0][:-1] + f"\\x{ord(found[0][-1]):x}", shown)
+
+
+def _shown(character: str) -> str:
+    is_harmless = (
+        character.isprintable() or character in "\n\t\u200c\u200d" or unicodedata.category(character) == "Zs"
+    )
+    return character if is_harmless else character.encode("unicode_escape").decode()
 
 
 def counted(n: int, one: str, many: str = "") -> str:

@@ -24,7 +24,7 @@ from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
-from pytest_duolog.errors import CassetteError, ConfigurationError, shorten
+from pytest_duolog.errors import CassetteError, ConfigurationError, printable, shorten
 from pytest_duolog.transcript import Message, Transcript
 
 # Evidence is shown up to so many messages, each quoted up to so many characters.
@@ -54,14 +54,16 @@ class Evidence:
         return cls(number, message.speaker, message.content)
 
     def __str__(self) -> str:
-        return f"message {self.message} ({self.speaker}): {shorten(self.quote, MAX_QUOTE)}"
+        speaker = self.speaker.replace("\n", "\\n")
+        return f"message {self.message} ({speaker}): {shorten(self.quote, MAX_QUOTE)}"
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Whether a property holds for a transcript, why, and at which messages.
 
-    It is true only where the property holds. `explanation` has the measured value beside its bound.
+    It is true only where the property holds. `explanation` has the measured value beside its bound. The repr, which a
+    failed assertion prints, has nothing in it that a terminal or a CI system would act on.
     """
 
     property: str
@@ -76,7 +78,7 @@ class Verdict:
         shown = [f"  {evidence}" for evidence in self.evidence[:MAX_EVIDENCE]]
         if len(self.evidence) > MAX_EVIDENCE:
             shown.append(f"  and {len(self.evidence) - MAX_EVIDENCE} more messages")
-        return "\n".join([f"{self.property} {self.outcome}: {self.explanation}", *shown])
+        return printable("\n".join([f"{self.property} {self.outcome}: {self.explanation}", *shown]))
 
 
 class Property(ABC):

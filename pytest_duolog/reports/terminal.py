@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from pytest_duolog import errors
 
 # How much of a dialogue stands under a failed test: how it began, and how it ended.
 FIRST_MESSAGES = 2
 LAST_MESSAGES = 6
 LONGEST_MESSAGE = 400
 
-# `::command::` at the start of a line, and `##[command]` anywhere: GitHub Actions and Azure Pipelines obey them.
-_LOG_COMMAND = re.compile(r"^[^\S\n]*:(?=:)|##(?=\[|vso\[)", re.MULTILINE)
-
-
-def printable(text: str) -> str:
-    """`text` with everything that a terminal, or a CI system that reads the log, would act on spelled out.
-
-    Line feeds and tabs stay, and so do spaces of every width and the two joiners that Persian and emoji need.
-    """
-    shown = "".join(map(_shown, text))
-    return _LOG_COMMAND.sub(lambda found: found[0][:-1] + f"\\x{ord(found[0][-1]):x}", shown)
-
-
-def _shown(character: str) -> str:
-    is_harmless = (
-        character.isprintable() or character in "\n\t\u200c\u200d" or unicodedata.category(character) == "Zs"
-    )
-    return character if is_harmless else character.encode("unicode_escape").decode()
+# Verdicts spell their text out as well, so it is done further down.
+printable = errors.printable
 
 
 def dialogue_section(entry: Mapping[str, Any]) -> str:

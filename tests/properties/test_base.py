@@ -192,3 +192,13 @@ def test_fields_are_shown_the_same_in_every_run():
 def test_fields_of_a_wrong_type_are_refused(wrong):
     with pytest.raises(ConfigurationError, match=r" is n(ot|either|o text)"):
         wrong()
+
+
+def test_repr_sends_nothing_to_a_terminal():
+    def fails(transcript):
+        raise ValueError(transcript.messages[0].content)
+
+    hostile = dialogue("\x1b[2J\n::error::owned", speakers=["\x1b[31mAnn\n::error::x\u202e"])
+    for verdict in (hostile.mentions("lamp"), hostile.satisfies(fails), hostile.is_balanced(max_share=0.5)):
+        assert not set(repr(verdict)) & {"\x1b", "\u202e"}
+        assert not any(line.startswith("::") for line in repr(verdict).splitlines())
