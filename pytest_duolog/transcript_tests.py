@@ -20,13 +20,13 @@ from pytest_duolog.reports.terminal import printable
 def matches(path: Path, config: pytest.Config) -> bool:
     """Whether a file is a transcript by the ini value `duolog_transcripts`: globs relative to the root folder.
 
-    A `*` spans folders.
+    A `*` spans folders; a leading `./` means nothing.
     """
     patterns: list[str] = config.getini("duolog_transcripts")
     if not path.is_relative_to(config.rootpath):
         return False
     relative = path.relative_to(config.rootpath).as_posix()
-    return any(fnmatchcase(relative, pattern) for pattern in patterns)
+    return any(fnmatchcase(relative, pattern.removeprefix("./")) for pattern in patterns)
 
 
 class DoesNotHold(Exception):

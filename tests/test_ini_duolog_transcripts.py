@@ -77,3 +77,8 @@ def test_nothing_is_collected_unless_asked_for(pytester: pytest.Pytester):
 def test_recordings_that_the_globs_match_are_no_transcripts(transcripts: pytest.Pytester):
     transcripts.mkdir("cassettes").joinpath("test_x.jsonl").write_text('{"duolog": 2}\n{"x": 1}\n', "utf-8")
     transcripts.runpytest().assert_outcomes(passed=2, failed=2)
+
+
+def test_globs_may_begin_at_the_root_folder(transcripts: pytest.Pytester):
+    transcripts.makeini("[pytest]\nduolog_transcripts = ./talks/healthy.md\n")
+    transcripts.runpytest().assert_outcomes(passed=2)

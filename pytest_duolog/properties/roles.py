@@ -34,6 +34,9 @@ _TEMPLATE_MARK = re.compile(
     re.MULTILINE,
 )
 
+# What chat formats call the side that is a machine.
+_MACHINE_ROLES = ("assistant", "model")
+
 # A copy of so many words running is no accident, nor is one of a whole prompt with at least half as many.
 COPIED_WORDS = 12
 
@@ -187,7 +190,8 @@ class StaysInCharacter(SpokenProperty):
     """Nobody says that it is a machine ("as an AI language model"), in ten languages.
 
     Who has a machine's part may: where the speaker's own prompt, the topic or the opener speaks of an AI, a language
-    model, a bot or a helpful assistant, saying so breaks no character, and it could not be measured.
+    model, a bot or a helpful assistant, saying so breaks no character, and it could not be measured. Without a prompt,
+    the speaker's name counts: "assistant" in a chat log.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
@@ -196,13 +200,20 @@ class StaysInCharacter(SpokenProperty):
         machines = {
             speaker.name
             for speaker in transcript.speakers
-            if role_phrases.MACHINE_PART.search(_own_words(f"{premise} {speaker.system or ''}"))
+            if role_phrases.MACHINE_PART.search(
+                _own_words(f"{premise} {speaker.system or _part_of(speaker.name)}")
+            )
         }
         characters = [item for item in said if item[1].speaker not in machines]
         if not characters:
             return self.verdict(None, "everybody who speaks may be a machine: prompt, topic or opener say so")
         found = _quoted(characters, role_phrases.MACHINE)
         return self.verdict(not found, f"{len(found)} of {len(characters)} messages break character", found)
+
+
+def _part_of(name: str) -> str:
+    """What a name says of its speaker's part: chat logs call a machine by its role."""
+    return "AI" if text.fold(name) in _MACHINE_ROLES else name
 
 
 @dataclass(frozen=True)

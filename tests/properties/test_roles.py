@@ -284,6 +284,17 @@ def test_machine_may_say_that_it_is_one(fields):
     assert transcript.stays_in_character(speaker="Ben").outcome is Outcome.UNMEASURED
 
 
+@pytest.mark.parametrize("name", ["assistant", "gpt", "Chatbot", "model"])
+def test_assistant_of_a_chat_log_is_a_machine_unless_it_has_another_part(name):
+    transcript = dialogue("Hello.", "As an AI, I have no hands.", speakers=["user", name])
+    assert transcript.stays_in_character(speaker=name).outcome is Outcome.UNMEASURED
+    speakers = (
+        TranscriptSpeaker(name="user"),
+        TranscriptSpeaker(name=name, system="You are a pirate captain."),
+    )
+    assert not transcript.model_copy(update={"speakers": speakers}).stays_in_character(speaker=name)
+
+
 # Sides
 
 
