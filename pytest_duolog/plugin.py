@@ -270,4 +270,8 @@ def pytest_runtest_makereport(
         from pytest_duolog.fixture import add_refusal
 
         add_refusal(report, item)
+    if "duolog_snapshot" in getattr(item, "fixturenames", ()):
+        from pytest_duolog.snapshot import spare_unseen
+
+        spare_unseen(item, report)
     return report

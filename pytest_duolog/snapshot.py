@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
+from syrupy.session import SnapshotSession
 
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.markdown import from_markdown, to_markdown
@@ -23,6 +25,24 @@ SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 # Together with ".md" within the 255 bytes that file systems allow.
 LONGEST_NAME = 150
 LONGEST_INDEX = 80
+
+HAS_FAILED: pytest.StashKey[bool] = pytest.StashKey()
+
+
+def spare_unseen(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Keep the snapshots of a test that did not pass from being called unused, and from being removed by an update.
+
+    Such a test may have ended before it came to them. Of a skipped test syrupy knows that.
+    """
+    has_failed = not report.passed or (report.when != "setup" and item.stash.get(HAS_FAILED, False))
+    item.stash[HAS_FAILED] = has_failed
+    session: SnapshotSession | None = getattr(
+        item.config, "_syrupy", None
+    )  # syrupy may be blocked (-p no:syrupy)
+    if (
+        session and report.when == "teardown" and has_failed
+    ):  # the last report; syrupy's hook takes no notice of it
+        session.ran_item(item.nodeid, "skipped")
 
 
 class TranscriptExtension(SingleFileSnapshotExtension):

@@ -125,6 +125,40 @@ def test_snapshot_of_a_test_that_is_gone_is_unused_and_removed_by_an_update(pyte
     assert snapshots() == ["test_talk/test_it.md"]
 
 
+FAILING = """
+    import pytest
+    from pytest_duolog import Speaker
+
+    def bot(messages):
+        {body}
+
+    @pytest.mark.dialogue(a=Speaker("Ann", model=bot), b="scripted:counter", opener="Hello.", turns=1)
+    @pytest.mark.parametrize("topic", ["tea", "b/c"])
+    def test_it(dialogue, topic, duolog_snapshot):
+        assert dialogue == duolog_snapshot
+        assert {claim}
+        assert dialogue == duolog_snapshot
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "change", [{"body": "raise OSError('down')", "claim": "1"}, {"body": "return 'Hi.'", "claim": "0"}],
+    ids=["dialogue", "test"],
+)  # fmt: skip
+def test_snapshots_that_a_failed_test_did_not_come_to_are_not_removed(pytester, change, workers):
+    pytester.makepyfile(test_talk=FAILING.format(body="return 'Hi.'", claim="1"))
+    pytester.runpytest("--snapshot-update").assert_outcomes(passed=2)
+    names = snapshots()
+    assert len(names) == 4
+    pytester.makepyfile(test_talk=FAILING.format(**change))
+    for arguments in ([], ["--snapshot-update"]):
+        result = pytester.runpytest(*workers, *arguments)
+        result.assert_outcomes(failed=2)
+        result.stdout.no_fnmatch_line("*unused*")
+        assert snapshots() == names
+
+
 MATRIX = """
     import pytest
 
