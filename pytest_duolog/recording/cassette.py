@@ -7,6 +7,7 @@ written when the message it was for is finished, so that a file never holds half
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from pytest_duolog.errors import SecretInRecording, UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls, logical_uri
 from pytest_duolog.recording.complaints import Situation
+from pytest_duolog.recording.header import stale_facts
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import (
@@ -23,6 +25,7 @@ from pytest_duolog.recording.journal_file import (
     check_place,
     ends_in_header,
     read_journal,
+    write_journal,
 )
 from pytest_duolog.recording.kept import is_answer, kept_response, served_model
 from pytest_duolog.recording.naming import CassetteLocation
@@ -75,6 +78,7 @@ class Cassette:
         """
         self.location = location
         self._source_path = location.path
+        self._is_new = not location.path.exists()
         self.mode = mode
         self.redactor = redactor
         self.hooks = hooks
@@ -229,8 +233,14 @@ class Cassette:
             self._writer.finish(self._end)
             written = self._writer.path
             self.close()
-            if written != self.location.path:
-                written.replace(self.location.path)
+            self._put_in_place(written)
+        elif self.mode is RecordMode.ONCE and self._source_path == self.location.partial_path:
+            self._put_in_place(self._source_path)  # the run that finished it was killed before it could
+
+    def _put_in_place(self, written: Path) -> None:
+        if written != self.location.path:
+            written.replace(self.location.path)
+            self._source_path = self.location.path
 
     def close(self) -> None:
         """Let go of the file; without `finish` it stays unfinished and can be resumed."""
@@ -273,7 +283,7 @@ class Cassette:
             raise self._situation().mismatch(sent, *self._asking)
         self.permission()
         if self._writer is None:
-            check_place(self._path_to_write())
+            check_place(self._path_to_write(), n_bytes=self._bytes_expected())
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             self._notice(f"{self.path.name} was unfinished: resumed after message {last}")
@@ -339,16 +349,35 @@ class Cassette:
 
     def _open_writer(self) -> None:
         goes_on = self._resumes
+        if goes_on:
+            self._bring_up_to_date()
         self._writer = JournalWriter(
             self._path_to_write(),
             header=None if goes_on else self._header,
             journal=self._source if goes_on else None,
+            replaces=self._bytes_expected() is None,
         )
+
+    def _bring_up_to_date(self) -> None:
+        """Give an unfinished recording today's header where another dialogue began it with the same messages."""
+        assert self._source is not None
+        if stale_facts(self._source.header, self._header):
+            begun = read_journal(self._source_path)
+            write_journal(self._source_path, replace(begun, header=self._header))
+            renewed = read_journal(self._source_path)
+            self._source = replace(renewed, interactions=self._source.interactions)
 
     def _path_to_write(self) -> Path:
         if self._resumes:
             return self._source_path
-        return self.location.partial_path if self.location.path.exists() else self.location.path
+        return self.location.path if self._is_new else self.location.partial_path
+
+    def _bytes_expected(self) -> int | None:
+        """How long the file to be written is before it is; None where an older attempt is given up, however long."""
+        if self._resumes:
+            assert self._source is not None
+            return self._source.n_bytes
+        return 0 if self._is_new else None
 
     def _situation(self) -> Situation:
         return Situation(

@@ -130,11 +130,38 @@ def _take_line(journal: Journal, number: int, line: bytes) -> None:
         journal.damage.append(f"line {number} cannot be read ({error}) and was left out")
 
 
-def check_place(path: Path) -> None:
-    """Raises UnreadableCassette if nothing may be written at `path`; asked before a reply is paid for."""
+def check_place(path: Path, *, n_bytes: int | None) -> None:
+    """Raises UnreadableCassette if a JournalWriter could not write at `path`; asked before a reply is paid for.
+
+    `n_bytes` is how long the file there is expected to be, None for any length.
+    """
     place = next(found for found in (path, *path.absolute().parents) if found.exists())
     if not os.access(place, os.W_OK):
         raise _unwritable(path, f"no permission to write to {place}")
+    if path.is_file():
+        with path.open("ab") as file:
+            _claim(file, path, n_bytes=n_bytes)
+
+
+def _claim(file: IO[bytes], path: Path, *, n_bytes: int | None) -> None:
+    """Lock the file for as long as it is open."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UnreadableCassette(
+            "another run is recording this cassette right now",
+            cassette_path=path,
+            facts=[("to fix", "wait for it, or stop it")],
+        ) from None
+    except OSError:
+        pass  # some network file systems have no locks
+    if n_bytes is not None and os.fstat(file.fileno()).st_size != n_bytes:
+        raise UnreadableCassette(
+            "another run has recorded this cassette in the meantime",
+            cassette_path=path,
+            facts=[("to fix", "run this test again")],
+        )
 
 
 def _unwritable(path: Path, reason: str) -> UnreadableCassette:
@@ -152,11 +179,17 @@ class JournalWriter:
     """
 
     def __init__(
-        self, path: Path, *, header: Mapping[str, Any] | None, journal: Journal | None = None
+        self,
+        path: Path,
+        *,
+        header: Mapping[str, Any] | None,
+        journal: Journal | None = None,
+        replaces: bool = False,
     ) -> None:
         """Start a new file with `header`, or go on with the one `journal` was read from.
 
-        Raises UnreadableCassette if the place cannot be written or is being written by another run.
+        `replaces` says that a file that is already there is given up for the new one.
+        Raises UnreadableCassette if the place cannot be written, or another run writes it or has written it.
         """
         self.path = path
         self._codec = journal.codec if journal else JournalCodec()
@@ -164,37 +197,14 @@ class JournalWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("ab", buffering=0)
         try:
-            self._lock()
-            self._start(journal)
+            _claim(self._file, path, n_bytes=None if replaces else journal.n_bytes if journal else 0)
+            with self._problems_told():
+                self._file.truncate(journal.whole_bytes if journal else 0)
             if header is not None:
                 self._write([line_text(header)])
         except UnreadableCassette:
             self.close()
             raise
-
-    def _start(self, journal: Journal | None) -> None:
-        if journal is not None and os.fstat(self._file.fileno()).st_size != journal.n_bytes:
-            raise UnreadableCassette(
-                "another run has recorded this cassette in the meantime",
-                cassette_path=self.path,
-                facts=[("to fix", "run this test again")],
-            )
-        with self._problems_told():
-            self._file.truncate(journal.whole_bytes if journal else 0)
-
-    def _lock(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UnreadableCassette(
-                "another run is recording this cassette right now",
-                cassette_path=self.path,
-                facts=[("to fix", "wait for it, or stop it")],
-            ) from None
-        except OSError:
-            return  # some network file systems have no locks
 
     @contextmanager
     def _problems_told(self) -> Iterator[None]:
@@ -229,7 +239,7 @@ class JournalWriter:
 def write_journal(path: Path, journal: Journal) -> None:
     """Write a whole cassette file at once; a file that was there is replaced only by a complete one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    writer = JournalWriter(temporary, header=journal.header)
+    writer = JournalWriter(temporary, header=journal.header, replaces=True)
     try:
         writer.append(writer.lines_for(journal.interactions))
         if journal.end is not None:

@@ -377,6 +377,72 @@ def test_once_does_not_resume_another_dialogue(project):
     assert project.files() == before
 
 
+def test_resumed_recording_has_the_header_of_the_dialogue_that_finished_it(project):
+    project.server.answer = failing_at(2)
+    project.run("--record-mode=once")
+    assert project.n_kept() == 1
+    project.change("You are a customer.", "You are an old customer.")  # who has not spoken yet
+    project.server.answer = lambda body: "It is back."
+    project.run("--record-mode=once").assert_outcomes(passed=1)
+    assert project.n_asked == 5
+    assert list(project.files()) == [CASSETTE]
+    project.run().assert_outcomes(passed=1)
+    project.change("turns=3", "turns=4")
+    result = project.run()
+    result.stdout.fnmatch_lines(["E *turns: recorded 3, now 4"])
+    result.stdout.no_fnmatch_line("*system prompt of*")
+
+
+def test_rewriting_that_was_killed_at_its_last_step_is_put_in_place(recorded):
+    partial = recorded.cassette.with_name(recorded.cassette.name.replace(".jsonl", ".partial.jsonl"))
+    finished = recorded.cassette.read_bytes()
+    recorded.cassette.write_bytes(finished.replace(b"small hears", b"small heard"))
+    partial.write_bytes(finished)
+    recorded.run("--record-mode=once").assert_outcomes(passed=1)
+    assert recorded.n_asked == 0
+    assert recorded.files() == {CASSETTE: finished}
+
+
+# Two runs at once
+
+
+@pytest.mark.parametrize("mode", ["once", "new_episodes", "rewrite"])
+def test_recording_that_another_run_makes_meanwhile_is_not_replaced(recorded, mode):
+    theirs = recorded.cassette.read_bytes()
+    recorded.cassette.unlink()
+
+    def answer(body):
+        recorded.cassette.write_bytes(theirs)
+        return "Too late."
+
+    recorded.server.answer = answer
+    result = recorded.run(f"--record-mode={mode}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E *UnreadableCassette: another run has recorded this cassette in the meantime"]
+    )
+    assert recorded.files() == {CASSETTE: theirs}
+
+
+@pytest.mark.parametrize("mode", ["once", "rewrite"])
+def test_no_reply_is_paid_for_while_another_run_records_it(project, mode):
+    fcntl = pytest.importorskip("fcntl")
+    project.server.answer = failing_at(4)
+    project.run("--record-mode=once")
+    place = project.cassette
+    if mode == "rewrite":
+        place = place.rename(place.with_name(place.name.replace(".jsonl", ".partial.jsonl")))
+        project.cassette.write_bytes(place.read_bytes())
+    before = project.files()
+    with place.open("ab") as theirs:
+        fcntl.flock(theirs, fcntl.LOCK_EX)
+        result = project.run(f"--record-mode={mode}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *UnreadableCassette: another run is recording this cassette right now"])
+    assert project.n_asked == 0
+    assert project.files() == before
+
+
 @pytest.mark.parametrize(
     ("how", "number"),
     [(signal.SIGKILL, 1), (signal.SIGKILL, 4), (signal.SIGINT, 4), (signal.SIGTERM, 4)],
