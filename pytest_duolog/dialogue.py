@@ -24,6 +24,7 @@ from pytest_duolog.recording.votes import Votes
 from pytest_duolog.runner import DialogueRun, Observer
 from pytest_duolog.scenario import SIDES, ModelName, Scenario
 from pytest_duolog.session import Session
+from pytest_duolog.settings import roles_of
 from pytest_duolog.transcript import Message, StopReason, Transcript
 
 if TYPE_CHECKING:
@@ -276,13 +277,15 @@ class Dialogue(Checks):
         return transcript if safe == said else Transcript.model_validate(safe)
 
     def _location(self) -> CassetteLocation:
+        settings = self.site.session.settings
         return CassetteLocation(
             self.site.folder,
             self.site.test,
             [self.scenario.speaker(side).model_label for side in SIDES],
             run=self.name,
             sample=self.site.sample,
-            is_gated=bool(self.site.session.settings.candidates),
+            is_gated=bool(settings.candidates),
+            is_recast=not roles_of(self.scenario).isdisjoint(settings.overrides),
         )
 
     @property

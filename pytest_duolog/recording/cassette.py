@@ -303,7 +303,7 @@ class Cassette:
         if self.mode is RecordMode.NONE:
             return False
         if self._source is None:
-            return not any(self.location.other_pairings())
+            return self.location.is_recast or not any(self.location.other_pairings())
         return self._resumes and not self._left
 
     # Recording
@@ -388,4 +388,5 @@ class Cassette:
             source=self._source,
             left=self._left,
             other_pairings=list(self.location.other_pairings()),
+            is_recast=self.location.is_recast,
         )

@@ -19,8 +19,8 @@ class Situation:
     """All that a complaint is made from.
 
     `source` is the recording that is played, None if there is none; `left` is what of it was not played;
-    `other_pairings` are recordings of the same dialogue with other models. `test_argument` is how pytest is
-    told to run the test.
+    `other_pairings` are recordings of the same dialogue with other models, which are meant where it `is_recast`.
+    `test_argument` is how pytest is told to run the test.
     """
 
     path: Path
@@ -30,6 +30,7 @@ class Situation:
     source: Journal | None
     left: Sequence[Interaction]
     other_pairings: Sequence[Path]
+    is_recast: bool = False
 
     @property
     def _recorded(self) -> Sequence[Interaction]:
@@ -76,7 +77,8 @@ class Situation:
         near = mismatch.nearest(sent, message_number, self._comparable())
         if self.source is None:
             problem += ": there is no recording of this dialogue."
-            advice = f"record it: {self._command('rewrite' if self.other_pairings else 'once')}"
+            is_change = self.other_pairings and not self.is_recast
+            advice = f"record it: {self._command('rewrite' if is_change else 'once')}"
         elif self._is_damaged and not self.left:
             problem += ": the cassette is damaged."
             near, advice = (

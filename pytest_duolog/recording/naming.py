@@ -52,8 +52,8 @@ class CassetteLocation:
     """The files of one dialogue sample.
 
     `folder` is the cassette folder of the test module. `test` is the test's id in its module with its
-    parameters, `run` the name of a further dialogue of that test (empty for its first). In a gate the
-    same dialogue is held with other models, too, and that is no mistake.
+    parameters, `run` the name of a further dialogue of that test (empty for its first). In a gate, and where the
+    command line recast a speaker, the same dialogue is held with other models, too, and that is no mistake.
     """
 
     folder: Path
@@ -62,6 +62,7 @@ class CassetteLocation:
     run: str = ""
     sample: int = 1
     is_gated: bool = False
+    is_recast: bool = False
 
     @property
     def owner(self) -> str:

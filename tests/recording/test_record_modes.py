@@ -193,6 +193,37 @@ def test_changed_request_is_a_miss_that_shows_the_difference(recorded, change, m
     assert recorded.files() == before
 
 
+def test_model_that_the_command_line_names_is_recorded_beside_the_other(recorded):
+    before = recorded.files()
+    result = recorded.run("--duolog-model=Ben=openai:large")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *stale: *recorded with other models, in test_lamp.openai-small.1.jsonl",
+            "E *to fix: *record it: pytest --record-mode=once --duolog-model=Ben=openai:large test_project.py::*",
+        ]
+    )
+    assert recorded.n_asked == 0
+    recorded.run("--duolog-model=Ben=openai:large", "--record-mode=once").assert_outcomes(passed=1)
+    assert recorded.n_asked == 6
+    assert recorded.files().items() > before.items()
+    recorded.run("--duolog-model=Ben=openai:large").assert_outcomes(passed=1)
+    recorded.run().assert_outcomes(passed=1)
+
+
+def test_model_for_another_role_does_not_make_a_swapped_model_a_wish(recorded):
+    with (recorded.pytester.path / "test_project.py").open("a") as file:
+        file.write(
+            "\n@pytest.mark.dialogue(a=Speaker('Cleo'), b=Speaker('Dan'))\ndef test_b(dialogue): pass\n"
+        )
+    recorded.change('"Ben", model="openai:small"', '"Ben", model="openai:large"')
+    result = recorded.run("--duolog-model=Dan=openai:large", "--record-mode=once")
+    result.stdout.fnmatch_lines(
+        ["E *record it: pytest --record-mode=rewrite --duolog-model=Dan=openai:large *"]
+    )
+    assert recorded.n_asked == 0
+
+
 def test_change_in_the_middle_names_that_message(recorded):
     text = recorded.cassette.read_text()
     said = read_journal(recorded.cassette).interactions[2].response.content.decode()
