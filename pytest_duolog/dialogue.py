@@ -203,14 +203,15 @@ class Dialogue(Checks):
         return self._awaited().__await__()
 
     async def _awaited(self) -> Dialogue:
+        __tracebackhide__ = True
         async with self._lock:
-            if self._begun is not None:
-                with suppress(DuologError):  # raised below
+            with suppress(DuologError):  # raised below, without the frames of httpx
+                if self._begun is not None:
                     await anyio.to_thread.run_sync(self._wait, abandon_on_cancel=True)
-            elif not self.has_run:
-                await self._perform(in_thread=True)
+                elif not self.has_run:
+                    await self._perform(in_thread=True)
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         return self
 
     @property

@@ -130,6 +130,18 @@ def test_error_is_raised_again_at_every_look(run_async):
     run_async(body).assert_outcomes(passed=1)
 
 
+def test_failed_dialogue_is_shown_where_the_test_asked_for_it(run_async):
+    body = """
+    async def test_it(dialogue):
+        await dialogue.run(model="openai:small")
+    """
+    result = run_async(body)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([">       await dialogue.run(*", "E *has no recorded reply*"])
+    result.stdout.no_fnmatch_line("*httpx*")
+    result.stdout.no_fnmatch_line("*dialogue.py*")
+
+
 def test_dialogue_that_was_cancelled_says_so(run_async):
     body = """
     async def test_it(dialogue):

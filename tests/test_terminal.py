@@ -86,6 +86,21 @@ def test_failed_test_names_its_cassette_and_each_of_its_dialogues(pytester, chat
     )
 
 
+def test_failure_of_a_further_dialogue_is_shown_where_the_test_asked_for_it(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.dialogue(model="openai:small", turns=1)
+        def test_it(dialogue):
+            dialogue.run(name="morning")
+        """
+    )
+    result = pytester.runpytest()
+    result.stdout.fnmatch_lines([">       dialogue.run(*", "E *message 2 (Model B) has no recorded reply*"])
+    result.stdout.no_fnmatch_line("*_run_now*")
+
+
 @pytest.mark.parametrize(
     ("model", "line"),
     [
