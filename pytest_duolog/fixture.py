@@ -132,10 +132,16 @@ def _heading(title: str) -> str:
 def _make_harmless(report: pytest.TestReport, redactor: Redactor) -> None:
     """A report that would show a key, in captured logs or a traceback, becomes plain text without it.
 
-    So does a traceback that would send a terminal what a model wrote for it.
+    So does a traceback that would send a terminal what a model wrote for it. A test that was expected to fail has one,
+    too, and reasons for a skip can be any text.
     """
     report.sections = [(title, redactor.shown(text)) for title, text in report.sections]
-    if not report.failed:
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = printable(redactor.shown(report.wasxfail))
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        report.longrepr = (path, line, printable(redactor.shown(reason)))
+    if report.longrepr is None or isinstance(report.longrepr, tuple):
         return
     if isinstance(report.longrepr, ExceptionChainRepr):
         _drop_speakers_locals(report.longrepr)

@@ -180,3 +180,32 @@ def test_nothing_is_left_of_planted_keys(project, server, monkeypatch):
     unreachable = project.runpytest(*LOUD, "--record-mode=rewrite")
     unreachable.assert_outcomes(failed=2 * len(REQUESTS))
     assert found_secrets(project, unreachable) == []
+
+
+def test_keys_in_skips_and_expected_failures_are_not_told(pytester, monkeypatch):
+    monkeypatch.setenv("LAB_TOKEN", "pl4nted-lab-value")
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+
+        pytestmark = pytest.mark.dialogue(model="scripted:counter", turns=1)
+
+        def test_skip(dialogue):
+            pytest.skip("no " + os.environ["LAB_TOKEN"])
+
+        @pytest.mark.xfail(reason="known")
+        def test_fails(dialogue):
+            local = os.environ["LAB_TOKEN"]
+            assert dialogue.messages == local
+
+        def test_gives_up(dialogue):
+            pytest.xfail("no " + os.environ["LAB_TOKEN"])
+        """
+    )
+    result = pytester.runpytest(*LOUD, "--xfail-tb")
+    result.assert_outcomes(skipped=1, xfailed=2)
+    assert found_secrets(pytester, result) == []
+    result.stdout.fnmatch_lines(
+        ["SKIPPED * no [[]redacted LAB_TOKEN[]]", "XFAIL * no [[]redacted LAB_TOKEN[]]"]
+    )
