@@ -36,6 +36,8 @@ class Collector:
         """Take what a test's report carries."""
         if hasattr(report, RECORD_ATTRIBUTE):
             self.receive(getattr(report, RECORD_ATTRIBUTE), getattr(report, "node", None))
+        if hasattr(report, "context"):
+            return  # that of a subtest: the dialogues are on the report of the test as well
         for entry in getattr(report, REPORT_ATTRIBUTE, ()):
             self.entries.append((report.nodeid, entry))
 

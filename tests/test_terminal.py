@@ -86,6 +86,24 @@ def test_failed_test_names_its_cassette_and_each_of_its_dialogues(pytester, chat
     )
 
 
+@pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["plain", "xdist"])
+def test_dialogue_of_a_test_with_subtests_counts_once(pytester, workers):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.dialogue(model="scripted:counter", turns=1)
+        def test_it(dialogue, subtests):
+            for number in range(2):
+                with subtests.test(number=number):
+                    assert len(dialogue.messages) == number
+        """
+    )
+    result = pytester.runpytest(*workers)
+    result.stdout.fnmatch_lines(["*- dialogue -*", "1 dialogue"])
+
+
 def test_failure_of_a_further_dialogue_is_shown_where_the_test_asked_for_it(pytester):
     pytester.makepyfile(
         """
