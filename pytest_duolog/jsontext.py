@@ -45,6 +45,11 @@ def canonical(value: Any) -> bytes:
     return ENCODER.encode(value).encode("utf-8", "replace")
 
 
+def is_same(left: Any, right: Any) -> bool:
+    """Whether two values are the same JSON; to Python `1`, `1.0` and `True` are equal, and a tuple is no list."""
+    return canonical(left) == canonical(right)
+
+
 def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Iterable[bytes]) -> bytes:
     """The object of `fields` with a list under `history_name` whose elements are canonical already."""
     before = canonical({name: value for name, value in fields.items() if name < history_name})[1:-1]

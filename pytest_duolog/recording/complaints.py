@@ -101,6 +101,8 @@ class Situation:
         if near is not None:
             whose = f"message {near.message_number} ({near.speaker})" if near.message_number else "unnumbered"
             differing = "\n".join(mismatch.differences(near.request, sent))
+            if not differing and self.source is not None:
+                whose += ", the same request, whose reply has been played"
             facts = [("nearest", whose), ("differs", differing)]
         return CassetteMismatch(
             problem,

@@ -9,13 +9,14 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from pytest_duolog.jsontext import is_same
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.scenario import SIDES, Scenario, Speaker
 
 # What a recording depends on besides its speakers.
 SCENARIO_FIELDS = (
-    *("opener", "opener_by", "turns", "stop_phrases", "stub", "history"),
+    *("opener", "opener_by", "turns", "stop_phrases", "stop_on", "grace", "stub", "history"),
     *("token_budget", "seconds_budget", "cost_budget"),
 )
 
@@ -34,6 +35,8 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
         "opener_by": scenario.opener_by,
         "turns": scenario.turns,
         "stop_phrases": list(scenario.stop_phrases),
+        "stop_on": list(scenario.stop_on or ()),
+        "grace": scenario.grace,
         "token_budget": scenario.token_budget,
         "seconds_budget": scenario.seconds_budget,
         "cost_budget": scenario.cost_budget,
@@ -70,7 +73,7 @@ def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[s
     changes = [
         f"{name.replace('_', ' ')}: {_told(recorded[name], today[name])}"
         for name in SCENARIO_FIELDS
-        if name in recorded and recorded[name] != today[name]
+        if name in recorded and not is_same(recorded[name], today[name])
     ]
     for was, now in zip(_speakers(recorded), _speakers(today), strict=False):
         changes += [
@@ -81,7 +84,7 @@ def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[s
                 ("knobs", "settings"),
                 ("name", "name"),
             )
-            if was.get(name) != now.get(name)
+            if not is_same(was.get(name), now.get(name))
         ]
     if not changes:
         return []

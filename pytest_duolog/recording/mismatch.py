@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_duolog.errors import shorten
+from pytest_duolog.jsontext import is_same
 from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
 
 MOST_DIFFERENCES = 3
@@ -75,7 +76,7 @@ ABSENT = _Absent()
 
 
 def _pair(where: str, recorded: Any, sent: Any) -> list[str]:
-    if recorded == sent:
+    if ABSENT not in (recorded, sent) and is_same(recorded, sent):
         return []
     old, new = _around_difference(recorded, sent)
     return [f"{where}\n  recorded: {old}\n  sent:     {new}"]

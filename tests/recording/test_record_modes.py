@@ -21,7 +21,7 @@ from pytest_duolog import Speaker
 
 @pytest.mark.dialogue(
     a=Speaker("Ann", model="openai:small", system="You are a customer."),
-    b=Speaker("Ben", model="openai:small", system="You sell lamps.", temperature=0.5),
+    b=Speaker("Ben", model="openai:small", system="You sell lamps.", temperature=0.5, extra={'top_k': 1}),
     opener="My lamp does not work.",
     turns=3,
 )
@@ -162,12 +162,17 @@ CHANGES = {
     ),
     "temperature": (
         "temperature=0.5", "temperature=0.7",
-        ["*settings of Ben: recorded {'temperature': 0.5}, now {'temperature': 0.7}", "nearest: *message 2 (Ben)",
+        ["*settings of Ben: recorded {'temperature': 0.5, *}, now {'temperature': 0.7, *}", "nearest: *message 2 (Ben)",
          "*differs: *temperature", "*recorded: 0.5", "*sent: * 0.7"],
     ),
     "temperature left out": (
         ", temperature=0.5", "",
         ["nearest: *message 2 (Ben)", "*differs: *temperature", "*recorded: 0.5", "*sent: * (not there)"],
+    ),
+    "number that is equal to Python": (
+        "extra={'top_k': 1}", "extra={'top_k': True}",
+        ["*settings of Ben: recorded {*'top_k': 1}, now {*'top_k': True}",
+         "*differs: *top_k", "*recorded: 1", "*sent: * True"],
     ),
 }  # fmt: skip
 
@@ -214,12 +219,12 @@ def test_model_that_the_command_line_names_is_recorded_beside_the_other(recorded
 def test_model_for_another_role_does_not_make_a_swapped_model_a_wish(recorded):
     with (recorded.pytester.path / "test_project.py").open("a") as file:
         file.write(
-            "\n@pytest.mark.dialogue(a=Speaker('Cleo'), b=Speaker('Dan'))\ndef test_b(dialogue): pass\n"
+            "\n@pytest.mark.dialogue(model='scripted:echo', b=Speaker('Dan'))\ndef test_b(dialogue): pass\n"
         )
     recorded.change('"Ben", model="openai:small"', '"Ben", model="openai:large"')
-    result = recorded.run("--duolog-model=Dan=openai:large", "--record-mode=once")
+    result = recorded.run("--duolog-model=Dan=scripted:counter", "--record-mode=once")
     result.stdout.fnmatch_lines(
-        ["E *record it: pytest --record-mode=rewrite --duolog-model=Dan=openai:large *"]
+        ["E *record it: pytest --record-mode=rewrite --duolog-model=Dan=scripted:counter *"]
     )
     assert recorded.n_asked == 0
 
@@ -278,6 +283,35 @@ def test_fewer_turns_than_recorded(recorded, mode):
 
 
 # Recording
+
+
+def test_changed_end_of_the_dialogue_is_named(recorded):
+    recorded.server.answer = lambda body: "Thank you, goodbye!"
+    recorded.run("--record-mode=rewrite").assert_outcomes(passed=1)
+    result = recorded.run("-o", "duolog_stop_on=goodbye")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *the dialogue ended after message * (goodbye *), but its recording goes on: *",
+            "E *stop on: recorded [[][]], now [[]'goodbye'[]]",
+        ]
+    )
+
+
+def test_reply_that_has_been_played_is_not_called_another_request(recorded):
+    asking = """
+def ask(messages):
+    for _ in range(TIMES):
+        said = httpx.post(os.environ["OPENAI_BASE_URL"] + "/x", json={"model": "m", "messages": [{"content": "?"}]})
+    return "Well."
+"""
+    recorded.write(f"import os, httpx\nTIMES = 1\n{asking}" + PROJECT.replace('"openai:small"', "ask", 1))
+    recorded.run("--record-mode=rewrite").assert_outcomes(passed=1)
+    recorded.change("TIMES = 1", "TIMES = 2")
+    result = recorded.run()
+    result.stdout.fnmatch_lines(
+        ["E *nearest: *message 5 (Ann), the same request, whose reply has been played"]
+    )
 
 
 def test_new_episodes_adds_to_what_fits(recorded):
