@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import pytest
-from _pytest._code.code import ExceptionChainRepr, ReprEntry
+from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
 
 from pytest_duolog.ahead import LookAhead
 from pytest_duolog.collection import (
@@ -30,6 +31,7 @@ from pytest_duolog.reports.terminal import dialogue_section, printable
 from pytest_duolog.results.record import Arm
 
 LONGEST_HEADING = 100
+COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 LOOK_AHEAD: pytest.StashKey[LookAhead | None] = pytest.StashKey()
 
@@ -130,25 +132,33 @@ def _heading(title: str) -> str:
 
 
 def _make_harmless(report: pytest.TestReport, redactor: Redactor) -> None:
-    """A report that would show a key, in captured logs or a traceback, becomes plain text without it.
+    """Take keys out of a report, and what a model may have written for a terminal.
 
-    So does a traceback that would send a terminal what a model wrote for it. A test that was expected to fail has one,
-    too, and reasons for a skip can be any text.
+    A test that was expected to fail has a traceback, too, and reasons for a skip can be any text. Colours go as well:
+    those of pytest and syrupy in a comparison cannot be told from a model's, and may stand in the middle of a key.
     """
     report.sections = [(title, redactor.shown(text)) for title, text in report.sections]
-    if hasattr(report, "wasxfail"):
-        report.wasxfail = printable(redactor.shown(report.wasxfail))
-    if isinstance(report.longrepr, tuple):
-        path, line, reason = report.longrepr
-        report.longrepr = (path, line, printable(redactor.shown(reason)))
-    if report.longrepr is None or isinstance(report.longrepr, tuple):
-        return
     if isinstance(report.longrepr, ExceptionChainRepr):
         _drop_speakers_locals(report.longrepr)
-    text = str(report.longrepr)
-    shown = printable(redactor.shown(text))
-    if shown != text:
-        report.longrepr = shown
+
+    def harmless(text: str) -> str:
+        return printable(redactor.shown(COLOUR.sub("", text)))
+
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = harmless(report.wasxfail)
+    report.longrepr = _with_texts(report.longrepr, harmless)
+
+
+def _with_texts(shown: Any, change: Callable[[str], str]) -> Any:
+    """What a report shows of a failure or a skip, with `change` applied to each of its texts (mostly in place)."""
+    if isinstance(shown, str):
+        return change(shown)
+    if isinstance(shown, list | tuple):
+        return type(shown)(_with_texts(item, change) for item in shown)
+    if isinstance(shown, TerminalRepr):
+        for name, item in vars(shown).items():
+            setattr(shown, name, _with_texts(item, change))
+    return shown
 
 
 def _drop_speakers_locals(shown: ExceptionChainRepr) -> None:

@@ -202,6 +202,27 @@ def test_summary_counts_what_was_recorded_replayed_and_spared(pytester, chat_ser
     )
 
 
+def test_comparison_on_a_terminal_with_colours_can_be_read(pytester, monkeypatch):
+    monkeypatch.setenv("LAB_TOKEN", "pl4nted-lab-value")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.dialogue(model="scripted:counter", turns=1)
+        def test_it(dialogue):
+            assert [dialogue.messages[0].content, "pl4nted-lab-value"] == ["a"]
+        """
+    )
+    result = pytester.runpytest("--color=yes")
+    result.assert_outcomes(failed=1)
+    text = str(result.stdout)
+    assert "\x1b[31m" in text  # pytest's own colours are still there
+    assert "\\x1b" not in text
+    assert "At index 0 diff: 'Hello.' != 'a'" in text
+    assert "one more item: '[redacted LAB_TOKEN]'" in text
+    assert "- AssertionError: assert ['Hello.'" in result.outlines[-2]  # the short summary
+
+
 HOSTILE = """
     import pytest
     from pytest_duolog import Script
