@@ -45,6 +45,9 @@ VAGUE_WORDS = 4
 VAGUE_NEWS = 2
 VAGUE_LENGTH = 15
 
+# A message with so much news, and as much more for its length, says something; its phrases need not be looked for.
+MUCH_NEWS = 9
+
 # Where so many of the last few messages are rituals or symbols, a message of small talk alone is one, too.
 RUN = 2
 LATELY = 3
@@ -122,6 +125,11 @@ class StalenessReader:
     ) -> Stale | None:
         """Of words that were not said yet, whether they say anything."""
         if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
+            return None
+        if (
+            len({word for word in words if lexicon.is_news(word)} - self._words)
+            > MUCH_NEWS + len(words) // VAGUE_LENGTH
+        ):
             return None
         beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
         news = [word for word in text.words(beside) if lexicon.is_news(word)]
