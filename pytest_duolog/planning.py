@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +11,14 @@ import pytest
 
 from pytest_duolog.collection import scenario_of, uses_our_fixture
 from pytest_duolog.errors import RunRecordError, counted
-from pytest_duolog.gate.outlook import Habits, habits_of, outlook_words
+from pytest_duolog.gate.outlook import Habits, habits_of, is_free, outlook_words
 from pytest_duolog.ledger import Ledger
 from pytest_duolog.plugin_state import settings_of
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.results.store import read_record
 from pytest_duolog.sampling import plan_of
-from pytest_duolog.scenario import Scenario
+from pytest_duolog.scenario import SIDES, Scenario
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
@@ -53,8 +54,9 @@ def plan_lines(
     items: Sequence[pytest.Item], config: pytest.Config, *, has_workers: bool = False
 ) -> Iterator[str]:
     """What a run of these tests would take and risk."""
-    tests = {item.nodeid: scenario_of(item) for item in items if uses_our_fixture(item)}
-    plan = plan_of(items, settings_of(config))
+    settings = settings_of(config)
+    tests = {item.nodeid: settings.cast(scenario_of(item)) for item in items if uses_our_fixture(item)}
+    plan = plan_of(items, settings)
     sampled = plan.scenarios if plan else {}
     if plan is not None:
         record = _last_record(config)
@@ -74,9 +76,10 @@ def plan_lines(
 
 
 def _longest(scenario: Scenario) -> Habits:
-    """As many replies as the scenario allows in one dialogue."""
+    """As many replies as the scenario, with its models, allows in one dialogue."""
     n_given = len(scenario.history) or int(scenario.opener is not None)
-    return Habits(replies=scenario.max_messages - n_given)
+    n_asked = sum(not is_free(scenario.speaker(side).model) for side in SIDES)
+    return Habits(replies=math.ceil((scenario.max_messages - n_given) * n_asked / len(SIDES)))
 
 
 def _last_record(config: pytest.Config) -> RunRecord | None:

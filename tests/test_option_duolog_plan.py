@@ -52,6 +52,13 @@ def test_plan_is_said_and_nothing_runs(pytester: pytest.Pytester, options: tuple
     )
 
 
+def test_scripted_speakers_cost_no_replies(pytester: pytest.Pytester) -> None:
+    source = SUITE.replace("a=speaks", "a='scripted:farewell'")
+    plan(pytester, source).stdout.fnmatch_lines(
+        ["about 89 replies to ask models for*", "* at most 4 replies"]
+    )
+
+
 def test_gate_with_workers_is_planned_with_every_round(pytester: pytest.Pytester) -> None:
     result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo", "-n2")
     result.stdout.fnmatch_lines(["with workers of pytest-xdist 120 dialogues: *"])

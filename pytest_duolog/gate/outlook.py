@@ -12,6 +12,7 @@ from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_
 from pytest_duolog.gate.words import gate_words, percent, plan_words, points
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
+from pytest_duolog.transcript import Transcript
 
 # Taken for the pass rate of a scenario that nothing is known of.
 USUAL_RATE = 0.95
@@ -49,11 +50,18 @@ def habits_of(record: RunRecord, scenario: str) -> Habits | None:
 
 
 def _n_replies(sample: Sample) -> int:
-    return sum(
-        message.finish is not None
-        for dialogue in sample.dialogues
-        for message in dialogue.transcript.messages
-    )
+    return sum(_n_asked_for(dialogue.transcript) for dialogue in sample.dialogues)
+
+
+def _n_asked_for(transcript: Transcript) -> int:
+    """The messages that a model was asked for; a scripted persona costs nothing."""
+    free = {speaker.name for speaker in transcript.speakers if is_free(speaker.model)}
+    return sum(message.finish is not None and message.speaker not in free for message in transcript.messages)
+
+
+def is_free(model: object) -> bool:
+    """Whether nothing need be asked for what a model says: it is a scripted persona."""
+    return isinstance(model, str) and model.startswith("scripted:")
 
 
 def _tokens(sample: Sample) -> int:

@@ -9,7 +9,7 @@ import pytest
 from pytest_duolog.gate.outlook import Habits, habits_of, outlook_words
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import RunRecord, SampleDialogue
-from pytest_duolog.transcript import Message, Transcript, Usage
+from pytest_duolog.transcript import Message, Transcript, TranscriptSpeaker, Usage
 from tests.run_records import bar_record, header, sample
 
 BAR = ScenarioPlan(20, "0.9")  # type: ignore[arg-type]  # the plan makes text a number
@@ -88,6 +88,20 @@ def test_lengths_and_tokens_are_means_over_the_samples() -> None:
     assert habits_of(RunRecord(header(RunPlan({"a": BAR})), samples), "a") == Habits(
         replies=2, tokens=25, pass_rate=2.5 / 3, is_known=True
     )
+
+
+def test_what_a_scripted_persona_says_is_no_reply_to_ask_for() -> None:
+    said = Transcript(
+        speakers=(
+            TranscriptSpeaker(name="A", model="scripted:echo"),
+            TranscriptSpeaker(name="B", model="x:y"),
+        ),
+        messages=tuple(Message(speaker=speaker, content="Hi.", finish="end") for speaker in "ABA"),
+    )
+    record = RunRecord(header(RunPlan({"a": BAR})), (sample(dialogues=(SampleDialogue(transcript=said),)),))
+    found = habits_of(record, "a")
+    assert found is not None
+    assert found.replies == 1
 
 
 def test_scenario_that_never_ran_has_no_habits() -> None:
