@@ -8,8 +8,8 @@ once. A worker of pytest-xdist gets whole tests and runs the samples of one afte
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,8 @@ from pytest_duolog.stored_baseline import StoredBaseline, stored_baseline
 
 # An error says nothing of the model, so it is tried again; so often, where models are asked at all.
 MOST_ATTEMPTS = 3
+# Set-up, call and teardown, which pytest-randomly gives seeds one after the other.
+N_PHASES = 3
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
@@ -201,7 +203,8 @@ class Sampler:
         test = self._tests[item]
         if SITE in item.stash:
             del item.stash[SITE]
-        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        with _seed_of_sample(item.config, launch.number):
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
         sample = sample_of(launch, reports, item.stash.get(SITE, None), attempt=test.n_attempts(launch) + 1)
         sample = self.stored.compared(sample) if self.stored else sample
         test.add(sample, reports)
@@ -255,6 +258,23 @@ class Sampler:
             hook.pytest_report_to_serializable(config=config, report=report) for report in undecided
         ]
         return undecided[:1]
+
+
+@contextmanager
+def _seed_of_sample(config: pytest.Config, number: int) -> Iterator[None]:
+    """Give each sample a seed of its own where pytest-randomly sets one before every phase of a test.
+
+    With the same one for all of them, speakers that draw random numbers would say the same in every sample.
+    """
+    seed = getattr(config.option, "randomly_seed", None)
+    if not isinstance(seed, int):
+        yield
+        return
+    config.option.randomly_seed = seed + N_PHASES * (number - 1)
+    try:
+        yield
+    finally:
+        config.option.randomly_seed = seed
 
 
 def _stop_if_told(session: pytest.Session) -> None:

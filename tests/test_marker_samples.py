@@ -492,6 +492,40 @@ def test_lasting_fixtures_end_quietly_and_their_errors_are_their_tests(pytester:
     assert "over" not in dots
 
 
+RANDOMLY = """
+import random
+
+def pytest_addoption(parser):
+    parser.addoption("--randomly-seed", dest="randomly_seed", type=int, default=42)
+
+def pytest_runtest_call(item):  # as pytest-randomly does
+    random.seed(item.config.getoption("randomly_seed"))
+"""
+
+DRAWING = """
+import random
+import pytest
+
+def speaks(messages):
+    return f"I draw {random.random()}."
+
+@pytest.mark.dialogue(a=speaks, b=speaks, turns=1, samples=20, min_pass_rate=0.9)
+def test_it(dialogue):
+    assert dialogue.messages
+"""
+
+
+def test_seeds_of_pytest_randomly_differ_from_sample_to_sample(pytester: pytest.Pytester):
+    pytester.makeconftest(RANDOMLY)
+    pytester.makepyfile(DRAWING)
+    said = []
+    for _ in range(2):
+        pytester.runpytest("-p", "no:cacheprovider", "-p", "no:randomly").assert_outcomes(passed=1)
+        said.append([sample.fingerprint for sample in record(pytester).samples])
+    assert len(set(said[0])) == 12
+    assert said[0] == said[1]
+
+
 @pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
 def test_reruns_of_pytest_rerunfailures_do_not_hide_a_rate(sampled, options: tuple[str, ...]):
     result = sampled("--reruns=3", *options, body="assert number % 3, 'a third fails'")
