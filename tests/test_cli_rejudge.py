@@ -90,7 +90,7 @@ def test_record_is_none_of_the_old_judge(rejudge) -> None:
     rejudge(saying("a"), "--property", "NoLoops")
     old, new = read_record(Path("old.jsonl")), read_record(NEW)
     assert old.header.plan.differences(new.header.plan) == [
-        f"key: {old.header.plan.key} and {new.header.plan.key}"
+        f"prompts, judges or other settings (keys {old.header.plan.key} and {new.header.plan.key})"
     ]
     assert new.header.created == old.header.created
 

@@ -16,6 +16,9 @@ from pytest_duolog.stats.acceptance import AcceptancePlan, acceptance_plan, proo
 
 DEFAULT_MARGIN = Decimal("0.10")
 DEFAULT_MAX_ROUNDS = 20
+# So many scenarios in which two plans differ are named.
+MOST_NAMED = 5
+MISSING = object()
 
 
 class Claim(StrEnum):
@@ -123,13 +126,41 @@ class RunPlan:
 
     def differences(self, other: RunPlan) -> list[str]:
         """In which parts two plans differ, in words; empty if they are one plan."""
-        return [
+        found = [
             f"{name}: {_shown(mine)} and {_shown(theirs)}"
-            for name in ("gate", "baseline", "candidate", "key", "scenarios")
+            for name in ("gate", "baseline", "candidate")
             if (mine := getattr(self, name)) != (theirs := getattr(other, name))
         ]
+        if self.key != other.key:
+            found.append(f"prompts, judges or other settings (keys {self.key} and {other.key})")
+        differing = [
+            scenario
+            for scenario in dict.fromkeys([*self.scenarios, *other.scenarios])
+            if self.scenarios.get(scenario, MISSING) != other.scenarios.get(scenario, MISSING)
+        ]
+        found += [
+            f"scenario {scenario}: {_bar_of(self, scenario)} and {_bar_of(other, scenario)}"
+            for scenario in differing[:MOST_NAMED]
+        ]
+        if len(differing) > MOST_NAMED:
+            found.append(f"and {len(differing) - MOST_NAMED} more scenarios")
+        return found
 
 
 def _shown(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 160 else f"{text[:160]}… ({len(text)} characters)"
+    """A part of a plan as people write it."""
+    if isinstance(value, GatePlan):
+        return f"margin {value.margin} ({value.max_rounds} rounds)"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{role}={model}" for role, model in value.items()) or "none"
+    return "none"
+
+
+def _bar_of(plan: RunPlan, scenario: str) -> str:
+    if scenario not in plan.scenarios:
+        return "not there"
+    bar = plan.scenarios[scenario]
+    if bar is None:
+        return "there"
+    proof = ", proven" if bar.claim is Claim.PROVE else ""
+    return f"at least {bar.min_pass_rate} of {bar.samples} samples{proof}"

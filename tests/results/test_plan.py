@@ -61,12 +61,21 @@ def test_gates_and_plans_need_something_to_do() -> None:
 def test_plans_say_how_they_differ() -> None:
     one = RunPlan({"a": None}, GatePlan("0.1"), candidate={"agent": "x:y"})
     same = RunPlan({"a": None}, GatePlan(0.10), candidate={"agent": "x:y"})
-    other = RunPlan({"a" * 300: None}, GatePlan("0.05"), candidate={"agent": "x:z"})
-    assert one.differences(same) == []
-    gate, candidate, scenarios = one.differences(other)
-    assert (
-        gate
-        == "gate: GatePlan(margin=Decimal('0.1'), max_rounds=20) and GatePlan(margin=Decimal('0.05'), max_rounds=20)"
+    other = RunPlan(
+        dict.fromkeys(map(str, range(8))), GatePlan("0.05"), candidate={"agent": "x:z"}, key="other"
     )
-    assert candidate == "candidate: {'agent': 'x:y'} and {'agent': 'x:z'}"
-    assert scenarios.endswith("characters)")
+    assert one.differences(same) == []
+    assert one.differences(other) == [
+        "gate: margin 0.1 (20 rounds) and margin 0.05 (20 rounds)",
+        "candidate: agent=x:y and agent=x:z",
+        "prompts, judges or other settings (keys  and other)",
+        "scenario a: there and not there",
+        *(f"scenario {n}: not there and there" for n in range(4)),
+        "and 4 more scenarios",
+    ]
+    bars = [RunPlan({"a": ScenarioPlan(20, rate)}) for rate in ("0.9", "0.90", "0.8")]
+    assert bars[0].differences(bars[1]) == []
+    assert bars[0].differences(bars[2]) == [
+        "scenario a: at least 0.9 of 20 samples and at least 0.8 of 20 samples"
+    ]
+    assert bars[0].differences(one)[0] == "gate: none and margin 0.1 (20 rounds)"

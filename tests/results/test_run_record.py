@@ -172,7 +172,7 @@ def test_a_record_of_another_plan_is_left_alone(tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(RunRecordError, match="is of another plan") as raised:
         RecordWriter(path, header(RunPlan({"a": None, "b": None}, GatePlan("0.05"))))
-    assert "margin=Decimal('0.05')" in str(raised.value)
+    assert "margin 0.05 (20 rounds)" in str(raised.value)
     assert path.read_bytes() == before
 
 
@@ -190,7 +190,7 @@ def test_two_runs_cannot_write_one_record(tmp_path: Path) -> None:
     ("others", "problem"),
     [
         ([], "there is no record to merge"),
-        ([{"plan": RunPlan({"a": None}, GatePlan())}, {}], "scenarios: "),
+        ([{"plan": RunPlan({"a": None}, GatePlan())}, {}], "scenario b: not there and there"),
         ([{"plugin": "0.2.0"}, {}], r"plugin: 0\.\d\.0 and 0\.\d\.0"),
     ],
     ids=["none", "plan", "plugin"],
