@@ -136,11 +136,13 @@ class Ledger:
             return
         for look in decided.pairs.looks if decided.pairs else ():
             self._writer.append_look(look)
-        forgiven = (
-            settings_of(self.config).inconclusive == "warn" and decided.decision is Decision.INCONCLUSIVE
-        )
-        if decided.pairs and decided.decision is not Decision.PASS and not forgiven:
+        if decided.pairs and self._fails(decided.decision):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def _fails(self, decision: Decision) -> bool:
+        """Whether a gate that says so fails the run."""
+        is_forgiven = settings_of(self.config).inconclusive == "warn" and decision is Decision.INCONCLUSIVE
+        return decision is not Decision.PASS and not is_forgiven
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say the verdicts with their risks, and where the record is."""
@@ -150,6 +152,13 @@ class Ledger:
         terminalreporter.section("samples", sep="-")
         for line in record_words(self.record(), decided):
             terminalreporter.write_line(printable(line))
+        if decided.pairs and self._fails(decided.decision):
+            advice = (
+                " (--duolog-inconclusive=warn lets it pass)"
+                if decided.decision is Decision.INCONCLUSIVE
+                else ""
+            )
+            terminalreporter.write_line(f"{decided.decision.upper()} fails the run{advice}", red=True)
         if decided.is_open:
             terminalreporter.write_line(
                 "to go on, repeat this with --record-mode=once: what is recorded is not asked for again"

@@ -140,6 +140,8 @@ def test_too_little_evidence_is_inconclusive(gate, options: tuple[str, ...], sta
     result.stdout.fnmatch_lines(
         ["INCONCLUSIVE: the evidence decides neither way; about 6 more rounds needed (--duolog-rounds=9)"]
     )
+    why = "INCONCLUSIVE fails the run (--duolog-inconclusive=warn lets it pass)"
+    assert (why in result.outlines) == bool(status)
 
 
 @pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
