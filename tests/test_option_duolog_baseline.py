@@ -119,7 +119,7 @@ def test_baseline_that_has_changed_decides_nothing(
     ("options", "problem"),
     [
         (("--duolog-model=Ann=openai:other",), "it was run with {'Ann': 'openai:asker', *"),
-        (("-k", "0 or 1"), "its prompts, scenarios or judges were others"),
+        (("-k", "0 or 1"), "its tests (-k chooses others), prompts or judges were others"),
         (
             ("--duolog-baseline=none.jsonl",),
             "--duolog-baseline: the run record cannot be read: No such file*",

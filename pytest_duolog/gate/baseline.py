@@ -27,7 +27,7 @@ def reasons_against(stored: RunRecord, plan: RunPlan, *, plugin: str, now: datet
             f"it was run with {dict(header.plan.baseline)}, and the baseline is {dict(plan.baseline)}"
         )
     if header.plan.key != plan.key:
-        reasons.append("its prompts, scenarios or judges were others")
+        reasons.append("its tests (-k chooses others), prompts or judges were others")
     if header.plugin != plugin:
         reasons.append(f"it was judged by pytest-duolog {header.plugin}, and this is {plugin}")
     if age > MAX_AGE:

@@ -70,7 +70,7 @@ def test_a_fresh_record_of_the_same_thing_is_a_baseline() -> None:
             {},
             "it was run with {'agent': 'openai:old'}, and the baseline is",
         ),
-        ({"key": "z"}, {}, "its prompts, scenarios or judges were others"),
+        ({"key": "z"}, {}, "its tests (-k chooses others), prompts or judges were others"),
         ({"scenarios": {"a": None, "b": None}}, {}, "it has no samples of b"),
         ({}, {"plugin": "0.2.0"}, "it was judged by pytest-duolog 0.1.0, and this is 0.2.0"),
         ({}, {"now": STARTED + timedelta(days=31)}, "it is 31 days old, more than 30"),
