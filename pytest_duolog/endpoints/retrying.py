@@ -26,7 +26,7 @@ LONGEST_BACKOFF_S = 8.0
 CONNECT_TIMEOUT_S = 10.0
 
 # What the transport did to a body that is now whole and plain.
-WIRE_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
+WIRE_HEADERS = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"connection"})
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ class _Tries:
             raise self._transport_fault(error) from error
         return httpx.Response(
             response.status_code,
-            headers=[pair for pair in response.headers.multi_items() if pair[0].lower() not in WIRE_HEADERS],
+            headers=[pair for pair in response.headers.raw if pair[0].lower() not in WIRE_HEADERS],
             content=with_recorded_id(self.request, content),
             extensions={
                 "duolog_latency_ms": round((time.perf_counter() - started) * 1000, 1),

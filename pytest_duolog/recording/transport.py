@@ -38,7 +38,11 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         response = self._cassette.play(sent) or await self._ask(request, sent)
         return httpx.Response(
             response.status,
-            headers=[(name, value) for name, values in response.headers.items() for value in values],
+            headers=[
+                (name.encode(), value.encode("utf-8", "replace"))  # httpx itself takes only ASCII
+                for name, values in response.headers.items()
+                for value in values
+            ],
             content=response.content,
             extensions={"duolog_latency_ms": self._cassette.last_latency_ms()},
         )

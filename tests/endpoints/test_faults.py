@@ -238,6 +238,9 @@ MATRIX = {
     "thinking in the content": Row([said("<think>Hm.</think>Fine.")], 1, "Fine."),
     "a wrong content type": Row([answers(headers={"content-type": "text/plain"})], 1, "Fine."),
     "half a character": Row([answers(completion({}, "Fine \ud83d"))], 1, "Fine ?"),
+    "headers beyond ASCII": Row(
+        [answers(headers={"content-type": "application/json; by=J\xf8rgen", "x-note": "\xff"})], 1, "Fine."
+    ),
     "an injected header": Row([split_header], 1, "Fine."),
 }
 
@@ -349,6 +352,7 @@ def test_nothing_a_server_says_reaches_a_terminal_raw(fault: Fault, serve: Serve
     except DialogueError as failed:
         shown = str(failed)
     assert shown.replace("\n", "").isprintable()
+    assert "raised" not in shown, "an error of ours, not one from below"
     assert len(shown) < 1500
 
 
