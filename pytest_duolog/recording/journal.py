@@ -11,6 +11,8 @@ on. A chat history is the difference from an earlier one: `{"like": n, "keep": k
 first k messages of interaction n, then these. So a line is as long as what was newly said, and a file grows
 with the words of its dialogue, not with their square.
 
+The JSON of a response is canonical, or spelled as `as` says (see `SPELLINGS`); what is spelled in another way is text.
+
 Format history: 1, the first.
 """
 
@@ -32,6 +34,16 @@ SHORTEST_STORED_TEXT = 32
 # Objects that mean something here; one of the same form in a request or response is wrapped in `{"$$": ...}`.
 HISTORY_KEYS = {"like", "keep", "then"}
 RESERVED = ({"$"}, {"$$"}, HISTORY_KEYS)
+
+# How servers and libraries write JSON: whoever reads an answer as text must find the same text in a replay.
+SPELLINGS = {
+    "compact": json.JSONEncoder(ensure_ascii=False, separators=(",", ":")),
+    "compact-ascii": json.JSONEncoder(separators=(",", ":")),
+    "spaced": json.JSONEncoder(ensure_ascii=False),
+    "spaced-ascii": json.JSONEncoder(),
+    "indented": json.JSONEncoder(ensure_ascii=False, indent=2),
+    "indented-ascii": json.JSONEncoder(indent=2),
+}
 
 # How many interactions back a history's base is looked for: a dialogue has two views, a tool loop a few more.
 BASE_REACH = 8
@@ -138,7 +150,12 @@ class JournalCodec:
             value = parsed(text)
         except (ValueError, RecursionError):
             return {"text": self._fold(text, texts)}
-        return {"json": self._fold(value, texts)}
+        if canonical(value) == content:
+            return {"json": self._fold(value, texts)}
+        spelling = next((name for name, as_ in SPELLINGS.items() if as_.encode(value) == text), None)
+        if spelling is None:
+            return {"text": self._fold(text, texts)}
+        return {"json": self._fold(value, texts), "as": spelling}
 
     def _fold(self, value: Any, texts: list[str]) -> Any:
         if isinstance(value, str) and len(value) >= SHORTEST_STORED_TEXT:
@@ -172,7 +189,12 @@ class JournalCodec:
             return base64.b64decode(folded["base64"])
         if "text" in folded:
             return str(self._unfold(folded["text"])).encode("utf-8", "replace")
-        return canonical(self._unfold(folded["json"]))
+        value = self._unfold(folded["json"])
+        return (
+            SPELLINGS[folded["as"]].encode(value).encode("utf-8", "replace")
+            if "as" in folded
+            else canonical(value)
+        )
 
     def _unfold(self, value: Any) -> Any:
         if isinstance(value, list):

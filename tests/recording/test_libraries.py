@@ -336,3 +336,49 @@ def test_miss_is_an_error_even_if_the_speaker_swallows_it(project, chat_server, 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *CassetteMismatch: message 2 (Model B) has no recorded reply."])
     assert chat_server.requests == []
+
+
+PASSING_ON = """
+import os
+import httpx
+import pytest
+from pytest_duolog import Speaker
+
+URL = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+
+def bot(messages):
+    "Looks something up, and passes it on as it came."
+    found = httpx.post(URL, json={"look up": messages[-1]["content"]})
+    asked = [*messages, {"role": "tool", "content": found.text}]
+    return httpx.post(URL, json={"messages": asked}).json()["answer"]
+
+@pytest.mark.dialogue(a="scripted:counter", b=Speaker("Bot", model=bot), turns=2, stop_on=())
+def test_bot(dialogue):
+    assert len(dialogue.messages) == 5
+"""
+
+FOUND = {"weather": [{"place": "Köln", "sky": "cloudy, and later on rain from the west"}], "a": 1.0}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        json.dumps(FOUND),
+        json.dumps(FOUND, ensure_ascii=False),
+        json.dumps(FOUND, indent=2),
+        json.dumps(FOUND, separators=(",", ":")),
+        json.dumps(FOUND, sort_keys=True, ensure_ascii=False, separators=(",", ":")),
+        json.dumps(FOUND, indent=3) + "\n",
+        '{"a": 1, "a": 2}',
+        "cloudy",
+    ],
+)
+def test_what_is_passed_on_as_text_is_the_same_in_a_replay(pytester, chat_server, found):
+    def answer(body):
+        return 200, (found if "look up" in body else '{"answer": "Take an umbrella."}').encode()
+
+    chat_server.answer = answer
+    pytester.makepyfile(PASSING_ON)
+    pytester.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    chat_server.close()
+    pytester.runpytest().assert_outcomes(passed=1)

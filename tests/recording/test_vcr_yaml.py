@@ -183,7 +183,7 @@ def test_compressed_response_is_read(tmp_path):
     }
     path.write_text(yaml.safe_dump({"version": 1, "interactions": [INTERACTION | {"response": response}]}))
     [one] = read_yaml(path, base_urls=(), redactor=Redactor({})).interactions
-    assert one.response.content == b'{"a":1}'
+    assert one.response.content == b'{"a": 1}'
     assert "content-encoding" not in one.response.headers
 
 
