@@ -14,8 +14,10 @@ from pytest_duolog.transcript import Usage
 UNITS = ("tokens", "seconds", "cost", "dialogues")
 
 
-def parse_budget(text: str, *, n_shares: int = 1) -> dict[str, float]:
-    """The limits in `tokens=100000,cost=2.50`, each divided among `n_shares` processes.
+def parse_budget(text: str, *, n_shares: int = 1, share: int = 0) -> dict[str, float]:
+    """The limits in `tokens=100000,cost=2.50`, each divided among `n_shares` processes; this is number `share`, from 0.
+
+    Whole dialogues are dealt out, so that no process may begin a part of one.
 
     Raises ConfigurationError that names what is wrong and what is accepted.
     """
@@ -31,7 +33,7 @@ def parse_budget(text: str, *, n_shares: int = 1) -> dict[str, float]:
                 f"--duolog-budget: {part!r} is not a limit, or a second one; give NAME=NUMBER, parted by commas "
                 f"(names: {', '.join(UNITS)}), for example tokens=100000,cost=2.50"
             )
-        limits[unit] = limit / n_shares
+        limits[unit] = (limit + n_shares - 1 - share) // n_shares if unit == "dialogues" else limit / n_shares
     return limits
 
 

@@ -18,6 +18,7 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 def settings_of(config: pytest.Config) -> Settings:
     """The merged settings; raises UsageError for what is wrong in them."""
     if SETTINGS not in config.stash:
+        under_xdist = getattr(config, "workerinput", {})
         try:
             config.stash[SETTINGS] = Settings.merge(
                 record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
@@ -32,7 +33,8 @@ def settings_of(config: pytest.Config) -> Settings:
                 stop_on=config.getini("duolog_stop_on"),
                 pyproject=config.rootpath / "pyproject.toml",
                 budget=config.getoption("duolog_budget") or config.getini("duolog_budget"),
-                n_workers=getattr(config, "workerinput", {}).get("workercount", 1),  # under xdist
+                n_workers=under_xdist.get("workercount", 1),
+                worker=int(under_xdist.get("workerid", "gw0").removeprefix("gw")),
             )
         except ConfigurationError as error:
             raise pytest.UsageError(printable(str(error))) from error

@@ -125,10 +125,11 @@ class Settings:
         pyproject: Path | None,
         budget: str = "",
         n_workers: int = 1,
+        worker: int = 0,
     ) -> Settings:
         """Command line over ini over `[tool.duolog]`; raises ConfigurationError for what is wrong in them.
 
-        Each of `n_workers` processes gets its share of the budget and of the limits.
+        Each of `n_workers` processes gets its share of the budget and of the limits; this one is number `worker`.
         """
         table = read_project_table(pyproject)
         settings = cls(
@@ -148,7 +149,7 @@ class Settings:
             limits={
                 name: Limit(**limit.model_dump()).share(n_workers) for name, limit in table.limits.items()
             },
-            budget=parse_budget(budget, n_shares=n_workers),
+            budget=parse_budget(budget, n_shares=n_workers, share=worker % n_workers),
         )
         _check_limits(settings)
         settings.check()

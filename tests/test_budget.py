@@ -73,6 +73,21 @@ def test_processes_share_a_budget():
 
 
 @pytest.mark.parametrize(
+    ("n_dialogues", "shares"), [(5, [2, 2, 1]), (6, [2, 2, 2]), (1, [1, 0, 0]), (2.5, [1, 1, 0])]
+)
+def test_whole_dialogues_are_dealt_out(n_dialogues, shares):
+    dealt = [parse_budget(f"dialogues={n_dialogues}", n_shares=3, share=n)["dialogues"] for n in range(3)]
+    assert dealt == shares
+
+
+def test_workers_of_xdist_begin_no_more_dialogues_than_the_run_may(pytester, chat_server: ChatServer):
+    pytester.makepyfile(TEST.replace('["One.", "Two.", "Three."]', "map(str, range(10))"))
+    options = ("--record-mode=once", "-n2", "-o", "duolog_stop_on=nothing")
+    pytester.runpytest("--duolog-budget=dialogues=3", *options).assert_outcomes(passed=3, failed=7)
+    assert len(chat_server.requests) == 12
+
+
+@pytest.mark.parametrize(
     "text",
     ["tokens", "euros=3", "tokens=0", "cost=-1", "cost=nan", "seconds=inf", "tokens=1,tokens=2", "cost=x"],
 )
