@@ -112,6 +112,10 @@ def _proxy_for(url: httpx.URL) -> str | None:
 def is_loopback(host: str) -> bool:
     """Whether a name or an address is this machine's own."""
     try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host == "localhost"
+    address = getattr(address, "ipv4_mapped", None) or address
+    return (
+        address.is_loopback or address.is_unspecified
+    )  # a server says the latter of itself: http://0.0.0.0:8000

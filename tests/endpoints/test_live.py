@@ -98,6 +98,8 @@ def test_password_of_an_address_is_not_shown():
         ("http://127.0.0.1:1/", None),
         ("http://localhost:1/", None),
         ("http://[::1]:1/", None),
+        ("http://[::ffff:127.0.0.1]:1/", None),
+        ("http://0.0.0.0:1/", None),
         ("http://gpu.example.org/", "http://proxy.example.org:3128"),
         ("http://inside.example.org/", None),
     ],

@@ -110,7 +110,7 @@ def test_loopback_stays_open(pytester: pytest.Pytester, chat_server: ChatServer)
 
         def bot(messages):
             port = urlsplit(os.environ["OPENAI_BASE_URL"]).port
-            for host in ("127.0.0.1", "localhost"):
+            for host in ("127.0.0.1", "localhost", "0.0.0.0"):
                 with socket.create_connection((host, port), timeout=5) as sock:
                     sock.sendmsg((b"GET / ", b"HTTP/1.0"))
             return "It is up."
