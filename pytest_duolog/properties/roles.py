@@ -221,8 +221,9 @@ class KeepsItsSide(SpokenProperty):
     """Who is helped does not begin to offer help.
 
     "How can I help you?", in ten languages, is for one side only: for the one whose system prompt makes it no
-    customer, and where prompts do not say, for the one that says it first. Where both sides have the same prompt it
-    could not be measured.
+    customer, and where prompts do not say, for the one that says it first. Who is a customer by its prompt does not
+    serve otherwise either: "I'd be happy to assist you. May I have your order number?" Where both sides have the same
+    prompt it could not be measured.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
@@ -239,6 +240,11 @@ class KeepsItsSide(SpokenProperty):
         helper = next((offer.speaker for offer in offers if offer.speaker not in helped), None)
         numbers = {number for number, _ in said}
         found = [offer for offer in offers if offer.message in numbers and offer.speaker != helper]
+        offering = {offer.message for offer in found}
+        serving = [item for item in said if item[1].speaker in helped and item[0] not in offering]
+        found = sorted(
+            [*found, *_quoted(serving, role_phrases.SERVES)], key=lambda evidence: evidence.message
+        )
         return self.verdict(
             not found, f"{len(found)} of {len(said)} messages offer the help they are there to get", found
         )

@@ -118,6 +118,8 @@ def test_options_of_a_list_are_nobodys_lines():
         "用户想知道年份。我应该简短回答。",
         "ユーザーは年を聞いている。簡潔に回答するべきだ。",
         "사용자는 연도를 묻고 있다. 짧게 답변해야 한다.",
+        "[thinking] They want a year. [/thinking] In 1998.",
+        "**Thinking:** Ann wants a year.\n\n**Response:** In 1998.",
     ],
     ids=[
         "tags",
@@ -139,6 +141,8 @@ def test_options_of_a_list_are_nobodys_lines():
         "zh",
         "ja",
         "ko",
+        "brackets",
+        "headings",
     ],
 )
 def test_thinking_aloud_is_found(content):
@@ -331,6 +335,52 @@ def test_prompt_says_who_is_helped():
         ben="You sell lamps.",
     )
     assert transcript.keeps_its_side().outcome is Outcome.FAILS
+
+
+@pytest.mark.parametrize(
+    ("helped", "helper"),
+    [
+        ("You are a customer.", "You are a customer service agent."),
+        ("You are Sam, an angry customer.", "You are a patient coordinator of a clinic."),
+        ("Act as a patient who is in pain.", "You play the role of the customer support agent."),
+        ("Du bist eine Kundin.", "Du bist ein Kundenberater."),
+        ("Vous êtes un client.", "Vous êtes un conseiller client."),
+        ("你是一名顾客。", "你是一名客户服务代表。"),
+        ("あなたはお客様です。", "あなたは客室乗務員です。"),
+        ("당신은 고객입니다.", "당신은 고객 서비스 상담원입니다."),
+    ],
+    ids=["en", "name", "act", "de", "fr", "zh", "ja", "ko"],
+)
+def test_who_serves_customers_is_no_customer(helped, helper):
+    texts = ["My lamp is broken.", "How can I help you?", "Repair it.", "What can I do for you?"]
+    assert prompted(*texts, ann=helped, ben=helper).keeps_its_side()
+    turned = prompted("How can I help you?", "My lamp is broken.", ann=helped, ben=helper).keeps_its_side()
+    assert [evidence.message for evidence in turned.evidence] == [1]
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        "Thank you for reaching out! I'd be happy to assist you with your order.",
+        "Could you please provide your order number?",
+        "Vielen Dank für Ihre Anfrage! Gerne helfe ich Ihnen weiter.",
+        "Je serais ravi de vous aider.",
+        "Estaré encantado de ayudarle.",
+        "Sarò felice di aiutarla.",
+        "Ficarei feliz em ajudar.",
+        "Saya dengan senang hati membantu.",
+        "很高兴为您服务。",
+        "喜んでお手伝いします。",
+        "기꺼이 도와드리겠습니다.",
+    ],
+)
+def test_customer_who_serves_has_changed_sides(served):
+    verdict = prompted(
+        "My lamp is broken.", "I see.", served, ann="You are a customer.", ben="You sell lamps."
+    ).keeps_its_side()
+    assert [evidence.message for evidence in verdict.evidence] == [3]
+    assert prompted("My lamp is broken.", served, "It is 4417.", ann="You are a customer.").keeps_its_side()
+    assert prompted("My roof leaks.", served, "And mine.", served).keeps_its_side()
 
 
 def test_one_side_may_offer_help():
