@@ -17,7 +17,9 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlu
 REQUEST_HEADERS = frozenset({"content-type", "accept"})
 RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "location", "retry-after"})
 
-SECRET_VARIABLES = re.compile(r"_(API_?)?(KEY|TOKEN|SECRET|PASSWORD)(_ID)?$|_SECRET_", re.IGNORECASE)
+SECRET_VARIABLES = re.compile(
+    r"_(API_?)?(KEY|TOKEN|SECRET|PASSWORD)(_ID)?$|_SECRET_|_BEARER_TOKEN_", re.IGNORECASE
+)
 KEY_PARAMETER = (
     r"key|api[-_]?key|access[-_]?key|subscription[-_]key|[\w-]*token|sig|signature|secret|client[-_]secret|password"
     r"|x-amz-[\w-]*|x-goog-(?:signature|credential)"
@@ -37,6 +39,7 @@ KEY_SHAPES = re.compile(
     r"|ya29\.[A-Za-z0-9_-]{20,}"  # Google OAuth
     r"|AKIA[A-Z0-9]{16}|ASIA[A-Z0-9]{16}"  # AWS
     r"|AWS4-HMAC-SHA256 Credential=[^\s\"]+"
+    r"|ABSK[A-Za-z0-9+/]{30,}=*|bedrock-api-key-[A-Za-z0-9+/=_-]{20,}"  # Bedrock's own keys, long-lived and short-lived
     r"|gsk_[A-Za-z0-9]{20,}"  # Groq
     r"|hf_[A-Za-z0-9]{20,}"  # Hugging Face
     r"|nvapi-[A-Za-z0-9_-]{20,}"  # Nvidia

@@ -33,6 +33,8 @@ RANDOM = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0"
         "AKIAIOSFODNN7EXAMPLE",
         "ASIAIOSFODNN7EXAMPLE",
         "AWS4-HMAC-SHA256 Credential=AKIA/20261124/us-east-1/bedrock/aws4_request",
+        f"ABSK{RANDOM}+/==",
+        f"bedrock-api-key-{RANDOM}==",
         f"gsk_{RANDOM}",
         f"hf_{RANDOM}",
         f"nvapi-{RANDOM}",
@@ -76,7 +78,7 @@ def test_what_people_write_is_left_alone(text):
 @pytest.mark.parametrize(
     "name",
     ["OPENAI_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "DB_PASSWORD",
-     "APP_CLIENT_SECRET", "azure_openai_apikey", "LAB_CREDENTIAL"],
+     "APP_CLIENT_SECRET", "AWS_BEARER_TOKEN_BEDROCK", "azure_openai_apikey", "LAB_CREDENTIAL"],
 )  # fmt: skip
 def test_values_of_variables_that_hold_keys_are_named(name):
     redactor = Redactor({name: "pl4nted value"}, ["LAB_CREDENTIAL"])
