@@ -20,8 +20,9 @@ LONGEST_MODELS_PART = 80
 
 
 # What may stand in a test's parameters, or in the name of a further dialogue, without a hash: no capitals, which
-# some file systems do not tell from small letters, and nothing that could be taken for the other's end.
-PLAIN_PARAMETERS = re.compile(r"[^\[\]A-Z]*")
+# some file systems do not tell from small letters, and nothing that could be taken for the other's end. What parts
+# class and test (`::`) becomes a dot and is none in parameters.
+PLAIN_PARAMETERS = re.compile(r"(?:(?!::)[^\[\]A-Z])*")
 PLAIN_RUN = re.compile(r"[^\[\].A-Z]*")
 
 

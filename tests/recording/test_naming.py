@@ -40,6 +40,7 @@ STRANGE = [
     "a/b", "a-b", "a\\b", "../../etc/passwd", "..", ".", "\0", "\\x00", "\N{CAT}", "\N{DOG}", "x" * 300, "x" * 301,
     "a b", "a:b", "a*b", "a?b", "a|b", 'a"b', "a<b", "a>b", "a\nb", "CON", "~", "é", "e\N{COMBINING ACUTE ACCENT}",
     "%2F", "Hello", "hello", "HELLO", "a].b", "a][b", "\udcff",
+    "a::b", "a.b", "::",
 ]  # fmt: skip
 
 
