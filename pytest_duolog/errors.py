@@ -67,7 +67,7 @@ def lines_of(title: str, facts: Sequence[tuple[str, str]]) -> str:
     return "\n".join(rows)
 
 
-def _from_here(path: Path) -> str:
+def from_here(path: Path) -> str:
     """The path as a person in the working directory would type it."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
@@ -178,7 +178,7 @@ class RunRecordError(DuologError, ValueError):
         self.path = path
         self.facts = tuple(facts)
         self.advice = advice
-        where = _from_here(path) if path else ""
+        where = from_here(path) if path else ""
         super().__init__(lines_of(problem, [("record", where), *facts, ("to fix", advice)]))
 
 
@@ -192,7 +192,7 @@ class CassetteError(DuologError):
         self.cassette_path = cassette_path
         self.test = test
         self.facts = tuple(facts)
-        super().__init__(lines_of(problem, [("test", test), ("cassette", _from_here(cassette_path)), *facts]))
+        super().__init__(lines_of(problem, [("test", test), ("cassette", from_here(cassette_path)), *facts]))
 
 
 class CassetteMismatch(CassetteError):

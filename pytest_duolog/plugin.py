@@ -250,9 +250,9 @@ def dialogue(
 @pytest.fixture
 def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
-    from pytest_duolog.snapshot import TranscriptExtension
+    from pytest_duolog.snapshot import TranscriptSnapshot
 
-    return snapshot.use_extension(TranscriptExtension)
+    return TranscriptSnapshot.beside(snapshot)
 
 
 @pytest.hookimpl(wrapper=True)

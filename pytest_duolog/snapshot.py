@@ -5,15 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
-from pytest_duolog.errors import TranscriptError
+from pytest_duolog.errors import TranscriptError, from_here
 from pytest_duolog.markdown import from_markdown, to_markdown
 from pytest_duolog.recording.naming import safe_name
 from pytest_duolog.reports.terminal import printable
@@ -92,6 +94,25 @@ class TranscriptExtension(SingleFileSnapshotExtension):
         What matters most comes first: pytest shows eight lines of it, and all only with `-vv`.
         """
         yield from map(printable, _differences(str(snapshot_data or ""), str(serialized_data)))
+
+
+class TranscriptSnapshot(SnapshotAssertion):
+    """Syrupy's assertion for transcripts; it is shown as the file that it stands for, not as the text in it."""
+
+    @classmethod
+    def beside(cls, snapshot: SnapshotAssertion) -> TranscriptSnapshot:
+        """One for the same test, with the same options."""
+        options = {field.name: getattr(snapshot, field.name) for field in fields(snapshot) if field.init}
+        return cls(**{**options, "extension_class": TranscriptExtension})
+
+    def __repr__(self) -> str:
+        last = self.executions.get(self.num_executions - 1)
+        location = (
+            last.snapshot_location
+            if last
+            else self.extension.get_location(test_location=self.test_location, index=self.index)
+        )
+        return f"<snapshot {from_here(Path(location))}>"
 
 
 def _differences(snapshot: str, serialized: str) -> Iterator[str]:

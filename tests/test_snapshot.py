@@ -78,6 +78,17 @@ def test_difference_names_the_first_message_and_shows_its_sentences(pytester):
     result.stdout.no_fnmatch_line("*There was a lamp*-*")
 
 
+def test_failed_test_names_the_file_of_its_snapshot_and_not_its_text(pytester):
+    write_talk(pytester, *STORY)
+    pytester.runpytest("--snapshot-update").assert_outcomes(passed=1)
+    write_talk(pytester, "Something else.")
+    result = pytester.runpytest()
+    result.stdout.fnmatch_lines(
+        ["duolog_snapshot = <snapshot __snapshots__[/\\\\]test_talk[/\\\\]test_it.md>"]
+    )
+    result.stdout.no_fnmatch_line("*LLM Dialogue Transcript*")
+
+
 def test_longer_dialogue_names_the_messages_that_are_new(pytester):
     write_talk(pytester, *STORY, turns=2)
     pytester.runpytest("--snapshot-update")
