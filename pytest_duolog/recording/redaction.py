@@ -86,9 +86,12 @@ class Redactor:
         return self._recent(text)
 
     def _redacted(self, text: str) -> str:
-        if not (any(spelling in text for spelling in self._names) or KEY_SHAPES.search(text)):
-            return text
-        return self._pattern.sub(self._replacement, text)
+        while any(spelling in text for spelling in self._names) or KEY_SHAPES.search(text):
+            shown = self._pattern.sub(self._replacement, text)
+            if shown == text:  # what was found stands in markers
+                break
+            text = shown  # a key may have its shape only now, without the one before it
+        return text
 
     def _replacement(self, found: re.Match[str]) -> str:
         return (

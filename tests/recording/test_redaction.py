@@ -119,6 +119,11 @@ def test_longest_value_wins_and_nothing_of_it_stays():
     assert redactor.text(f"sk-{RANDOM}abc-1234") in ("[redacted C_KEY][redacted A_KEY]", "[redacted key]")
 
 
+def test_key_right_after_a_value_is_replaced_as_well():
+    redactor = Redactor({"A_KEY": "11111111"})
+    assert redactor.text(f"11111111sk-{RANDOM}") == "[redacted A_KEY][redacted key]"
+
+
 def test_marker_of_a_stranger_hides_nothing():
     assert Redactor({}).text(f"[redacted sk-{RANDOM}]") == "[redacted [redacted key]]"
 
