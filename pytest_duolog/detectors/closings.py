@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 from pytest_duolog import text
 from pytest_duolog.detectors import lexicon
@@ -54,6 +55,7 @@ class Reading:
     is_short: bool = False
 
 
+@lru_cache(maxsize=64)  # a dialogue that needs judging says the same again and again
 def read_leave(normalised: str) -> Reading:
     """What a normalised message says about ending the dialogue."""
     own_words = _QUOTED.sub(" ", _SIGNED.sub("", normalised))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 
 from pytest_duolog import text
@@ -100,6 +100,7 @@ def deflects(normalised: str) -> bool:
     return len(normalised) <= _LONGEST_DEFLECTION and bool(_DEFLECTION.search(normalised))
 
 
+@lru_cache(maxsize=256)
 def asks(normalised: str) -> bool:
     """Whether a text has a question or a request in it that is more than an offer of help."""
     return any(
