@@ -148,10 +148,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_duolog.collector import Collector
+    from pytest_duolog.glue.collector import Collector
 
     config.addinivalue_line("markers", MARKER)
-    from pytest_duolog.outputs import Outputs, are_wanted
+    from pytest_duolog.glue.outputs import Outputs, are_wanted
 
     is_worker = hasattr(config, "workerinput")
     collector = Collector() if is_worker else Collector(partial(_receive, config))
@@ -159,24 +159,24 @@ def pytest_configure(config: pytest.Config) -> None:
     if not is_worker and are_wanted(config):
         config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
     if config.getoption("duolog_plan") and not is_worker:
-        from pytest_duolog.planning import Planning
+        from pytest_duolog.glue.planning import Planning
 
         config.pluginmanager.register(Planning(config), "duolog-planning")
     if config.getoption("duolog_model"):
-        from pytest_duolog.plugin_state import settings_of
+        from pytest_duolog.glue.plugin_state import settings_of
 
         settings_of(config)  # whoever gives the option hears at once what is wrong in it
 
 
 def _receive(config: pytest.Config, sent: dict[str, Any], node: object) -> None:
-    from pytest_duolog.ledger import ledger_of
+    from pytest_duolog.glue.ledger import ledger_of
 
     ledger_of(config).receive(sent, node)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if parent.config.getini("duolog_transcripts"):
-        from pytest_duolog.transcript_tests import TranscriptFile, matches
+        from pytest_duolog.glue.transcript_tests import TranscriptFile, matches
 
         if matches(file_path, parent.config):
             return TranscriptFile.from_parent(parent, path=file_path)
@@ -195,7 +195,7 @@ def pytest_make_collect_report(
         if isinstance(item, pytest.Item) and "dialogue" in getattr(item, "fixturenames", ())
     ]
     if items:
-        from pytest_duolog.collection import mistakes_in
+        from pytest_duolog.glue.collection import mistakes_in
 
         if mistakes := mistakes_in(items):
             report.outcome, report.longrepr, report.result = "failed", mistakes, []
@@ -205,7 +205,7 @@ def pytest_make_collect_report(
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if (config.getoption("duolog_model") or config.getoption("duolog_candidate")) and items:
-        from pytest_duolog.collection import unused_roles
+        from pytest_duolog.glue.collection import unused_roles
 
         if mistake := unused_roles(config, items):
             # An error raised here would end a worker of pytest-xdist without a word; this is told in both ways.
@@ -217,8 +217,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests
 def pytest_collection_finish(session: pytest.Session) -> None:
     if any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items):
-        from pytest_duolog.fixture import NextTest
-        from pytest_duolog.sampling import register_sampler
+        from pytest_duolog.glue.fixture import NextTest
+        from pytest_duolog.glue.sampling import register_sampler
 
         if hasattr(session.config, "workerinput"):
             session.config.pluginmanager.register(NextTest(), "duolog-next-test")
@@ -242,7 +242,7 @@ def dialogue(
     request: pytest.FixtureRequest, duolog_scenario: Mapping[str, Any], duolog_vcr_config: Mapping[str, Any]
 ) -> Iterator[Dialogue]:
     """The conversation that the `dialogue` marker describes; it runs, or is replayed, when first looked at."""
-    from pytest_duolog.fixture import open_dialogue
+    from pytest_duolog.glue.fixture import open_dialogue
 
     yield from open_dialogue(request, duolog_scenario, duolog_vcr_config)
 
@@ -250,7 +250,7 @@ def dialogue(
 @pytest.fixture
 def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
-    from pytest_duolog.snapshot import TranscriptSnapshot
+    from pytest_duolog.glue.snapshot import TranscriptSnapshot
 
     return TranscriptSnapshot.beside(snapshot)
 
@@ -259,19 +259,19 @@ def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    from pytest_duolog.collector import SITE
+    from pytest_duolog.glue.collector import SITE
 
     report = yield
     if SITE in item.stash:
-        from pytest_duolog.fixture import add_dialogues
+        from pytest_duolog.glue.fixture import add_dialogues
 
         add_dialogues(report, item)
     elif report.failed and "dialogue" in getattr(item, "fixturenames", ()):
-        from pytest_duolog.fixture import add_refusal
+        from pytest_duolog.glue.fixture import add_refusal
 
         add_refusal(report, item)
     if "duolog_snapshot" in getattr(item, "fixturenames", ()):
-        from pytest_duolog.snapshot import spare_unseen
+        from pytest_duolog.glue.snapshot import spare_unseen
 
         spare_unseen(item, report)
     return report

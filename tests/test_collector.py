@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_duolog.collector import Collector
+from pytest_duolog.glue.collector import Collector
 
 
 def test_pytest_may_keep_it_in_a_set():

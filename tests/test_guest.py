@@ -19,7 +19,7 @@ HEAVY = (
     "pytest_duolog.dialogue",
     "pytest_duolog.scenario",
     "pytest_duolog.settings",
-    "pytest_duolog.snapshot",
+    "pytest_duolog.glue.snapshot",
     "pytest_duolog.transcript",
     "vcr",
     "xllamacpp",

@@ -437,7 +437,7 @@ def test_pytest_explains_it(pytester, option, lines):
 
 
 def test_marker_help_names_every_argument():
-    from pytest_duolog.collection import SAMPLING
+    from pytest_duolog.glue.collection import SAMPLING
     from pytest_duolog.plugin import MARKER
     from pytest_duolog.scenario import Scenario
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_duolog import ahead
+from pytest_duolog.glue import ahead
 from tests.chat_server import ChatServer, plain_answer
 
 MATRIX = """

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from pytest_duolog.collection import scenario_of, uses_our_fixture
 from pytest_duolog.errors import RunRecordError, counted
 from pytest_duolog.gate.outlook import Habits, habits_of, is_free, outlook_words
-from pytest_duolog.ledger import Ledger
-from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.glue.collection import scenario_of, uses_our_fixture
+from pytest_duolog.glue.ledger import Ledger
+from pytest_duolog.glue.plugin_state import settings_of
+from pytest_duolog.glue.sampling import plan_of
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.results.store import read_record
-from pytest_duolog.sampling import plan_of
 from pytest_duolog.scenario import SIDES, Scenario
 
 

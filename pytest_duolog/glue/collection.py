@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.glue.plugin_state import settings_of
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.plan import ScenarioPlan
 from pytest_duolog.scenario import Scenario

@@ -17,25 +17,25 @@ import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import evaluate_skip_marks
 
-from pytest_duolog.collection import sampling_of, scenario_of, uses_our_fixture
-from pytest_duolog.collector import RECORD_ATTRIBUTE, SITE
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.fixture import look_ahead_of
 from pytest_duolog.gate.of_record import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
 from pytest_duolog.gate.words import named
-from pytest_duolog.launches import LAUNCH, Launch
-from pytest_duolog.ledger import Ledger, ledger_of
-from pytest_duolog.plugin_state import session_of, settings_of
+from pytest_duolog.glue.collection import sampling_of, scenario_of, uses_our_fixture
+from pytest_duolog.glue.collector import RECORD_ATTRIBUTE, SITE
+from pytest_duolog.glue.fixture import look_ahead_of
+from pytest_duolog.glue.launches import LAUNCH, Launch
+from pytest_duolog.glue.ledger import Ledger, ledger_of
+from pytest_duolog.glue.plugin_state import session_of, settings_of
+from pytest_duolog.glue.sample_reports import SampledTest, logged_reports, sample_of, undecided_reports
+from pytest_duolog.glue.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Arm, Sample, SampleOutcome
-from pytest_duolog.sample_reports import SampledTest, logged_reports, sample_of, undecided_reports
 from pytest_duolog.scenario import SIDES, Scenario
 from pytest_duolog.settings import Settings, roles_of
-from pytest_duolog.stored_baseline import StoredBaseline, stored_baseline
 
 # An error says nothing of the model, so it is tried again; so often, where models are asked at all.
 MOST_ATTEMPTS = 3

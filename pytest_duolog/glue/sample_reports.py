@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from _pytest.skipping import evaluate_xfail_marks
 
-from pytest_duolog.collector import REPORT_ATTRIBUTE
 from pytest_duolog.dialogue import TestSite
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.words import pairs_words, samples_words
-from pytest_duolog.launches import Launch
+from pytest_duolog.glue.collector import REPORT_ATTRIBUTE
+from pytest_duolog.glue.launches import Launch
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.record import Arm, PropertyResult, Sample, SampleDialogue, SampleOutcome
 from pytest_duolog.transcript import Transcript

@@ -15,12 +15,12 @@ from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import RecordDecision, decide_record
 from pytest_duolog.gate.words import record_words
-from pytest_duolog.plugin_state import settings_of
+from pytest_duolog.glue.plugin_state import settings_of
+from pytest_duolog.glue.sample_reports import decided_reports
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord, Sample
 from pytest_duolog.results.store import RecordWriter, fresh_record
-from pytest_duolog.sample_reports import decided_reports
 
 # Where the record lies unless the command line says otherwise, below the root folder.
 DEFAULT_PATH = Path(".duolog") / "record.jsonl"

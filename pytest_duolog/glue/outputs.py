@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from pytest_duolog.collector import REPORT_ATTRIBUTE
+from pytest_duolog.glue.collector import REPORT_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from pytest_duolog.collector import Collector
     from pytest_duolog.gate.of_record import RecordDecision
-    from pytest_duolog.ledger import Ledger
+    from pytest_duolog.glue.collector import Collector
+    from pytest_duolog.glue.ledger import Ledger
 
 GITHUB = "GITHUB_ACTIONS"
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -121,7 +121,7 @@ class Outputs:
             yield from annotation_lines(ledger.record(), decided, self._places(ledger))
 
     def _decided(self) -> tuple[Ledger | None, RecordDecision | None]:
-        from pytest_duolog.ledger import LEDGER
+        from pytest_duolog.glue.ledger import LEDGER
 
         ledger = self.config.stash.get(LEDGER, None)
         return ledger, ledger.decide() if ledger else None

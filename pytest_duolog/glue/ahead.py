@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from pytest_duolog.collection import scenario_of, uses_our_fixture
 from pytest_duolog.dialogue import Dialogue
 from pytest_duolog.endpoints.scripted import Script
-from pytest_duolog.launches import Launch
+from pytest_duolog.glue.collection import scenario_of, uses_our_fixture
+from pytest_duolog.glue.launches import Launch
 from pytest_duolog.scenario import SIDES
 
 # Packages whose fixtures do not change what a dialogue is, as long as no test asks for one of `MEDDLERS`.

@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
 
-from pytest_duolog.ahead import LookAhead
-from pytest_duolog.collection import (
+from pytest_duolog.dialogue import Dialogue, TestSite
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.glue.ahead import LookAhead
+from pytest_duolog.glue.collection import (
     known_values,
     marked_values,
     parameter_names,
     uses_our_fixture,
     values_from_code,
 )
-from pytest_duolog.collector import REPORT_ATTRIBUTE, SITE
-from pytest_duolog.dialogue import Dialogue, TestSite
-from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.launches import Launch, launch_of
-from pytest_duolog.plugin_state import session_of, settings_of
-from pytest_duolog.progress import progress_observers
+from pytest_duolog.glue.collector import REPORT_ATTRIBUTE, SITE
+from pytest_duolog.glue.launches import Launch, launch_of
+from pytest_duolog.glue.plugin_state import session_of, settings_of
+from pytest_duolog.glue.progress import progress_observers
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section, printable
