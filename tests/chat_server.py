@@ -54,6 +54,7 @@ class ChatServer:
 
         self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._httpd.daemon_threads = True
+        self._httpd.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients are killed on purpose
         self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,))
         self._thread.start()
 
