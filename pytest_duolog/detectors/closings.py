@@ -71,7 +71,7 @@ def read_leave(normalised: str) -> Reading:
             cue, asks = (cue if cue is Cue.FAREWELL else Cue.NONE), True
         elif found:
             cue, asks = max(cue, found), False
-        elif cue < Cue.FAREWELL and sum(map(lexicon.is_news, text.words(sentence))) > AFTERTHOUGHT:
+        elif Cue.NONE < cue < Cue.FAREWELL and sum(map(lexicon.is_news, text.words(sentence))) > AFTERTHOUGHT:
             cue = Cue.NONE
     declines = bool(sentences and lexicon.NO.search(sentences[0]))
     return Reading(cue, offers, declines, asks, len(text.words(normalised)) <= SHORT)

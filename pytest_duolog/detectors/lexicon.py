@@ -90,6 +90,7 @@ def says_little(word: str) -> bool:
     return any(stem in SAYS_LITTLE or f"{stem}e" in SAYS_LITTLE for stem in stems)
 
 
+@lru_cache(maxsize=8192)
 def is_news(word: str) -> bool:
     """Whether a word belongs neither to grammar nor to social talk."""
     return word not in FUNCTION_WORDS and not says_little(word)

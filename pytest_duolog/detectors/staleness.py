@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 
 from pytest_duolog import text
 from pytest_duolog.detectors import lexicon
@@ -126,10 +127,8 @@ class StalenessReader:
         """Of words that were not said yet, whether they say anything."""
         if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
             return None
-        if (
-            len({word for word in words if lexicon.is_news(word)} - self._words)
-            > MUCH_NEWS + len(words) // VAGUE_LENGTH
-        ):
+        new_news = (word for word in set(words) - self._words if lexicon.is_news(word))
+        if next(islice(new_news, MUCH_NEWS + len(words) // VAGUE_LENGTH, None), None):
             return None
         beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
         news = [word for word in text.words(beside) if lexicon.is_news(word)]
