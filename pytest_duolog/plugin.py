@@ -75,6 +75,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where every sample is written down (default .duolog/record.jsonl below the root folder)",
     )
     group.addoption(
+        "--duolog-shard",
+        metavar="I/N",
+        help="run the I-th of N shares of the tests (1/3, 2/3 and 3/3 are all of them); duolog merge makes one run of "
+        "the shards' records and decides",
+    )
+    parser.addini("duolog_shard", "which share of the tests runs, as I/N", default="")
+    group.addoption(
         "--duolog-baseline",
         metavar="RECORD",
         help="a run record whose samples stand in for the baseline of a gate, so that little more than the candidate "
@@ -162,10 +169,18 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_duolog.glue.planning import Planning
 
         config.pluginmanager.register(Planning(config), "duolog-planning")
+    if _is_shard(config):
+        from pytest_duolog.glue.sharding import register_sharding
+
+        register_sharding(config)
     if config.getoption("duolog_model"):
         from pytest_duolog.glue.plugin_state import settings_of
 
         settings_of(config)  # whoever gives the option hears at once what is wrong in it
+
+
+def _is_shard(config: pytest.Config) -> bool:
+    return config.getoption("duolog_shard") is not None or bool(config.getini("duolog_shard"))
 
 
 def _receive(config: pytest.Config, sent: dict[str, Any], node: object) -> None:
@@ -216,12 +231,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests
 def pytest_collection_finish(session: pytest.Session) -> None:
-    if any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items):
+    has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
+    if has_dialogues and hasattr(session.config, "workerinput"):
         from pytest_duolog.glue.fixture import NextTest
+
+        session.config.pluginmanager.register(NextTest(), "duolog-next-test")
+    if has_dialogues or _is_shard(session.config):
         from pytest_duolog.glue.sampling import register_sampler
 
-        if hasattr(session.config, "workerinput"):
-            session.config.pluginmanager.register(NextTest(), "duolog-next-test")
         register_sampler(session)  # its hooks are called before those of what was registered earlier
 
 

@@ -21,6 +21,7 @@ from pytest_duolog.endpoints.turnstile import Limit
 from pytest_duolog.errors import ConfigurationError, wrong_fields
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
+from pytest_duolog.results.shard import Shard
 from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, STOP_ON, ModelName, Scenario, Speaker, StopOn
 from pytest_duolog.variants import PROVIDER as VARIANT
 from pytest_duolog.variants import Variant, check_names, variant_of
@@ -90,6 +91,7 @@ class Settings:
     are the configured ones; the built-in ones are known without. `variants` are models with settings of their own.
     `concurrency` live dialogues run at a time.
     `candidates` are the models on trial by role, and `gate` how they are compared. `samples` beats the markers'.
+    `shard` is the part of the run that this one is.
     """
 
     record_mode: RecordMode = RecordMode.NONE
@@ -100,6 +102,7 @@ class Settings:
     gate: GatePlan = field(default_factory=GatePlan)
     samples: int | None = None
     inconclusive: Inconclusive = "fail"
+    shard: Shard | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     default_model: str = DEFAULT_MODEL
     providers: Mapping[str, Provider] = field(default_factory=dict)
@@ -120,6 +123,7 @@ class Settings:
         margin: str | None = None,
         rounds: str | int | None = None,
         inconclusive: str = "fail",
+        shard: str | None = None,
         model_ini: Iterable[str],
         stop_on: Iterable[str],
         pyproject: Path | None,
@@ -129,9 +133,14 @@ class Settings:
     ) -> Settings:
         """Command line over ini over `[tool.duolog]`; raises ConfigurationError for what is wrong in them.
 
-        Each of `n_workers` processes gets its share of the budget and of the limits; this one is number `worker`.
+        Each of `n_workers` processes of each shard gets its share of the budget and of the limits; this one is number
+        `worker` of its shard.
         """
         table = read_project_table(pyproject)
+        part = Shard.parse(shard) if shard is not None else None
+        n_before, n_processes = (
+            ((part.number - 1) * n_workers, part.n_shards * n_workers) if part else (0, n_workers)
+        )
         settings = cls(
             record_mode=_record_mode(record_mode),
             concurrency=_count("duolog_concurrency", concurrency) or DEFAULT_CONCURRENCY,
@@ -141,15 +150,16 @@ class Settings:
             samples=_count("duolog_samples", samples),
             gate=_gate(margin, _count("duolog_rounds", rounds)),
             inconclusive=_inconclusive(inconclusive),
+            shard=part,
             models={**table.models, **_role_models("duolog_model", model_ini)},
             default_model=table.default_model,
             providers=configured_providers(table),
             variants=table.variants,
             patience=Patience(**table.requests.model_dump()),
             limits={
-                name: Limit(**limit.model_dump()).share(n_workers) for name, limit in table.limits.items()
+                name: Limit(**limit.model_dump()).share(n_processes) for name, limit in table.limits.items()
             },
-            budget=parse_budget(budget, n_shares=n_workers, share=worker % n_workers),
+            budget=parse_budget(budget, n_shares=n_processes, share=n_before + worker % n_workers),
         )
         _check_limits(settings)
         settings.check()

@@ -239,3 +239,33 @@ def test_what_a_scenario_says_of_stopping_goes_before_the_settings():
 
 def test_roles_are_roles_or_names():
     assert roles_of(Scenario(a=Speaker("Ann", role="agent"), b=Speaker("Ben"))) == {"agent", "Ben"}
+
+
+# Processes that share a budget and limits: workers of pytest-xdist, in each of several shards.
+
+
+def shared(pyproject=None, **given) -> Settings:
+    return Settings.merge(
+        record_mode="none", model_options=(), model_ini=(), stop_on=(), pyproject=pyproject, **given
+    )
+
+
+def test_shards_and_their_workers_share_a_budget():
+    parts = [
+        shared(shard=f"{number}/3", n_workers=2, worker=worker, budget="dialogues=8,tokens=600").budget
+        for number in (1, 2, 3)
+        for worker in (0, 1)
+    ]
+    assert [part["dialogues"] for part in parts] == [2, 2, 1, 1, 1, 1]
+    assert [part["tokens"] for part in parts] == [100] * 6
+
+
+def test_shards_share_the_limits_of_a_provider(pyproject):
+    table = pyproject("[tool.duolog.limits.openai]\nrequests_per_minute = 60\nconcurrency = 6\n")
+    limit = shared(table, shard="2/3").limits["openai"]
+    assert (limit.requests_per_minute, limit.concurrency) == (20, 2)
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "None"), ("2/3", "2/3")])
+def test_shard(given, expected):
+    assert str(shared(shard=given).shard) == expected

@@ -12,7 +12,7 @@ from pytest_duolog.gate.pairs import PairsDecision, Reason
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.standing import Standing
 from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
-from pytest_duolog.results.record import RunRecord
+from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
 from pytest_duolog.stats.intervals import Interval, wilson_interval
 
 MAX_NAMED = 5
@@ -105,10 +105,7 @@ def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator
     """The verdict of a gate, then the models that `plan` names, the rates, the cost, and the promises."""
     yield f"{decided.decision.upper()}: {_reason_words(decided)}"
     if plan is not None:
-        yield from (
-            f"on trial as {role}: {model} in the place of {plan.baseline.get(role, 'another model')}"
-            for role, model in plan.candidate.items()
-        )
+        yield from _trial_words(plan)
     rates = [standing.pairs.rates for standing in decided.standings]
     n = sum(rate.n_1 for rate in rates)
     if n:
@@ -131,6 +128,30 @@ def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator
         f"{counted(decided.n_rounds, 'round')} over {counted(len(decided.standings), 'scenario')}"
     )
     yield from gate_words(decided.plan)
+
+
+def _trial_words(plan: RunPlan) -> Iterator[str]:
+    for role, model in plan.candidate.items():
+        yield f"on trial as {role}: {model} in the place of {plan.baseline.get(role, 'another model')}"
+
+
+def shard_words(record: RunRecord, share: Sequence[str]) -> Iterator[str]:
+    """What the shard of a gate that is dealt the scenarios in `share` has; no verdict, for it lacks the others'."""
+    plan = record.header.plan
+    yield undecided_words(record.header.shard)
+    yield from _trial_words(plan)
+    counts = []
+    for arm in Arm:
+        found = [sample for scenario in share for sample in record.measured(scenario, arm).values()]
+        n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in found)
+        counts.append(f"{arm} {n_passed} of {len(found)} passed")
+    yield f"{', '.join(counts)}, in {len(share)} of {counted(len(plan.scenarios), 'scenario')}"
+    yield from error_words(record)
+
+
+def undecided_words(shard: str) -> str:
+    """What the shard of a gate has in the place of a verdict."""
+    return f"UNDECIDED: this is shard {shard} of a gate; duolog merge decides, from the records of all shards"
 
 
 def _never_passes(standing: Standing) -> bool:
@@ -210,7 +231,7 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
         if n_run > decided.pairs.n_dialogues and not decided.is_open:
             yield (
                 f"{n_run} dialogues were run; what came after the decision changes nothing (workers of pytest-xdist "
-                f"run every round)"
+                f"and shards run every round)"
             )
     for scenario, verdict in decided.scenarios.items():
         first, *rest = samples_words(verdict)

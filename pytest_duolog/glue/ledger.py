@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import RecordDecision, decide_record
-from pytest_duolog.gate.words import record_words
+from pytest_duolog.gate.of_record import RecordDecision, decide_record, pairs_of
+from pytest_duolog.gate.words import pairs_words, record_words, shard_words, undecided_words
 from pytest_duolog.glue.plugin_state import settings_of
 from pytest_duolog.glue.sample_reports import decided_reports
 from pytest_duolog.reports.terminal import printable
@@ -50,7 +50,13 @@ class Ledger:
     def begin(self, plan: RunPlan) -> None:
         """The run has this plan."""
         if self.header is None:
-            self.header = Header(plan=plan, plugin=version("pytest-duolog"), created=datetime.now(UTC))
+            shard = settings_of(self.config).shard
+            self.header = Header(
+                plan=plan,
+                plugin=version("pytest-duolog"),
+                created=datetime.now(UTC),
+                shard=str(shard) if shard else "",
+            )
 
     def add(self, sample: Sample) -> None:
         """Take a sample; except in a worker it is in the file when this returns."""
@@ -72,9 +78,28 @@ class Ledger:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The file; those of shards have names of their own, so that they can lie in one folder."""
         given = self.config.getoption("duolog_record") or self.config.getini("duolog_record")
-        return self.config.rootpath / (given or DEFAULT_PATH)
+        shard = settings_of(self.config).shard
+        part = f"-{shard.number}-of-{shard.n_shards}" if shard else ""
+        return self.config.rootpath / (given or DEFAULT_PATH.with_stem(f"{DEFAULT_PATH.stem}{part}"))
+
+    @property
+    def plan(self) -> RunPlan:
+        """What this run and, if it is a shard, the others set out to do."""
+        assert self.header is not None, "the plan comes first"
+        return self.header.plan
+
+    @property
+    def share(self) -> list[str]:
+        """The scenarios of the plan that this run carries out."""
+        shard = settings_of(self.config).shard
+        return shard.share(self.plan.scenarios) if shard else list(self.plan.scenarios)
+
+    @property
+    def is_part_of_gate(self) -> bool:
+        """Whether other shards have some of the gate's pairs, so that it is not decided here."""
+        return self.plan.gate is not None and len(self.share) < len(self.plan.scenarios)
 
     def unsent(self) -> dict[str, Any] | None:
         """What the controller does not know yet, as JSON data; None where this is the controller's own process."""
@@ -104,28 +129,42 @@ class Ledger:
 
     def pytest_runtest_logfinish(self) -> None:
         """Report the tests of workers once a gate has all of them."""
-        if self.header is not None and len(self._undecided) == len(self.header.plan.scenarios):
+        if self.header is not None and len(self._undecided) == len(self.share):
             self._report_undecided()
 
     def _report_undecided(self) -> None:
-        decided = self.decide()
         held, self._undecided = self._undecided, []
+        if not held:
+            return
+        decided = self.decide()
+        pairs = decided.pairs if decided else None
+        headline = next(pairs_words(pairs)) if pairs else self.undecided_headline
         for reports in held:
-            assert decided is not None
-            assert decided.pairs is not None
-            for report in decided_reports(reports, decided.pairs):
+            accused = pairs.accused if pairs else ()
+            for report in decided_reports(reports, headline=headline, accused=accused):
                 self.config.hook.pytest_runtest_logreport(report=report)
+
+    @property
+    def undecided_headline(self) -> str:
+        """What the tests of a gate have for a verdict if it is decided elsewhere."""
+        return undecided_words(str(settings_of(self.config).shard))
 
     # The end of the run
 
     def record(self) -> RunRecord:
-        """What there is so far."""
+        """What there is so far; without a gate the plan has this run's tests alone, for each is decided by itself."""
         assert self.header is not None, "the plan comes first"
-        return RunRecord(self.header, tuple(self.samples))
+        header = self.header
+        if self.plan.gate is None:
+            own = {scenario: self.plan.scenarios[scenario] for scenario in self.share}
+            header = header.model_copy(update={"plan": replace(self.plan, scenarios=own)})
+        return RunRecord(header, tuple(self.samples))
 
     def decide(self) -> RecordDecision | None:
-        """The decision about what there is; None if nothing was run."""
-        return decide_record(self.record()) if self.samples and not self._is_worker else None
+        """The decision about what there is; None if nothing was run, or if it is not made here."""
+        if not self.samples or self._is_worker or self.is_part_of_gate:
+            return None
+        return decide_record(self.record())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -146,24 +185,34 @@ class Ledger:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say the verdicts with their risks, and where the record is."""
-        decided = self.decide()
-        if decided is None:
+        if not self.samples:
             return
+        decided = self.decide()
+        record = self.record()
         terminalreporter.section("samples", sep="-")
-        for line in record_words(self.record(), decided):
+        for line in record_words(record, decided) if decided else shard_words(record, self.share):
             terminalreporter.write_line(printable(line))
-        if decided.pairs and self._fails(decided.decision):
+        if decided and decided.pairs and self._fails(decided.decision):
             advice = (
                 " (--duolog-inconclusive=warn lets it pass)"
                 if decided.decision is Decision.INCONCLUSIVE
                 else ""
             )
             terminalreporter.write_line(f"{decided.decision.upper()} fails the run{advice}", red=True)
-        if decided.is_open:
+        if decided.is_open if decided else self._lacks_pairs:
             terminalreporter.write_line(
                 "to go on, repeat this with --record-mode=once: what is recorded is not asked for again"
             )
-        terminalreporter.write_line(printable(f"run record: {self.path} (duolog gate reads it)"))
+        command = "gate" if decided else "merge"
+        terminalreporter.write_line(printable(f"run record: {self.path} (duolog {command} reads it)"))
+
+    @property
+    def _lacks_pairs(self) -> bool:
+        """Whether a shard of a gate has not run every round of its tests."""
+        assert self.plan.gate is not None
+        pairs = pairs_of(self.record())
+        most = self.plan.gate.max_rounds
+        return any(len(pairs[name]) < most or None in pairs[name] for name in self.share)
 
 
 LEDGER: pytest.StashKey[Ledger] = pytest.StashKey()

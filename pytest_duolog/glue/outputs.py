@@ -56,7 +56,9 @@ class Outputs:
         for report in self._wanted():
             if ledger is None or decided is None:
                 if not report.is_added:
-                    yield f"{report.title}: {report.path} is not written, for no test has samples"
+                    has_samples = ledger is not None and ledger.samples
+                    why = "a shard of a gate has no verdict" if has_samples else "no test has samples"
+                    yield f"{report.title}: {report.path} is not written, for {why}"
                 continue
             text = report.text(ledger.record(), decided, self._places(ledger))
             yield from _write(report, text)

@@ -63,13 +63,23 @@ def plan_lines(
         yield from outlook_words(
             plan, {name: (record and habits_of(record, name)) or _longest(tests[name]) for name in sampled}
         )
-        if plan.gate is not None and has_workers:
-            most = 2 * plan.gate.max_rounds * len(sampled)
+        most = 2 * plan.gate.max_rounds * len(sampled) if plan.gate else 0
+        if plan.gate is not None and settings.shard and settings.shard.n_shards > 1 < len(sampled):
+            yield f"in shards {most} dialogues: each runs every round of its tests (without them a gate stops early)"
+        elif plan.gate is not None and has_workers:
             yield f"with workers of pytest-xdist {most} dialogues: each runs every round of its tests (-n0 stops early)"
     once = [scenario for name, scenario in tests.items() if name not in sampled]
     if once:
         replies = sum(_longest(scenario).replies for scenario in once)
         yield f"{counted(len(once), 'test')} with a dialogue that runs once: at most {replies:.0f} replies"
+    if settings.shard:
+        own = settings.shard.share(sampled, (item.nodeid for item in items))
+        n_sampled = sum(name in sampled for name in own)
+        yield (
+            f"all this is of {counted(settings.shard.n_shards, 'shard')} together; shard {settings.shard} runs "
+            f"{n_sampled} of {counted(len(sampled), 'test')} with samples, and "
+            f"{len(own) - n_sampled} of {len(items) - len(sampled)} others"
+        )
     if not tests:
         yield "no collected test has a dialogue"
     yield "nothing was run: this is the plan (--duolog-plan)"

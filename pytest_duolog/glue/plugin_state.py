@@ -28,6 +28,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 margin=_given(config, "duolog_margin"),
                 rounds=_given(config, "duolog_rounds"),
                 inconclusive=_given(config, "duolog_inconclusive"),
+                shard=_shard(config),
                 model_options=config.getoption("duolog_model"),
                 model_ini=config.getini("duolog_model"),
                 stop_on=config.getini("duolog_stop_on"),
@@ -44,6 +45,12 @@ def settings_of(config: pytest.Config) -> Settings:
 def _given(config: pytest.Config, name: str) -> Any:
     """An option, or else its ini twin."""
     return config.getoption(name) or config.getini(name)
+
+
+def _shard(config: pytest.Config) -> str | None:
+    """The shard; an empty option, of a variable that is not set in CI, must not make every machine run everything."""
+    given: str | None = config.getoption("duolog_shard")
+    return given if given is not None else config.getini("duolog_shard") or None
 
 
 def session_of(config: pytest.Config) -> Session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -186,24 +186,25 @@ def logged_reports(
         is_held_against = decided.decision is not Decision.PASS
         yield from _reports(test, list(samples_words(decided)), is_held_against=is_held_against)
     else:
-        yield from decided_reports(undecided_reports(test), decided)
+        yield from decided_reports(
+            undecided_reports(test), headline=next(pairs_words(decided)), accused=decided.accused
+        )
 
 
-def undecided_reports(test: SampledTest) -> list[pytest.TestReport]:
+def undecided_reports(test: SampledTest, *, allows_gaps: bool = False) -> list[pytest.TestReport]:
     """Set-up, call and teardown of a test in a gate that is not decided yet, and the call if it is accused."""
     lines = [_passed_words(test, arm) for arm in Arm]
-    setup, call, teardown = _reports(test, lines, is_held_against=test.has_gaps)
+    setup, call, teardown = _reports(test, lines, is_held_against=test.has_gaps and not allows_gaps)
     _, if_accused, _ = _reports(test, lines, is_held_against=True)
     return [setup, call, teardown, if_accused]
 
 
 def decided_reports(
-    undecided: Sequence[pytest.TestReport], decided: PairsDecision
+    undecided: Sequence[pytest.TestReport], *, headline: str, accused: Collection[str] = ()
 ) -> Iterator[pytest.TestReport]:
-    """Those of `undecided_reports` that are logged, with the verdict of the gate."""
+    """Those of `undecided_reports` that are logged, with the headline of the gate, which may accuse their test."""
     setup, call, teardown, if_accused = undecided
-    headline = next(iter(pairs_words(decided)))
-    for report in (setup, if_accused if call.nodeid in decided.accused else call, teardown):
+    for report in (setup, if_accused if call.nodeid in accused else call, teardown):
         if isinstance(report.longrepr, str) and not _is_strict_xpass(report):
             report.longrepr = f"{headline}\n{report.longrepr}"
         report.user_properties = [(VERDICT, headline), *report.user_properties]

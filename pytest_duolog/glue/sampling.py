@@ -28,7 +28,14 @@ from pytest_duolog.glue.fixture import look_ahead_of
 from pytest_duolog.glue.launches import LAUNCH, Launch
 from pytest_duolog.glue.ledger import Ledger, ledger_of
 from pytest_duolog.glue.plugin_state import session_of, settings_of
-from pytest_duolog.glue.sample_reports import SampledTest, logged_reports, sample_of, undecided_reports
+from pytest_duolog.glue.sample_reports import (
+    SampledTest,
+    decided_reports,
+    logged_reports,
+    sample_of,
+    undecided_reports,
+)
+from pytest_duolog.glue.sharding import deal
 from pytest_duolog.glue.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
@@ -64,6 +71,8 @@ class Sampler:
         if hasattr(session.config, "workerinput") or session.config.option.collectonly or session.testsfailed:
             return None
         launches = [launch for item in self.items for launch in self._first(item)]
+        if not launches:
+            return None
         before = launches[0].item
         while launches:
             before = self._run_round(before, launches)
@@ -100,7 +109,7 @@ class Sampler:
 
     def _next_round(self) -> list[Launch]:
         """What to run next; the tests for which that is nothing are reported."""
-        if self.plan.gate is None:
+        if self.plan.gate is None or self.ledger.is_part_of_gate:
             return [launch for test in self._open_tests() for launch in self._rest(test.item)]
         decided = decide_record(self.ledger.record()).pairs
         assert decided is not None, "the plan has a gate"
@@ -245,15 +254,18 @@ class Sampler:
         """The reports of a test with its verdict.
 
         A worker of pytest-xdist does not know what a gate decides: it logs that the set-up passed, and sends the
-        reports to the controller, which logs them when it knows.
+        reports to the controller, which logs them when it knows. A shard never knows, and does not wait. What it lacks
+        because its budget is used up may not be needed, so that nobody is blamed for it.
         """
         if decided is not None:
             return logged_reports(test, decided)
         if test.speaks_for_itself:
             return test.last.values()
-        assert unsent is not None, "only a worker does not decide"
         hook, config = test.item.ihook, test.item.config
-        undecided = undecided_reports(test)
+        is_spent = session_of(config).budget.has_refused
+        undecided = undecided_reports(test, allows_gaps=is_spent and self.ledger.is_part_of_gate)
+        if unsent is None:
+            return decided_reports(undecided, headline=self.ledger.undecided_headline)
         unsent["undecided"] = [
             hook.pytest_report_to_serializable(config=config, report=report) for report in undecided
         ]
@@ -286,7 +298,7 @@ def _stop_if_told(session: pytest.Session) -> None:
 
 
 def register_sampler(session: pytest.Session) -> None:
-    """Have the tests of this run sampled, if any is to be."""
+    """Have the tests of this run dealt if it is a shard, and sampled if any is to be."""
     config = session.config
     plan = plan_of(session.items, settings_of(config))
     try:
@@ -295,6 +307,8 @@ def register_sampler(session: pytest.Session) -> None:
     except ConfigurationError as error:
         _refuse(session, str(error))
         return
+    if not config.getoption("duolog_plan"):  # it is about all shards
+        deal(session, plan.scenarios if plan else ())
     if plan is not None:
         ledger = ledger_of(config)
         ledger.begin(plan)

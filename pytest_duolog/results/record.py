@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,8 @@ from pydantic import Field
 
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
-from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.results.plan import MOST_NAMED, RunPlan
+from pytest_duolog.results.shard import missing_shards
 from pytest_duolog.transcript import Record, Text, Transcript
 
 # Format history: 1, the first.
@@ -135,8 +136,8 @@ class Header(Record):
 class RunRecord:
     """A header, samples in the order in which they came, and the looks of the gate.
 
-    `damage` names what could not be read. Raises RunRecordError for a sample that is not of this plan or is there
-    twice.
+    `damage` names what could not be read, and of merged records the shards that are missing. Raises RunRecordError for
+    a sample that is not of this plan or is there twice.
     """
 
     header: Header
@@ -194,11 +195,20 @@ def merge(records: Iterable[RunRecord]) -> RunRecord:
         _check_same_plan(first, part.header)
     places = {scenario: place for place, scenario in enumerate(first.plan.scenarios)}
     samples = [sample for part in parts for sample in part.samples]
+    damage = sorted(damage for part in parts for damage in part.damage)
     return RunRecord(
         first.model_copy(update={"shard": ""}),
         tuple(sorted(samples, key=lambda sample: (places[sample.scenario], *sample.key[1:]))),
-        damage=tuple(sorted(damage for part in parts for damage in part.damage)),
+        damage=(*damage, *_missing_words([part.header.shard for part in parts], first.plan, samples)),
     )
+
+
+def _missing_words(labels: Sequence[str], plan: RunPlan, samples: Sequence[Sample]) -> Iterator[str]:
+    missing = plan.scenarios.keys() - {sample.scenario for sample in samples}
+    for shard, scenarios in missing_shards(labels, missing, plan.scenarios).items():
+        n_more = len(scenarios) - MOST_NAMED
+        more = f" and {n_more} more" if n_more > 0 else ""
+        yield f"shard {shard} is missing, or ended early: no samples of {', '.join(scenarios[:MOST_NAMED])}{more}"
 
 
 def _check_same_plan(one: Header, other: Header) -> None:
