@@ -110,12 +110,13 @@ def _samples_row(record: RunRecord, scenario: str, verdict: SamplesDecision) -> 
 
 
 def scenarios_with_gaps(record: RunRecord) -> set[str]:
-    """The scenarios of which a sample was tried and never measured."""
-    return {
+    """The scenarios of which a sample was tried and never measured, or none is there."""
+    unmeasured = {
         sample.scenario
         for sample in record.samples
         if sample.number not in record.measured(sample.scenario, sample.arm)
     }
+    return unmeasured | (record.header.plan.scenarios.keys() - {sample.scenario for sample in record.samples})
 
 
 def _passed(record: RunRecord, scenario: str, arm: Arm) -> tuple[int, int]:

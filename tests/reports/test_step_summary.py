@@ -53,6 +53,12 @@ def tokens(markdown: str) -> list[Token]:
     return [token for block in blocks for token in [block, *(block.children or ())]]
 
 
+def test_scenario_whose_shard_is_missing_is_open() -> None:
+    text = summary(gate_record({"there": ("+++", "+++"), "missing": ("", "")}))
+    assert "| <code>there</code> | 3 of 3 | 3 of 3 | ✅ no sign of harm |" in text
+    assert "| <code>missing</code> | 0 of 0 | 0 of 0 | ❔ pairs are missing |" in text
+
+
 def test_gate_says_verdict_rates_and_the_worst_first() -> None:
     record = gate_record({f"t{n}": ("+" * 9, "+" * 9 if n else "-" * 9) for n in range(5)})
     lines = summary(record).splitlines()
