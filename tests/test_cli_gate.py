@@ -140,6 +140,19 @@ def test_shards_are_merged_and_decided_once(folder: Path, capsys: pytest.Capture
     assert main(["gate", "merged.jsonl"]) == 0
 
 
+def test_merging_adds_to_the_summary_of_its_step(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
+    Path("summary.md").write_text("from a step before\n")
+    write_record(Path("shard.jsonl"), PASSING)
+    assert main(["merge", "shard.jsonl", "-o", "merged.jsonl"]) == 0
+    assert Path("summary.md").read_text().startswith("from a step before\n## PASS&#58; ")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder))
+    assert main(["merge", "shard.jsonl", "-o", "merged.jsonl"]) == 0
+    assert f"step summary: {folder} cannot be written: " in capsys.readouterr().out
+
+
 def test_merging_over_an_older_record_replaces_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_record(Path("merged.jsonl"), gate_record({"other": ("+", "+")}, GatePlan("0.5")))
     write_record(Path("shard.jsonl"), PASSING)

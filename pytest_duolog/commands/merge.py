@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
+from pytest_duolog.reports import STEP_SUMMARY
+from pytest_duolog.reports.step_summary import summary_markdown
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.record import merge
 from pytest_duolog.results.store import read_record, write_record
@@ -28,4 +31,15 @@ def run(arguments: argparse.Namespace) -> int:
     looks = decided.pairs.looks if decided.pairs else ()
     write_record(arguments.output, replace(record, looks=looks))
     print(printable(f"{arguments.output}: {len(record.samples)} samples of {len(arguments.records)} records"))
-    return report(record, decided, inconclusive=arguments.inconclusive)
+    status = report(record, decided, inconclusive=arguments.inconclusive)
+    if given := os.environ.get(STEP_SUMMARY):
+        _add_summary(Path(given), summary_markdown(record, decided))
+    return status
+
+
+def _add_summary(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        print(printable(f"step summary: {path} cannot be written: {error.strerror}"))

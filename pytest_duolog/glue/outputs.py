@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pytest_duolog.glue.collector import REPORT_ATTRIBUTE
+from pytest_duolog.reports import STEP_SUMMARY
 
 if TYPE_CHECKING:
     from pytest_duolog.gate.of_record import RecordDecision
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pytest_duolog.glue.ledger import Ledger
 
 GITHUB = "GITHUB_ACTIONS"
-STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 # Where these systems check out a repository, which the paths in their reports start from.
 CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 
