@@ -16,7 +16,7 @@ Then = Literal["repeat", "cycle", "silence"]
 
 
 class Script:
-    """A speaker that says given lines in order.
+    """A speaker that says given lines in order; an opener that it is made to say counts as its first.
 
     After the last line it says that line for ever (`then="repeat"`), starts again (`"cycle"`) or says
     nothing, which ends the dialogue (`"silence"`). A line may be a `Reply`.
