@@ -7,13 +7,15 @@ import re
 import textwrap
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 import pytest_duolog
+from pytest_duolog.checks import Checks
 from pytest_duolog.plugin import MARKER
-from pytest_duolog.settings import configured_providers, read_project_table
+from pytest_duolog.settings import ProjectTable, configured_providers, read_project_table
 from pytest_duolog.transcript import StopKind
 from tests.dialogues import LIGHTHOUSES
 
@@ -116,6 +118,63 @@ def test_options_of_the_docs_exist(pytester):
     assert mentioned
     assert [option for option in sorted(mentioned) if not re.search(f"{option}[= ]", shown)] == []
     assert [key for key in sorted(ini) if f"{key} (" not in shown] == []
+
+
+def named_in_help(pytester) -> tuple[set[str], set[str]]:
+    """The options and the ini keys that `pytest --help` tells of this plugin."""
+    shown = pytester.runpytest("--help").stdout.str()
+    options = set(re.findall(r"--(?:duolog-[a-z-]+|record-mode)", shown))
+    return options, set(re.findall(r"^  (duolog_[a-z_]+) \(", shown, flags=re.MULTILINE))
+
+
+def test_every_option_and_ini_key_is_in_the_docs(pytester):
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    options, keys = named_in_help(pytester)
+    twins = {key for key in keys if "--" + key.replace("_", "-") in options}
+    assert options
+    assert [option for option in sorted(options) if option not in text] == []
+    assert [key for key in sorted(keys - twins) if f"`{key}`" not in text] == []
+
+
+def table_keys(model: type[BaseModel]) -> set[str]:
+    """The keys of a settings table, those of the tables in it included."""
+    inner = [
+        part
+        for field in model.model_fields.values()
+        for part in (field.annotation, *get_args(field.annotation))
+        if isinstance(part, type) and issubclass(part, BaseModel)
+    ]
+    return set(model.model_fields).union(*map(table_keys, inner))
+
+
+def test_page_of_settings_names_every_key_of_pyproject():
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    keys = table_keys(ProjectTable) - {"seed"}  # a variant has none
+    assert {"base_url_env", "function_timeout_s", "requests_per_minute"} <= keys
+    assert [key for key in sorted(keys) if not re.search(rf"[`.]{key}[`.\]]", page)] == []
+
+
+def test_every_public_name_and_method_is_in_the_docs():
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+    methods = [name for name in vars(Checks) if not name.startswith("_")]
+    assert [name for name in pytest_duolog.__all__ if not re.search(rf"\b{name}\b", text)] == []
+    assert [name for name in methods if f"{name}(" not in text] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_links_between_pages_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text("utf-8"))
+    found = [(page.parent / file if file else page, anchor) for file, anchor in links]
+    assert [str(target) for target, _ in found if not target.exists()] == []
+    assert [
+        f"{target}#{anchor}" for target, anchor in found if anchor and anchor not in anchors(target)
+    ] == []
 
 
 def test_table_of_the_marker_names_every_argument():
