@@ -76,7 +76,7 @@ class Votes:
             self._write(vote)
             self._used.append(vote)
             self._n_recorded += 1
-        return kept
+        return stored or kept
 
     def last_latency_ms(self) -> float | None:
         """How long the vote played or recorded last took when it was given."""

@@ -285,3 +285,24 @@ def test_key_in_a_vote_never_reaches_the_disk(project):
     project.run("--record-mode=once").assert_outcomes(passed=1)
     assert "sk-a1B2" not in project.cassette().read_text()
     project.run().assert_outcomes(passed=1)
+
+
+def test_hook_that_changes_a_response_changes_a_fresh_vote_as_it_does_a_replayed_one(project):
+    project.pytester.makeconftest(
+        """
+        import pytest
+
+        def overrule(response):
+            string = response["body"]["string"]
+            response["body"]["string"] = string.replace(b"true", b"false")
+            return response
+
+        @pytest.fixture(scope="module")
+        def duolog_vcr_config():
+            return {"before_record_response": overrule}
+        """
+    )
+    for mode in ("once", "none"):
+        result = project.run(f"--record-mode={mode}")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(["*0 of 3 votes of openai:referee say that it holds, 3 that it does not*"])
