@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from pytest_duolog.errors import CassetteError, DuologError
+from pytest_duolog.errors import CassetteError, DuologError, counted
 from pytest_duolog.reports.terminal import printable
 
 
@@ -96,7 +96,7 @@ def _list(arguments: argparse.Namespace) -> int:
     for facts in found:
         state = "finished" if facts.is_finished else "unfinished"
         words = (
-            f"{facts.n_replies} replies, {state}, {facts.recorded or 'no date'}, "
+            f"{counted(facts.n_replies, 'reply', 'replies')}, {state}, {facts.recorded or 'no date'}, "
             f"{' + '.join(facts.models) or 'models unknown'}"
         )
         print(printable(f"{facts.path}  {words if facts.header else facts.problem}"))
@@ -113,7 +113,7 @@ def _export(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         target = _new_file(path.with_suffix(".yaml"))
         n_replies = export_yaml(path, target, base_urls=_base_urls({}))
-        print(printable(f"{target}: {n_replies} interactions"))
+        print(printable(f"{target}: {counted(n_replies, 'interaction')}"))
     return 0
 
 
@@ -124,7 +124,7 @@ def _import(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         target = _new_file(path.with_suffix(".jsonl"))
         n_replies = import_yaml(path, target, base_urls=_base_urls(os.environ), redactor=Redactor(os.environ))
-        print(printable(f"{target}: {n_replies} interactions"))
+        print(printable(f"{target}: {counted(n_replies, 'interaction')}"))
     return 0
 
 

@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from pytest_duolog.checks import Checks
 from pytest_duolog.endpoints.base import ChatRequest
-from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, DuologError
+from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, DuologError, counted
 from pytest_duolog.event_loop import in_event_loop, run_to_end
 from pytest_duolog.properties.base import Check, Property, Verdict
 from pytest_duolog.recording.cassette import Cassette
@@ -329,8 +329,7 @@ class Dialogue(Checks):
         state = f"stopped by {self._run.stop_reason or 'an error'}"
         if self._is_unfinished:
             state = "still running"
-        n_messages = len(self._run.messages)
-        return f"<Dialogue of {names}, {n_messages} message{'s' if n_messages != 1 else ''}, {state}>"
+        return f"<Dialogue of {names}, {counted(len(self._run.messages), 'message')}, {state}>"
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pytest_duolog import text
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, wrong_fields
+from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, counted, wrong_fields
 from pytest_duolog.guard import Guard
 from pytest_duolog.perspective import Perspective
 from pytest_duolog.scenario import SIDES, ModelName, Scenario, Side, Speaker
@@ -140,7 +140,7 @@ class DialogueRun:
         elif self._guarded:
             kind, detail = self._guarded
         elif len(self.messages) >= scenario.max_messages:
-            return StopReason(kind=StopKind.TURNS, detail=f"{scenario.turns} turns")
+            return StopReason(kind=StopKind.TURNS, detail=counted(scenario.turns, "turn"))
         return StopReason(kind=kind, speaker=message.speaker, detail=detail) if kind else None
 
     def _spent_up(self) -> str:

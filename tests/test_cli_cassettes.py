@@ -35,6 +35,11 @@ def test_list_shows_what_is_recorded(cassette: Path, capsys: pytest.CaptureFixtu
     assert line.endswith("local:smollm2-135m-instruct")
 
 
+def test_list_counts_a_single_reply_in_the_singular(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cassettes", "list", str(EXAMPLE_TESTS / "cassettes" / "test_upgrade")]) == 0
+    assert all("  1 reply, finished, 20" in line for line in capsys.readouterr().out.splitlines())
+
+
 def test_list_names_damage(cassette: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = cassette.read_bytes().split(b"\n")
     cassette.write_bytes(b"\n".join([*lines[:3], b"{torn", *lines[4:]]))

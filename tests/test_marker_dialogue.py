@@ -393,7 +393,7 @@ def test_fixture_asked_for_by_name_is_reported_as_well(pytester):
     )
     result = pytester.runpytest()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["stopped:  turns: 1 turns", "*1 dialogue*"])
+    result.stdout.fnmatch_lines(["stopped:  turns: 1 turn", "*1 dialogue*"])
 
 
 def test_without_a_marker_two_embedded_models_say_hello(lines_printed):

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from pytest_duolog.endpoints.base import ChatRequest, Reply
-from pytest_duolog.errors import CassetteMismatch, DialogueError, EndpointError
+from pytest_duolog.errors import CassetteMismatch, DialogueError, EndpointError, counted
 from pytest_duolog.perspective import ChatMessage
 from pytest_duolog.runner import DialogueRun
 from pytest_duolog.scenario import Scenario, Speaker
@@ -78,7 +78,7 @@ def said(run: DialogueRun) -> list[str]:
 def test_turns_are_replies_from_each_side_after_the_opener(turns, opener, opener_by):
     a, b = Answers("Indeed."), Answers("Quite.")
     run = hold(a, b, turns=turns, opener=opener, opener_by=opener_by)
-    assert run.stop_reason == StopReason(kind=StopKind.TURNS, detail=f"{turns} turns")
+    assert run.stop_reason == StopReason(kind=StopKind.TURNS, detail=counted(turns, "turn"))
     assert len(run.messages) == 2 * turns + 1
     first, second = ("Ann", "Ben") if opener_by == "a" else ("Ben", "Ann")
     assert [message.speaker for message in run.messages] == [first, second] * turns + [first]

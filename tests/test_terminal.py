@@ -174,7 +174,7 @@ def test_dialogue_of_a_fixture_that_fails_in_setup_is_shown(pytester):
     )
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["stopped:  turns: 1 turns", "1 dialogue*"])
+    result.stdout.fnmatch_lines(["stopped:  turns: 1 turn", "1 dialogue*"])
 
 
 def test_summary_counts_what_was_recorded_replayed_and_spared(pytester, chat_server):
@@ -378,3 +378,11 @@ def test_progress_is_not_shown_where_nobody_watches(pytester):
     result.assert_outcomes(passed=1)
     assert "\x1b7" not in result.stdout.str()
     assert "message 2" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(("arguments", "title"), [((), "dialogues"), (("--duolog-samples=2",), "samples")])
+def test_words_at_the_end_stand_right_below_their_title(pytester, arguments, title):
+    pytester.makepyfile(LONG.format(model="scripted:counter", turns=4).replace("== 0", "== 9"))
+    lines = pytester.runpytest(*arguments).outlines
+    at = next(at for at, line in enumerate(lines) if f"- {title} -" in line)
+    assert lines[at + 1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.errors import ConfigurationError, counted
 from pytest_duolog.glue.plugin_state import settings_of
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.plan import ScenarioPlan
@@ -116,8 +116,7 @@ def mistakes_in(items: Iterable[pytest.Item]) -> str:
 
 def _complaint(nodeids: Sequence[str], mistakes: str) -> str:
     n_more = len(nodeids) - 1
-    tests = f"{n_more} more test{'s' if n_more > 1 else ''}"
-    more = f" (and {tests} with the same mistake)" if n_more else ""
+    more = f" (and {counted(n_more, 'more test')} with the same mistake)" if n_more else ""
     return f"{nodeids[0]}: wrong dialogue{more}\n{mistakes}"
 
 

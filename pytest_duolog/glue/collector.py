@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_duolog.errors import counted
 from pytest_duolog.reports.terminal import cost_words, printable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ RECORD_ATTRIBUTE = "duolog_record"
 SITE: pytest.StashKey[TestSite] = pytest.StashKey()
 
 
-@dataclass(eq=False)  # pytest keeps plugins in sets
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class Collector:
     """Reads the data that travels on test reports; it works the same with and without xdist.
 
@@ -45,7 +46,7 @@ class Collector:
         """Say at the end of the run what the dialogues came to."""
         lines = list(self.summary())
         if lines:
-            terminalreporter.section("dialogues", sep="-")
+            terminalreporter.write_sep("-", "dialogues")
             for line in lines:
                 terminalreporter.write_line(printable(line))
 
@@ -55,13 +56,13 @@ class Collector:
             return
         played = sum(entry["played"] for _, entry in self.entries)
         recorded = sum(entry["recorded"] for _, entry in self.entries)
-        parts = [_counted(len(self.entries), "dialogue", "dialogues")]
+        parts = [counted(len(self.entries), "dialogue")]
         if played:
-            parts.append(f"{_counted(played, 'reply', 'replies')} replayed")
+            parts.append(f"{counted(played, 'reply', 'replies')} replayed")
         if recorded:
-            parts.append(f"{_counted(recorded, 'reply', 'replies')} recorded{self._cost()}")
+            parts.append(f"{counted(recorded, 'reply', 'replies')} recorded{self._cost()}")
         if spared := sum(entry["spared"] for _, entry in self.entries):
-            parts.append(f"up to {_counted(spared, 'message', 'messages')} spared at a goodbye or in a loop")
+            parts.append(f"up to {counted(spared, 'message')} spared at a goodbye or in a loop")
         yield ", ".join(parts)
         notices = Counter((nodeid, notice) for nodeid, entry in self.entries for notice in entry["notices"])
         for (nodeid, notice), n in notices.items():
@@ -76,7 +77,3 @@ class Collector:
         ]
         words = cost_words(fresh)
         return f" ({words})" if words else ""
-
-
-def _counted(n: int, one: str, many: str) -> str:
-    return f"{n} {one if n == 1 else many}"

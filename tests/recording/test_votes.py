@@ -305,4 +305,6 @@ def test_hook_that_changes_a_response_changes_a_fresh_vote_as_it_does_a_replayed
     for mode in ("once", "none"):
         result = project.run(f"--record-mode={mode}")
         result.assert_outcomes(failed=1)
-        result.stdout.fnmatch_lines(["*0 of 3 votes of openai:referee say that it holds, 3 that it does not*"])
+        result.stdout.fnmatch_lines(
+            ["*0 of 3 votes of openai:referee say that it holds, 3 that it does not*"]
+        )
