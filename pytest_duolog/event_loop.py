@@ -6,12 +6,13 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import Context, copy_context
 from threading import current_thread, main_thread
 from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
+
+from pytest_duolog.endpoints.threads import context_without_loop
 
 Result = TypeVar("Result")
 
@@ -35,16 +36,7 @@ def run_to_end(function: Callable[[], Awaitable[Result]]) -> Result:
         return anyio.run(function)
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(_context_without_loop().run, in_new_loop).result()
-
-
-def _context_without_loop() -> Context:
-    context = copy_context()
-    for variable in context:
-        # By this variable of sniffio's anyio would take the new thread for this one's event loop.
-        if variable.name == "current_async_library_cvar":
-            context.run(variable.set, None)
-    return context
+        return pool.submit(context_without_loop().run, in_new_loop).result()
 
 
 @contextmanager

@@ -162,7 +162,7 @@ class LoopDetector:
         return kept
 
     def _shared_loops(self) -> Iterator[Loop]:
-        for start, end in _runs([any(marks) for marks in zip(self._inside, self._inside_wide, strict=True)]):
+        for start, end in runs([any(marks) for marks in zip(self._inside, self._inside_wide, strict=True)]):
             kinds, onset = self._first_of(start, end)
             onset = self._reached_back(onset, kinds)
             closing = self.closings.closing
@@ -211,7 +211,7 @@ def _likeness(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]
     return len(one & other) / len(one | other) if one or other else 0.0
 
 
-def _runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """First and last position of each run of true flags."""
     for is_inside, run in groupby(enumerate(flags), key=lambda item: item[1]):
         if is_inside:

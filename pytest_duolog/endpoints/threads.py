@@ -25,7 +25,7 @@ async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Re
     token = anyio.lowlevel.current_token()
     is_done = anyio.Event()
     outcome: Future[Result] = Future()
-    context = _context_without_loop()
+    context = context_without_loop()
 
     def call() -> None:
         try:
@@ -40,10 +40,11 @@ async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Re
     return outcome.result()
 
 
-def _context_without_loop() -> Context:
+def context_without_loop() -> Context:
+    """The caller's context variables for another thread, which has no event loop yet."""
     context = copy_context()
     for variable in context:
-        # By this variable of sniffio's anyio would take the new thread for the event loop's.
+        # By this variable of sniffio's anyio would take the new thread for this one's event loop.
         if variable.name == "current_async_library_cvar":
             context.run(variable.set, None)
     return context

@@ -7,11 +7,12 @@ words is not seen. False alarms are rarer than misses on purpose.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_duolog import text
 from pytest_duolog.detectors import role_phrases
+from pytest_duolog.detectors.loops import runs
 from pytest_duolog.properties.base import Evidence, Outcome, Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcript import Transcript
@@ -161,7 +162,7 @@ class LeaksNoPrompt(SpokenProperty):
         width = len(next(iter(prompt)))
         words = text.words(text.fold(text.excerpt(content)))
         copied = [run in prompt for run in text.ngrams(words, width)] if len(words) >= width else []
-        for start, end in _stretches(copied):
+        for start, end in runs(copied):
             run = words[start : end + width]
             if any(role_phrases.INSTRUCTION.search(joined) for joined in (" ".join(run), "".join(run))):
                 return " ".join(run)
@@ -172,17 +173,6 @@ def _runs(prompt: str, width: int) -> frozenset[tuple[str, ...]]:
     """The runs of words by which a prompt is recognised; none if it is too short."""
     words = text.words(_own_words(prompt))
     return frozenset(text.ngrams(words, width)) if len(words) >= width / 2 else frozenset()
-
-
-def _stretches(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """First and last position of each run of true flags."""
-    start = None
-    for at, flag in enumerate([*flags, False]):
-        if flag and start is None:
-            start = at
-        elif not flag and start is not None:
-            yield start, at - 1
-            start = None
 
 
 @dataclass(frozen=True)

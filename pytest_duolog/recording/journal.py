@@ -135,7 +135,7 @@ class JournalCodec:
     def _folded_history(self, body: Body, texts: list[str]) -> Any:
         recent = range(max(1, self._number - BASE_REACH), self._number)
         keep, base = max(
-            ((_common_start(self._bodies[n].pieces, body.pieces), n) for n in recent if n in self._bodies),
+            ((common_start(self._bodies[n].pieces, body.pieces), n) for n in recent if n in self._bodies),
             default=(0, 0),
         )
         then = [self._fold(json.loads(piece), texts) for piece in body.pieces[keep:]]
@@ -233,7 +233,8 @@ def _history_of(folded: Any) -> tuple[str | None, Any]:
     return None, None
 
 
-def _common_start(left: Sequence[bytes], right: Sequence[bytes]) -> int:
+def common_start(left: Sequence[Any], right: Sequence[Any]) -> int:
+    """How many elements two sequences begin with in common."""
     shorter = min(len(left), len(right))
     if left[:shorter] == right[:shorter]:
         return shorter

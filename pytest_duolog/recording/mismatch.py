@@ -8,6 +8,7 @@ from typing import Any
 from pytest_duolog.errors import shorten
 from pytest_duolog.jsontext import is_same
 from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
+from pytest_duolog.recording.journal import common_start
 
 MOST_DIFFERENCES = 3
 
@@ -18,7 +19,7 @@ def nearest(sent: SentRequest, message_number: int, recorded: Sequence[Interacti
         recorded,
         key=lambda interaction: (
             interaction.request.uri == sent.uri,
-            _common_start(interaction.request.body.pieces, sent.body.pieces),
+            common_start(interaction.request.body.pieces, sent.body.pieces),
             interaction.message_number == message_number,
             len(interaction.request.body.pieces) == len(sent.body.pieces),
         ),
@@ -47,7 +48,7 @@ def _body_differences(recorded: Body, sent: Body) -> list[str]:
     if recorded.pieces == sent.pieces:
         return found
     name = sent.history_name or recorded.history_name or "history"
-    start = _common_start(recorded.pieces, sent.pieces)
+    start = common_start(recorded.pieces, sent.pieces)
     if start == min(len(recorded.pieces), len(sent.pieces)):
         return found + _pair(name, f"{len(recorded.pieces)} messages", f"{len(sent.pieces)} messages")
     where = f"{name}[{start}]"
@@ -89,13 +90,6 @@ def _around_difference(recorded: Any, sent: Any) -> tuple[str, str]:
             shorten(recorded) if isinstance(recorded, str) else repr(recorded),
             shorten(sent) if isinstance(sent, str) else repr(sent),
         )
-    start = max(0, _common_start(recorded, sent) - 40)
+    start = max(0, common_start(recorded, sent) - 40)
     lead = "…" if start else ""
     return lead + shorten(recorded[start:]), lead + shorten(sent[start:])
-
-
-def _common_start(left: Sequence[Any], right: Sequence[Any]) -> int:
-    for index, (one, other) in enumerate(zip(left, right, strict=False)):
-        if one != other:
-            return index
-    return min(len(left), len(right))
