@@ -56,9 +56,8 @@ def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Itera
     after = canonical({name: value for name, value in fields.items() if name > history_name})[1:-1]
     opening = b'{%s"%s":[' % (before + b"," if before else b"", history_name.encode())
     closing = b"]%s}" % (b"," + after if after else b"")
-    return b"".join(
-        (opening, b",".join(pieces), closing)
-    )  # the history is long: it is copied twice, not more
+    # The history is long: it is copied twice, not more.
+    return b"".join((opening, b",".join(pieces), closing))
 
 
 class HistoryEncoder(dict[ChatMessage, bytes]):

@@ -77,9 +77,8 @@ def _notification(failed: Unreadable) -> dict[str, Any]:
 
 def _location(file: str, line: int) -> dict[str, Any]:
     path = PurePath(file)
-    uri = quote(
-        os.fsencode(path.as_posix()), safe="/:" if path.drive else "/"
-    )  # a file name can be any bytes
+    # A file name can be any bytes.
+    uri = quote(os.fsencode(path.as_posix()), safe="/:" if path.drive else "/")
     if path.is_absolute():
         uri = f"file:///{uri.lstrip('/')}"
     return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}

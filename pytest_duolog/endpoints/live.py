@@ -116,6 +116,5 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return host == "localhost"
     address = getattr(address, "ipv4_mapped", None) or address
-    return (
-        address.is_loopback or address.is_unspecified
-    )  # a server says the latter of itself: http://0.0.0.0:8000
+    # A server says the latter of itself: http://0.0.0.0:8000.
+    return address.is_loopback or address.is_unspecified

@@ -90,7 +90,7 @@ def look_ahead_of(item: pytest.Item) -> LookAhead | None:
 class NextTest:
     """In a worker of pytest-xdist, tells the look-ahead the one test that is sure to be the worker's next.
 
-    pytest names it to whoever runs a test. Which tests else the worker will be given, or lose to another one, no public
+    pytest names it to whoever runs a test. Which others the worker will be given, or lose to another one, no public
     interface says.
     """
 

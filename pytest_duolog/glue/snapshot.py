@@ -38,12 +38,9 @@ def spare_unseen(item: pytest.Item, report: pytest.TestReport) -> None:
     """
     has_failed = not report.passed or (report.when != "setup" and item.stash.get(HAS_FAILED, False))
     item.stash[HAS_FAILED] = has_failed
-    session: SnapshotSession | None = getattr(
-        item.config, "_syrupy", None
-    )  # syrupy may be blocked (-p no:syrupy)
-    if (
-        session and report.when == "teardown" and has_failed
-    ):  # the last report; syrupy's hook takes no notice of it
+    # syrupy may be blocked (-p no:syrupy), and its own hook takes no notice of the last report.
+    session: SnapshotSession | None = getattr(item.config, "_syrupy", None)
+    if session and report.when == "teardown" and has_failed:
         session.ran_item(item.nodeid, "skipped")
 
 

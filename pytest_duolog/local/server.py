@@ -78,9 +78,8 @@ class LocalServer:
         word, _, facts = answer.partition(" ")
         if word == "READY":
             return str(json.loads(facts)["url"])
-        with suppress(
-            subprocess.TimeoutExpired
-        ):  # llama.cpp logs from a thread, whose last words come at the end
+        # llama.cpp logs from a thread, whose last words come at the end.
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_TIMEOUT_S)
         reason = (
             json.loads(facts)["reason"] if word == "FAILED" else f"ended with status {self._process.poll()}"

@@ -77,9 +77,8 @@ class Redactor:
             "|".join([rf"\[redacted (?:{markers})\]", *map(re.escape, by_length), KEY_SHAPES.pattern])
         )
 
-        self._recent = lru_cache(maxsize=64)(
-            self._redacted
-        )  # a message is sent in two views, a field always again
+        # A message is sent in two views, a field always again.
+        self._recent = lru_cache(maxsize=64)(self._redacted)
 
     def text(self, text: str) -> str:
         """`text` with every secret replaced."""
