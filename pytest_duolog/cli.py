@@ -13,6 +13,9 @@ from pathlib import Path
 from pytest_duolog.errors import CassetteError, DuologError, counted
 from pytest_duolog.reports.terminal import printable
 
+CHECKED = "Exit status: 0 if every property holds, 1 if one does not, 2 if something could not be read."
+DECIDED = "Exit status: 0 for PASS, 1 for BLOCK and INCONCLUSIVE, 2 if nothing could be decided."
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 done, 1 something was found wrong, 2 it could not be done."""
@@ -44,24 +47,28 @@ def _parser() -> argparse.ArgumentParser:
 
     parser.add_argument("--version", action="version", version=f"pytest-duolog {version('pytest-duolog')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check.add_arguments(commands.add_parser("check", help="judge finished transcripts"))
+    check.add_arguments(_command(commands, "check", "judge finished transcripts", exit_status=CHECKED))
 
-    cassettes = commands.add_parser("cassettes", help="list, convert and clean up recordings")
+    cassettes = _command(commands, "cassettes", "list, convert and clean up recordings")
     actions = cassettes.add_subparsers(required=True, metavar="ACTION")
 
-    listed = actions.add_parser("list", help="show what is recorded, and whether it is whole")
+    listed = _command(actions, "list", "show what is recorded, and whether it is whole")
     _add_paths(listed)
     listed.set_defaults(run=_list)
 
-    exported = actions.add_parser("export", help="write cassettes as plain vcrpy YAML, beside them")
-    exported.add_argument("paths", nargs="+", type=Path, metavar="CASSETTE.jsonl")
+    exported = _command(actions, "export", "write cassettes as plain vcrpy YAML, beside them")
+    exported.add_argument(
+        "paths", nargs="+", type=Path, metavar="CASSETTE.jsonl", help="becomes CASSETTE.yaml"
+    )
     exported.set_defaults(run=_export)
 
-    imported = actions.add_parser("import", help="write plain vcrpy YAML as cassettes, beside them")
-    imported.add_argument("paths", nargs="+", type=Path, metavar="CASSETTE.yaml")
+    imported = _command(actions, "import", "write plain vcrpy YAML as cassettes, beside them")
+    imported.add_argument(
+        "paths", nargs="+", type=Path, metavar="CASSETTE.yaml", help="becomes CASSETTE.jsonl"
+    )
     imported.set_defaults(run=_import)
 
-    pruned = actions.add_parser("prune", help="name recordings that no test uses; with --delete, remove them")
+    pruned = _command(actions, "prune", "name recordings that no test uses; with --delete, remove them")
     _add_paths(pruned)
     pruned.add_argument(
         "--superseded", action="store_true", help="also older recordings made with other models"
@@ -69,13 +76,25 @@ def _parser() -> argparse.ArgumentParser:
     pruned.add_argument("--delete", action="store_true", help="remove the files that are named")
     pruned.set_defaults(run=_prune)
 
-    gate.add_arguments(commands.add_parser("gate", help="decide again from run records"))
-    rejudge.add_arguments(
-        commands.add_parser("rejudge", help="judge the dialogues of run records with today's properties")
-    )
-    merge.add_arguments(commands.add_parser("merge", help="make one run record of shards', and decide once"))
-    local.add_arguments(commands.add_parser("local", help="the embedded model"))
+    gate.add_arguments(_command(commands, "gate", "decide again from run records", exit_status=DECIDED))
+    judging = "judge the dialogues of run records with today's properties"
+    rejudge.add_arguments(_command(commands, "rejudge", judging, exit_status=DECIDED))
+    merging = "make one run record of those of shards, and decide once"
+    merge.add_arguments(_command(commands, "merge", merging, exit_status=DECIDED))
+    local.add_arguments(_command(commands, "local", "fetch the embedded model, and say whether it is there"))
     return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    does: str,
+    *,
+    exit_status: str | None = None,
+) -> argparse.ArgumentParser:
+    """A parser whose own help says what the list of commands says of it."""
+    described = f"{does[0].upper()}{does[1:]}."
+    return commands.add_parser(name, help=does, description=described, epilog=exit_status)
 
 
 def _add_paths(parser: argparse.ArgumentParser) -> None:

@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--duolog-samples",
         metavar="N",
-        help="samples of every dialogue test, whatever its marker says; the first decided count ends a test",
+        help="samples of every dialogue test, whatever its marker says; a test stops as soon as its count is decided",
     )
     group.addoption(
         "--duolog-candidate",
@@ -63,7 +63,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DROP",
         help="the smallest drop of the mean pass rate that must be caught (default 0.10: ten points)",
     )
-    group.addoption("--duolog-rounds", metavar="N", help="most pairs of samples of each test (default 20)")
+    group.addoption(
+        "--duolog-rounds", metavar="N", help="the most pairs of samples of each test in a gate (default 20)"
+    )
     group.addoption(
         "--duolog-inconclusive",
         choices=("fail", "warn"),
@@ -106,8 +108,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("duolog_samples", "samples of every dialogue test", default="")
     parser.addini("duolog_candidate", "models on trial, as ROLE=PROVIDER:MODEL", type="linelist", default=[])
     parser.addini("duolog_margin", "the smallest drop of the mean pass rate that must be caught", default="")
-    parser.addini("duolog_rounds", "most pairs of samples of each test", default="")
-    parser.addini("duolog_inconclusive", "fail or warn", default="fail")
+    parser.addini("duolog_rounds", "the most pairs of samples of each test in a gate", default="")
+    parser.addini(
+        "duolog_inconclusive", "whether too little evidence fails the run: fail or warn", default="fail"
+    )
     parser.addini("duolog_record", "where every sample is written down", default="")
     parser.addini("duolog_concurrency", "live dialogues that run at a time", default="")
     group.addoption(
@@ -122,7 +126,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "duolog_stop_on",
-        "what ends a dialogue that does not say: goodbye, loop, or nothing",
+        "what ends dialogues that do not say it themselves: goodbye, loop, or nothing",
         type="args",
         default=["goodbye", "loop"],
     )

@@ -39,3 +39,19 @@ def test_missing_file_is_named_on_one_line(command, capsys):
     assert error.startswith("duolog: ")
     assert "nowhere.x" in error
     assert "No such file or directory" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check"], "Judge finished transcripts."),
+        (["check"], "Exit status: 0 if every property holds"),
+        (["gate"], "Exit status: 0 for PASS"),
+        (["cassettes", "export"], "Write cassettes as plain vcrpy YAML, beside them."),
+        (["local"], "Fetch the embedded model"),
+    ],
+)
+def test_help_of_a_command_says_what_it_does(arguments, said, capsys):
+    with pytest.raises(SystemExit):
+        main([*arguments, "--help"])
+    assert said in capsys.readouterr().out

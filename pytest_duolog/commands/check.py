@@ -34,8 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="check this instead of NoLoops, EndsCleanly and, where a topic is stated, StaysOnTopic; may be given "
         f"several times, as in --property 'TerminatesWithin(turns=20)' (known: {', '.join(property_types())})",
     )
-    parser.add_argument("--topic", help="what the dialogues are about, where they do not say")
-    parser.add_argument("--format", choices=REPORTS, default="text", help="how findings are printed")
+    parser.add_argument("--topic", metavar="TEXT", help="what the dialogues are about, where they do not say")
+    parser.add_argument(
+        "--format", choices=REPORTS, default="text", help="how findings are printed (default text)"
+    )
     parser.set_defaults(run=run)
 
 
