@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
+from pytest_duolog.errors import counted
 from pytest_duolog.reports import STEP_SUMMARY
 from pytest_duolog.reports.step_summary import summary_markdown
 from pytest_duolog.reports.terminal import printable
@@ -30,7 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
     decided = decide(record)
     looks = decided.pairs.looks if decided.pairs else ()
     write_record(arguments.output, replace(record, looks=looks))
-    print(printable(f"{arguments.output}: {len(record.samples)} samples of {len(arguments.records)} records"))
+    n_samples, n_records = len(record.samples), len(arguments.records)
+    said = f"{arguments.output}: {counted(n_samples, 'sample')} of {counted(n_records, 'record')}"
+    print(printable(said))
     status = report(record, decided, inconclusive=arguments.inconclusive)
     if given := os.environ.get(STEP_SUMMARY):
         _add_summary(Path(given), summary_markdown(record, decided))
