@@ -56,8 +56,6 @@ class Phrases:
 FAREWELL = Phrases("farewell")
 ENOUGH = Phrases("enough")
 LOOKING_BACK = Phrases("looking_back")
-THANKS = Phrases("thanks")
-WELCOME = Phrases("welcome")
 OFFER = Phrases("offer")
 _ASKS = Phrases("asks")
 NO = Phrases("no")

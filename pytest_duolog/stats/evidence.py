@@ -37,10 +37,6 @@ class PairCounts(NamedTuple):
         """The mean drop, in [-1, 1]; 0 without pairs."""
         return (self.worse - self.better) / self.n if self.n else 0.0
 
-    def plus(self, other: PairCounts) -> PairCounts:
-        """The counts of both together."""
-        return PairCounts(self.worse + other.worse, self.same + other.same, self.better + other.better)
-
     def reversed(self) -> PairCounts:
         """The same pairs with the arms exchanged."""
         return PairCounts(self.better, self.same, self.worse)
