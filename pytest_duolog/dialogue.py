@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
-from pytest_duolog.checks import Checks
 from pytest_duolog.endpoints.base import ChatRequest
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, DuologError, counted
 from pytest_duolog.event_loop import in_event_loop, run_to_end
 from pytest_duolog.properties.base import Check, Property, Verdict
+from pytest_duolog.property_methods import PropertyMethods
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.votes import Votes
@@ -52,7 +52,7 @@ class TestSite:
     dialogues: list[Dialogue] = field(default_factory=list)
 
 
-class Dialogue(Checks):
+class Dialogue(PropertyMethods):
     """A conversation between two models.
 
     Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or is

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pytest_duolog.checks import Checks
 from pytest_duolog.errors import TranscriptError, wrong_fields
+from pytest_duolog.property_methods import PropertyMethods
 
 # Format history of the JSON form: 1, the first.
 JSON_FORMAT = 1
@@ -137,7 +137,7 @@ class TranscriptSpeaker(Record):
     system: Text | None = None
 
 
-class Transcript(Record, Checks):
+class Transcript(Record, PropertyMethods):
     """A finished dialogue: the messages in order, with the reason it stopped.
 
     `turns` is the cap it ran under (one turn is one reply from each speaker). `opener` is the text the

@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel
 
 import pytest_duolog
-from pytest_duolog.checks import Checks
 from pytest_duolog.plugin import MARKER
+from pytest_duolog.property_methods import PropertyMethods
 from pytest_duolog.settings import ProjectTable, configured_providers, read_project_table
 from pytest_duolog.transcript import StopKind
 from tests.dialogues import LIGHTHOUSES
@@ -156,7 +156,7 @@ def test_page_of_settings_names_every_key_of_pyproject():
 
 def test_every_public_name_and_method_is_in_the_docs():
     text = "\n".join(page.read_text("utf-8") for page in PAGES)
-    methods = [name for name in vars(Checks) if not name.startswith("_")]
+    methods = [name for name in vars(PropertyMethods) if not name.startswith("_")]
     assert [name for name in pytest_duolog.__all__ if not re.search(rf"\b{name}\b", text)] == []
     assert [name for name in methods if f"{name}(" not in text] == []
 

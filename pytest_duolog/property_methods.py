@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_duolog.transcript import Transcript
 
 
-class Checks:
+class PropertyMethods:
     """Adds a method for each property; every one gives a verdict, true only where the property holds.
 
     The properties are imported when first asked for: whoever reads a transcript needs none of them.
