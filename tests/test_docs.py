@@ -252,3 +252,13 @@ def test_public_name_is_importable_and_documented(name):
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'pytest_duolog' has no attribute 'Dialog'"):
         pytest_duolog.Dialog  # noqa: B018
+
+
+def test_map_of_the_code_names_every_module_and_folder():
+    page = (ROOT / "docs" / "inside.md").read_text("utf-8")
+    table = page[page.index("| where |") : page.index("- **Imports")]
+    entries = (ROOT / "pytest_duolog").iterdir()
+    there = {
+        path.stem if path.suffix == ".py" else f"{path.name}/" for path in entries if path.suffix != ".typed"
+    }
+    assert set(re.findall(r"`([a-z_]+/?)`", table)) == there - {"__init__", "__pycache__/"}
