@@ -14,6 +14,7 @@ import pytest
 from pytest_duolog.cli import main
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import decide_record
+from pytest_duolog.gate.standing import PairTable
 from pytest_duolog.results.record import Arm, RunRecord
 from pytest_duolog.results.store import read_record
 from tests.chat_server import ChatServer
@@ -227,6 +228,24 @@ def test_budget_that_is_used_up_leaves_a_shard_incomplete_and_not_failed(
         ["* attempts ended in an error, *budget of this run is used up*", "to go on, repeat *"]
     )
     assert sum(sample.is_measured for sample in read_record(Path(records(1)[0])).samples) == 8
+
+
+def test_budget_of_a_few_rounds_keeps_the_early_stop(suite, models: Models, chat_server: ChatServer) -> None:
+    models.wrong.clear()
+    options = (gate("same"), "--duolog-margin=0.1")
+    shards(suite, *options, "--duolog-budget=dialogues=42")
+    assert [pair.n for pair in decided_pairs(merged(1, 2, 3, status=1))] == [3] * 5
+    n_asked = len(chat_server.requests)
+    shards(suite, *options, "--duolog-budget=dialogues=96")
+    assert [pair.n for pair in decided_pairs(merged(1, 2, 3, status=0))] == [9] * 5
+    seeds = [request["seed"] for request in chat_server.requests[n_asked:] if "seed" in request]
+    assert min(seeds) > 3, "what was recorded is not asked for again"
+
+
+def decided_pairs(record: RunRecord) -> list[PairTable]:
+    pairs = decide_record(record).pairs
+    assert pairs is not None
+    return [standing.pairs for standing in pairs.standings]
 
 
 def test_shard_with_every_scenario_decides_and_stops_as_a_run_does(suite) -> None:
