@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from pytest_duolog.gate.baseline import canaries_of, has_drifted
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, Reason, decide_pairs
-from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeated_numbers, trials_of
+from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeats_in, trials_of
 from pytest_duolog.gate.standing import Pair
-from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
+from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,32 @@ def _without_drift(decided: PairsDecision, record: RunRecord) -> PairsDecision:
 
 
 def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:
-    """The pairs of every scenario of the plan, as `decide_pairs` takes them."""
-    return {scenario: _pairs_of_scenario(record, scenario) for scenario in record.header.plan.scenarios}
+    """The pairs of every scenario of the plan, as `decide_pairs` takes them.
+
+    What is said again, in a later pair or in another scenario of the same round, makes a repeat: tests that share a
+    scenario and a seed may hold one dialogue between them.
+    """
+    scenarios = record.header.plan.scenarios
+    measured = {arm: {scenario: record.measured(scenario, arm) for scenario in scenarios} for arm in Arm}
+    repeats = set().union(*(repeats_in(_round_by_round(found)) for found in measured.values()))
+    return {
+        scenario: _pairs_of_scenario(
+            measured[Arm.BASELINE][scenario],
+            measured[Arm.CANDIDATE][scenario],
+            {number for of, number in repeats if of == scenario},
+        )
+        for scenario in scenarios
+    }
 
 
-def _pairs_of_scenario(record: RunRecord, scenario: str) -> list[Pair | None]:
-    baseline, candidate = (record.measured(scenario, arm) for arm in (Arm.BASELINE, Arm.CANDIDATE))
-    repeats = repeated_numbers(baseline.values()) | repeated_numbers(candidate.values())
+def _round_by_round(measured: Mapping[str, Mapping[int, Sample]]) -> list[Sample]:
+    samples = [sample for found in measured.values() for sample in found.values()]
+    return sorted(samples, key=lambda sample: sample.number)  # those of a round stay in the order of the plan
+
+
+def _pairs_of_scenario(
+    baseline: Mapping[int, Sample], candidate: Mapping[int, Sample], repeats: AbstractSet[int]
+) -> list[Pair | None]:
     return [
         Pair(
             baseline[number].outcome is SampleOutcome.PASSED,

@@ -79,7 +79,7 @@ def _decision_against(plan: ScenarioPlan, n_passed: int, n_failed: int) -> Decis
 
 def trials_of(samples: Mapping[int, Sample], n_samples: int) -> list[Trial | None]:
     """The trials behind samples by number, as `decide_samples` takes them."""
-    repeats = repeated_numbers(samples.values())
+    repeats = {number for _, number in repeats_in(samples[number] for number in sorted(samples))}
     return [
         Trial(samples[number].outcome is SampleOutcome.PASSED, number in repeats)
         if number in samples
@@ -88,14 +88,14 @@ def trials_of(samples: Mapping[int, Sample], n_samples: int) -> list[Trial | Non
     ]
 
 
-def repeated_numbers(samples: Iterable[Sample]) -> set[int]:
-    """The numbers of samples in which the same words were said as in one with a lower number."""
+def repeats_in(samples: Iterable[Sample]) -> set[tuple[str, int]]:
+    """Scenario and number of those samples in which the same words were said as in one that comes before them."""
     known: set[str] = set()
-    repeats: set[int] = set()
-    for sample in sorted(samples, key=lambda sample: sample.number):
+    repeats: set[tuple[str, int]] = set()
+    for sample in samples:
         fingerprint = sample.fingerprint
         if fingerprint is not None and fingerprint in known:
-            repeats.add(sample.number)
+            repeats.add((sample.scenario, sample.number))
         elif fingerprint is not None:
             known.add(fingerprint)
     return repeats

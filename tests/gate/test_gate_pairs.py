@@ -284,6 +284,30 @@ def test_a_pair_repeats_if_either_arm_does() -> None:
     assert [pair and pair.is_repeat for pair in pairs_of(record)["a"]] == [False, True, True, False]
 
 
+def test_a_pair_repeats_what_another_scenario_said_in_its_round() -> None:
+    samples = [
+        sample(scenario, number, arm=arm, says=f"{arm} {says}")
+        for scenario, said in {"a": "xyz", "b": "xvy"}.items()
+        for number, says in enumerate(said, start=1)
+        for arm in Arm
+    ]
+    record = RunRecord(gate_record({"a": ("", ""), "b": ("", "")}).header, tuple(samples[::-1]))
+    repeats = {name: [pair and pair.is_repeat for pair in pairs] for name, pairs in pairs_of(record).items()}
+    assert repeats == {"a": [False, False, False], "b": [True, False, True]}
+
+
+def test_suite_in_which_every_test_holds_one_dialogue_has_one_scenario_of_evidence() -> None:
+    record = gate_record({str(s): ("+++", "+++") for s in range(S)})
+    copies = [
+        one.model_copy(update={"dialogues": sample("0", one.number, says=str(one.number)).dialogues})
+        for one in record.samples
+    ]
+    decided = decide_record(RunRecord(record.header, tuple(copies))).pairs
+    assert decided is not None
+    assert decided.decision is Decision.INCONCLUSIVE
+    assert [standing.n_distinct for standing in decided.standings] == [3, *[0] * (S - 1)]
+
+
 def test_a_record_with_a_gate_is_decided_by_it() -> None:
     decided = decide_record(gate_record({str(s): ("+++", "+++") for s in range(S)}))
     assert decided.decision is Decision.PASS

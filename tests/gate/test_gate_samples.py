@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.of_record import decide_record
-from pytest_duolog.gate.samples import SamplesDecision, Trial, decide_samples, repeated_numbers
+from pytest_duolog.gate.samples import SamplesDecision, Trial, decide_samples, repeats_in
 from pytest_duolog.results.plan import ScenarioPlan
 from pytest_duolog.results.record import RunRecord
 from tests.run_records import bar_record, sample
@@ -136,7 +136,7 @@ def test_repeats_are_told_by_their_words() -> None:
     samples = [
         sample(number=number, says=says) for number, says in enumerate(["x", "y", "x", "", "", "y"], start=1)
     ]
-    assert repeated_numbers(samples[::-1]) == {3, 6}
+    assert repeats_in(samples) == {("a", 3), ("a", 6)}
 
 
 def test_errors_are_not_counted_and_leave_a_hole() -> None:
