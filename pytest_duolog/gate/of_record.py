@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from pytest_duolog.gate.baseline import canaries_of, has_drifted
@@ -74,32 +73,29 @@ def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:
     What is said again, in a later pair or in another scenario of the same round, makes a repeat: tests that share a
     scenario and a seed may hold one dialogue between them.
     """
-    scenarios = record.header.plan.scenarios
-    measured = {arm: {scenario: record.measured(scenario, arm) for scenario in scenarios} for arm in Arm}
-    repeats = set().union(*(repeats_in(_round_by_round(found)) for found in measured.values()))
+    repeats = {found for arm in Arm for found in repeats_in(_round_by_round(record, arm))}
     return {
-        scenario: _pairs_of_scenario(
-            measured[Arm.BASELINE][scenario],
-            measured[Arm.CANDIDATE][scenario],
-            {number for of, number in repeats if of == scenario},
-        )
-        for scenario in scenarios
+        scenario: _pairs_of_scenario(record, scenario, repeats) for scenario in record.header.plan.scenarios
     }
 
 
-def _round_by_round(measured: Mapping[str, Mapping[int, Sample]]) -> list[Sample]:
-    samples = [sample for found in measured.values() for sample in found.values()]
+def _round_by_round(record: RunRecord, arm: Arm) -> list[Sample]:
+    samples = [
+        sample
+        for scenario in record.header.plan.scenarios
+        for sample in record.measured(scenario, arm).values()
+    ]
     return sorted(samples, key=lambda sample: sample.number)  # those of a round stay in the order of the plan
 
 
-def _pairs_of_scenario(
-    baseline: Mapping[int, Sample], candidate: Mapping[int, Sample], repeats: AbstractSet[int]
-) -> list[Pair | None]:
+def _pairs_of_scenario(record: RunRecord, scenario: str, repeats: set[tuple[str, int]]) -> list[Pair | None]:
+    baseline = record.measured(scenario, Arm.BASELINE)
+    candidate = record.measured(scenario, Arm.CANDIDATE)
     return [
         Pair(
             baseline[number].outcome is SampleOutcome.PASSED,
             candidate[number].outcome is SampleOutcome.PASSED,
-            number in repeats,
+            (scenario, number) in repeats,
         )
         if number in baseline and number in candidate
         else None
