@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_duolog.glue.options import add_options, given_shard
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,8 +34,6 @@ MARKER = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    from pytest_duolog.glue.options import add_options
-
     add_options(parser)
 
 
@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_duolog.glue.planning import Planning
 
         config.pluginmanager.register(Planning(config), "duolog-planning")
-    if _is_shard(config):
+    if given_shard(config) is not None:
         from pytest_duolog.glue.sharding import register_sharding
 
         register_sharding(config)
@@ -73,10 +73,6 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_duolog.glue.plugin_state import settings_of
 
         settings_of(config)  # whoever gives the option hears at once what is wrong in it
-
-
-def _is_shard(config: pytest.Config) -> bool:
-    return config.getoption("duolog_shard") is not None or bool(config.getini("duolog_shard"))
 
 
 def _receive(config: pytest.Config, sent: dict[str, Any], node: object) -> None:
@@ -132,7 +128,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_duolog.glue.fixture import NextTest
 
         session.config.pluginmanager.register(NextTest(), "duolog-next-test")
-    if has_dialogues or _is_shard(session.config):
+    if has_dialogues or given_shard(session.config) is not None:
         from pytest_duolog.glue.sampling import register_sampler
 
         register_sampler(session)  # its hooks are called before those of what was registered earlier

@@ -114,6 +114,12 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+def given_shard(config: pytest.Config) -> str | None:
+    """The shard; an empty option, of a variable that is not set in CI, must not make every machine run everything."""
+    given: str | None = config.getoption("duolog_shard")
+    return given if given is not None else config.getini("duolog_shard") or None
+
+
 def _key(option: str) -> str:
     """The ini key that is an option's twin."""
     return option.removeprefix("--").replace("-", "_")

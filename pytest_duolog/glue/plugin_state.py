@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.glue.options import given_shard
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.session import Session
 from pytest_duolog.settings import Settings
@@ -28,7 +29,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 margin=_given(config, "duolog_margin"),
                 rounds=_given(config, "duolog_rounds"),
                 inconclusive=_given(config, "duolog_inconclusive"),
-                shard=_shard(config),
+                shard=given_shard(config),
                 model_options=config.getoption("duolog_model"),
                 model_ini=config.getini("duolog_model"),
                 stop_on=config.getini("duolog_stop_on"),
@@ -45,12 +46,6 @@ def settings_of(config: pytest.Config) -> Settings:
 def _given(config: pytest.Config, name: str) -> Any:
     """An option, or else its ini twin."""
     return config.getoption(name) or config.getini(name)
-
-
-def _shard(config: pytest.Config) -> str | None:
-    """The shard; an empty option, of a variable that is not set in CI, must not make every machine run everything."""
-    given: str | None = config.getoption("duolog_shard")
-    return given if given is not None else config.getini("duolog_shard") or None
 
 
 def session_of(config: pytest.Config) -> Session:
