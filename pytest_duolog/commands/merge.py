@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
 from pytest_duolog.errors import counted
 from pytest_duolog.reports import STEP_SUMMARY
+from pytest_duolog.reports.files import write_report
 from pytest_duolog.reports.step_summary import summary_markdown
 from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.record import merge
@@ -36,13 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(printable(said))
     status = report(record, decided, inconclusive=arguments.inconclusive)
     if given := os.environ.get(STEP_SUMMARY):
-        _add_summary(Path(given), summary_markdown(record, decided))
+        unwritten = write_report(
+            "step summary", Path(given), summary_markdown(record, decided), is_added=True
+        )
+        if unwritten:
+            print(printable(unwritten))
     return status
-
-
-def _add_summary(path: Path, text: str) -> None:
-    try:
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        print(printable(f"step summary: {path} cannot be written: {error.strerror}"))

@@ -52,6 +52,8 @@ class Outputs:
         self._said = list(self._written())
 
     def _written(self) -> Iterator[str]:
+        from pytest_duolog.reports.files import write_report
+
         ledger, decided = self._decided()
         for report in self._wanted():
             if ledger is None or decided is None:
@@ -61,7 +63,10 @@ class Outputs:
                     yield f"{report.title}: {report.path} is not written, for {why}"
                 continue
             text = report.text(ledger.record(), decided, self._places(ledger))
-            yield from _write(report, text)
+            if said := write_report(report.title, report.path, text, is_added=report.is_added):
+                yield said
+            elif not report.is_added:
+                yield f"{report.title}: {report.path}"
 
     def _wanted(self) -> Iterator[Report]:
         if path := _path(self.config, "duolog_ctrf"):
@@ -138,18 +143,6 @@ def are_wanted(config: pytest.Config) -> bool:
 def _path(config: pytest.Config, name: str) -> Path | None:
     given = config.getoption(name) or config.getini(name)
     return config.rootpath / given if given else None
-
-
-def _write(report: Report, text: str) -> Iterator[str]:
-    try:
-        report.path.parent.mkdir(parents=True, exist_ok=True)
-        with report.path.open("a" if report.is_added else "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        yield f"{report.title}: {report.path} cannot be written: {error.strerror}"
-        return
-    if not report.is_added:
-        yield f"{report.title}: {report.path}"
 
 
 def _folder_in_checkout(rootpath: Path) -> Path:
