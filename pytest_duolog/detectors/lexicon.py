@@ -76,7 +76,7 @@ SAYS_LITTLE = SOCIAL | frozenset(_TABLES["small_talk"].split())
 _ENDINGS = ("s", "es", "d", "ed", "ing", "ly")
 
 
-def says_little(word: str) -> bool:
+def _says_little(word: str) -> bool:
     """Whether a word, or the word that it is an English form of, belongs to social talk."""
     if word in SAYS_LITTLE:
         return True
@@ -91,7 +91,7 @@ def says_little(word: str) -> bool:
 @lru_cache(maxsize=8192)
 def is_news(word: str) -> bool:
     """Whether a word belongs neither to grammar nor to social talk."""
-    return word not in FUNCTION_WORDS and not says_little(word)
+    return word not in FUNCTION_WORDS and not _says_little(word)
 
 
 def deflects(normalised: str) -> bool:
