@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import decide_record
 from pytest_duolog.gate.pairs import PairsDecision, decide_pairs
 from pytest_duolog.gate.planner import forecast
 from pytest_duolog.gate.samples import Trial, decide_samples
-from pytest_duolog.gate.standing import Pair
+from pytest_duolog.gate.tally import Pair
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, Header, RunRecord, Sample, SampleDialogue, SampleOutcome
 from pytest_duolog.results.store import read_record, write_record
@@ -33,7 +33,7 @@ from pytest_duolog.stats.binomial import probability_at_least
 from pytest_duolog.stats.differences import TwoRates
 from pytest_duolog.stats.exact_tests import benjamini_hochberg, fisher_p
 from pytest_duolog.stats.intervals import wilson_interval
-from pytest_duolog.transcript import Message, Transcript
+from pytest_duolog.transcripts.transcript import Message, Transcript
 
 S = 20
 BAR = 0.9

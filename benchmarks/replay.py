@@ -64,8 +64,8 @@ async def talk(client, replies: int, base_url: str, observers=()) -> str:  # typ
     """Run the dialogue through `client`; returns its last message."""
     from pytest_duolog.endpoints.base import EndpointConfig
     from pytest_duolog.endpoints.openai_chat import OpenAIChat
-    from pytest_duolog.runner import DialogueRun
-    from pytest_duolog.scenario import Scenario, Speaker
+    from pytest_duolog.running.runner import DialogueRun
+    from pytest_duolog.scenarios.scenario import Scenario, Speaker
 
     endpoint = OpenAIChat(EndpointConfig("openai", "m", base_url, client))
     scenario = Scenario(
@@ -81,7 +81,7 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
     import httpx
     import vcr
 
-    import pytest_duolog.session  # noqa: F401  # imports are not what is measured
+    import pytest_duolog.running.session  # noqa: F401  # imports are not what is measured
 
     if contestant == "duolog":
         from pytest_duolog.recording.cassette import Cassette, RecordMode
@@ -105,7 +105,7 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
             async with httpx.AsyncClient(
                 transport=RecordingTransport(cassette, answering_transport)
             ) as client:
-                from pytest_duolog.transcript import StopKind, StopReason
+                from pytest_duolog.transcripts.transcript import StopKind, StopReason
 
                 await talk(client, replies, "duolog://openai", [cassette])
                 cassette.finish(StopReason(kind=StopKind.TURNS), replies + 1)
@@ -148,8 +148,8 @@ def test_recording():
 
 @pytest.mark.dialogue(model="openai:m", turns={replies} // 2)
 def test_duolog(dialogue, monkeypatch):
-    import pytest_duolog.session
-    monkeypatch.setattr(pytest_duolog.session, "LiveTransport", lambda destination_of: answering_transport())
+    import pytest_duolog.running.session
+    monkeypatch.setattr(pytest_duolog.running.session, "LiveTransport", lambda destination_of: answering_transport())
     assert len(dialogue.messages) == {replies} + 1
 """
 

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_duolog.dialogue import Dialogue as Dialogue
     from pytest_duolog.endpoints.base import ChatRequest as ChatRequest
     from pytest_duolog.endpoints.base import EndpointConfig as EndpointConfig
     from pytest_duolog.endpoints.base import Reply as Reply
@@ -49,17 +48,18 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.roles import StaysInCharacter as StaysInCharacter
     from pytest_duolog.properties.roles import StaysInRole as StaysInRole
     from pytest_duolog.properties.topic import StaysOnTopic as StaysOnTopic
-    from pytest_duolog.scenario import Scenario as Scenario
-    from pytest_duolog.scenario import Speaker as Speaker
-    from pytest_duolog.transcript import Message as Message
-    from pytest_duolog.transcript import StopKind as StopKind
-    from pytest_duolog.transcript import StopReason as StopReason
-    from pytest_duolog.transcript import ToolCall as ToolCall
-    from pytest_duolog.transcript import Transcript as Transcript
-    from pytest_duolog.transcript import Usage as Usage
+    from pytest_duolog.running.dialogue import Dialogue as Dialogue
+    from pytest_duolog.scenarios.scenario import Scenario as Scenario
+    from pytest_duolog.scenarios.scenario import Speaker as Speaker
+    from pytest_duolog.transcripts.transcript import Message as Message
+    from pytest_duolog.transcripts.transcript import StopKind as StopKind
+    from pytest_duolog.transcripts.transcript import StopReason as StopReason
+    from pytest_duolog.transcripts.transcript import ToolCall as ToolCall
+    from pytest_duolog.transcripts.transcript import Transcript as Transcript
+    from pytest_duolog.transcripts.transcript import Usage as Usage
 
 _HOMES = {
-    "dialogue": ("Dialogue",),
+    "running.dialogue": ("Dialogue",),
     "endpoints.base": ("ChatRequest", "EndpointConfig", "Reply"),
     "endpoints.http_target": ("HttpTarget",),
     "endpoints.scripted": ("Script",),
@@ -89,8 +89,8 @@ _HOMES = {
         "StaysInRole",
     ),
     "properties.topic": ("StaysOnTopic",),
-    "scenario": ("Scenario", "Speaker"),
-    "transcript": ("Message", "StopKind", "StopReason", "ToolCall", "Transcript", "Usage"),
+    "scenarios.scenario": ("Scenario", "Speaker"),
+    "transcripts.transcript": ("Message", "StopKind", "StopReason", "ToolCall", "Transcript", "Usage"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

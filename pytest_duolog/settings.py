@@ -12,22 +12,32 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pytest_duolog.budget import parse_budget
+from pytest_duolog.display import wrong_fields
 from pytest_duolog.endpoints.providers import Provider
+from pytest_duolog.endpoints.rate_limiter import Limit
 from pytest_duolog.endpoints.registry import PROTOCOLS, check_model, known_providers
 from pytest_duolog.endpoints.retrying import Patience
-from pytest_duolog.endpoints.shape import DEFAULT_REQUEST, Shape
-from pytest_duolog.endpoints.turnstile import Limit
-from pytest_duolog.errors import ConfigurationError, wrong_fields
+from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
+from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
 from pytest_duolog.results.shard import Shard
-from pytest_duolog.scenario import DEFAULT_MODEL, SIDES, STOP_ON, ModelName, Scenario, Speaker, StopOn
-from pytest_duolog.variants import PROVIDER as VARIANT
-from pytest_duolog.variants import Variant, check_names, variant_of
+from pytest_duolog.scenarios.scenario import (
+    DEFAULT_MODEL,
+    SIDES,
+    STOP_ON,
+    ModelName,
+    Scenario,
+    Speaker,
+    StopOn,
+)
+from pytest_duolog.scenarios.variants import PROVIDER as VARIANT
+from pytest_duolog.scenarios.variants import Variant, check_names, variant_of
 
 # Live dialogues at a time: few enough for a small account's rate limit.
 DEFAULT_CONCURRENCY = 8
+# What a budget may limit.
+BUDGET_UNITS = ("tokens", "seconds", "cost", "dialogues")
 
 Inconclusive = Literal["fail", "warn"]
 
@@ -273,7 +283,7 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         needs_key=given.api_key_env is not None,
         key_header=given.key_header,
         headers=given.headers,
-        shape=Shape(given.request, given.reply, given.session),
+        template=Template(given.request, given.reply, given.session),
     )
 
 
@@ -358,3 +368,26 @@ def _role_model(source: str, pair: str) -> tuple[str, str]:
         with suppress(ConfigurationError):
             return role.strip(), str(ModelName.parse(model))
     raise ConfigurationError(f"{source}: {pair!r} is not ROLE=provider:model")
+
+
+def parse_budget(text: str, *, n_shares: int = 1, share: int = 0) -> dict[str, float]:
+    """The limits in `tokens=100000,cost=2.50`, each divided among `n_shares` processes; this is number `share`, from 0.
+
+    Whole dialogues are dealt out, so that no process may begin a part of one.
+
+    Raises ConfigurationError that names what is wrong and what is accepted.
+    """
+    limits = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        unit, _, value = (word.strip() for word in part.partition("="))
+        try:
+            limit = float(value)
+        except ValueError:
+            limit = -1.0
+        if unit not in BUDGET_UNITS or unit in limits or not 0 < limit < float("inf"):
+            raise ConfigurationError(
+                f"--duolog-budget: {part!r} is not a limit, or a second one; give NAME=NUMBER, parted by commas "
+                f"(names: {', '.join(BUDGET_UNITS)}), for example tokens=100000,cost=2.50"
+            )
+        limits[unit] = (limit + n_shares - 1 - share) // n_shares if unit == "dialogues" else limit / n_shares
+    return limits

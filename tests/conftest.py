@@ -13,8 +13,8 @@ import httpcore  # noqa: F401  # httpx maps its errors by the class it saw first
 import pytest
 from hypothesis import HealthCheck, settings
 
-import pytest_duolog.glue.fixture
-import pytest_duolog.glue.snapshot  # noqa: F401
+import pytest_duolog.plugin.fixture
+import pytest_duolog.plugin.snapshot  # noqa: F401
 from tests.chat_server import ChatServer
 
 # A shell starts what runs in the background deaf to Ctrl-C, and so would be what our tests start to interrupt it.

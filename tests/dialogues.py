@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytest_duolog.perspective import DEFAULT_STUB, ChatMessage, Perspective
-from pytest_duolog.transcript import Message, Transcript
+from pytest_duolog.transcripts.perspective import DEFAULT_STUB, ChatMessage, Perspective
+from pytest_duolog.transcripts.transcript import Message, Transcript
 
 
 def dialogue(*texts: str, speakers: Iterable[str] = ("Ann", "Ben"), **fields: object) -> Transcript:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, Header, RunRecord, Sample, SampleDialogue, SampleOutcome
-from pytest_duolog.transcript import Message, Transcript
+from pytest_duolog.transcripts.transcript import Message, Transcript
 
 STARTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 GATE = RunPlan({"a": None, "b": None}, GatePlan())

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 import pytest_duolog
 from pytest_duolog.plugin import MARKER
-from pytest_duolog.property_methods import PropertyMethods
+from pytest_duolog.properties.methods import PropertyMethods
 from pytest_duolog.settings import ProjectTable, configured_providers, read_project_table
-from pytest_duolog.transcript import StopKind
+from pytest_duolog.transcripts.transcript import StopKind
 from tests.dialogues import LIGHTHOUSES
 
 ROOT = Path(__file__).parent.parent

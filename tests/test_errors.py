@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError, field_validator
 
+from pytest_duolog.display import lines_of, shorten, wrong_fields
 from pytest_duolog.errors import (
     CassetteError,
     CassetteMismatch,
@@ -19,9 +20,6 @@ from pytest_duolog.errors import (
     TranscriptError,
     UnreadableCassette,
     UnusedMessages,
-    lines_of,
-    shorten,
-    wrong_fields,
 )
 from tests.dialogues import dialogue
 

@@ -6,16 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from pytest_duolog.check.examine import examine
-from pytest_duolog.check.github_report import github_lines
-from pytest_duolog.check.json_report import json_lines
-from pytest_duolog.check.sarif_report import sarif_lines
-from pytest_duolog.check.sources import Source, Unreadable, read_file, read_sources
-from pytest_duolog.check.text_report import text_lines
+from pytest_duolog.display import printable
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.properties.named import parse_property, property_types
-from pytest_duolog.reports.terminal import printable
-from pytest_duolog.transcript import decode_text
+from pytest_duolog.properties.by_name import parse_property, property_types
+from pytest_duolog.reports.check_github import github_lines
+from pytest_duolog.reports.check_json import json_lines
+from pytest_duolog.reports.check_sarif import sarif_lines
+from pytest_duolog.reports.check_text import text_lines
+from pytest_duolog.results.examination import examine
+from pytest_duolog.transcripts.readers import Source, Unreadable, read_file, read_sources
+from pytest_duolog.transcripts.transcript import decode_text
 
 REPORTS = {"text": text_lines, "json": json_lines, "github": github_lines, "sarif": sarif_lines}
 STDIN = "-"

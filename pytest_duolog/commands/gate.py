@@ -6,11 +6,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_duolog.display import printable
 from pytest_duolog.errors import RunRecordError
+from pytest_duolog.gate.decide import RecordDecision, decide_record
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import RecordDecision, decide_record
-from pytest_duolog.gate.words import record_words
-from pytest_duolog.reports.terminal import printable
+from pytest_duolog.reports.wording import record_words
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.store import read_record

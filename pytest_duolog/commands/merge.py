@@ -8,11 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
-from pytest_duolog.errors import counted
+from pytest_duolog.display import counted, printable
 from pytest_duolog.reports import STEP_SUMMARY
 from pytest_duolog.reports.files import write_report
 from pytest_duolog.reports.step_summary import summary_markdown
-from pytest_duolog.reports.terminal import printable
 from pytest_duolog.results.record import merge
 from pytest_duolog.results.store import read_record, write_record
 

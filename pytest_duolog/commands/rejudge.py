@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
-from pytest_duolog.properties.named import parse_property
-from pytest_duolog.reports.terminal import printable
+from pytest_duolog.display import printable
+from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.rejudge import rejudged
 from pytest_duolog.results.store import read_record, write_record

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 
-from pytest_duolog import text
-from pytest_duolog.detectors import lexicon
+from pytest_duolog.detectors import lexicon, text
 
 # A dialogue that took leave is over after at most so many more messages.
 CLEAN_TAIL = 8

@@ -10,7 +10,7 @@ import tomllib
 from collections import Counter
 from importlib import resources
 
-from pytest_duolog import text
+from pytest_duolog.detectors import text
 
 # A script decides if it writes so much of a text; a letter of an unspaced script counts for half a word.
 SCRIPT_SHARE = 0.6

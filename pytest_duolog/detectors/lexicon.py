@@ -8,8 +8,7 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from importlib import resources
 
-from pytest_duolog import text
-from pytest_duolog.detectors import languages
+from pytest_duolog.detectors import languages, text
 from pytest_duolog.detectors.phrases import any_of
 
 # A message longer than this, in characters, has more to say than that it cannot answer.

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from pytest_duolog import text
-from pytest_duolog.detectors import lexicon
+from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.closings import ClosingDetector
 from pytest_duolog.detectors.staleness import Stale, StalenessReader
 

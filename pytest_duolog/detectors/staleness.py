@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 
-from pytest_duolog import text
-from pytest_duolog.detectors import lexicon
+from pytest_duolog.detectors import lexicon, text
 
 # A message repeats if this share of its word trigrams was said before, and at most this share of its words is
 # new. One new word in a short message is news: "What is the capital of Peru?" in a drill.

@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import Reply
-from pytest_duolog.errors import EndpointError, shorten
-from pytest_duolog.jsontext import DEEPEST, parsed
+from pytest_duolog.errors import EndpointError
+from pytest_duolog.storage.json_text import DEEPEST, parsed
 
 # Besides these, every status from 500 on but 501 (not implemented) and 505. 498 is Groq's "no capacity".
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 498})

@@ -12,16 +12,16 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.protocol import ChatProtocol, system_of, without_system
 from pytest_duolog.endpoints.reading import (
-    counted,
+    fields_of,
     less,
-    named,
     object_in,
     objects_in,
     text_in,
+    token_count,
     tool_calls,
 )
-from pytest_duolog.perspective import ChatMessage
-from pytest_duolog.transcript import FinishReason, Usage
+from pytest_duolog.transcripts.perspective import ChatMessage
+from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
 # From the newer version on, a request with a sampling setting is refused even if it has the default value.
 VERSION = "2026-10-21"
@@ -73,7 +73,7 @@ class AnthropicMessages(ChatProtocol):
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The text blocks, joined; thinking and tool blocks go into the record."""
         if not isinstance(body.get("content"), list):
-            raise answer.fault(f"the answer has no content; it has {named(body)}", is_passing=True)
+            raise answer.fault(f"the answer has no content; it has {fields_of(body)}", is_passing=True)
         blocks = objects_in(body, "content")
         raw_finish = str(body.get("stop_reason") or "")
         category = object_in(body, "stop_details").get("category")
@@ -103,11 +103,11 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
     """`input_tokens` is without what was cached, `output_tokens` includes what was thought."""
     if not usage:
         return None
-    reasoning = counted(usage, "output_tokens_details", "thinking_tokens")
+    reasoning = token_count(usage, "output_tokens_details", "thinking_tokens")
     return Usage(
-        prompt_tokens=counted(usage, "input_tokens"),
-        cache_read_tokens=counted(usage, "cache_read_input_tokens"),
-        cache_write_tokens=counted(usage, "cache_creation_input_tokens"),
-        reply_tokens=less(counted(usage, "output_tokens"), reasoning),
+        prompt_tokens=token_count(usage, "input_tokens"),
+        cache_read_tokens=token_count(usage, "cache_read_input_tokens"),
+        cache_write_tokens=token_count(usage, "cache_creation_input_tokens"),
+        reply_tokens=less(token_count(usage, "output_tokens"), reasoning),
         reasoning_tokens=reasoning,
     )

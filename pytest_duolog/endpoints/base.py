@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_duolog.perspective import ChatMessage
-from pytest_duolog.transcript import FinishReason, ToolCall, Usage
+from pytest_duolog.transcripts.perspective import ChatMessage
+from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, Usage
 
 if TYPE_CHECKING:
     import httpx

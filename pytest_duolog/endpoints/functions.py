@@ -12,9 +12,10 @@ from typing import Any
 
 import anyio
 
+from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.threads import call_in_thread
-from pytest_duolog.errors import EndpointError, shorten
+from pytest_duolog.errors import EndpointError
 
 
 class FunctionEndpoint:

@@ -13,16 +13,16 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.protocol import ChatProtocol, system_of, without_system
 from pytest_duolog.endpoints.reading import (
-    counted,
+    fields_of,
     less,
-    named,
     object_in,
     objects_in,
     text_in,
+    token_count,
     tool_calls,
 )
-from pytest_duolog.perspective import ChatMessage
-from pytest_duolog.transcript import FinishReason, Usage
+from pytest_duolog.transcripts.perspective import ChatMessage
+from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
 KNOBS = {"temperature": "temperature", "top_p": "topP", "max_tokens": "maxOutputTokens", "seed": "seed"}
 
@@ -83,7 +83,7 @@ class Gemini(ChatProtocol):
         if blocked and not candidates:
             return Reply("", finish="filtered", raw_finish=str(blocked), usage=usage)
         if not candidates:
-            raise answer.fault(f"the answer has no candidates; it has {named(body)}", is_passing=True)
+            raise answer.fault(f"the answer has no candidates; it has {fields_of(body)}", is_passing=True)
         parts = objects_in(object_in(candidates[0], "content"), "parts")
         raw_finish = str(candidates[0].get("finishReason") or "")
         return Reply(
@@ -108,10 +108,10 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
     """`promptTokenCount` includes what was cached, `candidatesTokenCount` is without what was thought."""
     if not usage:
         return None
-    cached = counted(usage, "cachedContentTokenCount")
+    cached = token_count(usage, "cachedContentTokenCount")
     return Usage(
-        prompt_tokens=less(counted(usage, "promptTokenCount"), cached),
+        prompt_tokens=less(token_count(usage, "promptTokenCount"), cached),
         cache_read_tokens=cached,
-        reply_tokens=counted(usage, "candidatesTokenCount"),
-        reasoning_tokens=counted(usage, "thoughtsTokenCount"),
+        reply_tokens=token_count(usage, "candidatesTokenCount"),
+        reasoning_tokens=token_count(usage, "thoughtsTokenCount"),
     )

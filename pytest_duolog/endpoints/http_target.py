@@ -13,43 +13,48 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply
 from pytest_duolog.endpoints.in_process import AppTransport
 from pytest_duolog.endpoints.live import LiveTransport
 from pytest_duolog.endpoints.providers import Destination, Provider, destination
-from pytest_duolog.endpoints.reading import named
+from pytest_duolog.endpoints.reading import fields_of
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
-from pytest_duolog.endpoints.sessions import RECORDED_ID, new_session
-from pytest_duolog.endpoints.shape import DEFAULT_REQUEST, Shape, filled_in, texts_at
+from pytest_duolog.endpoints.session_ids import RECORDED_ID, new_session_id
 from pytest_duolog.endpoints.streams import is_stream, values_in
-from pytest_duolog.errors import ConfigurationError, shorten
-from pytest_duolog.jsontext import canonical
+from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template, filled_in, texts_at
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.storage.json_text import canonical
 
 
 class HttpEndpoint:
     """One dialogue with a chatbot; requests carry `extensions` besides their own."""
 
     def __init__(
-        self, config: EndpointConfig, shape: Shape, *, extensions: Mapping[str, Any] | None = None
+        self, config: EndpointConfig, template: Template, *, extensions: Mapping[str, Any] | None = None
     ) -> None:
         self._config = config
-        self._shape = shape
+        self._template = template
         self._label = f"{config.provider}:{config.model}".rstrip(":")
         self._session = RECORDED_ID
-        self._extensions = {"duolog_session": new_session(), "duolog_read": self._read, **(extensions or {})}
+        self._extensions = {
+            "duolog_session": new_session_id(),
+            "duolog_read": self._read,
+            **(extensions or {}),
+        }
 
     async def reply(self, request: ChatRequest) -> Reply:
         """The chatbot's answer; raises EndpointError if there is none."""
         response = await self._config.client.post(
             self._config.base_url,
-            content=canonical(filled_in(self._shape.request, self._values(request))),
+            content=canonical(filled_in(self._template.request, self._values(request))),
             headers={"content-type": "application/json"},
             extensions={**self._extensions, "duolog_model": request.model},
         )
         reply = self._read(response)
-        if self._shape.session is not None:
-            given = [texts_at(value, self._shape.session) for value in values_in(self._answer(response))]
+        if self._template.session is not None:
+            given = [texts_at(value, self._template.session) for value in values_in(self._answer(response))]
             self._session = next((session for ids in given for session in ids), self._session)
         return replace(reply, latency_ms=response.extensions.get("duolog_latency_ms"))
 
@@ -70,11 +75,11 @@ class HttpEndpoint:
     def _read(self, response: httpx.Response) -> Reply:
         answer = self._answer(response)
         values = list(values_in(answer))
-        texts = [text for value in values for text in texts_at(value, self._shape.reply)]
+        texts = [text for value in values for text in texts_at(value, self._template.reply)]
         if values and not texts:
-            has = named(values[0]) if isinstance(values[0], dict) else shorten(str(values[0]))
+            has = fields_of(values[0]) if isinstance(values[0], dict) else shorten(str(values[0]))
             raise answer.fault(
-                f"the answer has no text at {self._shape.reply!r}; it has {has}",
+                f"the answer has no text at {self._template.reply!r}; it has {has}",
                 advice="say in `reply` where the text is, as in 'choices.0.text'",
             )
         return Reply(("" if is_stream(answer) else "\n\n").join(texts))
@@ -84,7 +89,7 @@ class HttpEndpoint:
 class HttpTarget:
     """The user's own chatbot, as a model: `Speaker("Bot", model=HttpTarget("http://localhost:8000/chat"))`.
 
-    `request`, `reply` and `session` are described at `Shape`. `${NAME}` in `headers` is an environment variable.
+    `request`, `reply` and `session` are described at `Template`. `${NAME}` in `headers` is an environment variable.
     `name` stands for the address in recordings, so that it may change; by default it is the host. With `app`, an ASGI
     or WSGI application, requests go to that, and `url` may be only a path.
     """
@@ -99,7 +104,7 @@ class HttpTarget:
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError for a wrong address or template."""
-        Shape(self.request, self.reply, self.session)
+        Template(self.request, self.reply, self.session)
         if self.app is None and urlsplit(self.url).scheme not in ("http", "https"):
             raise ConfigurationError(f"HttpTarget: {self.url!r} does not start with http:// or https://")
 
@@ -131,5 +136,5 @@ class HttpTarget:
             client = httpx.AsyncClient(transport=RetryingTransport(live, Patience(tries=1)))
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         config = EndpointConfig("http", self._logical_host, f"duolog://{self._logical_host}{path}", client)
-        shape = Shape(self.request, self.reply, self.session)
-        return HttpEndpoint(config, shape, extensions={"duolog_destination": reached})
+        template = Template(self.request, self.reply, self.session)
+        return HttpEndpoint(config, template, extensions={"duolog_destination": reached})

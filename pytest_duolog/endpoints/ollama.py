@@ -13,16 +13,16 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.reading import (
-    counted,
+    fields_of,
     joined_text,
-    named,
     object_in,
     objects_in,
     split_thinking,
     text_in,
+    token_count,
     tool_calls,
 )
-from pytest_duolog.transcript import FinishReason, Usage
+from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
 KNOBS = {"max_tokens": "num_predict"}
 
@@ -54,7 +54,7 @@ class OllamaChat(ChatProtocol):
         """The message."""
         message = object_in(body, "message")
         if not message:
-            raise answer.fault(f"the answer has no message; it has {named(body)}", is_passing=True)
+            raise answer.fault(f"the answer has no message; it has {fields_of(body)}", is_passing=True)
         raw_finish = str(body.get("done_reason") or "")
         content, thinking = split_thinking(joined_text(message.get("content")))
         return Reply(
@@ -67,7 +67,8 @@ class OllamaChat(ChatProtocol):
                 arguments="arguments",
             ),
             usage=Usage(
-                prompt_tokens=counted(body, "prompt_eval_count"), reply_tokens=counted(body, "eval_count")
+                prompt_tokens=token_count(body, "prompt_eval_count"),
+                reply_tokens=token_count(body, "eval_count"),
             ),
             model=text_in(body, "model"),
         )

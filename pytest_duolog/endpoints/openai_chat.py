@@ -13,18 +13,18 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.reading import (
-    counted,
+    fields_of,
     joined_text,
     less,
-    named,
     object_in,
     objects_in,
     split_thinking,
     text_in,
     thinking_parts,
+    token_count,
     tool_calls,
 )
-from pytest_duolog.transcript import FinishReason, Usage
+from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
 # A price above it, endless or not, is a mistake.
 HIGHEST_COST = 1e9
@@ -68,7 +68,7 @@ class OpenAIChat(ChatProtocol):
         """The first choice."""
         choices = objects_in(body, "choices")
         if not choices:
-            raise answer.fault(f"the answer has no choices; it has {named(body)}", is_passing=True)
+            raise answer.fault(f"the answer has no choices; it has {fields_of(body)}", is_passing=True)
         choice, message = choices[0], object_in(choices[0], "message")
         raw_finish = str(choice.get("finish_reason") or "")
         content, thinking = split_thinking(joined_text(message.get("content")))
@@ -101,16 +101,16 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
     """`prompt_tokens` includes what was cached, `completion_tokens` what was thought."""
     if not usage:
         return None
-    cached = counted(usage, "prompt_tokens_details", "cached_tokens")
-    written = counted(usage, "prompt_tokens_details", "cache_write_tokens")
-    reasoning = counted(usage, "completion_tokens_details", "reasoning_tokens")
+    cached = token_count(usage, "prompt_tokens_details", "cached_tokens")
+    written = token_count(usage, "prompt_tokens_details", "cache_write_tokens")
+    reasoning = token_count(usage, "completion_tokens_details", "reasoning_tokens")
     cost = usage.get("cost")
     is_price = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost <= HIGHEST_COST
     return Usage(
-        prompt_tokens=less(counted(usage, "prompt_tokens"), cached, written),
+        prompt_tokens=less(token_count(usage, "prompt_tokens"), cached, written),
         cache_read_tokens=cached,
         cache_write_tokens=written,
-        reply_tokens=less(counted(usage, "completion_tokens"), reasoning),
+        reply_tokens=less(token_count(usage, "completion_tokens"), reasoning),
         reasoning_tokens=reasoning,
         cost=cost if is_price else None,
     )

@@ -16,8 +16,8 @@ import httpx
 
 from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply
-from pytest_duolog.jsontext import HistoryBody, HistoryEncoder
-from pytest_duolog.perspective import ChatMessage
+from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
+from pytest_duolog.transcripts.perspective import ChatMessage
 
 
 class ChatProtocol(ABC):

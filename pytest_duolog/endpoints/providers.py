@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from pytest_duolog.endpoints.shape import Shape
+from pytest_duolog.endpoints.template import Template
 from pytest_duolog.errors import EndpointError
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -30,7 +30,7 @@ class Provider:
     `base_url_env` names a variable that overrides `base_url`, `base_path` what belongs behind it, `host_env` one
     that may hold no more than a host and a port. `api_key_env` names the variable that holds the key, or else
     `other_key_env`; it is asked for only where `needs_key`, and sent in `key_header`, by default the protocol's own.
-    `headers` are further ones; `${NAME}` in them is an environment variable. `shape` is how a chatbot of protocol
+    `headers` are further ones; `${NAME}` in them is an environment variable. `template` is how a chatbot of protocol
     `http` is spoken to. Nothing is read before a model is really called.
     """
 
@@ -44,7 +44,7 @@ class Provider:
     needs_key: bool = False
     key_header: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    shape: Shape = field(default_factory=Shape)
+    template: Template = field(default_factory=Template)
 
     @property
     def secret_variables(self) -> list[str]:

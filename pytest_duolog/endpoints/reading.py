@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_duolog.errors import shorten
-from pytest_duolog.transcript import ToolCall
+from pytest_duolog.display import shorten
+from pytest_duolog.transcripts.transcript import ToolCall
 
 LONGEST_LIST = 200
 
@@ -29,7 +29,7 @@ def object_in(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def named(values: Mapping[str, Any]) -> str:
+def fields_of(values: Mapping[str, Any]) -> str:
     """What an answer has instead of what was expected, harmless to a terminal."""
     names = ", ".join(sorted(map(str, values)))
     return (names if names.isprintable() and len(names) <= LONGEST_LIST else shorten(names)) or "nothing"
@@ -75,7 +75,7 @@ def _json_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def counted(counts: Mapping[str, Any], *path: str) -> int | None:
+def token_count(counts: Mapping[str, Any], *path: str) -> int | None:
     """The token count at `path` in a usage object; None where it is not there, or not a count."""
     value: Any = counts
     for name in path:

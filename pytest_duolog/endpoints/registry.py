@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.anthropic_messages import AnthropicMessages
 from pytest_duolog.endpoints.base import Endpoint, EndpointConfig
 from pytest_duolog.endpoints.functions import FunctionEndpoint
@@ -24,9 +25,9 @@ from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS, Provider
 from pytest_duolog.endpoints.scripted import persona
-from pytest_duolog.errors import ConfigurationError, shorten
+from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.local.weights import MODELS
-from pytest_duolog.scenario import Model, ModelName, Target
+from pytest_duolog.scenarios.scenario import Model, ModelName, Target
 
 # `http://localhost:8000/chat` is a model, too.
 ADDRESSES = ("http", "https")
@@ -104,7 +105,7 @@ def _named(name: str, client: httpx.AsyncClient, configured: Mapping[str, Provid
     if provider is None:
         return _published(provider_name, config)
     if provider.protocol == "http":
-        return HttpEndpoint(config, provider.shape)
+        return HttpEndpoint(config, provider.template)
     return CHAT_PROTOCOLS[provider.protocol](config)
 
 

@@ -17,8 +17,8 @@ import httpx
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.bodies import bounded_body
-from pytest_duolog.endpoints.sessions import with_real_id, with_recorded_id
-from pytest_duolog.endpoints.turnstile import Limit, Turnstile
+from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
+from pytest_duolog.endpoints.session_ids import with_real_id, with_recorded_id
 from pytest_duolog.errors import EndpointError
 
 PASSING_FAULTS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ProxyError)
@@ -73,13 +73,13 @@ class RetryingTransport(httpx.AsyncBaseTransport):
         self,
         live: httpx.AsyncBaseTransport,
         patience: Patience,
-        turnstile_to: Callable[[str], Turnstile] = lambda _: Turnstile(Limit()),
+        rate_limiter_to: Callable[[str], RateLimiter] = lambda _: RateLimiter(Limit()),
         *,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.live = live
         self.patience = patience
-        self.turnstile_to = turnstile_to
+        self.rate_limiter_to = rate_limiter_to
         self.sleep = sleep
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -87,9 +87,9 @@ class RetryingTransport(httpx.AsyncBaseTransport):
 
         Raises EndpointError with what happened at the last try, and how often it was tried.
         """
-        turnstile = self.turnstile_to(request.url.host)
-        async with turnstile.place():  # waiting for it is no part of the time that the provider has
-            tries = _Tries(self, with_real_id(request), turnstile)
+        rate_limiter = self.rate_limiter_to(request.url.host)
+        async with rate_limiter.place():  # waiting for it is no part of the time that the provider has
+            tries = _Tries(self, with_real_id(request), rate_limiter)
             with anyio.move_on_after(self.patience.timeout_s):
                 return await tries.until_answered()
         raise tries.out_of_time()
@@ -105,7 +105,7 @@ class _Tries:
 
     transport: RetryingTransport
     request: httpx.Request
-    turnstile: Turnstile
+    rate_limiter: RateLimiter
     n: int = 0
     waited_s: float = 0.0
     n_bytes: int = 0
@@ -191,8 +191,8 @@ class _Tries:
             self.waited_s += wait_s
             await self.transport.sleep(wait_s)
         else:
-            self.turnstile.close_for(wait_s)
-        self.waited_s += await self.turnstile.leave_to_ask_again()
+            self.rate_limiter.close_for(wait_s)
+        self.waited_s += await self.rate_limiter.leave_to_ask_again()
 
     @property
     def _label(self) -> str:

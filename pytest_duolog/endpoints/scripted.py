@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
+from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import Reply
-from pytest_duolog.errors import ConfigurationError, shorten
+from pytest_duolog.errors import ConfigurationError
 
 Then = Literal["repeat", "cycle", "silence"]
 

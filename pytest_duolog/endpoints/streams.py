@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.answers import Answer
-from pytest_duolog.errors import shorten
-from pytest_duolog.jsontext import parsed
+from pytest_duolog.storage.json_text import parsed
 
 EVENTS = "text/event-stream"
 LINES = ("application/x-ndjson", "application/jsonl")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from pytest_duolog.gate.pairs import LOG_BLOCK
-from pytest_duolog.gate.standing import NO_PAIRS, Pair
+from pytest_duolog.gate.tally import NO_PAIRS, Pair
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import RunRecord, SampleOutcome
 from pytest_duolog.stats.evidence import log_evidence

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.standing import Pair, Standing, evidence
+from pytest_duolog.gate.tally import Pair, ScenarioTally, evidence
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import Look
 from pytest_duolog.stats.differences import score_interval, score_z
@@ -57,7 +57,7 @@ class Reason(StrEnum):
 class PairsDecision:
     """What the pairs of all scenarios come to.
 
-    `standings` are the scenarios in the order of the plan; `blamed` those that blocked it alone; `suspects` those that
+    `tallies` are the scenarios in the order of the plan; `blamed` those that blocked it alone; `suspects` those that
     went on after the suite had passed. `wanted` are the pairs to run next, as scenario and number; empty once nothing
     can change the decision. `rounds_needed` is about how many more rounds would settle it at the rates so far, None if
     it is settled or no number would.
@@ -66,7 +66,7 @@ class PairsDecision:
     plan: GatePlan
     decision: Decision
     reason: Reason
-    standings: tuple[Standing, ...]
+    tallies: tuple[ScenarioTally, ...]
     looks: tuple[Look, ...] = ()
     n_rounds: int = 0
     blamed: tuple[str, ...] = ()
@@ -77,30 +77,30 @@ class PairsDecision:
     @property
     def n_dialogues(self) -> int:
         """How many dialogues were looked at, in both arms."""
-        return 2 * sum(standing.pairs.n for standing in self.standings)
+        return 2 * sum(tally.pairs.n for tally in self.tallies)
 
     @property
     def most_dialogues(self) -> int:
         """How many it could have taken."""
-        return 2 * self.plan.max_rounds * len(self.standings)
+        return 2 * self.plan.max_rounds * len(self.tallies)
 
     @property
-    def harmed(self) -> tuple[Standing, ...]:
+    def harmed(self) -> tuple[ScenarioTally, ...]:
         """The scenarios that lost noticeably more pairs than they won, worst first."""
-        found = (standing for standing in self.standings if standing.is_suspect)
-        return tuple(sorted(found, key=lambda standing: standing.pairs.counts.drop, reverse=True))
+        found = (tally for tally in self.tallies if tally.is_suspect)
+        return tuple(sorted(found, key=lambda tally: tally.pairs.counts.drop, reverse=True))
 
     @property
     def accused(self) -> tuple[str, ...]:
         """The scenarios that a gate which blocks is about: those that blocked it alone, else those that were harmed."""
         if self.decision is not Decision.BLOCK:
             return ()
-        return self.blamed or tuple(standing.scenario for standing in self.harmed)
+        return self.blamed or tuple(tally.scenario for tally in self.harmed)
 
     @property
     def drop_interval(self) -> Interval:
         """The 95 % interval of the mean drop over the scenarios; descriptive, the gate does not decide by it."""
-        return score_interval([standing.pairs.rates for standing in self.standings])
+        return score_interval([tally.pairs.rates for tally in self.tallies])
 
 
 def decide_pairs(plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> PairsDecision:
@@ -121,7 +121,7 @@ class _Gate:
         self._plan = plan
         self._margin = float(plan.margin)
         self._pairs = pairs
-        self._standings = {scenario: Standing(scenario) for scenario in pairs}
+        self._tallies = {scenario: ScenarioTally(scenario) for scenario in pairs}
         self._looks: list[Look] = []
         self._suspects: list[str] = []
         self._n_rounds = 0
@@ -151,20 +151,20 @@ class _Gate:
         if not missing:
             for scenario, pair in round_.items():
                 assert pair is not None
-                self._standings[scenario] = self._standings[scenario].with_pair(pair)
+                self._tallies[scenario] = self._tallies[scenario].with_pair(pair)
             self._n_rounds = number
         return missing
 
     @property
     def _has_distinct_pairs(self) -> bool:
         """One dialogue a scenario, told again and again, is a single round however often it is run."""
-        return self._n_rounds == 1 or any(standing.n_distinct > 1 for standing in self._standings.values())
+        return self._n_rounds == 1 or any(tally.n_distinct > 1 for tally in self._tallies.values())
 
     def _look(self) -> Look:
-        tables = self._standings.values()
-        seen = _sum(standing.pairs.counts for standing in tables)
-        for_pass = _sum(standing.for_pass.counts for standing in tables)
-        for_block = _sum(standing.for_block.counts for standing in tables)
+        tables = self._tallies.values()
+        seen = _sum(tally.pairs.counts for tally in tables)
+        for_pass = _sum(tally.for_pass.counts for tally in tables)
+        for_block = _sum(tally.for_block.counts for tally in tables)
         return Look(
             round=self._n_rounds,
             worse=seen.worse,
@@ -172,21 +172,19 @@ class _Gate:
             better=seen.better,
             log_pass=evidence(*for_pass, drop=self._margin, weight=1),
             log_block=evidence(*for_block.reversed(), drop=0, weight=0),
-            log_local=max(standing.log_local for standing in tables),
+            log_local=max(tally.log_local for tally in tables),
             suspects=tuple(self._suspects),
         )
 
     def _alarmed(self) -> tuple[str, ...]:
-        wanted = math.log(len(self._standings) / LOCAL_RISK)
-        return tuple(
-            standing.scenario for standing in self._standings.values() if standing.log_local >= wanted
-        )
+        wanted = math.log(len(self._tallies) / LOCAL_RISK)
+        return tuple(tally.scenario for tally in self._tallies.values() if tally.log_local >= wanted)
 
     def _decide_last_round(self) -> PairsDecision:
-        block_z = -score_z([standing.for_block.rates for standing in self._standings.values()], 0)
+        block_z = -score_z([tally.for_block.rates for tally in self._tallies.values()], 0)
         if block_z <= BLOCK_Z:
             return self._ended(Decision.BLOCK, Reason.LAST_ROUND)
-        pass_z = -score_z([standing.for_pass.rates for standing in self._standings.values()], self._margin)
+        pass_z = -score_z([tally.for_pass.rates for tally in self._tallies.values()], self._margin)
         if pass_z >= PASS_Z and self._has_distinct_pairs:
             return self._examine_suspects(Reason.LAST_ROUND)
         if not self._has_distinct_pairs:
@@ -196,7 +194,7 @@ class _Gate:
 
     def _examine_suspects(self, reason: Reason) -> PairsDecision:
         """The suite passes; scenarios that lost pairs go on alone until each is blamed or cleared."""
-        self._suspects = [standing.scenario for standing in self._standings.values() if standing.is_suspect]
+        self._suspects = [tally.scenario for tally in self._tallies.values() if tally.is_suspect]
         uncleared = self._uncleared(self._suspects)
         for number in range(self._n_rounds + 1, self._plan.max_rounds + 1):
             if not uncleared:
@@ -207,25 +205,25 @@ class _Gate:
             if blamed := self._alarmed():
                 return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
             uncleared = self._uncleared(uncleared)
-        risk = SUSPECT_RISK / len(self._standings)
+        risk = SUSPECT_RISK / len(self._tallies)
         blamed = tuple(
             scenario
             for scenario in uncleared
-            if fisher_p(self._standings[scenario].for_block.rates, alternative="greater") <= risk
+            if fisher_p(self._tallies[scenario].for_block.rates, alternative="greater") <= risk
         )
         if blamed:
             return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
         return self._ended(Decision.PASS, reason)
 
     def _uncleared(self, scenarios: Iterable[str]) -> list[str]:
-        return [scenario for scenario in scenarios if not self._standings[scenario].is_cleared]
+        return [scenario for scenario in scenarios if not self._tallies[scenario].is_cleared]
 
     def _ended(self, decision: Decision, reason: Reason, blamed: tuple[str, ...] = ()) -> PairsDecision:
         return PairsDecision(
             self._plan,
             decision,
             reason,
-            tuple(self._standings.values()),
+            tuple(self._tallies.values()),
             tuple(self._looks),
             self._n_rounds,
             blamed,
@@ -242,7 +240,7 @@ class _Gate:
             return None
         if self._suspects:
             return self._plan.max_rounds - self._n_rounds
-        seen = _sum(standing.pairs.counts for standing in self._standings.values())
+        seen = _sum(tally.pairs.counts for tally in self._tallies.values())
         worse, same, better = (count / self._n_rounds for count in seen)
         for rounds in range(max(self._n_rounds + 1, FIRST_LOOK), MAX_PROJECTED_ROUNDS):
             w, s, b = worse * rounds, same * rounds, better * rounds

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_PASS, decide_pairs
-from pytest_duolog.gate.standing import Pair, evidence
+from pytest_duolog.gate.tally import Pair, evidence
 from pytest_duolog.results.plan import GatePlan
 
 N_GATES = 200

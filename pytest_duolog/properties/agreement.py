@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from pytest_duolog import text
-from pytest_duolog.detectors import lexicon, role_phrases
-from pytest_duolog.errors import counted
+from pytest_duolog.detectors import lexicon, role_phrases, text
+from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
-from pytest_duolog.transcript import Transcript
+from pytest_duolog.transcripts.transcript import Transcript
 
 # Agreement says nothing new with at most so many new words, or with so small a share of them.
 NEW_WORDS = 2

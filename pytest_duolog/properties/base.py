@@ -24,8 +24,9 @@ from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
-from pytest_duolog.errors import CassetteError, ConfigurationError, printable, shorten
-from pytest_duolog.transcript import Message, Transcript
+from pytest_duolog.display import printable, shorten
+from pytest_duolog.errors import CassetteError, ConfigurationError
+from pytest_duolog.transcripts.transcript import Message, Transcript
 
 # Evidence is shown up to so many messages, each quoted up to so many characters.
 MAX_EVIDENCE = 6
@@ -110,7 +111,7 @@ class Property(ABC):
         """The property as it is written, with the fields that differ from their defaults."""
         configured: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
         shown = [
-            f"{field.name}={_shown(value)}"
+            f"{field.name}={_value_text(value)}"
             for field in configured
             if field.repr and (value := getattr(self, field.name)) != _default(field)
         ]
@@ -132,7 +133,7 @@ class Property(ABC):
         return Not(self)
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     """A field's value as it is written; a function by its name, since its repr has an address in it."""
     name = getattr(value, "__qualname__", None)
     return name if callable(value) and isinstance(name, str) else repr(value)

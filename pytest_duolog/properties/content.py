@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pytest_duolog import text
-from pytest_duolog.detectors import lexicon
+from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Evidence, Verdict, require_count, require_share
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
-from pytest_duolog.transcript import Transcript
+from pytest_duolog.transcripts.transcript import Transcript
 
 Phrase = str | re.Pattern[str]
 
@@ -63,7 +62,7 @@ class _Phrased(SpokenProperty):
             if (quote := _quote(message.content, written, folded)) is not None
         ]
 
-    def _shown(self) -> str:
+    def _phrases_text(self) -> str:
         given = self.phrases if isinstance(self.phrases, tuple) else (self.phrases,)
         return " or ".join(
             repr(phrase.pattern if isinstance(phrase, re.Pattern) else phrase) for phrase in given
@@ -77,7 +76,7 @@ class Mentions(_Phrased):
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether it is there, and where."""
         found = self._found(said)
-        shown = f"{self._shown()} is in {len(found)} of {len(said)} messages (at least 1)"
+        shown = f"{self._phrases_text()} is in {len(found)} of {len(said)} messages (at least 1)"
         return self.verdict(bool(found), shown, found or [said[-1]])
 
 
@@ -88,7 +87,7 @@ class NeverSays(_Phrased):
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether none has it; the evidence is those that have."""
         found = self._found(said)
-        shown = f"{self._shown()} is in {len(found)} of {len(said)} messages (at most 0)"
+        shown = f"{self._phrases_text()} is in {len(found)} of {len(said)} messages (at most 0)"
         return self.verdict(not found, shown, found)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pytest_duolog import text
-from pytest_duolog.detectors import lexicon
+from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.closings import CLEAN_TAIL, Cue, read_leave
-from pytest_duolog.errors import counted
+from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Property, Verdict, require_count
 from pytest_duolog.properties.loops import read_dialogue, tokens_of
-from pytest_duolog.transcript import Message, StopKind, Transcript
+from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript
 
 # Reasons to stop that the dialogue did not choose.
 _CUT_SHORT = {

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from pytest_duolog import text
+from pytest_duolog.detectors import text
 from pytest_duolog.detectors.languages import LANGUAGES, language_of
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict, require_share
 from pytest_duolog.properties.endings import find_closing
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
-from pytest_duolog.transcript import Transcript
+from pytest_duolog.transcripts.transcript import Transcript
 
 # A speaker's messages are compared third by third, and a third is at least so many messages.
 SHORTEST_THIRD = 2

@@ -8,9 +8,10 @@ from functools import lru_cache
 
 from pytest_duolog.detectors.loops import Loop, LoopDetector
 from pytest_duolog.detectors.staleness import Stale
-from pytest_duolog.errors import ConfigurationError, counted
+from pytest_duolog.display import counted
+from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict
-from pytest_duolog.transcript import Message, Transcript
+from pytest_duolog.transcripts.transcript import Message, Transcript
 
 KINDS = (*(kind.value for kind in Stale), "stuck", "deflection")
 

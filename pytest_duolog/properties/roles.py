@@ -10,12 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_duolog import text
-from pytest_duolog.detectors import role_phrases
+from pytest_duolog.detectors import role_phrases, text
 from pytest_duolog.detectors.loops import runs
 from pytest_duolog.properties.base import Evidence, Outcome, Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
-from pytest_duolog.transcript import Transcript
+from pytest_duolog.transcripts.transcript import Transcript
 
 # A name shorter than this may be an option of a list: "A: tea, B: coffee". In scripts without letter case two
 # characters are a whole name.

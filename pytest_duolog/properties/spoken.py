@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_duolog.properties.base import Property, Verdict
-from pytest_duolog.transcript import Message, Transcript
+from pytest_duolog.transcripts.transcript import Message, Transcript
 
 Numbered = tuple[int, Message]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_duolog.errors import shorten
+from pytest_duolog.display import shorten
 from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.topics.assess import THRESHOLD, WORDS, TopicAssessment, assess_topic
-from pytest_duolog.transcript import Transcript
+from pytest_duolog.transcripts.transcript import Transcript
 
 # So many messages are quoted where a stretch that drifted begins.
 _QUOTED = 2

@@ -27,11 +27,11 @@ from pytest_duolog.recording.journal_file import (
     read_journal,
     write_journal,
 )
-from pytest_duolog.recording.kept import is_answer, kept_response, served_model
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.stored_response import is_answer, kept_response, served_model
 from pytest_duolog.recording.vcr_yaml import read_yaml
-from pytest_duolog.transcript import Message, StopReason
+from pytest_duolog.transcripts.transcript import Message, StopReason
 
 
 class RecordMode(StrEnum):

@@ -9,10 +9,10 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from pytest_duolog.jsontext import is_same
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.naming import CassetteLocation
-from pytest_duolog.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.storage.json_text import is_same
 
 # What a recording depends on besides its speakers.
 SCENARIO_FIELDS = (

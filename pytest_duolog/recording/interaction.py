@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pytest_duolog.jsontext import canonical, parsed
 from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.storage.json_text import canonical, parsed
 
 # Fields of a request body that hold the chat history, in the protocols that send one.
 HISTORY_FIELDS = ("messages", "contents", "input")

@@ -23,8 +23,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_duolog.jsontext import canonical, parsed
 from pytest_duolog.recording.interaction import HISTORY_FIELDS, Body, Interaction, Response, SentRequest
+from pytest_duolog.storage.json_text import canonical, parsed
 
 FORMAT = 1
 

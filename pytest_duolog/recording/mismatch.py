@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_duolog.errors import shorten
-from pytest_duolog.jsontext import is_same
+from pytest_duolog.display import shorten
 from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
 from pytest_duolog.recording.journal import common_start
+from pytest_duolog.storage.json_text import is_same
 
 MOST_DIFFERENCES = 3
 

@@ -23,12 +23,12 @@ from vcr.stubs import VCRHTTPSConnection
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.errors import BudgetExceeded, CassetteError, EndpointError
-from pytest_duolog.jsontext import canonical
 from pytest_duolog.recording.hooks import VcrHooks, our_response, vcr_response
 from pytest_duolog.recording.interaction import Body, SentRequest
 from pytest_duolog.recording.network import Complaining, LoopbackOnly
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
+from pytest_duolog.storage.json_text import canonical
 
 _speaking: ContextVar[WatchedEndpoint | None] = ContextVar("duolog_speaking", default=None)
 

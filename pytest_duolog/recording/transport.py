@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from pytest_duolog.jsontext import HistoryBody, HistoryEncoder
+from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
 from pytest_duolog.recording.interaction import Body, Response, SentRequest
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
@@ -73,12 +73,12 @@ class RecordingTransport(httpx.AsyncBaseTransport):
 
     def _body(self, parts: HistoryBody) -> Body:
         redact = self._cassette.redactor.json
-        if parts.shape not in self._encoders:
-            self._encoders[parts.shape] = HistoryEncoder(
-                parts.history_name, lambda message: redact(parts.shape(message))
+        if parts.entry not in self._encoders:
+            self._encoders[parts.entry] = HistoryEncoder(
+                parts.history_name, lambda message: redact(parts.entry(message))
             )
         return Body(
-            redact(parts.fields), parts.history_name, self._encoders[parts.shape].pieces(parts.messages)
+            redact(parts.fields), parts.history_name, self._encoders[parts.entry].pieces(parts.messages)
         )
 
     def _live_transport(self) -> httpx.AsyncBaseTransport:

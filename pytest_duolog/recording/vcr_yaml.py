@@ -11,14 +11,15 @@ from vcr.persisters.filesystem import FilesystemPersister
 from vcr.request import Request
 from vcr.serializers import yamlserializer
 
-from pytest_duolog.errors import UnreadableCassette, shorten
+from pytest_duolog.display import shorten
+from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls, logical_uri, real_uri
 from pytest_duolog.recording.hooks import our_response, vcr_request, vcr_response
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal
-from pytest_duolog.recording.kept import kept_response
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, Redactor, kept_headers
+from pytest_duolog.recording.stored_response import kept_response
 
 
 def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal:

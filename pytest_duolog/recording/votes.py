@@ -7,7 +7,7 @@ from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import JournalWriter, read_journal, write_journal
-from pytest_duolog.recording.kept import is_answer, kept_response
+from pytest_duolog.recording.stored_response import is_answer, kept_response
 
 JUDGE = "judge"
 

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_duolog.display import printable
+from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import RecordDecision
-from pytest_duolog.reports.rows import Place, headline, scenario_rows
-from pytest_duolog.reports.terminal import printable
+from pytest_duolog.reports.scenario_rows import Place, headline, scenario_rows
 from pytest_duolog.results.record import RunRecord
 
 SEVERITIES = {Decision.BLOCK: "major", Decision.INCONCLUSIVE: "minor"}

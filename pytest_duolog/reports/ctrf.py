@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from pytest_duolog.display import printable
+from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import RecordDecision
-from pytest_duolog.gate.words import pairs_words
-from pytest_duolog.reports.rows import Place, ScenarioRow, scenario_rows
-from pytest_duolog.reports.terminal import printable
+from pytest_duolog.reports.scenario_rows import Place, ScenarioRow, scenario_rows
+from pytest_duolog.reports.wording import pairs_words
 from pytest_duolog.results.record import RunRecord
 
 SPEC_VERSION = "0.0.0"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from pytest_duolog.display import printable
+from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import RecordDecision
-from pytest_duolog.gate.words import error_words, pairs_words, plan_words
-from pytest_duolog.reports.rows import ScenarioRow, first_evidence, headline, scenario_rows
-from pytest_duolog.reports.terminal import printable
+from pytest_duolog.reports.scenario_rows import ScenarioRow, first_evidence, headline, scenario_rows
+from pytest_duolog.reports.wording import error_words, pairs_words, plan_words
 from pytest_duolog.results.record import Arm, RunRecord
 
 # GitHub drops a summary of more than a megabyte whole, and a comment ends at 64 kB.

@@ -6,15 +6,12 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pytest_duolog import errors
+from pytest_duolog.display import printable
 
 # How much of a dialogue stands under a failed test: how it began, and how it ended.
 FIRST_MESSAGES = 2
 LAST_MESSAGES = 6
 LONGEST_MESSAGE = 400
-
-# Verdicts spell their text out as well, so it is done further down.
-printable = errors.printable
 
 
 def dialogue_section(entry: Mapping[str, Any]) -> str:

@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from pytest_duolog.display import printable
+from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import RecordDecision
-from pytest_duolog.reports.rows import Place, headline, scenario_rows
-from pytest_duolog.reports.terminal import printable
+from pytest_duolog.reports.scenario_rows import Place, headline, scenario_rows
 from pytest_duolog.results.record import RunRecord
 
 # A step shows ten errors and ten warnings; other steps and tools want some of a job's fifty.

@@ -127,7 +127,7 @@ class RunPlan:
     def differences(self, other: RunPlan) -> list[str]:
         """In which parts two plans differ, in words; empty if they are one plan."""
         found = [
-            f"{name}: {_shown(mine)} and {_shown(theirs)}"
+            f"{name}: {_plan_value(mine)} and {_plan_value(theirs)}"
             for name in ("gate", "baseline", "candidate")
             if (mine := getattr(self, name)) != (theirs := getattr(other, name))
         ]
@@ -147,7 +147,7 @@ class RunPlan:
         return found
 
 
-def _shown(value: object) -> str:
+def _plan_value(value: object) -> str:
     """A part of a plan as people write it."""
     if isinstance(value, GatePlan):
         return f"margin {value.margin} ({value.max_rounds} rounds)"

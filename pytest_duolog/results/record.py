@@ -19,7 +19,7 @@ from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.plan import MOST_NAMED, RunPlan
 from pytest_duolog.results.shard import missing_shards
-from pytest_duolog.transcript import Record, Text, Transcript
+from pytest_duolog.transcripts.transcript import Record, Text, Transcript
 
 # Format history: 1, the first.
 FORMAT = 1
@@ -97,9 +97,9 @@ class Sample(Record):
         return self.scenario, self.number, self.arm, self.attempt
 
     def __str__(self) -> str:
-        return self.named(in_gate=True)
+        return self.label(in_gate=True)
 
-    def named(self, *, in_gate: bool) -> str:
+    def label(self, *, in_gate: bool) -> str:
         """Which sample it is; outside a gate nobody speaks of arms."""
         arm = f" of the {self.arm}" if in_gate else ""
         attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""

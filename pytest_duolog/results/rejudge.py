@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
 from pytest_duolog.properties.base import Outcome, Property, Verdict, judge
-from pytest_duolog.properties.named import parse_property
+from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.results.record import PropertyResult, RunRecord, Sample, SampleDialogue, SampleOutcome
 
 

@@ -17,9 +17,10 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from pytest_duolog.errors import RunRecordError, wrong_fields
+from pytest_duolog.display import wrong_fields
+from pytest_duolog.errors import RunRecordError
 from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample
-from pytest_duolog.transcript import Record
+from pytest_duolog.transcripts.transcript import Record
 
 try:
     import fcntl

@@ -26,7 +26,7 @@ from itertools import chain
 from pytest_duolog.topics.boundaries import BOUNDARY_POINTS, boundary_points
 from pytest_duolog.topics.terms import Term, Terms, names_things, terms_of, weight_of
 from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
-from pytest_duolog.transcript import Transcript
+from pytest_duolog.transcripts.transcript import Transcript
 
 WORDS = "words"
 

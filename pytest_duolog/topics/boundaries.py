@@ -20,11 +20,10 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 
-from pytest_duolog import text
-from pytest_duolog.detectors import lexicon
+from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.topics import vocabulary
 from pytest_duolog.topics.terms import Terms, terms_of, weight_of
-from pytest_duolog.transcript import Message
+from pytest_duolog.transcripts.transcript import Message
 
 # A message with so many points begins a new topic.
 BOUNDARY_POINTS = 1.6

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from pytest_duolog import text
+from pytest_duolog.detectors import text
 from pytest_duolog.topics import vocabulary
 
 STEM_LETTERS = 5

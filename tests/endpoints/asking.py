@@ -11,11 +11,11 @@ import httpx
 
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.providers import Provider
+from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
-from pytest_duolog.endpoints.turnstile import Limit, Turnstile
-from pytest_duolog.perspective import ChatMessage
-from pytest_duolog.scenario import ModelName
+from pytest_duolog.scenarios.scenario import ModelName
+from pytest_duolog.transcripts.perspective import ChatMessage
 
 HISTORY = (
     ChatMessage("system", "Be brief."),
@@ -37,7 +37,7 @@ class Wire:
         self.answers = list(answers)
         self.requests: list[httpx.Request] = []
         self.waits: list[float] = []
-        self.turnstile = Turnstile(Limit(), clock=lambda: sum(self.waits), sleep=self.sleep)
+        self.rate_limiter = RateLimiter(Limit(), clock=lambda: sum(self.waits), sleep=self.sleep)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
@@ -69,7 +69,7 @@ def ask(
 ) -> Reply:
     """The reply of `model` to `history`, as far as the wire lets it come."""
     transport = RetryingTransport(
-        httpx.MockTransport(wire), patience or Patience(), lambda _: wire.turnstile, sleep=wire.sleep
+        httpx.MockTransport(wire), patience or Patience(), lambda _: wire.rate_limiter, sleep=wire.sleep
     )
     request = ChatRequest(ModelName.parse(model).model, tuple(history), knobs or {}, extra or {}, schema)
 

@@ -13,19 +13,19 @@ import anyio
 import httpx
 import pytest
 
-from pytest_duolog.dialogue import Dialogue
-from pytest_duolog.dialogue import TestSite as Site
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.live import LiveTransport
 from pytest_duolog.endpoints.providers import PROVIDERS, destination
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import CassetteMismatch, DialogueError, EndpointError
-from pytest_duolog.perspective import ChatMessage
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.journal_file import read_journal
-from pytest_duolog.session import Session
+from pytest_duolog.running.dialogue import Dialogue
+from pytest_duolog.running.dialogue import TestSite as Site
+from pytest_duolog.running.session import Session
 from pytest_duolog.settings import Settings
+from pytest_duolog.transcripts.perspective import ChatMessage
 from tests.chat_server import completion
 from tests.fault_server import Connection, Fault, FaultServer
 

@@ -11,7 +11,7 @@ import pytest
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.functions import FunctionEndpoint
 from pytest_duolog.errors import EndpointError
-from pytest_duolog.perspective import ChatMessage
+from pytest_duolog.transcripts.perspective import ChatMessage
 
 REQUEST = ChatRequest("", (ChatMessage("system", "Be brief."), ChatMessage("user", "Hello.")))
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.http_target import HttpTarget
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
-from pytest_duolog.endpoints.sessions import RECORDED_ID
-from pytest_duolog.endpoints.shape import filled_in, texts_at
+from pytest_duolog.endpoints.session_ids import RECORDED_ID
+from pytest_duolog.endpoints.template import filled_in, texts_at
 from pytest_duolog.errors import ConfigurationError, EndpointError
-from pytest_duolog.scenario import Speaker
+from pytest_duolog.scenarios.scenario import Speaker
 from tests.chat_server import ChatServer
 from tests.endpoints.asking import HISTORY, Wire
 
@@ -30,7 +30,7 @@ def talk(target: HttpTarget, wire: Wire, n_replies: int = 1) -> Reply:
 
     async def talked() -> Reply:
         transport = RetryingTransport(
-            httpx.MockTransport(wire), Patience(), lambda _: wire.turnstile, sleep=wire.sleep
+            httpx.MockTransport(wire), Patience(), lambda _: wire.rate_limiter, sleep=wire.sleep
         )
         async with httpx.AsyncClient(transport=transport) as client:
             endpoint = target.open_endpoint(client)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_duolog.gate.decide import decide_record, pairs_of
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import decide_record, pairs_of
 from pytest_duolog.gate.pairs import LOG_BLOCK, LOG_PASS, PairsDecision, Reason, decide_pairs
-from pytest_duolog.gate.standing import Pair
+from pytest_duolog.gate.tally import Pair
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import Arm, RunRecord, Sample
 from tests.run_records import gate_record, sample
@@ -141,12 +141,12 @@ def test_one_round_can_be_the_last() -> None:
 def test_the_same_dialogue_over_and_over_never_passes() -> None:
     decided = decide(*["=" + "r" * 19] * 60)
     assert (decided.decision, decided.reason) == (Decision.INCONCLUSIVE, Reason.REPEATS)
-    assert {standing.n_distinct for standing in decided.standings} == {1}
+    assert {tally.n_distinct for tally in decided.tallies} == {1}
 
 
 def test_the_worst_scenarios_are_known_with_their_drops() -> None:
     decided = decide("---", "--=", "=-+", *["==="] * 17)
-    assert [standing.scenario for standing in decided.harmed] == ["s1", "s2"]
+    assert [tally.scenario for tally in decided.harmed] == ["s1", "s2"]
     low, high = decided.harmed[0].drop_interval
     assert 0 < low < 1 == high
 
@@ -305,7 +305,7 @@ def test_suite_in_which_every_test_holds_one_dialogue_has_one_scenario_of_eviden
     decided = decide_record(RunRecord(record.header, tuple(copies))).pairs
     assert decided is not None
     assert decided.decision is Decision.INCONCLUSIVE
-    assert [standing.n_distinct for standing in decided.standings] == [3, *[0] * (S - 1)]
+    assert [tally.n_distinct for tally in decided.tallies] == [3, *[0] * (S - 1)]
 
 
 def test_a_record_with_a_gate_is_decided_by_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_duolog.gate.baseline import has_drifted, reasons_against
 from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_alarm
-from pytest_duolog.gate.standing import Pair
+from pytest_duolog.gate.tally import Pair
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import RunRecord
 from tests.run_records import STARTED, header, sample

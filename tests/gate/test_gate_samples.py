@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.of_record import decide_record
 from pytest_duolog.gate.samples import SamplesDecision, Trial, decide_samples, repeats_in
 from pytest_duolog.results.plan import ScenarioPlan
 from pytest_duolog.results.record import RunRecord

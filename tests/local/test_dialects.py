@@ -17,7 +17,7 @@ from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import EndpointError
 from pytest_duolog.local.server import LocalServer
 from pytest_duolog.local.weights import find_weights
-from pytest_duolog.perspective import ChatMessage
+from pytest_duolog.transcripts.perspective import ChatMessage
 from tests.dialogues import seen_by
 from tests.local.test_server import MODEL, needs_model
 

@@ -14,15 +14,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pytest_duolog.dialogue import Dialogue
-from pytest_duolog.dialogue import TestSite as Site
 from pytest_duolog.errors import DialogueError, LocalModelError
 from pytest_duolog.local import server
 from pytest_duolog.local.server import LocalServer, LocalServers
 from pytest_duolog.local.weights import find_weights
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.journal_file import read_journal
-from pytest_duolog.session import Session
+from pytest_duolog.running.dialogue import Dialogue
+from pytest_duolog.running.dialogue import TestSite as Site
+from pytest_duolog.running.session import Session
 from pytest_duolog.settings import Settings
 
 MODEL = "smollm2-135m-instruct"

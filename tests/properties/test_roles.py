@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_duolog import LeaksNoPrompt, Message, NoAgreementSpiral, Outcome, Transcript
-from pytest_duolog.transcript import TranscriptSpeaker
+from pytest_duolog.transcripts.transcript import TranscriptSpeaker
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 
 TALK = LIGHTHOUSES[:4]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_duolog.jsontext import canonical
 from pytest_duolog.recording import journal
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.recording.journal import JournalCodec, line_text
+from pytest_duolog.storage.json_text import canonical
 from tests.recording.builders import chat, facts, interaction
 
 # Names and texts that mean something in the file, so that data which looks like them is tried often.

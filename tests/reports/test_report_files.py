@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pytest_duolog.gate.of_record import decide_record
+from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.reports.code_quality import code_quality_json
 from pytest_duolog.reports.ctrf import ctrf_json
-from pytest_duolog.reports.rows import Place
+from pytest_duolog.reports.scenario_rows import Place
 from pytest_duolog.results.record import RunRecord
 from tests.hostile import HOSTILE
 from tests.run_records import STARTED, bar_record, gate_record

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pytest_duolog.gate.of_record import decide_record
+from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.step_summary import code, inert, summary_markdown
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import Arm, PropertyResult, RunRecord, SampleDialogue
-from pytest_duolog.transcript import Message, Transcript
+from pytest_duolog.transcripts.transcript import Message, Transcript
 from tests.hostile import HOSTILE
 from tests.run_records import arm_samples, bar_record, gate_record, header, sample
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_duolog.gate.of_record import decide_record
-from pytest_duolog.reports.rows import Place
+from pytest_duolog.gate.decide import decide_record
+from pytest_duolog.reports.scenario_rows import Place
 from pytest_duolog.reports.workflow_commands import annotation_lines, commands_stopped, workflow_command
 from pytest_duolog.results.record import RunRecord
 from tests.hostile import HOSTILE

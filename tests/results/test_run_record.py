@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_duolog.errors import RunRecordError
-from pytest_duolog.gate.of_record import decide_record
+from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, Look, RunRecord, Sample, merge
 from pytest_duolog.results.store import RecordWriter, read_record, write_record

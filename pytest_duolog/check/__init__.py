@@ -1,1 +1,0 @@
-"""Finished transcripts, whoever made them: read from files, examined, and reported on."""

@@ -1,0 +1,86 @@
+"""How a chatbot with a JSON of its own is spoken to: a template for what it is sent, places in what it answers.
+
+A template is a JSON value; a text in it that is only `{name}` becomes that value whatever its type, and `{name}` inside
+a longer text becomes its text. A place is written `choices.0.text`: names of fields, numbers in lists, `*` for all of a
+list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_duolog.errors import ConfigurationError
+
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+VALUES = ("message", "messages", "system", "session", "model")
+DEFAULT_REQUEST: Mapping[str, Any] = {"session": "{session}", "message": "{message}"}
+
+
+@dataclass(frozen=True)
+class Template:
+    """How a chatbot is spoken to.
+
+    `request` is the JSON body with placeholders: `{message}` (the other side's last words), `{messages}` (the whole
+    history as role and content), `{system}`, `{session}` (an id, one a dialogue), `{model}`. `reply` is the place of
+    the text in the answer, empty for all of it; several texts are paragraphs of one reply, those of a stream are
+    joined as they are. `session` is the place of the chatbot's own session id, sent from then on instead of ours.
+    """
+
+    request: Any = field(default_factory=lambda: DEFAULT_REQUEST)
+    reply: str = "reply"
+    session: str | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted(placeholders_in(self.request) - set(VALUES))
+        if unknown:
+            raise ConfigurationError(
+                f"request template: unknown placeholder {{{unknown[0]}}} (known: {{{'}, {'.join(VALUES)}}})"
+            )
+
+
+def filled_in(template: Any, values: Mapping[str, Any]) -> Any:
+    """The template with its placeholders replaced; one that is not among `values` stays as it is."""
+    if isinstance(template, str):
+        whole = PLACEHOLDER.fullmatch(template)
+        if whole and whole[1] in values:
+            return values[whole[1]]
+        return PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), template)
+    if isinstance(template, Mapping):
+        return {name: filled_in(item, values) for name, item in template.items()}
+    if isinstance(template, list | tuple):
+        return [filled_in(item, values) for item in template]
+    return template
+
+
+def placeholders_in(template: Any) -> set[str]:
+    """The names of all placeholders in a template."""
+    if isinstance(template, str):
+        return set(PLACEHOLDER.findall(template))
+    if isinstance(template, Mapping):
+        return set().union(*map(placeholders_in, template.values()))
+    return set().union(*map(placeholders_in, template)) if isinstance(template, list | tuple) else set()
+
+
+def texts_at(value: Any, place: str) -> list[str]:
+    """The texts at a place in a JSON value, in order; the value itself where the place is empty.
+
+    What is not there, or is neither text nor number, is left out.
+    """
+    found = [value]
+    for name in place.split(".") if place else ():
+        found = [inner for item in found for inner in _inside(item, name)]
+    return [str(item) for item in found if isinstance(item, str | int | float) and not isinstance(item, bool)]
+
+
+def _inside(value: Any, name: str) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [value[name]] if name in value else []
+    if isinstance(value, list):
+        if name == "*":
+            return value
+        if re.fullmatch(r"-?\d{1,9}", name) and -len(value) <= int(name) < len(value):
+            return [value[int(name)]]
+    return []

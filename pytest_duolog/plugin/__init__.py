@@ -1,0 +1,186 @@
+"""pytest's side: options, the marker, fixtures and hooks.
+
+This module is imported in every pytest run of everybody who has the package installed, so it imports nothing
+heavy; what a dialogue needs is imported when the first test asks for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_duolog.plugin.options import add_options, given_shard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from syrupy.assertion import SnapshotAssertion
+
+    from pytest_duolog.running.dialogue import Dialogue
+
+RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
+
+MARKER = (
+    "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, stop_phrases=(), "
+    "stop_on=('goodbye', 'loop'), grace=2, history=(), "
+    "model=None, temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, "
+    "seconds_budget=None, cost_budget=None, stub=..., samples=1, min_pass_rate=1, claim='meets'): "
+    "the conversation that the `dialogue` fixture holds. `a` and `b` are Speakers or 'provider:model'. "
+    "On a function, class or module; nearer values win, and a parametrized argument named like one sets it."
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
+    """Add `--record-mode` unless pytest-recording or cassetter has: all plugins' options are known here."""
+    if not hasattr(early_config.known_args_namespace, "record_mode"):
+        parser.getgroup("duolog").addoption(
+            "--record-mode",
+            choices=RECORD_MODES,
+            default=None,
+            help="when models are asked: none (replay only, the default), once (record what is missing), "
+            "new_episodes (replay what fits), all or rewrite (ask everything anew)",
+        )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from pytest_duolog.plugin.collector import Collector
+
+    config.addinivalue_line("markers", MARKER)
+    from pytest_duolog.plugin.outputs import Outputs, are_wanted
+
+    is_worker = hasattr(config, "workerinput")
+    collector = Collector() if is_worker else Collector(partial(_receive, config))
+    config.pluginmanager.register(collector, "duolog-collector")
+    if not is_worker and are_wanted(config):
+        config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
+    if config.getoption("duolog_plan") and not is_worker:
+        from pytest_duolog.plugin.planning import Planning
+
+        config.pluginmanager.register(Planning(config), "duolog-planning")
+    if given_shard(config) is not None:
+        from pytest_duolog.plugin.sharding import register_sharding
+
+        register_sharding(config)
+    if config.getoption("duolog_model"):
+        from pytest_duolog.plugin.state import settings_of
+
+        settings_of(config)  # whoever gives the option hears at once what is wrong in it
+
+
+def _receive(config: pytest.Config, sent: dict[str, Any], node: object) -> None:
+    from pytest_duolog.plugin.record_keeper import record_keeper_of
+
+    record_keeper_of(config).receive(sent, node)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if parent.config.getini("duolog_transcripts"):
+        from pytest_duolog.plugin.transcript_tests import TranscriptFile, matches
+
+        if matches(file_path, parent.config):
+            return TranscriptFile.from_parent(parent, path=file_path)
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Check every dialogue's scenario before anything runs."""
+    report = yield
+    items = [
+        item
+        for item in report.result or ()
+        if isinstance(item, pytest.Item) and "dialogue" in getattr(item, "fixturenames", ())
+    ]
+    if items:
+        from pytest_duolog.plugin.collection import mistakes_in
+
+        if mistakes := mistakes_in(items):
+            report.outcome, report.longrepr, report.result = "failed", mistakes, []
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if (config.getoption("duolog_model") or config.getoption("duolog_candidate")) and items:
+        from pytest_duolog.plugin.collection import unused_roles
+
+        if mistake := unused_roles(config, items):
+            # An error raised here would end a worker of pytest-xdist without a word; this is told in both ways.
+            report = pytest.CollectReport("duolog", "failed", longrepr=mistake, result=[])
+            config.hook.pytest_collectreport(report=report)
+            items.clear()
+
+
+@pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests
+def pytest_collection_finish(session: pytest.Session) -> None:
+    has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
+    if has_dialogues and hasattr(session.config, "workerinput"):
+        from pytest_duolog.plugin.fixture import NextTest
+
+        session.config.pluginmanager.register(NextTest(), "duolog-next-test")
+    if has_dialogues or given_shard(session.config) is not None:
+        from pytest_duolog.plugin.sampling import register_sampler
+
+        register_sampler(session)  # its hooks are called before those of what was registered earlier
+
+
+@pytest.fixture
+def duolog_scenario() -> Mapping[str, Any]:
+    """Scenario values for the `dialogue` fixture; override or parametrize it to set them in code."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def duolog_vcr_config() -> Mapping[str, Any]:
+    """Vcrpy settings for recordings (filters and hooks such as `before_record_request`); override it."""
+    return {}
+
+
+@pytest.fixture
+def dialogue(
+    request: pytest.FixtureRequest, duolog_scenario: Mapping[str, Any], duolog_vcr_config: Mapping[str, Any]
+) -> Iterator[Dialogue]:
+    """The conversation that the `dialogue` marker describes; it runs, or is replayed, when first looked at."""
+    from pytest_duolog.plugin.fixture import open_dialogue
+
+    yield from open_dialogue(request, duolog_scenario, duolog_vcr_config)
+
+
+@pytest.fixture
+def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
+    from pytest_duolog.plugin.snapshot import TranscriptSnapshot
+
+    return TranscriptSnapshot.beside(snapshot)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    from pytest_duolog.plugin.collector import SITE
+
+    report = yield
+    if SITE in item.stash:
+        from pytest_duolog.plugin.fixture import add_dialogues
+
+        add_dialogues(report, item)
+    elif report.failed and "dialogue" in getattr(item, "fixturenames", ()):
+        from pytest_duolog.plugin.fixture import add_refusal
+
+        add_refusal(report, item)
+    if "duolog_snapshot" in getattr(item, "fixturenames", ()):
+        from pytest_duolog.plugin.snapshot import spare_unseen
+
+        spare_unseen(item, report)
+    return report

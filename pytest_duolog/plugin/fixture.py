@@ -1,0 +1,171 @@
+"""The `dialogue` fixture's body, and what a test's report says of its dialogues."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
+
+from pytest_duolog.display import printable
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin.attempts import Attempt, attempt_of
+from pytest_duolog.plugin.collection import (
+    known_values,
+    marked_values,
+    parameter_names,
+    uses_our_fixture,
+    values_from_code,
+)
+from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, SITE
+from pytest_duolog.plugin.prefetch import Prefetch
+from pytest_duolog.plugin.progress import progress_observers
+from pytest_duolog.plugin.state import session_of, settings_of
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.reports.terminal import dialogue_section
+from pytest_duolog.results.record import Arm
+from pytest_duolog.running.dialogue import Dialogue, TestSite
+
+LONGEST_HEADING = 100
+COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+
+PREFETCH: pytest.StashKey[Prefetch | None] = pytest.StashKey()
+
+
+def open_dialogue(
+    request: pytest.FixtureRequest, scenario: Any, vcr_config: Mapping[str, Any]
+) -> Iterator[Dialogue]:
+    """The first dialogue of a test; afterwards, a complaint about dialogues that were made and never run."""
+    item: pytest.Item = request.node
+    attempt = attempt_of(item)
+    prefetch = prefetch_of(item)
+    first = prefetch.take(attempt) if prefetch else None
+    if first is None:
+        parameters = {name: request.getfixturevalue(name) for name in parameter_names(item)}
+        values = {**marked_values(item), **parameters, **values_from_code(scenario)}
+        first = _first_dialogue(attempt, values, vcr_config)
+    site = item.stash[SITE] = first.site
+    yield first
+    for made in site.dialogues:
+        made.abandon()
+    forgotten = [made for made in site.dialogues if not (made.has_run or made.is_first)]
+    if forgotten:
+        raise ConfigurationError(f"{forgotten[0]!r} was made with dialogue.run() and never awaited")
+
+
+def _first_dialogue(attempt: Attempt, values: Mapping[str, Any], vcr_config: Mapping[str, Any]) -> Dialogue:
+    item = attempt.item
+    nodeid = item.nodeid
+    site = TestSite(
+        session=session_of(item.config),
+        folder=item.path.parent / "cassettes" / item.path.stem,
+        test=nodeid.partition("::")[2] or item.name,
+        values=values,
+        vcr_config=vcr_config,
+        test_argument=shlex.join([*settings_of(item.config).casting_arguments, nodeid]),
+        observers=partial(progress_observers, item.config),
+        sample=attempt.number,
+        is_candidate=attempt.arm is Arm.CANDIDATE,
+    )
+    return Dialogue(site, site.values)
+
+
+def prefetch_of(item: pytest.Item) -> Prefetch | None:
+    """What begins the dialogues of coming attempts; None where nothing is live, or only one may run at a time."""
+    config = item.config
+    if PREFETCH not in config.stash:
+        settings = settings_of(config)
+        is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
+        coming = () if hasattr(config, "workerinput") else map(Attempt, item.session.items)
+        config.stash[PREFETCH] = Prefetch(coming, settings.concurrency, _begin_early) if is_wanted else None
+    return config.stash[PREFETCH]
+
+
+class NextTest:
+    """In a worker of pytest-xdist, tells the prefetch the one test that is sure to be the worker's next.
+
+    pytest names it to whoever runs a test. Which others the worker will be given, or lose to another one, no public
+    interface says.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        """Expect this test, and the next one if there is one."""
+        prefetch = prefetch_of(item)
+        if prefetch is not None:
+            prefetch.expect(Attempt(test) for test in (item, nextitem) if test is not None)
+
+
+def _begin_early(attempt: Attempt) -> Dialogue:
+    dialogue = _first_dialogue(attempt, known_values(attempt.item), vcr_config={})
+    dialogue.begin()
+    return dialogue
+
+
+def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
+    """Attach a test's dialogues to its report as plain data, and show them under a failure."""
+    site = item.stash[SITE]
+    _make_harmless(report, site.session.redactor)
+    if not (report.when == "call" or (report.when == "setup" and report.failed)):
+        return
+    entries = [(made.title, entry) for made in site.dialogues if (entry := made.report())]
+    setattr(report, REPORT_ATTRIBUTE, [entry for _, entry in entries])
+    if report.failed:
+        report.sections += [(_heading(title), dialogue_section(entry)) for title, entry in entries]
+
+
+def add_refusal(report: pytest.TestReport, item: pytest.Item) -> None:
+    """Make the report of a test harmless whose dialogue could not even be made."""
+    if uses_our_fixture(item):
+        _make_harmless(report, session_of(item.config).redactor)
+
+
+def _heading(title: str) -> str:
+    """A title on one line; the name of a dialogue can be any text."""
+    return printable(" ".join(title[:LONGEST_HEADING].split()))
+
+
+def _make_harmless(report: pytest.TestReport, redactor: Redactor) -> None:
+    """Take keys out of a report, and what a model may have written for a terminal.
+
+    A test that was expected to fail has a traceback, too, and reasons for a skip can be any text. Colours go as well:
+    those of pytest and syrupy in a comparison cannot be told from a model's, and may stand in the middle of a key.
+    """
+    report.sections = [(title, redactor.shown(text)) for title, text in report.sections]
+    if isinstance(report.longrepr, ExceptionChainRepr):
+        _drop_speakers_locals(report.longrepr)
+
+    def harmless(text: str) -> str:
+        return printable(redactor.shown(COLOUR.sub("", text)))
+
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = harmless(report.wasxfail)
+    report.longrepr = _with_texts(report.longrepr, harmless)
+
+
+def _with_texts(shown: Any, change: Callable[[str], str]) -> Any:
+    """What a report shows of a failure or a skip, with `change` applied to each of its texts (mostly in place)."""
+    if isinstance(shown, str):
+        return change(shown)
+    if isinstance(shown, list | tuple):
+        return type(shown)(_with_texts(item, change) for item in shown)
+    if isinstance(shown, TerminalRepr):
+        for name, item in vars(shown).items():
+            setattr(shown, name, _with_texts(item, change))
+    return shown
+
+
+def _drop_speakers_locals(shown: ExceptionChainRepr) -> None:
+    """Take the local variables away (`--showlocals`) where a model is asked: they hold requests with their keys.
+
+    pytest breaks long values over lines and cuts them, so that a key in one could not be found any more.
+    """
+    for traceback, _, _ in shown.chain[:-1]:
+        for entry in traceback.reprentries:
+            if isinstance(entry, ReprEntry):
+                entry.reprlocals = entry.reprfuncargs = None

@@ -1,0 +1,153 @@
+"""What a run with samples leaves for CI: reports as files, a summary and annotations of GitHub Actions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE
+from pytest_duolog.reports import STEP_SUMMARY
+
+if TYPE_CHECKING:
+    from pytest_duolog.gate.decide import RecordDecision
+    from pytest_duolog.plugin.collector import Collector
+    from pytest_duolog.plugin.record_keeper import RecordKeeper
+
+GITHUB = "GITHUB_ACTIONS"
+# Where these systems check out a repository, which the paths in their reports start from.
+CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
+
+
+class Report(NamedTuple):
+    """A file that is wanted, and what makes its text of a record, a decision and the places of the tests."""
+
+    title: str
+    path: Path
+    text: Callable[[Any, Any, Any], str]
+    is_added: bool = False
+
+
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+class Outputs:
+    """Writes at the end of the run what the command line and the CI system ask for."""
+
+    config: pytest.Config
+    collector: Collector
+    _lines: dict[str, int] = field(default_factory=dict)
+    _said: list[str] = field(default_factory=list)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember where a test with dialogues stands."""
+        if hasattr(report, REPORT_ATTRIBUTE):
+            self._lines[report.nodeid] = (report.location[1] or 0) + 1
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the files."""
+        self._said = list(self._written())
+
+    def _written(self) -> Iterator[str]:
+        from pytest_duolog.reports.files import write_report
+
+        record_keeper, decided = self._decided()
+        for report in self._wanted():
+            if record_keeper is None or decided is None:
+                if not report.is_added:
+                    has_samples = record_keeper is not None and record_keeper.samples
+                    why = "a shard of a gate has no verdict" if has_samples else "no test has samples"
+                    yield f"{report.title}: {report.path} is not written, for {why}"
+                continue
+            text = report.text(record_keeper.record(), decided, self._places(record_keeper))
+            if said := write_report(report.title, report.path, text, is_added=report.is_added):
+                yield said
+            elif not report.is_added:
+                yield f"{report.title}: {report.path}"
+
+    def _wanted(self) -> Iterator[Report]:
+        if path := _path(self.config, "duolog_ctrf"):
+            from pytest_duolog.reports.ctrf import ctrf_json
+
+            yield Report("CTRF report", path, ctrf_json)
+        if path := _path(self.config, "duolog_code_quality"):
+            from pytest_duolog.reports.code_quality import code_quality_json
+
+            yield Report("Code Quality report", path, code_quality_json)
+        if given := os.environ.get(STEP_SUMMARY):
+            from pytest_duolog.reports.step_summary import summary_markdown
+
+            yield Report(
+                "step summary",
+                Path(given),
+                lambda record, decided, _: summary_markdown(record, decided),
+                True,
+            )
+
+    def _places(self, record_keeper: RecordKeeper) -> Mapping[str, Any]:
+        from pytest_duolog.reports.scenario_rows import Place
+
+        folder = _folder_in_checkout(self.config.rootpath)
+        return {
+            name: Place((folder / name.partition("::")[0]).as_posix(), self._lines.get(name, 1))
+            for name in record_keeper.record().header.plan.scenarios
+        }
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
+        """Around everything that other plugins and pytest say at the end, failed tests with what models wrote included.
+
+        GitHub Actions is told to take no commands meanwhile; then come our own.
+        """
+        with self._guard(terminalreporter):
+            yield
+            for line in self._said:
+                terminalreporter.write_line(line)
+        for line in self._annotations():
+            terminalreporter.write_line(line)
+
+    @property
+    def _is_read_for_commands(self) -> bool:
+        return bool(self.collector.entries) and os.environ.get(GITHUB) == "true"
+
+    def _guard(self, terminalreporter: Any) -> AbstractContextManager[None]:
+        if not self._is_read_for_commands:
+            return nullcontext()
+        from pytest_duolog.reports.workflow_commands import commands_stopped
+
+        return commands_stopped(terminalreporter.write_line)
+
+    def _annotations(self) -> Iterator[str]:
+        record_keeper, decided = self._decided()
+        if record_keeper is not None and decided is not None and self._is_read_for_commands:
+            from pytest_duolog.reports.workflow_commands import annotation_lines
+
+            yield from annotation_lines(record_keeper.record(), decided, self._places(record_keeper))
+
+    def _decided(self) -> tuple[RecordKeeper | None, RecordDecision | None]:
+        from pytest_duolog.plugin.record_keeper import RECORD_KEEPER
+
+        record_keeper = self.config.stash.get(RECORD_KEEPER, None)
+        return record_keeper, record_keeper.decide() if record_keeper else None
+
+
+def are_wanted(config: pytest.Config) -> bool:
+    """Whether anything is to be left for CI."""
+    asked = (_path(config, name) for name in ("duolog_ctrf", "duolog_code_quality"))
+    return any(asked) or STEP_SUMMARY in os.environ or os.environ.get(GITHUB) == "true"
+
+
+def _path(config: pytest.Config, name: str) -> Path | None:
+    given = config.getoption(name) or config.getini(name)
+    return config.rootpath / given if given else None
+
+
+def _folder_in_checkout(rootpath: Path) -> Path:
+    for name in CHECKOUTS:
+        checkout = os.environ.get(name)
+        if checkout and rootpath.is_relative_to(checkout):
+            return rootpath.relative_to(checkout)
+    return Path()

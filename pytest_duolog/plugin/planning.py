@@ -1,0 +1,99 @@
+"""`--duolog-plan`: what the collected tests would take and risk; none of them runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_duolog.display import counted, printable
+from pytest_duolog.errors import RunRecordError
+from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
+from pytest_duolog.plugin.record_keeper import RecordKeeper
+from pytest_duolog.plugin.sampling import plan_of
+from pytest_duolog.plugin.state import settings_of
+from pytest_duolog.reports.forecast import Habits, forecast_words, habits_of, is_free
+from pytest_duolog.results.record import RunRecord
+from pytest_duolog.results.store import read_record
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+
+
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+class Planning:
+    """Stands in for the run: says what it would be."""
+
+    config: pytest.Config
+    _lines: Sequence[str] = field(default=())
+    _has_workers: bool = False
+
+    def __post_init__(self) -> None:
+        option = self.config.option  # there is nothing to do for workers of pytest-xdist
+        self._has_workers = bool(getattr(option, "numprocesses", None))
+        option.dist, option.numprocesses = "no", 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run nothing, unless tests could not be collected: pytest then says so itself."""
+        if session.testsfailed:
+            return None
+        self._lines = list(plan_lines(session.items, self.config, has_workers=self._has_workers))
+        return True
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say it."""
+        if self._lines:
+            terminalreporter.section("plan of dialogues", sep="-")
+            for line in self._lines:
+                terminalreporter.write_line(printable(line))
+
+
+def plan_lines(
+    items: Sequence[pytest.Item], config: pytest.Config, *, has_workers: bool = False
+) -> Iterator[str]:
+    """What a run of these tests would take and risk."""
+    settings = settings_of(config)
+    tests = {item.nodeid: settings.cast(scenario_of(item)) for item in items if uses_our_fixture(item)}
+    plan = plan_of(items, settings)
+    sampled = plan.scenarios if plan else {}
+    if plan is not None:
+        record = _last_record(config)
+        yield from forecast_words(
+            plan, {name: (record and habits_of(record, name)) or _longest(tests[name]) for name in sampled}
+        )
+        most = 2 * plan.gate.max_rounds * len(sampled) if plan.gate else 0
+        if plan.gate is not None and settings.shard and settings.shard.n_shards > 1 < len(sampled):
+            yield f"in shards {most} dialogues: each runs every round of its tests (without them a gate stops early)"
+        elif plan.gate is not None and has_workers:
+            yield f"with workers of pytest-xdist {most} dialogues: each runs every round of its tests (-n0 stops early)"
+    once = [scenario for name, scenario in tests.items() if name not in sampled]
+    if once:
+        replies = sum(_longest(scenario).replies for scenario in once)
+        yield f"{counted(len(once), 'test')} with a dialogue that runs once: at most {replies:.0f} replies"
+    if settings.shard:
+        own = settings.shard.share(sampled, (item.nodeid for item in items))
+        n_sampled = sum(name in sampled for name in own)
+        yield (
+            f"all this is of {counted(settings.shard.n_shards, 'shard')} together; shard {settings.shard} runs "
+            f"{n_sampled} of {counted(len(sampled), 'test')} with samples, and "
+            f"{len(own) - n_sampled} of {len(items) - len(sampled)} others"
+        )
+    if not tests:
+        yield "no collected test has a dialogue"
+    yield "nothing was run: this is the plan (--duolog-plan)"
+
+
+def _longest(scenario: Scenario) -> Habits:
+    """As many replies as the scenario, with its models, allows in one dialogue."""
+    n_given = len(scenario.history) or int(scenario.opener is not None)
+    n_asked = sum(not is_free(scenario.speaker(side).model) for side in SIDES)
+    return Habits(replies=math.ceil((scenario.max_messages - n_given) * n_asked / len(SIDES)))
+
+
+def _last_record(config: pytest.Config) -> RunRecord | None:
+    try:
+        return read_record(RecordKeeper(config).path)
+    except RunRecordError:  # there is none, or none that can be read: a plan needs none
+        return None

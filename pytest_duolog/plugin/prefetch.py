@@ -1,0 +1,97 @@
+"""Live dialogues of the next tests begin while a test waits for its own, so that many run at once.
+
+A dialogue begins early only if its test could not make a difference to it: what it is follows from markers and
+parameters alone, its speakers are not functions, and the project's fixtures that its test wants are already there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from pytest_duolog.endpoints.scripted import Script
+from pytest_duolog.plugin.attempts import Attempt
+from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
+from pytest_duolog.running.dialogue import Dialogue
+from pytest_duolog.scenarios.scenario import SIDES
+
+# Packages whose fixtures do not change what a dialogue is, as long as no test asks for one of `MEDDLERS`.
+HARMLESS = (
+    "_pytest",
+    "anyio",
+    "cassetter",
+    "pytest_asyncio",
+    "pytest_duolog",
+    "pytest_recording",
+    "syrupy",
+    "xdist",
+)
+MEDDLERS = frozenset({"monkeypatch", "pytester", "testdir"})
+# Markers under which a test may not run, or runs with requests redirected.
+UNSURE = ("skip", "skipif", "xfail", "vcr")
+
+
+# So many coming tests are looked at for each dialogue that may run at a time: the next ones are ready when a long one
+# holds up the tests. It is also what `-x` may waste.
+TESTS_PER_PLACE = 2
+
+
+class Prefetch:
+    """Begins the dialogues of the next few attempts."""
+
+    def __init__(
+        self, coming: Iterable[Attempt], concurrency: int, begin: Callable[[Attempt], Dialogue]
+    ) -> None:
+        self._n_ahead = TESTS_PER_PLACE * concurrency
+        self._begin = begin
+        self._begun: dict[Attempt, Dialogue] = {}
+        self._settled: dict[pytest.Item, bool] = {}
+        self.expect(coming)
+
+    def expect(self, coming: Iterable[Attempt]) -> None:
+        """From now on these are the next attempts, in their order."""
+        self._coming = deque(attempt for attempt in coming if uses_our_fixture(attempt.item))
+
+    def take(self, attempt: Attempt) -> Dialogue | None:
+        """The dialogue that was begun for an attempt, None if it was not; those of the next attempts begin now."""
+        if attempt in self._coming:
+            while self._coming.popleft() != attempt:
+                pass
+        for later in islice(self._coming, self._n_ahead):
+            if later not in self._begun and self._can_begin_early(later.item):
+                self._begun[later] = self._begin(later)
+        return self._begun.pop(attempt, None)
+
+    def _can_begin_early(self, item: pytest.Item) -> bool:
+        """Whether nothing that happens until the test of `item` runs can make a difference to its dialogue."""
+        if item not in self._settled:  # every test is looked at once for each of those before it
+            self._settled[item] = is_settled(item)
+        return self._settled[item] and has_its_fixtures(item)
+
+
+def is_settled(item: pytest.Item) -> bool:
+    """Whether a test's markers and parameters say that it will run, and with which models."""
+    if any(item.get_closest_marker(name) for name in UNSURE):
+        return False
+    scenario = scenario_of(item)
+    return all(isinstance(scenario.speaker(side).model, str | Script | None) for side in SIDES)
+
+
+def has_its_fixtures(item: pytest.Item) -> bool:
+    """Whether the project's fixtures that a test wants are already there."""
+    info: Any = getattr(item, "_fixtureinfo", None)
+    return all(
+        _is_harmless(name, definitions[-1])
+        for name, definitions in info.name2fixturedefs.items()
+        if definitions
+    )
+
+
+def _is_harmless(name: str, definition: Any) -> bool:
+    if definition.func.__module__.partition(".")[0] in HARMLESS:
+        return name not in MEDDLERS
+    return definition.scope != "function" and definition.cached_result is not None

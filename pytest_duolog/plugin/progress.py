@@ -1,0 +1,49 @@
+"""The line that shows a running dialogue: on a person's terminal with `-v`, nowhere else."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from pytest_duolog.display import printable
+from pytest_duolog.running.runner import Observer
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.transcripts.transcript import Message
+
+
+def progress_observers(config: pytest.Config, scenario: Scenario) -> list[Observer]:
+    """A progress line for a dialogue, if somebody is there to read it."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    is_watched = reporter is not None and reporter.isatty and config.get_verbosity() > 0
+    if not is_watched or os.environ.get("CI") or hasattr(config, "workerinput"):
+        return []
+    return [ProgressLine(reporter, config.pluginmanager.get_plugin("capturemanager"), scenario.max_messages)]
+
+
+class ProgressLine:
+    """Stands behind the test's name while a message is awaited, and goes away without a trace."""
+
+    def __init__(self, reporter: Any, capture: Any, max_messages: int) -> None:
+        self._terminal = reporter._tw  # noqa: SLF001  # pytest has no public way to its terminal
+        self._capture = capture
+        self._max_messages = max_messages
+        self._tokens = 0
+
+    def asking(self, message_number: int, speaker: str) -> None:
+        """Say who is being waited for."""
+        tokens = f", {self._tokens} tokens" if self._tokens else ""
+        self._show(f" message {message_number} of {self._max_messages}, {printable(speaker)}{tokens} ")
+
+    def said(self, message_number: int, message: Message) -> None:
+        """Count the tokens."""
+        self._tokens += message.usage.tokens_written if message.usage else 0
+        self._show("")
+
+    def _show(self, text: str) -> None:
+        room = self._terminal.fullwidth - self._terminal.width_of_current_line
+        file = self._terminal._file  # noqa: SLF001  # its own `write` would count this among the line's columns
+        with self._capture.global_and_fixture_disabled():
+            file.write(f"\0337{text[: max(room, 0)]}\033[K\0338")
+            file.flush()

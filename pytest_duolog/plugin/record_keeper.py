@@ -1,0 +1,226 @@
+"""The run record while a run goes on, and what it comes to at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from pytest_duolog.display import printable
+from pytest_duolog.errors import RunRecordError
+from pytest_duolog.gate.decide import RecordDecision, decide_record, pairs_of
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.plugin.sample_reports import decided_reports
+from pytest_duolog.plugin.state import settings_of
+from pytest_duolog.reports.wording import pairs_words, record_words, shard_words, undecided_words
+from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.results.record import Header, RunRecord, Sample
+from pytest_duolog.results.store import RecordWriter, fresh_record
+
+# Where the record lies unless the command line says otherwise, below the root folder.
+DEFAULT_PATH = Path(".duolog") / "record.jsonl"
+
+_PLAN: TypeAdapter[RunPlan] = TypeAdapter(RunPlan)
+
+
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+class RecordKeeper:
+    """Takes the samples of a run, writes them down at once, and decides at the end.
+
+    In a worker of pytest-xdist it keeps them until `unsent` takes them along with a report to the controller, whose
+    record_keeper writes them.
+    """
+
+    config: pytest.Config
+    header: Header | None = None
+    samples: list[Sample] = field(default_factory=list)
+    _n_sent: int = 0
+    _writer: RecordWriter | None = None
+    _undecided: list[list[pytest.TestReport]] = field(default_factory=list)
+
+    @property
+    def _is_worker(self) -> bool:
+        return hasattr(self.config, "workerinput")
+
+    def begin(self, plan: RunPlan) -> None:
+        """The run has this plan."""
+        if self.header is None:
+            shard = settings_of(self.config).shard
+            self.header = Header(
+                plan=plan,
+                plugin=version("pytest-duolog"),
+                created=datetime.now(UTC),
+                shard=str(shard) if shard else "",
+            )
+
+    def add(self, sample: Sample) -> None:
+        """Take a sample; except in a worker it is in the file when this returns."""
+        assert self.header is not None, "the plan comes first"
+        self.samples.append(sample)
+        if self._is_worker:
+            return
+        if self._writer is None:
+            self._writer = self._open(self.header)
+            self.config.add_cleanup(self._writer.close)
+        self._writer.append(sample)
+
+    def _open(self, header: Header) -> RecordWriter:
+        """A new record; the run ends here if there can be none, for samples that are not kept may be dear."""
+        try:
+            return fresh_record(self.path, header)
+        except RunRecordError as error:
+            pytest.exit(f"{error}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+    @property
+    def path(self) -> Path:
+        """The file; those of shards have names of their own, so that they can lie in one folder."""
+        given = self.config.getoption("duolog_record") or self.config.getini("duolog_record")
+        shard = settings_of(self.config).shard
+        part = f"-{shard.number}-of-{shard.n_shards}" if shard else ""
+        return self.config.rootpath / (given or DEFAULT_PATH.with_stem(f"{DEFAULT_PATH.stem}{part}"))
+
+    @property
+    def plan(self) -> RunPlan:
+        """What this run and, if it is a shard, the others set out to do."""
+        assert self.header is not None, "the plan comes first"
+        return self.header.plan
+
+    @property
+    def share(self) -> list[str]:
+        """The scenarios of the plan that this run carries out."""
+        shard = settings_of(self.config).shard
+        return shard.share(self.plan.scenarios) if shard else list(self.plan.scenarios)
+
+    @property
+    def is_part_of_gate(self) -> bool:
+        """Whether other shards have some of the gate's pairs, so that it is not decided here."""
+        return self.plan.gate is not None and len(self.share) < len(self.plan.scenarios)
+
+    def unsent(self) -> dict[str, Any] | None:
+        """What the controller does not know yet, as JSON data; None where this is the controller's own process."""
+        if not self._is_worker or self.header is None:
+            return None
+        fresh = self.samples[self._n_sent :]
+        self._n_sent = len(self.samples)
+        return {
+            "plan": _PLAN.dump_python(self.header.plan, mode="json"),
+            "samples": [sample.model_dump(mode="json") for sample in fresh],
+        }
+
+    def receive(self, sent: dict[str, Any], node: object) -> None:
+        """Take what the record_keeper of a worker, which is `node`, sent."""
+        self.begin(_PLAN.validate_python(sent["plan"]))
+        for sample in sent["samples"]:
+            self.add(Sample.model_validate(sample))
+        if "undecided" in sent:
+            hook = self.config.hook
+            reports = [
+                hook.pytest_report_from_serializable(config=self.config, data=data)
+                for data in sent["undecided"]
+            ]
+            for report in reports:
+                report.node = node  # as xdist does with those it receives itself
+            self._undecided.append(reports)
+
+    def pytest_runtest_logfinish(self) -> None:
+        """Report the tests of workers once a gate has all of them."""
+        if self.header is not None and len(self._undecided) == len(self.share):
+            self._report_undecided()
+
+    def _report_undecided(self) -> None:
+        held, self._undecided = self._undecided, []
+        if not held:
+            return
+        decided = self.decide()
+        pairs = decided.pairs if decided else None
+        headline = next(pairs_words(pairs)) if pairs else self.undecided_headline
+        for reports in held:
+            accused = pairs.accused if pairs else ()
+            for report in decided_reports(reports, headline=headline, accused=accused):
+                self.config.hook.pytest_runtest_logreport(report=report)
+
+    @property
+    def undecided_headline(self) -> str:
+        """What the tests of a gate have for a verdict if it is decided elsewhere."""
+        return undecided_words(str(settings_of(self.config).shard))
+
+    # The end of the run
+
+    def record(self) -> RunRecord:
+        """What there is so far; without a gate the plan has this run's tests alone, for each is decided by itself."""
+        assert self.header is not None, "the plan comes first"
+        header = self.header
+        if self.plan.gate is None:
+            own = {scenario: self.plan.scenarios[scenario] for scenario in self.share}
+            header = header.model_copy(update={"plan": replace(self.plan, scenarios=own)})
+        return RunRecord(header, tuple(self.samples))
+
+    def decide(self) -> RecordDecision | None:
+        """The decision about what there is; None if nothing was run, or if it is not made here."""
+        if not self.samples or self._is_worker or self.is_part_of_gate:
+            return None
+        return decide_record(self.record())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """A gate that does not pass fails the run; what pytest itself found wrong goes first."""
+        self._report_undecided()
+        decided = self.decide()
+        if decided is None or self._writer is None:
+            return
+        for look in decided.pairs.looks if decided.pairs else ():
+            self._writer.append_look(look)
+        if decided.pairs and self._fails(decided.decision):
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def _fails(self, decision: Decision) -> bool:
+        """Whether a gate that says so fails the run."""
+        is_forgiven = settings_of(self.config).inconclusive == "warn" and decision is Decision.INCONCLUSIVE
+        return decision is not Decision.PASS and not is_forgiven
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say the verdicts with their risks, and where the record is."""
+        if not self.samples:
+            return
+        decided = self.decide()
+        record = self.record()
+        terminalreporter.write_sep("-", "samples")
+        for line in record_words(record, decided) if decided else shard_words(record, self.share):
+            terminalreporter.write_line(printable(line))
+        if decided and decided.pairs and self._fails(decided.decision):
+            advice = (
+                " (--duolog-inconclusive=warn lets it pass)"
+                if decided.decision is Decision.INCONCLUSIVE
+                else ""
+            )
+            terminalreporter.write_line(f"{decided.decision.upper()} fails the run{advice}", red=True)
+        if decided.is_open if decided else self._lacks_pairs:
+            terminalreporter.write_line(
+                "to go on, repeat this with --record-mode=once: what is recorded is not asked for again"
+            )
+        command = "gate" if decided else "merge"
+        terminalreporter.write_line(printable(f"run record: {self.path} (duolog {command} reads it)"))
+
+    @property
+    def _lacks_pairs(self) -> bool:
+        """Whether a shard of a gate has not run every round of its tests."""
+        assert self.plan.gate is not None
+        pairs = pairs_of(self.record())
+        most = self.plan.gate.max_rounds
+        return any(len(pairs[name]) < most or None in pairs[name] for name in self.share)
+
+
+RECORD_KEEPER: pytest.StashKey[RecordKeeper] = pytest.StashKey()
+
+
+def record_keeper_of(config: pytest.Config) -> RecordKeeper:
+    """The record_keeper of this run."""
+    if RECORD_KEEPER not in config.stash:
+        config.stash[RECORD_KEEPER] = RecordKeeper(config)
+        config.pluginmanager.register(config.stash[RECORD_KEEPER], "duolog-record-keeper")
+    return config.stash[RECORD_KEEPER]

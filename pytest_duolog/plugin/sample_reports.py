@@ -1,0 +1,271 @@
+"""From the reports of single runs to the sample they are, and from samples to the one report of their test."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from _pytest.skipping import evaluate_xfail_marks
+
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.pairs import PairsDecision
+from pytest_duolog.gate.samples import SamplesDecision
+from pytest_duolog.plugin.attempts import Attempt
+from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE
+from pytest_duolog.properties.base import Outcome
+from pytest_duolog.reports.wording import pairs_words, samples_words
+from pytest_duolog.results.record import Arm, PropertyResult, Sample, SampleDialogue, SampleOutcome
+from pytest_duolog.running.dialogue import TestSite
+from pytest_duolog.transcripts.transcript import Transcript
+
+# So many of the samples that did not pass are shown.
+MOST_SHOWN = 2
+
+# How pytest begins the report of a strict xfail whose body passed.
+XPASS_STRICT = "[XPASS(strict)] "
+
+# The property of JUnit XML that has the verdict.
+VERDICT = "duolog_verdict"
+
+# How it marks the lines of a traceback that say what was raised.
+RAISED = "E   "
+
+
+@dataclass(eq=False)
+class SampledTest:
+    """A test and the samples of it so far."""
+
+    item: pytest.Item
+    samples: list[Sample] = field(default_factory=list)
+    is_reported: bool = False
+    measured: dict[Arm, dict[int, Sample]] = field(default_factory=lambda: {arm: {} for arm in Arm})
+    shown: list[tuple[Sample, pytest.TestReport]] = field(default_factory=list)
+    wrong: list[pytest.TestReport] = field(default_factory=list)
+    last: dict[str, pytest.TestReport] = field(default_factory=dict)
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    duration_s: float = 0.0
+
+    def add(self, sample: Sample, reports: Sequence[pytest.TestReport]) -> None:
+        """Take a sample and the reports of its run."""
+        self.samples.append(sample)
+        if sample.is_measured:
+            self.measured[sample.arm][sample.number] = sample
+        self.last = {report.when or "": report for report in reports}
+        self.duration_s += sum(report.duration for report in reports)
+        self.entries += [entry for report in reports for entry in getattr(report, REPORT_ATTRIBUTE, ())]
+        wrong = _first_wrong(reports)
+        if wrong is not None:
+            self.wrong.append(wrong)
+            if len(self.shown) < MOST_SHOWN:
+                self.shown.append((sample, wrong))
+
+    @property
+    def expected_failure(self) -> str | None:
+        """Why every failure was one that an xfail expects; None if one was not, or nothing could be measured."""
+        reasons = [getattr(report, "wasxfail", None) for report in self.wrong]
+        return None if self.has_gaps or None in reasons or not reasons else reasons[-1]
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether it skipped itself whenever it was tried."""
+        return len(self.wrong) == len(self.samples) and all(map(_is_skip, self.wrong))
+
+    @property
+    def speaks_for_itself(self) -> bool:
+        """Whether there was nothing but errors of its fixtures, or skips."""
+        return "call" not in self.last or self.is_skipped
+
+    def take(self, sample: Sample) -> None:
+        """Take a sample that an earlier run has measured."""
+        self.samples.append(sample)
+        self.measured[sample.arm][sample.number] = sample
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a sample was tried and never measured."""
+        return any(sample.number not in self.measured[sample.arm] for sample in self.samples)
+
+    def n_tries(self, attempt: Attempt) -> int:
+        """How often an attempt has been tried."""
+        return sum((sample.number, sample.arm) == (attempt.number, attempt.arm) for sample in self.samples)
+
+
+def sample_of(
+    attempt: Attempt, reports: Sequence[pytest.TestReport], site: TestSite | None, *, try_number: int
+) -> Sample:
+    """What one run of a test came to.
+
+    It passed or failed by its body, whatever an xfail expects. It is an error, which says nothing of the models, if a
+    model could not be asked, a recording did not fit, a property could not be measured, or something beside the body
+    went wrong.
+    """
+    wrong = _first_wrong(reports)
+    dialogues = site.dialogues if site is not None else []
+    entries = [entry for made in dialogues if (entry := made.report())]
+    verdicts = [
+        PropertyResult.model_validate(site.session.redactor.json(found))
+        for entry in entries
+        for found in map(_result, entry["verdicts"])
+        if site is not None
+    ]
+    is_unmeasured = any(found.outcome is Outcome.UNMEASURED for found in verdicts)
+    if wrong is None:
+        outcome = SampleOutcome.PASSED
+    elif (
+        wrong.when != "call"
+        or _is_skip(wrong)
+        or is_unmeasured
+        or any(made.was_prevented for made in dialogues)
+    ):
+        outcome = SampleOutcome.ERROR
+    else:
+        outcome = SampleOutcome.FAILED
+    return Sample(
+        scenario=attempt.item.nodeid,
+        number=attempt.number,
+        arm=attempt.arm,
+        attempt=try_number,
+        outcome=outcome,
+        problem=_first_line(wrong) if wrong else "",
+        properties=tuple(verdicts),
+        dialogues=tuple(
+            SampleDialogue(
+                transcript=Transcript.model_validate(entry["transcript"]), cassette=entry["cassette"]
+            )
+            for entry in entries
+        ),
+        duration_s=round(sum(report.duration for report in reports), 3),
+    )
+
+
+def _first_wrong(reports: Sequence[pytest.TestReport]) -> pytest.TestReport | None:
+    """The phase that went wrong, whether it was expected to or not."""
+    return next((found for found in reports if not (found.passed or _is_strict_xpass(found))), None)
+
+
+def _is_strict_xpass(report: pytest.TestReport) -> bool:
+    return isinstance(report.longrepr, str) and report.longrepr.startswith(XPASS_STRICT)
+
+
+def _is_skip(report: pytest.TestReport) -> bool:
+    return report.skipped and not hasattr(report, "wasxfail")
+
+
+def _result(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name in PropertyResult.model_fields}
+
+
+def _first_line(report: pytest.TestReport) -> str:
+    """What went wrong; of a traceback that was made plain text, what pytest marks there as raised last."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = str(crash.message if crash else _text_of(report))
+    marked = [
+        line.removeprefix(RAISED)
+        for before, line in pairwise(["", *text.splitlines()])
+        if line.startswith(RAISED) and not before.startswith(RAISED)
+    ]
+    return (marked[-1] if marked else text).strip().partition("\n")[0][:300]
+
+
+def _text_of(report: pytest.TestReport) -> str:
+    """A report's own words; of a skip without the place in the code."""
+    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext
+
+
+def logged_reports(
+    test: SampledTest, decided: SamplesDecision | PairsDecision
+) -> Iterator[pytest.TestReport]:
+    """Set-up, call and teardown of a test as they are logged, with the verdict on all its samples."""
+    if test.speaks_for_itself:
+        yield from test.last.values()
+    elif isinstance(decided, SamplesDecision):
+        is_held_against = decided.decision is not Decision.PASS
+        yield from _reports(test, list(samples_words(decided)), is_held_against=is_held_against)
+    else:
+        yield from decided_reports(
+            undecided_reports(test), headline=next(pairs_words(decided)), accused=decided.accused
+        )
+
+
+def undecided_reports(test: SampledTest, *, allows_gaps: bool = False) -> list[pytest.TestReport]:
+    """Set-up, call and teardown of a test in a gate that is not decided yet, and the call if it is accused."""
+    lines = [_passed_words(test, arm) for arm in Arm]
+    setup, call, teardown = _reports(test, lines, is_held_against=test.has_gaps and not allows_gaps)
+    _, if_accused, _ = _reports(test, lines, is_held_against=True)
+    return [setup, call, teardown, if_accused]
+
+
+def decided_reports(
+    undecided: Sequence[pytest.TestReport], *, headline: str, accused: Collection[str] = ()
+) -> Iterator[pytest.TestReport]:
+    """Those of `undecided_reports` that are logged, with the headline of the gate, which may accuse their test."""
+    setup, call, teardown, if_accused = undecided
+    for report in (setup, if_accused if call.nodeid in accused else call, teardown):
+        if isinstance(report.longrepr, str) and not _is_strict_xpass(report):
+            report.longrepr = f"{headline}\n{report.longrepr}"
+        report.user_properties = [(VERDICT, headline), *report.user_properties]
+        yield report
+
+
+def _reports(
+    test: SampledTest, lines: Sequence[str], *, is_held_against: bool
+) -> tuple[pytest.TestReport, ...]:
+    in_gate = any(test.measured[Arm.CANDIDATE]) or any(sample.arm is Arm.CANDIDATE for sample in test.samples)
+    shown = [_sample_text(*found, in_gate=in_gate) for found in test.shown]
+    call = copy(test.last["call"])
+    _judge(call, test, "\n\n".join(["\n".join(lines), *shown]), is_held_against=is_held_against)
+    call.duration = test.duration_s
+    call.sections = []
+    setattr(call, REPORT_ATTRIBUTE, test.entries)
+    reports = (_harmless(test.last["setup"]), call, _harmless(test.last["teardown"]))
+    verdict = [] if in_gate else [(VERDICT, lines[0])]
+    for report in reports:
+        report.user_properties = [*report.user_properties, *verdict, *_counts(test)]
+    return reports
+
+
+def _judge(call: pytest.TestReport, test: SampledTest, text: str, *, is_held_against: bool) -> None:
+    """Make the last report of a body that of the verdict, to which an xfail applies as it does to a single run."""
+    vars(call).pop("wasxfail", None)
+    xfail = None if test.item.config.option.runxfail else evaluate_xfail_marks(test.item)
+    if is_held_against and test.expected_failure is not None:
+        call.outcome, call.longrepr, call.wasxfail = "skipped", text, test.expected_failure
+    elif is_held_against:
+        call.outcome, call.longrepr = "failed", text
+    elif xfail is not None and xfail.strict:
+        call.outcome, call.longrepr = "failed", XPASS_STRICT + xfail.reason
+    else:
+        call.outcome, call.longrepr = "passed", None
+        if xfail is not None:
+            call.wasxfail = xfail.reason
+
+
+def _harmless(report: pytest.TestReport) -> pytest.TestReport:
+    """The report of a phase whose errors are counted among the samples."""
+    report = copy(report)
+    vars(report).pop("wasxfail", None)
+    report.outcome, report.longrepr = "passed", None
+    return report
+
+
+def _passed_words(test: SampledTest, arm: Arm) -> str:
+    passed = [sample.outcome is SampleOutcome.PASSED for sample in test.measured[arm].values()]
+    return f"{arm}: {sum(passed)} of {len(passed)} passed"
+
+
+def _sample_text(sample: Sample, report: pytest.TestReport, *, in_gate: bool) -> str:
+    parts = [f"{sample.label(in_gate=in_gate)} ({sample.outcome}):", _text_of(report)]
+    parts += [f"--- {title} ---\n{text}" for title, text in report.sections if title.startswith("dialogue")]
+    return "\n".join(parts)
+
+
+def _counts(test: SampledTest) -> list[tuple[str, str]]:
+    return [
+        (f"duolog_{arm}", f"{sum(s.outcome is SampleOutcome.PASSED for s in found.values())}/{len(found)}")
+        for arm, found in test.measured.items()
+        if found
+    ]

@@ -1,0 +1,401 @@
+"""Tests that run many times over: one verdict from samples, or the candidate beside the baseline.
+
+A run of a test's body is one sample. In one process the samples are launched breadth first: the first of every test,
+then the second, so that tests stop as soon as their counts decide, and the prefetch has many dialogues to run at
+once. A worker of pytest-xdist gets whole tests and runs the samples of one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+from _pytest.skipping import evaluate_skip_marks
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.gate.decide import decide_record
+from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
+from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
+from pytest_duolog.plugin.attempts import ATTEMPT, Attempt
+from pytest_duolog.plugin.collection import sampling_of, scenario_of, uses_our_fixture
+from pytest_duolog.plugin.collector import RECORD_ATTRIBUTE, SITE
+from pytest_duolog.plugin.fixture import prefetch_of
+from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
+from pytest_duolog.plugin.sample_reports import (
+    SampledTest,
+    decided_reports,
+    logged_reports,
+    sample_of,
+    undecided_reports,
+)
+from pytest_duolog.plugin.sharding import deal
+from pytest_duolog.plugin.state import session_of, settings_of
+from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.header import text_hash
+from pytest_duolog.reports.wording import named
+from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.results.record import Arm, Sample, SampleOutcome
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.settings import Settings, roles_of
+
+# An error says nothing of the model, so it is tried again; so often, where models are asked at all.
+MOST_ATTEMPTS = 3
+# Set-up, call and teardown, which pytest-randomly gives seeds one after the other.
+N_PHASES = 3
+
+
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+class Sampler:
+    """Runs the tests of a plan as often as it takes; every other test runs as ever."""
+
+    record_keeper: RecordKeeper
+    plan: RunPlan
+    items: Sequence[pytest.Item]
+    is_live: bool
+    stored: StoredBaseline | None = None
+    _tests: dict[pytest.Item, SampledTest] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tests = {item: SampledTest(item) for item in self.items if item.nodeid in self.plan.scenarios}
+
+    # What pytest calls
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run everything round by round; with xdist its workers' own loops go test by test."""
+        if hasattr(session.config, "workerinput") or session.config.option.collectonly or session.testsfailed:
+            return None
+        attempts = [attempt for item in self.items for attempt in self._first(item)]
+        if not attempts:
+            return None
+        before = attempts[0].item
+        while attempts:
+            before = self._run_round(before, attempts)
+            attempts = self._next_round()
+        self._tear_down(before, None)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run one attempt of a test, or, in a worker of xdist, all of them."""
+        if item not in self._tests:
+            return None
+        if ATTEMPT in item.stash:
+            self._run(item.stash[ATTEMPT], nextitem)
+            return True
+        attempts = self._first(item)
+        while attempts:
+            self._expect([*attempts, *(self._first(nextitem) if nextitem else ())])
+            for attempt in attempts:
+                item.stash[ATTEMPT] = attempt
+                self._run(attempt, item.parent)
+            attempts = self._rest(item)
+        self._tear_down(item, nextitem)
+        return True
+
+    # Which attempts there are
+
+    def _first(self, item: pytest.Item) -> list[Attempt]:
+        return [Attempt(item, 1, arm) for arm in self._arms] if item in self._tests else [Attempt(item)]
+
+    @property
+    def _arms(self) -> tuple[Arm, ...]:
+        return tuple(Arm) if self.plan.gate else (Arm.BASELINE,)
+
+    def _next_round(self) -> list[Attempt]:
+        """What to run next; the tests for which that is nothing are reported."""
+        if self.plan.gate is None or self.record_keeper.is_part_of_gate:
+            return [attempt for test in self._open_tests() for attempt in self._rest(test.item)]
+        decided = decide_record(self.record_keeper.record()).pairs
+        assert decided is not None, "the plan has a gate"
+        by_name = {test.item.nodeid: test for test in self._open_tests()}
+        attempts = [
+            attempt
+            for scenario, number in decided.wanted
+            for attempt in self._pair(by_name[scenario], number)
+        ]
+        if not attempts or any(self._gave_up(attempt) for attempt in attempts):
+            for test in by_name.values():
+                self._finish(test, decided)
+            return []
+        return attempts
+
+    def _rest(self, item: pytest.Item) -> list[Attempt]:
+        """The next attempts of one test alone; it is reported if there are none."""
+        test = self._tests[item]
+        if self.plan.gate is not None:
+            number = 1 + min(len(test.measured[arm]) for arm in Arm)
+            attempts = self._pair(test, number) if number <= self.plan.gate.max_rounds else []
+            decided = None
+        else:
+            decided = self._decide(test)
+            attempts = [Attempt(item, number) for number in decided.wanted]
+        if not attempts or any(map(self._gave_up, attempts)):
+            self._finish(test, decided)
+            return []
+        return attempts
+
+    def _pair(self, test: SampledTest, number: int) -> list[Attempt]:
+        attempts = [Attempt(test.item, number, arm) for arm in Arm if number not in test.measured[arm]]
+        for attempt in attempts:
+            if (stored := self._stored(attempt)) is not None:
+                test.take(stored)
+                self.record_keeper.add(stored)
+        return [attempt for attempt in attempts if number not in test.measured[attempt.arm]]
+
+    def _stored(self, attempt: Attempt) -> Sample | None:
+        if self.stored is None:
+            return None
+        return self.stored.sample(attempt.item.nodeid, attempt.number, attempt.arm)
+
+    def _gave_up(self, attempt: Attempt) -> bool:
+        is_worth_it = self.is_live and not session_of(attempt.item.config).budget.has_refused
+        most = MOST_ATTEMPTS if is_worth_it else 1
+        return self._tests[attempt.item].n_tries(attempt) >= most
+
+    def _open_tests(self) -> list[SampledTest]:
+        return [test for test in self._tests.values() if not test.is_reported]
+
+    def _decide(self, test: SampledTest) -> SamplesDecision:
+        bar = self.plan.scenarios[test.item.nodeid]
+        assert bar is not None, "without a gate every test of the plan has a bar"
+        return decide_samples(bar, trials_of(test.measured[Arm.BASELINE], bar.samples))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """If the run ends early, have what was said for tests without a verdict counted all the same."""
+        collector: Any = session.config.pluginmanager.get_plugin("duolog-collector")
+        for test in self._open_tests():
+            collector.entries += [(test.item.nodeid, entry) for entry in test.entries]
+
+    # Running them
+
+    def _run_round(self, before: pytest.Item, attempts: Sequence[Attempt]) -> pytest.Item:
+        """Run attempts after a test; the last of them is returned."""
+        self._expect(attempts)
+        for attempt in attempts:
+            item = attempt.item
+            self._tear_down(before, item.parent)
+            before = item
+            if item in self._tests:
+                item.stash[ATTEMPT] = attempt
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=item.parent)
+            _stop_if_told(item.session)
+        return before
+
+    def _expect(self, attempts: Sequence[Attempt]) -> None:
+        """Tell the prefetch what comes, and what will be needed after it unless a test fails early."""
+        prefetch = prefetch_of(attempts[0].item)
+        if prefetch is not None:
+            sampled = (attempt for attempt in attempts if attempt.item in self._tests)
+            later = [attempt._replace(number=n) for attempt in sampled for n in self._foreseen(attempt)]
+            later = [attempt for attempt in later if self._stored(attempt) is None]
+            prefetch.expect([*attempts, *sorted(later, key=lambda attempt: attempt.number)])
+
+    def _foreseen(self, attempt: Attempt) -> range:
+        """The numbers that will follow: to the gate's first look, or to the earliest pass with the failures so far."""
+        bar = self.plan.scenarios[attempt.item.nodeid]
+        if self.plan.gate is not None:
+            last = min(max(FIRST_LOOK, attempt.number + 1), self.plan.gate.max_rounds)
+        else:
+            assert bar is not None, "without a gate every test of the plan has a bar"
+            found = self._tests[attempt.item].measured[attempt.arm].values()
+            n_failed = sum(sample.outcome is SampleOutcome.FAILED for sample in found)
+            last = bar.acceptance.passes_at[min(n_failed, len(bar.acceptance.passes_at) - 1)]
+        return range(attempt.number + 1, last + 1)
+
+    def _run(self, attempt: Attempt, nextitem: Any) -> None:
+        item = attempt.item
+        test = self._tests[item]
+        if SITE in item.stash:
+            del item.stash[SITE]
+        with _seed_of_sample(item.config, attempt.number):
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        sample = sample_of(attempt, reports, item.stash.get(SITE, None), try_number=test.n_tries(attempt) + 1)
+        sample = self.stored.compared(sample) if self.stored else sample
+        test.add(sample, reports)
+        self.record_keeper.add(sample)
+
+    def _tear_down(self, item: pytest.Item, nextitem: Any) -> None:
+        """End the fixtures of the classes, modules and packages of a test that the next one is not in."""
+        capture: Any = item.config.pluginmanager.get_plugin("capturemanager")
+
+        def end() -> None:
+            with capture.item_capture("teardown", item) if capture else nullcontext():
+                item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001  # as pytest's own teardown does
+
+        call = pytest.CallInfo.from_call(end, when="teardown")
+        if call.excinfo is not None:
+            report = item.ihook.pytest_runtest_makereport(item=item, call=call)
+            item.ihook.pytest_runtest_logreport(report=report)
+
+    def _finish(self, test: SampledTest, decided: SamplesDecision | PairsDecision | None) -> None:
+        test.is_reported = True
+        item = test.item
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        unsent = self.record_keeper.unsent()
+        for report in self._logged(test, decided, unsent):
+            if unsent is not None:
+                setattr(report, RECORD_ATTRIBUTE, unsent)
+                unsent = None
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        _stop_if_told(item.session)
+
+    def _logged(
+        self,
+        test: SampledTest,
+        decided: SamplesDecision | PairsDecision | None,
+        unsent: dict[str, Any] | None,
+    ) -> Iterable[pytest.TestReport]:
+        """The reports of a test with its verdict.
+
+        A worker of pytest-xdist does not know what a gate decides: it logs that the set-up passed, and sends the
+        reports to the controller, which logs them when it knows. A shard never knows, and does not wait. What it lacks
+        because its budget is used up may not be needed, so that nobody is blamed for it.
+        """
+        if decided is not None:
+            return logged_reports(test, decided)
+        if test.speaks_for_itself:
+            return test.last.values()
+        hook, config = test.item.ihook, test.item.config
+        is_spent = session_of(config).budget.has_refused
+        undecided = undecided_reports(test, allows_gaps=is_spent and self.record_keeper.is_part_of_gate)
+        if unsent is None:
+            return decided_reports(undecided, headline=self.record_keeper.undecided_headline)
+        unsent["undecided"] = [
+            hook.pytest_report_to_serializable(config=config, report=report) for report in undecided
+        ]
+        return undecided[:1]
+
+
+@contextmanager
+def _seed_of_sample(config: pytest.Config, number: int) -> Iterator[None]:
+    """Give each sample a seed of its own where pytest-randomly sets one before every phase of a test.
+
+    With the same one for all of them, speakers that draw random numbers would say the same in every sample.
+    """
+    seed = getattr(config.option, "randomly_seed", None)
+    if not isinstance(seed, int):
+        yield
+        return
+    config.option.randomly_seed = seed + N_PHASES * (number - 1)
+    try:
+        yield
+    finally:
+        config.option.randomly_seed = seed
+
+
+def _stop_if_told(session: pytest.Session) -> None:
+    """End the run as pytest's own loop would, for `-x` and the like."""
+    if session.shouldfail:
+        raise session.Failed(session.shouldfail)
+    if session.shouldstop:
+        raise session.Interrupted(session.shouldstop)
+
+
+def register_sampler(session: pytest.Session) -> None:
+    """Have the tests of this run dealt if it is a shard, and sampled if any is to be."""
+    config = session.config
+    plan = plan_of(session.items, settings_of(config))
+    try:
+        _check_arms(session.items, plan, settings_of(config))
+        stored = stored_baseline(config, plan)
+    except ConfigurationError as error:
+        _refuse(session, str(error))
+        return
+    if not config.getoption("duolog_plan"):  # it is about all shards
+        deal(session, plan.scenarios if plan else ())
+    if plan is not None:
+        record_keeper = record_keeper_of(config)
+        record_keeper.begin(plan)
+        is_live = settings_of(config).record_mode is not RecordMode.NONE
+        config.pluginmanager.register(
+            Sampler(record_keeper, plan, session.items, is_live, stored), "duolog-sampler"
+        )
+
+
+def _check_arms(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:
+    """Raises ConfigurationError for tests in which the candidate is the baseline: they could show no drop.
+
+    Both arms would even be played from the same recordings.
+    """
+    if plan is None or plan.gate is None:
+        return
+    alike = [
+        item.nodeid
+        for item in items
+        if item.nodeid in plan.scenarios and _is_same_in_both_arms(scenario_of(item), settings)
+    ]
+    if alike:
+        models = ", ".join(f"{role}={model}" for role, model in settings.candidates.items())
+        raise ConfigurationError(
+            f"--duolog-candidate: {models} already speaks in {named(alike)}: baseline and candidate would be the same. "
+            f"Give the role the model of today again (--duolog-model, the role table), or leave these tests out "
+            f"(-k, --deselect)"
+        )
+
+
+def _is_same_in_both_arms(scenario: Scenario, settings: Settings) -> bool:
+    arms = (settings.cast(scenario), settings.cast(scenario, on_trial=True))
+    of_today, on_trial = (
+        [arm.speaker(side).model_copy(update={"label": None}) for side in SIDES] for arm in arms
+    )
+    return of_today == on_trial
+
+
+def _refuse(session: pytest.Session, mistake: str) -> None:
+    """End the run before any test: an error raised here would end a worker of pytest-xdist without a word."""
+    report = pytest.CollectReport("duolog", "failed", longrepr=mistake, result=[])
+    session.config.hook.pytest_collectreport(report=report)
+    session.items.clear()
+
+
+def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:
+    """What the collected tests ask for; None if each is to run once."""
+    tests = [item for item in items if uses_our_fixture(item) and not _is_skipped(item)]
+    scenarios = {item.nodeid: scenario_of(item) for item in tests}
+    bars = {item.nodeid: sampling_of(item) for item in tests}
+    if settings.candidates:
+        on_trial = {
+            name: scenario
+            for name, scenario in scenarios.items()
+            if roles_of(scenario) & settings.candidates.keys()
+        }
+        gated = {name: bars[name] for name in on_trial}
+        baseline = _models(on_trial.values(), settings)
+        key = _key(on_trial, settings)
+        return RunPlan(gated, settings.gate, baseline, settings.candidates, key) if gated else None
+    sampled = {name: bar for name, bar in bars.items() if bar is not None}
+    if not sampled:
+        return None
+    chosen = {name: scenarios[name] for name in sampled}
+    return RunPlan(sampled, baseline=_models(chosen.values(), settings), key=_key(chosen, settings))
+
+
+def _is_skipped(item: pytest.Item) -> bool:
+    return evaluate_skip_marks(item) is not None
+
+
+def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]:
+    """The models that play the roles today, the other side's as well; more than one where scenarios differ."""
+    found: dict[str, set[str]] = {}
+    for scenario in map(settings.cast, scenarios):
+        for speaker in (scenario.a, scenario.b):
+            found.setdefault(speaker.role or speaker.name, set()).add(speaker.model_label)
+    return {role: " or ".join(sorted(models)) for role, models in sorted(found.items())}
+
+
+def _key(scenarios: Mapping[str, Scenario], settings: Settings) -> str:
+    """A hash of everything that the scenarios are, but for their models; of a variant its settings are in it."""
+    without_models = {"a": {"model", "label"}, "b": {"model", "label"}}
+    said = {
+        name: settings.cast(scenario).model_dump(mode="json", exclude=without_models)
+        for name, scenario in scenarios.items()
+    }
+    return str(text_hash(json.dumps(said, sort_keys=True)))

@@ -1,0 +1,182 @@
+"""Transcripts as syrupy snapshots: one Markdown file a test, compared message by message."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.location import PyTestLocation
+from syrupy.session import SnapshotSession
+
+from pytest_duolog.display import from_here, printable
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.recording.naming import safe_name
+from pytest_duolog.transcripts.markdown import from_markdown, to_markdown
+from pytest_duolog.transcripts.transcript import ToolCall, Transcript
+
+MOST_MESSAGES_SHOWN = 5
+SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
+
+# Together with ".md" within the 255 bytes that file systems allow.
+LONGEST_NAME = 150
+LONGEST_INDEX = 80
+
+HAS_FAILED: pytest.StashKey[bool] = pytest.StashKey()
+
+
+def spare_unseen(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Keep the snapshots of a test that did not pass from being called unused, and from being removed by an update.
+
+    Such a test may have ended before it came to them. Of a skipped test syrupy knows that.
+    """
+    has_failed = not report.passed or (report.when != "setup" and item.stash.get(HAS_FAILED, False))
+    item.stash[HAS_FAILED] = has_failed
+    # syrupy may be blocked (-p no:syrupy), and its own hook takes no notice of the last report.
+    session: SnapshotSession | None = getattr(item.config, "_syrupy", None)
+    if session and report.when == "teardown" and has_failed:
+        session.ran_item(item.nodeid, "skipped")
+
+
+class TranscriptExtension(SingleFileSnapshotExtension):
+    """Stores a transcript in the Markdown that people read.
+
+    The date is left out: recording the same words again changes nothing.
+    """
+
+    _write_mode = WriteMode.TEXT
+    file_extension = "md"
+
+    def serialize(self, data: Any, **kwargs: Any) -> str:
+        """The Markdown of a transcript, or of a dialogue's.
+
+        syrupy shows an exception from here as the difference, so that its text has to speak for itself.
+        """
+        transcript = getattr(data, "transcript", data)
+        if not isinstance(transcript, Transcript):
+            raise TypeError(
+                f"duolog_snapshot compares a dialogue or its transcript, not {type(data).__name__}"
+            )
+        return to_markdown(transcript.model_copy(update={"recorded_at": None}))
+
+    @classmethod
+    def get_snapshot_name(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
+        """The test's name, unlike syrupy's own never shared by two tests; then the snapshot's own, or its number."""
+        which = f"[{index}]" if isinstance(index, str) else f".{index}" if index else ""
+        return cls._test_part(test_location) + safe_name(which, limit=LONGEST_INDEX)
+
+    @classmethod
+    def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
+        """Whether the file is a snapshot of this test; syrupy keeps those of other tests."""
+        name = Path(snapshot_location).name.removesuffix(f".{cls.file_extension}")
+        rest = name.removeprefix(cls._test_part(test_location))
+        is_named_so = rest != name and rest[:1] in ("", ".", "[")
+        return is_named_so and Path(snapshot_location).parent == Path(
+            cls.dirname(test_location=test_location)
+        )
+
+    @staticmethod
+    def _test_part(test_location: PyTestLocation) -> str:
+        return safe_name(test_location.snapshot_name, limit=LONGEST_NAME)
+
+    def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:
+        """Which messages differ, and how, sentence by sentence; made harmless for a terminal.
+
+        What matters most comes first: pytest shows eight lines of it, and all only with `-vv`.
+        """
+        yield from map(printable, _differences(str(snapshot_data or ""), str(serialized_data)))
+
+
+class TranscriptSnapshot(SnapshotAssertion):
+    """Syrupy's assertion for transcripts; it is shown as the file that it stands for, not as the text in it."""
+
+    @classmethod
+    def beside(cls, snapshot: SnapshotAssertion) -> TranscriptSnapshot:
+        """One for the same test, with the same options."""
+        options = {field.name: getattr(snapshot, field.name) for field in fields(snapshot) if field.init}
+        return cls(**{**options, "extension_class": TranscriptExtension})
+
+    def __repr__(self) -> str:
+        last = self.executions.get(self.num_executions - 1)
+        location = (
+            last.snapshot_location
+            if last
+            else self.extension.get_location(test_location=self.test_location, index=self.index)
+        )
+        return f"<snapshot {from_here(Path(location))}>"
+
+
+def _differences(snapshot: str, serialized: str) -> Iterator[str]:
+    received = from_markdown(serialized)
+    try:
+        recorded = from_markdown(snapshot) if snapshot else None
+    except TranscriptError as error:
+        recorded = None
+        yield f"the snapshot is not a transcript any more: {error}"
+    if recorded is None:
+        yield f"received {len(received)} messages; store them with --snapshot-update"
+        return
+    yield from _message_differences(recorded, received)
+    yield from _header_differences(recorded, received)
+
+
+def _header_differences(recorded: Transcript, received: Transcript) -> Iterator[str]:
+    for name in Transcript.model_fields:
+        was, now = getattr(recorded, name), getattr(received, name)
+        if name != "messages" and was != now:
+            yield f"{name.replace('_', ' ')} differs"
+            yield f"- {_field_text(was)}"
+            yield f"+ {_field_text(now)}"
+
+
+def _field_text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _message_differences(recorded: Transcript, received: Transcript) -> Iterator[str]:
+    n_both = min(len(recorded), len(received))
+    longer = max(recorded, received, key=len)
+    differing = [
+        number
+        for number in range(1, n_both + 1)
+        if recorded.messages[number - 1] != received.messages[number - 1]
+    ] + list(range(n_both + 1, len(longer) + 1))
+    if not differing:
+        return
+    first = longer.messages[differing[0] - 1].speaker
+    yield (
+        f"{len(differing)} of {len(longer)} messages differ (snapshot {len(recorded)}, received {len(received)}); "
+        f"first: message {differing[0]}, {first}"
+    )
+    for number in differing[:MOST_MESSAGES_SHOWN]:
+        if number != differing[0]:
+            yield f"message {number}, {longer.messages[number - 1].speaker}"
+        yield from _sentence_differences(_sentences(recorded, number), _sentences(received, number))
+    if len(differing) > MOST_MESSAGES_SHOWN:
+        yield f"and {len(differing) - MOST_MESSAGES_SHOWN} more"
+
+
+def _sentences(transcript: Transcript, number: int) -> list[str]:
+    if number > len(transcript):
+        return []
+    message = transcript.messages[number - 1]
+    notes = [f"({message.speaker}, finish: {message.finish})"] if message.finish not in (None, "end") else []
+    thought = [f"<think>{message.reasoning}</think>"] if message.reasoning else []
+    calls = [_call_text(call) for call in message.tool_calls]
+    return [*notes, *thought, *calls, *filter(None, SENTENCE_END.split(message.content))]
+
+
+def _call_text(call: ToolCall) -> str:
+    given = "" if call.result is None else f" gave {call.result}"
+    return f"(called {call.name} {call.arguments}".rstrip() + f"{given})"
+
+
+def _sentence_differences(recorded: Sequence[str], received: Sequence[str]) -> Iterator[str]:
+    lines = difflib.unified_diff(recorded, received, n=1, lineterm="")
+    yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))

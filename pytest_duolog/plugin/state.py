@@ -1,0 +1,56 @@
+"""The settings and the session of a pytest run, made when the first dialogue needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_duolog.display import printable
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin.options import given_shard
+from pytest_duolog.running.session import Session
+from pytest_duolog.settings import Settings
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The merged settings; raises UsageError for what is wrong in them."""
+    if SETTINGS not in config.stash:
+        under_xdist = getattr(config, "workerinput", {})
+        try:
+            config.stash[SETTINGS] = Settings.merge(
+                record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
+                concurrency=_given(config, "duolog_concurrency"),
+                candidate_options=_given(config, "duolog_candidate"),
+                samples=_given(config, "duolog_samples"),
+                margin=_given(config, "duolog_margin"),
+                rounds=_given(config, "duolog_rounds"),
+                inconclusive=_given(config, "duolog_inconclusive"),
+                shard=given_shard(config),
+                model_options=config.getoption("duolog_model"),
+                model_ini=config.getini("duolog_model"),
+                stop_on=config.getini("duolog_stop_on"),
+                pyproject=config.rootpath / "pyproject.toml",
+                budget=config.getoption("duolog_budget") or config.getini("duolog_budget"),
+                n_workers=under_xdist.get("workercount", 1),
+                worker=int(under_xdist.get("workerid", "gw0").removeprefix("gw")),
+            )
+        except ConfigurationError as error:
+            raise pytest.UsageError(printable(str(error))) from error
+    return config.stash[SETTINGS]
+
+
+def _given(config: pytest.Config, name: str) -> Any:
+    """An option, or else its ini twin."""
+    return config.getoption(name) or config.getini(name)
+
+
+def session_of(config: pytest.Config) -> Session:
+    """The session that all dialogues of this run share; it is closed when pytest ends."""
+    if SESSION not in config.stash:
+        session = config.stash[SESSION] = Session(settings_of(config))
+        config.add_cleanup(session.close)
+    return config.stash[SESSION]

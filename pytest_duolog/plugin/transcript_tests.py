@@ -1,0 +1,93 @@
+"""Transcript files as tests: one for each dialogue and property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_duolog.display import printable
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.properties.base import Property, judge
+from pytest_duolog.properties.by_name import parse_property
+from pytest_duolog.results.examination import default_properties
+from pytest_duolog.transcripts.readers import Source, Unreadable, read_file
+
+
+def matches(path: Path, config: pytest.Config) -> bool:
+    """Whether a file is a transcript by the ini value `duolog_transcripts`: globs relative to the root folder.
+
+    A `*` spans folders; a leading `./` means nothing.
+    """
+    patterns: list[str] = config.getini("duolog_transcripts")
+    if not path.is_relative_to(config.rootpath):
+        return False
+    relative = path.relative_to(config.rootpath).as_posix()
+    return any(fnmatchcase(relative, pattern.removeprefix("./")) for pattern in patterns)
+
+
+class DoesNotHold(Exception):
+    """A property of a transcript does not hold; the text is the verdict."""
+
+
+class TranscriptFile(pytest.File):
+    """A file with transcripts."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """A test for each property of each dialogue, and a failing one for what cannot be read.
+
+        Recordings that the globs happen to match are left out.
+        """
+        chosen = _chosen_properties(self.config)
+        found = [entry for entry in read_file(self.path) if isinstance(entry, Source) or not entry.is_ours]
+        for entry in found:
+            prefix = "" if len(found) == 1 else f"{_title(entry)}::"
+            if isinstance(entry, Unreadable):
+                yield TranscriptTest.from_parent(self, name=f"{prefix}is a transcript", entry=entry)
+            else:
+                for check in chosen or default_properties(entry):
+                    name = f"{prefix}{check}"
+                    yield TranscriptTest.from_parent(self, name=name, entry=entry, check=check)
+
+
+class TranscriptTest(pytest.Item):
+    """One property of one dialogue."""
+
+    def __init__(self, *, entry: Source | Unreadable, check: Property | None = None, **fields: Any) -> None:
+        super().__init__(**fields)
+        self._entry = entry
+        self._check = check
+
+    def runtest(self) -> None:
+        """Judge; raises DoesNotHold with the verdict unless it is good."""
+        if isinstance(self._entry, Unreadable):
+            raise DoesNotHold(f"line {self._entry.line}: {self._entry.problem}")
+        assert self._check is not None, "what could be read is checked for something"
+        verdict = judge(self._check, self._entry.transcript)
+        if not verdict:
+            raise DoesNotHold(repr(verdict))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The verdict alone, made harmless; anything else as pytest shows it."""
+        if isinstance(excinfo.value, DoesNotHold):
+            return printable(str(excinfo.value))
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the dialogue begins."""
+        return self.path, self._entry.line - 1, self.name
+
+
+def _chosen_properties(config: pytest.Config) -> list[Property]:
+    try:
+        return [parse_property(written) for written in config.getini("duolog_transcript_properties")]
+    except ConfigurationError as error:
+        raise pytest.Collector.CollectError(f"duolog_transcript_properties: {error}") from None
+
+
+def _title(entry: Source | Unreadable) -> str:
+    name = entry.id if isinstance(entry, Source) else f"line {entry.line}"
+    return printable(name).replace("\n", r"\n").replace("\t", r"\t")

@@ -1,0 +1,84 @@
+"""SARIF 2.1.0, which code scanning services and editors read."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from pytest_duolog.properties.base import Verdict
+from pytest_duolog.properties.by_name import property_types
+from pytest_duolog.reports.check_json import inert_json
+from pytest_duolog.results.examination import Examination
+from pytest_duolog.transcripts.readers import Unreadable
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def sarif_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
+    """The report, one JSON text in ASCII."""
+    results = [
+        _result(examination, verdict) for examination in examinations for verdict in examination.findings
+    ]
+    rules = sorted({verdict.property for examination in examinations for verdict in examination.findings})
+    run = {
+        "tool": {
+            "driver": {
+                "name": "duolog",
+                "version": version("pytest-duolog"),
+                "informationUri": "https://pypi.org/project/pytest-duolog/",
+                "rules": [_rule(rule) for rule in rules],
+            }
+        },
+        "results": results,
+        "invocations": [
+            {
+                "executionSuccessful": not unreadable,
+                "toolExecutionNotifications": [_notification(failed) for failed in unreadable],
+            }
+        ],
+    }
+    yield inert_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1)
+
+
+def _rule(written: str) -> dict[str, Any]:
+    """A property with the words that code scanning services show beside its findings, and some insist on."""
+    known = property_types().get(written.partition("(")[0])
+    what, _, more = (inspect.getdoc(known) or "").partition("\n\n")
+    described = {"text": what or written}
+    return {
+        "id": written,
+        "shortDescription": described,
+        "fullDescription": described,
+        "help": {"text": more or what or written},
+    }
+
+
+def _result(examination: Examination, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "ruleId": verdict.property,
+        "level": "error",
+        "message": {"text": f"{examination.source.id}: {verdict!r}"},
+        "locations": [_location(examination.source.file, examination.line_of(verdict))],
+    }
+
+
+def _notification(failed: Unreadable) -> dict[str, Any]:
+    return {
+        "level": "error",
+        "message": {"text": failed.problem},
+        "locations": [_location(failed.file, failed.line)],
+    }
+
+
+def _location(file: str, line: int) -> dict[str, Any]:
+    path = PurePath(file)
+    # A file name can be any bytes.
+    uri = quote(os.fsencode(path.as_posix()), safe="/:" if path.drive else "/")
+    if path.is_absolute():
+        uri = f"file:///{uri.lstrip('/')}"
+    return {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}}}

@@ -1,0 +1,148 @@
+"""What a run will take and risk, in words, before anything is spent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from pytest_duolog.display import counted
+from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_alarm
+from pytest_duolog.reports.wording import gate_words, percent, plan_words, points
+from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
+from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
+from pytest_duolog.transcripts.transcript import Transcript
+
+# Taken for the pass rate of a scenario that nothing is known of.
+USUAL_RATE = 0.95
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How often a scenario passes, and what one sample of it takes: replies, and tokens if they are known.
+
+    `is_known` says whether an earlier run showed it; if not, the replies are the most there can be.
+    """
+
+    replies: float
+    tokens: float | None = None
+    pass_rate: float = USUAL_RATE
+    is_known: bool = False
+
+
+def habits_of(record: RunRecord, scenario: str) -> Habits | None:
+    """What an earlier run shows of a scenario; None if it has no measured sample of it.
+
+    The pass rate is drawn half a sample towards a half (Krichevsky and Trofimov 1981): nothing is certain.
+    """
+    samples = list(record.measured(scenario, Arm.BASELINE).values())
+    if not samples:
+        return None
+    n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in samples)
+    tokens = [_tokens(sample) for sample in samples]
+    return Habits(
+        replies=fmean(map(_n_replies, samples)),
+        tokens=fmean(tokens) if any(tokens) else None,
+        pass_rate=(n_passed + 0.5) / (len(samples) + 1),
+        is_known=True,
+    )
+
+
+def _n_replies(sample: Sample) -> int:
+    return sum(_n_asked_for(dialogue.transcript) for dialogue in sample.dialogues)
+
+
+def _n_asked_for(transcript: Transcript) -> int:
+    """The messages that a model was asked for; a scripted persona costs nothing."""
+    free = {speaker.name for speaker in transcript.speakers if is_free(speaker.model)}
+    return sum(message.finish is not None and message.speaker not in free for message in transcript.messages)
+
+
+def is_free(model: object) -> bool:
+    """Whether nothing need be asked for what a model says: it is a scripted persona."""
+    return isinstance(model, str) and model.startswith("scripted:")
+
+
+def _tokens(sample: Sample) -> int:
+    usages = [message.usage for dialogue in sample.dialogues for message in dialogue.transcript.messages]
+    return sum(usage.tokens_read + usage.tokens_written for usage in usages if usage)
+
+
+def forecast_words(plan: RunPlan, habits: Mapping[str, Habits]) -> Iterator[str]:
+    """The dialogues, replies and tokens that a plan is likely to take and the most it can, then its risks.
+
+    `habits` has every scenario of the plan.
+    """
+    found = [habits[scenario] for scenario in plan.scenarios]
+    n_known = sum(known.is_known for known in found)
+    yield (
+        f"pass rates and lengths of {n_known} of {counted(len(found), 'scenario')} are those of the last run record"
+        if n_known
+        else f"nothing is known of the scenarios: taken to pass {percent(USUAL_RATE)} of the time, in dialogues "
+        f"of full length"
+    )
+    if plan.gate is not None:
+        yield from _gate_forecast(plan.gate, found)
+        return
+    yield from _samples_forecast(plan.scenarios, habits)
+
+
+def _gate_forecast(gate: GatePlan, found: Sequence[Habits]) -> Iterator[str]:
+    rates = [known.pass_rate for known in found]
+    equal = forecast(gate, rates, rates)
+    worse = forecast(gate, rates, [max(0.0, rate - float(gate.margin)) for rate in rates])
+    most = 2 * gate.max_rounds * len(found)
+    yield (
+        f"likely {equal.mean_dialogues:.0f} dialogues, baseline and candidate together; nine in ten gates stay within "
+        f"{equal.p90_dialogues}, and none takes more than {most}"
+    )
+    yield from _cost_words(found, [equal.mean_dialogues / len(found)] * len(found))
+    yield (
+        f"an equal candidate: PASS in {percent(equal.pass_probability)} of gates, BLOCK in "
+        f"{percent(equal.block_probability)}, INCONCLUSIVE in {percent(equal.inconclusive_probability)}"
+    )
+    yield (
+        f"one that is worse by {points(gate.margin)} everywhere: BLOCK in {percent(worse.block_probability)}, PASS in "
+        f"{percent(worse.pass_probability)}, INCONCLUSIVE in {percent(worse.inconclusive_probability)}"
+    )
+    clean = clean_pairs_to_pass(gate)
+    yield (
+        f"{clean} pairs without any difference pass ({counted(math.ceil(clean / len(found)), 'round')}); "
+        f"{losses_to_alarm(len(found))} lost in a row by one scenario block"
+    )
+    yield from gate_words(gate)
+
+
+def _samples_forecast(bars: Mapping[str, ScenarioPlan | None], habits: Mapping[str, Habits]) -> Iterator[str]:
+    expected = {
+        scenario: bar.acceptance.expect(habits[scenario].pass_rate)
+        for scenario, bar in bars.items()
+        if bar is not None
+    }
+    dialogues = [found.mean_samples for found in expected.values()]
+    most = sum(bar.samples for bar in bars.values() if bar is not None)
+    yield f"likely {sum(dialogues):.0f} dialogues, and no more than {most}"
+    yield from _cost_words([habits[scenario] for scenario in expected], dialogues)
+    all_pass = math.prod(found.pass_probability for found in expected.values())
+    yield (
+        f"at these pass rates at least one of {counted(len(expected), 'test')} fails in {percent(1 - all_pass)} of runs"
+    )
+    for scenario, bar in bars.items():
+        if bar is not None:
+            needed, *risks = plan_words(bar)
+            yield f"{scenario}: {needed}"
+            yield from (f"  {line}" for line in risks)
+
+
+def _cost_words(found: Sequence[Habits], dialogues: Sequence[float]) -> Iterator[str]:
+    replies = math.fsum(known.replies * n for known, n in zip(found, dialogues, strict=True))
+    yield f"about {replies:,.0f} replies to ask models for, as far as they are not recorded"
+    tokens = [known.tokens * n for known, n in zip(found, dialogues, strict=True) if known.tokens is not None]
+    if len(tokens) == len(found):
+        yield f"about {math.fsum(tokens):,.0f} tokens read and written"
+    elif tokens:
+        yield (
+            f"about {math.fsum(tokens):,.0f} tokens read and written by {len(tokens)} of "
+            f"{counted(len(found), 'scenario')}; those of the others are not known"
+        )

@@ -1,0 +1,167 @@
+"""The scenarios of a run record as the reports for CI list them: the worst first, each with its first failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pytest_duolog.display import counted
+from pytest_duolog.gate.decide import RecordDecision
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.samples import SamplesDecision
+from pytest_duolog.gate.tally import ScenarioTally
+from pytest_duolog.properties.base import Outcome
+from pytest_duolog.reports.wording import named, pairs_words, points, samples_words
+from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
+from pytest_duolog.transcripts.transcript import Message
+
+# So many failing samples of a scenario are shown.
+MOST_FAILURES = 2
+
+
+class Place(NamedTuple):
+    """Where a test stands: its file as the repository knows it, and its line from 1."""
+
+    path: str
+    line: int = 1
+
+
+@dataclass(frozen=True)
+class ScenarioRow:
+    """One scenario: the verdict on it, what that is in words, and how many samples passed in each arm.
+
+    `harm` orders the rows: the share of pairs lost more than won, or of samples failed. `failures` are the first
+    samples that failed, the candidate's where there is one.
+    """
+
+    scenario: str
+    decision: Decision
+    words: str
+    passed: Mapping[Arm, tuple[int, int]]
+    harm: float
+    failures: tuple[Sample, ...]
+
+    @property
+    def in_gate(self) -> bool:
+        """Whether there are two arms; if not, the words have the count already."""
+        return len(self.passed) > 1
+
+    def place(self, places: Mapping[str, Place]) -> Place:
+        """Where its test stands; the first line of its file where that is not known."""
+        return places.get(self.scenario, Place(self.scenario.partition("::")[0]))
+
+    @property
+    def explanation(self) -> str:
+        """The words, the counts, and the first lines of the failures."""
+        counts = (f"{arm} {n} of {all_} passed" for arm, (n, all_) in self.passed.items() if self.in_gate)
+        failures = (
+            f"{failure.label(in_gate=self.in_gate)}: {failure.problem or 'no reason given'}"
+            for failure in self.failures
+        )
+        return "\n".join(["; ".join([self.words, *counts]), *failures])
+
+
+def scenario_rows(record: RunRecord, decided: RecordDecision) -> list[ScenarioRow]:
+    """A row for every scenario that was decided about: first what blocks, then what is open, the worst first."""
+    order = (Decision.BLOCK, Decision.INCONCLUSIVE, Decision.PASS)
+    return sorted(_rows(record, decided), key=lambda row: (order.index(row.decision), -row.harm))
+
+
+def _rows(record: RunRecord, decided: RecordDecision) -> Iterator[ScenarioRow]:
+    if decided.pairs is not None:
+        accused, gaps = set(decided.pairs.accused), scenarios_with_gaps(record)
+        for tally in decided.pairs.tallies:
+            name = tally.scenario
+            yield _pairs_row(record, tally, is_accused=name in accused, has_gaps=name in gaps)
+    for scenario, verdict in decided.scenarios.items():
+        yield _samples_row(record, scenario, verdict)
+
+
+def _pairs_row(record: RunRecord, tally: ScenarioTally, *, is_accused: bool, has_gaps: bool) -> ScenarioRow:
+    drop = tally.pairs.counts.drop if tally.pairs.n else 0.0
+    if is_accused:
+        decision, words = Decision.BLOCK, f"got worse by {points(drop)}"
+    elif has_gaps:
+        decision, words = Decision.INCONCLUSIVE, "pairs are missing"
+    else:
+        decision = Decision.PASS
+        words = "lost pairs, and is not blamed" if tally.is_suspect else "no sign of harm"
+    return ScenarioRow(
+        tally.scenario,
+        decision,
+        words,
+        {arm: _passed(record, tally.scenario, arm) for arm in Arm},
+        drop,
+        _failures(record, tally.scenario, Arm.CANDIDATE),
+    )
+
+
+def _samples_row(record: RunRecord, scenario: str, verdict: SamplesDecision) -> ScenarioRow:
+    n = verdict.n_passed + verdict.n_failed
+    return ScenarioRow(
+        scenario,
+        verdict.decision,
+        next(samples_words(verdict)),
+        {Arm.BASELINE: _passed(record, scenario, Arm.BASELINE)},
+        verdict.n_failed / n if n else 0.0,
+        _failures(record, scenario, Arm.BASELINE),
+    )
+
+
+def scenarios_with_gaps(record: RunRecord) -> set[str]:
+    """The scenarios of which a sample was tried and never measured, or none is there."""
+    unmeasured = {
+        sample.scenario
+        for sample in record.samples
+        if sample.number not in record.measured(sample.scenario, sample.arm)
+    }
+    return unmeasured | (record.header.plan.scenarios.keys() - {sample.scenario for sample in record.samples})
+
+
+def _passed(record: RunRecord, scenario: str, arm: Arm) -> tuple[int, int]:
+    found = record.measured(scenario, arm).values()
+    return sum(sample.outcome is SampleOutcome.PASSED for sample in found), len(found)
+
+
+def _failures(record: RunRecord, scenario: str, arm: Arm) -> tuple[Sample, ...]:
+    found = record.measured(scenario, arm).values()
+    return tuple(sample for sample in found if sample.outcome is SampleOutcome.FAILED)[:MOST_FAILURES]
+
+
+def first_evidence(sample: Sample) -> tuple[int, Message] | None:
+    """The first message that a failed property points at, with its number.
+
+    None if there is none, or if the sample has several dialogues, so that it could be in any of them.
+    """
+    if len(sample.dialogues) != 1:
+        return None
+    messages = sample.dialogues[0].transcript.messages
+    numbers = [
+        min(result.messages)
+        for result in sample.properties
+        if result.outcome is Outcome.FAILS and result.messages
+    ]
+    found = [number for number in numbers if 0 < number <= len(messages)]
+    return (min(found), messages[min(found) - 1]) if found else None
+
+
+def headline(decided: RecordDecision) -> str:
+    """The verdict in one sentence."""
+    if decided.pairs is not None:
+        return next(pairs_words(decided.pairs))
+    by_decision = {
+        decision: [name for name, verdict in decided.scenarios.items() if verdict.decision is decision]
+        for decision in Decision
+    }
+    all_ = counted(len(decided.scenarios), "scenario")
+    parts = [
+        f"{len(names)} of {all_} {words}: {named(names)}" for names, words in _verdicts(by_decision) if names
+    ]
+    kind = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE: "INCONCLUSIVE"}
+    return f"{kind[decided.decision]}: {'; '.join(parts) or f'all of {all_} reach their bar'}"
+
+
+def _verdicts(by_decision: Mapping[Decision, Sequence[str]]) -> Iterator[tuple[Sequence[str], str]]:
+    yield by_decision[Decision.BLOCK], "below the bar"
+    yield by_decision[Decision.INCONCLUSIVE], "undecided"

@@ -1,0 +1,256 @@
+"""Decisions in words: what was decided, by how much, on how much evidence, at which risks, and what would settle it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from pytest_duolog.display import counted
+from pytest_duolog.gate.decide import RecordDecision
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.pairs import PairsDecision, Reason
+from pytest_duolog.gate.samples import SamplesDecision
+from pytest_duolog.gate.tally import ScenarioTally
+from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
+from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
+from pytest_duolog.stats.intervals import Interval, wilson_interval
+
+MAX_NAMED = 5
+
+
+def percent(rate: float) -> str:
+    """A rate on paper, to a tenth; it rounds neither up to 100 % nor down to 0 %."""
+    if 0.9995 <= rate < 1:
+        return ">99.9 %"
+    if 0 < rate < 0.0005:
+        return "<0.1 %"
+    return f"{100 * rate:.1f}".removesuffix(".0") + " %"
+
+
+def points(difference: float | Decimal) -> str:
+    """A difference of rates in points, to a tenth."""
+    tenths = round(float(100 * difference), 1) + 0.0  # no minus before a zero
+    return f"{tenths:g} points"
+
+
+def plan_words(plan: ScenarioPlan) -> Iterator[str]:
+    """What a bar asks for, its two risks, and a word where it asks for more than it seems to."""
+    acceptance = plan.acceptance
+    needed = f"{acceptance.n_needed} of {counted(plan.samples, 'sample')} must pass"
+    if plan.claim is Claim.PROVE:
+        yield f"{needed}, so that a pass rate of {plan.min_pass_rate} is shown with 95 % confidence"
+    else:
+        yield f"{needed} ({plan.min_pass_rate})"
+    yield (
+        f"a scenario that passes {percent(acceptance.healthy_rate)} of the time fails this in about 5 % of runs; "
+        f"one that passes {percent(acceptance.broken_rate)} of the time passes it in about 10 %"
+    )
+    if plan.is_rounded_up:
+        yield (
+            f"{plan.samples} × {plan.min_pass_rate} is {plan.samples * plan.min_pass_rate.normalize()}, "
+            f"not a whole number: {acceptance.n_needed} of {plan.samples} is "
+            f"{percent(acceptance.n_needed / plan.samples)}"
+        )
+
+
+def samples_words(decided: SamplesDecision) -> Iterator[str]:
+    """The verdict of one scenario, then what explains it."""
+    plan = decided.plan
+    n = decided.n_passed + decided.n_failed
+    verdict = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE: "INCONCLUSIVE"}[
+        decided.decision
+    ]
+    stopped = f"; stopped after {decided.stopped_after}" if decided.stopped_after < plan.samples else ""
+    yield f"{verdict}: {_why(decided)}{decided.n_passed} of {n} passed{_interval_words(decided)}{stopped}"
+    if decided.n_repeated:
+        yield (
+            f"{counted(decided.stopped_after, 'sample')}, {n} distinct: what is said again word for word counts once "
+            f"(temperature 0, a cache, or a fixed seed?)"
+        )
+    yield from plan_words(plan)
+
+
+def _why(decided: SamplesDecision) -> str:
+    if decided.decision is not Decision.INCONCLUSIVE:
+        return ""
+    if decided.wanted:
+        return f"sample {decided.wanted[0]} is missing; "
+    plan = decided.plan
+    if plan.acceptance.decide(decided.n_passed, decided.n_failed) is None:
+        return "too few distinct samples; "
+    return f"{plan.samples} samples can show neither a rate of {plan.min_pass_rate} any more nor that it is missed; "
+
+
+def _interval_words(decided: SamplesDecision) -> str:
+    n = decided.n_passed + decided.n_failed
+    if n == 0:
+        return ""
+    low, high = wilson_interval(decided.n_passed, n)
+    return f" ({percent(decided.n_passed / n)}, 95 % interval {percent(low)} to {percent(high)})"
+
+
+def gate_words(plan: GatePlan) -> Iterator[str]:
+    """What a gate promises."""
+    yield (
+        f"a candidate whose mean pass rate drops by {points(plan.margin)} or more (the smallest drop that must be "
+        f"caught) passes in at most 5 % of gates"
+    )
+    yield (
+        "a candidate that is as good in every scenario is blocked in at most 5 % of gates; in between either answer "
+        "is right"
+    )
+
+
+def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator[str]:
+    """The verdict of a gate, then the models that `plan` names, the rates, the cost, and the promises."""
+    yield f"{decided.decision.upper()}: {_reason_words(decided)}"
+    if plan is not None:
+        yield from _trial_words(plan)
+    rates = [tally.pairs.rates for tally in decided.tallies]
+    n = sum(rate.n_1 for rate in rates)
+    if n:
+        baseline, candidate = sum(rate.n_passed_1 for rate in rates), sum(rate.n_passed_2 for rate in rates)
+        yield (
+            f"baseline {baseline} of {n} passed ({percent(baseline / n)}), candidate {candidate} of {n} "
+            f"({percent(candidate / n)}): {_drop_words(decided)}"
+        )
+    mute = [tally.scenario for tally in decided.tallies if _never_passes(tally)]
+    if mute:
+        yield (
+            f"{len(mute)} of {counted(len(decided.tallies), 'scenario')} never passed in either arm, and could not "
+            f"have got worse: {named(mute)}"
+        )
+    repeated = sum(tally.pairs.n - tally.n_distinct for tally in decided.tallies)
+    if repeated:
+        yield f"{counted(n, 'pair')}, {n - repeated} distinct: what is said again word for word is no new evidence"
+    yield (
+        f"{decided.n_dialogues} of at most {decided.most_dialogues} dialogues, "
+        f"{counted(decided.n_rounds, 'round')} over {counted(len(decided.tallies), 'scenario')}"
+    )
+    yield from gate_words(decided.plan)
+
+
+def _trial_words(plan: RunPlan) -> Iterator[str]:
+    for role, model in plan.candidate.items():
+        yield f"on trial as {role}: {model} in the place of {plan.baseline.get(role, 'another model')}"
+
+
+def shard_words(record: RunRecord, share: Sequence[str]) -> Iterator[str]:
+    """What the shard of a gate that is dealt the scenarios in `share` has; no verdict, for it lacks the others'."""
+    plan = record.header.plan
+    yield undecided_words(record.header.shard)
+    yield from _trial_words(plan)
+    counts = []
+    for arm in Arm:
+        found = [sample for scenario in share for sample in record.measured(scenario, arm).values()]
+        n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in found)
+        counts.append(f"{arm} {n_passed} of {len(found)} passed")
+    yield f"{', '.join(counts)}, in {len(share)} of {counted(len(plan.scenarios), 'scenario')}"
+    yield from error_words(record)
+
+
+def undecided_words(shard: str) -> str:
+    """What the shard of a gate has in the place of a verdict."""
+    return f"UNDECIDED: this is shard {shard} of a gate; duolog merge decides, from the records of all shards"
+
+
+def _never_passes(tally: ScenarioTally) -> bool:
+    return 0 < tally.pairs.n == tally.pairs.neither
+
+
+def _drop_words(decided: PairsDecision) -> str:
+    measured = [tally.pairs.counts.drop for tally in decided.tallies if tally.pairs.n]
+    drop = sum(measured) / len(measured)
+    low, high = decided.drop_interval
+    what, change, interval = (
+        ("gain", -drop, Interval(-high, -low)) if drop < 0 else ("drop", drop, Interval(low, high))
+    )
+    return f"mean {what} {points(change)}, 95 % {_range_words(interval)} (descriptive)"
+
+
+def _range_words(interval: Interval) -> str:
+    return (
+        f"{points(interval.low).removesuffix(' points')} to {points(interval.high).removesuffix(' points')}"
+    )
+
+
+def _reason_words(decided: PairsDecision) -> str:
+    margin = points(decided.plan.margin)
+    if decided.decision is Decision.PASS:
+        return f"the mean pass rate does not drop by {margin} or more"
+    if decided.reason is Reason.SCENARIO:
+        n, all_ = len(decided.blamed), len(decided.tallies)
+        return f"{n} of {counted(all_, 'scenario')} got worse: {named(decided.blamed)}"
+    if decided.decision is Decision.BLOCK:
+        harmed = named([tally.scenario for tally in decided.harmed])
+        return "the candidate passes less often than the baseline" + (
+            f", most of all in {harmed}" if harmed else ""
+        )
+    if decided.reason is Reason.REPEATS:
+        return (
+            "every scenario gave the same dialogue again and again, which is one round of evidence and not more "
+            "(temperature 0, a cache, or a fixed seed?)"
+        )
+    if decided.reason is Reason.DRIFT:
+        return (
+            "the baseline passes more or less often today than when its stored samples were made: its model, or what "
+            "it uses, has changed; run without --duolog-baseline, or store new samples"
+        )
+    return f"the evidence decides neither way{_missing_words(decided.wanted)}{_needed_words(decided)}"
+
+
+def _missing_words(wanted: Sequence[tuple[str, int]]) -> str:
+    if not wanted:
+        return ""
+    scenarios = [scenario for scenario, _ in wanted]
+    return f"; round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}: {named(scenarios)}"
+
+
+def _needed_words(decided: PairsDecision) -> str:
+    """How many more rounds would settle it, and what allows them if the plan does not."""
+    if decided.n_rounds == 0:
+        return ""
+    if decided.rounds_needed is None:
+        return "; no number of rounds like these would decide it"
+    needed = f"; about {counted(decided.rounds_needed, 'more round', 'more rounds')} needed"
+    n_rounds = decided.n_rounds + decided.rounds_needed
+    return needed if n_rounds <= decided.plan.max_rounds else f"{needed} (--duolog-rounds={n_rounds})"
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
+
+
+def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
+    """Everything there is to say of a record, ending with what went wrong in making it."""
+    if decided.pairs is not None:
+        yield from pairs_words(decided.pairs, record.header.plan)
+        n_run = sum(sample.is_measured for sample in record.samples)
+        if n_run > decided.pairs.n_dialogues and not decided.is_open:
+            yield (
+                f"{n_run} dialogues were run; what came after the decision changes nothing (workers of pytest-xdist "
+                f"and shards run every round)"
+            )
+    for scenario, verdict in decided.scenarios.items():
+        first, *rest = samples_words(verdict)
+        yield f"{scenario}: {first}"
+        yield from (f"  {line}" for line in rest)
+    yield from record.damage
+    yield from error_words(record)
+
+
+def error_words(record: RunRecord) -> Iterator[str]:
+    """How many attempts ended in errors, which never count as failures, and the commonest of them."""
+    errors = [sample.problem for sample in record.samples if not sample.is_measured]
+    if errors:
+        commonest = max(_in_order(errors), key=errors.count)
+        yield (
+            f"{len(errors)} of {counted(len(record.samples), 'attempt')} ended in an error, which counts neither way: "
+            f"{commonest or 'no reason given'}"
+        )
+
+
+def _in_order(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))

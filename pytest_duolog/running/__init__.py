@@ -1,0 +1,1 @@
+"""Holding dialogues: one, many at once, within limits."""

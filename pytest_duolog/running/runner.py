@@ -1,0 +1,209 @@
+"""The turn loop: asks one speaker after the other until there is a reason to stop."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from pytest_duolog.detectors import text
+from pytest_duolog.display import counted, wrong_fields
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.errors import CassetteError, DialogueError, EndpointError
+from pytest_duolog.running.guard import Guard
+from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Side, Speaker
+from pytest_duolog.transcripts.perspective import Perspective
+from pytest_duolog.transcripts.transcript import (
+    Message,
+    StopKind,
+    StopReason,
+    Transcript,
+    TranscriptSpeaker,
+    Usage,
+)
+
+
+class Observer(Protocol):
+    """Whoever wants to know how a dialogue is going; the recording and the progress line do."""
+
+    def asking(self, message_number: int, speaker: str) -> None:
+        """Message `message_number` is about to be asked for."""
+
+    def said(self, message_number: int, message: Message) -> None:
+        """That message is finished, the opener included."""
+
+
+@dataclass
+class DialogueRun:
+    """One dialogue while it runs; `messages` grows, and stays when the dialogue fails."""
+
+    scenario: Scenario
+    observers: list[Observer] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    stop_reason: StopReason | None = None
+
+    def __post_init__(self) -> None:
+        self._perspectives = {
+            side: Perspective(speaker.name, system=speaker.system, stub=self.scenario.stub)
+            for side in SIDES
+            for speaker in [self.scenario.speaker(side)]
+        }
+        self._stop_pattern = text.phrase_pattern(self.scenario.stop_phrases)
+        self._guard = Guard(self.scenario.stop_on or (), self.scenario.grace)
+        self._guarded: tuple[StopKind, str] | None = None
+        self._spent = Usage()
+        self._seconds = 0.0
+
+    @property
+    def n_spared(self) -> int:
+        """Messages that were not asked for because the dialogue was over, or went in circles."""
+        stopped = self.stop_reason is not None and self.stop_reason.kind in (StopKind.GOODBYE, StopKind.LOOP)
+        return self.scenario.max_messages - len(self.messages) if stopped else 0
+
+    @property
+    def next_side(self) -> Side:
+        """Whose message is next."""
+        if not self.messages:
+            return self.scenario.opener_by
+        return "b" if self.messages[-1].speaker == self.scenario.a.name else "a"
+
+    async def finish(self, endpoints: Mapping[Side, Endpoint]) -> StopReason:
+        """Run to the end and say why it ended there.
+
+        Raises DialogueError if a speaker fails, and CassetteError as the recording raises it.
+        """
+        self._begin()
+        while self.stop_reason is None:
+            side = self.next_side
+            self._take(*await self._ask(side, endpoints[side]))
+        return self.stop_reason
+
+    def _begin(self) -> None:
+        """Say what is not asked for: the history, or else the opener."""
+        scenario = self.scenario
+        for message in scenario.said_before():
+            self._add(message)
+        if not scenario.history and scenario.opener is not None:
+            opening = scenario.speaker(scenario.opener_by).name
+            self._add(Message(speaker=opening, content=scenario.opener))
+
+    async def _ask(self, side: Side, endpoint: Endpoint) -> tuple[Message, str]:
+        """The next message, and why its model stopped in the provider's words."""
+        speaker = self.scenario.speaker(side)
+        number = len(self.messages) + 1
+        for observer in self.observers:
+            observer.asking(number, speaker.name)
+        request = ChatRequest(
+            model=ModelName.parse(speaker.model).model if isinstance(speaker.model, str) else "",
+            messages=self._perspectives[side].history(),
+            knobs=speaker.set_knobs(),
+            extra=speaker.extra,
+        )
+        try:
+            answer = endpoint.reply(request)
+            reply = await answer if inspect.isawaitable(answer) else answer
+            return _message(speaker, reply), reply.raw_finish
+        except CassetteError:
+            raise
+        except EndpointError as error:
+            raise self._failed(number, speaker.name, str(error)) from None
+        except Exception as error:
+            problem = f"{speaker.model_label} raised {type(error).__name__}: {error}"
+            raise self._failed(number, speaker.name, problem) from error
+
+    def _failed(self, number: int, speaker: str, problem: str) -> DialogueError:
+        first_line = problem.partition("\n")[0]
+        self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=first_line)
+        return DialogueError(problem, message_number=number, speaker=speaker, transcript=self.transcript())
+
+    def _take(self, message: Message, raw_finish: str) -> None:
+        if message.content:
+            self._add(message)
+        self._spent += message.usage or Usage()
+        self._seconds += (message.latency_ms or 0) / 1000
+        self.stop_reason = self._reason_to_stop(message, raw_finish)
+
+    def _add(self, message: Message) -> None:
+        self.messages.append(message)
+        self._guarded = self._guard.read(message.speaker, message.content)
+        for perspective in self._perspectives.values():
+            perspective.add(message.speaker, message.content)
+        for observer in self.observers:
+            observer.said(len(self.messages), message)
+
+    def _reason_to_stop(self, message: Message, raw_finish: str) -> StopReason | None:
+        scenario = self.scenario
+        kind, detail = None, ""
+        if message.finish in ("refused", "filtered"):
+            kind, detail = StopKind.REFUSAL, f"finish reason {raw_finish or message.finish!r}"
+        elif not message.content:
+            kind, detail = StopKind.EMPTY_REPLY, f"finish reason {raw_finish or message.finish!r}"
+        elif self._stop_pattern and (found := self._stop_pattern.search(message.content)):
+            kind, detail = StopKind.STOP_PHRASE, repr(found[0])
+        elif spent := self._spent_up():
+            kind, detail = StopKind.BUDGET, spent
+        elif self._guarded:
+            kind, detail = self._guarded
+        elif len(self.messages) >= scenario.max_messages:
+            return StopReason(kind=StopKind.TURNS, detail=counted(scenario.turns, "turn"))
+        return StopReason(kind=kind, speaker=message.speaker, detail=detail) if kind else None
+
+    def _spent_up(self) -> str:
+        """Which of the dialogue's budgets is used up, and how far; empty if none is."""
+        scenario, spent = self.scenario, self._spent
+        budgets: list[tuple[float, float | None, str]] = [
+            (spent.tokens_written, scenario.token_budget, "tokens"),
+            (round(self._seconds, 3), scenario.seconds_budget, "seconds"),
+            (round(spent.cost or 0.0, 6), scenario.cost_budget, "in cost"),
+        ]
+        return next(
+            (
+                f"{used:,} of {most:,} {unit}"
+                for used, most, unit in budgets
+                if most is not None and used >= most
+            ),
+            "",
+        )
+
+    def transcript(self) -> Transcript:
+        """What was said so far."""
+        scenario = self.scenario
+        return Transcript(
+            speakers=tuple(
+                TranscriptSpeaker(name=speaker.name, model=speaker.model_label, system=speaker.system)
+                for speaker in (scenario.a, scenario.b)
+            ),
+            messages=tuple(self.messages),
+            stop_reason=self.stop_reason,
+            turns=scenario.turns,
+            opener=None if scenario.history else scenario.opener,
+            topic=scenario.topic,
+        )
+
+
+def _message(speaker: Speaker, reply: Any) -> Message:
+    """The message in a reply; blank space around it goes, once and here.
+
+    Raises EndpointError for what is no reply: endpoints may be other people's.
+    """
+    if not isinstance(reply, Reply):
+        raise EndpointError(f"{speaker.model_label} answered with {reply!r:.120}, not a pytest_duolog.Reply")
+    try:
+        message = Message(
+            speaker=speaker.name,
+            content=reply.content,
+            reasoning=reply.reasoning,
+            tool_calls=reply.tool_calls,
+            finish=reply.finish,
+            usage=reply.usage,
+            latency_ms=reply.latency_ms,
+        )
+    except ValidationError as error:
+        raise EndpointError(
+            f"{speaker.model_label} gave a Reply that cannot be used: {wrong_fields(error)}"
+        ) from None
+    reasoning = (message.reasoning or "").strip() or None
+    return message.model_copy(update={"content": message.content.strip(), "reasoning": reasoning})

@@ -1,0 +1,180 @@
+"""What all dialogues of one pytest run share, and how one of them is run and recorded."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import httpx
+
+from pytest_duolog.endpoints import providers, registry
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.providers import Destination
+from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
+from pytest_duolog.endpoints.retrying import RetryingTransport
+from pytest_duolog.endpoints.scripted import Script
+from pytest_duolog.local.server import LocalServers
+from pytest_duolog.recording.cassette import Cassette, RecordMode
+from pytest_duolog.recording.header import make_header
+from pytest_duolog.recording.hooks import VcrHooks
+from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
+from pytest_duolog.recording.recorder import Recorder
+from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.transport import RecordingTransport
+from pytest_duolog.recording.votes import JUDGE, Votes
+from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
+from pytest_duolog.running.runner import DialogueRun
+from pytest_duolog.running.scheduler import Scheduler
+from pytest_duolog.scenarios.scenario import SIDES, Model, Scenario, Speaker, Target
+from pytest_duolog.settings import Settings
+
+Name = TypeVar("Name", bound=str)
+
+# A dialogue's recording and a connection to each speaker's provider; and what the rest of the process may need.
+FILES_A_DIALOGUE = 3
+FILES_BESIDE = 64
+
+
+class Session:
+    """Owns what outlives one dialogue: the scheduler, the running local servers and the library patches."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+        self.settings = settings
+        self._environ = environ
+        secret = [name for provider in settings.providers.values() for name in provider.secret_variables]
+        self.redactor = Redactor(environ, secret)
+        self._providers = {**providers.PROVIDERS, **settings.providers}
+        self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
+        self._local_servers = LocalServers()
+        self.scheduler = Scheduler(_within_open_files(settings.concurrency))
+        self._rate_limiters: dict[str, RateLimiter] = {}
+        self.budget = RunBudget(settings.budget)
+
+    def open_cassette(
+        self,
+        scenario: Scenario,
+        location: CassetteLocation,
+        *,
+        vcr_config: Mapping[str, Any],
+        test_argument: str,
+    ) -> Cassette:
+        """The recording of a scenario; its models are those the scenario was cast with."""
+        return Cassette(
+            location,
+            mode=self.settings.record_mode,
+            header=make_header(scenario, location, now=datetime.now(UTC)),
+            redactor=self.redactor,
+            hooks=VcrHooks(vcr_config),
+            base_urls=providers.base_urls(self.settings.providers, self._environ),
+            test_argument=test_argument,
+            permission=DialogueBudget(self.budget),
+        )
+
+    async def run(self, run: DialogueRun, cassette: Cassette, *, in_thread: bool) -> None:
+        """Run a dialogue to its end through its cassette.
+
+        `in_thread` gives sync callables a worker thread, for event loops that others share. Raises
+        DialogueError or CassetteError; what was finished until then is in `run` and in the cassette.
+        """
+        models = {side: _cast_model(run.scenario.speaker(side)) for side in SIDES}
+        with closing(cassette):
+            limit_s = run.scenario.seconds_budget or math.inf
+            async with self._endpoints(models, cassette, in_thread=in_thread, limit_s=limit_s) as endpoints:
+                stop_reason = await run.finish(endpoints)
+                cassette.finish(stop_reason, len(run.messages))
+
+    async def ask(self, model: Model, request: ChatRequest, votes: Votes) -> Reply:
+        """A judge's reply, through the votes of the dialogue that it judges.
+
+        Raises ConfigurationError for a model of an unknown provider, EndpointError, or CassetteError.
+        """
+        if isinstance(model, str):
+            registry.check_model(model, self.settings.providers)
+        async with self._endpoints({JUDGE: model}, votes, in_thread=False) as endpoints:
+            return await endpoints[JUDGE].reply(request)
+
+    @asynccontextmanager
+    async def _endpoints(
+        self,
+        models: Mapping[Name, Model],
+        recorder: Recorder,
+        *,
+        in_thread: bool,
+        limit_s: float = math.inf,
+    ) -> AsyncIterator[dict[Name, Endpoint]]:
+        """An endpoint for each model, recorded; functions may send HTTP requests of their own, and are watched."""
+        async with AsyncExitStack() as stack:
+            transport = RecordingTransport(recorder, self._live_transport)
+            client = httpx.AsyncClient(transport=transport, timeout=None, trust_env=False)  # noqa: S113  # see Patience
+            client._transport = transport  # noqa: SLF001  # cassetter puts its own in front of it in every client
+            await stack.enter_async_context(client)
+            endpoints = {
+                name: registry.open_endpoint(
+                    model,
+                    client=client,
+                    configured=self.settings.providers,
+                    in_thread=in_thread,
+                    limit_s=min(limit_s, self.settings.patience.function_timeout_s),
+                )
+                for name, model in models.items()
+            }
+            foreign = [name for name, model in models.items() if _is_foreign(model)]
+            if foreign:
+                stack.enter_context(self._patches.install(recorder.hooks))
+            for name in foreign:
+                endpoints[name] = WatchedEndpoint(endpoints[name], recorder, self._patches)
+            yield {
+                name: MeteredEndpoint(endpoint, recorder, self.budget) for name, endpoint in endpoints.items()
+            }
+
+    def _live_transport(self) -> httpx.AsyncBaseTransport:
+        return RetryingTransport(
+            LiveTransport(self._destination), self.settings.patience, self._rate_limiter_to
+        )
+
+    def _rate_limiter_to(self, provider: str) -> RateLimiter:
+        limit = self.settings.limits.get(provider, Limit())
+        return self._rate_limiters.setdefault(provider, RateLimiter(limit))
+
+    def _destination(self, provider: str, model: str) -> Destination | Awaitable[Destination]:
+        if provider == "local":  # its server may have to start
+            return anyio.to_thread.run_sync(self._local_destination, model)
+        return providers.destination(provider, self._providers[provider], self._environ)
+
+    def _local_destination(self, model: str) -> Destination:
+        server = self._local_servers.get(model)
+        return Destination(server.base_url, {"authorization": f"Bearer {server.api_key}"})
+
+    def close(self) -> None:
+        """Stop what was started."""
+        self.scheduler.close()
+        self._local_servers.stop_all()
+
+
+def _within_open_files(n_dialogues: int) -> int:
+    """How many dialogues may run at a time so that the process does not run out of open files (`ulimit -n`)."""
+    try:
+        import resource  # noqa: PLC0415
+    except ImportError:  # Windows has no such limit
+        return n_dialogues
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY:
+        return n_dialogues
+    return max(1, min(n_dialogues, (limit - FILES_BESIDE) // FILES_A_DIALOGUE))
+
+
+def _cast_model(speaker: Speaker) -> Model:
+    assert speaker.model is not None, "settings cast a model for every speaker"
+    return speaker.model
+
+
+def _is_foreign(model: Model) -> bool:
+    """Whether a model is code of the user's that may send HTTP requests of its own."""
+    return model.is_local if isinstance(model, Target) else not isinstance(model, str | Script)

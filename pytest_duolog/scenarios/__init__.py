@@ -1,0 +1,1 @@
+"""What two speakers are asked to do, and when to stop."""

@@ -1,0 +1,45 @@
+"""JSON in one canonical spelling: keys sorted, no spaces, text as UTF-8.
+
+Two requests are the same exactly when these bytes are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+# What is nested deeper is no message; the limit is far below Python's own, at which every step of the way could fail.
+DEEPEST = 100
+
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def parsed(text: bytes | str) -> Any:
+    """The value of a JSON text.
+
+    Raises ValueError if it is none, and RecursionError if it is nested more than `DEEPEST` deep.
+    """
+    value = json.loads(text)
+    brackets = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
+    if sum(map(text.count, brackets)) > DEEPEST:  # type: ignore[arg-type]  # both are of one type
+        _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level, depth = [value], 0
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        if depth > DEEPEST:
+            raise RecursionError(f"nested more than {DEEPEST} deep")
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+
+
+def canonical(value: Any) -> bytes:
+    """`value` as canonical JSON. A lone surrogate, which UTF-8 cannot hold, becomes `?`."""
+    return ENCODER.encode(value).encode("utf-8", "replace")
+
+
+def is_same(left: Any, right: Any) -> bool:
+    """Whether two values are the same JSON; to Python `1`, `1.0` and `True` are equal, and a tuple is no list."""
+    return canonical(left) == canonical(right)

@@ -1,0 +1,382 @@
+"""Transcripts as Markdown, in the format of the first published two-model dialogues.
+
+    # LLM Dialogue Transcript
+
+    Date: 2026-02-13 13:11
+    Model A: google/gemma-3-27b-it
+    Model B: google/gemma-3-27b-it
+    Turns: 50
+    System prompt: You are an AI in conversation with another AI.
+    Opener: Hello.
+
+    ## Conversation
+
+    Model A: Hello.
+
+    Model B: Hello to you as well.
+
+Speakers with names of their own are introduced by `Speaker A: Alice` and written by name; a reply that did not
+end by itself is marked, `Alice [truncated]: ...`; reasoning stands before a reply as `<think>...</think>`, and then
+the tools that were used for it, each with its arguments and, where it is known, what it gave back:
+
+    Bob: <call>find_order {"number": 3}</call>
+    <result>{"state": "sent"}</result>
+    It is on its way.
+
+Reading is lenient; writing is strict, and what was written reads back the same, whatever a model said. Text that
+would be misread (a line like `Bob: ...`, blank space around a message, a carriage return, an escape sequence) has
+the character in question as an entity, `&#27;`, which Markdown shows as that character. A file with such entities, or
+with tools, says `Format: duolog 1`; in one without that line both are ordinary text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from pytest_duolog.display import shorten
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.transcripts.transcript import (
+    FinishReason,
+    Message,
+    StopKind,
+    StopReason,
+    ToolCall,
+    Transcript,
+    TranscriptSpeaker,
+)
+
+TITLE = "# LLM Dialogue Transcript"
+HEADING = "## Conversation"
+FORMAT = "duolog 1"
+
+ENTITY = re.compile(r"&#(\d{1,7});")
+ENTITY_LIKE = re.compile(r"&(?=#\d{1,7};)")
+# What a terminal acts on, and what some program takes for the end of a line.
+UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+THINKING = re.compile(r"<think>(.*?)</think>\s*", re.DOTALL)
+CALLING = re.compile(r"<call>(.*?)</call>\s*(?:<result>(.*?)</result>\s*)?", re.DOTALL)
+# What a message may not begin with, or it would be taken for more than text.
+TAGS = ("<think>", "<call>", "<result>")
+
+# Reasons that are written; that a reply ended by itself is not.
+MARKED = tuple(reason for reason in get_args(FinishReason) if reason != "end")
+MARK = rf"(?: \[({'|'.join(MARKED)})\])?"
+
+DATE_FORMAT = "%Y-%m-%d %H:%M"
+HEADER_LINE = re.compile(r"([A-Za-z][A-Za-z ]{0,40}): ?(.*)", re.DOTALL)
+SIDED_FIELD = re.compile(r"(Model|Speaker|System prompt) ([A-Z]+)")
+
+
+# Writing
+
+
+def to_markdown(transcript: Transcript) -> str:
+    """The transcript as a Markdown file's text, ending with a line feed."""
+    header = [f"{name}: {value}".rstrip() for name, value in _header(transcript)]
+    starts = _start_pattern(_escaped_name(speaker.name) for speaker in transcript.speakers)
+    body = [_block(message, starts) for message in transcript.messages]
+    has_calls = any(message.tool_calls for message in transcript.messages)
+    if has_calls or any(ENTITY.search(part) for part in (*header, *body)):
+        header.append(f"Format: {FORMAT}")
+    return "\n\n".join([TITLE, "\n".join(header), HEADING, *body]) + "\n"
+
+
+def _header(transcript: Transcript) -> Iterator[tuple[str, str]]:
+    if transcript.recorded_at is not None:
+        yield "Date", _date_text(transcript.recorded_at)
+    yield from _speaker_fields(transcript.speakers)
+    if transcript.turns is not None:
+        yield "Turns", str(transcript.turns)
+    yield from _system_prompts(transcript.speakers)
+    if transcript.opener is not None:
+        yield "Opener", _line(transcript.opener)
+    if transcript.topic is not None:
+        yield "Topic", _line(transcript.topic)
+    if transcript.stop_reason is not None:
+        yield from _stop_fields(transcript.stop_reason)
+
+
+def _speaker_fields(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str, str]]:
+    for side, speaker in _sides(speakers):
+        if speaker.model is not None:
+            yield f"Model {side}", _line(speaker.model)
+    for side, speaker in _sides(speakers):
+        if speaker.model is None or speaker.name != f"Model {side}":
+            yield f"Speaker {side}", _line(speaker.name)
+
+
+def _stop_fields(stop: StopReason) -> Iterator[tuple[str, str]]:
+    yield "Stop reason", stop.kind.value.replace("_", " ")
+    if stop.speaker is not None:
+        yield "Stopped by", _line(stop.speaker)
+    if stop.detail:
+        yield "Stop detail", _line(stop.detail)
+
+
+def _system_prompts(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str, str]]:
+    prompts = {speaker.system for speaker in speakers}
+    if len(prompts) == 1 and None not in prompts:
+        yield "System prompt", _line(str(prompts.pop()))
+        return
+    for side, speaker in _sides(speakers):
+        if speaker.system is not None:
+            yield f"System prompt {side}", _line(speaker.system)
+
+
+def _block(message: Message, starts: re.Pattern[str]) -> str:
+    mark = f" [{message.finish}]" if message.finish in MARKED else ""
+    content = _text(message.content)
+    if content.startswith(TAGS):
+        content = _entity(content[0]) + content[1:]
+    thought = "" if message.reasoning is None else _tagged("think", _text(message.reasoning))
+    lines = (thought + "".join(map(_call, message.tool_calls)) + content).split("\n")
+    safe = [lines[0], *(_entity(line[0]) + line[1:] if starts.match(line) else line for line in lines[1:])]
+    return (
+        f"{_escaped_name(message.speaker)}{mark}: ".rstrip(" ")
+        + (" " if safe != [""] else "")
+        + "\n".join(safe)
+    )
+
+
+def _call(call: ToolCall) -> str:
+    name = _line(call.name).replace(" ", _entity(" "))
+    called = _tagged("call", f"{name} {_text(call.arguments)}" if call.arguments else name)
+    return called if call.result is None else called + _tagged("result", _text(call.result))
+
+
+def _tagged(tag: str, text: str) -> str:
+    """A text of several lines in a tag, on lines of its own."""
+    inner = text.replace(f"</{tag}>", f"{_entity('<')}/{tag}>")
+    return f"<{tag}>{inner}</{tag}>\n"
+
+
+def _text(text: str) -> str:
+    """A text of several lines, with entities where it would be misread."""
+    escaped = ENTITY_LIKE.sub("&#38;", text)
+    inner = escaped.strip()
+    before, after = escaped[: escaped.find(inner)], escaped[escaped.find(inner) + len(inner) :]
+    escaped = "".join([*map(_entity, before), inner, *map(_entity, after)])
+    return UNSAFE.sub(lambda found: _entity(found[0]), escaped)
+
+
+def _line(text: str) -> str:
+    """A text on one line."""
+    return _text(text).replace("\n", _entity("\n"))
+
+
+def _escaped_name(name: str) -> str:
+    return _line(name).replace(":", _entity(":")).replace("[", _entity("["))
+
+
+def _entity(character: str) -> str:
+    return f"&#{ord(character)};"
+
+
+def _date_text(date: datetime) -> str:
+    return f"{date.astimezone(UTC).strftime(DATE_FORMAT)} UTC" if date.tzinfo else date.strftime(DATE_FORMAT)
+
+
+# Reading
+
+
+@dataclass
+class _Found:
+    """What was read of a header: plain fields, and fields by side; false if there is none, and no heading."""
+
+    has_heading: bool = False
+    fields: dict[str, str] = field(default_factory=dict)
+    sides: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.has_heading or self.fields or self.sides)
+
+    def take(self, line: str) -> bool:
+        """Whether the line is a header field; a field that nobody knows is one, too."""
+        match = HEADER_LINE.fullmatch(line)
+        if match is None:
+            return False
+        sided = SIDED_FIELD.fullmatch(match[1])
+        if sided:
+            self.sides.setdefault(sided[2], {})[sided[1]] = match[2]
+        else:
+            self.fields[match[1]] = match[2]
+        return True
+
+
+def from_markdown(text: str) -> Transcript:
+    """The transcript in a Markdown file's text.
+
+    Blank space around messages does not count, header fields may be missing, and unknown ones are skipped. Raises
+    TranscriptError, with the line, where it is not a transcript or has a newer format.
+    """
+    return from_markdown_with_lines(text)[0]
+
+
+def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
+    """The transcript in a Markdown file's text, and the line, from 1, on which each message begins."""
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    header, first = _read_header(lines)
+    unescape = _unescaper(header.fields.get("Format"))
+    speakers = _speakers(header, unescape)
+    found = list(_read_messages(lines, first, [speaker.name for speaker in speakers], unescape))
+    messages = tuple(message for _, message in found)
+    if not (messages or header):
+        raise TranscriptError("not a transcript: no header, no conversation", line=1)
+    speakers = speakers if messages or header.sides else ()
+    try:
+        transcript = Transcript(
+            speakers=speakers, messages=messages, **_plain_fields(header.fields, unescape)
+        )
+    except ValueError as error:
+        raise TranscriptError(f"the header does not fit: {error}") from error
+    return transcript, tuple(line for line, _ in found)
+
+
+def _read_header(lines: Sequence[str]) -> tuple[_Found, int]:
+    """The header, and the index of the first line after it."""
+    found = _Found()
+    heading = next((index for index, line in enumerate(lines) if line.strip() == HEADING), None)
+    if heading is not None:
+        found.has_heading = True
+        for line in lines[:heading]:
+            found.take(line.strip())
+        return found, heading + 1
+    index = next(
+        (index for index, line in enumerate(lines) if line.strip() and line.strip() != TITLE), len(lines)
+    )
+    start = index
+    while index < len(lines) and found.take(lines[index].strip()):
+        index += 1
+    return (found, index) if found.fields else (_Found(), start)
+
+
+def _unescaper(file_format: str | None) -> Any:
+    if file_format is None:
+        return str
+    if file_format != FORMAT:
+        raise TranscriptError(
+            f"format {shorten(file_format)} is not known to this version, which reads {FORMAT!r}; upgrade pytest-duolog"
+        )
+    return _unescaped
+
+
+def _unescaped(text: str) -> str:
+    return ENTITY.sub(lambda found: chr(int(found[1])) if int(found[1]) <= 0x10FFFF else found[0], text)
+
+
+def _speakers(header: _Found, unescape: Any) -> tuple[TranscriptSpeaker, ...]:
+    sides = header.sides or {"A": {}, "B": {}}
+    shared = header.fields.get("System prompt")
+    return tuple(
+        TranscriptSpeaker(
+            name=unescape(fields.get("Speaker", f"Model {side}")),
+            model=unescape(fields["Model"]) if "Model" in fields else None,
+            system=unescape(prompt) if (prompt := fields.get("System prompt", shared)) is not None else None,
+        )
+        for side, fields in sorted(sides.items(), key=lambda item: (len(item[0]), item[0]))
+    )
+
+
+def _plain_fields(fields: Mapping[str, str], unescape: Any) -> dict[str, Any]:
+    turns = fields.get("Turns", "")
+    return {
+        "stop_reason": _stop_reason(fields, unescape),
+        "turns": int(turns) if turns.isascii() and turns.isdigit() and len(turns) < 10 else None,
+        "opener": unescape(fields["Opener"]) if "Opener" in fields else None,
+        "topic": unescape(fields["Topic"]) if "Topic" in fields else None,
+        "recorded_at": _date(fields.get("Date", "")),
+    }
+
+
+def _stop_reason(fields: Mapping[str, str], unescape: Any) -> StopReason | None:
+    kind = fields.get("Stop reason", "").replace(" ", "_")
+    if kind not in set(StopKind):
+        return None
+    speaker = fields.get("Stopped by")
+    return StopReason(
+        kind=StopKind(kind),
+        speaker=None if speaker is None else unescape(speaker),
+        detail=unescape(fields.get("Stop detail", "")),
+    )
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = datetime.strptime(text.removesuffix(" UTC"), DATE_FORMAT)  # noqa: DTZ007  # not every file says its zone
+    except ValueError:
+        return None
+    return date.replace(tzinfo=UTC) if text.endswith(" UTC") else date
+
+
+def _read_messages(
+    lines: Sequence[str], first: int, names: Sequence[str], unescape: Any
+) -> Iterator[tuple[int, Message]]:
+    """The messages with the lines on which they begin."""
+    spelled = {_escaped_name(name) if unescape is _unescaped else name: name for name in names}
+    starts = _start_pattern(spelled)
+    block: list[str] = []
+    speaker, mark, begin, is_after_blank = "", None, 0, True
+    for number, line in enumerate(lines[first:], start=first + 1):
+        start = starts.match(line) if is_after_blank else None
+        is_after_blank = not line.strip()
+        if start:
+            if block:
+                yield begin, _message(speaker, mark, block, unescape)
+            speaker, mark, begin = spelled[start[1]], start[2], number
+            block = [line[start.end() :]]
+        elif block:
+            block.append(line)
+        elif line.strip():
+            expected = " or ".join(f"'{name}:'" for name in list(spelled)[:4])
+            raise TranscriptError(f"expected {expected}, found {shorten(line, 60)}", line=number)
+    if block:
+        yield begin, _message(speaker, mark, block, unescape)
+
+
+def _message(speaker: str, mark: Any, block: Sequence[str], unescape: Any) -> Message:
+    content, reasoning = "\n".join(block).strip(), None
+    thought = THINKING.match(content)
+    if thought:
+        reasoning, content = unescape(thought[1].strip()), content[thought.end() :]
+    calls, content = _read_calls(content) if unescape is _unescaped else ((), content)
+    return Message(
+        speaker=speaker, content=unescape(content), reasoning=reasoning, tool_calls=calls, finish=mark
+    )
+
+
+def _read_calls(text: str) -> tuple[tuple[ToolCall, ...], str]:
+    """The tools at the beginning of a message, and what it says after them."""
+    calls, end = [], 0
+    while found := CALLING.match(text, end):
+        name, _, arguments = found[1].partition(" ")
+        result = None if found[2] is None else _unescaped(found[2])
+        calls.append(ToolCall(name=_unescaped(name), arguments=_unescaped(arguments), result=result))
+        end = found.end()
+    return tuple(calls), text[end:]
+
+
+# Both
+
+
+def _start_pattern(names: Any) -> re.Pattern[str]:
+    """Matches the beginning of a message: a name, perhaps a mark, a colon."""
+    known = sorted(set(names), key=len, reverse=True)
+    return re.compile(rf"({'|'.join(map(re.escape, known))}){MARK}:" if known else r"(?!)")
+
+
+def _sides(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str, TranscriptSpeaker]]:
+    return ((_side(index), speaker) for index, speaker in enumerate(speakers))
+
+
+def _side(index: int) -> str:
+    """A, B, ... Z, AA, AB, ..."""
+    letters = ""
+    while index >= 0:
+        index, letter = divmod(index, 26)
+        letters = chr(ord("A") + letter) + letters
+        index -= 1
+    return letters

@@ -1,0 +1,293 @@
+"""What was said, by whom, and why it stopped.
+
+A transcript is a value: it is built by the runner or read from a file, and never changed. Messages
+are numbered from 1 wherever a person reads a number; `messages[0]` is message 1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pytest_duolog.display import wrong_fields
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.properties.methods import PropertyMethods
+
+# Format history of the JSON form: 1, the first.
+JSON_FORMAT = 1
+
+FinishReason = Literal["end", "truncated", "filtered", "refused", "tool", "error", "other"]
+
+DEFAULT_NAMES = ("Model A", "Model B")
+
+
+def storable(text: str) -> str:
+    """`text` with lone surrogates, which some models send and no UTF-8 file can hold, as `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+Text = Annotated[str, AfterValidator(storable)]
+
+
+class Record(BaseModel):
+    """Frozen, and an unknown field is an error: what comes from a file is not trusted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StopKind(StrEnum):
+    """Why a dialogue ended."""
+
+    TURNS = "turns"
+    GOODBYE = "goodbye"
+    LOOP = "loop"
+    STOP_PHRASE = "stop_phrase"
+    EMPTY_REPLY = "empty_reply"
+    REFUSAL = "refusal"
+    BUDGET = "budget"
+    ERROR = "error"
+
+
+class StopReason(Record):
+    """Why a dialogue ended, and who caused it (`speaker` is None where nobody did)."""
+
+    kind: StopKind
+    speaker: Text | None = None
+    detail: Text = ""
+
+    def __str__(self) -> str:
+        words = self.kind.value.replace("_", " ")
+        caused = f"{words} ({self.speaker})" if self.speaker else words
+        return f"{caused}: {self.detail}" if self.detail else caused
+
+
+Count = Annotated[int | None, Field(ge=0)]
+
+
+class Usage(Record):
+    """Tokens of one reply as its provider counted them; None where it did not say.
+
+    No token is in two counts: `prompt_tokens` were read anew, `cache_read_tokens` came from the provider's cache,
+    `cache_write_tokens` were read and put into it; `reply_tokens` are the reply's without `reasoning_tokens`.
+    `cost` is what the provider says it charged, in its own currency (OpenRouter: US dollars).
+    """
+
+    prompt_tokens: Count = None
+    cache_read_tokens: Count = None
+    cache_write_tokens: Count = None
+    reply_tokens: Count = None
+    reasoning_tokens: Count = None
+    cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @property
+    def tokens_read(self) -> int:
+        """All tokens of the prompt, cached or not."""
+        return (self.prompt_tokens or 0) + (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
+
+    @property
+    def tokens_written(self) -> int:
+        """All tokens the model made, shown or not."""
+        return (self.reply_tokens or 0) + (self.reasoning_tokens or 0)
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; what only one of them knows is that one's."""
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
+        return Usage(
+            **{
+                name: None if one is None and two is None else (one or 0) + (two or 0)
+                for name, (one, two) in pairs.items()
+            }
+        )
+
+
+class ToolCall(Record):
+    """A tool that a speaker used for its message: its name, its arguments as JSON text, what it gave back."""
+
+    name: Text
+    arguments: Text = ""
+    result: Text | None = None
+
+
+class Message(Record):
+    """One speaker's contribution.
+
+    `reasoning` and `tool_calls` are for the record: they were not shown to the other side. `finish` is why the
+    model stopped writing, in this package's words; None for a message that no model wrote, such as the opener.
+    """
+
+    speaker: Text
+    content: Text
+    reasoning: Text | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish: FinishReason | None = None
+    usage: Usage | None = None
+    latency_ms: float | None = Field(default=None, ge=0)
+
+
+class TranscriptSpeaker(Record):
+    """One side as the record knows it: its name, the model asked, its system prompt."""
+
+    name: Text
+    model: Text | None = None
+    system: Text | None = None
+
+
+class Transcript(Record, PropertyMethods):
+    """A finished dialogue: the messages in order, with the reason it stopped.
+
+    `turns` is the cap it ran under (one turn is one reply from each speaker). `opener` is the text the
+    first message was given, None where a model wrote it. `recorded_at` is when the models were asked. Without
+    `speakers` they are taken from the messages, in the order in which they first spoke.
+    """
+
+    speakers: tuple[TranscriptSpeaker, ...] = ()
+    messages: tuple[Message, ...]
+    stop_reason: StopReason | None = None
+    turns: int | None = None
+    opener: Text | None = None
+    topic: Text | None = None
+    recorded_at: datetime | None = None
+
+    @model_validator(mode="after")
+    def _everybody_is_known(self) -> Self:
+        names = [speaker.name for speaker in self.speakers]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two speakers have one name: {', '.join(names)}")
+        strangers = dict.fromkeys(
+            message.speaker for message in self.messages if message.speaker not in names
+        )
+        if strangers and names:
+            raise ValueError(
+                f"{', '.join(strangers)} spoke and is not among the speakers: {', '.join(names)}"
+            )
+        if strangers:
+            speakers = tuple(TranscriptSpeaker(name=name) for name in strangers)
+            object.__setattr__(self, "speakers", speakers)  # pydantic's way to complete a frozen value
+        return self
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @property
+    def usage(self) -> Usage:
+        """What all messages together cost, as far as their providers said."""
+        return sum((message.usage for message in self.messages if message.usage), Usage())
+
+    def _checked(self) -> Transcript:
+        return self
+
+    @classmethod
+    def from_markdown(cls, path: str | Path) -> Transcript:
+        """The transcript in a Markdown file; raises TranscriptError if it is not one."""
+        from pytest_duolog.transcripts.markdown import from_markdown  # noqa: PLC0415  # it builds transcripts itself
+
+        return from_markdown(read_text(Path(path)))
+
+    def to_markdown(self) -> str:
+        """The text of a Markdown file that reads back as this transcript, without usage and latency."""
+        from pytest_duolog.transcripts.markdown import to_markdown  # noqa: PLC0415
+
+        return to_markdown(self)
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Self:
+        """The transcript in a file that `to_json` wrote, or in the JSON twin of the founding Markdown.
+
+        Raises TranscriptError if it is neither.
+        """
+        text = read_text(Path(path))
+        try:
+            return cls.from_value(parse_json(text))
+        except ValueError as error:
+            problem = error if isinstance(error, TranscriptError) else f"not a transcript: {error}"
+            raise TranscriptError(f"{path}: {problem}") from error
+
+    @classmethod
+    def from_value(cls, value: Any) -> Self:
+        """The transcript in the value of such a file, parsed; raises TranscriptError if it holds none."""
+        try:
+            return cls.model_validate(_json_fields(value))
+        except ValidationError as error:
+            raise TranscriptError(f"not a transcript: {wrong_fields(error)}") from error
+        except (TypeError, ValueError) as error:
+            raise TranscriptError(f"not a transcript: {error}") from error
+
+    def to_json(self) -> str:
+        """The text of a JSON file that reads back as this transcript, with nothing left out."""
+        value = {"format": JSON_FORMAT, **self.model_dump(mode="json")}
+        return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+    def numbered(self) -> Iterator[tuple[int, Message]]:
+        """The messages with their numbers, from 1."""
+        return enumerate(self.messages, start=1)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file; raises TranscriptError where it is not text or cannot be read."""
+    try:
+        return decode_text(path.read_bytes(), str(path))
+    except OSError as error:
+        raise TranscriptError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """The text of UTF-8 bytes; raises TranscriptError where they are not. `name` is what the bytes were read from."""
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise TranscriptError(f"{name}: not a text file: byte {error.start} is not UTF-8") from error
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; raises ValueError where it is none, and where it is nested too deeply to be read."""
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _json_fields(value: Any) -> dict[str, Any]:
+    """The fields of a transcript from a JSON file's value."""
+    if not isinstance(value, dict):
+        raise TypeError("it is JSON, but not an object")
+    if "conversation" in value:
+        return _of_twin(value)
+    fields = dict(value)
+    found = fields.pop("format", None)
+    if found != JSON_FORMAT:
+        raise ValueError(f"format {found!r}, and this version reads {JSON_FORMAT}")
+    return fields
+
+
+def _of_twin(value: dict[str, Any]) -> dict[str, Any]:
+    """Our fields from the founding format's JSON twin, which names its speakers by side or like the Markdown."""
+    names = dict(zip("ab", DEFAULT_NAMES, strict=True))
+    spellings = {spelling: name for side, name in names.items() for spelling in (side, side.upper(), name)}
+    prompt = value.get("system_prompt") or None
+    speakers = [
+        {"name": name, "model": value.get(f"model_{side}"), "system": prompt} for side, name in names.items()
+    ]
+    said = value["conversation"]
+    if not (isinstance(said, list) and all(isinstance(entry, dict) for entry in said)):
+        raise TypeError("its conversation is not a list of objects")
+    messages = [
+        {
+            "speaker": spellings.get(str(entry.get("speaker")), entry.get("speaker")),
+            "content": entry.get("content"),
+            "reasoning": entry.get("reasoning") or None,
+        }
+        for entry in said
+    ]
+    return {
+        "speakers": speakers,
+        "messages": messages,
+        "turns": value.get("turns"),
+        "opener": value.get("opener") or None,
+        "recorded_at": value.get("timestamp"),
+    }

@@ -1,0 +1,223 @@
+"""`duolog check`: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_duolog.cli import main
+from pytest_duolog.transcripts.transcript import Transcript
+from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+
+GOODBYE = "Goodbye, and thank you."
+
+
+def healthy(**fields: object) -> Transcript:
+    return dialogue(*LIGHTHOUSES, "It was a pleasure. Goodbye!", GOODBYE, **fields)
+
+
+def looping() -> Transcript:
+    return dialogue(*LIGHTHOUSES, *RITUAL)
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("healthy.md").write_text(healthy().to_markdown(), "utf-8")
+    Path("looping.md").write_text(looping().to_markdown(), "utf-8")
+    return tmp_path
+
+
+def test_a_healthy_transcript_is_a_success(files: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "healthy.md"]) == 0
+    assert capsys.readouterr() == ("1 dialogue checked: none with findings\n", "")
+
+
+def test_findings_are_named_with_file_line_and_evidence(files: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "healthy.md", "looping.md"]) == 1
+    out = capsys.readouterr().out
+    line = Path("looping.md").read_text("utf-8").split("\n").index("Ann: " + RITUAL[1]) + 1
+    assert f"looping.md:{line} looping: NoLoops fails: messages 15 to 27 add nothing new (ritual)" in out
+    assert f"  message 15 (Ann): {RITUAL[1]!r}" in out
+    assert "looping: EndsCleanly fails: goodbye at message 13, and 14 messages" in out
+    assert out.endswith("2 dialogues checked: 1 with findings\n")
+
+
+def test_json_is_one_documented_object_a_dialogue(files: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "--format", "json", "looping.md", "healthy.md"]) == 1
+    looping, healthy = map(json.loads, capsys.readouterr().out.splitlines())
+    assert list(looping) == [
+        *("id", "file", "messages", "stop_reason", "closing", "loops", "boundaries", "topic", "verdicts")
+    ]
+    assert (looping["id"], looping["file"], looping["messages"]) == ("looping", "looping.md", 27)
+    assert looping["closing"] == {"message": 13, "clean": False, "messages_after": 14}
+    assert looping["loops"] == [
+        {
+            "onset": 15,
+            "end": 27,
+            "period": None,
+            "speakers": ["Ann", "Ben"],
+            "kind": "ritual",
+            "evidence": [15, 16, 17],
+        }
+    ]
+    assert looping["topic"] is None
+    assert [(verdict["property"], verdict["outcome"]) for verdict in looping["verdicts"]] == [
+        ("NoLoops", "fails"),
+        ("EndsCleanly", "fails"),
+    ]
+    assert healthy["closing"] == {"message": 13, "clean": True, "messages_after": 2}
+    assert healthy["loops"] == []
+
+
+def test_sides_of_the_founding_format_are_letters(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "x.md"
+    path.write_text(dialogue(*RITUAL, speakers=("Model A", "Model B")).to_markdown(), "utf-8")
+    main(["check", "--format", "json", str(path)])
+    assert json.loads(capsys.readouterr().out)["loops"][0]["speakers"] == ["A", "B"]
+
+
+def test_a_stated_topic_is_measured_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "x.md"
+    path.write_text(healthy(topic="the history of lighthouses").to_markdown(), "utf-8")
+    main(["check", "--format", "json", str(path)])
+    found = json.loads(capsys.readouterr().out)
+    assert found["topic"]["statement"] == "the history of lighthouses"
+    assert 0 < found["topic"]["score"] <= 1
+    assert found["topic"]["method"]
+    assert found["topic"]["first_drift"] is None
+    assert found["verdicts"][-1]["property"] == "StaysOnTopic"
+
+
+def test_topic_option_states_it_where_the_file_does_not(files: Path, capsys: pytest.CaptureFixture[str]):
+    main(["check", "--format", "json", "--topic", "lighthouses and their keepers", "healthy.md"])
+    assert json.loads(capsys.readouterr().out)["topic"]["statement"] == "lighthouses and their keepers"
+
+
+def test_properties_can_be_chosen(files: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "--property", "TerminatesWithin(turns=7)", "healthy.md"]) == 0
+    assert main(["check", "--property", "TerminatesWithin(turns=6)", "healthy.md"]) == 1
+    assert "TerminatesWithin(turns=6) fails: 7 turns (at most 6)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("Nice", "is not known (known: AnswersQuestions, "),
+        ("TerminatesWithin(rounds=3)", "unexpected keyword argument 'rounds'"),
+        ("TerminatesWithin(", "is not Name or Name(field=value)"),
+        ("TerminatesWithin(turns=open('x'))", "TerminatesWithin(turns=open('x'))"),
+        ("__import__('os')", "is not known"),
+        ("NoLoops(**{})", "NoLoops(**{})"),
+    ],
+)
+def test_a_wrong_property_is_said(
+    files: Path, capsys: pytest.CaptureFixture[str], written: str, problem: str
+):
+    assert main(["check", "--property", written, "healthy.md"]) == 2
+    assert problem in capsys.readouterr().err
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_is_checked(files: Path, capsys: pytest.CaptureFixture[str]):
+    Path("bad.md").write_text("Some notes.", "utf-8")
+    assert main(["check", "bad.md", "nowhere.md", "healthy.md"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "1 dialogue checked: none with findings, 2 could not be read\n"
+    assert err.splitlines() == [
+        "duolog: bad.md:1: expected 'Model A:' or 'Model B:', found 'Some notes.'",
+        "duolog: nowhere.md:1: cannot be read: No such file or directory",
+    ]
+
+
+def test_stdin_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    line = json.dumps({"id": "talk", "messages": [{"role": "user", "content": GOODBYE}]})
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(line.encode())))
+    assert main(["check", "--format", "json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["id"], found["file"]) == ("talk", "stdin")
+
+
+def test_stdin_that_is_not_text_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"\xff")))
+    assert main(["check", "-"]) == 2
+    assert "stdin: not a text file: byte 0 is not UTF-8" in capsys.readouterr().err
+
+
+def test_github_annotations_hold_one_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    hostile = "\n::error::owned\n::stop-commands::x\x1b[31m 100%\r\n"
+    path = tmp_path / "a,b:c.md"
+    path.write_text(dialogue(*LIGHTHOUSES[:5], hostile).to_markdown(), "utf-8")
+    assert main(["check", "--format", "github", str(path), str(tmp_path / "no.md")]) == 2
+    first, *_, last = lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("::error file=") for line in lines)
+    assert "a%2Cb%3Ac.md,line=" in first
+    assert "title=a,b:c" not in first
+    assert "\x1b" not in "".join(lines)
+    assert last.endswith("title=not read::cannot be read: No such file or directory")
+
+
+def test_sarif_names_rule_place_and_message(files: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "--format", "sarif", "looping.md", "healthy.md", "no.md"]) == 2
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["EndsCleanly", "NoLoops"]
+    assert [result["ruleId"] for result in run["results"]] == ["NoLoops", "EndsCleanly"]
+    for rule in run["tool"]["driver"]["rules"]:
+        assert all(rule[key]["text"] for key in ("shortDescription", "fullDescription", "help"))
+    (place,) = run["results"][0]["locations"]
+    assert place["physicalLocation"]["artifactLocation"] == {"uri": "looping.md"}
+    assert place["physicalLocation"]["region"]["startLine"] > 1
+    assert run["invocations"][0]["executionSuccessful"] is False
+
+
+def test_sarif_names_an_absolute_path_as_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "a b.md"
+    path.write_text("Some notes.", "utf-8")
+    main(["check", "--format", "sarif", str(path)])
+    (notice,) = json.loads(capsys.readouterr().out)["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert notice["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": path.as_uri()}
+
+
+def test_a_bad_line_of_markdown_is_where_it_is_said(files: Path, capsys: pytest.CaptureFixture[str]):
+    Path("bad.md").write_text("Turns: 2\n\n## Conversation\n\nEve: hi", "utf-8")
+    assert main(["check", "--format", "github", "bad.md"]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("::error file=bad.md,line=5,title=not read::expected ")
+    assert err.startswith("duolog: bad.md:5: expected ")
+
+
+@pytest.mark.parametrize(
+    ("first", "said"), [({"duolog": 2}, "a recording (cassette)"), ({"duolog_record": 1}, "a run record")]
+)
+def test_a_file_of_our_own_is_called_what_it_is(
+    files: Path, capsys: pytest.CaptureFixture[str], first: dict[str, int], said: str
+):
+    Path("own.jsonl").write_text(f'{json.dumps(first)}\n{{"x": 1}}\n{{"x": 2}}\n', "utf-8")
+    assert main(["check", "own.jsonl"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"duolog: own.jsonl:1: {said} and no transcript; ")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [{"speaker": "A", "text": "Hello."}],
+        [{"speaker": "A", "text": ""}] * 12,
+        [{"speaker": f"S{n}", "text": f"I am number {n}."} for n in range(1000)],
+        [{"speaker": "A\u202e", "text": text} for text in ("\0", "\ud800", "مرحبا", "Z̷̢̛̰a̸͓͝l̶̜̕g̵̟̈́o̴͎͌", "\x1b[2J")] * 3,
+    ],
+    ids=["empty", "one message", "only blank ones", "a thousand speakers", "hostile text"],
+)
+def test_odd_dialogues_get_a_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], messages: list[dict[str, str]], form: str
+):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"messages": messages, "topic": "anything"}), "utf-8")
+    assert main(["check", "--format", form, str(path)]) in (0, 1)
+    assert not set(capsys.readouterr().out) & {"\0", "\x1b", "\u202e"}

@@ -1,0 +1,255 @@
+"""Transcripts as Markdown: what people read, and what reads back the same."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.transcripts.markdown import from_markdown, to_markdown
+from pytest_duolog.transcripts.transcript import (
+    Message,
+    StopKind,
+    StopReason,
+    ToolCall,
+    Transcript,
+    TranscriptSpeaker,
+)
+
+ALICE = TranscriptSpeaker(name="Alice", model="local:smollm2-135m-instruct", system="Be brief.")
+BOB = TranscriptSpeaker(name="Bob", model="openai:gpt-x", system="Be kind.")
+
+SMALL = """\
+# LLM Dialogue Transcript
+
+Date: 2026-11-23 09:30 UTC
+Model A: local:smollm2-135m-instruct
+Model B: openai:gpt-x
+Speaker A: Alice
+Speaker B: Bob
+Turns: 2
+System prompt A: Be brief.
+System prompt B: Be kind.
+Opener: Hi.
+Topic: tea
+Stop reason: stop phrase
+Stopped by: Bob
+Stop detail: 'bye'
+
+## Conversation
+
+Alice: Hi.
+
+Bob: <think>They greet me.</think>
+Hello, Alice.
+
+What about tea?
+
+Alice [truncated]: Tea is a
+
+Bob: Bye.
+"""
+
+
+def small_transcript() -> Transcript:
+    return Transcript(
+        speakers=(ALICE, BOB),
+        messages=(
+            Message(speaker="Alice", content="Hi."),
+            Message(speaker="Bob", content="Hello, Alice.\n\nWhat about tea?", reasoning="They greet me."),
+            Message(speaker="Alice", content="Tea is a", finish="truncated"),
+            Message(speaker="Bob", content="Bye."),
+        ),
+        stop_reason=StopReason(kind=StopKind.STOP_PHRASE, speaker="Bob", detail="'bye'"),
+        turns=2,
+        opener="Hi.",
+        topic="tea",
+        recorded_at=datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
+    )
+
+
+def test_a_dialogue_is_written_as_people_read_it() -> None:
+    assert to_markdown(small_transcript()) == SMALL
+
+
+def test_what_people_read_is_read_back() -> None:
+    assert from_markdown(SMALL) == small_transcript()
+
+
+CALLS = """\
+Bob: <think>Which order?</think>
+<call>find_order {"number": 3}</call>
+<result>{"state": "sent"}</result>
+<call>notify</call>
+It is on its way.
+"""
+
+
+def test_tools_stand_before_what_is_said() -> None:
+    calls = (
+        ToolCall(name="find_order", arguments='{"number": 3}', result='{"state": "sent"}'),
+        ToolCall(name="notify"),
+    )
+    message = Message(speaker="Bob", content="It is on its way.", reasoning="Which order?", tool_calls=calls)
+    written = to_markdown(Transcript(speakers=(BOB,), messages=(message,)))
+    assert written.endswith(f"## Conversation\n\n{CALLS}")
+    assert from_markdown(written).messages == (message,)
+
+
+def test_tags_of_tools_in_a_foreign_file_are_ordinary_text() -> None:
+    (message,) = from_markdown("## Conversation\n\nModel A: <call>x</call>Hm.").messages
+    assert (message.content, message.tool_calls) == ("<call>x</call>Hm.", ())
+
+
+TOKENS = [
+    "Alice:", "Bob: ", "Model A:", "Bob [truncated]: x", "## Conversation", "# LLM Dialogue Transcript", "<think>",
+    "</think>", "<call>", "</call>", "<result>", "</result>", "&#10;", "&#38;", "&amp;", "Format: duolog 1", "\n",
+    "\n\n", " ", "\t", "\r", "\r\n", "\x0b",
+    "\x0c", "\x1b[31m", "\x1c", "\x85", "\u2028", "\0", "\ud83d", "\\", "x", "…", "🙂", "\ufeff", "::error::", "\u3000",
+]  # fmt: skip
+hostile_text = st.lists(st.one_of(st.sampled_from(TOKENS), st.text(max_size=8)), max_size=8).map("".join)
+any_text = st.one_of(hostile_text, st.text(max_size=40))
+names = st.lists(any_text, min_size=1, max_size=4, unique=True)
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> Transcript:
+    speakers = tuple(
+        TranscriptSpeaker(name=name, model=draw(st.none() | any_text), system=draw(st.none() | any_text))
+        for name in draw(names)
+    )
+    call = st.builds(ToolCall, name=any_text, arguments=any_text, result=st.none() | any_text)
+    message = st.builds(
+        Message,
+        speaker=st.sampled_from([speaker.name for speaker in speakers]),
+        content=any_text,
+        reasoning=st.none() | any_text,
+        tool_calls=st.lists(call, max_size=3).map(tuple),
+        finish=st.sampled_from([None, "truncated", "filtered", "refused", "tool", "error", "other"]),
+    )
+    stop = st.builds(
+        StopReason, kind=st.sampled_from(StopKind), speaker=st.none() | any_text, detail=any_text
+    )
+    minutes = st.datetimes(min_value=datetime(1900, 1, 1)).map(
+        lambda date: date.replace(second=0, microsecond=0)
+    )
+    return Transcript(
+        speakers=speakers,
+        messages=tuple(draw(st.lists(message, max_size=6))),
+        stop_reason=draw(st.none() | stop),
+        turns=draw(st.none() | st.integers(0, 10_000)),
+        opener=draw(st.none() | any_text),
+        topic=draw(st.none() | any_text),
+        recorded_at=draw(st.none() | minutes | minutes.map(lambda date: date.replace(tzinfo=UTC))),
+    )
+
+
+@given(transcripts())
+@example(Transcript(speakers=(), messages=()))
+def test_whatever_was_said_reads_back_the_same(transcript: Transcript) -> None:
+    assert from_markdown(to_markdown(transcript)) == transcript
+
+
+@given(transcripts(), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_a_file_survives_the_way_to_disk_and_other_line_ends(transcript: Transcript, line_end: str) -> None:
+    on_disk = to_markdown(transcript).encode("utf-8").decode("utf-8")
+    assert from_markdown(on_disk.replace("\n", line_end)) == transcript
+
+
+@given(any_text)
+def test_no_control_character_reaches_a_terminal_raw(text: str) -> None:
+    written = to_markdown(Transcript(messages=(Message(speaker="A", content=text),)))
+    assert not [character for character in written if ord(character) < 32 and character not in "\n\t"]
+    assert "\x1b" not in written
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_transcript_or_a_clear_error(text: str) -> None:
+    with suppress(TranscriptError):
+        from_markdown(text)
+
+
+LENIENT = {
+    "blank lines around messages": "\n\nModel A: Hello.\n\n\n\nModel B:\n\nHi.\n\n\n",
+    "windows line ends": "Model A: Hello.\r\n\r\nModel B: Hi.\r\n",
+    "byte order mark": "\ufeffModel A: Hello.\n\nModel B: Hi.",
+    "no heading": "Date: 2026-02-13 13:11\nTurns: 50\n\nModel A: Hello.\n\nModel B: Hi.",
+    "no header": "## Conversation\n\nModel A: Hello.\n\nModel B: Hi.",
+    "unknown field": "Mood: calm\nTurns: 2\n\n## Conversation\n\nModel A: Hello.\n\nModel B: Hi.",
+}
+
+
+@pytest.mark.parametrize("text", LENIENT.values(), ids=LENIENT.keys())
+def test_reading_forgives(text: str) -> None:
+    assert [(message.speaker, message.content) for message in from_markdown(text).messages] == [
+        ("Model A", "Hello."),
+        ("Model B", "Hi."),
+    ]
+
+
+def test_a_speaker_line_inside_a_paragraph_is_not_a_new_message() -> None:
+    assert len(from_markdown("## Conversation\n\nModel A: He said:\nModel B: hi\n\nModel B: Yes.")) == 2
+
+
+def test_entities_of_a_foreign_file_are_ordinary_text() -> None:
+    assert from_markdown("## Conversation\n\nModel A: &#65;").messages[0].content == "&#65;"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1: not a transcript"),
+        ("just a note\n", "line 1: expected 'Model A:' or 'Model B:', found 'just a note'"),
+        ("Turns: 2\n\n## Conversation\n\nEve: hi", "line 5: expected 'Model A:'"),
+        ("Format: duolog 99\n\n## Conversation\n\nModel A: hi", "format 'duolog 99' is not known"),
+    ],
+    ids=["empty", "prose", "stranger", "newer format"],
+)
+def test_what_is_not_a_transcript_is_said(text: str, said: str) -> None:
+    with pytest.raises(TranscriptError, match=r"line|format") as raised:
+        from_markdown(text)
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "bulk",
+    [
+        " " * 3_000_000,
+        "&#" * 1_000_000,
+        "<think>" * 500_000,
+        "<call>" * 500_000,
+        "\nAlice:" * 300_000,
+        "\n" * 3_000_000,
+    ],
+)
+def test_a_huge_message_takes_linear_time(bulk: str) -> None:
+    transcript = Transcript(speakers=(ALICE, BOB), messages=(Message(speaker="Bob", content=f"x{bulk}y"),))
+    started = time.process_time()
+    assert from_markdown(to_markdown(transcript)) == transcript
+    assert time.process_time() - started < 30
+
+
+def test_files_are_read_and_written(tmp_path: Path) -> None:
+    path = tmp_path / "dialogue.md"
+    path.write_text(small_transcript().to_markdown(), "utf-8")
+    assert Transcript.from_markdown(path) == small_transcript()
+    with pytest.raises(TranscriptError, match="cannot be read"):
+        Transcript.from_markdown(tmp_path / "missing.md")
+    path.write_bytes(b"\xff\xfe\x00binary")
+    with pytest.raises(TranscriptError, match="not a text file"):
+        Transcript.from_markdown(str(path))
+
+
+@given(transcripts())
+def test_json_keeps_everything(transcript: Transcript) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "dialogue.json"
+        path.write_text(transcript.to_json(), "utf-8")
+        assert Transcript.from_json(path) == transcript

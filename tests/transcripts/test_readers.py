@@ -1,0 +1,222 @@
+"""Dialogues read from files of every format that `duolog check` knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog.transcripts.readers import Source, Unreadable, read_file, read_sources
+from pytest_duolog.transcripts.transcript import Transcript
+from tests.dialogues import LIGHTHOUSES, dialogue
+
+CHAT = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Hello."},
+    {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "Hi."}, {"type": "image_url", "image_url": {}}],
+    },
+]
+
+
+def only(text: str, file: str = "some/talk.json") -> Source:
+    (found,) = read_sources(text, file=file)
+    assert isinstance(found, Source), found
+    return found
+
+
+def said(source: Source) -> list[tuple[str, str]]:
+    return [(message.speaker, message.content) for message in source.transcript.messages]
+
+
+GREETING = [("user", "Hello."), ("assistant", "Hi.")]
+
+
+RECORDS = {
+    "chat": {"messages": CHAT},
+    "further keys": {"messages": CHAT, "model": "m", "temperature": 0.2, "format": "chat"},
+    "speaker and text": {"messages": [{"speaker": who, "text": text} for who, text in GREETING]},
+    "ShareGPT": {"conversations": [{"from": who, "value": text} for who, text in GREETING]},
+}
+
+
+@pytest.mark.parametrize(
+    "value", [*RECORDS.values(), CHAT, [{"messages": CHAT}]], ids=[*RECORDS, "bare", "list"]
+)
+def test_every_chat_format_is_read(value: object):
+    assert said(only(json.dumps(value))) == GREETING
+    assert said(only("\n" + json.dumps(value, indent=2))) == GREETING
+
+
+def test_json_lines_may_mix_formats():
+    text = "\n".join(json.dumps(record) for record in RECORDS.values())
+    found = read_sources(text, file="x.jsonl")
+    assert [said(source) for source in found if isinstance(source, Source)] == [GREETING] * len(RECORDS)
+
+
+def test_the_founding_twin_is_read():
+    value = {
+        "model_a": "m",
+        "conversation": [{"speaker": "A", "content": "Hello."}, {"speaker": "B", "content": "Hi."}],
+    }
+    assert said(only(json.dumps(value))) == [("Model A", "Hello."), ("Model B", "Hi.")]
+
+
+def test_system_messages_are_the_assistants_prompt():
+    speakers = only(json.dumps(CHAT)).transcript.speakers
+    assert [(speaker.name, speaker.system) for speaker in speakers] == [
+        ("user", None),
+        ("assistant", "Be brief."),
+    ]
+
+
+def test_tool_calls_are_words_of_who_makes_them():
+    call = {"function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+    chat = [
+        {"role": "user", "content": "Rain in Oslo?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "no"},
+    ]
+    assert said(only(json.dumps(chat)))[1:] == [("assistant", '[weather({"city": "Oslo"})]'), ("tool", "no")]
+
+
+def test_our_own_markdown_and_json_are_read(tmp_path: Path):
+    transcript = dialogue(*LIGHTHOUSES, topic="lighthouses", turns=6)
+    (tmp_path / "a.md").write_text(transcript.to_markdown(), "utf-8")
+    (tmp_path / "a.json").write_text(transcript.to_json(), "utf-8")
+    for name in ("a.md", "a.json"):
+        (found,) = read_file(tmp_path / name)
+        assert isinstance(found, Source)
+        assert (found.id, found.file) == ("a", str(tmp_path / name))
+        assert found.transcript.topic == "lighthouses"
+        assert len(found.transcript) == len(LIGHTHOUSES)
+
+
+def test_messages_of_markdown_have_their_lines():
+    text = dialogue("One.", "Two,\n\nlong.", "Three.").to_markdown()
+    source = only(text, "talk.md")
+    lines = text.split("\n")
+    assert [lines[source.line_of(number) - 1] for number in (1, 2, 3)] == [
+        "Ann: One.",
+        "Ben: Two,",
+        "Ann: Three.",
+    ]
+    assert source.line_of(0) == 1
+
+
+def test_a_dialogue_is_named_by_its_file_unless_it_has_a_name():
+    line = json.dumps({"messages": CHAT})
+    named = json.dumps({"id": 7, "messages": CHAT})
+    found = read_sources(f"{line}\n\n{named}\n", file="x/talks.jsonl")
+    assert [(source.id, source.line) for source in found if isinstance(source, Source)] == [
+        ("talks:1", 1),
+        ("7", 3),
+    ]
+    (first, second) = read_sources(f"[{line},\n{named}]", file="x/talks.json")
+    assert isinstance(first, Source)
+    assert isinstance(second, Source)
+    assert [first.id, second.id] == ["talks:1", "7"]
+    assert only(line, "x/talk.json").id == "talk"
+
+
+def test_a_stated_topic_is_not_overruled():
+    stated = only(json.dumps({"messages": CHAT, "topic": "greetings"}))
+    unstated = only(json.dumps(CHAT))
+    assert stated.with_topic("boats").transcript.topic == "greetings"
+    assert unstated.with_topic("boats").transcript.topic == "boats"
+    assert unstated.with_topic(None) is unstated
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "not a transcript"),
+        ("A shopping list\n- milk", "expected 'Model A:' or 'Model B:'"),
+        ("{", "not JSON"),
+        ("[1, 2", "not JSON"),
+        ("{}", "no 'messages', 'conversation', 'conversations' among its keys"),
+        ('{"messages": 5}', "its messages are not a list"),
+        ('{"messages": [5]}', "its messages are not a list of objects"),
+        ('{"messages": [{"content": "Hi."}]}', "its messages are not a list of objects"),
+        ('{"messages": [{"role": ["a"], "content": "Hi."}]}', "message 1 has no speaker"),
+        ('{"format": 2, "messages": []}', "format 2, and this version reads 1"),
+        ('{"conversation": 5}', "its conversation is not a list"),
+        ("[" * 100_000, "nested too deeply"),
+        ('["a"]', "not a dialogue: "),
+    ],
+)
+def test_what_is_no_dialogue_is_said(text: str, problem: str):
+    (found,) = read_sources(text, file="x.json")
+    assert isinstance(found, Unreadable)
+    assert problem in found.problem
+    assert "\n" not in found.problem
+
+
+def test_one_bad_line_spoils_no_other():
+    good = json.dumps({"id": "good", "messages": CHAT})
+    found = read_sources(f'{good}\n{{"id": "torn", "mess\n{good}\n', file="x.jsonl")
+    assert [type(entry) for entry in found] == [Source, Unreadable, Source]
+    assert found[1].line == 2
+    assert found[1].problem.startswith("not JSON: ")
+
+
+def test_a_file_that_is_not_text_is_said(tmp_path: Path):
+    path = tmp_path / "x.md"
+    path.write_bytes(b"Model A: \xff")
+    assert read_file(path) == [Unreadable(str(path), 1, "not a text file: byte 9 is not UTF-8")]
+
+
+@given(st.lists(st.tuples(st.text(), st.text()), max_size=5))
+def test_any_speakers_and_texts_are_read(messages: list[tuple[str, str]]):
+    entries = [{"speaker": speaker, "text": text} for speaker, text in messages]
+    transcript = only(json.dumps({"messages": entries})).transcript
+    assert [message.content for message in transcript.messages] == [
+        text.encode("utf-8", "replace").decode() for _, text in messages
+    ]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["messages", "conversation", "conversations", "role", "content", "from", "format", "id"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+def test_any_json_is_read_or_refused(value: object):
+    for found in read_sources(json.dumps(value), file="x.json"):
+        assert isinstance(found, Source | Unreadable)
+        assert isinstance(found, Unreadable) or isinstance(found.transcript, Transcript)
+
+
+def test_agents_who_share_a_role_are_told_apart_by_their_names():
+    entries = [
+        {"role": "system", "name": "Ann", "content": "You are two agents."},
+        {"role": "user", "name": "Ann", "content": "Hello."},
+        {"role": "assistant", "name": "Ben", "content": "Hi."},
+        {"role": "user", "name": "Cem", "content": "Good day."},
+        {"role": "user", "name": "", "content": "Who is this?"},
+        {"role": "tool", "name": "weather", "content": "Rain."},
+    ]
+    messages = only(json.dumps({"messages": entries})).transcript.messages
+    assert [message.speaker for message in messages] == ["Ann", "Ben", "Cem", "user", "tool"]
+
+
+def test_messages_that_are_a_line_each_are_told_from_dialogues():
+    lines = "\n".join(json.dumps(message) for message in CHAT)
+    problems = {found.problem for found in read_sources(lines, file="x.jsonl")}
+    assert problems == {
+        "one message and no dialogue: put the messages of a dialogue into one list, a dialogue a line"
+    }

@@ -1,0 +1,218 @@
+"""The transcript as a value, and its JSON form."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.transcripts.transcript import (
+    Message,
+    StopKind,
+    StopReason,
+    Transcript,
+    TranscriptSpeaker,
+    Usage,
+    storable,
+)
+from tests.dialogues import dialogue
+
+FINISHES = st.sampled_from(["end", "truncated", "filtered", "refused", "tool", "error", "other", None])
+COUNTS = st.none() | st.integers(min_value=0)
+MESSAGES = st.builds(
+    Message,
+    speaker=st.sampled_from(["Ann", "李雷"]),
+    content=st.text(),
+    reasoning=st.none() | st.text(),
+    finish=FINISHES,
+    usage=st.none() | st.builds(Usage, prompt_tokens=COUNTS, reply_tokens=COUNTS),
+    latency_ms=st.none() | st.floats(min_value=0, allow_nan=False, allow_infinity=False),
+)
+TRANSCRIPTS = st.builds(
+    Transcript,
+    speakers=st.just(
+        (TranscriptSpeaker(name="Ann", model="m:x", system="Be brief."), TranscriptSpeaker(name="李雷"))
+    ),
+    messages=st.lists(MESSAGES, max_size=5).map(tuple),
+    stop_reason=st.none()
+    | st.builds(
+        StopReason,
+        kind=st.sampled_from(StopKind),
+        speaker=st.none() | st.just("Ann"),
+        detail=st.text(max_size=9),
+    ),
+    turns=st.none() | st.integers(1, 9),
+    opener=st.none() | st.text(max_size=9),
+    topic=st.none() | st.text(max_size=9),
+    recorded_at=st.none() | st.datetimes(timezones=st.just(UTC)),
+)
+
+
+@given(TRANSCRIPTS)
+def test_json_holds_everything(tmp_path_factory, transcript):
+    path = tmp_path_factory.getbasetemp() / "transcript.json"
+    path.write_text(transcript.to_json(), "utf-8")
+    assert Transcript.from_json(path) == transcript
+
+
+def test_json_begins_with_its_format(tmp_path):
+    assert json.loads(dialogue("Hi.").to_json())["format"] == 1
+
+
+def test_twin_of_the_founding_markdown_is_read(tmp_path):
+    twin = tmp_path / "twin.json"
+    twin.write_text(
+        json.dumps(
+            {
+                "timestamp": "2026-11-23T10:00:00+01:00",
+                "model_a": "openai:x",
+                "model_b": "openai:y",
+                "system_prompt": "Be brief.",
+                "opener": "Hi.",
+                "turns": 1,
+                "conversation": [
+                    {"speaker": "A", "model": "x", "content": "Hi.", "turn": 0},
+                    {
+                        "speaker": "b",
+                        "model": "y",
+                        "content": "Hello.",
+                        "turn": 1,
+                        "reasoning": "They greet.",
+                    },
+                    {"speaker": "Model A", "model": "x", "content": "Bye.", "turn": 1, "reasoning": ""},
+                ],
+            }
+        )
+    )
+    transcript = Transcript.from_json(twin)
+    assert transcript.speakers == (
+        TranscriptSpeaker(name="Model A", model="openai:x", system="Be brief."),
+        TranscriptSpeaker(name="Model B", model="openai:y", system="Be brief."),
+    )
+    assert [(message.speaker, message.content, message.reasoning) for message in transcript.messages] == [
+        ("Model A", "Hi.", None),
+        ("Model B", "Hello.", "They greet."),
+        ("Model A", "Bye.", None),
+    ]
+    assert (transcript.turns, transcript.opener) == (1, "Hi.")
+    assert transcript.recorded_at == datetime(2026, 11, 23, 10, tzinfo=timezone(timedelta(hours=1)))
+
+
+def test_empty_fields_of_the_twin_are_none(tmp_path):
+    twin = tmp_path / "twin.json"
+    twin.write_text(json.dumps({"conversation": [], "system_prompt": "", "opener": ""}))
+    transcript = Transcript.from_json(twin)
+    assert (transcript.speakers[0].system, transcript.opener, transcript.recorded_at) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "Expecting value"),
+        ("{", "Expecting property name"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "it is JSON, but not an object"),
+        ("3", "it is JSON, but not an object"),
+        ("{}", "format None, and this version reads 1"),
+        ('{"format": 2, "messages": []}', "format 2, and this version reads 1"),
+        ('{"format": 1}', "messages: Field required"),
+        ('{"format": 1, "messages": [], "mood": 1}', "mood: Extra inputs are not permitted"),
+        ('{"format": 1, "messages": [{"speaker": "A", "content": 3}]}', "messages.0.content: * valid string"),
+        ('{"conversation": [{"speaker": "A"}]}', "messages.0.content: * valid string"),
+        ('{"conversation": 5}', "its conversation is not a list of objects"),
+        ('{"conversation": ["Hi."]}', "its conversation is not a list of objects"),
+    ],
+)
+def test_what_is_not_a_transcript_is_said(tmp_path, content, problem):
+    path = tmp_path / "odd.json"
+    path.write_text(content)
+    with pytest.raises(TranscriptError) as caught:
+        Transcript.from_json(path)
+    head, _, tail = problem.partition("*")
+    assert str(caught.value).startswith(f"{path}: not a transcript: {head}")
+    assert tail in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [Transcript.from_json, Transcript.from_markdown])
+def test_unreadable_file_is_said(tmp_path, read):
+    with pytest.raises(TranscriptError, match=r"nowhere: cannot be read: No such file or directory$"):
+        read(tmp_path / "nowhere")
+    with pytest.raises(TranscriptError, match=r"cannot be read: Is a directory$"):
+        read(tmp_path)
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xef\xbb\xbfok \xff")
+    with pytest.raises(TranscriptError, match=r"binary: not a text file: byte \d is not UTF-8$"):
+        read(binary)
+
+
+def test_byte_order_mark_is_not_content(tmp_path: Path):
+    path = tmp_path / "transcript.json"
+    path.write_text(dialogue("Hi.").to_json(), "utf-8-sig")
+    assert Transcript.from_json(path) == dialogue("Hi.")
+
+
+def test_speakers_are_taken_from_the_messages_in_order():
+    assert [speaker.name for speaker in dialogue("Hi.", "Hello.", speakers=("Ben", "Ann")).speakers] == [
+        "Ben",
+        "Ann",
+    ]
+    assert Transcript(messages=()).speakers == ()
+
+
+@pytest.mark.parametrize(
+    ("speakers", "problem"),
+    [
+        (("Ann", "Ann"), "two speakers have one name: Ann, Ann"),
+        (("Ann",), "Ben spoke and is not among the speakers: Ann"),
+    ],
+)
+def test_messages_belong_to_known_speakers(speakers, problem):
+    with pytest.raises(ValidationError, match=problem):
+        Transcript(
+            speakers=tuple(TranscriptSpeaker(name=name) for name in speakers),
+            messages=dialogue("Hi.", "Hello.").messages,
+        )
+
+
+@pytest.mark.parametrize("negative", [{"prompt_tokens": -1}, {"reply_tokens": -1}])
+def test_counts_are_not_negative(negative):
+    with pytest.raises(ValidationError):
+        Usage(**negative)
+
+
+def test_messages_are_numbered_from_one():
+    transcript = dialogue("Hi.", "Hello.")
+    assert [(number, message.content) for number, message in transcript.numbered()] == [
+        (1, "Hi."),
+        (2, "Hello."),
+    ]
+    assert len(transcript) == 2
+
+
+def test_transcript_does_not_change():
+    with pytest.raises(ValidationError, match="frozen"):
+        dialogue("Hi.").turns = 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (StopReason(kind=StopKind.TURNS), "turns"),
+        (StopReason(kind=StopKind.EMPTY_REPLY, speaker="Ben"), "empty reply (Ben)"),
+        (StopReason(kind=StopKind.STOP_PHRASE, speaker="Ben", detail="'bye'"), "stop phrase (Ben): 'bye'"),
+        (StopReason(kind=StopKind.TURNS, detail="3 turns"), "turns: 3 turns"),
+    ],
+)
+def test_stop_reason_reads_as_words(reason, words):
+    assert str(reason) == words
+
+
+def test_lone_surrogates_become_question_marks():
+    assert storable("a\ud800b\U0001f600") == "a?b\U0001f600"
+    assert Message(speaker="Ann", content="\udfff").content == "?"
