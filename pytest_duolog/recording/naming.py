@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pytest_duolog.errors import UnreadableCassette
@@ -19,30 +21,33 @@ LONGEST_TEST_PART = 120
 LONGEST_MODELS_PART = 80
 
 
-# What may stand in a test's parameters, or in the name of a further dialogue, without a hash: no capitals, which
-# some file systems do not tell from small letters, and nothing that could be taken for the other's end. What parts
-# class and test (`::`) becomes a dot and is none in parameters.
-PLAIN_PARAMETERS = re.compile(r"(?:(?!::)[^\[\]A-Z])*")
-PLAIN_RUN = re.compile(r"[^\[\].A-Z]*")
+# What may stand in a test's parameters, or in the name of a further dialogue, without a hash: nothing that could be
+# taken for the other's end. What parts class and test (`::`) becomes a dot and is none in parameters.
+PLAIN_PARAMETERS = re.compile(r"(?:(?!::)[^\[\]])*")
+PLAIN_RUN = re.compile(r"[^\[\].]*")
 
 
-def safe_name(text: str, *, limit: int, identity: str = "", is_plain: bool = True) -> str:
+def safe_name(
+    text: str, *, limit: int, identity: str = "", is_plain: bool = True, keeps_capitals: bool = False
+) -> str:
     """`text` as part of a file name: ASCII, no separators, at most `limit` characters.
 
     A text that had to be changed, or is not `is_plain`, gets a hash of what it stands for (`identity`, the text itself
-    where that is empty), so that two never share a name.
+    where that is empty), so that two never share a name. So does a text with capitals, which some file systems do not
+    tell from small letters, unless it `keeps_capitals`.
     """
     safe = UNSAFE.sub("-", text)
+    is_plain = is_plain and (keeps_capitals or text == text.lower())
     if is_plain and safe == text and len(text) <= limit:
         return text
     digest = hashlib.sha256((identity or text).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{safe[: limit - 9]}~{digest}"
 
 
-def models_part(models: Sequence[str]) -> str:
+def models_part(models: Sequence[str], *, keeps_capitals: bool = False) -> str:
     """The models of a dialogue for a file name; one that plays both sides is named once."""
     parts = [
-        safe_name(model.replace(":", "-", 1), limit=LONGEST_MODELS_PART // 2)
+        safe_name(model.replace(":", "-", 1), limit=LONGEST_MODELS_PART // 2, keeps_capitals=keeps_capitals)
         for model in dict.fromkeys(models)
     ]
     return "+".join(parts)
@@ -70,20 +75,34 @@ class CassetteLocation:
         """The test as the header names it: with its module, without the folders above it."""
         return f"{self.folder.name}.py::{self.test}"
 
-    @property
-    def _test_part(self) -> str:
+    def _test_part(self, *, keeps_capitals: bool = False) -> str:
         parameters = self.test.partition("[")[2].removesuffix("]")
+        free = parameters + self.run
         return safe_name(
             self.test.replace("::", ".") + (f".{self.run}" if self.run else ""),
             limit=LONGEST_TEST_PART,
             identity=f"{self.test}\0{self.run}",
             is_plain=bool(PLAIN_PARAMETERS.fullmatch(parameters) and PLAIN_RUN.fullmatch(self.run)),
+            keeps_capitals=keeps_capitals and free == free.lower(),
         )
 
-    @property
+    def _file_name(self, *, keeps_capitals: bool = False) -> str:
+        test = self._test_part(keeps_capitals=keeps_capitals)
+        return f"{test}.{models_part(self.models, keeps_capitals=keeps_capitals)}.{self.sample}.jsonl"
+
+    @cached_property
     def path(self) -> Path:
-        """The cassette."""
-        return self.folder / f"{self._test_part}.{models_part(self.models)}.{self.sample}.jsonl"
+        """The cassette. One with the older name, which kept capitals, is used where there is no other."""
+        path, older = (self.folder / self._file_name(keeps_capitals=kept) for kept in (False, True))
+        return older if older != path and not path.exists() and self._owns(older) else path
+
+    def _owns(self, path: Path) -> bool:
+        """Whether a file of exactly this name is there, for this very dialogue."""
+        try:
+            header = read_header(path) if path.name in os.listdir(path.parent) else {}  # noqa: PTH208  # on macOS `exists` is true for other capitals, too
+        except (UnreadableCassette, FileNotFoundError):
+            return False
+        return (header.get("test"), header.get("run", "")) == (self.owner, self.run)
 
     @property
     def partial_path(self) -> Path:
@@ -93,22 +112,21 @@ class CassetteLocation:
     @property
     def yaml_path(self) -> Path | None:
         """A plain vcrpy cassette in the place of ours: under our name, or under pytest-recording's."""
-        names = [self.path.with_suffix(".yaml"), self.folder / f"{self._test_part}.yaml"]
-        return next((path for path in names if path.is_file()), None)
+        stems = [self._file_name(keeps_capitals=kept).removesuffix(".jsonl") for kept in (False, True)]
+        paths = [self.folder / f"{name}.yaml" for name in (*stems, self._test_part(keeps_capitals=True))]
+        return next((path for path in paths if path.is_file()), None)
 
     def other_pairings(self) -> Iterator[Path]:
         """Recordings of the same dialogue with other models, newest first; none in a gate."""
         if self.is_gated:
             return
-        pattern = f"{glob.escape(self._test_part)}.*.{self.sample}.jsonl"
-        paths = [path for path in self.folder.glob(pattern) if path != self.path and not is_partial(path)]
-        for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True):
-            try:
-                header = read_header(path)
-            except UnreadableCassette:
-                continue
-            if (header.get("test"), header.get("run", "")) == (self.owner, self.run):
-                yield path
+        parts = {self._test_part(keeps_capitals=kept) for kept in (False, True)}
+        found = [
+            path for part in parts for path in self.folder.glob(f"{glob.escape(part)}.*.{self.sample}.jsonl")
+        ]
+        paths = [path for path in found if path != self.path and not is_partial(path)]
+        newest_first = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
+        yield from filter(self._owns, newest_first)
 
 
 def partial_of(path: Path) -> Path:

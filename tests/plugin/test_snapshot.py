@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -240,13 +241,29 @@ def test_names_of_classes_and_further_snapshots_of_one_test(pytester):
         """
     )
     pytester.runpytest("--snapshot-update").assert_outcomes(passed=1)
-    assert snapshots() == [
-        "test_talk/TestTalk.test_it.1.md",
-        "test_talk/TestTalk.test_it.md",
-        "test_talk/TestTalk.test_it[morning].md",
+    assert [re.sub("~[0-9a-f]{8}", "~", name) for name in snapshots()] == [
+        "test_talk/TestTalk.test_it~.1.md",
+        "test_talk/TestTalk.test_it~.md",
+        "test_talk/TestTalk.test_it~[morning].md",
     ]
     result = pytester.runpytest()
     result.stdout.fnmatch_lines(["3 snapshots passed."])
+
+
+def test_tests_in_other_case_have_files_that_no_file_system_takes_for_one(pytester):
+    pytester.makepyfile(
+        test_talk="""
+        import pytest
+
+        @pytest.mark.parametrize("unit", ["MB", "mb"])
+        @pytest.mark.dialogue(model="scripted:counter", turns=1)
+        def test_unit(dialogue, duolog_snapshot, unit):
+            assert dialogue == duolog_snapshot
+        """
+    )
+    pytester.runpytest("--snapshot-update").assert_outcomes(passed=2)
+    assert len({name.lower() for name in snapshots()}) == 2
+    pytester.runpytest().assert_outcomes(passed=2)
 
 
 def test_an_ordinary_snapshot_stands_beside_it(pytester):

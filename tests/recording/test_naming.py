@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,6 @@ def location(test, *models, run="", sample=1):
     ("where", "name"),
     [
         (location("test_refund"), "test_refund.openai-gpt-5.1.jsonl"),
-        (location("TestLamp::test_refund"), "TestLamp.test_refund.openai-gpt-5.1.jsonl"),
         (location("test_refund[cake-0.5]"), "test_refund[cake-0.5].openai-gpt-5.1.jsonl"),
         (location("test_refund", run="second"), "test_refund.second.openai-gpt-5.1.jsonl"),
         (location("test_refund", sample=12), "test_refund.openai-gpt-5.12.jsonl"),
@@ -56,6 +56,40 @@ def test_strange_ids_stay_apart_and_in_their_folder():
         assert len(where.partial_path.name) < 256
         assert not set(name) & set('/\\:*?"<>|\0\n ')
         assert name.startswith("test_refund")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (location("test_unit"), location("test_UNIT")),
+        (location("TestLamp::test_unit"), location("Testlamp::test_unit")),
+        (location("test_unit[MB]"), location("test_unit[mb]")),
+        (location("test_unit", run="Again"), location("test_unit", run="again")),
+        (location("test_unit", "ollama:Llama"), location("test_unit", "ollama:llama")),
+        (location("test_unit", "callable:Till"), location("test_unit", "callable:till")),
+    ],
+    ids=["function", "class", "parameter", "run", "model", "callable"],
+)
+def test_names_in_other_case_are_other_files_where_case_does_not_count(one, other):
+    assert one.path.name.lower() != other.path.name.lower()
+
+
+@pytest.mark.parametrize("test", ["TestLamp::test_refund", "test_SHOUTS", "test_x[a-b]"])
+@pytest.mark.parametrize("model", ["ollama:Llama", "openai:gpt-5"])
+def test_recording_whose_name_kept_its_capitals_is_still_found(test, model, tmp_path):
+    where = CassetteLocation(tmp_path / "test_lamp", test, [model])
+    older = where.folder / f"{test.replace('::', '.')}.{model.replace(':', '-')}.1.jsonl"
+    older.parent.mkdir()
+    older.write_text(json.dumps({"duolog": 1, "test": f"test_lamp.py::{test}", "run": ""}) + "\n")
+    assert where.path == older
+
+
+def test_recording_of_another_test_whose_name_kept_its_capitals_is_not_taken(tmp_path):
+    where = CassetteLocation(tmp_path / "test_lamp", "TestLamp::test_refund", ["openai:gpt-5"])
+    other = where.folder / "TestLamp.test_refund.openai-gpt-5.1.jsonl"
+    other.parent.mkdir()
+    other.write_text(json.dumps({"duolog": 1, "test": "test_lamp.py::testlamp::test_refund"}) + "\n")
+    assert where.path != other
 
 
 def test_models_stay_apart():
