@@ -1,21 +1,31 @@
-"""What the tests share.
+"""What the tests share, and what makes inner pytest runs cheap.
 
-An inner pytest run forgets what it has imported itself. What it would import is imported here, so that it happens
-once and not with every inner run.
+An inner run forgets what it has imported itself. What it would import is imported here, so that it happens once and
+not with every inner run.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
+import pkgutil
 import signal
+import sys
 from collections.abc import Iterator
 
 import httpcore  # noqa: F401  # httpx maps its errors by the class it saw first
 import pytest
 from hypothesis import HealthCheck, settings
 
-import pytest_duolog.plugin.fixture
-import pytest_duolog.plugin.snapshot  # noqa: F401
+import pytest_duolog
 from tests.chat_server import ChatServer
+
+# Without bytecode on disk, each of the many interpreters that the tests start compiles every plugin again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+for found in pkgutil.walk_packages(pytest_duolog.__path__, "pytest_duolog."):
+    importlib.import_module(found.name)
 
 # A shell starts what runs in the background deaf to Ctrl-C, and so would be what our tests start to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -50,8 +60,13 @@ def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_neighbour_warns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inner runs have the setting whose absence pytest-asyncio warns of."""
+def inner_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inner runs have the setting whose absence pytest-asyncio warns of, and leave no bytecode.
+
+    Python would take the bytecode of a module for that of another text with the same length and the same second.
+    """
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # it forgets PYTEST_ADDOPTS
         monkeypatch.setenv("PYTEST_ADDOPTS", "-o asyncio_default_fixture_loop_scope=function")
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)

@@ -34,9 +34,7 @@ def run_async(request, pytester):
         else:
             mark = f"pytest.mark.anyio, pytest.mark.parametrize('anyio_backend', ['{request.param[6:]}'])"
         pytester.makepyfile(MODEL.replace("MARK", mark) + body)
-        # pytest-asyncio leaves an event loop open at the end, which the tests after it would be blamed for.
-        run_pytest = pytester.runpytest_subprocess if mark == "pytest.mark.asyncio" else pytester.runpytest
-        return run_pytest(*arguments)
+        return pytester.runpytest(*arguments)
 
     return run
 

@@ -166,7 +166,7 @@ async def test_it(dialogue):
 
 def test_fork_works_in_async_tests(pytester: pytest.Pytester, chat_server: ChatServer):
     pytester.makepyfile(ASYNC)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=1)
+    pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=1)
     assert len(chat_server.requests) == 6 + 5
 
 

@@ -237,7 +237,7 @@ def test_every_sample_has_a_cassette_and_a_killed_run_is_gone_on_with(
 def test_record_keeps_what_was_there_when_the_run_is_interrupted(pytester: pytest.Pytester):
     body = "if number == 5: raise KeyboardInterrupt"
     pytester.makepyfile(SAMPLED.format(marker="samples=20, min_pass_rate=0.9", more="", body=body))
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest("-p", "no:cacheprovider", no_reraise_ctrlc=True)
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert outcomes(record(pytester)) == ["passed"] * 4
     result.stdout.fnmatch_lines(
@@ -388,7 +388,7 @@ def test_async_bodies_are_sampled(pytester: pytest.Pytester):
         "    number = int", "    await dialogue\n    number = int"
     )
     pytester.makepyfile(source)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result = pytester.runpytest("-p", "no:cacheprovider")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*PASS: 4 of 4 passed*"])
 

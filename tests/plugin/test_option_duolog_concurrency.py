@@ -170,7 +170,7 @@ def test_async_tests_wait_for_what_has_begun(pytester: pytest.Pytester, chat_ser
     crowd = Crowd(chat_server)
     source = MATRIX.format(n=6, before="", marker="@pytest.mark.asyncio", fixtures="", body="await dialogue")
     pytester.makepyfile(source.replace("def test_it", "async def test_it"))
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=6)
+    pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=6)
     assert crowd.most > 1
 
 

@@ -252,7 +252,7 @@ def test_async_test_may_judge(project):
     path = project.pytester.path / "test_project.py"
     path.write_text(path.read_text().replace("def test", "async def test"))
     for mode in ("once", "none"):
-        project.pytester.runpytest_subprocess(f"--record-mode={mode}").assert_outcomes(passed=1)
+        project.pytester.runpytest(f"--record-mode={mode}").assert_outcomes(passed=1)
 
 
 def test_requests_of_a_callable_judge_are_recorded(project):
