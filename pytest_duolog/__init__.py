@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pytest_duolog import properties
+
 if TYPE_CHECKING:
     from pytest_duolog.endpoints.base import ChatRequest as ChatRequest
     from pytest_duolog.endpoints.base import EndpointConfig as EndpointConfig
@@ -23,31 +25,7 @@ if TYPE_CHECKING:
     from pytest_duolog.errors import EndpointError as EndpointError
     from pytest_duolog.errors import TranscriptError as TranscriptError
     from pytest_duolog.errors import UnusedMessages as UnusedMessages
-    from pytest_duolog.properties.agreement import NoAgreementSpiral as NoAgreementSpiral
-    from pytest_duolog.properties.base import Evidence as Evidence
-    from pytest_duolog.properties.base import Outcome as Outcome
-    from pytest_duolog.properties.base import Property as Property
-    from pytest_duolog.properties.base import Verdict as Verdict
-    from pytest_duolog.properties.base import judge as judge
-    from pytest_duolog.properties.content import AnswersQuestions as AnswersQuestions
-    from pytest_duolog.properties.content import MaxWords as MaxWords
-    from pytest_duolog.properties.content import Mentions as Mentions
-    from pytest_duolog.properties.content import NeverSays as NeverSays
-    from pytest_duolog.properties.endings import EndsCleanly as EndsCleanly
-    from pytest_duolog.properties.endings import TerminatesWithin as TerminatesWithin
-    from pytest_duolog.properties.form import Balanced as Balanced
-    from pytest_duolog.properties.form import KeepsLanguage as KeepsLanguage
-    from pytest_duolog.properties.form import KeepsLength as KeepsLength
-    from pytest_duolog.properties.judged import Judged as Judged
-    from pytest_duolog.properties.judged import Question as Question
-    from pytest_duolog.properties.loops import NoLoops as NoLoops
-    from pytest_duolog.properties.roles import KeepsItsSide as KeepsItsSide
-    from pytest_duolog.properties.roles import LeaksNoPrompt as LeaksNoPrompt
-    from pytest_duolog.properties.roles import LeaksNoReasoning as LeaksNoReasoning
-    from pytest_duolog.properties.roles import SpeaksForItself as SpeaksForItself
-    from pytest_duolog.properties.roles import StaysInCharacter as StaysInCharacter
-    from pytest_duolog.properties.roles import StaysInRole as StaysInRole
-    from pytest_duolog.properties.topic import StaysOnTopic as StaysOnTopic
+    from pytest_duolog.properties import *  # noqa: F403
     from pytest_duolog.running.dialogue import Dialogue as Dialogue
     from pytest_duolog.scenarios.scenario import Scenario as Scenario
     from pytest_duolog.scenarios.scenario import Speaker as Speaker
@@ -73,31 +51,19 @@ _HOMES = {
         "TranscriptError",
         "UnusedMessages",
     ),
-    "properties.agreement": ("NoAgreementSpiral",),
-    "properties.base": ("Evidence", "Outcome", "Property", "Verdict", "judge"),
-    "properties.content": ("AnswersQuestions", "MaxWords", "Mentions", "NeverSays"),
-    "properties.endings": ("EndsCleanly", "TerminatesWithin"),
-    "properties.form": ("Balanced", "KeepsLanguage", "KeepsLength"),
-    "properties.judged": ("Judged", "Question"),
-    "properties.loops": ("NoLoops",),
-    "properties.roles": (
-        "KeepsItsSide",
-        "LeaksNoPrompt",
-        "LeaksNoReasoning",
-        "SpeaksForItself",
-        "StaysInCharacter",
-        "StaysInRole",
-    ),
-    "properties.topic": ("StaysOnTopic",),
     "scenarios.scenario": ("Scenario", "Speaker"),
     "transcripts.transcript": ("Message", "StopKind", "StopReason", "ToolCall", "Transcript", "Usage"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # a test holds the list
+# A test holds the list. The properties are public as soon as their package has them.
+__all__ = sorted([*_HOME_OF, *properties.__all__])  # noqa: PLE0605
 
+if not TYPE_CHECKING:  # for a type checker, what is not imported above is not there
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        if name in properties.__all__:
+            return getattr(properties, name)
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

@@ -63,6 +63,16 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
+def and_more(n: int, most: int, what: str = "") -> list[str]:
+    """What says that the first `most` of `n` things are shown and how many are not; nothing if all are."""
+    return [f"and {n - most} more {what}".rstrip()] if n > most else []
+
+
+def listed(names: Sequence[str], most: int = 5, *, between: str = ", ") -> str:
+    """The first few names, and how many more there are."""
+    return " ".join([between.join(names[:most]), *and_more(len(names), most)])
+
+
 def wrong_fields(error: ValidationError) -> str:
     """What pydantic found wrong, on one line: `field: problem`, parted by semicolons."""
     found = [

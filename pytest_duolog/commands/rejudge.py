@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
-from pytest_duolog.display import printable
+from pytest_duolog.display import and_more, printable
 from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.rejudge import rejudged
@@ -57,5 +57,4 @@ def _changes(old: RunRecord, new: RunRecord) -> Iterator[str]:
     for before, after in changed[:MOST_NAMED]:
         why = f" ({after.problem})" if after.problem else ""
         yield f"  {after}: {before.outcome} before, {after.outcome} now{why}"
-    if len(changed) > MOST_NAMED:
-        yield f"  and {len(changed) - MOST_NAMED} more"
+    yield from (f"  {left_out}" for left_out in and_more(len(changed), MOST_NAMED))

@@ -17,6 +17,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import evaluate_skip_marks
 
+from pytest_duolog.display import listed
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
@@ -38,7 +39,6 @@ from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
-from pytest_duolog.reports.wording import named
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Arm, Sample, SampleOutcome
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
@@ -335,8 +335,8 @@ def _check_arms(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Se
     if alike:
         models = ", ".join(f"{role}={model}" for role, model in settings.candidates.items())
         raise ConfigurationError(
-            f"--duolog-candidate: {models} already speaks in {named(alike)}: baseline and candidate would be the same. "
-            f"Give the role the model of today again (--duolog-model, the role table), or leave these tests out "
+            f"--duolog-candidate: {models} already speaks in {listed(alike)}: baseline and candidate would be the "
+            f"same. Give the role the model of today again (--duolog-model, the role table), or leave these tests out "
             f"(-k, --deselect)"
         )
 

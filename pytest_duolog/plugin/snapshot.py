@@ -15,7 +15,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
-from pytest_duolog.display import from_here, printable
+from pytest_duolog.display import and_more, from_here, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.recording.naming import safe_name
 from pytest_duolog.transcripts.markdown import from_markdown, to_markdown
@@ -158,8 +158,7 @@ def _message_differences(recorded: Transcript, received: Transcript) -> Iterator
         if number != differing[0]:
             yield f"message {number}, {longer.messages[number - 1].speaker}"
         yield from _sentence_differences(_sentences(recorded, number), _sentences(received, number))
-    if len(differing) > MOST_MESSAGES_SHOWN:
-        yield f"and {len(differing) - MOST_MESSAGES_SHOWN} more"
+    yield from and_more(len(differing), MOST_MESSAGES_SHOWN)
 
 
 def _sentences(transcript: Transcript, number: int) -> list[str]:

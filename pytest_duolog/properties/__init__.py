@@ -1,1 +1,245 @@
-"""What must hold for a dialogue; one module a family. `base` says how to write your own."""
+"""What must hold for a dialogue; one module a family. `base` says how to write your own.
+
+Do not edit: `python -m tests.properties.generate` writes this file from the classes in the modules beside it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pytest_duolog.properties.checked import Checked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_duolog.properties.agreement import NoAgreementSpiral as NoAgreementSpiral
+    from pytest_duolog.properties.base import Evidence as Evidence
+    from pytest_duolog.properties.base import Outcome as Outcome
+    from pytest_duolog.properties.base import Property as Property
+    from pytest_duolog.properties.base import Verdict as Verdict
+    from pytest_duolog.properties.base import judge as judge
+    from pytest_duolog.properties.content import AnswersQuestions as AnswersQuestions
+    from pytest_duolog.properties.content import MaxWords as MaxWords
+    from pytest_duolog.properties.content import Mentions as Mentions
+    from pytest_duolog.properties.content import NeverSays as NeverSays
+    from pytest_duolog.properties.content import Phrase
+    from pytest_duolog.properties.endings import EndsCleanly as EndsCleanly
+    from pytest_duolog.properties.endings import TerminatesWithin as TerminatesWithin
+    from pytest_duolog.properties.form import Balanced as Balanced
+    from pytest_duolog.properties.form import KeepsLanguage as KeepsLanguage
+    from pytest_duolog.properties.form import KeepsLength as KeepsLength
+    from pytest_duolog.properties.judged import Ask
+    from pytest_duolog.properties.judged import Judged as Judged
+    from pytest_duolog.properties.judged import Question as Question
+    from pytest_duolog.properties.loops import NoLoops as NoLoops
+    from pytest_duolog.properties.roles import KeepsItsSide as KeepsItsSide
+    from pytest_duolog.properties.roles import LeaksNoPrompt as LeaksNoPrompt
+    from pytest_duolog.properties.roles import LeaksNoReasoning as LeaksNoReasoning
+    from pytest_duolog.properties.roles import SpeaksForItself as SpeaksForItself
+    from pytest_duolog.properties.roles import StaysInCharacter as StaysInCharacter
+    from pytest_duolog.properties.roles import StaysInRole as StaysInRole
+    from pytest_duolog.properties.topic import StaysOnTopic as StaysOnTopic
+
+_HOMES = {
+    "agreement": ("NoAgreementSpiral",),
+    "base": ("Evidence", "Outcome", "Property", "Verdict", "judge"),
+    "content": ("AnswersQuestions", "MaxWords", "Mentions", "NeverSays"),
+    "endings": ("EndsCleanly", "TerminatesWithin"),
+    "form": ("Balanced", "KeepsLanguage", "KeepsLength"),
+    "judged": ("Judged", "Question"),
+    "loops": ("NoLoops",),
+    "roles": (
+        "KeepsItsSide",
+        "LeaksNoPrompt",
+        "LeaksNoReasoning",
+        "SpeaksForItself",
+        "StaysInCharacter",
+        "StaysInRole",
+    ),
+    "topic": ("StaysOnTopic",),
+}
+
+__all__ = [
+    "AnswersQuestions",
+    "Balanced",
+    "EndsCleanly",
+    "Evidence",
+    "Judged",
+    "KeepsItsSide",
+    "KeepsLanguage",
+    "KeepsLength",
+    "LeaksNoPrompt",
+    "LeaksNoReasoning",
+    "MaxWords",
+    "Mentions",
+    "NeverSays",
+    "NoAgreementSpiral",
+    "NoLoops",
+    "Outcome",
+    "Property",
+    "Question",
+    "SpeaksForItself",
+    "StaysInCharacter",
+    "StaysInRole",
+    "StaysOnTopic",
+    "TerminatesWithin",
+    "Verdict",
+    "judge",
+]
+
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+if not TYPE_CHECKING:  # for a type checker, what is not imported above is not there
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+class PropertyMethods(Checked):
+    """Adds a method for each property; every one gives a verdict, true only where the property holds.
+
+    A method takes the arguments of its class. The class is imported when the method is first called.
+    """
+
+    def answers_questions(self, min_share: float = 1.0, *, speaker: str | None = None) -> Verdict:
+        """Questions of the other side are taken up by the very next message of `speaker`: `AnswersQuestions`."""
+        from pytest_duolog.properties.content import AnswersQuestions
+
+        __tracebackhide__ = True
+        return self.satisfies(AnswersQuestions(min_share, speaker=speaker))
+
+    def ends_cleanly(self, messages_after_goodbye: int = 8) -> Verdict:
+        """The dialogue takes leave, and is over soon after: `EndsCleanly`."""
+        from pytest_duolog.properties.endings import EndsCleanly
+
+        __tracebackhide__ = True
+        return self.satisfies(EndsCleanly(messages_after_goodbye))
+
+    def has_max_words(self, words: int, *, speaker: str | None = None) -> Verdict:
+        """No message is longer than so many words: `MaxWords`."""
+        from pytest_duolog.properties.content import MaxWords
+
+        __tracebackhide__ = True
+        return self.satisfies(MaxWords(words, speaker=speaker))
+
+    def has_no_agreement_spiral(self, messages: int = 4, *, speaker: str | None = None) -> Verdict:
+        """Both sides never merely agree with each other for `messages` messages in a row: `NoAgreementSpiral`."""
+        from pytest_duolog.properties.agreement import NoAgreementSpiral
+
+        __tracebackhide__ = True
+        return self.satisfies(NoAgreementSpiral(messages, speaker=speaker))
+
+    def has_no_loops(self, allow: tuple[str, ...] = ()) -> Verdict:
+        """No stretch of the dialogue adds nothing new: `NoLoops`."""
+        from pytest_duolog.properties.loops import NoLoops
+
+        __tracebackhide__ = True
+        return self.satisfies(NoLoops(allow))
+
+    def is_balanced(self, max_share: float = 0.9) -> Verdict:
+        """No speaker says more than `max_share`, 0 to 1, of all words: `Balanced`."""
+        from pytest_duolog.properties.form import Balanced
+
+        __tracebackhide__ = True
+        return self.satisfies(Balanced(max_share))
+
+    def judged(
+        self,
+        criterion: str,
+        by: str | Callable[..., Any],
+        votes: int = 3,
+        max_tokens: int = 2000,
+        ask: Ask | None = None,
+    ) -> Verdict:
+        """More than half of a judge's `votes` say that the criterion holds: `Judged`."""
+        from pytest_duolog.properties.judged import Judged
+
+        __tracebackhide__ = True
+        return self.satisfies(Judged(criterion, by, votes, max_tokens, ask))
+
+    def keeps_its_side(self, *, speaker: str | None = None) -> Verdict:
+        """The speaker who is helped does not begin to offer help: `KeepsItsSide`."""
+        from pytest_duolog.properties.roles import KeepsItsSide
+
+        __tracebackhide__ = True
+        return self.satisfies(KeepsItsSide(speaker=speaker))
+
+    def keeps_language(self, language: str | None = None, *, speaker: str | None = None) -> Verdict:
+        """Every message is in one language: `KeepsLanguage`."""
+        from pytest_duolog.properties.form import KeepsLanguage
+
+        __tracebackhide__ = True
+        return self.satisfies(KeepsLanguage(language, speaker=speaker))
+
+    def keeps_length(self, max_ratio: float = 4.0, *, speaker: str | None = None) -> Verdict:
+        """Messages neither grow nor shrink: `KeepsLength`."""
+        from pytest_duolog.properties.form import KeepsLength
+
+        __tracebackhide__ = True
+        return self.satisfies(KeepsLength(max_ratio, speaker=speaker))
+
+    def leaks_no_prompt(self, words: int = 12, *, speaker: str | None = None) -> Verdict:
+        """No speaker recites its system prompt, or talks about having one: `LeaksNoPrompt`."""
+        from pytest_duolog.properties.roles import LeaksNoPrompt
+
+        __tracebackhide__ = True
+        return self.satisfies(LeaksNoPrompt(words, speaker=speaker))
+
+    def leaks_no_reasoning(self, *, speaker: str | None = None) -> Verdict:
+        """No message thinks aloud: `LeaksNoReasoning`."""
+        from pytest_duolog.properties.roles import LeaksNoReasoning
+
+        __tracebackhide__ = True
+        return self.satisfies(LeaksNoReasoning(speaker=speaker))
+
+    def mentions(self, *phrases: Phrase, speaker: str | None = None) -> Verdict:
+        """At least one message has the phrase, or one of several: `Mentions`."""
+        from pytest_duolog.properties.content import Mentions
+
+        __tracebackhide__ = True
+        return self.satisfies(Mentions(phrases, speaker=speaker))
+
+    def never_says(self, *phrases: Phrase, speaker: str | None = None) -> Verdict:
+        """No message has the phrase, nor any of several: `NeverSays`."""
+        from pytest_duolog.properties.content import NeverSays
+
+        __tracebackhide__ = True
+        return self.satisfies(NeverSays(phrases, speaker=speaker))
+
+    def speaks_for_itself(self, *, speaker: str | None = None) -> Verdict:
+        """No message continues with the other side's lines: `SpeaksForItself`."""
+        from pytest_duolog.properties.roles import SpeaksForItself
+
+        __tracebackhide__ = True
+        return self.satisfies(SpeaksForItself(speaker=speaker))
+
+    def stays_in_character(self, *, speaker: str | None = None) -> Verdict:
+        """Nobody says that it is a machine ("as an AI language model"), in ten languages: `StaysInCharacter`."""
+        from pytest_duolog.properties.roles import StaysInCharacter
+
+        __tracebackhide__ = True
+        return self.satisfies(StaysInCharacter(speaker=speaker))
+
+    def stays_in_role(self, *, speaker: str | None = None) -> Verdict:
+        """Each speaker stays what it is: `StaysInRole`."""
+        from pytest_duolog.properties.roles import StaysInRole
+
+        __tracebackhide__ = True
+        return self.satisfies(StaysInRole(speaker=speaker))
+
+    def stays_on_topic(self, topic: str | None = None, threshold: float = 0.1) -> Verdict:
+        """The dialogue is about its topic, and does not leave it: `StaysOnTopic`."""
+        from pytest_duolog.properties.topic import StaysOnTopic
+
+        __tracebackhide__ = True
+        return self.satisfies(StaysOnTopic(topic, threshold))
+
+    def terminates_within(self, turns: int) -> Verdict:
+        """The dialogue comes to an end by itself within so many turns: `TerminatesWithin`."""
+        from pytest_duolog.properties.endings import TerminatesWithin
+
+        __tracebackhide__ = True
+        return self.satisfies(TerminatesWithin(turns))

@@ -25,8 +25,8 @@ _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
 
 @dataclass(frozen=True)
-class NoAgreementSpiral(SpokenProperty):
-    """Nowhere do both sides agree with each other for `messages` messages running and add nothing.
+class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
+    """Both sides never merely agree with each other for `messages` messages in a row.
 
     Such a message begins with agreement or praise ("Absolutely!", "You're right"), in ten languages, and hardly has a
     word of content that was not there before. Agreement in ever new words is not seen.

@@ -12,6 +12,9 @@ A property of your own is a frozen dataclass with a `check` method:
 
 `dialogue.satisfies(GreetsFirst())` checks it; so does any function that takes a transcript and gives a verdict or a
 boolean. Properties combine with `&`, `|` and `~`.
+
+A property of this package also names its method, `class GreetsFirst(Property, method="greets_first")`, and has a row in
+docs/properties.md; `python -m tests.properties.generate` writes the method, with the arguments of the class.
 """
 
 from __future__ import annotations
@@ -22,9 +25,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
-from pytest_duolog.display import printable, shorten
+from pytest_duolog.display import and_more, printable, shorten
 from pytest_duolog.errors import CassetteError, ConfigurationError
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
@@ -77,13 +80,29 @@ class Verdict:
 
     def __repr__(self) -> str:
         shown = [f"  {evidence}" for evidence in self.evidence[:MAX_EVIDENCE]]
-        if len(self.evidence) > MAX_EVIDENCE:
-            shown.append(f"  and {len(self.evidence) - MAX_EVIDENCE} more messages")
+        shown += [f"  {left_out}" for left_out in and_more(len(self.evidence), MAX_EVIDENCE, "messages")]
         return printable("\n".join([f"{self.property} {self.outcome}: {self.explanation}", *shown]))
+
+
+class MethodForm(NamedTuple):
+    """How a property of the package is asked of a transcript or a dialogue: the method's name.
+
+    `gathers` is the field, if any, that takes all positional arguments of the method: one value or a tuple of them.
+    """
+
+    name: str
+    gathers: str = ""
 
 
 class Property(ABC):
     """Something that must hold for a transcript; a frozen dataclass whose fields are its whole configuration."""
+
+    method_form: ClassVar[MethodForm | None] = None
+
+    def __init_subclass__(cls, *, method: str = "", gathers: str = "", **others: Any) -> None:
+        """`method` and `gathers` are for the properties of this package: see `MethodForm`."""
+        super().__init_subclass__(**others)
+        cls.method_form = MethodForm(method, gathers) if method else None
 
     @abstractmethod
     def check(self, transcript: Transcript) -> Verdict:

@@ -70,7 +70,7 @@ class _Phrased(SpokenProperty):
 
 
 @dataclass(frozen=True)
-class Mentions(_Phrased):
+class Mentions(_Phrased, method="mentions", gathers="phrases"):
     """At least one message has the phrase, or one of several; `speaker` says whose."""
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
@@ -81,7 +81,7 @@ class Mentions(_Phrased):
 
 
 @dataclass(frozen=True)
-class NeverSays(_Phrased):
+class NeverSays(_Phrased, method="never_says", gathers="phrases"):
     """No message has the phrase, nor any of several; `speaker` says whose."""
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
@@ -111,7 +111,7 @@ def _around(content: str, start: int, end: int) -> str:
 
 
 @dataclass(frozen=True)
-class MaxWords(SpokenProperty):
+class MaxWords(SpokenProperty, method="has_max_words"):
     """No message is longer than so many words; in scripts without spaces every character counts as one."""
 
     words: int
@@ -134,7 +134,7 @@ class MaxWords(SpokenProperty):
 
 
 @dataclass(frozen=True)
-class AnswersQuestions(SpokenProperty):
+class AnswersQuestions(SpokenProperty, method="answers_questions"):
     """Questions of the other side are taken up by the very next message of `speaker`.
 
     A reply ignores a question if it has no words, nothing but thanks, acknowledgements and goodbyes, or only the

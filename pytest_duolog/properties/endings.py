@@ -28,7 +28,7 @@ ANSWER_AND_GRACE = 3
 
 
 @dataclass(frozen=True)
-class EndsCleanly(Property):
+class EndsCleanly(Property, method="ends_cleanly"):
     """The dialogue takes leave, and is over soon after.
 
     At most `messages_after_goodbye` messages follow the first goodbye, its answer among them; the last message
@@ -99,7 +99,7 @@ def _tail_problems(transcript: Transcript, closing: int | None) -> Iterator[str]
 
 
 @dataclass(frozen=True)
-class TerminatesWithin(Property):
+class TerminatesWithin(Property, method="terminates_within"):
     """The dialogue comes to an end by itself within so many turns; one that was stopped by a cap did not.
 
     A turn is one reply from each speaker, and the opener comes before the first. A dialogue that had just taken leave

@@ -22,7 +22,7 @@ SHORT_MESSAGE = 20
 
 
 @dataclass(frozen=True)
-class Balanced(Property):
+class Balanced(Property, method="is_balanced"):
     """No speaker says more than `max_share`, 0 to 1, of all words.
 
     The default allows nine words to one; between peers .7 is a bound that means something.
@@ -54,7 +54,7 @@ class Balanced(Property):
 
 
 @dataclass(frozen=True)
-class KeepsLength(SpokenProperty):
+class KeepsLength(SpokenProperty, method="keeps_length"):
     """Messages neither grow nor shrink: each speaker's last third is like its first, up to a factor of `max_ratio`.
 
     Medians are compared, of words, goodbyes left out; lengths below twenty words count as twenty. A speaker needs
@@ -103,7 +103,7 @@ def _ratio(first: float, last: float) -> float:
 
 
 @dataclass(frozen=True)
-class KeepsLanguage(SpokenProperty):
+class KeepsLanguage(SpokenProperty, method="keeps_language"):
     """Every message is in one language: the given one, or that of the first message that shows one.
 
     English, German, French, Spanish, Italian, Portuguese, Indonesian, Chinese, Japanese and Korean are known by their

@@ -88,7 +88,7 @@ class Ballot(BaseModel):
 
 
 @dataclass(frozen=True)
-class Judged(Property):
+class Judged(Property, method="judged"):
     """More than half of a judge's `votes` say that the criterion holds.
 
     `by` is `provider:model`, or any callable from a list of `{"role", "content"}` to text. On a dialogue its votes are

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pytest_duolog.detectors.loops import Loop, LoopDetector
 from pytest_duolog.detectors.staleness import Stale
-from pytest_duolog.display import counted
+from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.transcripts.transcript import Message, Transcript
@@ -17,7 +17,7 @@ KINDS = (*(kind.value for kind in Stale), "stuck", "deflection")
 
 
 @dataclass(frozen=True)
-class NoLoops(Property):
+class NoLoops(Property, method="has_no_loops"):
     """No stretch of the dialogue adds nothing new.
 
     `allow` are kinds of loops that are not held against it: `repeat`, `rephrased`, `empty`, `ritual`,
@@ -27,12 +27,7 @@ class NoLoops(Property):
     allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        unknown = (
-            [self.allow]
-            if isinstance(self.allow, str)
-            else [kind for kind in self.allow if kind not in KINDS]
-        )
-        if unknown:
+        if not isinstance(self.allow, tuple | list | set) or any(kind not in KINDS for kind in self.allow):
             raise ConfigurationError(
                 f"NoLoops: allow={self.allow!r} is not a tuple of kinds of loops (known: {', '.join(KINDS)})"
             )
@@ -72,7 +67,7 @@ def describe(loop: Loop, messages: Sequence[Message]) -> str:
     comes_back = "" if loop.period is None else f", period {loop.period}"
     return (
         f"messages {loop.onset + 1} to {loop.end + 1} add nothing new ({loop.kind}{comes_back}): "
-        f"{len(inside)} messages, {tokens_of(inside)}, by {' and '.join(loop.speakers)}, "
+        f"{len(inside)} messages, {tokens_of(inside)}, by {listed(loop.speakers, between=' and ')}, "
         f"{loop.speakers[0]} first"
     )
 

@@ -62,8 +62,8 @@ def _as_written(written: str, folded: str, found: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True)
-class SpeaksForItself(SpokenProperty):
-    """No message goes on with the other side's lines.
+class SpeaksForItself(SpokenProperty, method="speaks_for_itself"):
+    """No message continues with the other side's lines.
 
     Found are lines that begin with another speaker's name and a colon, two or more with labels such as "User:" and
     "Assistant:", or "Customer:" and "Agent:", in ten languages, and the marks that chat templates put between messages.
@@ -110,7 +110,7 @@ def _is_spoken(content: str, start: int) -> bool:
 
 
 @dataclass(frozen=True)
-class LeaksNoReasoning(SpokenProperty):
+class LeaksNoReasoning(SpokenProperty, method="leaks_no_reasoning"):
     """No message thinks aloud: no `<think>` tags, no "the user wants me to ...".
 
     Reasoning that the endpoint kept apart was never said and is no leak.
@@ -123,7 +123,7 @@ class LeaksNoReasoning(SpokenProperty):
 
 
 @dataclass(frozen=True)
-class LeaksNoPrompt(SpokenProperty):
+class LeaksNoPrompt(SpokenProperty, method="leaks_no_prompt"):
     """No speaker recites its system prompt, or talks about having one.
 
     Reciting is a verbatim run of at least `words` words (the whole of a shorter prompt, if it has half as many) in
@@ -175,7 +175,7 @@ def _runs(prompt: str, width: int) -> frozenset[tuple[str, ...]]:
 
 
 @dataclass(frozen=True)
-class StaysInCharacter(SpokenProperty):
+class StaysInCharacter(SpokenProperty, method="stays_in_character"):
     """Nobody says that it is a machine ("as an AI language model"), in ten languages.
 
     Who has a machine's part may: where the speaker's own prompt, the topic or the opener speaks of an AI, a language
@@ -206,8 +206,8 @@ def _part_of(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class KeepsItsSide(SpokenProperty):
-    """Who is helped does not begin to offer help.
+class KeepsItsSide(SpokenProperty, method="keeps_its_side"):
+    """The speaker who is helped does not begin to offer help.
 
     "How can I help you?", in ten languages, is for one side only: for the one whose system prompt makes it no
     customer, and where prompts do not say, for the one that says it first. Who is a customer by its prompt does not
@@ -240,8 +240,8 @@ class KeepsItsSide(SpokenProperty):
 
 
 @dataclass(frozen=True)
-class StaysInRole(SpokenProperty):
-    """All of it: it speaks for itself, leaks neither reasoning nor prompt, stays in character and on its side.
+class StaysInRole(SpokenProperty, method="stays_in_role"):
+    """Each speaker stays what it is: it speaks for itself, leaks nothing, stays in character and on its side.
 
     Parts that could not be measured are left out and named.
     """

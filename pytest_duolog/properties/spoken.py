@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pytest_duolog.display import listed
 from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
@@ -28,7 +29,7 @@ class SpokenProperty(Property):
             return self.assess(transcript, said)
         names = [speaker.name for speaker in transcript.speakers]
         if self.speaker is not None and self.speaker not in names:
-            known = ", ".join(names[:10]) or "none"
+            known = listed(names, 10) or "none"
             return self.verdict(None, f"there is no speaker {self.speaker!r} (speakers: {known})")
         return self.verdict(None, f"{self.speaker} said nothing" if names else "there are no messages")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_duolog.display import shorten
+from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.topics.assess import THRESHOLD, WORDS, TopicAssessment, assess_topic
 from pytest_duolog.transcripts.transcript import Transcript
@@ -15,7 +16,7 @@ _QUOTED = 2
 
 
 @dataclass(frozen=True)
-class StaysOnTopic(Property):
+class StaysOnTopic(Property, method="stays_on_topic"):
     """The dialogue is about its topic, and does not leave it.
 
     The topic is the one given here, or the one the scenario states; without either, the dialogue is held against
@@ -25,6 +26,15 @@ class StaysOnTopic(Property):
 
     topic: str | None = None
     threshold: float = THRESHOLD
+
+    def __post_init__(self) -> None:
+        is_text = isinstance(self.topic, str) and bool(self.topic.strip())
+        if self.topic is not None and not is_text:
+            raise ConfigurationError(f"StaysOnTopic: the topic is no text, or blank (got {self.topic!r})")
+        if type(self.threshold) not in (int, float) or not 0 <= self.threshold <= 1:
+            raise ConfigurationError(
+                f"StaysOnTopic: threshold {self.threshold!r} is not a number from 0 to 1"
+            )
 
     def check(self, transcript: Transcript) -> Verdict:
         """Whether it does; the evidence is where each stretch begins that does not.

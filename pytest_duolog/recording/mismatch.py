@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_duolog.display import shorten
+from pytest_duolog.display import and_more, shorten
 from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
 from pytest_duolog.recording.journal import common_start
 from pytest_duolog.storage.json_text import is_same
@@ -34,9 +34,7 @@ def differences(recorded: SentRequest, sent: SentRequest) -> list[str]:
         *_pair("address", recorded.uri, sent.uri),
         *_body_differences(recorded.body, sent.body),
     ]
-    if len(found) > MOST_DIFFERENCES:
-        found[MOST_DIFFERENCES:] = [f"and {len(found) - MOST_DIFFERENCES} more"]
-    return found
+    return [*found[:MOST_DIFFERENCES], *and_more(len(found), MOST_DIFFERENCES)]
 
 
 def _body_differences(recorded: Body, sent: Body) -> list[str]:

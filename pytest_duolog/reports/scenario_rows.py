@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pytest_duolog.display import counted
+from pytest_duolog.display import counted, listed
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.properties.base import Outcome
-from pytest_duolog.reports.wording import named, pairs_words, points, samples_words
+from pytest_duolog.reports.wording import pairs_words, points, samples_words
 from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Message
 
@@ -156,7 +156,7 @@ def headline(decided: RecordDecision) -> str:
     }
     all_ = counted(len(decided.scenarios), "scenario")
     parts = [
-        f"{len(names)} of {all_} {words}: {named(names)}" for names, words in _verdicts(by_decision) if names
+        f"{len(names)} of {all_} {words}: {listed(names)}" for names, words in _verdicts(by_decision) if names
     ]
     kind = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE: "INCONCLUSIVE"}
     return f"{kind[decided.decision]}: {'; '.join(parts) or f'all of {all_} reach their bar'}"

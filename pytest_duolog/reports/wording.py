@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from pytest_duolog.display import counted
+from pytest_duolog.display import counted, listed
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, Reason
@@ -14,8 +14,6 @@ from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
 from pytest_duolog.stats.intervals import Interval, wilson_interval
-
-MAX_NAMED = 5
 
 
 def percent(rate: float) -> str:
@@ -118,7 +116,7 @@ def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator
     if mute:
         yield (
             f"{len(mute)} of {counted(len(decided.tallies), 'scenario')} never passed in either arm, and could not "
-            f"have got worse: {named(mute)}"
+            f"have got worse: {listed(mute)}"
         )
     repeated = sum(tally.pairs.n - tally.n_distinct for tally in decided.tallies)
     if repeated:
@@ -180,9 +178,9 @@ def _reason_words(decided: PairsDecision) -> str:
         return f"the mean pass rate does not drop by {margin} or more"
     if decided.reason is Reason.SCENARIO:
         n, all_ = len(decided.blamed), len(decided.tallies)
-        return f"{n} of {counted(all_, 'scenario')} got worse: {named(decided.blamed)}"
+        return f"{n} of {counted(all_, 'scenario')} got worse: {listed(decided.blamed)}"
     if decided.decision is Decision.BLOCK:
-        harmed = named([tally.scenario for tally in decided.harmed])
+        harmed = listed([tally.scenario for tally in decided.harmed])
         return "the candidate passes less often than the baseline" + (
             f", most of all in {harmed}" if harmed else ""
         )
@@ -203,7 +201,7 @@ def _missing_words(wanted: Sequence[tuple[str, int]]) -> str:
     if not wanted:
         return ""
     scenarios = [scenario for scenario, _ in wanted]
-    return f"; round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}: {named(scenarios)}"
+    return f"; round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}: {listed(scenarios)}"
 
 
 def _needed_words(decided: PairsDecision) -> str:
@@ -215,12 +213,6 @@ def _needed_words(decided: PairsDecision) -> str:
     needed = f"; about {counted(decided.rounds_needed, 'more round', 'more rounds')} needed"
     n_rounds = decided.n_rounds + decided.rounds_needed
     return needed if n_rounds <= decided.plan.max_rounds else f"{needed} (--duolog-rounds={n_rounds})"
-
-
-def named(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:

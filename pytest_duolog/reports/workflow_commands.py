@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from pytest_duolog.display import printable
+from pytest_duolog.display import and_more, printable
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.reports.scenario_rows import Place, headline, scenario_rows
@@ -48,8 +48,8 @@ def annotation_lines(
         yield from found
         return
     yield from found[: MOST_ANNOTATIONS - 1]
-    n_more = len(found) - MOST_ANNOTATIONS + 1
-    yield workflow_command("warning", f"and {n_more} more: see the step's summary", title="dialogues")
+    (left_out,) = and_more(len(found), MOST_ANNOTATIONS - 1)
+    yield workflow_command("warning", f"{left_out}: see the step's summary", title="dialogues")
 
 
 def _found(record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]) -> Iterator[str]:

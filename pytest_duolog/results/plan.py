@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict
 
+from pytest_duolog.display import and_more
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.stats.acceptance import AcceptancePlan, acceptance_plan, proof_plan
 
@@ -142,9 +143,7 @@ class RunPlan:
             f"scenario {scenario}: {_bar_of(self, scenario)} and {_bar_of(other, scenario)}"
             for scenario in differing[:MOST_NAMED]
         ]
-        if len(differing) > MOST_NAMED:
-            found.append(f"and {len(differing) - MOST_NAMED} more scenarios")
-        return found
+        return [*found, *and_more(len(differing), MOST_NAMED, "scenarios")]
 
 
 def _plan_value(value: object) -> str:

@@ -15,9 +15,10 @@ from functools import cached_property
 
 from pydantic import Field
 
+from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
-from pytest_duolog.results.plan import MOST_NAMED, RunPlan
+from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.shard import missing_shards
 from pytest_duolog.transcripts.transcript import Record, Text, Transcript
 
@@ -206,9 +207,7 @@ def merge(records: Iterable[RunRecord]) -> RunRecord:
 def _missing_words(labels: Sequence[str], plan: RunPlan, samples: Sequence[Sample]) -> Iterator[str]:
     missing = plan.scenarios.keys() - {sample.scenario for sample in samples}
     for shard, scenarios in missing_shards(labels, missing, plan.scenarios).items():
-        n_more = len(scenarios) - MOST_NAMED
-        more = f" and {n_more} more" if n_more > 0 else ""
-        yield f"shard {shard} is missing, or ended early: no samples of {', '.join(scenarios[:MOST_NAMED])}{more}"
+        yield f"shard {shard} is missing, or ended early: no samples of {listed(scenarios)}"
 
 
 def _check_same_plan(one: Header, other: Header) -> None:

@@ -16,8 +16,8 @@ import anyio.to_thread
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, DuologError
+from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.base import Check, Property, Verdict
-from pytest_duolog.properties.methods import PropertyMethods
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.votes import Votes

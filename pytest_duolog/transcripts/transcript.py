@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.properties.methods import PropertyMethods
+from pytest_duolog.properties import PropertyMethods
 
 # Format history of the JSON form: 1, the first.
 JSON_FORMAT = 1

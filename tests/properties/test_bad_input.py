@@ -4,44 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_duolog import (
-    AnswersQuestions,
-    Balanced,
-    KeepsItsSide,
-    KeepsLanguage,
-    KeepsLength,
-    LeaksNoPrompt,
-    LeaksNoReasoning,
-    MaxWords,
-    Mentions,
-    NeverSays,
-    NoAgreementSpiral,
-    Outcome,
-    SpeaksForItself,
-    StaysInCharacter,
-    StaysInRole,
-    StaysOnTopic,
-)
+from pytest_duolog import Outcome, StaysOnTopic
 from tests.dialogues import dialogue
+from tests.properties.documented import EXAMPLES
 
-PROPERTIES = [
-    Mentions("word"),
-    NeverSays("word"),
-    MaxWords(100),
-    AnswersQuestions(),
-    Balanced(),
-    KeepsLength(),
-    KeepsLanguage(),
-    SpeaksForItself(),
-    LeaksNoReasoning(),
-    LeaksNoPrompt(),
-    StaysInCharacter(),
-    KeepsItsSide(),
-    NoAgreementSpiral(),
-    StaysInRole(),
-    StaysOnTopic(),
-    StaysOnTopic("repairing lamps"),
-]
+PROPERTIES = [*EXAMPLES, StaysOnTopic()]
 
 MEGABYTES = 10_000_000
 TRANSCRIPTS = {
