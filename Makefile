@@ -1,11 +1,11 @@
-# `make example` shows the plugin at work on a real model, `make test` passes its tests.
-# Both make their own virtual environment; nothing else has to be set up.
+# `make example` shows the plugin at work on a real model, `make test` runs its tests except the slow ones, and
+# `make coverage` runs all of them and measures what they cover. Each makes its own virtual environment; nothing else has to be set up.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 
-.PHONY: example test lint clean
+.PHONY: example test coverage lint clean
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -23,6 +23,10 @@ example: $(VENV)/.package
 	PATH="$(BIN):$$PATH" sh example_project/live.sh
 
 test: $(VENV)/.installed
+	$(BIN)/duolog local pull
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
+
+coverage: $(VENV)/.installed
 	$(BIN)/duolog local pull
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal

@@ -38,7 +38,9 @@ def files_of(project: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "workers", [[], pytest.param(["-n", "2"], marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_it_passes_offline_and_changes_no_file(project: Path, workers: list[str]) -> None:
     before = files_of(project)
     result = run_pytest(project, *workers)

@@ -55,7 +55,9 @@ def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResu
     return pytester.runpytest("-p", "no:cacheprovider", *options)
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_github_gets_annotations_and_a_summary(
     pytester: pytest.Pytester, in_github: Path, options: tuple[str, ...]
 ) -> None:

@@ -17,7 +17,9 @@ def transcripts(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_each_property_of_each_transcript_is_a_test(transcripts: pytest.Pytester, options: tuple[str, ...]):
     result = transcripts.runpytest("-v", *options)
     result.assert_outcomes(passed=2, failed=2)

@@ -76,7 +76,9 @@ def test_clear_success_stops_early(sampled, pytester: pytest.Pytester, options: 
     assert outcomes(record(pytester)) == ["passed"] * 12
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_failure_shows_the_count_and_the_first_failing_samples(sampled, options: tuple[str, ...]):
     result = sampled("--junitxml=junit.xml", *options, body="assert number % 3, 'a third fails'")
     result.assert_outcomes(failed=1)
@@ -526,7 +528,9 @@ def test_seeds_of_pytest_randomly_differ_from_sample_to_sample(pytester: pytest.
     assert said[0] == said[1]
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_reruns_of_pytest_rerunfailures_do_not_hide_a_rate(sampled, options: tuple[str, ...]):
     result = sampled("--reruns=3", *options, body="assert number % 3, 'a third fails'")
     result.assert_outcomes(failed=1)
@@ -534,10 +538,15 @@ def test_reruns_of_pytest_rerunfailures_do_not_hide_a_rate(sampled, options: tup
     result.stdout.no_fnmatch_line("*[0-9] rerun*")
 
 
-@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["plain", "xdist"])
 @pytest.mark.parametrize(
-    ("path", "problem"),
-    [("folder", "Is a directory"), ("file/record.jsonl", "File exists"), ("busy", "another run is writing")],
+    ("path", "problem", "options"),
+    [
+        ("folder", "Is a directory", ()),
+        ("file/record.jsonl", "File exists", ()),
+        ("busy", "another run is writing", ()),
+        ("busy", "another run is writing", ("-n1",)),
+    ],
+    ids=["folder", "file", "busy", "busy, xdist"],
 )
 def test_record_that_cannot_be_written_ends_the_run_with_a_word(
     sampled, pytester: pytest.Pytester, path: str, problem: str, options: tuple[str, ...]

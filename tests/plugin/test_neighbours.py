@@ -82,6 +82,7 @@ def test_one_option_records_for_both_in_every_order(run, tmp_path, plugins):
     assert cassettes(tmp_path) == {*OURS, "test_neighbour.yaml"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("absent", ["cassetter", "recording"])
 def test_both_replay_as_installed_under_xdist(run, tmp_path, chat_server, absent):
     assert run("--record-mode=once", "-p", f"no:{absent}").returncode == 0

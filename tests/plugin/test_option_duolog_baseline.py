@@ -59,6 +59,9 @@ def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
     return pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", *options)
 
 
+NO_FILE = ("--duolog-baseline=none.jsonl",)
+
+
 def gate(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
     return run(pytester, "--duolog-candidate=agent=openai:new", *options)
 
@@ -116,18 +119,15 @@ def test_baseline_that_has_changed_decides_nothing(
 
 
 @pytest.mark.parametrize(
-    ("options", "problem"),
+    ("options", "problem", "workers"),
     [
-        (("--duolog-model=Ann=openai:other",), "it was run with {'Ann': 'openai:asker', *"),
-        (("-k", "0 or 1"), "its tests (-k chooses others), prompts or judges were others"),
-        (
-            ("--duolog-baseline=none.jsonl",),
-            "--duolog-baseline: the run record cannot be read: No such file*",
-        ),
+        (("--duolog-model=Ann=openai:other",), "it was run with {'Ann': 'openai:asker', *", ()),
+        (("-k", "0 or 1"), "its tests (-k chooses others), prompts or judges were others", ()),
+        (NO_FILE, "--duolog-baseline: the run record cannot be read: No such file*", ()),
+        (NO_FILE, "--duolog-baseline: the run record cannot be read: No such file*", ("-n1",)),
     ],
-    ids=["other models", "other scenarios", "no file"],
+    ids=["other models", "other scenarios", "no file", "no file, xdist"],
 )
-@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["plain", "xdist"])
 def test_record_that_is_no_baseline_is_refused_before_anything_is_asked(
     pytester: pytest.Pytester,
     models: Models,

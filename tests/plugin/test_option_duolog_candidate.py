@@ -144,7 +144,9 @@ def test_too_little_evidence_is_inconclusive(gate, options: tuple[str, ...], sta
     assert (why in result.outlines) == bool(status)
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_decision_is_made_again_from_recordings_alone(
     gate, pytester: pytest.Pytester, chat_server: ChatServer, options: tuple[str, ...]
 ):
@@ -218,7 +220,11 @@ def test_wrong_option_is_said_before_anything_runs(
     assert chat_server.requests == []
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",), ("--duolog-plan",)], ids=["plain", "xdist", "plan"])
+@pytest.mark.parametrize(
+    "options",
+    [(), pytest.param(("-n2",), marks=pytest.mark.slow), ("--duolog-plan",)],
+    ids=["plain", "xdist", "plan"],
+)
 def test_candidate_that_is_the_baseline_is_refused(gate, chat_server: ChatServer, options: tuple[str, ...]):
     result = gate("old", "--record-mode=once", *options)
     assert result.ret != pytest.ExitCode.OK

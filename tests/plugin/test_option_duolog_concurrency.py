@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +29,27 @@ def test_it(opener, dialogue{fixtures}):
 
 
 class Crowd:
-    """Answers of the server, and how many dialogues waited for one at the same time."""
+    """Answers of the server, and how many dialogues waited for one at the same time.
 
-    def __init__(self, server: ChatServer) -> None:
+    Nobody is answered before `expected` dialogues wait.
+    """
+
+    def __init__(self, server: ChatServer, *, expected: int = 1) -> None:
         self._lock = threading.Lock()
         self._waiting = 0
+        self._expected = expected
+        self._has_met = threading.Event()
         self.most = 0
-        self.pause = threading.Event()
         server.answer = self._answer
 
     def _answer(self, body: dict[str, Any]) -> str:
         with self._lock:
             self._waiting += 1
             self.most = max(self.most, self._waiting)
-        self.pause.wait(0.05)
+            if self.most >= self._expected:
+                self._has_met.set()
+        self._has_met.wait(60)
+        time.sleep(0.01)  # whoever comes when nobody may come is seen
         with self._lock:
             self._waiting -= 1
         return plain_answer(body)
@@ -68,7 +76,7 @@ def opened(server: ChatServer) -> set[str]:
 
 
 def test_coming_dialogues_run_beside_the_first(matrix, chat_server: ChatServer):
-    crowd = Crowd(chat_server)
+    crowd = Crowd(chat_server, expected=2)
     matrix("--record-mode=once", "--duolog-concurrency=4").assert_outcomes(passed=6)
     assert 2 <= crowd.most <= 5  # the first test's own, and four of coming ones
     assert len(chat_server.requests) == 12
@@ -114,7 +122,7 @@ EARLY_MODULE_FIXTURE = "@pytest.fixture(scope='module')\ndef own(): pass"
 def test_only_what_the_test_cannot_change_begins_early(
     matrix, chat_server: ChatServer, parts: dict[str, str], is_early: bool
 ):
-    crowd = Crowd(chat_server)
+    crowd = Crowd(chat_server, expected=2 if is_early else 1)
     matrix(**parts).assert_outcomes(passed=6)
     assert (crowd.most > 1) is is_early
 
@@ -167,13 +175,14 @@ def test_failed_dialogue_fails_its_own_test_only(matrix, chat_server: ChatServer
 
 
 def test_async_tests_wait_for_what_has_begun(pytester: pytest.Pytester, chat_server: ChatServer):
-    crowd = Crowd(chat_server)
+    crowd = Crowd(chat_server, expected=2)
     source = MATRIX.format(n=6, before="", marker="@pytest.mark.asyncio", fixtures="", body="await dialogue")
     pytester.makepyfile(source.replace("def test_it", "async def test_it"))
     pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=6)
     assert crowd.most > 1
 
 
+@pytest.mark.slow
 def test_workers_of_xdist_record_and_replay_the_same(matrix, chat_server: ChatServer):
     matrix("--record-mode=once", "-n2").assert_outcomes(passed=6)
     assert len(opened(chat_server)) == 6
@@ -182,14 +191,14 @@ def test_workers_of_xdist_record_and_replay_the_same(matrix, chat_server: ChatSe
 
 
 def test_worker_of_xdist_begins_the_dialogue_of_its_next_test(matrix, chat_server: ChatServer):
-    crowd = Crowd(chat_server)
+    crowd = Crowd(chat_server, expected=2)
     matrix("--record-mode=once", "-n1").assert_outcomes(passed=6)
     assert crowd.most == 2
     assert len(chat_server.requests) == 12
 
 
 def test_worker_of_xdist_begins_the_samples_of_its_next_test(matrix, chat_server: ChatServer):
-    crowd = Crowd(chat_server)
+    crowd = Crowd(chat_server, expected=2)
     matrix(
         "--record-mode=once", "-n1", n=2, marker="@pytest.mark.dialogue(samples=1, min_pass_rate=0.5)"
     ).assert_outcomes(passed=2)
@@ -197,7 +206,9 @@ def test_worker_of_xdist_begins_the_samples_of_its_next_test(matrix, chat_server
     assert len(chat_server.requests) == 4
 
 
-@pytest.mark.parametrize("dist", ["load", "loadscope", "worksteal"])
+@pytest.mark.parametrize(
+    "dist", ["load", *(pytest.param(name, marks=pytest.mark.slow) for name in ("loadscope", "worksteal"))]
+)
 def test_no_worker_of_xdist_asks_for_what_another_one_runs(matrix, chat_server: ChatServer, dist: str):
     Crowd(chat_server)
     matrix("--record-mode=once", "-n2", f"--dist={dist}", n=12).assert_outcomes(passed=12)
@@ -226,7 +237,7 @@ def test_each_coming_test_is_examined_once(matrix, monkeypatch: pytest.MonkeyPat
 
 def test_no_more_run_at_a_time_than_files_may_be_open(pytester: pytest.Pytester, chat_server: ChatServer):
     resource = pytest.importorskip("resource")
-    crowd = Crowd(chat_server)
+    crowd = Crowd(chat_server, expected=2)
     pytester.makepyfile(MATRIX.format(n=80, before="", marker="", fixtures="", body=""))
     pytester.makeconftest(
         """

@@ -104,7 +104,9 @@ def test_wrong_option_is_refused_before_anything_is_collected(pytester, option, 
     assert not result.outlines
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "workers", [[], pytest.param(["-n", "1"], marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_role_that_nobody_plays_is_refused_and_nothing_runs(pytester, workers):
     pytester.makepyprojecttoml(TABLE)
     pytester.makepyfile(ROLES)

@@ -33,7 +33,9 @@ def plan(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunRes
     return result
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_plan_is_said_and_nothing_runs(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     result = plan(pytester, SUITE, *options)
     assert result.ret == pytest.ExitCode.OK

@@ -195,7 +195,9 @@ def test_failing_candidate_does_not_fail_a_shard(suite, models: Models) -> None:
     assert properties["duolog_candidate"] == "0/4"
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_models_that_cannot_be_asked_fail_the_shard(suite, options: tuple[str, ...]) -> None:
     result = suite("--duolog-shard=1/3", gate("gone"), "--duolog-rounds=3", *options)
     result.assert_outcomes(failed=2, passed=1)
@@ -312,7 +314,11 @@ def test_missing_shard_leaves_its_tests_open(
 # Which tests
 
 
-@pytest.mark.parametrize(("n", "options"), [(2, ()), (4, ()), (2, ("-n2",))], ids=["two", "four", "xdist"])
+@pytest.mark.parametrize(
+    ("n", "options"),
+    [(2, ()), (4, ()), pytest.param(2, ("-n2",), marks=pytest.mark.slow)],
+    ids=["two", "four", "xdist"],
+)
 def test_every_test_runs_in_one_shard(suite, n: int, options: tuple[str, ...]) -> None:
     ran: list[list[str]] = []
     for number in range(1, n + 1):

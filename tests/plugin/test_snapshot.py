@@ -153,11 +153,20 @@ FAILING = """
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["plain", "xdist"])
+FAILING_DIALOGUE = {"body": "raise OSError('down')", "claim": "1"}
+FAILING_TEST = {"body": "return 'Hi.'", "claim": "0"}
+
+
 @pytest.mark.parametrize(
-    "change", [{"body": "raise OSError('down')", "claim": "1"}, {"body": "return 'Hi.'", "claim": "0"}],
-    ids=["dialogue", "test"],
-)  # fmt: skip
+    ("change", "workers"),
+    [
+        (FAILING_DIALOGUE, ()),
+        (FAILING_TEST, ()),
+        (FAILING_TEST, ("-n2",)),
+        pytest.param(FAILING_DIALOGUE, ("-n2",), marks=pytest.mark.slow),
+    ],
+    ids=["dialogue", "test", "test, xdist", "dialogue, xdist"],
+)
 def test_snapshots_that_a_failed_test_did_not_come_to_are_not_removed(pytester, change, workers):
     pytester.makepyfile(test_talk=FAILING.format(body="return 'Hi.'", claim="1"))
     pytester.runpytest("--snapshot-update").assert_outcomes(passed=2)

@@ -87,7 +87,9 @@ def test_failed_test_names_its_cassette_and_each_of_its_dialogues(pytester, chat
 
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "workers", [[], pytest.param(["-n", "1"], marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_dialogue_of_a_test_with_subtests_counts_once(pytester, workers):
     pytester.makepyfile(
         """
@@ -366,7 +368,11 @@ def test_progress_is_shown_on_a_terminal_with_v_and_leaves_no_trace(pytester):
     assert plain_lines(PROGRESS.sub("", sent)) == plain_lines(silent)
 
 
-@pytest.mark.parametrize("arguments", [[], ["-v", "-n", "1"]], ids=["without -v", "xdist"])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], pytest.param(["-v", "-n", "1"], marks=pytest.mark.slow)],
+    ids=["without -v", "xdist"],
+)
 def test_progress_is_not_shown(pytester, arguments):
     pytester.makepyfile(WATCHED)
     assert "\x1b7" not in on_a_terminal(*arguments, environ={})
