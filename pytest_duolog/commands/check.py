@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import printable
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.properties.by_name import parse_property, property_types
+from pytest_duolog.properties.by_name import property_types
 from pytest_duolog.reports.check_github import github_lines
 from pytest_duolog.reports.check_json import json_lines
 from pytest_duolog.reports.check_sarif import sarif_lines
@@ -26,13 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="Markdown, JSON or JSON Lines with transcripts; - is stdin"
     )
-    parser.add_argument(
-        "--property",
-        action="append",
-        default=[],
-        metavar="NAME(...)",
-        help="check this instead of NoLoops, EndsCleanly and, where a topic is stated, StaysOnTopic; may be given "
-        f"several times, as in --property 'TerminatesWithin(turns=20)' (known: {', '.join(property_types())})",
+    add_property_argument(
+        parser,
+        "check this instead of NoLoops, EndsCleanly and, where a topic is stated, StaysOnTopic (known: "
+        f"{', '.join(property_types())})",
     )
     parser.add_argument("--topic", metavar="TEXT", help="what the dialogues are about, where they do not say")
     parser.add_argument(
@@ -43,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the files; 0 if every property holds, 1 if one does not, 2 if something could not be read."""
-    properties = [parse_property(written) for written in arguments.property]
+    properties = given_properties(arguments)
     found = [entry for file in arguments.files for entry in _read(file)]
     unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
     examinations = [

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
+from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import and_more, printable
-from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.rejudge import rejudged
 from pytest_duolog.results.store import read_record, write_record
@@ -22,13 +22,7 @@ MOST_NAMED = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `duolog rejudge`, and what it runs."""
     add_record_arguments(parser)
-    parser.add_argument(
-        "--property",
-        action="append",
-        default=[],
-        metavar="NAME(...)",
-        help="check this instead of what the record names; may be given several times",
-    )
+    add_property_argument(parser, "check this instead of what the record names")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="REJUDGED.jsonl", help="the record to write"
     )
@@ -37,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the record with new verdicts and print the decision; 0 if it passes, 1 if it does not."""
-    properties = [parse_property(written) for written in arguments.property]
+    properties = given_properties(arguments)
     old = merge(read_record(path) for path in arguments.records)
     new = rejudged(old, properties, plugin=version("pytest-duolog"))
     decided = decide(new)

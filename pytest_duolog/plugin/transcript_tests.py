@@ -12,7 +12,7 @@ import pytest
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, judge
-from pytest_duolog.properties.by_name import parse_property
+from pytest_duolog.properties.by_name import given_property
 from pytest_duolog.results.examination import default_properties
 from pytest_duolog.transcripts.readers import Source, Unreadable, read_file
 
@@ -83,7 +83,7 @@ class TranscriptTest(pytest.Item):
 
 def _chosen_properties(config: pytest.Config) -> list[Property]:
     try:
-        return [parse_property(written) for written in config.getini("duolog_transcript_properties")]
+        return [given_property(written) for written in config.getini("duolog_transcript_properties")]
     except ConfigurationError as error:
         raise pytest.Collector.CollectError(f"duolog_transcript_properties: {error}") from None
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from importlib import import_module
 from inspect import isabstract
+from operator import attrgetter
 from pkgutil import iter_modules
-from typing import Any
 
 import pytest_duolog.properties
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import AllOf, AnyOf, Not, Property
 
 _COMBINED = (AllOf, AnyOf, Not)
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @cache
@@ -31,22 +33,58 @@ def property_types() -> dict[str, type[Property]]:
 
 
 def parse_property(written: str) -> Property:
-    """The property that is written as `Name` or `Name(field=value)`, values being Python literals.
+    """The property of the package that is written as `Name` or `Name(field=value)`, values being Python literals.
 
     Raises ConfigurationError that says what is accepted.
     """
+    name, call = _parsed(written, written)
+    known = property_types()
+    if name not in known:
+        raise ConfigurationError(
+            f"property {written!r} is not known (known: {', '.join(known)}; one of your own: module:Class(...))"
+        )
+    return _made(known[name], call, written)
+
+
+def given_property(written: str) -> Property:
+    """The same, or a property of the user's own: `module:Class`, `module:Class(field=value)` or `module:NAME`.
+
+    The module is imported, so `written` must come from the user and not from a file of somebody else's. NAME is a
+    ready property, such as `NoLoops() & MaxWords(150)`. Raises ConfigurationError that says what is accepted.
+    """
+    module, colon, rest = written.partition(":")
+    if not colon or not _MODULE.fullmatch(module.strip()):
+        return parse_property(written)
+    name, call = _parsed(rest, written)
     try:
-        call = ast.parse(written.strip(), mode="eval").body
+        found = attrgetter(name)(import_module(module.strip()))
+    except (Exception, SystemExit) as error:  # whatever a module of the user's raises
+        raise ConfigurationError(f"property {written!r}: {type(error).__name__}: {error}") from error
+    if isinstance(found, Property) and call is None:
+        return found
+    if isinstance(found, type) and issubclass(found, Property) and not isabstract(found):
+        return _made(found, call, written)
+    raise ConfigurationError(f"property {written!r}: {name} is neither a property nor a class of properties")
+
+
+def _parsed(code: str, written: str) -> tuple[str, ast.Call | None]:
+    """The name that is written, and the call of it if it is called."""
+    try:
+        found = ast.parse(code.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ConfigurationError(f"property {written!r} is not Name or Name(field=value)") from None
-    call = call if isinstance(call, ast.Call) else ast.Call(call, [], [])
-    if not isinstance(call.func, ast.Name) or call.func.id not in property_types():
-        raise ConfigurationError(f"property {written!r} is not known (known: {', '.join(property_types())})")
+        found = None
+    call = found if isinstance(found, ast.Call) else None
+    named = call.func if call else found
+    if not isinstance(named, ast.Name | ast.Attribute):
+        raise ConfigurationError(f"property {written!r} is not Name or Name(field=value)")
+    return ast.unparse(named), call
+
+
+def _made(kind: type[Property], call: ast.Call | None, written: str) -> Property:
     try:
-        return property_types()[call.func.id](*map(ast.literal_eval, call.args), **_keywords(call))
-    except (TypeError, ValueError) as error:
+        if call is None:
+            return kind()
+        keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return kind(*map(ast.literal_eval, call.args), **keywords)
+    except Exception as error:  # noqa: BLE001  # a property of the user's may refuse its values in any way
         raise ConfigurationError(f"property {written!r}: {error}") from None
-
-
-def _keywords(call: ast.Call) -> dict[str, Any]:
-    return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}

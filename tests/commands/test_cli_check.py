@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,6 +122,97 @@ def test_a_wrong_property_is_said(
 ):
     assert main(["check", "--property", written, "healthy.md"]) == 2
     assert problem in capsys.readouterr().err
+
+
+OWN = """
+from dataclasses import dataclass
+
+from pytest_duolog import MaxWords, NoLoops, Property
+
+
+@dataclass(frozen=True)
+class GreetsFirst(Property):
+    greeting: str = "Hello"
+
+    def check(self, transcript):
+        first = transcript.messages[0]
+        return self.verdict(first.content.startswith(self.greeting), f"it opens with {first.content!r}")
+
+
+class Group:
+    @dataclass(frozen=True)
+    class Inner(GreetsFirst):
+        pass
+
+
+SHORT = NoLoops() & MaxWords(50)
+GREETING = "Hello"
+"""
+
+
+@pytest.fixture
+def own(files: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", str(files))])
+    package = files / "own_checks"
+    package.mkdir()
+    (package / "greeting.py").write_text(OWN, "utf-8")
+    (package / "broken.py").write_text("1 / 0", "utf-8")
+    (package / "leaving.py").write_text("raise SystemExit(3)", "utf-8")
+    yield
+    for name in [name for name in sys.modules if name.startswith("own_checks")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "said"),
+    [
+        ("own_checks.greeting:GreetsFirst", 0, "none with findings"),
+        ("own_checks.greeting:GreetsFirst()", 0, "none with findings"),
+        (
+            " own_checks.greeting: GreetsFirst(greeting='Good day: sir')",
+            1,
+            "GreetsFirst(greeting='Good day: sir') fails: it opens with 'Hello. I would like",
+        ),
+        ("own_checks.greeting:Group.Inner('Hi')", 1, "Inner(greeting='Hi') fails"),
+        ("own_checks.greeting:SHORT", 0, "none with findings"),
+        ("pytest_duolog:MaxWords(3)", 1, "MaxWords(words=3) fails"),
+    ],
+)
+def test_properties_of_ones_own_are_given_with_their_module(
+    own: None, capsys: pytest.CaptureFixture[str], written: str, status: int, said: str
+):
+    assert main(["check", "--property", written, "healthy.md"]) == status
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("own_checks.none:GreetsFirst", "ModuleNotFoundError: No module named 'own_checks.none'"),
+        (
+            "own_checks.greeting:Greets()",
+            "AttributeError: module 'own_checks.greeting' has no attribute 'Greets'",
+        ),
+        ("own_checks.greeting:GREETING", "GREETING is neither a property nor a class of properties"),
+        ("own_checks.greeting:SHORT()", "SHORT is neither a property nor a class of properties"),
+        ("own_checks.greeting:dataclass", "dataclass is neither a property nor a class of properties"),
+        ("own_checks.greeting:Property", "Property is neither a property nor a class of properties"),
+        ("own_checks.greeting:GreetsFirst(salute=1)", "unexpected keyword argument 'salute'"),
+        ("own_checks.greeting:GreetsFirst(open('x'))", "malformed node"),
+        ("own_checks.broken:GreetsFirst", "ZeroDivisionError: division by zero"),
+        ("own_checks.leaving:GreetsFirst", "SystemExit: 3"),
+        ("own_checks.greeting:", "is not Name or Name(field=value)"),
+        (":GreetsFirst", "is not Name or Name(field=value)"),
+    ],
+)
+def test_a_wrong_property_of_ones_own_is_said(
+    own: None, capsys: pytest.CaptureFixture[str], written: str, problem: str
+):
+    assert main(["check", "--property", written, "healthy.md"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"duolog: property {written!r}")
+    assert problem in err
 
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_checked(files: Path, capsys: pytest.CaptureFixture[str]):

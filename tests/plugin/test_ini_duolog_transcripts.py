@@ -46,6 +46,16 @@ def test_properties_are_chosen_in_the_ini_file(transcripts: pytest.Pytester):
     result.stdout.fnmatch_lines(["*looping.md::TerminatesWithin(turns=7) FAILED*"])
 
 
+def test_properties_of_ones_own_are_named_with_their_module(transcripts):
+    transcripts.makeini(
+        "[pytest]\npythonpath = .\nduolog_transcripts = talks/*\nduolog_transcript_properties = short_checks:SHORT\n"
+    )
+    transcripts.makepyfile(short_checks="from pytest_duolog import MaxWords\nSHORT = MaxWords(1)\n")
+    result = transcripts.runpytest()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*MaxWords(words=1) fails: *"])
+
+
 def test_a_wrong_property_stops_the_run(transcripts: pytest.Pytester):
     transcripts.makeini("[pytest]\nduolog_transcripts = talks/*\nduolog_transcript_properties = Nice\n")
     result = transcripts.runpytest()

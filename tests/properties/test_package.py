@@ -10,7 +10,7 @@ import pytest_duolog
 from pytest_duolog import ConfigurationError, Verdict, judge
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.base import Property
-from pytest_duolog.properties.by_name import property_types
+from pytest_duolog.properties.by_name import parse_property, property_types
 from tests.dialogues import LIGHTHOUSES, dialogue
 from tests.properties.documented import EXAMPLES, ROWS
 from tests.properties.generate import COMMAND, FILE, package_text
@@ -90,3 +90,9 @@ def checked_with(example: Property, name: str, value: object) -> tuple[Verdict |
 
 def test_names_of_types_that_are_combined_or_abstract_are_no_properties():
     assert not {"AllOf", "AnyOf", "Not", "Property", "SpokenProperty"} & set(TYPES)
+
+
+@pytest.mark.parametrize("written", ["pytest_duolog:NoLoops", "os:system('id')", "own.checks:Mine()"])
+def test_names_out_of_a_file_import_nothing(written: str):
+    with pytest.raises(ConfigurationError, match="is not "):
+        parse_property(written)
