@@ -11,7 +11,7 @@ DuologError
 └── CassetteError          anything about a recording
     ├── CassetteMismatch   this request is not in the cassette
     ├── UnusedMessages     the dialogue ended before the cassette did
-    ├── UnreadableCassette the file is damaged, of a newer format, or another test's
+    ├── UnreadableCassette the file is damaged, of a newer format, or in use
     └── SecretInRecording  the recording would have held a key
 """
 
@@ -153,7 +153,7 @@ class UnusedMessages(CassetteError):
 
 
 class UnreadableCassette(CassetteError):
-    """The file is damaged, of a newer format, locked by another run, or belongs to another test."""
+    """The file is damaged, of a newer format, or locked by another run."""
 
 
 class SecretInRecording(CassetteError):

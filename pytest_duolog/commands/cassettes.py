@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pytest_duolog.display import counted, printable
+from pytest_duolog.commands.pytest_runs import collect, replay
+from pytest_duolog.display import counted, from_here, printable
 from pytest_duolog.endpoints.providers import base_urls
-from pytest_duolog.errors import CassetteError
-from pytest_duolog.recording.maintenance import cassettes_under, export_yaml, import_yaml, prunable
+from pytest_duolog.errors import CassetteError, ConfigurationError
+from pytest_duolog.recording.inventory import Inventory, adopt, prunable
+from pytest_duolog.recording.maintenance import (
+    Move,
+    carry_out,
+    cassettes_under,
+    export_yaml,
+    import_yaml,
+    move_of,
+)
+from pytest_duolog.recording.naming import folder_of
+from pytest_duolog.recording.orphans import Recording, recordings_under
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.settings import configured_providers, read_project_table
 
@@ -42,6 +54,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     pruned.add_argument("--delete", action="store_true", help="remove the files that are named")
     pruned.set_defaults(run=_prune)
+
+    moved = _action(actions, "move", "give the recordings of a test that was renamed to the test it is now")
+    moved.add_argument(
+        "old", metavar="OLD", help="the test as it was called: tests/test_x.py[::class][::test]"
+    )
+    moved.add_argument("new", metavar="NEW", help="the test as it is called now, in the same form")
+    moved.add_argument("--dry-run", action="store_true", help="say what would be moved, and move nothing")
+    moved.set_defaults(run=_move)
+
+    adopted = _action(
+        actions,
+        "adopt",
+        "give recordings whose test is gone to the tests that now hold the very same dialogues",
+    )
+    adopted.add_argument(
+        "paths", nargs="*", metavar="TEST", help="what pytest collects (default: as pytest does)"
+    )
+    adopted.add_argument("--dry-run", action="store_true", help="say what would be moved, and move nothing")
+    adopted.set_defaults(run=_adopt)
 
 
 def _action(
@@ -103,11 +134,64 @@ def _new_file(path: Path) -> Path:
 def _prune(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         path.stat()  # a mistyped folder is not an empty one
-    found = list(prunable(cassettes_under(arguments.paths), superseded=arguments.superseded))
-    for facts, reason in found:
-        print(printable(f"{'removed' if arguments.delete else 'unused'}: {facts.path} ({reason})"))
+    found = [Recording(facts.path, facts.header) for facts in cassettes_under(arguments.paths)]
+    modules = sorted({recording.module for recording in found if recording.module.is_file()})
+    inventory = collect(modules) if modules else Inventory()
+    for name, problem in inventory.broken.items():
+        print(
+            printable(f"duolog: {name} cannot be collected, and its recordings are left alone:\n{problem}"),
+            file=sys.stderr,
+        )
+    unused = list(prunable(found, inventory, superseded=arguments.superseded, replay=replay))
+    for recording, reason in unused:
+        print(printable(f"{'removed' if arguments.delete else 'unused'}: {recording.path} ({reason})"))
         if arguments.delete:
-            facts.path.unlink()
+            recording.path.unlink()
+    return 2 if inventory.broken else 0
+
+
+def _move(arguments: argparse.Namespace) -> int:
+    old_file, _, old = arguments.old.partition("::")
+    new_file, _, new = arguments.new.partition("::")
+    if bool(old) != bool(new):
+        raise ConfigurationError(
+            f"move takes two modules or two tests, not {arguments.old!r} and {arguments.new!r}"
+        )
+    folder = folder_of(Path(old_file))
+    moves = [
+        move_of(found, Path(new_file), new + found.test.removeprefix(old))
+        for found in recordings_under(folder)
+        if _belongs(found.test, old)
+    ]
+    if not moves:
+        raise ConfigurationError(f"{arguments.old}: there is no recording of it in {folder}")
+    return _carry_out(moves, dry_run=arguments.dry_run)
+
+
+def _belongs(test: str, name: str) -> bool:
+    """Whether a test is the one that is named, has it with parameters, or is in the class that is named."""
+    return bool(test) and (not name or test == name or test.startswith((f"{name}[", f"{name}::")))
+
+
+def _adopt(arguments: argparse.Namespace) -> int:
+    inventory = collect(arguments.paths)
+    adoption = adopt(inventory, recordings_under(Path()))
+    for line in adoption.left_alone:
+        print(printable(line))
+    if not adoption.moves and not adoption.left_alone:
+        print("nothing to move: every recording that a collected test could take over has its test")
+    return _carry_out(adoption.moves, dry_run=arguments.dry_run) or int(bool(adoption.left_alone))
+
+
+def _carry_out(moves: Sequence[Move], *, dry_run: bool) -> int:
+    if not dry_run:
+        carry_out(moves)
+    for move in moves:
+        print(
+            printable(
+                f"{'would move' if dry_run else 'moved'}: {from_here(move.source)} -> {from_here(move.target)}"
+            )
+        )
     return 0
 
 

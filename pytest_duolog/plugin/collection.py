@@ -83,8 +83,8 @@ def scenario_of(item: pytest.Item) -> Scenario:
 def known_values(item: pytest.Item) -> dict[str, Any]:
     """The scenario values of a test that are known before its fixtures run."""
     parameters = _parameters(item)
-    values = {name: parameters[name] for name in parameter_names(item) if not _has_fixture(item, name)}
-    if SCENARIO_FIXTURE in parameters and not _has_fixture(item, SCENARIO_FIXTURE):
+    values = {name: parameters[name] for name in parameter_names(item) if not has_fixture(item, name)}
+    if SCENARIO_FIXTURE in parameters and not has_fixture(item, SCENARIO_FIXTURE):
         values |= values_from_code(parameters[SCENARIO_FIXTURE])
     return {**marked_values(item), **values}
 
@@ -130,7 +130,7 @@ def uses_our_fixture(item: Any) -> bool:
     return False
 
 
-def _has_fixture(item: pytest.Item, name: str) -> bool:
+def has_fixture(item: pytest.Item, name: str) -> bool:
     """Whether a project's fixture makes the value, which is not known before it ran.
 
     For an argument that is parametrized directly pytest makes a fixture of its own.
@@ -152,7 +152,7 @@ def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
     settings = settings_of(config)
     roles: set[str] = set()
     for item in filter(uses_our_fixture, items):
-        if _has_fixture(item, SCENARIO_FIXTURE):
+        if has_fixture(item, SCENARIO_FIXTURE):
             return ""
         roles |= roles_of(scenario_of(item))
     known = ", ".join(sorted(roles | set(settings.models))) or "none"

@@ -26,6 +26,7 @@ from pytest_duolog.plugin.prefetch import Prefetch
 from pytest_duolog.plugin.progress import progress_observers
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.naming import folder_of
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section
 from pytest_duolog.results.record import Arm
@@ -63,7 +64,7 @@ def _first_dialogue(attempt: Attempt, values: Mapping[str, Any], vcr_config: Map
     nodeid = item.nodeid
     site = TestSite(
         session=session_of(item.config),
-        folder=item.path.parent / "cassettes" / item.path.stem,
+        folder=folder_of(item.path),
         test=nodeid.partition("::")[2] or item.name,
         values=values,
         vcr_config=vcr_config,

@@ -51,6 +51,6 @@ def _given(config: pytest.Config, name: str) -> Any:
 def session_of(config: pytest.Config) -> Session:
     """The session that all dialogues of this run share; it is closed when pytest ends."""
     if SESSION not in config.stash:
-        session = config.stash[SESSION] = Session(settings_of(config))
+        session = config.stash[SESSION] = Session(settings_of(config), root=config.rootpath)
         config.add_cleanup(session.close)
     return config.stash[SESSION]

@@ -6,14 +6,14 @@ written when the message it was for is finished, so that a file never holds half
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.errors import SecretInRecording, UnreadableCassette
+from pytest_duolog.errors import SecretInRecording
 from pytest_duolog.recording.addresses import BaseUrls, logical_uri
 from pytest_duolog.recording.complaints import Situation
 from pytest_duolog.recording.header import stale_facts
@@ -27,7 +27,8 @@ from pytest_duolog.recording.journal_file import (
     read_journal,
     write_journal,
 )
-from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.naming import CassetteLocation, module_of
+from pytest_duolog.recording.orphans import Orphans, Recording
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.stored_response import is_answer, kept_response, served_model
 from pytest_duolog.recording.vcr_yaml import read_yaml
@@ -68,13 +69,15 @@ class Cassette:
         base_urls: BaseUrls,
         test_argument: str,
         permission: Callable[[], None] = lambda: None,
+        orphans: Orphans | None = None,
+        notices: Sequence[str] = (),
     ) -> None:
         """Open the recording at `location`; nothing is written before something is recorded.
 
         `header` describes the dialogue as it is today, `base_urls` where providers are reached,
         `test_argument` is how pytest is told to run this test, `permission` is called before a model is asked and
-        raises if it may not be.
-        Raises UnreadableCassette if the file is damaged beyond use or belongs to another test.
+        raises if it may not be. `orphans` are recordings of tests that are gone, `notices` what is known already.
+        Raises UnreadableCassette if the file is damaged beyond use.
         """
         self.location = location
         self._source_path = location.path
@@ -83,7 +86,8 @@ class Cassette:
         self.redactor = redactor
         self.hooks = hooks
         self.votes: list[Interaction] = []
-        self.notices: list[str] = []
+        self.notices = list(notices)
+        self._orphans = orphans
         self._header: Mapping[str, Any] = redactor.json(header)
         self._base_urls = base_urls
         self.test_argument = test_argument
@@ -111,7 +115,6 @@ class Cassette:
             journal = read_yaml(path, base_urls=self._base_urls, redactor=self.redactor)
         else:
             journal = read_journal(path)
-            self._check_owner(journal.header, path)
         self._source_path = path
         self.notices += [f"{path.name}: {damage}" for damage in journal.damage]
         if (
@@ -136,16 +139,6 @@ class Cassette:
             if path.exists():
                 return path
         return location.yaml_path
-
-    def _check_owner(self, header: Mapping[str, Any], path: Path) -> None:
-        owner, ours = header.get("test"), self._header["test"]
-        if owner and owner != ours:
-            raise UnreadableCassette(
-                f"the cassette belongs to another test: {owner}",
-                cassette_path=path,
-                test=str(ours),
-                facts=[("to fix", f"record again: pytest --record-mode=rewrite {self.test_argument}")],
-            )
 
     @property
     def path(self) -> Path:
@@ -379,6 +372,10 @@ class Cassette:
             return self._source.n_bytes
         return 0 if self._is_new else None
 
+    def _orphans_of_this(self) -> list[Recording]:
+        module = module_of(self.location.folder)
+        return self._orphans.of(self._header, module=module) if self._orphans else []
+
     def _situation(self) -> Situation:
         return Situation(
             path=self.path,
@@ -389,4 +386,9 @@ class Cassette:
             left=self._left,
             other_pairings=list(self.location.other_pairings()),
             is_recast=self.location.is_recast,
+            orphans=lambda: (
+                self._orphans.of(self._header, module=module_of(self.location.folder))
+                if self._orphans
+                else []
+            ),
         )

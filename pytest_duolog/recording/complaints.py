@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_duolog.display import from_here
 from pytest_duolog.errors import CassetteMismatch, UnusedMessages
 from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.header import stale_facts
 from pytest_duolog.recording.interaction import Interaction, SentRequest
 from pytest_duolog.recording.journal_file import Journal, read_header, read_journal
+from pytest_duolog.recording.naming import module_of
+from pytest_duolog.recording.orphans import Recording
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Situation:
 
     `source` is the recording that is played, None if there is none; `left` is what of it was not played;
     `other_pairings` are recordings of the same dialogue with other models, which are meant where it `is_recast`.
-    `test_argument` is how pytest is told to run the test.
+    `test_argument` is how pytest is told to run the test. `orphans` finds recordings of this very dialogue whose own
+    test is gone.
     """
 
     path: Path
@@ -31,6 +36,7 @@ class Situation:
     left: Sequence[Interaction]
     other_pairings: Sequence[Path]
     is_recast: bool = False
+    orphans: Callable[[], Sequence[Recording]] = list
 
     @property
     def _recorded(self) -> Sequence[Interaction]:
@@ -79,6 +85,13 @@ class Situation:
             problem += ": there is no recording of this dialogue."
             is_change = self.other_pairings and not self.is_recast
             advice = f"record it: {self._command('rewrite' if is_change else 'once')}"
+            if orphans := self.orphans():
+                facts = [("held by", "\n".join(map(_orphan_words, orphans)))]
+                advice = (
+                    f"take it over: duolog cassettes move {shlex.join((orphans[0].node_id, self._node_id))}\n"
+                    f"or all recordings of tests that were renamed or moved: duolog cassettes adopt\n"
+                    f"or {advice}"
+                )
         elif self._is_damaged and not self.left:
             problem += ": the cassette is damaged."
             near, advice = (
@@ -103,12 +116,13 @@ class Situation:
             differing = "\n".join(mismatch.differences(near.request, sent))
             if not differing and self.source is not None:
                 whose += ", the same request, whose reply has been played"
-            facts = [("nearest", whose), ("differs", differing)]
+            facts += [("nearest", whose), ("differs", differing)]
         return CassetteMismatch(
             problem,
             message_number=message_number,
             facts=[
                 ("state", self._state()),
+                ("recorded for", self._other_owner()),
                 ("damage", self._damage()),
                 ("stale", self._stale()),
                 *facts,
@@ -116,6 +130,17 @@ class Situation:
             ],
             **self._where(),
         )
+
+    @property
+    def _node_id(self) -> str:
+        """The test as a person in the working directory names it to pytest."""
+        test = str(self.header["test"]).partition("::")[2]
+        return f"{from_here(module_of(self.path.parent))}::{test}"
+
+    def _other_owner(self) -> str:
+        """The test that the recording was made for, if it was renamed or the file was copied since."""
+        owner = str(self.source.header.get("test") or "") if self.source else ""
+        return owner if owner != self.header["test"] else ""
 
     def _damage(self) -> str:
         return "\n".join(self.source.damage) if self.source and self._is_damaged else ""
@@ -150,3 +175,7 @@ class Situation:
             ],
             **self._where(),
         )
+
+
+def _orphan_words(orphan: Recording) -> str:
+    return f"{from_here(orphan.path)} ({orphan.gone or f'recorded for {orphan.test}'})"

@@ -30,6 +30,7 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
         "test": location.owner,
         "run": location.run,
         "sample": location.sample,
+        "gate": location.is_gated,
         "speakers": [_speaker(scenario.speaker(side)) for side in SIDES],
         "opener": text_hash(scenario.opener),
         "opener_by": scenario.opener_by,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from pytest_duolog.display import from_here
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal import FORMAT, JournalCodec, line_text
@@ -24,6 +27,8 @@ UNUSABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError
 
 
 HEADER_START = b'{"duolog":'
+# How git, Mercurial and others mark what two branches say in one place.
+CONFLICT = re.compile(rb"(?m)^(?:<{7}|>{7}) ")
 
 
 @dataclass
@@ -57,6 +62,7 @@ def read_journal(path: Path) -> Journal:
     """
     with _opened(path) as file:
         content = file.read()
+    refuse_conflict(content, path)
     lines = content.split(b"\n")
     torn = lines.pop()
     journal = Journal(
@@ -75,7 +81,9 @@ def read_journal(path: Path) -> Journal:
 def read_header(path: Path) -> Mapping[str, Any]:
     """The header alone; raises what `read_journal` raises."""
     with _opened(path) as file:
-        return _header(file.readline(), path)
+        line = file.readline()
+        refuse_conflict(line, path)
+        return _header(line, path)
 
 
 def ends_in_header(path: Path) -> bool:
@@ -83,6 +91,22 @@ def ends_in_header(path: Path) -> bool:
     with _opened(path) as file:
         line = file.readline()
     return not line.endswith(b"\n") and HEADER_START.startswith(line[: len(HEADER_START)])
+
+
+def refuse_conflict(content: bytes, path: Path) -> None:
+    """Raises UnreadableCassette for a file with an unresolved merge conflict: it holds two recordings, mixed."""
+    if found := CONFLICT.search(content):
+        name = shlex.quote(from_here(path))
+        advice = (
+            f"keep one of the two recordings as a whole: git checkout --ours {name} (or --theirs)\n"
+            f"if neither fits the merged test, record it again with --record-mode=rewrite"
+        )
+        line = content.count(b"\n", 0, found.start()) + 1
+        raise UnreadableCassette(
+            f"the cassette holds an unresolved merge conflict, from line {line} on",
+            cassette_path=path,
+            facts=[("to fix", advice)],
+        )
 
 
 @contextmanager
@@ -248,3 +272,22 @@ def write_journal(path: Path, journal: Journal) -> None:
     finally:
         writer.close()
         temporary.unlink(missing_ok=True)
+
+
+def rename_test(source: Path, target: Path, test: str) -> None:
+    """Move a cassette to `target` as a recording of `test`; all of it but the header stays as it is, to the byte.
+
+    Raises UnreadableCassette if it has no header, or another run writes it.
+    """
+    with source.open("r+b") as file:
+        _claim(file, source, n_bytes=None)
+        header = {**_header(file.readline(), source), "test": test}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            temporary.write_bytes(line_text(header).encode("utf-8") + file.read())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        if source != target:
+            source.unlink()

@@ -1,24 +1,22 @@
-"""What people do with cassette files by hand: list them, convert them, and throw away what no test uses."""
+"""What people do with cassette files by hand: list them, convert them, give them to another test."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.display import from_here
+from pytest_duolog.errors import CassetteError, UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls
 from pytest_duolog.recording.journal import FORMAT
-from pytest_duolog.recording.journal_file import Journal, read_journal, write_journal
-from pytest_duolog.recording.naming import is_partial
+from pytest_duolog.recording.journal_file import Journal, read_journal, rename_test, write_journal
+from pytest_duolog.recording.naming import CassetteLocation, folder_of, is_partial, partial_of
+from pytest_duolog.recording.orphans import Recording, cassette_files
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.vcr_yaml import read_yaml, write_yaml
-
-CASSETTE_FOLDER = "cassettes"
-
-DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True)
@@ -63,11 +61,10 @@ def cassettes_under(paths: Iterable[Path]) -> Iterator[CassetteFacts]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        yield path
+    if path.is_dir():
+        yield from cassette_files(path)
     else:
-        inside = (found for found in path.rglob("*.jsonl") if CASSETTE_FOLDER in found.parts)
-        yield from (found for found in inside if found.is_file())
+        yield path
 
 
 def export_yaml(source: Path, target: Path, *, base_urls: BaseUrls) -> int:
@@ -86,56 +83,42 @@ def import_yaml(source: Path, target: Path, *, base_urls: BaseUrls, redactor: Re
     return len(foreign.interactions)
 
 
-def prunable(
-    facts: Iterable[CassetteFacts], *, superseded: bool = False
-) -> Iterator[tuple[CassetteFacts, str]]:
-    """Cassettes that no test uses any more, each with the reason.
+class Move(NamedTuple):
+    """A cassette and the place where its new test looks for it."""
 
-    That is: the test's module or function is gone, or a newer whole recording stands beside an interrupted
-    one. With `superseded` also recordings of the same dialogue with other models than the newest.
+    source: Path
+    target: Path
+    test: str
+
+
+def move_of(recording: Recording, module: Path, test: str) -> Move:
+    """What gives a recording to the test called `test` in `module`."""
+    speakers = recording.header.get("speakers") or ()
+    location = CassetteLocation(
+        folder_of(module),
+        test,
+        [str(speaker["model"]) for speaker in speakers],
+        run=str(recording.header.get("run") or ""),
+        sample=int(recording.header.get("sample") or 1),
+    )
+    target = partial_of(location.path) if is_partial(recording.path) else location.path
+    return Move(recording.path, target, location.owner)
+
+
+def carry_out(moves: Sequence[Move]) -> None:
+    """Move cassettes, and write their new test into their headers.
+
+    Raises CassetteError, before anything is moved, if a target exists already or two moves have the same one.
     """
-    kept: dict[tuple[Any, ...], CassetteFacts] = {}
-    for found in facts:
-        reason = _unused_reason(found)
-        if reason:
-            yield found, reason
-        elif superseded and found.header.get("test"):
-            dialogue = (found.path.parent, *(found.header.get(name) for name in ("test", "run", "sample")))
-            older = min(kept.get(dialogue, found), found, key=lambda one: one.recorded)
-            kept[dialogue] = max(kept.get(dialogue, found), found, key=lambda one: one.recorded)
-            if older is not kept[dialogue]:
-                yield older, f"superseded by {kept[dialogue].path.name}"
-
-
-def _unused_reason(found: CassetteFacts) -> str:
-    whole = found.path.with_name(found.path.name.replace(".partial.jsonl", ".jsonl"))
-    if is_partial(found.path) and whole.exists():
-        return f"interrupted while {whole.name} was recorded again"
-    test = str(found.header.get("test") or "")
-    if not test:
-        return ""
-    module, _, names = test.partition("::")
-    file = found.path.parent.parent.parent / module
-    if not file.is_file():
-        return f"its test module {module} is gone"
-    if not _defines(file, names.partition("[")[0].split("::")):
-        return f"its test {test} is gone"
-    return ""
-
-
-def _defines(file: Path, names: list[str]) -> bool:
-    """Whether a module has the function at the end of `names`, inside the classes before it; never runs it.
-
-    A method that a class does not have itself may be inherited, so it counts as there if the class has bases.
-    """
-    try:
-        scope: ast.Module | ast.ClassDef = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
-        return True
-    for name in names:
-        found = [node for node in scope.body if isinstance(node, DEFINITIONS) and node.name == name]
-        if not found:
-            return isinstance(scope, ast.ClassDef) and bool(scope.bases)
-        if isinstance(found[-1], ast.ClassDef):
-            scope = found[-1]
-    return True
+    targets = [move.target for move in moves]
+    for move in moves:
+        if move.target != move.source and (move.target.exists() or targets.count(move.target) > 1):
+            raise CassetteError(
+                f"{from_here(move.source)} cannot be moved: there is a recording already",
+                cassette_path=move.target,
+                facts=[("to fix", "delete the one that is not needed, then move again; nothing was moved")],
+            )
+    for source, target, test in moves:
+        rename_test(source, target, test)
+        with suppress(OSError):  # it is not empty
+            source.parent.rmdir()

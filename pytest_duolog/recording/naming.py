@@ -14,6 +14,7 @@ from pathlib import Path
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.journal_file import read_header
 
+CASSETTE_FOLDER = "cassettes"
 UNSAFE = re.compile(r"[^A-Za-z0-9_.,=+@\[\]-]")
 
 # File names are limited to 255 bytes nearly everywhere; a name has a test part and a models part.
@@ -25,6 +26,16 @@ LONGEST_MODELS_PART = 80
 # taken for the other's end. What parts class and test (`::`) becomes a dot and is none in parameters.
 PLAIN_PARAMETERS = re.compile(r"(?:(?!::)[^\[\]])*")
 PLAIN_RUN = re.compile(r"[^\[\].]*")
+
+
+def folder_of(module: Path) -> Path:
+    """The cassette folder of a test module."""
+    return module.parent / CASSETTE_FOLDER / module.stem
+
+
+def module_of(folder: Path) -> Path:
+    """The test module of a cassette folder, whether it exists or not."""
+    return folder.parent.parent / f"{folder.name}.py"
 
 
 def safe_name(
@@ -73,7 +84,7 @@ class CassetteLocation:
     @property
     def owner(self) -> str:
         """The test as the header names it: with its module, without the folders above it."""
-        return f"{self.folder.name}.py::{self.test}"
+        return f"{module_of(self.folder).name}::{self.test}"
 
     def _test_part(self, *, keeps_capitals: bool = False) -> str:
         parameters = self.test.partition("[")[2].removesuffix("]")
@@ -137,3 +148,8 @@ def partial_of(path: Path) -> Path:
 def is_partial(path: Path) -> bool:
     """Whether `path` is a recording that has not yet taken the place of an older one."""
     return path.name.endswith(".partial.jsonl")
+
+
+def whole_of(path: Path) -> Path:
+    """The cassette whose place the unfinished recording at `path` takes."""
+    return path.with_name(path.name.removesuffix(".partial.jsonl").removesuffix(".jsonl") + ".jsonl")

@@ -17,7 +17,7 @@ from pytest_duolog.recording.addresses import BaseUrls, logical_uri, real_uri
 from pytest_duolog.recording.hooks import our_response, vcr_request, vcr_response
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.recording.journal import FORMAT
-from pytest_duolog.recording.journal_file import Journal
+from pytest_duolog.recording.journal_file import Journal, refuse_conflict
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, Redactor, kept_headers
 from pytest_duolog.recording.stored_response import kept_response
 
@@ -29,7 +29,7 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
     cassette recorded against the real host replays. Failed tries in it are left out.
     Raises UnreadableCassette if the file is not a vcrpy cassette, FileNotFoundError if there is none.
     """
-    path.stat()  # vcrpy does not say that it is not there
+    refuse_conflict(path.read_bytes(), path)  # which says, too, that it is not there; vcrpy does not
     journal = Journal({"duolog": FORMAT}, end={})
     try:
         requests, responses, *_ = FilesystemPersister.load_cassette(path, yamlserializer)

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -24,6 +25,7 @@ from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.header import make_header
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.orphans import Orphans
 from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
@@ -37,6 +39,8 @@ from pytest_duolog.settings import Settings
 
 Name = TypeVar("Name", bound=str)
 
+# Record modes that write files, and play what is recorded.
+ONCE_OR_NEW = (RecordMode.ONCE, RecordMode.NEW_EPISODES)
 # A dialogue's recording and a connection to each speaker's provider; and what the rest of the process may need.
 FILES_A_DIALOGUE = 3
 FILES_BESIDE = 64
@@ -45,8 +49,12 @@ FILES_BESIDE = 64
 class Session:
     """Owns what outlives one dialogue: the scheduler, the running local servers and the library patches."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str] = os.environ, *, root: Path | None = None
+    ) -> None:
+        """`root` is the folder below which all tests of the project lie, None for the working directory."""
         self.settings = settings
+        self._orphans = Orphans(root or Path())
         self._environ = environ
         secret = [name for provider in settings.providers.values() for name in provider.secret_variables]
         self.redactor = Redactor(environ, secret)
@@ -65,11 +73,20 @@ class Session:
         vcr_config: Mapping[str, Any],
         test_argument: str,
     ) -> Cassette:
-        """The recording of a scenario; its models are those the scenario was cast with."""
+        """The recording of a scenario; its models are those the scenario was cast with.
+
+        A test that has none takes that of the very same dialogue over from a test that is gone, where the record mode
+        allows files to be written.
+        """
+        header = self.redactor.json(make_header(scenario, location, now=datetime.now(UTC)))
+        mode = self.settings.record_mode
+        taken = self._orphans.take_over(location, header) if mode in ONCE_OR_NEW else None
         return Cassette(
             location,
-            mode=self.settings.record_mode,
-            header=make_header(scenario, location, now=datetime.now(UTC)),
+            mode=mode,
+            header=header,
+            orphans=self._orphans,
+            notices=[f"took over the recording of {taken}, which is gone"] if taken else [],
             redactor=self.redactor,
             hooks=VcrHooks(vcr_config),
             base_urls=providers.base_urls(self.settings.providers, self._environ),

@@ -10,15 +10,18 @@ import pytest
 from pytest_duolog.cli import main
 from pytest_duolog.recording.journal_file import read_journal
 
-EXAMPLE_TESTS = Path(__file__).parents[2] / "example_project" / "tests"
+EXAMPLE = Path(__file__).parents[2] / "example_project"
+EXAMPLE_TESTS = EXAMPLE / "tests"
 REVIEWED = "test_the_conversation_is_the_one_we_reviewed.local-smollm2-135m-instruct.1.jsonl"
 
 
 @pytest.fixture
 def tests_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(EXAMPLE_TESTS, tmp_path / "tests", ignore=shutil.ignore_patterns("*test_upgrade*"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "tests"
+    """The example project without its gate, in the working directory."""
+    ignored = shutil.ignore_patterns("*test_upgrade*", "__pycache__", ".*")
+    shutil.copytree(EXAMPLE, tmp_path / "project", ignore=ignored)
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project" / "tests"
 
 
 @pytest.fixture
@@ -141,38 +144,6 @@ def test_prune_of_a_module_that_is_gone(tests_folder: Path, capsys: pytest.Captu
     (tests_folder / "test_counter.py").unlink()
     assert main(["cassettes", "prune"]) == 0
     assert capsys.readouterr().out.count("its test module test_counter.py is gone") == 10
-
-
-@pytest.mark.parametrize(
-    ("code", "test", "is_gone"),
-    [
-        ("class TestK:\n    def test_a(self): ...", "TestK::test_a", False),
-        ("class TestK:\n    async def test_b(self): ...", "TestK::test_a", True),
-        ("class TestK(Base):\n    pass", "TestK::test_a", False),
-        ("def test_a(): ...", "test_a[x::y]", False),
-        ("def broken(:", "test_a", False),
-    ],
-    ids=["method", "method is gone", "inherited", "parametrized", "cannot be read"],
-)
-def test_prune_finds_tests_where_they_are_defined(
-    code: str,
-    test: str,
-    is_gone: bool,
-    tests_folder: Path,
-    cassette: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    (tests_folder / "test_counter.py").write_text(code, "utf-8")
-    for path in cassette.parent.iterdir():
-        if path != cassette:
-            path.unlink()
-    text = cassette.read_text("utf-8")
-    text = text.replace(
-        "test_counter.py::test_the_conversation_is_the_one_we_reviewed", f"test_counter.py::{test}"
-    )
-    cassette.write_text(text, "utf-8")
-    assert main(["cassettes", "prune"]) == 0
-    assert bool(capsys.readouterr().out) is is_gone
 
 
 @pytest.mark.parametrize(

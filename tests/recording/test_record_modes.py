@@ -575,10 +575,6 @@ def test_torn_line_is_said_and_recorded_again(recorded):
     [
         (b"interactions: []\n", "line 1 of the cassette is not a header"),
         (b'{"duolog": 7}\n', "the cassette has format 7; this version of pytest-duolog reads up to 1"),
-        (
-            b'{"duolog": 1, "test": "test_b.py::test_c"}\n',
-            "the cassette belongs to another test: test_b.py::test_c",
-        ),
     ],
 )
 @pytest.mark.parametrize("mode", ["none", "once"])

@@ -1,0 +1,45 @@
+"""Asking pytest, in a process of its own, which dialogues the tests of a project hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.recording.inventory import Inventory
+
+# Exit statuses of pytest after which what was collected is known: passed, failed, interrupted by errors of collection,
+# no test collected.
+KNOWN = (0, 1, 2, 5)
+
+
+def collect(tests: Iterable[str | Path]) -> Inventory:
+    """What pytest collects of these tests, or of all if none is named; nothing is run.
+
+    Raises ConfigurationError with pytest's words if it does not come to an end.
+    """
+    return _run(["--collect-only", *map(str, tests)])
+
+
+def replay(tests: Iterable[str]) -> Inventory:
+    """What these tests use when they are replayed; no model is asked. Raises what `collect` raises."""
+    return _run(["--record-mode=none", *tests])
+
+
+def _run(arguments: list[str]) -> Inventory:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "inventory.json"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "pytest_duolog.plugin.inventory"]
+        ran = subprocess.run(  # noqa: S603  # pytest, on the tests of whoever calls
+            [*command, f"--duolog-inventory={path}", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ran.returncode not in KNOWN or not path.exists():
+            raise ConfigurationError(f"pytest cannot collect the tests:\n{ran.stdout}{ran.stderr}")
+        return Inventory.model_validate_json(path.read_text("utf-8"))

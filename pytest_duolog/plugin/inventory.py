@@ -1,0 +1,113 @@
+"""Writes down which dialogues pytest collects, and which recordings they use; `duolog cassettes` asks for it.
+
+It is loaded only there, with `-p pytest_duolog.plugin.inventory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin.collection import (
+    SCENARIO_FIXTURE,
+    has_fixture,
+    parameter_names,
+    sampling_of,
+    scenario_of,
+    uses_our_fixture,
+)
+from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE
+from pytest_duolog.plugin.state import session_of, settings_of
+from pytest_duolog.recording.header import make_header
+from pytest_duolog.recording.inventory import CollectedDialogue, Inventory
+from pytest_duolog.recording.naming import CassetteLocation, folder_of
+from pytest_duolog.scenarios.scenario import SIDES
+
+OPTION = "--duolog-inventory"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option; nobody but `duolog cassettes` gives it."""
+    parser.addoption(OPTION, type=Path, help="write what is collected into this file")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch the run; a worker of pytest-xdist reports to the controller as ever."""
+    path = config.getoption(OPTION)
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Watcher(path))
+
+
+class Watcher:
+    """Takes notes of a run and writes them at its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._dialogues: list[CollectedDialogue] = []
+        self._modules: set[Path] = set()
+        self._broken: dict[str, str] = {}
+        self._passed: set[str] = set()
+        self._used: set[Path] = set()
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note which modules were collected, and which could not be."""
+        if report.failed:
+            self._broken[report.nodeid] = report.longreprtext
+
+    @pytest.hookimpl(tryfirst=True)  # before tests are deselected
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Note the dialogues."""
+        self._modules = {item.path.resolve() for item in items}
+        self._dialogues = [dialogue for item in items for dialogue in _dialogue_of(item)]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what a test used."""
+        entries = getattr(report, REPORT_ATTRIBUTE, ())
+        self._used |= {Path(entry["cassette"]).resolve() for entry in entries if entry["cassette"]}
+        if report.when == "call" and report.passed:
+            self._passed.add(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        """Write it all down."""
+        found = Inventory(
+            dialogues=tuple(self._dialogues),
+            modules=frozenset(self._modules),
+            broken=self._broken,
+            passed=frozenset(self._passed),
+            used=frozenset(self._used),
+        )
+        self._path.write_text(found.model_dump_json(), "utf-8")
+
+
+def _dialogue_of(item: pytest.Item) -> Iterator[CollectedDialogue]:
+    if not uses_our_fixture(item):
+        return
+    test = item.nodeid.partition("::")[2] or item.name
+    try:
+        plan = sampling_of(item)
+    except ConfigurationError:
+        plan = None
+    n_samples = plan.samples if plan else 1
+    is_open = has_fixture(item, SCENARIO_FIXTURE) or any(
+        has_fixture(item, name) for name in parameter_names(item)
+    )
+    yield CollectedDialogue(
+        nodeid=item.nodeid,
+        module=item.path.resolve(),
+        test=test,
+        samples=n_samples,
+        headers=() if is_open else tuple(_headers(item, test, n_samples)),
+    )
+
+
+def _headers(item: pytest.Item, test: str, n_samples: int) -> Iterator[dict[str, object]]:
+    scenario, session = scenario_of(item), session_of(item.config)
+    for number in range(1, n_samples + 1):
+        cast = settings_of(item.config).cast(scenario.for_sample(number))
+        models = [cast.speaker(side).model_label for side in SIDES]
+        location = CassetteLocation(folder_of(item.path), test, models, sample=number)
+        yield session.redactor.json(make_header(cast, location, now=datetime.now(UTC)))

@@ -1,0 +1,151 @@
+"""Recordings whose test is gone: a test that was renamed or moved takes its recordings over, and no model is asked."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pytest_duolog.display import from_here
+from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.recording.header import stale_facts
+from pytest_duolog.recording.journal_file import read_header, rename_test
+from pytest_duolog.recording.naming import CASSETTE_FOLDER, CassetteLocation, module_of
+
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A cassette file and its header; `test` is its test's id inside the module that it lies beside."""
+
+    path: Path
+    header: Mapping[str, Any]
+
+    @property
+    def test(self) -> str:
+        """The test's id inside its module, with its parameters; empty if the file does not say."""
+        return str(self.header.get("test") or "").partition("::")[2]
+
+    @property
+    def module(self) -> Path:
+        """The module that the cassette lies beside, whether it exists or not."""
+        return module_of(self.path.parent)
+
+    @property
+    def node_id(self) -> str:
+        """The test as a person in the working directory names it to pytest."""
+        return f"{from_here(self.module)}::{self.test}"
+
+    @property
+    def recorded(self) -> str:
+        """When it was recorded, to the second; empty if the file does not say."""
+        return str(self.header.get("recorded") or "")
+
+    @property
+    def gone(self) -> str:
+        """Why no test can use it, as far as the source shows; empty if there may be one."""
+        if not self.test:
+            return ""
+        if not self.module.is_file():
+            return f"its test module {self.module.name} is gone"
+        if not _defines(self.module, self.test.partition("[")[0].split("::")):
+            return f"its test {self.module.name}::{self.test} is gone"
+        return ""
+
+    def holds(self, header: Mapping[str, Any]) -> bool:
+        """Whether it is a recording of the very dialogue that `header` describes, whatever its test is called."""
+        alike = all(self.header.get(name) == header.get(name) for name in ("run", "sample"))
+        return alike and bool(self.header.get("speakers")) and not stale_facts(self.header, header)
+
+
+class Orphans:
+    """The recordings below a folder, looked through when first asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @cached_property
+    def _recordings(self) -> list[Recording]:
+        return list(recordings_under(self._root))
+
+    def of(self, header: Mapping[str, Any], *, module: Path) -> list[Recording]:
+        """Recordings of the dialogue that `header` describes, that its test may take over.
+
+        `module` is the test's module. Their own test is gone, or is the same test with other parameters.
+        """
+        function = str(header["test"]).partition("::")[2].partition("[")[0]
+        return [
+            found
+            for found in self._recordings
+            if found.holds(header)
+            and found.path.exists()
+            and (found.gone or (found.module == module and found.test.partition("[")[0] == function))
+        ]
+
+    def take_over(self, location: CassetteLocation, header: Mapping[str, Any]) -> str | None:
+        """Give a test without a recording that of its dialogue, from a test that is gone; returns that test's node id.
+
+        None if it has a recording already, or nobody holds its dialogue.
+        """
+        if any(path.exists() for path in (location.path, location.partial_path)) or location.yaml_path:
+            return None
+        module = module_of(location.folder)
+        for found in sorted(
+            self.of(header, module=module), key=lambda one: -likeness(one.test, location.test)
+        ):
+            if found.gone:
+                with suppress(FileNotFoundError):  # another worker was faster
+                    rename_test(found.path, location.path, location.owner)
+                    return found.node_id
+        return None
+
+
+def likeness(one: str, other: str) -> float:
+    """How much alike two names are: 1 if they are the same, 0 if they have nothing in common."""
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def recordings_under(root: Path) -> Iterator[Recording]:
+    """Every cassette below a folder whose header can be read, sorted by path."""
+    for path in sorted(cassette_files(root)):
+        try:
+            yield Recording(path, read_header(path))
+        except (UnreadableCassette, FileNotFoundError):
+            continue
+
+
+def cassette_files(root: Path) -> Iterator[Path]:
+    """The cassette files below a folder, without hidden folders, virtual environments and packages of JavaScript."""
+    for name, folders, files in os.walk(root):
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        folders[:] = [folder for folder in folders if not folder.startswith(".") and folder != "node_modules"]
+        folder = Path(name)
+        if CASSETTE_FOLDER in folder.parts:
+            yield from (folder / file for file in files if file.endswith(".jsonl"))
+
+
+def _defines(file: Path, names: list[str]) -> bool:
+    """Whether a module has the function at the end of `names`, inside the classes before it; never runs it.
+
+    A method that a class does not have itself may be inherited, so it counts as there if the class has bases.
+    """
+    try:
+        scope: ast.Module | ast.ClassDef = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return True
+    for name in names:
+        found = [node for node in scope.body if isinstance(node, DEFINITIONS) and node.name == name]
+        if not found:
+            return isinstance(scope, ast.ClassDef) and bool(scope.bases)
+        if isinstance(found[-1], ast.ClassDef):
+            scope = found[-1]
+    return True
