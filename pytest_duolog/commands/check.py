@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
+import pytest_duolog.reports
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.by_name import property_types
-from pytest_duolog.reports.check_github import github_lines
-from pytest_duolog.reports.check_json import json_lines
-from pytest_duolog.reports.check_sarif import sarif_lines
-from pytest_duolog.reports.check_text import text_lines
 from pytest_duolog.results.examination import examine
 from pytest_duolog.transcripts.readers import Source, Unreadable, read_file, read_sources
 from pytest_duolog.transcripts.transcript import decode_text
 
-REPORTS = {"text": text_lines, "json": json_lines, "github": github_lines, "sarif": sarif_lines}
 STDIN = "-"
+# Modules of `reports` whose names begin so make a report, each with a function `report_lines`.
+REPORT = "check_"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--topic", metavar="TEXT", help="what the dialogues are about, where they do not say")
     parser.add_argument(
-        "--format", choices=REPORTS, default="text", help="how findings are printed (default text)"
+        "--format", choices=_formats(), default="text", help="how findings are printed (default text)"
     )
     parser.set_defaults(run=run)
 
@@ -47,13 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
     examinations = [
         examine(entry.with_topic(arguments.topic), properties) for entry in found if isinstance(entry, Source)
     ]
-    for line in REPORTS[arguments.format](examinations, unreadable):
+    report = import_module(f"{pytest_duolog.reports.__name__}.{REPORT}{arguments.format}")
+    for line in report.report_lines(examinations, unreadable):
         print(line)
     for failed in unreadable:
         print(printable(f"duolog: {failed.file}:{failed.line}: {failed.problem}"), file=sys.stderr)
     if unreadable:
         return 2
     return int(any(examination.findings for examination in examinations))
+
+
+def _formats() -> list[str]:
+    names = (module.name for module in iter_modules(pytest_duolog.reports.__path__))
+    return sorted(name.removeprefix(REPORT) for name in names if name.startswith(REPORT))
 
 
 def _read(file: str) -> list[Source | Unreadable]:

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide, report
 from pytest_duolog.display import counted, printable
-from pytest_duolog.reports import STEP_SUMMARY
-from pytest_duolog.reports.files import write_report
-from pytest_duolog.reports.step_summary import summary_markdown
+from pytest_duolog.reports.run_reports import RUN_REPORTS
 from pytest_duolog.results.record import merge
 from pytest_duolog.results.store import read_record, write_record
 
@@ -35,10 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     said = f"{arguments.output}: {counted(n_samples, 'sample')} of {counted(n_records, 'record')}"
     print(printable(said))
     status = report(record, decided, inconclusive=arguments.inconclusive)
-    if given := os.environ.get(STEP_SUMMARY):
-        unwritten = write_report(
-            "step summary", Path(given), summary_markdown(record, decided), is_added=True
-        )
-        if unwritten:
+    for wanted in RUN_REPORTS:
+        given = os.environ.get(wanted.variable) if wanted.variable else None
+        if given and (unwritten := wanted.write(Path(given), record, decided, {})):
             print(printable(unwritten))
     return status

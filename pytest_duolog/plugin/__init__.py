@@ -112,13 +112,10 @@ def pytest_make_collect_report(
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if (config.getoption("duolog_model") or config.getoption("duolog_candidate")) and items:
-        from pytest_duolog.plugin.collection import unused_roles
+        from pytest_duolog.plugin.collection import refuse, unused_roles
 
         if mistake := unused_roles(config, items):
-            # An error raised here would end a worker of pytest-xdist without a word; this is told in both ways.
-            report = pytest.CollectReport("duolog", "failed", longrepr=mistake, result=[])
-            config.hook.pytest_collectreport(report=report)
-            items.clear()
+            refuse(config, items, mistake)
 
 
 @pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests

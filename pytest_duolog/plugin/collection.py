@@ -144,6 +144,13 @@ def _fixtures(item: Any, name: str) -> Sequence[Any]:
     return info.name2fixturedefs.get(name, ()) if info else ()
 
 
+def refuse(config: pytest.Config, items: list[pytest.Item], mistake: str) -> None:
+    """Report the mistake and run no test. An exception would end a worker of pytest-xdist without a word."""
+    report = pytest.CollectReport("duolog", "failed", longrepr=printable(mistake), result=[])
+    config.hook.pytest_collectreport(report=report)
+    items.clear()
+
+
 def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
     """What is wrong if an option names a role that no dialogue has; or empty. The role table may have it, too.
 
@@ -162,7 +169,5 @@ def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
     ):
         if unused:
             named = ", ".join(map(repr, sorted(unused)))
-            return printable(
-                f"{option}: no collected test has a speaker with the role or name {named} (there are: {known})"
-            )
+            return f"{option}: no collected test has a speaker with the role or name {named} (there are: {known})"
     return ""

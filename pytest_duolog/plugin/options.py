@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pytest_duolog.reports.run_reports import RUN_REPORTS
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Add all but `--record-mode`, which a neighbour may have added."""
@@ -85,12 +87,9 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_true",
         help="say what a run would take and risk (dialogues, replies, tokens), and run nothing",
     )
-    add("--duolog-ctrf", "FILE", "write the verdicts on samples as a CTRF document (JSON)")
-    add(
-        "--duolog-code-quality",
-        "FILE",
-        "write what does not pass as a Code Quality report of GitLab (JSON)",
-    )
+    for report in RUN_REPORTS:
+        if report.help:
+            add(report.option, "FILE", report.help)
     parser.addini(
         "duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none"
     )

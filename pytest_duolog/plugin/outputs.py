@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE
-from pytest_duolog.reports import STEP_SUMMARY
+from pytest_duolog.reports.run_reports import RUN_REPORTS, RunReport
 
 if TYPE_CHECKING:
     from pytest_duolog.gate.decide import RecordDecision
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 GITHUB = "GITHUB_ACTIONS"
 # Where these systems check out a repository, which the paths in their reports start from.
 CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
-
-
-class Report(NamedTuple):
-    """A file that is wanted, and what makes its text of a record, a decision and the places of the tests."""
-
-    title: str
-    path: Path
-    text: Callable[[Any, Any, Any], str]
-    is_added: bool = False
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
@@ -52,40 +43,17 @@ class Outputs:
         self._said = list(self._written())
 
     def _written(self) -> Iterator[str]:
-        from pytest_duolog.reports.files import write_report
-
         record_keeper, decided = self._decided()
-        for report in self._wanted():
+        for report, path in _wanted(self.config):
             if record_keeper is None or decided is None:
-                if not report.is_added:
+                if not report.variable:
                     has_samples = record_keeper is not None and record_keeper.samples
                     why = "a shard of a gate has no verdict" if has_samples else "no test has samples"
-                    yield f"{report.title}: {report.path} is not written, for {why}"
+                    yield f"{report.title}: {path} is not written, for {why}"
                 continue
-            text = report.text(record_keeper.record(), decided, self._places(record_keeper))
-            if said := write_report(report.title, report.path, text, is_added=report.is_added):
-                yield said
-            elif not report.is_added:
-                yield f"{report.title}: {report.path}"
-
-    def _wanted(self) -> Iterator[Report]:
-        if path := _path(self.config, "duolog_ctrf"):
-            from pytest_duolog.reports.ctrf import ctrf_json
-
-            yield Report("CTRF report", path, ctrf_json)
-        if path := _path(self.config, "duolog_code_quality"):
-            from pytest_duolog.reports.code_quality import code_quality_json
-
-            yield Report("Code Quality report", path, code_quality_json)
-        if given := os.environ.get(STEP_SUMMARY):
-            from pytest_duolog.reports.step_summary import summary_markdown
-
-            yield Report(
-                "step summary",
-                Path(given),
-                lambda record, decided, _: summary_markdown(record, decided),
-                True,
-            )
+            said = report.write(path, record_keeper.record(), decided, self._places(record_keeper))
+            if said or not report.variable:
+                yield said or f"{report.title}: {path}"
 
     def _places(self, record_keeper: RecordKeeper) -> Mapping[str, Any]:
         from pytest_duolog.reports.scenario_rows import Place
@@ -136,13 +104,17 @@ class Outputs:
 
 def are_wanted(config: pytest.Config) -> bool:
     """Whether anything is to be left for CI."""
-    asked = (_path(config, name) for name in ("duolog_ctrf", "duolog_code_quality"))
-    return any(asked) or STEP_SUMMARY in os.environ or os.environ.get(GITHUB) == "true"
+    return any(_wanted(config)) or os.environ.get(GITHUB) == "true"
 
 
-def _path(config: pytest.Config, name: str) -> Path | None:
-    given = config.getoption(name) or config.getini(name)
-    return config.rootpath / given if given else None
+def _wanted(config: pytest.Config) -> Iterator[tuple[RunReport, Path]]:
+    """The reports that an option, a key or the CI system asks for, and their files."""
+    for report in RUN_REPORTS:
+        if report.variable:
+            if given := os.environ.get(report.variable):
+                yield report, Path(given)
+        elif given := config.getoption(report.key) or config.getini(report.key):
+            yield report, config.rootpath / given
 
 
 def _folder_in_checkout(rootpath: Path) -> Path:

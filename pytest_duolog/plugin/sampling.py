@@ -23,7 +23,7 @@ from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
 from pytest_duolog.plugin.attempts import ATTEMPT, Attempt
-from pytest_duolog.plugin.collection import sampling_of, scenario_of, uses_our_fixture
+from pytest_duolog.plugin.collection import refuse, sampling_of, scenario_of, uses_our_fixture
 from pytest_duolog.plugin.collector import RECORD_ATTRIBUTE, SITE
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
@@ -307,7 +307,7 @@ def register_sampler(session: pytest.Session) -> None:
         _check_arms(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)
     except ConfigurationError as error:
-        _refuse(session, str(error))
+        refuse(config, session.items, str(error))
         return
     if not config.getoption("duolog_plan"):  # it is about all shards
         deal(session, plan.scenarios if plan else ())
@@ -347,13 +347,6 @@ def _is_same_in_both_arms(scenario: Scenario, settings: Settings) -> bool:
         [arm.speaker(side).model_copy(update={"label": None}) for side in SIDES] for arm in arms
     )
     return of_today == on_trial
-
-
-def _refuse(session: pytest.Session, mistake: str) -> None:
-    """End the run before any test: an error raised here would end a worker of pytest-xdist without a word."""
-    report = pytest.CollectReport("duolog", "failed", longrepr=mistake, result=[])
-    session.config.hook.pytest_collectreport(report=report)
-    session.items.clear()
 
 
 def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:

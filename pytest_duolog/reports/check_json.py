@@ -20,7 +20,7 @@ from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Transcript
 _SIDES = dict(zip(DEFAULT_NAMES, "AB", strict=True))
 
 
-def json_lines(
+def report_lines(
     examinations: Sequence[Examination],
     unreadable: Sequence[Unreadable],  # noqa: ARG001  # a report is given both
 ) -> Iterator[str]:

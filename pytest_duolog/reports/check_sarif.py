@@ -19,7 +19,7 @@ from pytest_duolog.transcripts.readers import Unreadable
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def sarif_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
+def report_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
     """The report, one JSON text in ASCII."""
     results = [
         _result(examination, verdict) for examination in examinations for verdict in examination.findings

@@ -10,7 +10,7 @@ from pytest_duolog.results.examination import Examination
 from pytest_duolog.transcripts.readers import Unreadable
 
 
-def text_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
+def report_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
     """The report, line by line; the explanations' line feeds are part of it."""
     for examination in examinations:
         for verdict in examination.findings:

@@ -20,7 +20,7 @@ SEVERITIES = {Decision.BLOCK: "major", Decision.INCONCLUSIVE: "minor"}
 LONGEST_TEXT = 1000
 
 
-def code_quality_json(record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]) -> str:
+def report_text(record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]) -> str:
     """The report as JSON text: an entry a scenario that does not pass, the worst first; an empty list if all do.
 
     A gate that does not pass without a scenario to name has one entry, at the first test of its plan. An entry keeps

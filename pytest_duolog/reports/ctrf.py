@@ -19,7 +19,7 @@ SPEC_VERSION = "0.0.0"
 STATUSES = {Decision.PASS: "passed", Decision.BLOCK: "failed", Decision.INCONCLUSIVE: "other"}
 
 
-def ctrf_json(record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]) -> str:
+def report_text(record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]) -> str:
     """The document as JSON text; times are in milliseconds.
 
     It stops when its samples would have ended one after the other: the record does not know how many ran at a time.

@@ -12,7 +12,7 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.properties.base import Outcome
-from pytest_duolog.reports.wording import pairs_words, points, samples_words
+from pytest_duolog.reports.wording import VERDICTS, pairs_words, points, samples_words
 from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Message
 
@@ -158,8 +158,7 @@ def headline(decided: RecordDecision) -> str:
     parts = [
         f"{len(names)} of {all_} {words}: {listed(names)}" for names, words in _verdicts(by_decision) if names
     ]
-    kind = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE: "INCONCLUSIVE"}
-    return f"{kind[decided.decision]}: {'; '.join(parts) or f'all of {all_} reach their bar'}"
+    return f"{VERDICTS[decided.decision]}: {'; '.join(parts) or f'all of {all_} reach their bar'}"
 
 
 def _verdicts(by_decision: Mapping[Decision, Sequence[str]]) -> Iterator[tuple[Sequence[str], str]]:

@@ -7,13 +7,13 @@ character reference, so that it can be no link, image, table or tag, and a menti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_duolog.display import printable
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.reports.scenario_rows import ScenarioRow, first_evidence, headline, scenario_rows
-from pytest_duolog.reports.wording import error_words, pairs_words, plan_words
+from pytest_duolog.reports.scenario_rows import Place, ScenarioRow, first_evidence, headline, scenario_rows
+from pytest_duolog.reports.wording import SIGNS, error_words, pairs_words, plan_words
 from pytest_duolog.results.record import Arm, RunRecord
 
 # GitHub drops a summary of more than a megabyte whole, and a comment ends at 64 kB.
@@ -52,7 +52,11 @@ def _references(text: str) -> str:
     return _PUNCTUATION.sub(lambda found: f"&#{ord(found[0])};", text)
 
 
-def summary_markdown(record: RunRecord, decided: RecordDecision) -> str:
+def report_text(
+    record: RunRecord,
+    decided: RecordDecision,
+    places: Mapping[str, Place],  # noqa: ARG001  # a summary links to no file
+) -> str:
     """The verdict, a table of the scenarios, the worst first, and the first failures; at most 60,000 bytes."""
     rows = scenario_rows(record, decided)
     head = [f"## {inert(headline(decided), 2 * LONGEST_TEXT)}", "", *_paragraph(record, decided), ""]
@@ -77,8 +81,7 @@ def _table(decided: RecordDecision, rows: Iterable[ScenarioRow]) -> Iterator[str
     yield f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}"
     for row in rows:
         counts = ("{} of {}".format(*row.passed[arm]) for arm in arms)
-        glyph = {Decision.PASS: "✅", Decision.BLOCK: "❌", Decision.INCONCLUSIVE: "❔"}[row.decision]
-        cells = [code(row.scenario, LONGEST_NAME), *counts, f"{glyph} {inert(row.words)}"]
+        cells = [code(row.scenario, LONGEST_NAME), *counts, f"{SIGNS[row.decision]} {inert(row.words)}"]
         yield f"| {' | '.join(cells)} |"
 
 

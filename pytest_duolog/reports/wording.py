@@ -15,6 +15,10 @@ from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
 from pytest_duolog.stats.intervals import Interval, wilson_interval
 
+# What the verdict on samples is called (a gate's is called by its decision), and its sign where there is colour.
+VERDICTS = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE: "INCONCLUSIVE"}
+SIGNS = {Decision.PASS: "✅", Decision.BLOCK: "❌", Decision.INCONCLUSIVE: "❔"}
+
 
 def percent(rate: float) -> str:
     """A rate on paper, to a tenth; it rounds neither up to 100 % nor down to 0 %."""
@@ -55,11 +59,9 @@ def samples_words(decided: SamplesDecision) -> Iterator[str]:
     """The verdict of one scenario, then what explains it."""
     plan = decided.plan
     n = decided.n_passed + decided.n_failed
-    verdict = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE: "INCONCLUSIVE"}[
-        decided.decision
-    ]
     stopped = f"; stopped after {decided.stopped_after}" if decided.stopped_after < plan.samples else ""
-    yield f"{verdict}: {_why(decided)}{decided.n_passed} of {n} passed{_interval_words(decided)}{stopped}"
+    counts = f"{decided.n_passed} of {n} passed{_interval_words(decided)}{stopped}"
+    yield f"{VERDICTS[decided.decision]}: {_why(decided)}{counts}"
     if decided.n_repeated:
         yield (
             f"{counted(decided.stopped_after, 'sample')}, {n} distinct: what is said again word for word counts once "

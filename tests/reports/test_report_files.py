@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.gate.decide import decide_record
-from pytest_duolog.reports.code_quality import code_quality_json
-from pytest_duolog.reports.ctrf import ctrf_json
+from pytest_duolog.reports import code_quality, ctrf
 from pytest_duolog.reports.scenario_rows import Place
 from pytest_duolog.results.record import RunRecord
 from tests.hostile import HOSTILE
@@ -19,16 +18,16 @@ BLOCKED = gate_record({f"t.py::t{n}": ("+" * 9, "+" * 9 if n else "-" * 9) for n
 PLACES = {"t.py::t0": Place("app/t.py", 7)}
 
 
-def ctrf(record: RunRecord) -> dict[str, Any]:
-    return json.loads(ctrf_json(record, decide_record(record), PLACES))
+def ctrf_of(record: RunRecord) -> dict[str, Any]:
+    return json.loads(ctrf.report_text(record, decide_record(record), PLACES))
 
 
 def quality(record: RunRecord) -> list[dict[str, Any]]:
-    return json.loads(code_quality_json(record, decide_record(record), PLACES))
+    return json.loads(code_quality.report_text(record, decide_record(record), PLACES))
 
 
 def test_ctrf_has_a_test_for_the_gate_and_each_scenario() -> None:
-    document = ctrf(BLOCKED)
+    document = ctrf_of(BLOCKED)
     assert (document["reportFormat"], document["results"]["tool"]["name"]) == ("CTRF", "pytest-duolog")
     tests = document["results"]["tests"]
     assert [(test["name"], test["status"]) for test in tests[:3]] == [
@@ -59,7 +58,7 @@ def test_ctrf_has_a_test_for_the_gate_and_each_scenario() -> None:
 
 
 def test_ctrf_calls_neither_way_other() -> None:
-    tests = ctrf(gate_record({"a": ("+!", "+")}))["results"]["tests"]
+    tests = ctrf_of(gate_record({"a": ("+!", "+")}))["results"]["tests"]
     assert [(test["status"], test["rawStatus"]) for test in tests] == [("other", "inconclusive")] * 2
 
 
@@ -86,6 +85,6 @@ def test_code_quality_is_not_silent_where_no_scenario_is_to_blame() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_spelled_out_in_both(text: str) -> None:
     record = bar_record({f"t.py::t[{text}]": "--"})
-    shown = json.dumps([ctrf(record)["results"]["tests"][0]["name"], quality(record)[0]["description"]])
+    shown = json.dumps([ctrf_of(record)["results"]["tests"][0]["name"], quality(record)[0]["description"]])
     assert "\\u001b" not in shown
     assert "##[" not in shown

@@ -10,7 +10,7 @@ from markdown_it.token import Token
 
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.properties.base import Outcome
-from pytest_duolog.reports.step_summary import code, inert, summary_markdown
+from pytest_duolog.reports.step_summary import code, inert, report_text
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import Arm, PropertyResult, RunRecord, SampleDialogue
 from pytest_duolog.transcripts.transcript import Message, Transcript
@@ -21,7 +21,7 @@ MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethro
 
 
 def summary(record: RunRecord) -> str:
-    return summary_markdown(record, decide_record(record))
+    return report_text(record, decide_record(record), {})
 
 
 def failing(said: str, *, name: str = "tests/test_a.py::test_it", n: int = 3) -> RunRecord:

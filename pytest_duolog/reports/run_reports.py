@@ -1,0 +1,67 @@
+"""The files that a run can leave for other programs: what each is called, and who asks for it.
+
+A report is a module of this package with a function `report_text(record, decided, places)`, and an entry in
+`RUN_REPORTS`. The modules are imported when they are written: every run of pytest reads this list for its options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pytest_duolog.gate.decide import RecordDecision
+    from pytest_duolog.reports.scenario_rows import Place
+    from pytest_duolog.results.record import RunRecord
+
+
+class RunReport(NamedTuple):
+    """A file about the verdicts of a run.
+
+    `module` is its module, and with `help` the name of its option. `variable` is the environment variable of a CI
+    system that names a file which the report is added to.
+    """
+
+    module: str
+    title: str
+    help: str = ""
+    variable: str = ""
+
+    @property
+    def option(self) -> str:
+        """Its option of pytest."""
+        return f"--duolog-{self.module.replace('_', '-')}"
+
+    @property
+    def key(self) -> str:
+        """Its key in the ini file."""
+        return f"duolog_{self.module}"
+
+    def write(
+        self, path: Path, record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]
+    ) -> str | None:
+        """Write it, or add it to the file that a variable names; returns the line to say if that is not possible.
+
+        `places` are the tests of the scenarios, as far as they are known.
+        """
+        text: str = import_module(f"{__package__}.{self.module}").report_text(record, decided, places)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a" if self.variable else "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        except OSError as error:
+            return f"{self.title}: {path} cannot be written: {error.strerror}"
+        return None
+
+
+RUN_REPORTS = (
+    RunReport("ctrf", "CTRF report", "write the verdicts on samples as a CTRF document (JSON)"),
+    RunReport(
+        "code_quality",
+        "Code Quality report",
+        "write what does not pass as a Code Quality report of GitLab (JSON)",
+    ),
+    RunReport("step_summary", "step summary", variable="GITHUB_STEP_SUMMARY"),
+)
