@@ -16,7 +16,7 @@ from typing import Any
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.errors import EndpointError
-from pytest_duolog.storage.json_text import DEEPEST, parsed
+from pytest_duolog.storage.json_text import DEEPEST, NestedTooDeep, parsed
 
 # Besides these, every status from 500 on but 501 (not implemented) and 505. 498 is Groq's "no capacity".
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 498})
@@ -72,7 +72,7 @@ class Answer:
             )
         try:
             body = parsed(self.content)
-        except RecursionError:
+        except NestedTooDeep:
             raise self.fault(
                 f"HTTP {self.status}, but its JSON is nested more than {DEEPEST} deep",
                 is_passing=self.status < 400 or self._status_may_pass(self.status),

@@ -58,5 +58,5 @@ def _media_type(answer: Answer) -> str:
 def _json_or_text(text: str) -> Any:
     try:
         return parsed(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return text

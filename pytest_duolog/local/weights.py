@@ -50,13 +50,9 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where weights are kept: `DUOLOG_CACHE_DIR`, or a folder of our own in the user's cache."""
     if given := environ.get("DUOLOG_CACHE_DIR"):
         return Path(given)
-    if sys.platform == "win32":
-        base = environ.get("LOCALAPPDATA", "~/AppData/Local")
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    else:
-        base = environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "pytest-duolog"
+    import platformdirs  # noqa: PLC0415  # only where the embedded model is used
+
+    return platformdirs.user_cache_path("pytest-duolog", appauthor=False, opinion=False)
 
 
 def find_weights(model: str, environ: Mapping[str, str] = os.environ) -> Path:

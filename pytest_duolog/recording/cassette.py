@@ -24,13 +24,15 @@ from pytest_duolog.recording.journal_file import (
     JournalWriter,
     check_place,
     ends_in_header,
+    put_in_place,
     read_journal,
     write_journal,
 )
 from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import Orphans, Recording
+from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.stored_response import is_answer, kept_response, served_model
+from pytest_duolog.recording.stored_response import served_model
 from pytest_duolog.recording.vcr_yaml import read_yaml
 from pytest_duolog.transcripts.transcript import Message, StopReason
 
@@ -50,7 +52,7 @@ class RecordMode(StrEnum):
     REWRITE = "rewrite"
 
 
-class Cassette:
+class Cassette(Recorder):
     """Plays and records on behalf of one running dialogue.
 
     It observes the dialogue to know which message is being made. `notices` collects what a person should be
@@ -79,12 +81,11 @@ class Cassette:
         raises if it may not be. `orphans` are recordings of tests that are gone, `notices` what is known already.
         Raises UnreadableCassette if the file is damaged beyond use.
         """
+        super().__init__(redactor, hooks)
         self.location = location
         self._source_path = location.path
         self._is_new = not location.path.exists()
         self.mode = mode
-        self.redactor = redactor
-        self.hooks = hooks
         self.votes: list[Interaction] = []
         self.notices = list(notices)
         self._orphans = orphans
@@ -95,10 +96,8 @@ class Cassette:
         self._asking = (0, "")
         self._source = self._read_source()
         self._left = list(self._source.interactions) if self._source else []
-        self._used: list[Interaction] = []
         self._n_written = 0
         self._writer: JournalWriter | None = None
-        self._n_recorded = 0
         self.fresh_messages: set[int] = set()
         self._served: dict[str, set[str]] = {}
         self._end: Mapping[str, Any] | None = None
@@ -181,11 +180,6 @@ class Cassette:
         """The finished dialogue as a file would hold it, without votes."""
         return Journal(self._header, list(filter(None, map(self.hooks.saved, self._used))), self._end)
 
-    @property
-    def counts(self) -> tuple[int, int]:
-        """How many interactions were played and how many recorded."""
-        return len(self._used) - self._n_recorded, self._n_recorded
-
     # The dialogue tells how it is going
 
     def asking(self, message_number: int, speaker: str) -> None:
@@ -224,15 +218,14 @@ class Cassette:
         )
         if self._writer is not None:
             self._writer.finish(self._end)
-            written = self._writer.path
+            if self._writer.path != self.location.path:
+                self._writer.take_place_of(self.location.path)
+                self._source_path = self.location.path
             self.close()
-            self._put_in_place(written)
         elif self.mode is RecordMode.ONCE and self._source_path == self.location.partial_path:
-            self._put_in_place(self._source_path)  # the run that finished it was killed before it could
-
-    def _put_in_place(self, written: Path) -> None:
-        if written != self.location.path:
-            written.replace(self.location.path)
+            assert self._source is not None, "it was played"
+            # The run that finished it was killed before it could do this.
+            put_in_place(self._source_path, self.location.path, n_bytes=self._source.n_bytes)
             self._source_path = self.location.path
 
     def close(self) -> None:
@@ -246,32 +239,12 @@ class Cassette:
         """An address as it is matched and stored: without secrets, providers by name."""
         return logical_uri(self.redactor.uri(uri), self._base_urls)
 
-    def has(self, sent: SentRequest) -> bool:
-        """Whether the reply to `sent` is recorded; False if the model is to be asked.
-
-        Raises CassetteMismatch if it is not, and the record mode does not allow asking.
-        """
-        return self._find(sent) is not None
-
-    def holds(self, sent: SentRequest) -> bool:
-        """Whether the reply to `sent` is recorded and not yet played."""
-        return any(interaction.request.same_as(sent) for interaction in self._left)
-
-    def play(self, sent: SentRequest) -> Response | None:
-        """The recorded response to `sent`, or None if the model is to be asked; raises what `has` raises."""
-        index = self._find(sent)
-        if index is None:
-            return None
-        interaction = self._left.pop(index)
-        self._take(interaction)
+    def _on_played(self, interaction: Interaction) -> None:
+        self._note_model(interaction)
         if self._resumes:
             self._n_written += 1
-        return interaction.response
 
-    def _find(self, sent: SentRequest) -> int | None:
-        for index, interaction in enumerate(self._left):
-            if interaction.request.same_as(sent):
-                return index
+    def _check_may_ask(self, sent: SentRequest) -> None:
         if not self._may_ask():
             raise self._situation().mismatch(sent, *self._asking)
         self.permission()
@@ -280,15 +253,10 @@ class Cassette:
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             self._notice(f"{self.path.name} was unfinished: resumed after message {last}")
-        return None
 
     def _notice(self, text: str) -> None:
         if text not in self.notices:
             self.notices.append(text)
-
-    def last_latency_ms(self) -> float | None:
-        """How long the response played or recorded last took when it was made."""
-        return self._used[-1].latency_ms if self._used else None
 
     def _may_ask(self) -> bool:
         if self.mode in (RecordMode.ALL, RecordMode.REWRITE, RecordMode.NEW_EPISODES):
@@ -301,19 +269,15 @@ class Cassette:
 
     # Recording
 
-    def record(self, sent: SentRequest, response: Response, latency_ms: float | None = None) -> Response:
-        """Take a fresh response, without its secrets; what is returned is what a replay will return."""
-        kept = kept_response(response, self.redactor, is_ours=sent.is_ours)
-        stored = self.hooks.response(kept) if is_answer(response, is_ours=sent.is_ours) else None
-        if stored is not None:
-            number, speaker = self._asking
-            self._take(Interaction(sent, stored, number, speaker, latency_ms))
-            self._n_recorded += 1
-            self.fresh_messages.add(number)
-        return stored or kept
+    def _interaction(self, sent: SentRequest, response: Response, latency_ms: float | None) -> Interaction:
+        number, speaker = self._asking
+        return Interaction(sent, response, number, speaker, latency_ms)
 
-    def _take(self, interaction: Interaction) -> None:
-        self._used.append(interaction)
+    def _on_recorded(self, interaction: Interaction) -> None:
+        self._note_model(interaction)
+        self.fresh_messages.add(interaction.message_number)
+
+    def _note_model(self, interaction: Interaction) -> None:
         model = served_model(interaction.response)
         if model is not None:
             self._served.setdefault(interaction.speaker, set()).add(model)

@@ -34,7 +34,7 @@ class Body:
         try:
             value = parsed(raw)
             return cls.of_json(redactor.json(value) if redactor else value)
-        except (ValueError, RecursionError):
+        except ValueError:
             return cls(raw=redactor.bytes(raw) if redactor else raw)
 
     @classmethod

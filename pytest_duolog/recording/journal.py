@@ -148,7 +148,7 @@ class JournalCodec:
             return {"base64": base64.b64encode(content).decode("ascii")}
         try:
             value = parsed(text)
-        except (ValueError, RecursionError):
+        except ValueError:
             return {"text": self._fold(text, texts)}
         if canonical(value) == content:
             return {"json": self._fold(value, texts)}

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pytest_duolog.display import from_here
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal import FORMAT, JournalCodec, line_text
-
-try:
-    import fcntl
-except ImportError:  # Windows: two runs that record one cassette at once are not told apart there
-    fcntl = None  # type: ignore[assignment]
+from pytest_duolog.storage.json_text import parsed
+from pytest_duolog.storage.line_file import (
+    FileChanged,
+    FileInUse,
+    LineFile,
+    check_writable,
+    read_first_line,
+    read_lines,
+    replacing,
+)
 
 # What reading a line raises that is not one of ours, whatever a stranger put there.
-UNUSABLE = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+UNUSABLE = (ValueError, TypeError, AttributeError, OverflowError)
 
 
 HEADER_START = b'{"duolog":'
@@ -60,36 +63,31 @@ def read_journal(path: Path) -> Journal:
     Raises UnreadableCassette if it cannot be read at all, has no header or is of a newer format, and
     FileNotFoundError if there is none.
     """
-    with _opened(path) as file:
-        content = file.read()
-    refuse_conflict(content, path)
-    lines = content.split(b"\n")
-    torn = lines.pop()
-    journal = Journal(
-        _header(lines[0] if lines else torn, path),
-        whole_bytes=len(content) - len(torn),
-        n_bytes=len(content),
-    )
-    for number, line in enumerate(lines[1:], start=2):
+    with _reading(path):
+        lines = read_lines(path)
+    refuse_conflict(lines.content, path)
+    first, *rest = [*lines.whole, lines.torn]
+    journal = Journal(_header(first, path), whole_bytes=lines.whole_bytes, n_bytes=lines.n_bytes)
+    for number, line in enumerate(rest[:-1], start=2):
         if line.strip():
             _take_line(journal, number, line)
-    if torn.strip() and lines:
-        journal.damage.append(f"line {len(lines) + 1} is cut short ({len(torn)} bytes) and was left out")
+    if rest and lines.torn.strip():
+        journal.damage.append(f"line {len(rest) + 1} is cut short ({len(lines.torn)} bytes) and was left out")
     return journal
 
 
 def read_header(path: Path) -> Mapping[str, Any]:
     """The header alone; raises what `read_journal` raises."""
-    with _opened(path) as file:
-        line = file.readline()
-        refuse_conflict(line, path)
-        return _header(line, path)
+    with _reading(path):
+        line = read_first_line(path)
+    refuse_conflict(line, path)
+    return _header(line, path)
 
 
 def ends_in_header(path: Path) -> bool:
     """Whether the run that began a cassette ended at once: the file is empty, or holds the start of a header alone."""
-    with _opened(path) as file:
-        line = file.readline()
+    with _reading(path):
+        line = read_first_line(path)
     return not line.endswith(b"\n") and HEADER_START.startswith(line[: len(HEADER_START)])
 
 
@@ -110,10 +108,9 @@ def refuse_conflict(content: bytes, path: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _reading(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as file:
-            yield file
+        yield
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -124,7 +121,7 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 def _header(line: bytes, path: Path) -> Mapping[str, Any]:
     try:
-        header = json.loads(line)
+        header = parsed(line)
         version = int(header["duolog"])
     except (*UNUSABLE, KeyError):
         raise UnreadableCassette(
@@ -143,7 +140,7 @@ def _header(line: bytes, path: Path) -> Mapping[str, Any]:
 
 def _take_line(journal: Journal, number: int, line: bytes) -> None:
     try:
-        value = json.loads(line)
+        value = parsed(line)
         if "end" in value:
             journal.end = dict(value["end"])
         else:
@@ -159,41 +156,32 @@ def check_place(path: Path, *, n_bytes: int | None) -> None:
 
     `n_bytes` is how long the file there is expected to be, None for any length.
     """
-    place = next(found for found in (path, *path.absolute().parents) if found.exists())
-    if not os.access(place, os.W_OK):
-        raise _unwritable(path, f"no permission to write to {place}")
-    if path.is_file():
-        with path.open("ab") as file:
-            _claim(file, path, n_bytes=n_bytes)
+    with _writing(path):
+        check_writable(path, expected_bytes=n_bytes)
 
 
-def _claim(file: IO[bytes], path: Path, *, n_bytes: int | None) -> None:
-    """Lock the file for as long as it is open."""
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        yield
+    except FileInUse:
         raise UnreadableCassette(
             "another run is recording this cassette right now",
             cassette_path=path,
             facts=[("to fix", "wait for it, or stop it")],
         ) from None
-    except OSError:
-        pass  # some network file systems have no locks
-    if n_bytes is not None and os.fstat(file.fileno()).st_size != n_bytes:
+    except FileChanged:
         raise UnreadableCassette(
             "another run has recorded this cassette in the meantime",
             cassette_path=path,
             facts=[("to fix", "run this test again")],
-        )
-
-
-def _unwritable(path: Path, reason: str) -> UnreadableCassette:
-    return UnreadableCassette(
-        f"the cassette cannot be written: {reason}",
-        cassette_path=path,
-        facts=[("to fix", "see to the disk; --record-mode=once then goes on after what is recorded")],
-    )
+        ) from None
+    except OSError as error:
+        raise UnreadableCassette(
+            f"the cassette cannot be written: {error.strerror}",
+            cassette_path=path,
+            facts=[("to fix", "see to the disk; --record-mode=once then goes on after what is recorded")],
+        ) from None
 
 
 class JournalWriter:
@@ -215,27 +203,24 @@ class JournalWriter:
         `replaces` says that a file that is already there is given up for the new one.
         Raises UnreadableCassette if the place cannot be written, or another run writes it or has written it.
         """
-        self.path = path
         self._codec = journal.codec if journal else JournalCodec()
-        with self._problems_told():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
+        with _writing(path):
+            self._file = LineFile(
+                path, expected_bytes=None if replaces else journal.n_bytes if journal else 0
+            )
         try:
-            _claim(self._file, path, n_bytes=None if replaces else journal.n_bytes if journal else 0)
-            with self._problems_told():
-                self._file.truncate(journal.whole_bytes if journal else 0)
+            with _writing(path):
+                self._file.cut(journal.whole_bytes if journal else 0)
             if header is not None:
                 self._write([line_text(header)])
         except UnreadableCassette:
             self.close()
             raise
 
-    @contextmanager
-    def _problems_told(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise _unwritable(self.path, str(error.strerror)) from None
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._file.path
 
     def lines_for(self, interactions: Iterable[Interaction]) -> list[str]:
         """The lines that would be written for these interactions, in order."""
@@ -250,44 +235,54 @@ class JournalWriter:
         self._write([line_text({"end": end})])
 
     def _write(self, lines: Iterable[str]) -> None:
-        left = "".join(lines).encode("utf-8")
-        with self._problems_told():
-            while left:
-                left = left[os.write(self._file.fileno(), left) :]
+        with _writing(self.path):
+            self._file.append("".join(lines).encode())
+
+    def take_place_of(self, path: Path) -> None:
+        """Become the file at `path`, and close; raises UnreadableCassette if another run is writing that one."""
+        with _writing(path):
+            self._file.take_place_of(path)
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
 
 
+def put_in_place(path: Path, target: Path, *, n_bytes: int) -> None:
+    """Make the file at `path`, which is `n_bytes` long, the cassette at `target`.
+
+    Raises UnreadableCassette if that fails, or another run is writing one of them.
+    """
+    with _writing(target):
+        LineFile(path, expected_bytes=n_bytes).take_place_of(target)
+
+
 def write_journal(path: Path, journal: Journal) -> None:
-    """Write a whole cassette file at once; a file that was there is replaced only by a complete one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    writer = JournalWriter(temporary, header=journal.header, replaces=True)
-    try:
-        writer.append(writer.lines_for(journal.interactions))
-        if journal.end is not None:
-            writer.finish(journal.end)
-        temporary.replace(path)
-    finally:
-        writer.close()
-        temporary.unlink(missing_ok=True)
+    """Write a whole cassette file at once; a file that was there is replaced only by a complete one.
+
+    Raises UnreadableCassette if the place cannot be written, or another run is writing it.
+    """
+    codec = JournalCodec()
+    values = [journal.header, *map(codec.encode, journal.interactions)]
+    if journal.end is not None:
+        values.append({"end": journal.end})
+    with _writing(path), replacing(path) as file:
+        file.append("".join(map(line_text, values)).encode())
 
 
 def rename_test(source: Path, target: Path, test: str) -> None:
     """Move a cassette to `target` as a recording of `test`; all of it but the header stays as it is, to the byte.
 
-    Raises UnreadableCassette if it has no header, or another run writes it.
+    Raises UnreadableCassette if it has no header, or another run writes it or `target`.
     """
-    with source.open("r+b") as file:
-        _claim(file, source, n_bytes=None)
-        header = {**_header(file.readline(), source), "test": test}
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            temporary.write_bytes(line_text(header).encode("utf-8") + file.read())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        if source != target:
+    n_bytes = source.stat().st_size
+    with _writing(source), LineFile(source, expected_bytes=n_bytes) as file:
+        first, _, after = file.read().content.partition(b"\n")
+        header = {**_header(first, source), "test": test}
+        is_in_place = target.exists() and target.samefile(source)
+        if is_in_place:
+            file.close()
+        with _writing(target), replacing(target) as renamed:
+            renamed.append(line_text(header).encode() + after)
+        if not is_in_place:
             source.unlink()

@@ -7,12 +7,12 @@ from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import JournalWriter, read_journal, write_journal
-from pytest_duolog.recording.stored_response import is_answer, kept_response
+from pytest_duolog.recording.recorder import Recorder
 
 JUDGE = "judge"
 
 
-class Votes:
+class Votes(Recorder):
     """Plays and records the votes on a dialogue that has ended; each is written when it was given.
 
     Record modes mean what they mean for messages; `once` asks for a vote where all recorded ones were used.
@@ -20,76 +20,29 @@ class Votes:
 
     def __init__(self, cassette: Cassette, n_messages: int) -> None:
         """`cassette` is the dialogue's, which is finished; `n_messages` are judged."""
-        self.redactor = cassette.redactor
-        self.hooks = cassette.hooks
+        super().__init__(cassette.redactor, cassette.hooks)
         self._cassette = cassette
         self._n_messages = n_messages
         self._left = list(cassette.votes)
-        self._used: list[Interaction] = []
-        self._n_recorded = 0
-
-    @property
-    def counts(self) -> tuple[int, int]:
-        """How many votes were played and how many recorded."""
-        return len(self._used) - self._n_recorded, self._n_recorded
-
-    @property
-    def n_left(self) -> int:
-        """How many recorded votes were not asked for."""
-        return len(self._left)
 
     def uri(self, uri: str) -> str:
         """An address as it is matched and stored."""
         return self._cassette.uri(uri)
 
-    def has(self, sent: SentRequest) -> bool:
-        """Whether this vote is recorded; False if the judge is to be asked.
+    def _interaction(self, sent: SentRequest, response: Response, latency_ms: float | None) -> Interaction:
+        return Interaction(sent, response, self._n_messages, JUDGE, latency_ms, is_vote=True)
 
-        Raises CassetteMismatch if it is not, and the record mode does not allow asking.
-        """
-        return self._find(sent) is not None
-
-    def holds(self, sent: SentRequest) -> bool:
-        """Whether this vote is recorded and not yet played."""
-        return any(vote.request.same_as(sent) for vote in self._left)
-
-    def play(self, sent: SentRequest) -> Response | None:
-        """The recorded vote, or None if the judge is to be asked; raises what `has` raises."""
-        index = self._find(sent)
-        if index is None:
-            return None
-        vote = self._left.pop(index)
-        self._used.append(vote)
+    def _on_played(self, interaction: Interaction) -> None:
         if self._cassette.is_rewritten:
-            self._write(vote)
-        return vote.response
+            self._write(interaction)
 
-    def record(self, sent: SentRequest, response: Response, latency_ms: float | None = None) -> Response:
-        """Take a fresh vote, without its secrets, and write it.
+    def _on_recorded(self, interaction: Interaction) -> None:
+        self._write(interaction)
 
-        Raises SecretInRecording if it would hold a key, UnreadableCassette if it cannot be written.
-        """
-        kept = kept_response(response, self.redactor, is_ours=sent.is_ours)
-        stored = self.hooks.response(kept) if is_answer(response, is_ours=sent.is_ours) else None
-        if stored is not None:
-            vote = Interaction(sent, stored, self._n_messages, JUDGE, latency_ms, is_vote=True)
-            self._write(vote)
-            self._used.append(vote)
-            self._n_recorded += 1
-        return stored or kept
-
-    def last_latency_ms(self) -> float | None:
-        """How long the vote played or recorded last took when it was given."""
-        return self._used[-1].latency_ms if self._used else None
-
-    def _find(self, sent: SentRequest) -> int | None:
-        for index, vote in enumerate(self._left):
-            if vote.request.same_as(sent):
-                return index
+    def _check_may_ask(self, sent: SentRequest) -> None:
         if not self._may_ask():
             raise self._not_recorded(sent)
         self._cassette.permission()
-        return None
 
     def _may_ask(self) -> bool:
         if self._cassette.mode is RecordMode.ONCE:

@@ -10,7 +10,8 @@ Every line is written at once and whole, so that a run that dies loses what it w
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,12 +21,9 @@ from pydantic import ValidationError
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample
+from pytest_duolog.storage.json_text import parsed
+from pytest_duolog.storage.line_file import FileChanged, FileInUse, LineFile, Lines, read_lines, replacing
 from pytest_duolog.transcripts.transcript import Record
-
-try:
-    import fcntl
-except ImportError:  # Windows: two runs that write one record at once are not told apart there
-    fcntl = None  # type: ignore[assignment]
 
 
 class _Line(Record):
@@ -38,30 +36,28 @@ def read_record(path: Path) -> RunRecord:
 
     Raises RunRecordError if the file is missing, is not a record, is of a newer format, or is damaged elsewhere.
     """
-    return _read(path)[0]
-
-
-def _read(path: Path) -> tuple[RunRecord, int]:
-    """The record, and where its last whole line ends."""
     try:
-        content = path.read_bytes()
+        lines = read_lines(path)
     except OSError as error:
         raise RunRecordError(f"the run record cannot be read: {error.strerror}", path=path) from error
-    first, *lines = content.split(b"\n")
-    if not lines:
+    return _record(lines, path)
+
+
+def _record(lines: Lines, path: Path) -> RunRecord:
+    if not lines.whole:
         raise RunRecordError(
-            "the run record has no whole first line" if first else "the run record is empty",
+            "the run record has no whole first line" if lines.torn else "the run record is empty",
             path=path,
             advice="its run ended before the first sample: leave it out, or run it again",
         )
-    torn = lines.pop()
+    first, *rest = lines.whole
     header = _header(first, path)
-    entries = [_line(line, number, path) for number, line in enumerate(lines, start=2)]
-    damage = (
-        [f"{path}: line {len(lines) + 2} is cut short ({len(torn)} bytes) and was left out"] if torn else []
-    )
+    entries = [_line(line, number, path) for number, line in enumerate(rest, start=2)]
+    damage = []
+    if lines.torn:
+        damage = [f"{path}: line {len(rest) + 2} is cut short ({len(lines.torn)} bytes) and was left out"]
     try:
-        record = RunRecord(
+        return RunRecord(
             header,
             tuple(entry.sample for entry in entries if entry.sample),
             tuple(entry.look for entry in entries if entry.look),
@@ -69,14 +65,13 @@ def _read(path: Path) -> tuple[RunRecord, int]:
         )
     except RunRecordError as error:
         raise RunRecordError(error.problem, path=path, advice=error.advice) from None
-    return record, len(content) - len(torn)
 
 
 def _header(line: bytes, path: Path) -> Header:
     try:
-        fields = json.loads(line)
+        fields = parsed(line)
         version = int(fields.pop("duolog_record"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise RunRecordError("line 1 is not the header of a run record", path=path) from None
     if version > FORMAT:
         raise RunRecordError(
@@ -106,16 +101,17 @@ def _line(line: bytes, number: int, path: Path) -> _Line:
 class RecordWriter:
     """Appends to one run record; the file is locked meanwhile, and reads whole after every call.
 
-    An existing record of the same plan is gone on with. Texts must be free of secrets.
+    If a record of the same plan exists, it is continued. Texts must be free of secrets.
     Raises RunRecordError for a record of another plan, or one that another run is writing.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, *, is_fresh: bool = False) -> None:
+        """With `is_fresh` a record that exists is an error: another run has begun it just now."""
         self.path = path
         self._record = RunRecord(header)
-        self._file = _opened(path)
+        with _writing(path):
+            self._file = LineFile(path, expected_bytes=0 if is_fresh else None)
         try:
-            _lock(self._file, path)
             self._take_over(header)
         except BaseException:
             self.close()
@@ -127,10 +123,11 @@ class RecordWriter:
             check_sample(sample, header.plan, self._seen)
 
     def _take_over(self, header: Header) -> None:
-        if os.fstat(self._file).st_size == 0:
-            self._write({"duolog_record": FORMAT, **header.model_dump(mode="json", exclude_defaults=True)})
+        if self._file.n_bytes == 0:
+            self._write(_header_fields(header))
             return
-        self._record, whole_bytes = _read(self.path)
+        lines = self._file.read()
+        self._record = _record(lines, self.path)
         differences = self._record.header.plan.differences(header.plan)
         if differences:
             raise RunRecordError(
@@ -139,7 +136,8 @@ class RecordWriter:
                 facts=[("differs", "\n".join(differences))],
                 advice="move it away, or run what it was made with",
             )
-        os.ftruncate(self._file, whole_bytes)
+        with _writing(self.path):
+            self._file.cut(lines.whole_bytes)
 
     @property
     def record(self) -> RunRecord:
@@ -150,20 +148,20 @@ class RecordWriter:
         """Write a sample. Raises RunRecordError if it is not of the plan, or there already."""
         check_sample(sample, self._record.header.plan, self._seen)
         self._samples.append(sample)
-        self._write({"sample": sample.model_dump(mode="json", exclude_defaults=True)})
+        self._write(_sample_fields(sample))
 
     def append_look(self, look: Look) -> None:
         """Write what the gate saw after a round."""
         self._looks.append(look)
-        self._write({"look": look.model_dump(mode="json", exclude_defaults=True)})
+        self._write(_look_fields(look))
 
     def _write(self, value: dict[str, Any]) -> None:
-        line = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
-        os.write(self._file, line.encode())
+        with _writing(self.path):
+            self._file.append(_line_bytes(value))
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -179,56 +177,62 @@ def fresh_record(path: Path, header: Header) -> RecordWriter:
 
     Raises RunRecordError if another run is writing it, or if there can be no file.
     """
-    if path.is_file():
-        earlier = _opened(path)
-        try:
-            _lock(earlier, path)
-            path.replace(path.with_name(f"{path.stem}.previous{path.suffix}"))
-        except OSError as error:
-            raise _unwritable(path, error) from error
-        finally:
-            os.close(earlier)
-    return RecordWriter(path, header)
+    with _writing(path):
+        if path.is_file() and (n_bytes := path.stat().st_size):
+            earlier = LineFile(path, expected_bytes=n_bytes)
+            earlier.take_place_of(path.with_name(f"{path.stem}.previous{path.suffix}"))
+    return RecordWriter(path, header, is_fresh=True)
 
 
-def _opened(path: Path) -> int:
+def write_record(path: Path, record: RunRecord) -> None:
+    """Write a whole record at once; a file that was there is replaced only by a complete one.
+
+    Raises RunRecordError if the place cannot be written, or another run is writing it.
+    """
+    fields = [
+        _header_fields(record.header),
+        *map(_sample_fields, record.samples),
+        *map(_look_fields, record.looks),
+    ]
+    with _writing(path), replacing(path) as file:
+        file.append(b"".join(map(_line_bytes, fields)))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> RunRecordError:
-    return RunRecordError(
-        f"the run record cannot be written: {error.strerror}",
-        path=path,
-        advice="name a file that can be with --duolog-record=FILE",
-    )
-
-
-def _lock(file: int, path: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        yield
+    except FileInUse:
         raise RunRecordError(
             "another run is writing this record right now",
             path=path,
             advice="wait for it, stop it, or write another one (pytest --duolog-record=FILE)",
+        ) from None
+    except FileChanged:
+        raise RunRecordError(
+            "another run has written this record in the meantime",
+            path=path,
+            advice="run again, or write another one (pytest --duolog-record=FILE)",
+        ) from None
+    except OSError as error:
+        raise RunRecordError(
+            f"the run record cannot be written: {error.strerror}",
+            path=path,
+            advice="name a file that can be with --duolog-record=FILE",
         ) from error
 
 
-def write_record(path: Path, record: RunRecord) -> None:
-    """Write a whole record at once; a file that was there is replaced only by a complete one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with RecordWriter(temporary, record.header) as writer:
-            for sample in record.samples:
-                writer.append(sample)
-            for look in record.looks:
-                writer.append_look(look)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _header_fields(header: Header) -> dict[str, Any]:
+    return {"duolog_record": FORMAT, **header.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _sample_fields(sample: Sample) -> dict[str, Any]:
+    return {"sample": sample.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _look_fields(look: Look) -> dict[str, Any]:
+    return {"look": look.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _line_bytes(fields: dict[str, Any]) -> bytes:
+    return (json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n").encode()

@@ -14,12 +14,19 @@ DEEPEST = 100
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def parsed(text: bytes | str) -> Any:
-    """The value of a JSON text.
+class NestedTooDeep(ValueError):
+    """The JSON is nested more than `DEEPEST` deep."""
 
-    Raises ValueError if it is none, and RecursionError if it is nested more than `DEEPEST` deep.
-    """
-    value = json.loads(text)
+    def __init__(self) -> None:
+        super().__init__(f"nested too deeply: more than {DEEPEST} levels")
+
+
+def parsed(text: bytes | str) -> Any:
+    """The value of a JSON text. Raises ValueError if it is none, and NestedTooDeep, which is a ValueError."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise NestedTooDeep from None
     brackets = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
     if sum(map(text.count, brackets)) > DEEPEST:  # type: ignore[arg-type]  # both are of one type
         _check_depth(value)
@@ -31,7 +38,7 @@ def _check_depth(value: Any) -> None:
     while level := [item for item in level if isinstance(item, dict | list)]:
         depth += 1
         if depth > DEEPEST:
-            raise RecursionError(f"nested more than {DEEPEST} deep")
+            raise NestedTooDeep
         level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
 
 

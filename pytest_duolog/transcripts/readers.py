@@ -22,8 +22,9 @@ from typing import Any
 
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import TranscriptError
+from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.transcripts.markdown import from_markdown_with_lines
-from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker, parse_json, read_text
+from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker, read_text
 
 SYSTEM_ROLES = ("system", "developer")
 ID_KEYS = ("id", "conversation_id", "uuid")
@@ -90,12 +91,13 @@ def read_file(path: Path) -> list[Source | Unreadable]:
 def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
     """The dialogues of a file's text, in order; `file` is its path as people know it."""
     stem = Path(file).stem
-    if text.lstrip("\ufeff \t\r\n")[:1] not in ("{", "["):
+    text = text.removeprefix("\ufeff")
+    if text.lstrip()[:1] not in ("{", "["):
         return [_guarded(file, 1, lambda: _of_markdown(text, file, stem))]
     if problem := _own_file(text):
         return [Unreadable(file, 1, problem, is_ours=True)]
     try:
-        value = parse_json(text)
+        value = parsed(text)
     except ValueError as error:
         return list(_json_lines(text, file, stem, error))
     if isinstance(value, list) and not _is_messages(value):
@@ -108,8 +110,8 @@ def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
 
 def _own_file(text: str) -> str | None:
     """What a file of our own is that is no transcript."""
-    first = text.lstrip("\ufeff \t\r\n").partition("\n")[0]
-    keys = parse_json(first) if _is_json_object(first) else {}
+    first = text.lstrip().partition("\n")[0]
+    keys = parsed(first) if _is_json_object(first) else {}
     return next((problem for key, problem in _OWN_FILES.items() if isinstance(keys.get(key), int)), None)
 
 
@@ -139,14 +141,14 @@ def _json_lines(text: str, file: str, stem: str, error: ValueError) -> Iterator[
             file,
             number,
             lambda number=number, line=line: _of_value(  # type: ignore[misc]
-                parse_json(line), file, number, f"{stem}:{number}"
+                parsed(line), file, number, f"{stem}:{number}"
             ),
         )
 
 
 def _is_json_object(line: str) -> bool:
     try:
-        return isinstance(parse_json(line), dict)
+        return isinstance(parsed(line), dict)
     except ValueError:
         return False
 

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties import PropertyMethods
+from pytest_duolog.storage.json_text import parsed
 
 # Format history of the JSON form: 1, the first.
 JSON_FORMAT = 1
@@ -203,7 +204,7 @@ class Transcript(Record, PropertyMethods):
         """
         text = read_text(Path(path))
         try:
-            return cls.from_value(parse_json(text))
+            return cls.from_value(parsed(text))
         except ValueError as error:
             problem = error if isinstance(error, TranscriptError) else f"not a transcript: {error}"
             raise TranscriptError(f"{path}: {problem}") from error
@@ -242,14 +243,6 @@ def decode_text(data: bytes, name: str) -> str:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise TranscriptError(f"{name}: not a text file: byte {error.start} is not UTF-8") from error
-
-
-def parse_json(text: str) -> Any:
-    """The value of a JSON text; raises ValueError where it is none, and where it is nested too deeply to be read."""
-    try:
-        return json.loads(text.removeprefix("\ufeff"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
 
 
 def _json_fields(value: Any) -> dict[str, Any]:

@@ -15,6 +15,8 @@ HEAVY = (
     "httpx",
     "jinja2",
     "openai",
+    "platformdirs",
+    "portalocker",
     "pydantic",
     "pytest_duolog.running.dialogue",
     "pytest_duolog.scenarios.scenario",

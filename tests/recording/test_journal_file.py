@@ -204,7 +204,7 @@ def test_full_disk_is_said_and_earlier_messages_stay(cassette, monkeypatch):
     def no_space(*args: object) -> int:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("pytest_duolog.recording.journal_file.os.write", no_space)
+    monkeypatch.setattr("pytest_duolog.storage.line_file.os.write", no_space)
     with pytest.raises(UnreadableCassette, match="cannot be written: No space left on device"):
         writer.append(lines)
     writer.close()
@@ -234,7 +234,7 @@ def test_place_without_locks_is_recorded_to(tmp_path, monkeypatch):
     def not_supported(*args: object) -> None:
         raise OSError(95, os.strerror(95))
 
-    monkeypatch.setattr("pytest_duolog.recording.journal_file.fcntl.flock", not_supported)
+    monkeypatch.setattr("portalocker.portalocker.LOCKER", not_supported)
     JournalWriter(tmp_path / "c.jsonl", header=HEADER).close()
     assert read_journal(tmp_path / "c.jsonl").header == HEADER
 
@@ -243,7 +243,7 @@ def test_whole_file_is_replaced_only_by_a_whole_one(cassette, monkeypatch):
     before = cassette.read_bytes()
     journal = read_journal(cassette)
     with monkeypatch.context() as broken:
-        broken.setattr(JournalWriter, "finish", lambda *args: 1 / 0)
+        broken.setattr("pytest_duolog.storage.line_file.LineFile.append", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             write_journal(cassette, journal)
     assert cassette.read_bytes() == before

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_duolog.recording.journal_file import read_journal
+from pytest_duolog.storage.line_file import LineFile
 
 PROJECT = """
 import pytest
@@ -491,7 +492,6 @@ def test_recording_that_another_run_makes_meanwhile_is_not_replaced(recorded, mo
 
 @pytest.mark.parametrize("mode", ["once", "rewrite"])
 def test_no_reply_is_paid_for_while_another_run_records_it(project, mode):
-    fcntl = pytest.importorskip("fcntl")
     project.server.answer = failing_at(4)
     project.run("--record-mode=once")
     place = project.cassette
@@ -499,8 +499,7 @@ def test_no_reply_is_paid_for_while_another_run_records_it(project, mode):
         place = place.rename(place.with_name(place.name.replace(".jsonl", ".partial.jsonl")))
         project.cassette.write_bytes(place.read_bytes())
     before = project.files()
-    with place.open("ab") as theirs:
-        fcntl.flock(theirs, fcntl.LOCK_EX)
+    with LineFile(place):
         result = project.run(f"--record-mode={mode}")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *UnreadableCassette: another run is recording this cassette right now"])

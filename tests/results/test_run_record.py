@@ -177,7 +177,6 @@ def test_a_record_of_another_plan_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_two_runs_cannot_write_one_record(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
     path = tmp_path / "record.jsonl"
     with (
         RecordWriter(path, header()),

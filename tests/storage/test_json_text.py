@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.endpoints.history import HistoryEncoder, canonical_object
-from pytest_duolog.storage.json_text import canonical
+from pytest_duolog.storage.json_text import DEEPEST, NestedTooDeep, canonical, parsed
 from pytest_duolog.transcripts.perspective import ChatMessage
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -88,3 +88,29 @@ def test_each_message_is_shaped_and_encoded_once():
     body = encoder.encode({}, [first, second, first])
     assert [message["content"] for message in json.loads(body)["messages"]] == ["ONE", "TWO", "ONE"]
     assert shaped == ["one", "two"]
+
+
+@pytest.mark.parametrize("as_bytes", [True, False])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_json_is_read_to_a_depth_and_no_deeper(opening, closing, as_bytes):
+    per_part = opening.count("[") + opening.count("{")
+    for n_levels in (DEEPEST, DEEPEST + per_part, 100_000 * per_part):
+        n = n_levels // per_part
+        text = opening * n + "1" + closing * n
+        text = text.encode() if as_bytes else text
+        if n_levels <= DEEPEST:
+            assert parsed(text) == json.loads(text)
+        else:
+            with pytest.raises(NestedTooDeep, match="nested too deeply: more than 100 levels"):
+                parsed(text)
+
+
+def test_json_with_many_brackets_need_not_be_deep():
+    assert parsed("[" + "[]," * 1000 + "[[]]]")[-1] == [[]]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", b"\xff", "nul"])
+def test_what_is_no_json_is_a_value_error(text):
+    with pytest.raises(ValueError) as raised:
+        parsed(text)
+    assert not isinstance(raised.value, NestedTooDeep)

@@ -1,0 +1,278 @@
+"""Files of lines that grow by whole lines, written by one run at a time.
+
+Whatever such a file is called, these promises are kept here:
+
+- A run that dies loses the line it was writing, and nothing before it.
+- While one run has a file open for writing, no other run can write it.
+- A file is replaced only by a complete one, and never while another run writes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+# An open file cannot be renamed on Windows.
+CAN_RENAME_OPEN_FILES = os.name != "nt"
+
+BINARY = getattr(os, "O_BINARY", 0)  # Windows would write a carriage return before each line feed
+READ_ONLY = os.O_RDONLY | BINARY | getattr(os, "O_NONBLOCK", 0)  # nobody may ever write into a named pipe
+READ_AND_APPEND = os.O_RDWR | os.O_APPEND | BINARY | getattr(os, "O_NONBLOCK", 0)
+
+TEMPORARY = re.compile(r"\.(?P<name>.+\.\w+)\.\d+")
+
+# How often a file is opened again because another run has just put a new one in its place.
+MOST_OPENINGS = 20
+
+
+class FileInUse(Exception):
+    """Another run is writing the file right now."""
+
+
+class FileChanged(Exception):
+    """Another run has written, replaced or removed the file since it was read."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a file: the `whole` ones, without their line feeds, and what a killed run left after them."""
+
+    content: bytes
+
+    @cached_property
+    def whole(self) -> list[bytes]:
+        """The lines that end with a line feed, without it."""
+        return self.content.split(b"\n")[:-1]
+
+    @cached_property
+    def torn(self) -> bytes:
+        """What follows the last line feed."""
+        return self.content.rpartition(b"\n")[2]
+
+    @property
+    def whole_bytes(self) -> int:
+        """Where the last whole line ends."""
+        return len(self.content) - len(self.torn)
+
+    @property
+    def n_bytes(self) -> int:
+        """How long the file is."""
+        return len(self.content)
+
+
+def read_lines(path: Path) -> Lines:
+    """The lines of a file. Raises FileNotFoundError, or another OSError if it is no file or cannot be read."""
+    return Lines(_content(path))
+
+
+def read_first_line(path: Path) -> bytes:
+    """The first line, with its line feed if it has one. Raises what `read_lines` raises."""
+    with os.fdopen(_opened(path, READ_ONLY), "rb") as file:
+        return file.readline()
+
+
+def _content(path: Path) -> bytes:
+    with os.fdopen(_opened(path, READ_ONLY), "rb") as file:
+        return file.read()
+
+
+def _opened(path: Path, flags: int) -> int:
+    """A descriptor of a regular file; raises OSError for anything else, a named pipe for example."""
+    descriptor = os.open(path, flags, 0o666)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return descriptor
+    os.close(descriptor)
+    number, problem = errno.EINVAL, "Not a regular file"
+    if stat.S_ISDIR(kind):
+        number, problem = errno.EISDIR, os.strerror(errno.EISDIR)
+    raise OSError(number, problem, str(path))
+
+
+class LineFile:
+    """One file, open for writing by this run alone until it is closed."""
+
+    def __init__(self, path: Path, *, expected_bytes: int | None = None) -> None:
+        """Open the file, which is made if `expected_bytes` is 0 or None, and keep other runs from writing it.
+
+        `expected_bytes` is how long it is expected to be, None for any length.
+        Raises FileInUse or FileChanged because of another run, and OSError if there can be no such file.
+        """
+        self.path = path
+        makes = not expected_bytes
+        if makes:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor = _claimed(path, READ_AND_APPEND | (os.O_CREAT if makes else 0), expected_bytes)
+        self._is_open = True
+        self.n_bytes = os.fstat(self._descriptor).st_size
+
+    def read(self) -> Lines:
+        """The lines that are in the file now."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        parts = []
+        while part := os.read(self._descriptor, 1 << 20):
+            parts.append(part)
+        return Lines(b"".join(parts))
+
+    def cut(self, n_bytes: int) -> None:
+        """Remove what is after the first `n_bytes`: a torn line, or everything."""
+        os.ftruncate(self._descriptor, n_bytes)
+        self.n_bytes = n_bytes
+
+    def append(self, lines: bytes) -> None:
+        """Write whole lines. If the disk does not take them, none of them stays, and OSError is raised."""
+        left = memoryview(lines)
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError:
+            with suppress(OSError):
+                self.cut(self.n_bytes)
+            raise
+        self.n_bytes += len(lines)
+
+    def take_place_of(self, target: Path) -> None:
+        """Become the file at `target`, and close.
+
+        Raises FileInUse if another run is writing `target`, FileChanged if this file is no longer at its own path, and
+        OSError if it cannot be moved. It stays where it was then.
+        """
+        try:
+            if not _is_at(self._descriptor, self.path):
+                raise FileChanged
+            with _kept_from_others(target):
+                if not CAN_RENAME_OPEN_FILES:
+                    self.close()
+                self.path.replace(target)
+            self.path = target
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._is_open:
+            self._is_open = False
+            _release(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def check_writable(path: Path, *, expected_bytes: int | None) -> None:
+    """Raises what opening a LineFile would raise, and changes nothing on the disk."""
+    if os.path.lexists(path):
+        _release(_claimed(path, READ_AND_APPEND, expected_bytes))
+        return
+    if expected_bytes:
+        raise FileChanged
+    folder = next(found for found in path.absolute().parents if os.path.lexists(found))
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder", str(path))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"no permission to write to {folder}", str(path))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[LineFile]:
+    """A new file that takes the place of `path` if the block ends without an error. Raises what a LineFile raises."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    file = LineFile(temporary)
+    try:
+        file.cut(0)
+        yield file
+        file.take_place_of(path)
+    finally:
+        file.close()
+        temporary.unlink(missing_ok=True)
+
+
+def left_by_killed_run(path: Path) -> str | None:
+    """The name of the file that was being replaced, if `path` is what `replacing` leaves when it is killed."""
+    found = TEMPORARY.fullmatch(path.name)
+    return found["name"] if found else None
+
+
+@contextmanager
+def _kept_from_others(path: Path) -> Iterator[None]:
+    """Nobody else writes `path` inside the block; nothing is done if there is no such file."""
+    try:
+        descriptor = _claimed(path, READ_AND_APPEND)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        if not CAN_RENAME_OPEN_FILES:
+            _release(descriptor)
+        yield
+    finally:
+        if CAN_RENAME_OPEN_FILES:
+            _release(descriptor)
+
+
+def _claimed(path: Path, flags: int, expected_bytes: int | None = None) -> int:
+    """A descriptor of the file that is at `path`, locked.
+
+    A file that was renamed or removed between opening and locking is no longer at `path`: what is written to it would
+    be lost, or would go into the file of another name.
+    """
+    for _ in range(MOST_OPENINGS):
+        try:
+            descriptor = _opened(path, flags)
+        except FileNotFoundError:
+            if expected_bytes:
+                raise FileChanged from None
+            raise
+        try:
+            _lock(descriptor)
+            is_there = _is_at(descriptor, path)
+            n_bytes = os.fstat(descriptor).st_size
+        except BaseException:
+            _release(descriptor)
+            raise
+        if is_there and expected_bytes in (None, n_bytes):
+            return descriptor
+        _release(descriptor)
+        if is_there:
+            raise FileChanged
+    raise FileInUse
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _lock(descriptor: int) -> None:
+    import portalocker  # noqa: PLC0415  # most runs of pytest write no such file
+
+    try:
+        portalocker.lock(descriptor, portalocker.LOCK_EX | portalocker.LOCK_NB)
+    except portalocker.AlreadyLocked:
+        raise FileInUse from None
+    except portalocker.LockException:
+        pass  # some network file systems have no locks
+
+
+def _release(descriptor: int) -> None:
+    """Unlock and close. A child process that inherited the descriptor would keep the lock if it were only closed."""
+    import portalocker  # noqa: PLC0415
+
+    with suppress(portalocker.LockException):
+        portalocker.unlock(descriptor)
+    os.close(descriptor)
