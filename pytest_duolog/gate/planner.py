@@ -27,7 +27,6 @@ class Forecast:
     inconclusive_probability: float
     mean_dialogues: float
     p90_dialogues: int
-    mean_rounds: float
 
 
 def forecast(
@@ -57,7 +56,6 @@ def forecast(
         shares[Decision.INCONCLUSIVE],
         sum(dialogues) / n_gates,
         dialogues[math.ceil(0.9 * n_gates) - 1],
-        sum(found.n_rounds for found in decisions) / n_gates,
     )
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from pytest_duolog.stats.differences import TwoRates, newcombe_paired_interval
+from pytest_duolog.stats.differences import TwoRates
 from pytest_duolog.stats.evidence import PairCounts, log_evidence
-from pytest_duolog.stats.intervals import Interval
 
 # A scenario that lost so many more pairs than it won is looked at more closely before the suite passes. It is cleared
 # by evidence that its own drop is below 40 points, and in the last round blocked by an exact test.
@@ -113,8 +112,3 @@ class ScenarioTally:
     def is_cleared(self) -> bool:
         """Whether its own drop is shown to be below 40 points."""
         return evidence(*self.for_pass.counts, drop=CLEARED_DROP, weight=1) >= LOG_CLEARED
-
-    @property
-    def drop_interval(self) -> Interval:
-        """The 95 % interval of the drop; descriptive, for the gate does not decide by it."""
-        return newcombe_paired_interval(*self.pairs)

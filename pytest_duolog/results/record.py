@@ -163,11 +163,6 @@ class RunRecord:
                 found.setdefault((sample.scenario, sample.arm), {})[sample.number] = sample
         return found
 
-    def n_attempts(self, scenario: str, number: int, arm: Arm = Arm.BASELINE) -> int:
-        """How often a sample has been tried; the next attempt is one more."""
-        tried = (scenario, number, arm)
-        return sum((sample.scenario, sample.number, sample.arm) == tried for sample in self.samples)
-
 
 def check_sample(sample: Sample, plan: RunPlan, seen: set[tuple[object, ...]]) -> None:
     """Raises RunRecordError if the sample is not of this plan or is among `seen`; adds it to them."""

@@ -1,1 +1,29 @@
-"""Pure formulas of counts, in the standard library alone; each names its source."""
+"""Formulas of counts, in the standard library alone; each names its source.
+
+The names below are public; docs/statistics.md says what for. The other modules are the gate's.
+"""
+
+from __future__ import annotations
+
+from pytest_duolog.stats.differences import TwoRates, newcombe_interval, newcombe_paired_interval
+from pytest_duolog.stats.exact_tests import benjamini_hochberg, fisher_p, holm, mcnemar_exact_p
+from pytest_duolog.stats.intervals import Interval, clopper_pearson_interval, wilson_interval
+from pytest_duolog.stats.power import samples_to_see
+from pytest_duolog.stats.repeats import pass_at_k, pass_hat_k, pass_hat_k_interval
+
+__all__ = [
+    "Interval",
+    "TwoRates",
+    "benjamini_hochberg",
+    "clopper_pearson_interval",
+    "fisher_p",
+    "holm",
+    "mcnemar_exact_p",
+    "newcombe_interval",
+    "newcombe_paired_interval",
+    "pass_at_k",
+    "pass_hat_k",
+    "pass_hat_k_interval",
+    "samples_to_see",
+    "wilson_interval",
+]

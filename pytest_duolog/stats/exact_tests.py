@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from pytest_duolog.stats.binomial import binomial_pmf, probability_at_most
+from pytest_duolog.stats.binomial import probability_at_most
 from pytest_duolog.stats.differences import TwoRates
 
 Alternative = Literal["less", "greater", "two-sided"]
@@ -45,16 +45,6 @@ def mcnemar_exact_p(only_first: int, only_second: int) -> float:
     """
     n = only_first + only_second
     return min(1.0, 2 * probability_at_most(min(only_first, only_second), n, 0.5))
-
-
-def mcnemar_mid_p(only_first: int, only_second: int) -> float:
-    """As `mcnemar_exact_p`, counting the pairs as seen by half: less cautious, seldom above its level.
-
-    Source: Fagerland, Lydersen and Laake 2013.
-    """
-    n = only_first + only_second
-    fewer = min(only_first, only_second)
-    return min(1.0, 2 * probability_at_most(fewer, n, 0.5) - binomial_pmf(fewer, n, 0.5))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -78,18 +78,3 @@ def exact_upper_bound(n_passed: int, n: int, *, confidence: float = 0.95) -> flo
     """The rate that the true pass rate is not above, with at least this confidence; 1 without failures."""
     checked_counts(n_passed, n)
     return 1 - exact_lower_bound(n - n_passed, n, confidence=confidence)
-
-
-def jeffreys_interval(n_passed: int, n: int, *, confidence: float = 0.95) -> Interval:
-    """The middle of the posterior of the pass rate under Jeffreys' prior, Beta(1/2, 1/2).
-
-    The low bound is 0 without passes and the high bound 1 without failures, so that it covers there, too; the
-    whole range with `n == 0`. Raises ValueError like `wilson_interval`.
-    Source: Brown, Cai and DasGupta 2001, section 3.1.
-    """
-    checked_counts(n_passed, n)
-    checked_open_rate("confidence", confidence)
-    a, b = n_passed + 0.5, n - n_passed + 0.5
-    low = beta_quantile((1 - confidence) / 2, a, b) if n_passed else 0.0
-    high = 1 - beta_quantile((1 - confidence) / 2, b, a) if n_passed < n else 1.0
-    return Interval(low, high)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pytest_duolog.stats.binomial import checked_counts, checked_open_rate
+from pytest_duolog.stats.binomial import checked_counts
 from pytest_duolog.stats.intervals import Interval, clopper_pearson_interval
 
 
@@ -31,12 +31,6 @@ def pass_hat_k_interval(n_passed: int, n: int, k: int, *, confidence: float = 0.
     """Interval for pass^k: the bounds of Clopper and Pearson to the power `k`, which keeps their order."""
     low, high = clopper_pearson_interval(n_passed, n, confidence=confidence)
     return Interval(low**k, high**k)
-
-
-def rate_for_pass_hat_k(pass_hat: float, k: int) -> float:
-    """The pass rate of a single try that makes `k` tries all pass at this rate; 0.9457 for pass^4 >= 0.8."""
-    checked_open_rate("pass_hat", pass_hat)
-    return math.pow(pass_hat, 1 / k)
 
 
 def _checked_tries(n_passed: int, n: int, k: int) -> None:

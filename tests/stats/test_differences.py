@@ -23,7 +23,6 @@ from pytest_duolog.stats.exact_tests import (
     fisher_p,
     holm,
     mcnemar_exact_p,
-    mcnemar_mid_p,
 )
 
 
@@ -153,13 +152,12 @@ def test_fisher_tails_overlap_in_the_table_seen(counts: TwoRates) -> None:
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_mcnemar_does_not_care_which_arm_is_first(one: int, other: int) -> None:
     assert mcnemar_exact_p(one, other) == mcnemar_exact_p(other, one)
-    assert mcnemar_mid_p(one, other) <= mcnemar_exact_p(one, other) <= 1
+    assert 0 < mcnemar_exact_p(one, other) <= 1
 
 
 def test_no_discordant_pair_is_no_evidence() -> None:
     assert mcnemar_exact_p(0, 0) == 1
     assert mcnemar_exact_p(1, 0) == 1
-    assert mcnemar_mid_p(1, 0) == 0.5
     assert fisher_p(TwoRates(0, 0, 0, 0)) == 1
     assert fisher_p(TwoRates(20, 20, 20, 20)) == 1
 

@@ -21,11 +21,10 @@ from pytest_duolog.stats.intervals import (
     clopper_pearson_interval,
     exact_lower_bound,
     exact_upper_bound,
-    jeffreys_interval,
     wilson_interval,
 )
 
-ALL = [wilson_interval, clopper_pearson_interval, jeffreys_interval]
+ALL = [wilson_interval, clopper_pearson_interval]
 every_interval = pytest.mark.parametrize("interval", ALL, ids=lambda function: function.__name__)
 IntervalFunction = Callable[..., Interval]
 
@@ -107,10 +106,9 @@ def test_clopper_pearson_never_covers_less_than_it_says(n: int, rate: float) -> 
 
 
 @pytest.mark.parametrize("n", [5, 20, 50])
-@pytest.mark.parametrize("interval", [wilson_interval, jeffreys_interval], ids=["wilson", "jeffreys"])
-def test_the_others_cover_on_average_what_they_say(interval: IntervalFunction, n: int) -> None:
+def test_wilson_covers_on_average_what_it_says(n: int) -> None:
     rates = [(i + 0.5) / 400 for i in range(400)]
-    mean = math.fsum(coverage(interval, n, rate) for rate in rates) / len(rates)
+    mean = math.fsum(coverage(wilson_interval, n, rate) for rate in rates) / len(rates)
     assert mean == pytest.approx(0.95, abs=0.012)
 
 
