@@ -19,10 +19,14 @@ LOGICAL_SCHEME = "duolog"
 
 @cache
 def unpatched_transport() -> type[httpx.AsyncHTTPTransport]:
-    """The transport of httpx even while vcrpy or cassetter has its method patched, for our cassette or a user's.
+    """The transport of httpx, even while vcrpy or cassetter has its method patched for our cassette or a user's.
 
     It is the class in a second copy of httpx's module, which nobody else knows.
     """
+    # Works around vcrpy (since 8.2) and cassetter (0.16), which replace `handle_async_request` on httpx's class for the
+    # whole process: a request of ours would land in a user's cassette, or be recorded twice. A subclass inherits what
+    # they put there. vcrpy's patch can be looked through (`__wrapped__`), cassetter's cannot. To be dropped when both
+    # can, or when httpx (0.27 and 0.28 have none) offers a transport that they do not patch.
     spec = find_spec("httpx._transports.default")
     assert spec is not None, "httpx has kept its transport there since 0.18"
     assert spec.loader is not None, "it is an ordinary module"

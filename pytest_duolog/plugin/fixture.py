@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 
 import pytest
+
+# The parts that a report's `longrepr` is made of. pytest (9.2) documents that reports have one, and not what it is.
 from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
 
 from pytest_duolog.display import printable

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
+# pytest (9.2) has no public way to run a test once more with new fixtures, or to ask whether its marks skip it. Plugins
+# that rerun tests (pytest-rerunfailures, flaky) use the same functions. To be dropped when pytest offers them.
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import evaluate_skip_marks
 
@@ -227,7 +230,8 @@ class Sampler:
 
         def end() -> None:
             with capture.item_capture("teardown", item) if capture else nullcontext():
-                item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001  # as pytest's own teardown does
+                # As pytest's own teardown does, which runs only together with a test's; there is no public way to it.
+                item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
 
         call = pytest.CallInfo.from_call(end, when="teardown")
         if call.excinfo is not None:

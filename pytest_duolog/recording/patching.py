@@ -133,6 +133,9 @@ class LibraryPatches:
                 self.custom_patches = hooks.custom_patches
                 self.skip_patchers = hooks.skip_patchers
                 guards = LoopbackOnly(self._watcher, self.allowed_hosts).patchers() if self._offline else ()
+                # vcrpy's public `use_cassette` brings a cassette of its own, one for the whole process. Its builder of
+                # patches takes any object with a cassette's methods; it has done so since 1.0. To be dropped when
+                # vcrpy finds the cassette by context (as cassetter does).
                 for patcher in [*CassettePatcherBuilder(self).build(), *_lasting_patches(), *guards]:
                     self._stack.enter_context(patcher)
             self._n_users += 1
@@ -209,13 +212,12 @@ class LibraryPatches:
 
 
 def _lasting_patches() -> list[Any]:
-    """Patches that keep vcrpy's in place all the time.
-
-    While it makes a connection of http.client, urllib3 or requests, vcrpy takes all its patches away (`force_reset`),
-    for every thread: another speaker's request would go to the network, and two threads at once can leave the
-    patches away. It does so only for `http.client.HTTPSConnection`, which looks up its own class by name when one is
-    made; here that moment alone is covered. Superfluous once vcrpy has no `force_reset`.
-    """
+    """Patches that keep vcrpy's in place all the time."""
+    # Works around vcrpy (all versions, 9.4 too): while it makes a connection of http.client, urllib3 or requests, it
+    # takes all its patches away (`force_reset`), for every thread. Another speaker's request would go to the network,
+    # and two threads at once can leave the patches away for good. It does so only for `http.client.HTTPSConnection`,
+    # which looks up its own class by name when one is made; here that moment alone is covered. To be dropped when
+    # vcrpy has no `force_reset`, or one that other threads do not see.
     real = VCRHTTPSConnection._baseclass  # noqa: SLF001 - vcrpy's own record of the class it replaced
     make = real.__init__
     lock = threading.Lock()

@@ -129,8 +129,13 @@ class Session:
         """An endpoint for each model, recorded; functions may send HTTP requests of their own, and are watched."""
         async with AsyncExitStack() as stack:
             transport = RecordingTransport(recorder, self._live_transport)
-            client = httpx.AsyncClient(transport=transport, timeout=None, trust_env=False)  # noqa: S113  # see Patience
-            client._transport = transport  # noqa: SLF001  # cassetter puts its own in front of it in every client
+            client = httpx.AsyncClient(
+                transport=transport,
+                # cassetter (0.16) wraps the transport of every client, but not what is mounted.
+                mounts={"all://": transport},
+                timeout=None,  # noqa: S113  # see Patience
+                trust_env=False,
+            )
             await stack.enter_async_context(client)
             endpoints = {
                 name: registry.open_endpoint(
