@@ -6,16 +6,23 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_duolog.display import wrong_fields
-from pytest_duolog.endpoints.providers import Provider
+from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider
+from pytest_duolog.endpoints.published import published_points, published_provider
 from pytest_duolog.endpoints.rate_limiter import Limit
-from pytest_duolog.endpoints.registry import PROTOCOLS, check_model, known_providers
+from pytest_duolog.endpoints.registry import (
+    PROTOCOLS,
+    check_model,
+    key_header_of,
+    known_protocols,
+    known_providers,
+)
 from pytest_duolog.endpoints.retrying import Patience
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
 from pytest_duolog.errors import ConfigurationError
@@ -47,8 +54,8 @@ class ProviderTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    base_url: str
-    protocol: str = "openai"
+    base_url: str | None = None
+    protocol: str | None = None
     base_url_env: str | None = None
     api_key_env: str | None = None
     key_header: str | None = None
@@ -263,28 +270,51 @@ def configured_providers(table: ProjectTable) -> dict[str, Provider]:
 def _provider(name: str, given: ProviderTable) -> Provider:
     if name in ("local", "scripted", VARIANT):
         raise ConfigurationError(f"[tool.duolog.providers.{name}]: the name is taken")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):  # it is the host of a logical address
+    if not re.fullmatch(PROVIDER_NAME, name):  # it is the host of a logical address
         raise ConfigurationError(
             f"[tool.duolog.providers.{name}]: a name has lower-case letters, digits, - and _ only"
         )
-    if given.protocol not in PROTOCOLS:
+    protocol = given.protocol or (name if name in published_points() else "openai")
+    if protocol not in known_protocols():
         raise ConfigurationError(
-            f"[tool.duolog.providers.{name}]: unknown protocol {given.protocol!r} (known: {', '.join(PROTOCOLS)})"
+            f"[tool.duolog.providers.{name}]: unknown protocol {protocol!r} (known: {', '.join(known_protocols())})"
         )
-    if not given.base_url.startswith(("http://", "https://")):
+    try:
+        usual = _usual(name, given, protocol)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"[tool.duolog.providers.{name}]: {error}") from None
+    base_url = usual.base_url if given.base_url is None else given.base_url
+    if given.base_url is None and not (usual.has_address or given.base_url_env):
+        raise ConfigurationError(f"[tool.duolog]: providers.{name}.base_url: Field required")
+    if given.base_url is not None and not base_url.startswith(("http://", "https://")):
         raise ConfigurationError(
-            f"[tool.duolog.providers.{name}]: base_url {given.base_url!r} does not start with http:// or https://"
+            f"[tool.duolog.providers.{name}]: base_url {base_url!r} does not start with http:// or https://"
         )
-    return Provider(
-        given.base_url,
-        protocol=given.protocol,
-        base_url_env=given.base_url_env,
-        api_key_env=given.api_key_env,
-        needs_key=given.api_key_env is not None,
-        key_header=given.key_header,
-        headers=given.headers,
+    return replace(
+        usual,
+        base_url=base_url,
+        protocol=protocol,
+        base_url_env=given.base_url_env or usual.base_url_env,
+        api_key_env=given.api_key_env or usual.api_key_env,
+        needs_key=given.api_key_env is not None or usual.needs_key,
+        key_header=given.key_header or usual.key_header,
+        headers={**usual.headers, **given.headers},
         template=Template(given.request, given.reply, given.session),
     )
+
+
+def _usual(name: str, given: ProviderTable, protocol: str) -> Provider:
+    """What holds for what a table leaves out: of a published protocol, its own provider.
+
+    A key is not sent to another address than it is for, so a table with an address has to name its key, but for the
+    table that has the provider's own name.
+    """
+    if protocol in PROTOCOLS:
+        return Provider("", protocol=protocol, key_header=key_header_of(protocol))
+    published = published_provider(protocol)
+    if given.base_url is None or name == protocol:
+        return published
+    return Provider("", protocol=protocol, key_header=published.key_header)
 
 
 def _record_mode(value: str) -> RecordMode:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pytest_duolog.commands.pytest_runs import collect, replay
 from pytest_duolog.display import counted, from_here, printable
 from pytest_duolog.endpoints.providers import base_urls
+from pytest_duolog.endpoints.registry import all_providers
 from pytest_duolog.errors import CassetteError, ConfigurationError
 from pytest_duolog.recording.inventory import Inventory, adopt, prunable
 from pytest_duolog.recording.maintenance import (
@@ -196,4 +197,5 @@ def _carry_out(moves: Sequence[Move], *, dry_run: bool) -> int:
 
 
 def _base_urls(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    return base_urls(configured_providers(read_project_table(Path("pyproject.toml"))), environ)
+    configured = configured_providers(read_project_table(Path("pyproject.toml")))
+    return base_urls(all_providers(configured), environ)

@@ -44,6 +44,9 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
 class AnthropicMessages(ChatProtocol):
     """One model behind a messages address."""
 
+    volatile_fields = ("id",)
+    key_header = "x-api-key"
+
     def path(self, request: ChatRequest) -> str:
         """The same for all models; the base URL is without the version, as in the vendor's own variable."""
         return "/v1/messages"

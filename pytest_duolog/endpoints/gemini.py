@@ -46,6 +46,9 @@ class Gemini(ChatProtocol):
     """One model behind a `generateContent` address."""
 
     history_name = "contents"
+    volatile_fields = ("responseId", "createTime")
+    model_name = "modelVersion"
+    key_header = "x-goog-api-key"  # never `?key=`, which would be part of the address
 
     def path(self, request: ChatRequest) -> str:
         """The model is part of the address; a tuned one comes with its folder (`tunedModels/...`)."""

@@ -1,4 +1,4 @@
-"""Request bodies with a chat history that is encoded only once.
+"""What a protocol tells its recorder about its JSON; and request bodies whose chat history is encoded only once.
 
 A dialogue sends its whole history with every message, so encoding it anew each time would be quadratic work; here each
 message is encoded once and the pieces are joined.
@@ -7,7 +7,7 @@ message is encoded once and the pieces are joined.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pytest_duolog.storage.json_text import canonical
 from pytest_duolog.transcripts.perspective import ChatMessage
@@ -48,14 +48,27 @@ class HistoryEncoder(dict[ChatMessage, bytes]):
         return canonical_object(fields, self._name, self.pieces(messages))
 
 
+class AnswerForm(Protocol):
+    """What a protocol knows of the JSON in its answers; a recorder knows no provider's fields."""
+
+    def kept(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An answer's body as it is recorded: without what changes with every answer and means nothing."""
+        ...
+
+    def served_model(self, body: Mapping[str, Any]) -> str | None:
+        """The model that an answer says it is from; None if it says nothing."""
+        ...
+
+
 class HistoryBody(NamedTuple):
     """A request body in parts, so that whoever stores or compares it need not take it apart again.
 
     `fields` is all of it but the history, which stands under `history_name` and has one element a message,
-    made by `entry`.
+    made by `entry`. `answers` is what is known of the answer.
     """
 
     fields: Mapping[str, Any]
     history_name: str
     messages: Sequence[ChatMessage]
     entry: Callable[[ChatMessage], Any]
+    answers: AnswerForm

@@ -33,6 +33,14 @@ FINISH_REASONS: Mapping[str, FinishReason] = {"stop": "end", "length": "truncate
 class OllamaChat(ChatProtocol):
     """One model behind Ollama's chat address."""
 
+    volatile_fields = (
+        "created_at",
+        "total_duration",
+        "load_duration",
+        "prompt_eval_duration",
+        "eval_duration",
+    )
+
     def path(self, request: ChatRequest) -> str:
         """The same for all models."""
         return "/api/chat"

@@ -18,6 +18,7 @@ from pytest_duolog.endpoints.reading import (
     less,
     object_in,
     objects_in,
+    served_by,
     split_thinking,
     text_in,
     thinking_parts,
@@ -54,6 +55,14 @@ RENAMED_KNOBS: Mapping[str, Mapping[str, str]] = {
 class OpenAIChat(ChatProtocol):
     """One model behind a chat-completions address."""
 
+    volatile_fields = (
+        "id",
+        "created",
+        "system_fingerprint",
+        "timings",
+        "x_groq",
+    )  # the last two: llama.cpp, Groq
+
     def path(self, request: ChatRequest) -> str:
         """The same for all models."""
         return "/chat/completions"
@@ -63,6 +72,10 @@ class OpenAIChat(ChatProtocol):
         names = RENAMED_KNOBS.get(self._config.provider, {})
         knobs = {names.get(name, name): value for name, value in request.knobs.items()}
         return {"model": request.model, **knobs, **_response_format(request.schema), **request.extra}
+
+    def served_model(self, body: Mapping[str, Any]) -> str | None:
+        """The model, with the provider behind a gateway that names it (OpenRouter)."""
+        return served_by(body)
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The first choice."""

@@ -1,13 +1,15 @@
 """What all chat protocols over HTTP have in common: a JSON body with the history is posted, a JSON object comes back.
 
 A protocol is a subclass that says where to post (`path`), what stands in the body beside the history (`fields`),
-how a message of the history is written (`entry`) and what the answer means (`read`).
+how a message of the history is written (`entry`) and what the answer means (`read`). What else is peculiar to its JSON
+is declared on it as well, because nothing outside this folder knows a provider's fields: where the history stands, what
+changes with every answer and means nothing, where the served model is named, and which header takes the key.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
@@ -17,13 +19,25 @@ import httpx
 from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply
 from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
+from pytest_duolog.endpoints.providers import Provider
+from pytest_duolog.endpoints.reading import text_in
 from pytest_duolog.transcripts.perspective import ChatMessage
 
 
 class ChatProtocol(ABC):
-    """One model behind an HTTP address; `history_name` is the body's field with the messages."""
+    """One model behind an HTTP address.
+
+    `history_name` is the request's field with the messages. `volatile_fields` are fields of an answer that change with
+    every answer and mean nothing, as ids and clocks do: they are not recorded, so that recording the same words again
+    changes nothing. `model_name` is the answer's field with the model that served. The key is sent in `key_header`,
+    by default as `Authorization: Bearer`. A published protocol may say in `provider` where its provider is.
+    """
 
     history_name: ClassVar[str] = "messages"
+    volatile_fields: ClassVar[Collection[str]] = ()
+    model_name: ClassVar[str] = "model"
+    key_header: ClassVar[str | None] = None
+    provider: ClassVar[Provider | None] = None
 
     def __init__(self, config: EndpointConfig) -> None:
         self._config = config
@@ -56,9 +70,20 @@ class ChatProtocol(ABC):
         """A message as it stands in the history."""
         return message._asdict()
 
+    def kept(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An answer's body as it is recorded, and read from then on."""
+        kept = {name: item for name, item in body.items() if name not in self.volatile_fields}
+        if self.model_name in kept:
+            kept[self.model_name] = _without_folder(kept[self.model_name])
+        return kept
+
+    def served_model(self, body: Mapping[str, Any]) -> str | None:
+        """The model that an answer says it is from; None if it says nothing."""
+        return text_in(body, self.model_name)
+
     async def reply(self, request: ChatRequest) -> Reply:
         """The model's answer; raises EndpointError if there is none."""
-        body = HistoryBody(self.fields(request), self.history_name, self.history(request), self.entry)
+        body = HistoryBody(self.fields(request), self.history_name, self.history(request), self.entry, self)
         read = partial(self._usable_reply, f"{self._config.provider}:{request.model}")
         response = await self._config.client.post(
             self._config.base_url + self.path(request),
@@ -75,6 +100,12 @@ class ChatProtocol(ABC):
         reply = self.read(answer.json_object(), answer)
         answer.check(reply)
         return reply
+
+
+def _without_folder(model: Any) -> Any:
+    """Some servers name the file of the weights as the model, with the folders of this machine."""
+    is_path = isinstance(model, str) and ("\\" in model or model.startswith("/"))
+    return model.replace("\\", "/").rpartition("/")[2] if is_path else model
 
 
 def without_system(messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:

@@ -16,11 +16,8 @@ from pytest_duolog.errors import EndpointError
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
-# The header that carries the key, by protocol; `authorization` in all others.
-KEY_HEADERS: Mapping[str, str] = {
-    "anthropic": "x-api-key",
-    "gemini": "x-goog-api-key",  # never `?key=`, which would be part of the address
-}
+# A provider's name is the host of its logical addresses.
+PROVIDER_NAME = r"[a-z0-9][a-z0-9_-]*"
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Provider:
 
     `base_url_env` names a variable that overrides `base_url`, `base_path` what belongs behind it, `host_env` one
     that may hold no more than a host and a port. `api_key_env` names the variable that holds the key, or else
-    `other_key_env`; it is asked for only where `needs_key`, and sent in `key_header`, by default the protocol's own.
+    `other_key_env`; it is asked for only where `needs_key`, and sent in `key_header`, `authorization` if it is None.
     `headers` are further ones; `${NAME}` in them is an environment variable. `template` is how a chatbot of protocol
     `http` is spoken to. Nothing is read before a model is really called.
     """
@@ -45,6 +42,11 @@ class Provider:
     key_header: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     template: Template = field(default_factory=Template)
+
+    @property
+    def has_address(self) -> bool:
+        """Whether it says where it is, or which variable does."""
+        return bool(self.base_url or self.base_url_env or self.host_env)
 
     @property
     def secret_variables(self) -> list[str]:
@@ -67,6 +69,7 @@ PROVIDERS: Mapping[str, Provider] = {
         base_url_env="ANTHROPIC_BASE_URL",
         api_key_env="ANTHROPIC_API_KEY",
         needs_key=True,
+        key_header="x-api-key",
     ),
     "gemini": Provider(
         "https://generativelanguage.googleapis.com/v1beta",
@@ -75,6 +78,7 @@ PROVIDERS: Mapping[str, Provider] = {
         api_key_env="GOOGLE_API_KEY",  # beats the other one in the vendor's SDK, too
         other_key_env="GEMINI_API_KEY",
         needs_key=True,
+        key_header="x-goog-api-key",
     ),
     "azure": Provider(
         "",
@@ -128,7 +132,7 @@ def destination(name: str, provider: Provider, environ: Mapping[str, str] = os.e
     if provider.needs_key and not key_env:
         raise _unset(name, "no key", " or ".join(key_envs))
     if key_env:
-        header = provider.key_header or KEY_HEADERS.get(provider.protocol, "authorization")
+        header = provider.key_header or "authorization"
         prefix = "Bearer " if header == "authorization" else ""
         headers[header] = prefix + _header_value(key_env, environ)
     return Destination(base_url, headers, key_env)
@@ -163,15 +167,14 @@ def _unset(name: str, problem: str, variable: str) -> EndpointError:
 
 
 def base_urls(
-    configured: Mapping[str, Provider], environ: Mapping[str, str] = os.environ
+    known: Mapping[str, Provider], environ: Mapping[str, str] = os.environ
 ) -> list[tuple[str, str]]:
     """(provider, URL) for every address under which a provider is reached, today's before the usual one.
 
     The embedded model has no fixed address and is not among them.
     """
-    known = {**PROVIDERS, **configured}.items()
-    today = [(name, _base_url(provider, environ)) for name, provider in known]
-    usual = [(name, provider.base_url.rstrip("/")) for name, provider in known]
+    today = [(name, _base_url(provider, environ)) for name, provider in known.items()]
+    usual = [(name, provider.base_url.rstrip("/")) for name, provider in known.items()]
     return [pair for pair in dict.fromkeys(today + usual) if pair[1]]
 
 

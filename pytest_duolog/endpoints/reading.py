@@ -17,6 +17,12 @@ def text_in(values: Mapping[str, Any], *names: str) -> str | None:
     return next((value for name in names if isinstance(value := values.get(name), str) and value), None)
 
 
+def served_by(body: Mapping[str, Any]) -> str | None:
+    """The model that an answer of any protocol names, with the provider behind a gateway where that is named."""
+    model, provider = text_in(body, "model", "modelVersion"), text_in(body, "provider")
+    return f"{model} at {provider}" if model and provider else model
+
+
 def objects_in(values: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """The objects in the list under a name."""
     items = values.get(name)

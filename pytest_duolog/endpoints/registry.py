@@ -1,16 +1,14 @@
 """From `provider:model` to an endpoint.
 
-A protocol is a row in `PROTOCOLS`, a provider one in `providers.py`; other packages publish a factory under the
-entry point group `pytest_duolog.endpoints`.
+A protocol is a row in `CHAT_PROTOCOLS`, a provider one in `providers.py`; what other packages publish is in
+`published.py`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import entry_points
-from typing import Any
+from contextlib import suppress
 
 import httpx
 
@@ -24,6 +22,7 @@ from pytest_duolog.endpoints.ollama import OllamaChat
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS, Provider
+from pytest_duolog.endpoints.published import open_published, published_points, published_provider
 from pytest_duolog.endpoints.scripted import persona
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.local.weights import MODELS
@@ -31,8 +30,6 @@ from pytest_duolog.scenarios.scenario import Model, ModelName, Target
 
 # `http://localhost:8000/chat` is a model, too.
 ADDRESSES = ("http", "https")
-
-ENTRY_POINT_GROUP = "pytest_duolog.endpoints"
 
 CHAT_PROTOCOLS: Mapping[str, type[ChatProtocol]] = {
     "openai": OpenAIChat,
@@ -43,15 +40,51 @@ CHAT_PROTOCOLS: Mapping[str, type[ChatProtocol]] = {
 PROTOCOLS = (*CHAT_PROTOCOLS, "http")
 
 
-@cache
-def published_factories() -> Mapping[str, Any]:
-    """Entry points of other packages, by provider name."""
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+def provider_named(name: str, configured: Mapping[str, Provider]) -> Provider:
+    """Where a provider is, by the user's table, as built in, or by the protocol that another package publishes.
+
+    Raises ConfigurationError if there is none of this name, or what is published does not work.
+    """
+    if found := configured.get(name) or PROVIDERS.get(name):
+        return found
+    if name not in published_points():
+        known = ", ".join(known_providers(configured))
+        raise ConfigurationError(f"unknown provider {shorten(name)} (known: {known})")
+    return published_provider(name)
+
+
+def all_providers(configured: Mapping[str, Provider]) -> dict[str, Provider]:
+    """Every provider by name; a published one that does not work is left out, which is told to who asks for it."""
+    published: dict[str, Provider] = {}
+    for name in published_points():
+        with suppress(ConfigurationError):
+            published[name] = published_provider(name)
+    return {**published, **PROVIDERS, **configured}
+
+
+def key_header_of(protocol: str) -> str | None:
+    """The header that takes the key in a built-in protocol; None for the usual one."""
+    return CHAT_PROTOCOLS[protocol].key_header if protocol in CHAT_PROTOCOLS else None
 
 
 def known_providers(configured: Mapping[str, Provider]) -> list[str]:
     """Every name that may stand before the colon."""
-    return sorted({*PROVIDERS, *configured, *published_factories(), "scripted"})
+    return sorted({*PROVIDERS, *configured, *published_points(), "scripted"})
+
+
+def known_protocols() -> list[str]:
+    """Every name of a protocol, the built-in ones first."""
+    return [*PROTOCOLS, *sorted(set(published_points()) - set(PROTOCOLS))]
+
+
+def is_published(model: Model, configured: Mapping[str, Provider]) -> bool:
+    """Whether a model is asked by the code of another package."""
+    if not isinstance(model, str):
+        return False
+    name = ModelName.parse(model).provider
+    if name in ADDRESSES or name == "scripted":
+        return False
+    return provider_named(name, configured).protocol not in PROTOCOLS
 
 
 def check_model(name: str, configured: Mapping[str, Provider]) -> None:
@@ -60,13 +93,18 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
     if provider in ADDRESSES:
         HttpTarget(name)
         return
-    known = known_providers(configured)
-    if provider not in known:
-        raise ConfigurationError(
-            f"model {shorten(name)}: unknown provider {shorten(provider)} (known: {', '.join(known)})"
-        )
     if provider == "scripted":
         persona(model)
+        return
+    if provider in PROVIDERS and provider in published_points():
+        raise ConfigurationError(
+            f"an installed package publishes a protocol named {provider!r}, which is the name of a built-in provider; "
+            f"uninstall it, or rename its entry point"
+        )
+    try:
+        provider_named(provider, configured)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"model {shorten(name)}: {error}") from None
     if provider == "local" and model not in MODELS:
         raise ConfigurationError(f"model {shorten(name)}: unknown local model (known: {', '.join(MODELS)})")
 
@@ -94,23 +132,16 @@ def _named(name: str, client: httpx.AsyncClient, configured: Mapping[str, Provid
         return HttpTarget(name).open_endpoint(client)
     if provider_name == "scripted":
         return FunctionEndpoint(persona(model))
-    provider = {**PROVIDERS, **configured}.get(provider_name)
+    provider = provider_named(provider_name, configured)
     config = EndpointConfig(
         provider=provider_name,
         model=model,
         base_url=f"duolog://{provider_name}",
         client=client,
-        key_env=provider.api_key_env if provider else None,
+        key_env=provider.api_key_env,
     )
-    if provider is None:
-        return _published(provider_name, config)
     if provider.protocol == "http":
         return HttpEndpoint(config, provider.template)
-    return CHAT_PROTOCOLS[provider.protocol](config)
-
-
-def _published(name: str, config: EndpointConfig) -> Endpoint:
-    endpoint = published_factories()[name].load()(config)
-    if not callable(getattr(endpoint, "reply", None)):
-        raise ConfigurationError(f"the entry point {name!r} made {endpoint!r}, which has no method 'reply'")
-    return endpoint  # type: ignore[no-any-return]
+    if provider.protocol in CHAT_PROTOCOLS:
+        return CHAT_PROTOCOLS[provider.protocol](config)
+    return open_published(provider.protocol, config)

@@ -32,7 +32,6 @@ from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import Orphans, Recording
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.stored_response import served_model
 from pytest_duolog.recording.vcr_yaml import read_yaml
 from pytest_duolog.transcripts.transcript import Message, StopReason
 
@@ -278,9 +277,8 @@ class Cassette(Recorder):
         self.fresh_messages.add(interaction.message_number)
 
     def _note_model(self, interaction: Interaction) -> None:
-        model = served_model(interaction.response)
-        if model is not None:
-            self._served.setdefault(interaction.speaker, set()).add(model)
+        if interaction.served is not None:
+            self._served.setdefault(interaction.speaker, set()).add(interaction.served)
 
     def _commit(self) -> None:
         fresh = self._used[self._n_written :]

@@ -118,7 +118,8 @@ def vcr_request(sent: SentRequest) -> Request:
 def _our_request(request: Request, origin: SentRequest) -> SentRequest:
     body = request.body if isinstance(request.body, bytes) else b""
     headers = {str(name): [str(value)] for name, value in request.headers.items()}
-    return SentRequest(request.method, request.uri, headers, Body.parse(body), is_ours=origin.is_ours)
+    parsed = Body.parse(body, history_name=origin.body.history_name)
+    return SentRequest(request.method, request.uri, headers, parsed, origin.answers)
 
 
 def vcr_response(response: Response) -> dict[str, Any]:

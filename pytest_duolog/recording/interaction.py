@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from pytest_duolog.endpoints.history import AnswerForm
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.storage.json_text import canonical, parsed
-
-# Fields of a request body that hold the chat history, in the protocols that send one.
-HISTORY_FIELDS = ("messages", "contents", "input")
 
 
 @dataclass(frozen=True)
 class Body:
     """A request body that compares quickly with another one.
 
-    JSON with a history has it in `pieces`, one canonical message each, and the rest in `fields`; other JSON
-    is all in `fields`; what is not JSON is `raw`.
+    JSON with a history, under `history_name`, has it in `pieces`, one canonical message each, and the rest in `fields`;
+    other JSON is all in `fields`; what is not JSON is `raw`.
     """
 
     fields: Any = None
@@ -29,23 +27,24 @@ class Body:
     raw: bytes | None = None
 
     @classmethod
-    def parse(cls, raw: bytes, redactor: Redactor | None = None) -> Body:
+    def parse(cls, raw: bytes, redactor: Redactor | None = None, *, history_name: str | None = None) -> Body:
         """The body behind bytes that came from somebody's client or file; `redactor` takes its secrets out."""
         try:
             value = parsed(raw)
-            return cls.of_json(redactor.json(value) if redactor else value)
+            return cls.of_json(redactor.json(value) if redactor else value, history_name)
         except ValueError:
             return cls(raw=redactor.bytes(raw) if redactor else raw)
 
     @classmethod
-    def of_json(cls, value: Any) -> Body:
-        """The body behind a JSON value."""
-        if isinstance(value, dict):
-            for name in HISTORY_FIELDS:
-                if isinstance(value.get(name), list):
-                    fields = {key: item for key, item in value.items() if key != name}
-                    return cls(fields, name, [canonical(item) for item in value[name]])
-        return cls(value)
+    def of_json(cls, value: Any, history_name: str | None = None) -> Body:
+        """The body behind a JSON value; the history is looked for where nobody says where it is."""
+        if not isinstance(value, dict):
+            return cls(value)
+        name = history_name or _longest_list(value)
+        if name is None or not isinstance(value.get(name), list):
+            return cls(value)
+        fields = {key: item for key, item in value.items() if key != name}
+        return cls(fields, name, [canonical(item) for item in value[name]])
 
     @cached_property
     def _fields_key(self) -> bytes:
@@ -53,12 +52,18 @@ class Body:
 
     def same_as(self, other: Body) -> bool:
         """Whether both are the same canonical JSON, or the same bytes."""
-        return (
-            self.raw == other.raw
-            and self.history_name == other.history_name
-            and self.pieces == other.pieces
-            and self._fields_key == other._fields_key
-        )
+        if self.raw != other.raw:
+            return False
+        if self.history_name != other.history_name:  # one of the two was looked for
+            return self.content() == other.content()
+        return self.pieces == other.pieces and self._fields_key == other._fields_key
+
+    def pieces_under(self, name: str) -> Sequence[bytes]:
+        """The elements of the list that stands under a name, one canonical value each; empty if there is none."""
+        if name == self.history_name:
+            return self.pieces
+        items = self.fields.get(name) if isinstance(self.fields, dict) else None
+        return [canonical(item) for item in items] if isinstance(items, list) else []
 
     def history(self) -> list[Any]:
         """The messages of the history as JSON values."""
@@ -75,19 +80,28 @@ class Body:
         return canonical(self.value()) if self.raw is None else self.raw
 
 
+def _longest_list(value: Mapping[str, Any]) -> str | None:
+    """The field of a stranger's body that is most like a history: its longest list of objects."""
+    lists = {
+        name: item
+        for name, item in value.items()
+        if isinstance(item, list) and item and all(isinstance(part, dict) for part in item)
+    }
+    return max(sorted(lists), key=lambda name: len(lists[name]), default=None)
+
+
 @dataclass(frozen=True)
 class SentRequest:
     """A request without secrets, ready to be compared and stored.
 
-    `is_ours` says that an endpoint of this package made it, so that what its protocol repeats in every
-    response (ids, clocks) is known to mean nothing.
+    `answers` is what the protocol that made it knows of its answers; None for a request of somebody's own code.
     """
 
     method: str
     uri: str
     headers: Mapping[str, list[str]]
     body: Body
-    is_ours: bool = False
+    answers: AnswerForm | None = field(default=None, compare=False)
 
     def same_as(self, other: SentRequest) -> bool:
         """Whether a reply recorded for one answers the other: method, address and body are equal."""
@@ -109,6 +123,7 @@ class Interaction:
     """A request with its response, made for one message of a dialogue, or for a judge's vote on all of them.
 
     `message_number` is 0 where a foreign cassette does not say. `latency_ms` is None where it was not measured.
+    `served` is the model that the response is from, None if it does not say.
     """
 
     request: SentRequest
@@ -116,4 +131,5 @@ class Interaction:
     message_number: int = 0
     speaker: str = ""
     latency_ms: float | None = None
+    served: str | None = None
     is_vote: bool = False

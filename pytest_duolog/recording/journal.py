@@ -1,19 +1,21 @@
 """The lines of a cassette file: JSON Lines, append-only, each text stored once.
 
-    {"duolog": 1, "test": "...", "sample": 1, "recorded": "...", ...}          the header
-    {"n": 1, "message": 2, "speaker": "Bob", "request": {...}, "response": {...}, "texts": [...]}
+    {"duolog": 2, "test": "...", "sample": 1, "recorded": "...", ...}          the header
+    {"n": 1, "message": 2, "speaker": "Bob", "request": {...}, "response": {...}, "served": "...", "texts": [...]}
     ...
     {"end": {"stop": {...}, "messages": 21, "served": [...]}}                  absent: unfinished
     {"n": 21, "vote": true, "message": 21, "speaker": "judge", ...}            what a judge said of it
 
 Longer texts are listed under `texts` of the line that first has them, and meant by `{"$": "n.i"}` from there
-on. A chat history is the difference from an earlier one: `{"like": n, "keep": k, "then": [...]}` means the
-first k messages of interaction n, then these. So a line is as long as what was newly said, and a file grows
-with the words of its dialogue, not with their square.
+on. A chat history, which stands in the field that `history` names, is the difference from an earlier one:
+`{"like": n, "keep": k, "then": [...]}` means the first k messages of interaction n, then these. So a line is as long
+as what was newly said, and a file grows with the words of its dialogue, not with their square.
 
 The JSON of a response is canonical, or spelled as `as` says (see `SPELLINGS`); what is spelled in another way is text.
 
-Format history: 1, the first.
+Format history:
+1, the first.
+2, a request names the field of its history, and an interaction the model that served; so any protocol's is read.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_duolog.recording.interaction import HISTORY_FIELDS, Body, Interaction, Response, SentRequest
+from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.storage.json_text import canonical, parsed
 
-FORMAT = 1
+FORMAT = 2
 
 # A reference costs about as many characters as this.
 SHORTEST_STORED_TEXT = 32
@@ -86,6 +88,8 @@ class JournalCodec:
         }
         if interaction.latency_ms is not None:
             line["latency_ms"] = interaction.latency_ms
+        if interaction.served is not None:
+            line["served"] = interaction.served
         if interaction.is_vote:
             line["vote"] = True
         if texts:
@@ -105,7 +109,7 @@ class JournalCodec:
             self._remember(f"{number}.{index}", text)
         request, response = line["request"], line["response"]
         body = self._bodies[number] = self._unfolded_body(request)
-        latency_ms = line.get("latency_ms")
+        latency_ms, served = line.get("latency_ms"), line.get("served")
         return Interaction(
             SentRequest(str(request["method"]), str(request["uri"]), _headers(request), body),
             Response(
@@ -117,6 +121,7 @@ class JournalCodec:
             message_number=int(line["message"]),
             speaker=str(line["speaker"]),
             latency_ms=None if latency_ms is None else float(latency_ms),
+            served=None if served is None else str(served),
             is_vote=line.get("vote") is True,
         )
 
@@ -128,15 +133,16 @@ class JournalCodec:
         if body.raw is not None:
             return self._folded_content(body.raw, texts)
         folded = self._fold(body.fields, texts)
-        if body.history_name is not None:
-            folded[body.history_name] = self._folded_history(body, texts)
-        return {"json": folded}
+        if body.history_name is None:
+            return {"json": folded}
+        folded[body.history_name] = self._folded_history(body, body.history_name, texts)
+        return {"history": body.history_name, "json": folded}
 
-    def _folded_history(self, body: Body, texts: list[str]) -> Any:
+    def _folded_history(self, body: Body, name: str, texts: list[str]) -> Any:
         recent = range(max(1, self._number - BASE_REACH), self._number)
+        alike = [n for n in recent if n in self._bodies and self._bodies[n].history_name == name]
         keep, base = max(
-            ((common_start(self._bodies[n].pieces, body.pieces), n) for n in recent if n in self._bodies),
-            default=(0, 0),
+            ((common_start(self._bodies[n].pieces, body.pieces), n) for n in alike), default=(0, 0)
         )
         then = [self._fold(json.loads(piece), texts) for piece in body.pieces[keep:]]
         return {"like": base, "keep": keep, "then": then} if keep else then
@@ -174,12 +180,13 @@ class JournalCodec:
         if "json" not in request:
             return Body(raw=self._unfolded_content(request))
         folded = request["json"]
-        name, history = _history_of(folded)
+        name = request.get("history") or _name_of_difference(folded)
         if name is None:
             return Body.of_json(self._unfold(folded))
+        history = folded[name]
         base: Sequence[bytes] = ()
         if isinstance(history, dict):
-            base = self._bodies[int(history["like"])].pieces[: int(history["keep"])]
+            base = self._bodies[int(history["like"])].pieces_under(name)[: int(history["keep"])]
             history = history["then"]
         fields = self._unfold({key: item for key, item in folded.items() if key != name})
         return Body(fields, name, [*base, *(canonical(self._unfold(item)) for item in history)])
@@ -224,13 +231,12 @@ def _headers(part: Mapping[str, Any]) -> dict[str, list[str]]:
     return {str(name): [str(value) for value in values] for name, values in part["headers"].items()}
 
 
-def _history_of(folded: Any) -> tuple[str | None, Any]:
-    if isinstance(folded, dict):
-        for name in HISTORY_FIELDS:
-            history = folded.get(name)
-            if isinstance(history, list) or (isinstance(history, dict) and history.keys() == HISTORY_KEYS):
-                return name, history
-    return None, None
+def _name_of_difference(folded: Any) -> str | None:
+    """The field of a history that is stored as a difference, in a line of format 1, which does not name it."""
+    fields = folded.items() if isinstance(folded, dict) else ()
+    return next(
+        (name for name, item in fields if isinstance(item, dict) and item.keys() == HISTORY_KEYS), None
+    )
 
 
 def common_start(left: Sequence[Any], right: Sequence[Any]) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.stored_response import is_answer, kept_response
+from pytest_duolog.recording.stored_response import is_answer, kept_response, served_model
 
 
 class Recorder(ABC):
@@ -74,6 +75,8 @@ class Recorder(ABC):
             self._check_may_ask(sent)
             return None
         interaction = self._left.pop(index)
+        if interaction.served is None:  # format 1 did not name the model
+            interaction = replace(interaction, served=served_model(interaction.response, sent))
         self._used.append(interaction)
         self._on_played(interaction)
         return interaction.response
@@ -84,10 +87,12 @@ class Recorder(ABC):
 
     def record(self, sent: SentRequest, response: Response, latency_ms: float | None = None) -> Response:
         """Take a fresh response, without its secrets; what is returned is what a replay will return."""
-        kept = kept_response(response, self.redactor, is_ours=sent.is_ours)
-        stored = self.hooks.response(kept) if is_answer(response, is_ours=sent.is_ours) else None
+        kept = kept_response(response, self.redactor, answers=sent.answers)
+        stored = self.hooks.response(kept) if is_answer(response, sent) else None
         if stored is not None:
-            interaction = self._interaction(sent, stored, latency_ms)
+            interaction = replace(
+                self._interaction(sent, stored, latency_ms), served=served_model(stored, sent)
+            )
             self._on_recorded(interaction)
             self._used.append(interaction)
             self._n_recorded += 1

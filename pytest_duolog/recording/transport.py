@@ -68,7 +68,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
             self._cassette.uri(str(request.url)),
             kept_headers(request.headers, REQUEST_HEADERS),
             body,
-            is_ours=structure is not None,
+            answers=structure.answers if structure else None,
         )
 
     def _body(self, parts: HistoryBody) -> Body:

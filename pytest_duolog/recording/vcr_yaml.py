@@ -35,7 +35,7 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
         requests, responses, *_ = FilesystemPersister.load_cassette(path, yamlserializer)
         for request, response in zip(requests, map(_decoded, responses), strict=True):
             if response.status < 400:
-                kept = kept_response(response, redactor, is_ours=False)
+                kept = kept_response(response, redactor)
                 journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
     except Exception as error:  # noqa: BLE001  # vcrpy checks nothing: a stranger's file can raise anything
         raise UnreadableCassette(

@@ -56,9 +56,10 @@ class Session:
         self.settings = settings
         self._orphans = Orphans(root or Path())
         self._environ = environ
-        secret = [name for provider in settings.providers.values() for name in provider.secret_variables]
+        known = registry.all_providers(settings.providers)
+        secret = [name for provider in known.values() for name in provider.secret_variables]
         self.redactor = Redactor(environ, secret)
-        self._providers = {**providers.PROVIDERS, **settings.providers}
+        self._base_urls = providers.base_urls(known, environ)
         self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(_within_open_files(settings.concurrency))
@@ -89,7 +90,7 @@ class Session:
             notices=[f"took over the recording of {taken}, which is gone"] if taken else [],
             redactor=self.redactor,
             hooks=VcrHooks(vcr_config),
-            base_urls=providers.base_urls(self.settings.providers, self._environ),
+            base_urls=self._base_urls,
             test_argument=test_argument,
             permission=DialogueBudget(self.budget),
         )
@@ -126,7 +127,7 @@ class Session:
         in_thread: bool,
         limit_s: float = math.inf,
     ) -> AsyncIterator[dict[Name, Endpoint]]:
-        """An endpoint for each model, recorded; functions may send HTTP requests of their own, and are watched."""
+        """An endpoint for each model, recorded; other people's code may send requests of its own, and is watched."""
         async with AsyncExitStack() as stack:
             transport = RecordingTransport(recorder, self._live_transport)
             client = httpx.AsyncClient(
@@ -147,7 +148,7 @@ class Session:
                 )
                 for name, model in models.items()
             }
-            foreign = [name for name, model in models.items() if _is_foreign(model)]
+            foreign = [name for name, model in models.items() if self._is_foreign(model)]
             if foreign:
                 stack.enter_context(self._patches.install(recorder.hooks))
             for name in foreign:
@@ -155,6 +156,14 @@ class Session:
             yield {
                 name: MeteredEndpoint(endpoint, recorder, self.budget) for name, endpoint in endpoints.items()
             }
+
+    def _is_foreign(self, model: Model) -> bool:
+        """Whether a model is asked by other people's code, which may send HTTP requests of its own."""
+        if isinstance(model, Target):
+            return model.is_local
+        if isinstance(model, str):
+            return registry.is_published(model, self.settings.providers)
+        return not isinstance(model, Script)
 
     def _live_transport(self) -> httpx.AsyncBaseTransport:
         return RetryingTransport(
@@ -168,7 +177,8 @@ class Session:
     def _destination(self, provider: str, model: str) -> Destination | Awaitable[Destination]:
         if provider == "local":  # its server may have to start
             return anyio.to_thread.run_sync(self._local_destination, model)
-        return providers.destination(provider, self._providers[provider], self._environ)
+        found = registry.provider_named(provider, self.settings.providers)
+        return providers.destination(provider, found, self._environ)
 
     def _local_destination(self, model: str) -> Destination:
         server = self._local_servers.get(model)
@@ -195,8 +205,3 @@ def _within_open_files(n_dialogues: int) -> int:
 def _cast_model(speaker: Speaker) -> Model:
     assert speaker.model is not None, "settings cast a model for every speaker"
     return speaker.model
-
-
-def _is_foreign(model: Model) -> bool:
-    """Whether a model is code of the user's that may send HTTP requests of its own."""
-    return model.is_local if isinstance(model, Target) else not isinstance(model, str | Script)

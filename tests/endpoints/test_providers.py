@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from pytest_duolog.endpoints import registry
+from pytest_duolog.endpoints import published, registry
 from pytest_duolog.endpoints.base import EndpointConfig
 from pytest_duolog.endpoints.functions import FunctionEndpoint
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
@@ -20,8 +20,10 @@ LAB = {"lab": Provider("https://llm.example.org/v1/", api_key_env="LAB_API_KEY",
 class Point:
     """An entry point of another package."""
 
-    def __init__(self, factory) -> None:
-        self.name = "acme"
+    dist = None
+
+    def __init__(self, name: str, factory) -> None:
+        self.name = name
         self._factory = factory
 
     def load(self):
@@ -40,8 +42,10 @@ class AcmeEndpoint:
 def acme(monkeypatch):
     """Publishes a factory as another package would."""
 
-    def publish(factory):
-        monkeypatch.setattr(registry, "published_factories", lambda: {"acme": Point(factory)})
+    def publish(factory, name="acme"):
+        points = {name: [Point(name, factory)]}
+        for module in (published, registry):
+            monkeypatch.setattr(module, "published_points", lambda: points)
 
     return publish
 
@@ -168,7 +172,7 @@ def test_address_that_is_none_names_its_variable_and_shows_nothing(url):
 
 
 def test_addresses_of_today_come_before_the_usual_ones():
-    pairs = base_urls(LAB, {"OPENAI_BASE_URL": "https://proxy.example/v1/"})
+    pairs = base_urls(PROVIDERS | LAB, {"OPENAI_BASE_URL": "https://proxy.example/v1/"})
     assert pairs.index(("openai", "https://proxy.example/v1")) < pairs.index(
         ("openai", "https://api.openai.com/v1")
     )
@@ -233,12 +237,15 @@ def test_model_opens_its_kind_of_endpoint(model, kind):
 
 def test_factory_of_another_package_gets_a_logical_address(acme):
     acme(AcmeEndpoint)
-    config = opened("acme:large:2").config
+    made = []
+    acme(lambda config: made.append(config) or AcmeEndpoint(config))
+    opened("acme:large:2")
+    [config] = made
     assert (config.provider, config.model, config.base_url, config.key_env) == (
         "acme",
         "large:2",
         "duolog://acme",
-        None,
+        "ACME_API_KEY",
     )
 
 

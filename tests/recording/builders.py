@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
+from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.storage.json_text import canonical
 
-HEADER = {"duolog": 1, "test": "test_x.py::test_y", "sample": 1}
+HEADER = {"duolog": FORMAT, "test": "test_x.py::test_y", "sample": 1}
 URI = "duolog://openai/chat/completions"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import (
     Journal,
     JournalWriter,
@@ -175,9 +176,9 @@ def test_what_is_not_a_cassette_is_said_to_be_none(tmp_path, content):
 
 
 def test_newer_format_asks_for_an_upgrade(cassette):
-    cassette.write_text(json.dumps(HEADER | {"duolog": 2}) + "\n")
+    cassette.write_text(json.dumps(HEADER | {"duolog": FORMAT + 1}) + "\n")
     with pytest.raises(
-        UnreadableCassette, match="format 2; this version of pytest-duolog reads up to 1"
+        UnreadableCassette, match=f"format {FORMAT + 1}; this version of pytest-duolog reads up to {FORMAT}"
     ) as raised:
         read_journal(cassette)
     assert "upgrade pytest-duolog" in str(raised.value)

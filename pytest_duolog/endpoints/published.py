@@ -1,0 +1,109 @@
+"""Protocols that other packages publish, under the entry point group `pytest_duolog.endpoints`.
+
+The name of the entry point is the name of the protocol, and of the provider that speaks it. What it names is called
+with an `EndpointConfig` and makes an endpoint; a subclass of `ChatProtocol` is such a thing. Its attribute `provider`,
+a `Provider`, says where the provider is and which variables hold address and key; without one, `acme` is reached at
+`ACME_BASE_URL` with the key in `ACME_API_KEY`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from pytest_duolog.display import shorten
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, EndpointConfig, Reply
+from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider
+from pytest_duolog.errors import ConfigurationError, EndpointError
+
+ENTRY_POINT_GROUP = "pytest_duolog.endpoints"
+
+Factory = Callable[[EndpointConfig], Endpoint]
+
+
+@cache
+def published_points() -> Mapping[str, Sequence[EntryPoint]]:
+    """The entry points of other packages by name; a name that two packages use has two."""
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point not in found.setdefault(point.name, []):  # a package may lie on the path twice
+            found[point.name].append(point)
+    return found
+
+
+def published_factory(name: str) -> Factory:
+    """What the entry point of this name publishes.
+
+    Raises ConfigurationError that names the entry point if it is not one that works.
+    """
+    points = published_points()[name]
+    if len(points) > 1:
+        raise ConfigurationError(
+            f"{' and '.join(map(_shown, points))} both publish a protocol named {name!r}; uninstall one of them"
+        )
+    [point] = points
+    if not re.fullmatch(PROVIDER_NAME, name):  # it is the host of a logical address
+        raise ConfigurationError(
+            f"{_shown(point)}: the name {shorten(name)} is none for a provider, which has lower-case letters, digits, "
+            f"- and _ only"
+        )
+    try:
+        factory: Factory = point.load()
+    except Exception as error:  # it is another package's code that is loaded
+        problem = f"{type(error).__name__}: {error}"
+        raise ConfigurationError(
+            f"{_shown(point)} cannot be loaded: {shorten(problem, 300)}; reinstall or upgrade that package"
+        ) from error
+    if not callable(factory):
+        raise ConfigurationError(f"{_shown(point)} is {shorten(repr(factory))}, which cannot be called")
+    return factory
+
+
+def published_provider(name: str) -> Provider:
+    """Where the provider of a published protocol is, as the protocol says; raises what `published_factory` raises."""
+    factory = published_factory(name)
+    variable = re.sub(r"\W", "_", name).upper()
+    given = getattr(factory, "provider", None)
+    if given is None:
+        given = Provider("", base_url_env=f"{variable}_BASE_URL", api_key_env=f"{variable}_API_KEY")
+    if not isinstance(given, Provider):
+        raise ConfigurationError(
+            f"{_shown(published_points()[name][0])}: its attribute 'provider' is {shorten(repr(given))}, not a Provider"
+        )
+    return replace(given, protocol=name, key_header=given.key_header or getattr(factory, "key_header", None))
+
+
+def open_published(name: str, config: EndpointConfig) -> Endpoint:
+    """The endpoint that a published factory makes; raises ConfigurationError if it is none."""
+    endpoint = published_factory(name)(config)
+    if not callable(getattr(endpoint, "reply", None)):
+        raise ConfigurationError(f"the entry point {name!r} made {endpoint!r}, which has no method 'reply'")
+    return _CheckedEndpoint(name, endpoint)
+
+
+class _CheckedEndpoint:
+    """An endpoint of another package, whose `reply` may be sync, and might return anything."""
+
+    def __init__(self, name: str, endpoint: Endpoint) -> None:
+        self._name = name
+        self._endpoint = endpoint
+
+    async def reply(self, request: ChatRequest) -> Reply:
+        """What the endpoint returned; raises EndpointError if that is no Reply."""
+        answer = self._endpoint.reply(request)
+        reply = await answer if inspect.isawaitable(answer) else answer
+        if not isinstance(reply, Reply):
+            raise EndpointError(
+                f"the endpoint of the entry point {self._name!r} returned {shorten(repr(reply))}, not a "
+                f"pytest_duolog.Reply"
+            )
+        return reply
+
+
+def _shown(point: EntryPoint) -> str:
+    package = f" of {point.dist.name}" if point.dist else ""
+    return f"the entry point {point.name!r}{package}"
