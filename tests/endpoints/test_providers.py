@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import httpx
 import pytest
 
 from pytest_duolog.endpoints import published, registry
-from pytest_duolog.endpoints.base import EndpointConfig
+from pytest_duolog.endpoints.base import EndpointConfig, Reply
 from pytest_duolog.endpoints.functions import FunctionEndpoint
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
+from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS, Destination, Provider, base_urls, destination
-from pytest_duolog.endpoints.registry import check_model, known_providers, open_endpoint
+from pytest_duolog.endpoints.registry import (
+    all_providers,
+    check_model,
+    known_providers,
+    open_endpoint,
+    provider_named,
+)
 from pytest_duolog.errors import ConfigurationError, EndpointError
 from pytest_duolog.recording.redaction import Redactor
+from tests.endpoints.asking import Wire, ask
 
 LAB = {"lab": Provider("https://llm.example.org/v1/", api_key_env="LAB_API_KEY", needs_key=True)}
 
@@ -252,6 +263,130 @@ def test_factory_of_another_package_gets_a_logical_address(acme):
 def test_configured_provider_goes_before_one_of_another_package(acme):
     acme(AcmeEndpoint)
     assert isinstance(opened("acme:x", {"acme": LAB["lab"]}), OpenAIChat)
+
+
+class AcmeTalk(ChatProtocol):
+    """A protocol of another package, with a provider of its own."""
+
+    history_name = "lines"
+    volatile_fields = ("ticket",)
+    model_name = "engine"
+    key_header = "x-acme-pass"
+
+    def path(self, request):
+        return "/talk"
+
+    def fields(self, request):
+        return {"engine": request.model}
+
+    def read(self, body, answer):
+        return Reply(body["said"], model=body["engine"])
+
+
+class AcmeAtHome(AcmeTalk):
+    provider = Provider("https://acme.example/api", api_key_env="ACME_PASS", headers={"x-team": "red"})
+
+
+@pytest.mark.parametrize(
+    ("factory", "environ", "expected"),
+    [
+        (
+            AcmeTalk,
+            {"ACME_BASE_URL": "https://x.example/", "ACME_API_KEY": "k"},
+            Destination("https://x.example", {"x-acme-pass": "k"}, "ACME_API_KEY"),
+        ),
+        (
+            AcmeAtHome,
+            {"ACME_PASS": "k"},
+            Destination("https://acme.example/api", {"x-team": "red", "x-acme-pass": "k"}, "ACME_PASS"),
+        ),
+        (
+            AcmeEndpoint,
+            {"ACME_BASE_URL": "https://x.example", "ACME_API_KEY": "k"},
+            Destination("https://x.example", {"authorization": "Bearer k"}, "ACME_API_KEY"),
+        ),
+    ],
+)
+def test_a_published_protocol_says_where_its_provider_is(acme, factory, environ, expected):
+    acme(factory)
+    reached = destination("acme", provider_named("acme", {}), environ)
+    assert (reached.base_url, reached.headers, reached.key_env) == (
+        expected.base_url,
+        expected.headers,
+        expected.key_env,
+    )
+    assert "acme" in all_providers({})
+
+
+def test_an_address_that_nobody_knows_is_named(acme):
+    acme(AcmeTalk)
+    with pytest.raises(EndpointError, match=r"no address for provider 'acme': .*ACME_BASE_URL is not set"):
+        destination("acme", provider_named("acme", {}), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "factory", "problem"),
+    [
+        ("acme", 5, "entry point 'acme' is '5', which cannot be called"),
+        ("Acme", AcmeEndpoint, "the name 'Acme' is none for a provider, which has lower-case letters"),
+        (
+            "openai",
+            AcmeEndpoint,
+            "publishes a protocol named 'openai', which is the name of a built-in provider",
+        ),
+        (
+            "acme",
+            type("Wrong", (AcmeTalk,), {"provider": "https://x.example"}),
+            "its attribute 'provider' is .*, not a Provider",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_told_before_anything_runs(acme, name, factory, problem):
+    acme(factory, name)
+    with pytest.raises(ConfigurationError, match=problem):
+        check_model(f"{name}:x", {})
+
+
+def test_a_package_that_cannot_be_imported_is_named(monkeypatch, acme):
+    acme(AcmeEndpoint)
+    point = published.published_points()["acme"][0]
+    monkeypatch.setattr(point, "load", lambda: 1 / 0)
+    with pytest.raises(
+        ConfigurationError, match="'acme' cannot be loaded: 'ZeroDivisionError: division by zero'"
+    ):
+        check_model("acme:x", {})
+    assert "acme" not in all_providers({})
+    check_model("openai:x", {})
+
+
+def test_a_name_that_two_packages_publish_is_refused(monkeypatch):
+    points = {"acme": [Point("acme", AcmeEndpoint), Point("acme", AcmeTalk)]}
+    for module in (published, registry):
+        monkeypatch.setattr(module, "published_points", lambda: points)
+    with pytest.raises(ConfigurationError, match="both publish a protocol named 'acme'"):
+        check_model("acme:x", {})
+
+
+class Plain:
+    """An endpoint whose `reply` is no coroutine function."""
+
+    def __init__(self, config: EndpointConfig) -> None:
+        self.answer: Any = Reply("Fine.")
+
+    def reply(self, request):
+        return self.answer
+
+
+def test_reply_may_be_a_plain_function(acme):
+    acme(Plain)
+    assert ask("acme:x", Wire({})).content == "Fine."
+
+
+@pytest.mark.parametrize("answer", [None, "Fine.", 5])
+def test_what_is_no_reply_is_shown(acme, answer):
+    acme(lambda config: SimpleNamespace(reply=lambda request: answer))
+    with pytest.raises(EndpointError, match=r"entry point 'acme' returned .*, not a pytest_duolog\.Reply"):
+        ask("acme:x", Wire({}))
 
 
 def test_factory_that_makes_no_endpoint_is_named(acme):

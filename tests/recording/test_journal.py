@@ -129,3 +129,54 @@ def test_small_file_cannot_unfold_to_any_size(monkeypatch):
     codec.decode(line)
     with pytest.raises(ValueError, match="unfolds to more than 1000 bytes"):
         codec.decode(line | {"n": 2})
+
+
+# Lines as format 1 wrote them: nothing names the field of the history, nor the model that served.
+FORMAT_1 = """\
+{"n":1,"message":2,"speaker":"Ben","request":{"method":"POST","uri":"u","headers":{},"json":{"model":"m","tools":[{"a":1},{"b":2}],"messages":[{"role":"user","content":"Hello."}]}},"response":{"status":200,"reason":"OK","headers":{},"json":{"model":"m-2","choices":[]}}}
+{"n":2,"message":3,"speaker":"Ann","request":{"method":"POST","uri":"u","headers":{},"json":{"model":"m","tools":[{"a":1},{"b":2}],"messages":{"like":1,"keep":1,"then":[{"role":"assistant","content":"Hi."}]}}},"response":{"status":200,"reason":"OK","headers":{},"json":{}}}
+{"n":3,"message":4,"speaker":"Ben","request":{"method":"POST","uri":"u","headers":{},"json":{"contents":[{"x":1}]}},"response":{"status":200,"reason":"OK","headers":{},"json":{}}}
+{"n":4,"message":5,"speaker":"Ben","request":{"method":"POST","uri":"u","headers":{},"json":{"contents":{"like":3,"keep":1,"then":[{"x":2}]}}},"response":{"status":200,"reason":"OK","headers":{},"json":{}}}
+"""
+
+
+def test_lines_of_format_1_come_back():
+    hello, hi = {"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi."}
+    sent = [
+        ("messages", {"model": "m", "tools": [{"a": 1}, {"b": 2}], "messages": [hello]}),
+        ("messages", {"model": "m", "tools": [{"a": 1}, {"b": 2}], "messages": [hello, hi]}),
+        ("contents", {"contents": [{"x": 1}]}),
+        ("contents", {"contents": [{"x": 1}, {"x": 2}]}),
+    ]
+    again = read(FORMAT_1.splitlines())
+    for one, (history_name, body) in zip(again, sent, strict=True):
+        assert one.request.body.value() == body
+        assert one.request.body.same_as(Body.of_json(body, history_name))
+        assert one.request.body.same_as(Body.of_json(body))
+        assert not one.request.body.same_as(Body.of_json({**body, "n": 1}, history_name))
+
+
+@given(st.lists(VALUES, max_size=6), NAMES)
+def test_a_history_of_any_name_and_form_comes_back(entries, name):
+    made = [
+        Interaction(
+            SentRequest(
+                "POST", "u", {}, Body({"model": "m"}, name, [canonical(entry) for entry in entries[:n]])
+            ),
+            Response(200, "OK", {}, b"{}"),
+            served="m-2",
+        )
+        for n in range(len(entries) + 1)
+    ]
+    again = read(written(made))
+    assert facts(again) == facts(made)
+    assert [(one.request.body.history_name, one.served) for one in again] == [(name, "m-2")] * len(made)
+
+
+def test_a_strangers_history_is_its_longest_list_of_objects():
+    said = [{"role": "user"}] * 3
+    body = {"stop": ["a"] * 9, "tools": [{}], "turns": said, "numbers": [1] * 9, "empty": []}
+    assert Body.of_json(body).history_name == "turns"
+    assert Body.of_json({"stop": ["a"], "empty": []}).history_name is None
+    lines = written([interaction(n, {**body, "turns": said * n}) for n in range(2, 5)])
+    assert len(lines[2]) < len(lines[1]) + 200
