@@ -2,25 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
 import struct
 import threading
+import time
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import pytest
 
 from tests.chat_server import completion
 
 OK = completion({"model": "m", "messages": []}, "Fine.")
 
 
+class LoopTime:
+    """The time of the event loop, which faults move on: what takes a minute takes no time, on a busy machine as well.
+
+    It moves only while the loop has nothing to do but to wait.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._skipped_s = 0.0
+        self._loops: weakref.WeakSet[asyncio.BaseEventLoop] = weakref.WeakSet()
+
+        def time_of(loop: asyncio.BaseEventLoop) -> float:
+            self._loops.add(loop)
+            return time.monotonic() + self._skipped_s
+
+        monkeypatch.setattr(asyncio.BaseEventLoop, "time", time_of)
+
+    def skip(self, seconds: float) -> None:
+        """Move on by so much."""
+        self._when_idle(lambda _: seconds)
+
+    def skip_to_next_timeout(self) -> None:
+        """Move on until the first of those who wait has waited long enough."""
+        self._when_idle(
+            lambda loop: min(timer.when() for timer in loop._scheduled if not timer.cancelled()) - loop.time()
+        )
+
+    def _when_idle(self, seconds: Callable[[Any], float]) -> None:
+        loop: Any = next((loop for loop in list(self._loops) if loop.is_running()), None)
+        if loop is None:  # nobody asks any more
+            return
+        is_done = threading.Event()
+
+        def skip() -> None:
+            if loop._ready:
+                loop.call_soon(skip)
+                return
+            self._skipped_s += seconds(loop)
+            is_done.set()
+
+        with contextlib.suppress(RuntimeError):  # it has ended just now
+            loop.call_soon_threadsafe(skip)
+        while loop.is_running() and not is_done.wait(0.05):
+            pass
+
+
 class Connection:
     """One accepted connection whose request was read; a fault writes its answer."""
 
-    def __init__(self, sock: socket.socket, stopped: threading.Event, head: str) -> None:
+    def __init__(self, sock: socket.socket, stopped: threading.Event, head: str, loop_time: LoopTime) -> None:
         self._sock = sock
         self._stopped = stopped
+        self._loop_time = loop_time
         self.head = head
 
     def send(self, content: bytes) -> None:
@@ -51,14 +102,16 @@ class Connection:
         self._sock.close()
 
     def hang(self) -> None:
-        """Say nothing until the test is over."""
-        self._stopped.wait(30)
+        """Say nothing."""
+        self._loop_time.skip_to_next_timeout()
+        self._stopped.wait()
 
     def drip(self, content: bytes, pause_s: float) -> None:
-        """Send byte by byte, endlessly slow."""
+        """Send byte by byte, with pauses, until nobody listens or the test is over."""
         for byte in content:
             self.send(bytes([byte]))
-            if self._stopped.wait(pause_s):
+            self._loop_time.skip(pause_s)
+            if self._stopped.is_set():
                 return
 
     def flood(self, part: bytes) -> None:
@@ -73,8 +126,9 @@ Fault = Callable[[Connection], None]
 class FaultServer:
     """Treats the n-th request as the n-th of `faults` says, the last one for ever; `heads` are the requests' heads."""
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: Fault, loop_time: LoopTime) -> None:
         self.faults = list(faults)
+        self._loop_time = loop_time
         self.heads: list[str] = []
         self._stopped = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -103,7 +157,7 @@ class FaultServer:
                 return
             self.heads.append(head)
             fault = self.faults[min(len(self.heads), len(self.faults)) - 1]
-            fault(Connection(sock, self._stopped, head))
+            fault(Connection(sock, self._stopped, head, self._loop_time))
 
     def close(self) -> None:
         self._stopped.set()

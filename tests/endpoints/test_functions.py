@@ -121,12 +121,13 @@ class Blocking:
     """A sync function that returns when the test is over, and how often it was called."""
 
     def __init__(self) -> None:
-        self.is_over = threading.Event()
+        self.is_called, self.is_over = threading.Event(), threading.Event()
         self.threads: list[threading.Thread] = []
 
     def __call__(self, messages):
         self.threads.append(threading.current_thread())
-        self.is_over.wait(30)
+        self.is_called.set()
+        self.is_over.wait(60)
         return "At last."
 
 
@@ -155,6 +156,7 @@ def test_a_thread_that_does_not_return_is_left_to_itself(blocking, backend):
         EndpointError, match=r"within 0\.01 s; it runs on in its thread, which nothing can end"
     ):
         anyio.run(FunctionEndpoint(blocking, in_thread=True, limit_s=0.01).reply, REQUEST, backend=backend)
+    assert blocking.is_called.wait(60)
     (thread,) = blocking.threads
     assert thread.is_alive()
     assert thread.daemon, "it does not hold up the end of the process either"

@@ -93,6 +93,29 @@ def test_a_place_is_given_back_after_a_failure():
     anyio.run(go)
 
 
+class Meeting:
+    """Answers of the server, and how many requests were inside at a time; the first two wait for each other."""
+
+    def __init__(self, server: ChatServer) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._have_met = threading.Event()
+        self.most = 0
+        server.answer = self._answer
+
+    def _answer(self, body: dict[str, Any]) -> str:
+        with self._lock:
+            self._inside += 1
+            self.most = max(self.most, self._inside)
+            if self._inside == 2:
+                self._have_met.set()
+        self._have_met.wait(60)
+        time.sleep(0.01)  # a third one would be seen
+        with self._lock:
+            self._inside -= 1
+        return "Well."
+
+
 MATRIX = """
 import pytest
 
@@ -104,20 +127,11 @@ def test_it(opener, dialogue):
 
 
 def test_limits_of_the_project_hold_for_all_dialogues(pytester: pytest.Pytester, chat_server: ChatServer):
-    inside, most = [0], [0]
-
-    def answer(body: dict[str, Any]) -> str:
-        inside[0] += 1
-        most[0] = max(most[0], inside[0])
-        anyio.run(anyio.sleep, 0.02)
-        inside[0] -= 1
-        return "Well."
-
-    chat_server.answer = answer
+    meeting = Meeting(chat_server)
     pytester.makepyprojecttoml("[tool.duolog.limits.openai]\nconcurrency = 2\n")
     pytester.makepyfile(MATRIX)
     pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=6)
-    assert most == [2]
+    assert meeting.most == 2
 
 
 @pytest.mark.parametrize(
@@ -135,22 +149,11 @@ def test_processes_share_a_limit(limit: Limit, n: int, share: Limit):
 
 
 def test_workers_of_xdist_share_the_limits(pytester: pytest.Pytester, chat_server: ChatServer):
-    inside, most, lock = [0], [0], threading.Lock()
-
-    def answer(body: dict[str, Any]) -> str:
-        with lock:
-            inside[0] += 1
-            most[0] = max(most[0], inside[0])
-        time.sleep(0.1)
-        with lock:
-            inside[0] -= 1
-        return "Well."
-
-    chat_server.answer = answer
+    meeting = Meeting(chat_server)
     pytester.makepyprojecttoml("[tool.duolog.limits.openai]\nconcurrency = 2\n")
     pytester.makepyfile(MATRIX)
     pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", "-n2").assert_outcomes(passed=6)
-    assert most == [2]
+    assert meeting.most == 2
 
 
 @pytest.mark.parametrize(
@@ -173,30 +176,40 @@ def test_wrong_limits_are_named(pytester: pytest.Pytester, table: str, problem: 
 
 
 def test_wait_that_one_dialogue_is_asked_for_holds_for_all(
-    pytester: pytest.Pytester, chat_server: ChatServer
+    pytester: pytest.Pytester, chat_server: ChatServer, monkeypatch: pytest.MonkeyPatch
 ):
     """Those who have to ask again as well: they are inside already."""
     asked_at: list[float] = []
-    wait_s, lock = 1, threading.Lock()
+    told_at: list[float] = []
+    lock, all_have_asked, is_told = threading.Lock(), threading.Barrier(6), threading.Event()
+    close_for = RateLimiter.close_for
+
+    def closing(limiter: RateLimiter, wait_s: float) -> None:
+        told_at.append(time.monotonic())
+        close_for(limiter, wait_s)
+        is_told.set()
 
     def answer(body: dict[str, Any]) -> Any:
         with lock:
             asked_at.append(time.monotonic())
             n = len(asked_at)
+        if n <= 6:
+            all_have_asked.wait(60)
         if n == 1:
-            return 429, b'{"error": {"message": "slow down"}}', {"retry-after": str(wait_s)}
-        if n <= 4:
-            time.sleep(0.1)
+            return 429, b'{"error": {"message": "slow down"}}', {"retry-after": "0.5"}
+        if n <= 6:
+            is_told.wait(60)
             return 500, b'{"error": {"message": "Oh."}}'
         return "Well."
 
+    monkeypatch.setattr(RateLimiter, "close_for", closing)
     chat_server.answer = answer
     pytester.makepyprojecttoml("[tool.duolog.requests]\nbackoff_s = 0.01\n")
     pytester.makepyfile(MATRIX)
     pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=6)
-    told_at = asked_at[0]
-    assert not [at for at in asked_at if told_at + 0.3 < at < told_at + wait_s]
-    assert len([at for at in asked_at if at >= told_at + wait_s]) >= 10
+    assert len(told_at) == 1
+    assert len(asked_at) == 6 + 12
+    assert min(asked_at[6:]) >= told_at[0] + 0.5
 
 
 def test_a_repeated_try_counts_as_a_request(clock: Clock):

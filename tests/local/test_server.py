@@ -99,7 +99,7 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    for _ in range(100):
+    for _ in range(1200):  # of a minute
         if not is_running(child):
             break
         time.sleep(0.05)

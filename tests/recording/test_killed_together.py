@@ -50,7 +50,7 @@ def test_all_finished_messages_survive_and_the_rest_is_asked_for(
     ]
     process = subprocess.Popen(command, cwd=pytester.path, stdout=subprocess.DEVNULL)
     deadline = threading.Event()
-    for _ in range(600):
+    for _ in range(6000):
         if sum(len(request["messages"]) > 2 for request in chat_server.requests) >= N:
             break
         deadline.wait(0.1)
