@@ -22,6 +22,7 @@ from pytest_duolog.endpoints.registry import (
     key_header_of,
     known_protocols,
     known_providers,
+    unsent_knobs,
 )
 from pytest_duolog.endpoints.retrying import Patience
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
@@ -38,6 +39,7 @@ from pytest_duolog.scenarios.scenario import (
     Speaker,
     StopOn,
 )
+from pytest_duolog.scenarios.values import Idle, Played, ScenarioValues
 from pytest_duolog.scenarios.variants import PROVIDER as VARIANT
 from pytest_duolog.scenarios.variants import Variant, check_names, variant_of
 
@@ -226,6 +228,30 @@ class Settings:
         if scenario.stop_on is None:
             changes["stop_on"] = self.stop_on
         return scenario.model_copy(update=changes)
+
+    def idle(self, values: ScenarioValues, scenario: Scenario) -> list[Idle]:
+        """The arguments in `values` that change nothing in the `scenario` they make.
+
+        What the command line puts in the place of a model counts as nothing here: it is for one run.
+        """
+        played = {side: self._played(scenario.speaker(side)) for side in SIDES}
+        return list(values.idle(played, scenario=scenario, stop_on=self.stop_on))
+
+    def asked(self, cast: Scenario) -> Scenario:
+        """What differs in two scenarios if their models are asked something different: without what is not sent."""
+        changes: dict[str, Any] = {
+            side: speaker.model_copy(update=dict.fromkeys(unsent))
+            for side in SIDES
+            if isinstance((speaker := cast.speaker(side)).model, str)
+            and (unsent := unsent_knobs(speaker.model, self.providers))
+        }
+        return cast.model_copy(update=changes)
+
+    def _played(self, speaker: Speaker) -> Played:
+        model = speaker.model or self.models.get(speaker.role or speaker.name) or self.default_model
+        if isinstance(model, str) and (variant := variant_of(model, self.variants)):
+            return Played(speaker.name, (ModelName.parse(model).model, variant))
+        return Played(speaker.name)
 
     def _with_model(self, speaker: Speaker, overrides: Mapping[str, str]) -> Speaker:
         role = speaker.role or speaker.name

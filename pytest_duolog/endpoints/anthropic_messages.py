@@ -46,6 +46,7 @@ class AnthropicMessages(ChatProtocol):
 
     volatile_fields = ("id",)
     key_header = "x-api-key"
+    unsent_knobs = ("seed",)
 
     def path(self, request: ChatRequest) -> str:
         """The same for all models; the base URL is without the version, as in the vendor's own variable."""
@@ -58,7 +59,7 @@ class AnthropicMessages(ChatProtocol):
 
     def fields(self, request: ChatRequest) -> Mapping[str, Any]:
         """Model, system prompt and knobs; there is no seed in this protocol, so none is sent."""
-        knobs = {name: value for name, value in request.knobs.items() if name != "seed"}
+        knobs = {name: value for name, value in request.knobs.items() if name not in self.unsent_knobs}
         system = system_of(request.messages)
         return {
             "model": request.model,

@@ -27,13 +27,15 @@ from pytest_duolog.transcripts.perspective import ChatMessage
 class ChatProtocol(ABC):
     """One model behind an HTTP address.
 
-    `history_name` is the request's field with the messages. `volatile_fields` are fields of an answer that change with
-    every answer and mean nothing, as ids and clocks do: they are not recorded, so that recording the same words again
-    changes nothing. `model_name` is the answer's field with the model that served. The key is sent in `key_header`,
-    by default as `Authorization: Bearer`. A published protocol may say in `provider` where its provider is.
+    `history_name` is the request's field with the messages. `unsent_knobs` are the settings for which a request has no
+    field. `volatile_fields` are fields of an answer that change with every answer and mean nothing, as ids and clocks
+    do: they are not recorded, so that recording the same words again changes nothing. `model_name` is the answer's
+    field with the model that served. The key is sent in `key_header`, by default as `Authorization: Bearer`. A
+    published protocol may say in `provider` where its provider is.
     """
 
     history_name: ClassVar[str] = "messages"
+    unsent_knobs: ClassVar[Collection[str]] = ()
     volatile_fields: ClassVar[Collection[str]] = ()
     model_name: ClassVar[str] = "model"
     key_header: ClassVar[str | None] = None

@@ -7,7 +7,7 @@ A protocol is a row in `CHAT_PROTOCOLS`, a provider one in `providers.py`; what 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 import httpx
@@ -22,11 +22,16 @@ from pytest_duolog.endpoints.ollama import OllamaChat
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS, Provider
-from pytest_duolog.endpoints.published import open_published, published_points, published_provider
-from pytest_duolog.endpoints.scripted import persona
+from pytest_duolog.endpoints.published import (
+    open_published,
+    published_factory,
+    published_points,
+    published_provider,
+)
+from pytest_duolog.endpoints.scripted import Script, persona
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.local.weights import MODELS
-from pytest_duolog.scenarios.scenario import Model, ModelName, Target
+from pytest_duolog.scenarios.scenario import Knobs, Model, ModelName, Target
 
 # `http://localhost:8000/chat` is a model, too.
 ADDRESSES = ("http", "https")
@@ -107,6 +112,21 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
         raise ConfigurationError(f"model {shorten(name)}: {error}") from None
     if provider == "local" and model not in MODELS:
         raise ConfigurationError(f"model {shorten(name)}: unknown local model (known: {', '.join(MODELS)})")
+
+
+def unsent_knobs(model: Model, configured: Mapping[str, Provider]) -> Collection[str]:
+    """The settings that a model is never sent. Of scripted models nothing is said: they are sent nothing at all."""
+    if not isinstance(model, str):
+        return () if isinstance(model, Script) else tuple(Knobs.model_fields)
+    name = ModelName.parse(model).provider
+    if name == "scripted":
+        return ()
+    protocol = "http" if name in ADDRESSES else provider_named(name, configured).protocol
+    if protocol == "http":
+        return tuple(Knobs.model_fields)
+    if protocol in CHAT_PROTOCOLS:
+        return CHAT_PROTOCOLS[protocol].unsent_knobs
+    return getattr(published_factory(protocol), "unsent_knobs", ())
 
 
 def open_endpoint(

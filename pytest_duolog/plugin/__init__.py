@@ -96,15 +96,10 @@ def pytest_make_collect_report(
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Check every dialogue's scenario before anything runs."""
     report = yield
-    items = [
-        item
-        for item in report.result or ()
-        if isinstance(item, pytest.Item) and "dialogue" in getattr(item, "fixturenames", ())
-    ]
-    if items:
+    if any("dialogue" in getattr(item, "fixturenames", ()) for item in report.result or ()):
         from pytest_duolog.plugin.collection import mistakes_in
 
-        if mistakes := mistakes_in(items):
+        if mistakes := mistakes_in(collector, report.result):
             report.outcome, report.longrepr, report.result = "failed", mistakes, []
     return report
 

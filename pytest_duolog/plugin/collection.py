@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin.matrix import Cell, same_cells
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.results.plan import ScenarioPlan
 from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import roles_of
 
 MARKER_NAME = "dialogue"
@@ -20,25 +22,18 @@ SCENARIO_FIXTURE = "duolog_scenario"
 PLUGIN = "pytest_duolog.plugin"
 # Arguments of the marker that say how often a test runs, not what is said in it.
 SAMPLING = ("samples", "min_pass_rate", "claim")
+PARAMETRIZED = "parametrized"
 
 
-def marked_values(item: pytest.Item) -> dict[str, Any]:
-    """Scenario values from the markers of a test; the nearest wins.
+def marked_sources(item: pytest.Item) -> list[Source]:
+    """Scenario values from the markers of a test, the nearest last.
 
     Raises ConfigurationError for a marker with positional arguments.
     """
-    return {name: value for name, value in _marker_values(item).items() if name not in SAMPLING}
-
-
-def _marker_values(item: pytest.Item) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for mark in _marks(item):
-        if mark.args:
-            raise ConfigurationError(
-                f"the dialogue marker takes keyword arguments only (got {mark.args!r:.120})"
-            )
-        values.update(mark.kwargs)
-    return values
+    return [
+        Source(place, {name: value for name, value in values.items() if name not in SAMPLING})
+        for place, values in _marks(item)
+    ]
 
 
 def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
@@ -46,21 +41,47 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
 
     Raises ConfigurationError for what is wrong in it.
     """
-    given = {name: value for name, value in _marker_values(item).items() if name in SAMPLING}
-    samples = settings_of(item.config).samples or given.pop("samples", 1)
+    sources = [*(values for _, values in _marks(item)), _direct_parameters(item, SAMPLING)]
+    given = {name: value for values in sources for name, value in values.items() if name in SAMPLING}
+    samples = settings_of(item.config).samples or given.get("samples")
+    rate = {name: value for name, value in given.items() if name != "samples"}
+    if samples is None:
+        if rate:
+            named = ", ".join(f"{name}={value!r}" for name, value in rate.items())
+            raise ConfigurationError(
+                f"{named} changes nothing: the test runs once; say how often with samples=, --duolog-samples or "
+                f"duolog_samples (1 is accepted)"
+            )
+        return None
     if not isinstance(samples, int) or isinstance(samples, bool):
         raise ConfigurationError(f"samples: {samples!r} is not a whole number")
-    if samples == 1 and not given:
-        return None
-    given.pop("samples", None)
-    return ScenarioPlan(samples, **given)
+    return None if samples == 1 and not rate else ScenarioPlan(samples, **rate)
 
 
-def _marks(item: pytest.Item) -> Iterator[pytest.Mark]:
-    """The markers, the nearest last. pytest lists a decorator after those below it, but a class after its bases."""
+def _marks(item: pytest.Item) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Where the markers of a test stand, and their arguments; the nearest last."""
     for node in item.listchain():
-        marks = [mark for mark in node.own_markers if mark.name == MARKER_NAME]
-        yield from marks if isinstance(node, pytest.Class) else reversed(marks)
+        for mark in _marks_of(node):
+            if mark.args:
+                raise ConfigurationError(
+                    f"the dialogue marker takes keyword arguments only (got {mark.args!r:.120})"
+                )
+            yield place_of(node), mark.kwargs
+
+
+def _marks_of(node: Any) -> Sequence[pytest.Mark]:
+    """A node's own markers. pytest lists a decorator after those below it, but a class after its bases."""
+    marks = [mark for mark in node.own_markers if mark.name == MARKER_NAME]
+    return marks if isinstance(node, pytest.Class) else marks[::-1]
+
+
+def place_of(node: Any) -> str:
+    """A marker as complaints name it."""
+    if isinstance(node, pytest.Item):
+        return "the marker of the test"
+    return (
+        f"the marker of class {node.name}" if isinstance(node, pytest.Class) else "the marker of the module"
+    )
 
 
 def parameter_names(item: pytest.Item) -> list[str]:
@@ -70,6 +91,15 @@ def parameter_names(item: pytest.Item) -> list[str]:
     ]
 
 
+def _direct_parameters(item: pytest.Item, names: Collection[str]) -> dict[str, Any]:
+    """Those parametrized arguments whose values are known before any fixture runs."""
+    return {
+        name: value
+        for name, value in _parameters(item).items()
+        if name in names and not has_fixture(item, name)
+    }
+
+
 def _parameters(item: pytest.Item) -> Mapping[str, Any]:
     callspec = getattr(item, "callspec", None)
     return callspec.params if callspec else {}
@@ -77,16 +107,27 @@ def _parameters(item: pytest.Item) -> Mapping[str, Any]:
 
 def scenario_of(item: pytest.Item) -> Scenario:
     """The scenario of a test as far as markers and parameters tell it before its fixtures run."""
-    return Scenario.build(known_values(item), beside=SAMPLING)
+    return Scenario.build(known_values(item).values, beside=SAMPLING)
 
 
-def known_values(item: pytest.Item) -> dict[str, Any]:
+def known_values(item: pytest.Item) -> ScenarioValues:
     """The scenario values of a test that are known before its fixtures run."""
-    parameters = _parameters(item)
-    values = {name: parameters[name] for name in parameter_names(item) if not has_fixture(item, name)}
-    if SCENARIO_FIXTURE in parameters and not has_fixture(item, SCENARIO_FIXTURE):
-        values |= values_from_code(parameters[SCENARIO_FIXTURE])
-    return {**marked_values(item), **values}
+    sources = marked_sources(item)
+    sources.append(Source(PARAMETRIZED, _direct_parameters(item, parameter_names(item)), is_matrix=True))
+    for given in _direct_parameters(item, [SCENARIO_FIXTURE]).values():
+        sources.append(Source(SCENARIO_FIXTURE, values_from_code(given), is_matrix=True))
+    return ScenarioValues.of(sources)
+
+
+def all_values(item: pytest.Item, parameters: Mapping[str, Any], scenario: Any) -> ScenarioValues:
+    """The scenario values of a test whose fixtures gave these `parameters` and this `duolog_scenario`.
+
+    Raises ConfigurationError for what is no scenario.
+    """
+    in_code = Source(SCENARIO_FIXTURE, values_from_code(scenario), SCENARIO_FIXTURE in _parameters(item))
+    return ScenarioValues.of(
+        [*marked_sources(item), Source(PARAMETRIZED, parameters, is_matrix=True), in_code]
+    )
 
 
 def values_from_code(given: Any) -> dict[str, Any]:
@@ -100,18 +141,50 @@ def values_from_code(given: Any) -> dict[str, Any]:
     return dict(given)
 
 
-def mistakes_in(items: Iterable[pytest.Item]) -> str:
-    """Every wrong value of every dialogue among `items`; empty if all are right."""
+def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytest.Collector]) -> str:
+    """Every wrong value of every dialogue of what was `found` in a file or class; empty if all are right."""
     wrong: dict[str, list[str]] = {}
-    for item in filter(uses_our_fixture, items):
+    cells: list[Cell] = []
+    items = [item for item in found if isinstance(item, pytest.Item) and uses_our_fixture(item)]
+    for item in items:
         try:
-            settings_of(item.config).cast(scenario_of(item))
+            cells.append(_cell_of(item))
             sampling_of(item)
         except pytest.UsageError as error:
             return f"wrong setting of dialogues\n{error}"
         except ConfigurationError as error:
             wrong.setdefault(str(error), []).append(item.nodeid)
+    if not wrong:
+        further = [*same_cells(cells)]
+        if not any(isinstance(node, pytest.Collector) for node in found):
+            further += _idle_marker(collector, cells)
+        wrong = {mistake: [cell.item.nodeid] for cell, mistake in further}
     return printable("\n\n".join(map(_complaint, wrong.values(), wrong)))
+
+
+def _cell_of(item: pytest.Item) -> Cell:
+    """What a test will hold; raises ConfigurationError for what is wrong, or changes nothing, in it."""
+    settings, values = settings_of(item.config), known_values(item)
+    scenario = scenario_of(item)
+    cast = settings.cast(scenario)
+    idle = settings.idle(values, scenario)
+    if wrong := [str(value) for value in idle if not value.is_overruled]:
+        raise ConfigurationError("\n".join(wrong))
+    matrix = [name for source in values.sources if source.is_matrix for name in source.values]
+    names = [name for name in _parameters(item) if name in matrix or name == SCENARIO_FIXTURE]
+    return Cell(item, settings.asked(cast), idle, names)
+
+
+def _idle_marker(collector: pytest.Collector, cells: Sequence[Cell]) -> Iterator[tuple[Cell, str]]:
+    """What the marker of a file or class says, and nearer values beat in every test of it."""
+    if (
+        not cells or len(_marks_of(collector)) != 1
+    ):  # one of several is a base class's, which others have, too
+        return
+    for idle in cells[0].idle:
+        alike = [{(other.name, other.place) for other in cell.idle} for cell in cells]
+        if idle.place == place_of(collector) and all((idle.name, idle.place) in names for names in alike):
+            yield cells[0], str(idle)
 
 
 def _complaint(nodeids: Sequence[str], mistakes: str) -> str:

@@ -17,11 +17,10 @@ from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin.attempts import Attempt, attempt_of
 from pytest_duolog.plugin.collection import (
+    all_values,
     known_values,
-    marked_values,
     parameter_names,
     uses_our_fixture,
-    values_from_code,
 )
 from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, SITE
 from pytest_duolog.plugin.prefetch import Prefetch
@@ -33,6 +32,7 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section
 from pytest_duolog.results.record import Arm
 from pytest_duolog.running.dialogue import Dialogue, TestSite
+from pytest_duolog.scenarios.values import ScenarioValues
 
 LONGEST_HEADING = 100
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -50,8 +50,7 @@ def open_dialogue(
     first = prefetch.take(attempt) if prefetch else None
     if first is None:
         parameters = {name: request.getfixturevalue(name) for name in parameter_names(item)}
-        values = {**marked_values(item), **parameters, **values_from_code(scenario)}
-        first = _first_dialogue(attempt, values, vcr_config)
+        first = _first_dialogue(attempt, all_values(item, parameters, scenario), vcr_config)
     site = item.stash[SITE] = first.site
     yield first
     for made in site.dialogues:
@@ -61,7 +60,7 @@ def open_dialogue(
         raise ConfigurationError(f"{forgotten[0]!r} was made with dialogue.run() and never awaited")
 
 
-def _first_dialogue(attempt: Attempt, values: Mapping[str, Any], vcr_config: Mapping[str, Any]) -> Dialogue:
+def _first_dialogue(attempt: Attempt, values: ScenarioValues, vcr_config: Mapping[str, Any]) -> Dialogue:
     item = attempt.item
     nodeid = item.nodeid
     site = TestSite(

@@ -25,6 +25,7 @@ from pytest_duolog.running.event_loop import in_event_loop, run_to_end
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
+from pytest_duolog.scenarios.values import ScenarioValues
 from pytest_duolog.settings import roles_of
 from pytest_duolog.transcripts.transcript import Message, StopReason, Transcript
 
@@ -44,7 +45,7 @@ class TestSite:
     session: Session
     folder: Path
     test: str
-    values: Mapping[str, Any]
+    values: ScenarioValues
     vcr_config: Mapping[str, Any]
     test_argument: str
     observers: Callable[[Scenario], Sequence[Observer]]
@@ -61,10 +62,12 @@ class Dialogue(PropertyMethods):
     `async def` test, `await dialogue` runs it without holding up the event loop.
     """
 
-    def __init__(self, site: TestSite, values: Mapping[str, Any], *, run: str = "") -> None:
-        """Raises ConfigurationError for wrong `values`, which are those of the marker with their changes."""
-        scenario = Scenario.build(values)
+    def __init__(self, site: TestSite, values: ScenarioValues, *, run: str = "") -> None:
+        """Raises ConfigurationError for `values` that are wrong or change nothing; they are the marker's, changed."""
+        scenario = Scenario.build(values.values)
         settings = site.session.settings
+        if wrong := [str(idle) for idle in settings.idle(values, scenario) if not idle.is_overruled]:
+            raise ConfigurationError("\n".join(wrong))
         self.scenario = settings.cast(scenario.for_sample(site.sample), on_trial=site.is_candidate)
         self.site = site
         self.name = run
@@ -152,7 +155,7 @@ class Dialogue(PropertyMethods):
         Raises ConfigurationError for a wrong value, or a name that the test has used before.
         """
         __tracebackhide__ = True
-        return self._further(self.site.values, name, changes)
+        return self._further(self.site.values.changed(changes, "dialogue.run"), name)
 
     def fork(self, at: int, *, name: str | None = None, **changes: Any) -> Dialogue:
         """A further dialogue that says the first `at` messages again and goes on from there, with some values changed.
@@ -168,9 +171,10 @@ class Dialogue(PropertyMethods):
             raise ConfigurationError(
                 "fork: its history is what was said here; for another one, use run(history=...)"
             )
-        return self._further(self._values, name or f"fork{at}", {**changes, "history": self.messages[:at]})
+        changes = {**changes, "history": self.messages[:at]}
+        return self._further(self._values.changed(changes, "dialogue.fork"), name or f"fork{at}")
 
-    def _further(self, values: Mapping[str, Any], name: str | None, changes: Mapping[str, Any]) -> Dialogue:
+    def _further(self, values: ScenarioValues, name: str | None) -> Dialogue:
         __tracebackhide__ = True
         names = {dialogue.name for dialogue in self.site.dialogues}
         name = name or f"run{len(names)}"
@@ -178,7 +182,7 @@ class Dialogue(PropertyMethods):
             raise ConfigurationError(
                 f"this test already has a dialogue named {name!r}; names keep recordings apart, so give another `name=`"
             )
-        further = Dialogue(self.site, Scenario.changed(values, changes), run=name)
+        further = Dialogue(self.site, values, run=name)
         if not in_event_loop():
             further._run_now()
         return further

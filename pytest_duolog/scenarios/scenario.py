@@ -221,7 +221,7 @@ class Scenario(BaseModel):
         given = {name: values.pop(name) for name in cls.shared_with_speakers if name in values}
         shared = {name: value for name, value in given.items() if value is not None}
         for side, default_name in zip(SIDES, DEFAULT_NAMES, strict=True):
-            fields = _speaker_fields(values.get(side))
+            fields = speaker_fields(values.get(side))
             if fields is None:
                 continue
             values[side] = {"name": default_name} | shared | fields
@@ -302,7 +302,7 @@ class Scenario(BaseModel):
         shared = [name for name in cls.shared_with_speakers if changes.get(name) is not None]
         together = {**values, **changes}
         for side in SIDES:
-            own, given = _speaker_fields(values.get(side)), changes.get(side, {})
+            own, given = speaker_fields(values.get(side)), changes.get(side, {})
             if own is None or not isinstance(given, Mapping):
                 continue
             new = {*shared, *given}
@@ -333,8 +333,8 @@ class Scenario(BaseModel):
         return 2 * self.turns + 1
 
 
-def _speaker_fields(given: Any) -> dict[str, Any] | None:
-    """The fields that were set for a speaker; None where `given` is not one (pydantic reports it)."""
+def speaker_fields(given: Any) -> dict[str, Any] | None:
+    """The fields that were set for a speaker; None where `given` is not one, which pydantic reports."""
     if given is None:
         return {}
     if isinstance(given, Speaker):

@@ -30,6 +30,10 @@ class Variant(Knobs):
     model: Annotated[str, AfterValidator(_plain_model)]
     system: Utf8Text | None = None
 
+    def sets(self, name: str) -> bool:
+        """Whether a value of the speaker's gives way to one of this variant; `extra` is joined with its own."""
+        return name in self.set_knobs() or (name == "system" and self.system is not None)
+
     def played_by(self, speaker: Speaker, name: str) -> Speaker:
         """The speaker with the model, settings and instructions of this variant."""
         system = {} if self.system is None else {"system": self.system}

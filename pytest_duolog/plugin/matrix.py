@@ -1,0 +1,74 @@
+"""Parametrized tests whose cells hold one and the same dialogue: what was parametrized changes nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+
+from pytest_duolog.display import counted
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.values import Idle
+
+LONGEST_VALUES = 120
+
+
+class Cell(NamedTuple):
+    """A collected test with the dialogue that it will hold.
+
+    `asked` is its scenario with its models, without what they are not sent; `idle` are values that change nothing;
+    `parameters` are the names of those of its parametrized arguments that belong to the scenario.
+    """
+
+    item: pytest.Item
+    asked: Scenario
+    idle: Sequence[Idle]
+    parameters: Sequence[str]
+
+
+def same_cells(cells: Iterable[Cell]) -> Iterator[tuple[Cell, str]]:
+    """The first cell of each test in which a parametrized argument changes nothing, and a word on it."""
+    tests: dict[tuple[Any, str], list[Cell]] = defaultdict(list)
+    for cell in cells:
+        tests[cell.item.parent, getattr(cell.item, "originalname", "")].append(cell)
+    for found in tests.values():
+        for name in found[0].parameters:
+            groups = list(_groups(found, name))
+            if any(len(group) > 1 for group in groups) and all(map(_is_one_dialogue, groups)):
+                yield found[0], _complaint(name, max(groups, key=len))
+
+
+def _complaint(name: str, cells: Sequence[Cell]) -> str:
+    values = ", ".join(repr(_parameters(cell)[name]) for cell in cells)
+    return (
+        f"{name} (parametrized) changes nothing: {counted(len(cells), 'cell')} hold the same dialogue "
+        f"({values:.{LONGEST_VALUES}}); to hold one dialogue many times, use samples="
+    )
+
+
+def _groups(cells: Sequence[Cell], name: str) -> Iterator[list[Cell]]:
+    """The cells that differ in one argument alone, or in those that are parametrized together with it."""
+    apart = [
+        other
+        for other in _indices(cells[0])
+        if any(_indices(cell).get(other) != _indices(cell)[name] for cell in cells)
+    ]
+    groups: dict[Any, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[tuple(_indices(cell).get(other) for other in apart)].append(cell)
+    yield from groups.values()
+
+
+def _is_one_dialogue(cells: Sequence[Cell]) -> bool:
+    return all(cell.asked == cells[0].asked for cell in cells)
+
+
+def _parameters(cell: Cell) -> Mapping[str, Any]:
+    return cell.item.callspec.params  # type: ignore[attr-defined, no-any-return]  # it is parametrized
+
+
+def _indices(cell: Cell) -> Mapping[str, int]:
+    """Which of its values each argument has, as numbers: values themselves need not be comparable."""
+    return cell.item.callspec.indices  # type: ignore[attr-defined, no-any-return]  # it is parametrized

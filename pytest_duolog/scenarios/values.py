@@ -1,0 +1,164 @@
+"""The arguments of a scenario, where each was written, and which of them change nothing.
+
+Sources stand in the order of docs/settings.md#which-value-holds, the farthest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pytest_duolog.display import shorten
+from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side, StopOn, speaker_fields
+from pytest_duolog.scenarios.variants import Variant
+
+LONGEST_VALUE = 60
+
+
+class Source(NamedTuple):
+    """Arguments that were written in one place; `place` is named in complaints, as in 'the marker of the test'.
+
+    `is_matrix` says that they are one cell of a parametrized test, so that each of them is there to make a difference.
+    """
+
+    place: str
+    values: Mapping[str, Any]
+    is_matrix: bool = False
+
+
+class Played(NamedTuple):
+    """A speaker's name, and the name of the variant that plays it, with the variant; None for a plain model."""
+
+    speaker: str
+    variant: tuple[str, Variant] | None = None
+
+
+class Idle(NamedTuple):
+    """An argument that changes nothing, and why.
+
+    `is_overruled` says that all that beats it stands nearer to the dialogue: that is what a nearer value is for.
+    """
+
+    name: str
+    value: Any
+    place: str
+    reason: str
+    is_overruled: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}={_shown(self.value)} ({self.place}) changes nothing: {self.reason}"
+
+
+class _Beater(NamedTuple):
+    rank: int
+    words: str
+
+
+@dataclass(frozen=True)
+class ScenarioValues:
+    """The arguments of a scenario as all its `sources` together give them; the nearest source is the last."""
+
+    sources: Sequence[Source]
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, sources: Sequence[Source]) -> ScenarioValues:
+        """The values of all sources; the nearest wins."""
+        return cls(sources, {name: value for source in sources for name, value in source.values.items()})
+
+    def changed(self, changes: Mapping[str, Any], place: str) -> ScenarioValues:
+        """The same with some arguments changed, as `Scenario.changed` says."""
+        sources = [Source("the test", self.values), Source(place, changes)]
+        return ScenarioValues(sources, Scenario.changed(self.values, changes))
+
+    def _rank(self, name: str) -> int:
+        """How near the source that gives `name` is; -1 if none does."""
+        return max((rank for rank, source in enumerate(self.sources) if name in source.values), default=-1)
+
+    def idle(
+        self, played: Mapping[Side, Played], *, scenario: Scenario, stop_on: Collection[StopOn]
+    ) -> Iterator[Idle]:
+        """The arguments that change nothing.
+
+        `scenario` is what the values make, `played` says who plays its speakers where the command line does not say it,
+        and `stop_on` is what ends dialogues that do not say it themselves.
+        """
+        yield from self._hidden_in_matrix()
+        for name in Scenario.shared_with_speakers:
+            beaters = [self._beater(name, side, played[side]) for side in SIDES]
+            yield from self._beaten(name, [found for found in beaters if found], n_needed=len(SIDES))
+        for side in SIDES:
+            yield from self._beaten_by_variant(side, played[side])
+        yield from self._beaten("opener", self._beaters_of_opener(scenario))
+        yield from self._beaten("opener_by", self._beaters_of_opener_by(scenario))
+        yield from self._beaten("grace", self._beaters_of_grace(scenario, stop_on))
+
+    def _hidden_in_matrix(self) -> Iterator[Idle]:
+        """Arguments of a matrix that a nearer source sets, too, so that all its cells are the same."""
+        for rank, source in enumerate(self.sources):
+            if not source.is_matrix:
+                continue
+            for name, value in source.values.items():
+                if (nearest := self._rank(name)) > rank and name not in SIDES:
+                    beater = self.sources[nearest]
+                    yield Idle(name, value, source.place, f"{beater.place} sets it, too")
+
+    def _beaten(self, name: str, beaters: Sequence[_Beater], *, n_needed: int = 1) -> Iterator[Idle]:
+        """An argument that `n_needed` beaters make idle, if there are so many."""
+        rank = self._rank(name)
+        if self.values.get(name) is None or len(beaters) < n_needed:
+            return
+        source = self.sources[rank]
+        reason = " and ".join(dict.fromkeys(beater.words for beater in beaters))
+        is_overruled = not source.is_matrix and all(beater.rank > rank for beater in beaters)
+        yield Idle(name, self.values[name], source.place, reason, is_overruled)
+
+    def _beaten_by_variant(self, side: Side, played: Played) -> Iterator[Idle]:
+        """The values of a speaker that the variant which plays it does not take from it."""
+        place = self.sources[self._rank(side)].place
+        for name, value in self._own(side).items():
+            if value is not None and (beater := self._variant(name, side, played)):
+                is_overruled = beater.rank > self._rank(side)
+                yield Idle(f"{side}.{name}", value, place, beater.words, is_overruled)
+
+    def _own(self, side: Side) -> Mapping[str, Any]:
+        """What a speaker has of its own; empty for what is no speaker."""
+        return speaker_fields(self.values.get(side)) or {}
+
+    def _beater(self, name: str, side: Side, played: Played) -> _Beater | None:
+        """What keeps a speaker from taking a value that is given for both."""
+        if beater := self._variant(name, side, played):
+            return beater
+        if name not in (own := self._own(side)):
+            return None
+        rank = self._rank(side)
+        return _Beater(rank, f"{played.speaker} has {name}={_shown(own[name])} ({self.sources[rank].place})")
+
+    def _variant(self, name: str, side: Side, played: Played) -> _Beater | None:
+        """The variant that plays a speaker, if it sets a value."""
+        if played.variant is None or not played.variant[1].sets(name):
+            return None
+        words = f"{played.speaker} is played by variant:{played.variant[0]}, which sets it"
+        return _Beater(self._rank(side if "model" in self._own(side) else "model"), words)
+
+    def _beaters_of_opener(self, scenario: Scenario) -> list[_Beater]:
+        if not scenario.history:
+            return []
+        return [_Beater(self._rank("history"), "a dialogue goes on after its history without an opener")]
+
+    def _beaters_of_opener_by(self, scenario: Scenario) -> list[_Beater]:
+        names = {scenario.speaker(side).name for side in SIDES}
+        voices = {message.speaker for message in scenario.history}
+        if not (voices and voices <= names):
+            return []
+        return [_Beater(self._rank("history"), "the history says who speaks next")]
+
+    def _beaters_of_grace(self, scenario: Scenario, stop_on: Collection[StopOn]) -> list[_Beater]:
+        if scenario.stop_on is None:
+            return [] if stop_on else [_Beater(-1, "duolog_stop_on is 'nothing'")]
+        return [] if scenario.stop_on else [_Beater(self._rank("stop_on"), "stop_on is empty")]
+
+
+def _shown(value: Any) -> str:
+    return shorten(value, LONGEST_VALUE) if isinstance(value, str) else f"{value!r:.{LONGEST_VALUE}}"

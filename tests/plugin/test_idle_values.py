@@ -1,0 +1,359 @@
+"""A value that changes nothing is refused before anything runs, with what beats it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chat_server import ChatServer
+
+HEAD = """
+import pytest
+from pytest_duolog import Message, Scenario, Speaker
+
+def speaks(messages):
+    return "I am well."
+
+def own(**fields):
+    '''Two speakers with the same values of their own.'''
+    return {"a": Speaker("Ann", model=speaks, **fields), "b": Speaker("Ben", model=speaks, **fields)}
+
+HISTORY = [Message(speaker="Ann", content="Hi."), Message(speaker="Ben", content="Hello.")]
+"""
+TEST = """
+    def test_it({arguments}):
+        assert dialogue.messages
+"""
+
+VARIANTS = """
+[tool.duolog]
+default_model = "variant:careful"
+
+[tool.duolog.models]
+agent = "variant:careful"
+
+[tool.duolog.variants.careful]
+model = "scripted:counter"
+temperature = 0.2
+system = "Be careful."
+
+[tool.duolog.variants.plain]
+model = "scripted:counter"
+"""
+
+
+@pytest.fixture
+def collected(pytester: pytest.Pytester):
+    """Run tests, written below what they share; gives the result."""
+
+    def run(body: str, *options: str, arguments: str = "dialogue", toml: str = "") -> pytest.RunResult:
+        pytester.makepyprojecttoml(toml)
+        source = body if "def test" in body else f"{body}\ndef test_it({arguments}):\n    dialogue.messages\n"
+        pytester.makepyfile(f"{HEAD}\n{source}")
+        return pytester.runpytest("-p", "no:cacheprovider", *options)
+
+    return run
+
+
+def assert_refused(result: pytest.RunResult, *lines: str) -> None:
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*::test_*: wrong dialogue*", *(f"*{line}*" for line in lines)])
+
+
+REFUSED = {
+    "parameter, both have their own": (
+        """
+@pytest.mark.parametrize("system", ["Be brief.", "Be chatty."])
+@pytest.mark.dialogue(**own(system="Be Ann."))
+""",
+        "system='Be brief.' (parametrized) changes nothing: Ann has system='Be Ann.' (the marker of the test) and "
+        "Ben has system='Be Ann.' (the marker of the test)",
+    ),
+    "one marker": (
+        "@pytest.mark.dialogue(temperature=0.9, **own(temperature=0.1))",
+        "temperature=0.9 (the marker of the test) changes nothing: Ann has temperature=0.1",
+    ),
+    "model": (
+        "@pytest.mark.dialogue(model='scripted:echo', a='scripted:counter', b='scripted:farewell')",
+        "model='scripted:echo' (the marker of the test) changes nothing: Model A has model='scripted:counter'",
+    ),
+    "nearer than one of the two": (
+        """
+pytestmark = pytest.mark.dialogue(a=Speaker("Ann", model=speaks, top_p=0.1))
+@pytest.mark.dialogue(top_p=0.5, b=Speaker("Ben", model=speaks, top_p=0.2))
+""",
+        "top_p=0.5 (the marker of the test) changes nothing: Ann has top_p=0.1 (the marker of the module) and Ben",
+    ),
+    "marker of the module": (
+        """
+pytestmark = pytest.mark.dialogue(max_tokens=9)
+@pytest.mark.dialogue(**own(max_tokens=5))
+""",
+        "max_tokens=9 (the marker of the module) changes nothing: Ann has max_tokens=5 (the marker of the test)",
+    ),
+    "explicit None": (
+        "@pytest.mark.dialogue(system='Be brief.', **own(system=None))",
+        "system='Be brief.' (the marker of the test) changes nothing: Ann has system=None",
+    ),
+    "parametrized scenario": (
+        """
+@pytest.mark.parametrize("duolog_scenario", [{"seed": 1}, {"seed": 2}])
+@pytest.mark.dialogue(**own(seed=7))
+""",
+        "seed=1 (duolog_scenario) changes nothing: Ann has seed=7 (the marker of the test)",
+    ),
+    "scenario over parameter": (
+        """
+@pytest.mark.parametrize("duolog_scenario", [{"opener": "Hi."}])
+@pytest.mark.parametrize("opener", ["Hello.", "Good day."])
+@pytest.mark.dialogue(**own())
+""",
+        "opener='Hello.' (parametrized) changes nothing: duolog_scenario sets it, too",
+    ),
+    "opener before a history": (
+        "@pytest.mark.dialogue(opener='Hello.', history=HISTORY, **own())",
+        "opener='Hello.' (the marker of the test) changes nothing: a dialogue goes on after its history*",
+    ),
+    "parametrized opener before a history": (
+        """
+@pytest.mark.parametrize("opener", ["Hello."])
+@pytest.mark.dialogue(history=HISTORY, **own())
+""",
+        "opener='Hello.' (parametrized) changes nothing: a dialogue goes on after its history*",
+    ),
+    "opener_by with a history": (
+        "@pytest.mark.dialogue(opener_by='b', history=HISTORY, **own())",
+        "opener_by='b' (the marker of the test) changes nothing: the history says who speaks next",
+    ),
+    "grace": (
+        "@pytest.mark.dialogue(grace=5, stop_on=(), **own())",
+        "grace=5 (the marker of the test) changes nothing: stop_on is empty",
+    ),
+    "rate of one run": (
+        "@pytest.mark.dialogue(min_pass_rate=0.9, **own())",
+        "min_pass_rate=0.9 changes nothing: the test runs once; say how often with samples=, --duolog-samples or*",
+    ),
+    "claim of one run": (
+        "@pytest.mark.dialogue(claim='prove', min_pass_rate=0.9, **own())",
+        "claim='prove', min_pass_rate=0.9 changes nothing: the test runs once*",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "line"), REFUSED.values(), ids=REFUSED.keys())
+def test_value_that_changes_nothing_is_refused(collected, body: str, line: str) -> None:
+    names = [name for name in ("system", "opener", "duolog_scenario") if f'parametrize("{name}"' in body]
+    assert_refused(collected(body, arguments=", ".join(["dialogue", *names])), line.replace("[", "[[]"))
+
+
+def test_class_marker_that_no_test_of_the_class_takes_is_refused(collected) -> None:
+    body = """
+@pytest.mark.dialogue(system="Be brief.")
+class TestIt:
+    @pytest.mark.dialogue(**own(system="Be Ann."))
+    def test_one(self, dialogue):
+        dialogue.messages
+
+    {more}
+"""
+    line = "system='Be brief.' (the marker of class TestIt) changes nothing: Ann has system='Be Ann.'"
+    assert_refused(collected(body.format(more="")), line)
+    more = "def test_two(self, dialogue): assert dialogue.scenario.a.system == 'Be brief.'"
+    collected(body.format(more=more), toml="[tool.duolog]\ndefault_model='scripted:counter'").assert_outcomes(
+        passed=2
+    )
+
+
+TAKEN = {
+    "one speaker has none": """
+@pytest.mark.parametrize("system", ["Be brief.", "Be chatty."])
+@pytest.mark.dialogue(a=Speaker("Ann", model=speaks, system="Be Ann."), b=Speaker("Ben", model=speaks))
+def test_it(dialogue, system):
+    assert (dialogue.scenario.a.system, dialogue.scenario.b.system) == ("Be Ann.", system)
+""",
+    "nearer speakers beside others": """
+pytestmark = pytest.mark.dialogue(model=speaks, temperature=0.9)
+@pytest.mark.dialogue(**own(temperature=0.1))
+def test_it(dialogue):
+    assert dialogue.scenario.a.temperature == 0.1
+def test_other(dialogue):
+    assert dialogue.scenario.a.temperature == 0.9
+""",
+    "nothing is given": """
+@pytest.mark.parametrize("system", [None])
+@pytest.mark.dialogue(**own(system="Be Ann."))
+def test_it(dialogue, system):
+    assert dialogue.scenario.a.system == "Be Ann."
+def test_other():
+    pass
+""",
+    "further dialogues without an opener": """
+@pytest.mark.dialogue(opener="Hi.", turns=2, **own())
+@pytest.mark.parametrize("seed", [1, 2])
+def test_it(dialogue, seed):
+    assert dialogue.fork(1, turns=3).scenario.history
+    assert dialogue.run(history=HISTORY).scenario.history
+""",
+    "rate with samples of the command line": """
+@pytest.mark.dialogue(min_pass_rate=0.5, **own())
+@pytest.mark.parametrize("grace", [1, 2])
+def test_it(dialogue, grace):
+    dialogue.messages
+""",
+}
+
+
+@pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN.keys())
+def test_value_that_somebody_takes_is_fine(collected, body: str) -> None:
+    collected(body, *(["--duolog-samples=1"] if "rate" in body else [])).assert_outcomes(passed=2)
+
+
+IN_CODE = {
+    "fixture over parameter": """
+@pytest.fixture
+def duolog_scenario():
+    return {"opener": "From code."}
+@pytest.mark.parametrize("opener", ["Hello."])
+@pytest.mark.dialogue(**own())
+def test_it(dialogue, opener):
+    pass
+""",
+    "fixture for both": """
+@pytest.fixture
+def duolog_scenario():
+    return {"system": "Be brief."}
+@pytest.mark.dialogue(**own(system="Be Ann."))
+def test_it(dialogue):
+    pass
+""",
+    "run": """
+@pytest.mark.dialogue(**own())
+def test_it(dialogue):
+    dialogue.run(system="Be brief.", a={"system": "Be Ann."}, b={"system": "Be Ben."})
+""",
+    "fork": """
+@pytest.mark.dialogue(**own())
+def test_it(dialogue):
+    dialogue.fork(1, opener="Good day.")
+""",
+    "run of a variant": """
+@pytest.mark.dialogue(model="variant:careful")
+def test_it(dialogue):
+    dialogue.run(temperature=0.9)
+""",
+}
+SAID_IN_CODE = {
+    "fixture over parameter": "opener='Hello.' (parametrized) changes nothing: duolog_scenario sets it, too",
+    "fixture for both": "system='Be brief.' (duolog_scenario) changes nothing: Ann has system='Be Ann.'*",
+    "run": "system='Be brief.' (dialogue.run) changes nothing: Ann has system='Be Ann.' (dialogue.run)*",
+    "fork": "opener='Good day.' (dialogue.fork) changes nothing: a dialogue goes on after its history*",
+    "run of a variant": "temperature=0.9 (dialogue.run) changes nothing: Model A is played by variant:careful*",
+}
+
+
+@pytest.mark.parametrize("case", IN_CODE)
+def test_value_given_in_code_that_changes_nothing_is_refused(collected, case: str) -> None:
+    result = collected(IN_CODE[case], toml=VARIANTS)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines([f"E *ConfigurationError: {SAID_IN_CODE[case]}*"])
+
+
+PLAYED = {
+    "default model": ("", "Model A is played by variant:careful, which sets it and Model B is played by*"),
+    "role": ("a=Speaker('Ann', role='agent'), b=Speaker('Ben', role='agent'),", "Ann is played by variant:*"),
+    "named": ("model='variant:careful',", "Model A is played by variant:careful, which sets it*"),
+}
+
+
+@pytest.mark.parametrize(("speakers", "said"), PLAYED.values(), ids=PLAYED.keys())
+def test_value_that_variants_beat_is_refused(collected, speakers: str, said: str) -> None:
+    result = collected(f"@pytest.mark.dialogue({speakers} temperature=0.9, turns=1)", toml=VARIANTS)
+    assert_refused(result, f"temperature=0.9 (the marker of the test) changes nothing: {said}")
+
+
+def test_speakers_own_value_that_its_variant_beats_is_refused(collected) -> None:
+    speaker = "Speaker('Ann', model='variant:careful', system='Be Ann.')"
+    result = collected(f"@pytest.mark.dialogue(a={speaker}, b='variant:plain', system='Hi.')", toml=VARIANTS)
+    assert_refused(
+        result, "a.system='Be Ann.' (the marker of the test) changes nothing: Ann is played by variant:*"
+    )
+
+
+def test_command_line_may_beat_what_a_test_says(collected) -> None:
+    body = "@pytest.mark.dialogue(model='scripted:echo', temperature=0.9, turns=1)"
+    options = ["--duolog-model=Model A=variant:careful", "--duolog-model=Model B=variant:careful"]
+    collected(body, *options, toml=VARIANTS).assert_outcomes(passed=1)
+
+
+MATRICES = {
+    "equal values": ("seed", "[3, 3]", "model=speaks", "seed (parametrized) changes nothing: 2 cells*(3, 3)*"),
+    "a seed that is not sent": (
+        *("seed", "[1, 2, 3]", "model='anthropic:m'"),
+        "seed (parametrized) changes nothing: 3 cells hold the same dialogue (1, 2, 3); to hold one dialogue many "
+        "times, use samples=",
+    ),
+    "blank openers": ("opener", "['', None]", "model=speaks", "opener (parametrized) changes nothing: 2 cells*"),
+    "scenarios": (
+        *("duolog_scenario", "[{'turns': 10}, {}]", "model=speaks"),
+        "duolog_scenario (parametrized) changes nothing: 2 cells*",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "values", "marker", "line"), MATRICES.values(), ids=MATRICES.keys())
+def test_parameter_whose_cells_are_all_the_same_is_refused(
+    collected, name: str, values: str, marker: str, line: str
+) -> None:
+    body = f"@pytest.mark.parametrize({name!r}, {values})\n@pytest.mark.dialogue({marker})"
+    assert_refused(collected(body, arguments=f"dialogue, {name}"), line)
+
+
+def test_matrix_of_models_that_the_command_line_replaces_is_refused(collected) -> None:
+    body = """
+@pytest.mark.parametrize("opener", ["Hello.", "Hi!"])
+@pytest.mark.parametrize("model", ["scripted:echo", "scripted:counter"])
+@pytest.mark.dialogue(turns=1)
+def test_it(dialogue, model, opener):
+    dialogue.messages
+"""
+    both = ["--duolog-model=Model A=scripted:farewell", "--duolog-model=Model B=scripted:farewell"]
+    assert_refused(collected(body, *both), "model (parametrized) changes nothing: 2 cells hold the same*")
+    collected(body, both[0]).assert_outcomes(passed=4)
+    collected(body).assert_outcomes(passed=4)
+
+
+def test_cells_that_differ_in_something_else_as_well_are_fine(collected) -> None:
+    body = """
+@pytest.mark.parametrize(("system", "expected"), [("Be brief.", 1), ("Be chatty.", 2)])
+@pytest.mark.dialogue(turns=1, model=speaks)
+def test_together(dialogue, system, expected):
+    dialogue.messages
+
+@pytest.mark.parametrize("expected", [1, 2])
+@pytest.mark.dialogue(turns=1, model=speaks)
+def test_something_else(dialogue, expected):
+    dialogue.messages
+
+@pytest.mark.parametrize("history", [(), HISTORY])
+@pytest.mark.parametrize("opener_by", ["a", "b"])
+@pytest.mark.dialogue(turns=2, model=speaks)
+def test_where_it_matters_once(dialogue, history, opener_by):
+    dialogue.messages
+"""
+    collected(body).assert_outcomes(passed=8)
+
+
+def test_parametrized_number_of_samples_counts(collected, pytester: pytest.Pytester) -> None:
+    body = """
+numbers = iter(range(100))
+@pytest.mark.parametrize("samples", [2, 3])
+@pytest.mark.dialogue(model=lambda messages: f"I am number {next(numbers)}.", turns=1)
+"""
+    result = collected(body, arguments="dialogue, samples")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*PASS: 2 of 2 passed*", "*PASS: 3 of 3 passed*"])
+
+
+def test_workers_of_xdist_refuse_it_as_well(collected) -> None:
+    body, line = REFUSED["grace"]
+    assert_refused(collected(body, "-n1"), line)
