@@ -50,14 +50,16 @@ def _complaint(name: str, cells: Sequence[Cell]) -> str:
 
 def _groups(cells: Sequence[Cell], name: str) -> Iterator[list[Cell]]:
     """The cells that differ in one argument alone, or in those that are parametrized together with it."""
-    apart = [
+    together = [
         other
-        for other in _indices(cells[0])
-        if any(_indices(cell).get(other) != _indices(cell)[name] for cell in cells)
+        for other in _parameters(cells[0])
+        if len({(_identity(cell, name), _identity(cell, other)) for cell in cells})
+        == len({_identity(cell, name) for cell in cells})
     ]
     groups: dict[Any, list[Cell]] = defaultdict(list)
     for cell in cells:
-        groups[tuple(_indices(cell).get(other) for other in apart)].append(cell)
+        apart = [other for other in _parameters(cell) if other not in together]
+        groups[tuple(_identity(cell, other) for other in apart)].append(cell)
     yield from groups.values()
 
 
@@ -69,6 +71,6 @@ def _parameters(cell: Cell) -> Mapping[str, Any]:
     return cell.item.callspec.params  # type: ignore[attr-defined, no-any-return]  # it is parametrized
 
 
-def _indices(cell: Cell) -> Mapping[str, int]:
-    """Which of its values each argument has, as numbers: values themselves need not be comparable."""
-    return cell.item.callspec.indices  # type: ignore[attr-defined, no-any-return]  # it is parametrized
+def _identity(cell: Cell, name: str) -> int:
+    """What tells an argument's values apart, which need not be comparable; pytest passes the very ones it was given."""
+    return id(_parameters(cell)[name])
