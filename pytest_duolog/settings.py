@@ -36,6 +36,7 @@ from pytest_duolog.scenarios.scenario import (
     STOP_ON,
     ModelName,
     Scenario,
+    Side,
     Speaker,
     StopOn,
 )
@@ -237,21 +238,41 @@ class Settings:
         played = {side: self._played(scenario.speaker(side)) for side in SIDES}
         return list(values.idle(played, scenario=scenario, stop_on=self.stop_on))
 
-    def asked(self, cast: Scenario) -> Scenario:
-        """What differs in two scenarios if their models are asked something different: without what is not sent."""
-        changes: dict[str, Any] = {
-            side: speaker.model_copy(update=dict.fromkeys(unsent))
+    def unsent(self, cast: Scenario) -> list[tuple[Side, str]]:
+        """The settings that were given to a speaker, and that its model is never sent."""
+        return [
+            (side, name)
             for side in SIDES
-            if isinstance((speaker := cast.speaker(side)).model, str)
-            and (unsent := unsent_knobs(speaker.model, self.providers))
-        }
-        return cast.model_copy(update=changes)
+            if (speaker := cast.speaker(side)).model is not None
+            for name in unsent_knobs(speaker.model, self.providers)
+            if getattr(speaker, name) not in (None, {})
+        ]
+
+    def asked(self, cast: Scenario) -> Scenario:
+        """The scenario without settings that models are not sent: if two of these are equal, the same is asked.
+
+        What a function of the project does with its speaker nobody knows, so its settings stay.
+        """
+        for side, name in self.unsent(cast):
+            if isinstance(cast.speaker(side).model, str):
+                without = cast.speaker(side).model_copy(update={name: None})
+                cast = cast.model_copy(update={side: without})
+        return cast
 
     def _played(self, speaker: Speaker) -> Played:
         model = speaker.model or self.models.get(speaker.role or speaker.name) or self.default_model
         if isinstance(model, str) and (variant := variant_of(model, self.variants)):
             return Played(speaker.name, (ModelName.parse(model).model, variant))
         return Played(speaker.name)
+
+    def _check_spelling(self, name: str) -> None:
+        """Raises ConfigurationError if the role table means a speaker without a model, and writes it another way."""
+        alike = [role for role in self.models if _plain(role) == _plain(name)]
+        if alike:
+            raise ConfigurationError(
+                f"{name!r} has no model, but [tool.duolog.models] or duolog_model has one for {alike[0]!r}: write both "
+                f"alike, or give the speaker a model"
+            )
 
     def _with_model(self, speaker: Speaker, overrides: Mapping[str, str]) -> Speaker:
         role = speaker.role or speaker.name
@@ -261,13 +282,20 @@ class Settings:
                 f"role {role!r} has no model: give it one in [tool.duolog.models] or with "
                 f"--duolog-model {role}=provider:model (roles with a model: {', '.join(self.models) or 'none'})"
             )
-        model = model or self.default_model
+        if model is None:
+            self._check_spelling(role)
+            model = self.default_model
         if isinstance(model, str):
             if variant := variant_of(model, self.variants):
                 return variant.played_by(speaker, model)
             check_model(model, self.providers)
         label = None if role in overrides else speaker.label  # it was that of the speaker's own model
         return speaker.model_copy(update={"model": model, "label": label})
+
+
+def _plain(role: str) -> str:
+    """A role without what is easily written in two ways."""
+    return re.sub(r"[\W_]", "", role.casefold())
 
 
 def roles_of(scenario: Scenario) -> set[str]:

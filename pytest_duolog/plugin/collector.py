@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 REPORT_ATTRIBUTE = "duolog"
 # What a worker of pytest-xdist adds to the run record.
 RECORD_ATTRIBUTE = "duolog_record"
+# So many tests with the same notice are named one by one.
+MOST_NAMED = 3
 
 # Stands in the stash of a test that opened a dialogue; here, because every run looks for it.
 SITE: pytest.StashKey[TestSite] = pytest.StashKey()
@@ -64,9 +66,12 @@ class Collector:
         if spared := sum(entry["spared"] for _, entry in self.entries):
             parts.append(f"up to {counted(spared, 'message')} spared at a goodbye or in a loop")
         yield ", ".join(parts)
-        notices = Counter((nodeid, notice) for nodeid, entry in self.entries for notice in entry["notices"])
-        for (nodeid, notice), n in notices.items():
-            yield f"{nodeid}: {notice}" + (f" (in {n} dialogues)" if n > 1 else "")
+        notices: dict[str, Counter[str]] = defaultdict(Counter)
+        for nodeid, entry in self.entries:
+            for notice in entry["notices"]:
+                notices[notice][nodeid] += 1
+        for notice, tests in notices.items():
+            yield from _notice_lines(notice, tests)
 
     def _cost(self) -> str:
         fresh = [
@@ -77,3 +82,12 @@ class Collector:
         ]
         words = cost_words(fresh)
         return f" ({words})" if words else ""
+
+
+def _notice_lines(notice: str, tests: Counter[str]) -> Iterator[str]:
+    """A notice for each test that has it; one for all of them if they are many."""
+    if len(tests) > MOST_NAMED:
+        yield f"{notice} (in {len(tests)} tests, {next(iter(tests))} the first)"
+        return
+    for nodeid, n in tests.items():
+        yield f"{nodeid}: {notice}" + (f" (in {n} dialogues)" if n > 1 else "")

@@ -21,6 +21,7 @@ def settings_of(config: pytest.Config) -> Settings:
     if SETTINGS not in config.stash:
         under_xdist = getattr(config, "workerinput", {})
         try:
+            _check_gate_options(config)
             config.stash[SETTINGS] = Settings.merge(
                 record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
                 concurrency=_given(config, "duolog_concurrency"),
@@ -41,6 +42,22 @@ def settings_of(config: pytest.Config) -> Settings:
         except ConfigurationError as error:
             raise pytest.UsageError(printable(str(error))) from error
     return config.stash[SETTINGS]
+
+
+def _check_gate_options(config: pytest.Config) -> None:
+    """Raises ConfigurationError for options that change nothing beside each other; ini keys are for other runs, too."""
+    has_gate = bool(_given(config, "duolog_candidate"))
+    idle = (
+        [
+            (name, "is for a gate, and there is none without --duolog-candidate")
+            for name in ("margin", "rounds")
+        ]
+        if not has_gate
+        else [("samples", "changes nothing in a gate, which takes pairs: see --duolog-rounds")]
+    )
+    for name, problem in idle:
+        if config.getoption(f"duolog_{name}"):
+            raise ConfigurationError(f"--duolog-{name}: it {problem}")
 
 
 def _given(config: pytest.Config, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -317,9 +317,37 @@ class Dialogue(PropertyMethods):
                 *self._cassette.notices,
                 *unused,
                 *_cut_short(self._run.messages, self._cassette.fresh_messages),
+                *self._unsent(),
+                *self._limiting_nothing(self._run, self._cassette.fresh_messages),
             ],
             "verdicts": [_plain(verdict) for verdict in self._verdicts],
         }
+
+    def _unsent(self) -> Iterator[str]:
+        """What to tell of settings that a speaker's model is not sent.
+
+        A value that was given for both is told of if neither takes it.
+        """
+        unsent = self.site.session.settings.unsent(self.scenario)
+        for side, name in unsent:
+            other = "b" if side == "a" else "a"
+            if (other, name) in unsent or self._values.is_own(side, name):
+                speaker = self.scenario.speaker(side)
+                yield f"{name} of {speaker.name} is not sent: {speaker.model_label} takes none"
+
+    def _limiting_nothing(self, run: DialogueRun, fresh: Collection[int]) -> Iterator[str]:
+        """What to tell of budgets for what no reply says."""
+        asked = [run.messages[number - 1] for number in fresh]
+        limits = self.site.session.settings.budget
+        said_nothing = "limits nothing: no reply said"
+        if self.scenario.token_budget and run.n_asked and not run.spent.tokens_written:
+            yield f"token_budget {said_nothing} how many tokens it has"
+        if self.scenario.cost_budget and run.n_asked and run.spent.cost is None:
+            yield f"cost_budget {said_nothing} what it cost"
+        if "tokens" in limits and asked and not any(message.usage for message in asked):
+            yield f"--duolog-budget tokens={limits['tokens']:g} {said_nothing} how many tokens it has"
+        if "cost" in limits and asked and not any(message.usage and message.usage.cost for message in asked):
+            yield f"--duolog-budget cost={limits['cost']:g} {said_nothing} what it cost"
 
     @property
     def was_prevented(self) -> bool:

@@ -38,7 +38,10 @@ class Observer(Protocol):
 
 @dataclass
 class DialogueRun:
-    """One dialogue while it runs; `messages` grows, and stays when the dialogue fails."""
+    """One dialogue while it runs; `messages` grows, and stays when the dialogue fails.
+
+    `n_asked` replies were given, and `spent` is what they cost.
+    """
 
     scenario: Scenario
     observers: list[Observer] = field(default_factory=list)
@@ -54,7 +57,8 @@ class DialogueRun:
         self._stop_pattern = text.phrase_pattern(self.scenario.stop_phrases)
         self._guard = Guard(self.scenario.stop_on or (), self.scenario.grace)
         self._guarded: tuple[StopKind, str] | None = None
-        self._spent = Usage()
+        self.n_asked = 0
+        self.spent = Usage()
         self._seconds = 0.0
 
     @property
@@ -122,7 +126,8 @@ class DialogueRun:
     def _take(self, message: Message, raw_finish: str) -> None:
         if message.content:
             self._add(message)
-        self._spent += message.usage or Usage()
+        self.n_asked += 1
+        self.spent += message.usage or Usage()
         self._seconds += (message.latency_ms or 0) / 1000
         self.stop_reason = self._reason_to_stop(message, raw_finish)
 
@@ -153,7 +158,7 @@ class DialogueRun:
 
     def _spent_up(self) -> str:
         """Which of the dialogue's budgets is used up, and how far; empty if none is."""
-        scenario, spent = self.scenario, self._spent
+        scenario, spent = self.scenario, self.spent
         budgets: list[tuple[float, float | None, str]] = [
             (spent.tokens_written, scenario.token_budget, "tokens"),
             (round(self._seconds, 3), scenario.seconds_budget, "seconds"),

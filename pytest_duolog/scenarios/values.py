@@ -72,6 +72,10 @@ class ScenarioValues:
         sources = [Source("the test", self.values), Source(place, changes)]
         return ScenarioValues(sources, Scenario.changed(self.values, changes))
 
+    def is_own(self, side: Side, name: str) -> bool:
+        """Whether a speaker has a value of its own."""
+        return name in self._own(side)
+
     def _rank(self, name: str) -> int:
         """How near the source that gives `name` is; -1 if none does."""
         return max((rank for rank, source in enumerate(self.sources) if name in source.values), default=-1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chat_server import ChatServer
+
 HEAD = """
 import pytest
 from pytest_duolog import Message, Scenario, Speaker
@@ -357,3 +359,81 @@ numbers = iter(range(100))
 def test_workers_of_xdist_refuse_it_as_well(collected) -> None:
     body, line = REFUSED["grace"]
     assert_refused(collected(body, "-n1"), line)
+
+
+# What is not refused, because it is one model's own way, is said
+
+
+NOTICES = {
+    "own setting of a function": (
+        "a=Speaker('Ann', model=speaks, temperature=0.5), b='scripted:counter'",
+        "*::test_it: temperature of Ann is not sent: callable:speaks takes none",
+    ),
+    "setting for both that neither takes": (
+        "model=speaks, seed=7",
+        "*::test_it: seed of Model A is not sent: callable:speaks takes none",
+    ),
+    "tokens that nobody counts": (
+        "model=speaks, token_budget=100",
+        "*::test_it: token_budget limits nothing: no reply said how many tokens it has",
+    ),
+    "cost that nobody says": (
+        "model='scripted:counter', cost_budget=1.5",
+        "*::test_it: cost_budget limits nothing: no reply said what it cost",
+    ),
+}
+
+
+@pytest.mark.parametrize(("marker", "line"), NOTICES.values(), ids=NOTICES.keys())
+def test_setting_that_a_model_does_not_know_is_said(collected, marker: str, line: str) -> None:
+    result = collected(f"@pytest.mark.dialogue(turns=2, {marker})")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([line])
+
+
+def test_setting_for_both_that_one_takes_needs_no_word(collected, chat_server: ChatServer) -> None:
+    result = collected("@pytest.mark.dialogue(turns=1, a=speaks, b='openai:m', seed=7)", "--record-mode=once")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*not sent*")
+    assert chat_server.requests[0]["seed"] == 7
+
+
+def test_cost_of_a_run_that_nobody_says_is_said(collected, chat_server: ChatServer) -> None:
+    result = collected(
+        "@pytest.mark.dialogue(turns=1, model='openai:m')", "--record-mode=once", "--duolog-budget=cost=2"
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*::test_it: --duolog-budget cost=2 limits nothing: no reply said what it cost"]
+    )
+
+
+# Names of roles, and options for a gate
+
+
+def test_role_table_that_spells_a_speaker_another_way_is_refused(collected) -> None:
+    toml = (
+        "[tool.duolog]\ndefault_model='scripted:counter'\n[tool.duolog.models]\nsupport_desk='scripted:echo'"
+    )
+    assert_refused(
+        collected("@pytest.mark.dialogue(a=Speaker('Support Desk'))", toml=toml),
+        "'Support Desk' has no model, but [[]tool.duolog.models] or duolog_model has one for 'support_desk': write*",
+    )
+    collected("@pytest.mark.dialogue(a=Speaker('Desk'))", toml=toml).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--duolog-margin=0.2",), "--duolog-margin: it is for a gate, and there is none without*"),
+        (("--duolog-rounds=5",), "--duolog-rounds: it is for a gate, and there is none without*"),
+        (
+            ("--duolog-samples=5", "--duolog-candidate=Model A=scripted:echo"),
+            "--duolog-samples: it changes nothing in a gate, which takes pairs: see --duolog-rounds",
+        ),
+    ],
+)
+def test_option_that_changes_nothing_is_refused(collected, options: tuple[str, ...], line: str) -> None:
+    result = collected("@pytest.mark.dialogue(model='scripted:counter')", *options)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([line])
