@@ -1,0 +1,306 @@
+"""What a name says about a value: `DB_PASSWORD`, `"apiKey": ...`, `?api_key=...`, `client_secret = '...'`.
+
+A name is read word by word, so that `PATH` holds no `pat` and `KEYBOARD` no key. Environment variables and names in
+texts are two things. A variable that is named so exists to hold a secret; its value can be any text but for a path, an
+address or a switch. Names and values in texts are mostly code, prose and documentation, so there the value has to look
+like a secret as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.recording.shapes import is_random
+
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Shorter values are left alone: they stand in too many words.
+SHORTEST = 8
+SHORTEST_PASSWORD = 6
+# A value of letters alone may be a word; one as long as this is a pass phrase.
+SHORTEST_LETTERS = 12
+SHORTEST_TOKEN = 16
+LONGEST_NAME = 100
+
+PASSWORDS = _listed("password passwd passphrase passcode pwd pass passwort")
+SECRETS = PASSWORDS | _listed("secret credential authorization apikey connstr")
+# A key is secret by the word before it; a primary key or a sort key is none.
+SECRET_KEYS = _listed(
+    "api access account auth client deploy encryption functions host license master private secret service shared "
+    "signing ssh storage subscription webhook"
+)
+# What these name is made to be sent back, or marks a place in a text.
+PLACES = _listed(
+    "page next previous prev continuation continue pagination sync cursor scroll resume delta change "
+    "start end begin eos bos pad unk stop mask sep cls skip"
+)
+# Words that may be glued to others: `PGPASSWORD`, `GITHUBTOKEN`, `MYAPIKEY`.
+GLUED = (
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "apikey",
+    "credential",
+    "accesskey",
+    "secretkey",
+)
+
+# Words of environment variables that hold secrets, those of what is no secret beside them, and the last words of
+# variables that tell something about a secret and hold none.
+VARIABLES = SECRETS | _listed("key token auth oauth pat dsn jwt bearer cookie creds cred webhook")
+HARMLESS = _listed("public publishable primary foreign sort partition max min limit budget count num")
+ABOUT = _listed(
+    "path file dir directory folder sock socket host hostname port url uri endpoint type mode method name user "
+    "username ttl expiry expires expiration length size region enabled disabled required algorithm alg format prefix "
+    "header issuer audience scope scopes provider domain layout timeout version parallelism backend server class cmd "
+    "command helper policy realm strategy flow env"
+)
+WORKING_DIRECTORIES = _listed("PWD OLDPWD")
+
+_PLACEHOLDERS = _listed(
+    "true false none null nil undefined yes no on off empty required optional enabled disabled string text number "
+    "boolean object array bytes default value password passwd passphrase passcode pwd pass secret token key apikey "
+    "credential credentials hidden masked redacted basic bearer digest oauth oauth2 username admin testing example "
+    "sample unknown invalid missing incorrect changeme foobar placeholder anonymous localhost private public "
+    "development production staging letmein include same-origin same-site session current expired not-set n/a"
+)
+_PLACEHOLDER = re.compile(
+    r"\$\{.*\}|\$\(.*\)|\$[A-Z_][A-Z0-9_]*|%\w+%|%\(\w+\)s|%s|\{\{?[\w .$-]*\}?\}|<[^<>]*>|\[redacted [^\[\]]*\]"
+    r"|([*.xX_-])\1*|\.{2,}.*|(?i:your|insert|enter|replace|change|put|add)[-_ ][-_ A-Za-z]*"
+    r"|(?i:your(?:api)?(?:key|token|secret|password)(?:here)?)"
+    r"|(?:op|vault|ref|secretref|awskms|gcpkms)://.*|arn:aws.*",
+    re.DOTALL,
+)
+_SENTENCE_WORDS = _listed(
+    "the and for are was has have not you your can must may will with that this from should characters least enter "
+    "please required invalid password does match field value cannot blank been used too short long than"
+)
+_USUAL_FOLDERS = _listed(
+    "usr bin sbin etc home root tmp var opt run mnt private Users Volumes dev proc sys lib srv work workspace app data "
+    "builds github nix snap Applications Library"
+)
+_IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*+(?:(?:\.|->|::)[A-Za-z_$][\w$]*+)*+")
+_CODE_WORD = re.compile(
+    r"(?:^|[_.])(?:pass\w*|pwd|tokens?|secrets?|keys?|creds?|credentials?|auth|env\w*|config|conf|args?)\d*(?:$|[_.])"
+)
+_CODE_NAME = re.compile(r"(?:new|old|my|user|db)?_?(?:password|passwd|pass|pwd|token|secret|key)_?[0-9]{0,2}")
+_WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
+
+
+class Kind(Enum):
+    """What a name promises: a secret, or what is one if it looks like one."""
+
+    SECRET = "secret"  # noqa: S105  # a word
+    TOKEN = "token"  # noqa: S105
+
+
+@lru_cache(maxsize=4096)
+def kind_of(name: str) -> Kind | None:
+    """What the name of a field, a parameter, a header or an assignment promises; None if nothing."""
+    words = _words(name)
+    while len(words) > 1 and (words[-1].isdigit() or words[-1] in ("base", "value", "id", "confirmation")):
+        words = words[:-1]
+    if not words or PLACES & set(words):
+        return None
+    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    if last == "pass" and before not in ("", "db", "user", "smtp", "mail", "ftp", "admin"):
+        return None
+    if last in SECRETS or last.endswith(GLUED):
+        return Kind.SECRET
+    if (last == "key" and before in SECRET_KEYS) or (before, last) == ("connection", "string"):
+        return Kind.SECRET
+    return Kind.TOKEN if last == "auth" or last.endswith("token") else None
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in small letters; `api_keys` hold keys, but `max_tokens` is a number and stays plural."""
+    words = [word.lower() for word in _WORD_ENDS.split(name[: LONGEST_NAME + 1]) if word]
+    if len(name) > LONGEST_NAME or not words:
+        return []
+    one = words[-1].removesuffix("s")
+    is_plural = one in ("password", "secret", "credential", "apikey")
+    if is_plural or (one == "key" and words[-2:-1] and words[-2] in SECRET_KEYS):
+        words[-1] = one
+    return words
+
+
+def is_secret_in_text(kind: Kind, value: str, *, is_whole: bool) -> bool:
+    """Whether the value beside such a name is a secret, as far as its look tells.
+
+    `is_whole` says that it is all of a text: a string in code, or a field of a JSON object.
+    """
+    value = value.strip()
+    if len(value) < 4 or is_placeholder(value) or (not is_whole and _is_code(value)):
+        return False
+    if kind is Kind.TOKEN:
+        return len(value) >= SHORTEST_TOKEN and _is_one_word(value) and is_random(value)
+    return _looks_like_password(value, is_whole=is_whole)
+
+
+def _looks_like_password(value: str, *, is_whole: bool) -> bool:
+    if any(character.isspace() for character in value):
+        return is_whole and _is_pass_phrase(value)
+    if value[0] in ",;:)]}" or value[-1] in "([{":  # what stood between two strings
+        return False
+    if value.isalpha():
+        return len(value) >= (
+            SHORTEST_PASSWORD if is_whole else SHORTEST_TOKEN if is_word(value) else SHORTEST
+        )
+    if value.isdigit() and is_whole:
+        return True
+    has_digit = any(character.isdigit() for character in value)
+    return len(value) >= SHORTEST_PASSWORD and (is_whole or has_digit)
+
+
+def is_word(letters: str) -> bool:
+    """Whether letters are written as people and programs write words: `hello`, `HELLO`, `userName`, `dbURL`."""
+    return (
+        letters.isupper() or re.fullmatch(r"[A-Z]?[a-z]+(?:[A-Z][a-z]{2,}|[A-Z]{2,4}+)*", letters) is not None
+    )
+
+
+def _is_one_word(value: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9._~+/=:%|-]+", value) is not None
+
+
+def _is_code(value: str) -> bool:
+    """Whether a value is an expression: `self.token2`, `DB_PASSWORD_1`, `settings.API_KEY`."""
+    if not _IDENTIFIER.fullmatch(value):
+        return False
+    is_chain = "." in value or "::" in value or "->" in value
+    is_named_so = "_" in value and _CODE_WORD.search(value.lower()) is not None
+    return is_chain or is_named_so or _CODE_NAME.fullmatch(value.lower()) is not None
+
+
+def _is_pass_phrase(value: str) -> bool:
+    """Whether a text is four small words or more and no sentence: "correct horse battery staple"."""
+    words = value.split()
+    is_plain = all(len(word) >= 3 and word.isalpha() and word.islower() for word in words)
+    return len(words) >= 4 and is_plain and not _SENTENCE_WORDS & set(words)
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a value stands for one: `<your key>`, `${KEY}`, `***`, `none`, `changeme`."""
+    return value.lower() in _PLACEHOLDERS or _PLACEHOLDER.fullmatch(value) is not None
+
+
+class EnvironmentRules:
+    """Which variables hold secrets: by their names, and as the user says.
+
+    A rule is the name of a variable, `*` and `?` allowed, whose value is a secret; after `!` it is none. The last rule
+    that fits decides.
+    """
+
+    def __init__(self, rules: Sequence[str] = ()) -> None:
+        """Raises ConfigurationError for a rule that can be no name of a variable."""
+        for rule in rules:
+            if not re.fullmatch(r"!?[\w*?]+", rule):
+                raise ConfigurationError(
+                    f"duolog_secrets: {rule!r} is not the name of an environment variable "
+                    f"(accepted: names, `*` and `?` in them, `!` before one that holds no secret)"
+                )
+        self._rules = [(rule.removeprefix("!"), not rule.startswith("!")) for rule in rules]
+
+    def secrets(self, environ: Mapping[str, str], named: Sequence[str] = ()) -> dict[str, str]:
+        """The secret values, and those inside them, each with the name of its variable.
+
+        `named` are variables that hold secrets whatever they are called.
+        """
+        found: dict[str, str] = {}
+        for name, value in environ.items():
+            is_secret = self._given(name, is_named=name in named)
+            if is_secret is not False:
+                for secret in secrets_in(name, value.strip(), is_given=is_secret is True):
+                    found.setdefault(secret, name)
+        return found
+
+    def _given(self, name: str, *, is_named: bool) -> bool | None:
+        for pattern, is_secret in reversed(self._rules):
+            if fnmatchcase(name, pattern):
+                return is_secret
+        return is_named or None
+
+
+def secrets_in(name: str, value: str, *, is_given: bool = False) -> Iterator[str]:
+    """What of a variable's value is secret; `is_given` says that it is, whatever name and value look like."""
+    yield from _of_address(value)
+    if not (is_given or holds_secret(name)):
+        return
+    is_password = any(
+        word in PASSWORDS or word.endswith(("password", "passwd", "pwd")) for word in _words(name)
+    )
+    if len(value) >= SHORTEST if is_given else is_secret_value(value, is_password=is_password):
+        yield value
+    for part in map(str.strip, re.split(r"[\n,;]+", value)):  # several keys, or lines, which may stand alone
+        if part != value and len(part) >= SHORTEST_TOKEN and is_random(part) and is_secret_value(part):
+            yield part
+    if scheme := re.fullmatch(r"(?i:basic|bearer|token|apikey)\s+(\S{8,})", value):
+        yield scheme[1]
+
+
+def _of_address(value: str) -> Iterator[str]:
+    """The password in an address, as it is and as it is spelled there; the address itself is found by its form."""
+    if "://" not in value or "@" not in value:
+        return
+    try:
+        password = urlsplit(value).password or ""
+    except ValueError:
+        return
+    yield from {found for found in (password, unquote(password)) if is_secret_value(found, is_password=True)}
+
+
+@lru_cache(maxsize=4096)
+def holds_secret(variable: str) -> bool:
+    """Whether a variable with this name exists to hold a secret."""
+    if variable in WORKING_DIRECTORIES:
+        return False
+    words = [
+        word[:-1] if word.endswith("s") and word[:-1] in VARIABLES else word for word in _words(variable)
+    ]
+    hits = {word for word in words if word in VARIABLES or word.endswith((*GLUED, "token"))}
+    if {"connection", "string"} <= set(words):
+        return True
+    if not hits or HARMLESS & set(words):
+        return False
+    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    if last == "id":
+        return before in ("key", "secret", "token")
+    return last not in ABOUT or (last in ("url", "uri") and "webhook" in hits)
+
+
+def is_secret_value(value: str, *, is_password: bool = False) -> bool:
+    """Whether a value can be a secret at all: no switch, no path, no address, and long enough not to be a word."""
+    if is_placeholder(value) or _is_path(value) or _is_plain_address(value):
+        return False
+    if value.isalpha():
+        return len(value) >= SHORTEST_LETTERS or (len(value) >= SHORTEST and not is_word(value))
+    return len(value) >= (SHORTEST_PASSWORD if is_password else SHORTEST)
+
+
+def _is_path(value: str) -> bool:
+    if re.match(r"(?:~|\.{1,2})?[/\\]|~$|[A-Za-z]:[/\\]", value) is None or "\n" in value:
+        return False
+    if not value.startswith("/"):
+        return True
+    return value.split("/")[1] in _USUAL_FOLDERS or not is_random(value)
+
+
+def _is_plain_address(value: str) -> bool:
+    """Whether a value is an address without anything secret in it."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    is_open = "@" not in parts.netloc and not is_random(parts.query) and not is_random(parts.path)
+    return "://" in value and is_open
