@@ -28,6 +28,7 @@ from pytest_duolog.endpoints.retrying import Patience
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
 from pytest_duolog.results.shard import Shard
 from pytest_duolog.scenarios.scenario import (
@@ -111,7 +112,7 @@ class Settings:
     are the configured ones; the built-in ones are known without. `variants` are models with settings of their own.
     `concurrency` live dialogues run at a time.
     `candidates` are the models on trial by role, and `gate` how they are compared. `samples` beats the markers'.
-    `shard` is the part of the run that this one is.
+    `shard` is the part of the run that this one is. `secrets` says which environment variables hold secrets.
     """
 
     record_mode: RecordMode = RecordMode.NONE
@@ -130,6 +131,7 @@ class Settings:
     patience: Patience = field(default_factory=Patience)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     budget: Mapping[str, float] = field(default_factory=dict)
+    secrets: EnvironmentRules = field(default_factory=EnvironmentRules)
 
     @classmethod
     def merge(
@@ -148,6 +150,7 @@ class Settings:
         stop_on: Iterable[str],
         pyproject: Path | None,
         budget: str = "",
+        secrets: Iterable[str] = (),
         n_workers: int = 1,
         worker: int = 0,
     ) -> Settings:
@@ -179,6 +182,7 @@ class Settings:
             limits={
                 name: Limit(**limit.model_dump()).share(n_processes) for name, limit in table.limits.items()
             },
+            secrets=EnvironmentRules(tuple(secrets)),
             budget=parse_budget(budget, n_shares=n_processes, share=n_before + worker % n_workers),
         )
         _check_limits(settings)

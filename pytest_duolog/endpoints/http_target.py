@@ -18,7 +18,7 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply
 from pytest_duolog.endpoints.in_process import AppTransport
 from pytest_duolog.endpoints.live import LiveTransport
-from pytest_duolog.endpoints.providers import Destination, Provider, destination
+from pytest_duolog.endpoints.providers import Destination, Provider, destination, variables_in
 from pytest_duolog.endpoints.reading import fields_of
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.endpoints.session_ids import RECORDED_ID, new_session_id
@@ -117,6 +117,11 @@ class HttpTarget:
     def is_local(self) -> bool:
         """Whether it runs in this process."""
         return self.app is not None
+
+    @property
+    def secret_variables(self) -> list[str]:
+        """The environment variables whose values go into headers."""
+        return variables_in(self.headers)
 
     @property
     def _logical_host(self) -> str:

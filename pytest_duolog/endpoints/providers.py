@@ -51,8 +51,13 @@ class Provider:
     @property
     def secret_variables(self) -> list[str]:
         """The variables whose values go into headers."""
-        named = [name for text in self.headers.values() for name in VARIABLE.findall(text)]
-        return [name for name in (self.api_key_env, self.other_key_env, *named) if name]
+        named = (self.api_key_env, self.other_key_env, *variables_in(self.headers))
+        return [name for name in named if name]
+
+
+def variables_in(headers: Mapping[str, str]) -> list[str]:
+    """The environment variables that headers are filled in with."""
+    return [name for text in headers.values() for name in VARIABLE.findall(text)]
 
 
 PROVIDERS: Mapping[str, Provider] = {

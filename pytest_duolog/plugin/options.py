@@ -94,6 +94,13 @@ def add_options(parser: pytest.Parser) -> None:
         "duolog_record_mode", "record mode of dialogues where --record-mode is not given", default="none"
     )
     parser.addini(
+        "duolog_secrets",
+        "environment variables whose values are secrets, besides those that are named so, and after `!` those whose "
+        "values are none; a name a line, `*` and `?` allowed",
+        type="linelist",
+        default=[],
+    )
+    parser.addini(
         "duolog_stop_on",
         "what ends dialogues that do not say it themselves: goodbye, loop, or nothing",
         type="args",

@@ -35,6 +35,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 model_ini=config.getini("duolog_model"),
                 stop_on=config.getini("duolog_stop_on"),
                 pyproject=config.rootpath / "pyproject.toml",
+                secrets=config.getini("duolog_secrets"),
                 budget=config.getoption("duolog_budget") or config.getini("duolog_budget"),
                 n_workers=under_xdist.get("workercount", 1),
                 worker=int(under_xdist.get("workerid", "gw0").removeprefix("gw")),

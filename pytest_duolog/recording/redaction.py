@@ -31,6 +31,7 @@ from pytest_duolog.recording.secret_names import (
     is_placeholder,
     is_secret_in_text,
     kind_of,
+    secrets_in_headers,
 )
 from pytest_duolog.recording.shapes import SHAPES, SHORTEST_SHAPE, SPACED_SHAPES, Shape, Span, is_random
 
@@ -102,14 +103,24 @@ class Redactor:
         key_variables: Iterable[str] = (),
         *,
         rules: EnvironmentRules | None = None,
+        headers: Mapping[str, str] | None = None,
+        remembered: dict[str, str] | None = None,
     ) -> None:
-        """Know the secrets in `environ`: of variables in `key_variables`, and of those that `rules` or names tell."""
-        self._secrets = (rules or EnvironmentRules()).secrets(environ, tuple(key_variables))
+        """Know the secrets in `environ`: of variables in `key_variables`, and of those that `rules` or names tell.
+
+        `headers` are sent along, and hold secrets where they are named so. `remembered` are secrets of the same run,
+        whose parts are not shown; what is found is added.
+        """
+        self._secrets = {
+            **dict.fromkeys(secrets_in_headers(headers or {}), "secret"),
+            **(rules or EnvironmentRules()).secrets(environ, tuple(key_variables)),
+        }
         spelled = {spelling: name for value, name in self._secrets.items() for spelling in _spellings(value)}
         self._values = sorted(spelled.items(), key=lambda item: -len(item[0]))
         names = "|".join(map(re.escape, sorted({"key", "secret", *self._secrets.values()})))
         self._marker = re.compile(rf"(\[redacted (?:{names}|token [0-9a-f]{{8}})\])")
-        self._remembered: dict[str, str] = {}
+        self._remembered = {} if remembered is None else remembered
+        self._remembered.update(self._secrets)
         # A message is sent in two views, a field always again.
         self._recent = lru_cache(maxsize=64)(self._redacted)
 
@@ -203,7 +214,7 @@ class Redactor:
         What was shortened for people may hold the beginning or the end of a secret.
         """
         whole = self.text(SHOWN_USERINFO.sub("", SHOWN_PARAMETERS.sub(_without_value, text)))
-        return _without_parts(whole, {**self._secrets, **self._remembered})
+        return _without_parts(whole, self._remembered)
 
     def json(self, value: Any) -> Any:
         """`value` with the secrets in all its texts, names of fields included, replaced."""

@@ -249,6 +249,14 @@ def secrets_in(name: str, value: str, *, is_given: bool = False) -> Iterator[str
         yield scheme[1]
 
 
+def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
+    """The secret values of request headers, without the scheme; what is filled in from a variable is that one's."""
+    for name, text in headers.items():
+        value = re.sub(r"^(?i:basic|bearer|token|apikey|bot)\s+", "", text.strip())
+        if "${" not in value and (kind_of(name) or name.lower() == "cookie") and is_secret_value(value):
+            yield value
+
+
 def _of_address(value: str) -> Iterator[str]:
     """The password in an address, as it is and as it is spelled there; the address itself is found by its form."""
     if "://" not in value or "@" not in value:

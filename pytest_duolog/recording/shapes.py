@@ -100,12 +100,16 @@ def _is_no_word(text: str) -> bool:
     return re.search(r"[A-Z0-9]", text) is not None
 
 
+def _is_no_hyphenated_word(text: str) -> bool:
+    return re.search(r"[A-Z0-9]|[a-z]{16}", text) is not None
+
+
 _PRIVATE_KEY = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 SHAPES = (
     # Models
     Shape(
-        "sk-", pattern=r"sk-[A-Za-z0-9_-]{16,}+", check=is_random
+        "sk-", pattern=r"sk-[A-Za-z0-9_-]{16,}+", check=_is_no_hyphenated_word
     ),  # OpenAI, Anthropic, OpenRouter, DeepSeek, ...
     Shape("csk-", pattern=r"csk-[A-Za-z0-9]{20,}+"),  # Cerebras
     Shape("sess-", pattern=r"sess-[A-Za-z0-9]{32,}+"),  # OpenAI, of a browser

@@ -57,14 +57,44 @@ class Session:
         self._orphans = Orphans(root or Path())
         self._environ = environ
         known = registry.all_providers(settings.providers)
-        secret = [name for provider in known.values() for name in provider.secret_variables]
-        self.redactor = Redactor(environ, secret)
+        self._key_variables = [name for provider in known.values() for name in provider.secret_variables]
+        self._remembered: dict[str, str] = {}
+        self._redactors: dict[Any, Redactor] = {}
+        self._known_environ: Mapping[str, str] = {}
         self._base_urls = providers.base_urls(known, environ)
         self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(_within_open_files(settings.concurrency))
         self._rate_limiters: dict[str, RateLimiter] = {}
         self.budget = RunBudget(settings.budget)
+
+    @property
+    def redactor(self) -> Redactor:
+        """Knows the secrets of the environment as it is now; tests and their fixtures change it."""
+        return self._redactor_with((), {})
+
+    def _redactor_for(self, scenario: Scenario) -> Redactor:
+        """Knows as well what the speakers' own headers hold, whichever tests run beside this one."""
+        models = [scenario.speaker(side).model for side in SIDES]
+        variables = [name for model in models for name in getattr(model, "secret_variables", ())]
+        headers = [pair for model in models for pair in getattr(model, "headers", {}).items()]
+        return self._redactor_with(tuple(variables), dict(headers)) if variables or headers else self.redactor
+
+    def _redactor_with(self, variables: tuple[str, ...], headers: Mapping[str, str]) -> Redactor:
+        environ = dict(self._environ)
+        if environ != self._known_environ:
+            self._known_environ = environ
+            self._redactors.clear()
+        wanted = (variables, tuple(headers.items()))
+        if wanted not in self._redactors:
+            self._redactors[wanted] = Redactor(
+                environ,
+                [*self._key_variables, *variables],
+                rules=self.settings.secrets,
+                headers=headers,
+                remembered=self._remembered,
+            )
+        return self._redactors[wanted]
 
     def open_cassette(
         self,
@@ -88,7 +118,7 @@ class Session:
             header=header,
             orphans=self._orphans,
             notices=[f"took over the recording of {taken}, which is gone"] if taken else [],
-            redactor=self.redactor,
+            redactor=self._redactor_for(scenario),
             hooks=VcrHooks(vcr_config),
             base_urls=self._base_urls,
             test_argument=test_argument,
