@@ -61,12 +61,15 @@ def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def inner_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inner runs have the setting whose absence pytest-asyncio warns of, and leave no bytecode.
+    """Inner runs have the setting whose absence pytest-asyncio warns of, no hypothesis, and leave no bytecode.
 
-    Python would take the bytecode of a module for that of another text with the same length and the same second.
+    The plugin of hypothesis imports it at the end of every run. Python would take the bytecode of a module for that
+    of another text with the same length and the same second.
     """
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # it forgets PYTEST_ADDOPTS
-        monkeypatch.setenv("PYTEST_ADDOPTS", "-o asyncio_default_fixture_loop_scope=function")
+        monkeypatch.setenv(
+            "PYTEST_ADDOPTS", "-o asyncio_default_fixture_loop_scope=function -p no:hypothesispytest"
+        )
         monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         monkeypatch.setattr(sys, "dont_write_bytecode", True)

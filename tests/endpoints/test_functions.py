@@ -201,9 +201,11 @@ HANGING = """
 
 @pytest.mark.parametrize("mode", ["none", "once"])
 def test_functions_that_never_return_end_their_tests_and_not_the_run(pytester, mode):
+    """Nor does the thread that is left to itself keep the process."""
     pytester.makepyprojecttoml("[tool.duolog.requests]\nfunction_timeout_s = 0.1\n")
     pytester.makepyfile(HANGING)
-    result = pytester.runpytest_subprocess(
+    run = pytester.runpytest_subprocess if mode == "once" else pytester.runpytest
+    result = run(
         "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestDeprecationWarning", f"--record-mode={mode}"
     )
     result.assert_outcomes(passed=1, failed=2)

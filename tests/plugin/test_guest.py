@@ -123,7 +123,7 @@ def test_plugin_can_be_turned_off(pytester):
     pytester.makepyfile(PLAIN)
     pytester.runpytest("-p", "no:duolog").assert_outcomes(passed=2)
     pytester.makepyfile(TALK)
-    result = pytester.runpytest_subprocess("-p", "no:duolog")
+    result = pytester.runpytest("-p", "no:duolog")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["E *fixture 'dialogue' not found"])
 
@@ -133,13 +133,13 @@ def test_plugin_can_be_turned_off(pytester):
 )
 def test_plugin_may_be_named_although_it_is_loaded_anyway(pytester, arguments):
     pytester.makepyfile(TALK)
-    pytester.runpytest_subprocess(*arguments).assert_outcomes(passed=1)
+    pytester.runpytest(*arguments).assert_outcomes(passed=1)
 
 
 def test_conftest_may_name_the_plugin(pytester):
     pytester.makeconftest("pytest_plugins = ['duolog']")
     pytester.makepyfile(TALK)
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest().assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("others", [[], ["-p", "syrupy"]], ids=["alone", "with syrupy"])
@@ -155,7 +155,7 @@ def test_without_syrupy_only_the_snapshot_is_missing(pytester):
         TALK
         + "\n    def test_snapshot(dialogue, duolog_snapshot):\n        assert dialogue == duolog_snapshot\n"
     )
-    result = pytester.runpytest_subprocess("-p", "no:syrupy")
+    result = pytester.runpytest("-p", "no:syrupy")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["E *fixture 'snapshot' not found"])
 

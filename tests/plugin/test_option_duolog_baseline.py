@@ -45,14 +45,23 @@ def models(chat_server: ChatServer) -> Models:
     return Models(chat_server)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the record is kept that the first test makes for all of them."""
+    return tmp_path_factory.mktemp("kept") / "stored.jsonl"
+
+
 @pytest.fixture
-def stored(pytester: pytest.Pytester, models: Models) -> Path:
+def stored(pytester: pytest.Pytester, models: Models, kept: Path) -> Path:
     """A record of nine samples of each test; their recordings are gone."""
     pytester.makepyfile(test_it=SUITE)
-    run(pytester, "--duolog-samples=9", "--duolog-record=stored.jsonl").assert_outcomes(passed=5)
-    shutil.rmtree(pytester.path / "cassettes")
-    models.asked.clear()
-    return pytester.path / "stored.jsonl"
+    path = pytester.path / "stored.jsonl"
+    if not kept.exists():
+        run(pytester, "--duolog-samples=9", "--duolog-record=stored.jsonl").assert_outcomes(passed=5)
+        shutil.rmtree(pytester.path / "cassettes")
+        models.asked.clear()
+        shutil.copy(path, kept)
+    return Path(shutil.copy(kept, path))
 
 
 def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:

@@ -24,6 +24,8 @@ TRANSCRIPTS = {
     "zalgo": lambda: dialogue("z\u0301\u0323\u0489" * 500 + "?", "a" + "\u0315\u0322" * 5_000),
     "markup": lambda: dialogue("<" * 5_000, "**" * 5_000 + "\n" + "`" * 9_999 + "[" * 5_000 + '"' * 5_001),
     "long runs": lambda: dialogue(*[mark * 24_000 for mark in "_-#* \t:.?'\"<`!a"]),
+}
+HUGE = {
     "10 MB of words": lambda: dialogue("word and word? " * (MEGABYTES // 15), "Yes."),
     "10 MB of one word": lambda: dialogue("a" * MEGABYTES, "?" * 1000),
     "10 MB of lines": lambda: dialogue("\n" * MEGABYTES, "Ann: "),
@@ -31,7 +33,13 @@ TRANSCRIPTS = {
 }
 
 
-@pytest.fixture(scope="module", params=TRANSCRIPTS.values(), ids=TRANSCRIPTS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        *(pytest.param(build, id=name) for name, build in TRANSCRIPTS.items()),
+        *(pytest.param(build, id=name, marks=pytest.mark.slow) for name, build in HUGE.items()),
+    ],
+)
 def transcript(request):
     return request.param()
 
