@@ -25,8 +25,9 @@ from pytest_duolog.gate.pairs import PairsDecision, decide_pairs
 from pytest_duolog.gate.planner import forecast
 from pytest_duolog.gate.samples import Trial, decide_samples
 from pytest_duolog.gate.tally import Pair
+from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
-from pytest_duolog.results.record import Arm, Header, RunRecord, Sample, SampleDialogue, SampleOutcome
+from pytest_duolog.results.record import Arm, Header, RunRecord, Sample, SampleOutcome
 from pytest_duolog.results.store import read_record, write_record
 from pytest_duolog.stats.acceptance import acceptance_plan
 from pytest_duolog.stats.binomial import probability_at_least
@@ -316,7 +317,7 @@ def show_record(_: int, rng: random.Random) -> None:
                     Message(speaker="AB"[turn % 2], content=" ".join([*words, str(rng.random())]))
                     for turn in range(12)
                 ]
-                dialogue = SampleDialogue(transcript=Transcript(messages=tuple(talk)))
+                dialogue = DialogueResult(transcript=Transcript(messages=tuple(talk)))
                 outcome = SampleOutcome.PASSED if rng.random() < 0.8 else SampleOutcome.FAILED
                 samples.append(
                     Sample(

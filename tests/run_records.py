@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
-from pytest_duolog.results.record import Arm, Header, RunRecord, Sample, SampleDialogue, SampleOutcome
+from pytest_duolog.results.record import Arm, Header, RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 STARTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,11 +26,12 @@ def sample(
     *,
     arm: Arm = Arm.BASELINE,
     says: str = "",
+    verdicts: Sequence[PropertyResult] = (),
     **fields: object,
 ) -> Sample:
-    """A sample; with `says` it holds a dialogue of these words."""
+    """A sample; with `says` it holds a dialogue of these words, with these verdicts on it."""
     transcript = Transcript(messages=(Message(speaker="A", content=says),))
-    dialogues = (SampleDialogue(transcript=transcript),) if says else ()
+    dialogues = (DialogueResult(transcript=transcript, verdicts=tuple(verdicts)),) if says else ()
     return Sample.model_validate(
         {
             "scenario": scenario,

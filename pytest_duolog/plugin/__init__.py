@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from syrupy.assertion import SnapshotAssertion
 
+    from pytest_duolog.plugin.wire import RecordPart
     from pytest_duolog.running.dialogue import Dialogue
 
 RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
@@ -75,10 +76,10 @@ def pytest_configure(config: pytest.Config) -> None:
         settings_of(config)  # whoever gives the option hears at once what is wrong in it
 
 
-def _receive(config: pytest.Config, sent: dict[str, Any], node: object) -> None:
+def _receive(config: pytest.Config, part: RecordPart, node: object) -> None:
     from pytest_duolog.plugin.record_keeper import record_keeper_of
 
-    record_keeper_of(config).receive(sent, node)
+    record_keeper_of(config).receive(part, node)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

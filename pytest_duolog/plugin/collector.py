@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_duolog.display import counted, printable
-from pytest_duolog.reports.terminal import cost_words
 
 if TYPE_CHECKING:
+    from pytest_duolog.plugin.wire import RecordPart
+    from pytest_duolog.results.dialogue_result import DialogueResult
     from pytest_duolog.running.dialogue import TestSite
 
+# The dialogues of a test, as `DialogueResult`s on its report.
 REPORT_ATTRIBUTE = "duolog"
-# What a worker of pytest-xdist adds to the run record.
+# What a worker of pytest-xdist adds to the run record, a `RecordPart`.
 RECORD_ATTRIBUTE = "duolog_record"
 # So many tests with the same notice are named one by one.
 MOST_NAMED = 3
@@ -27,13 +29,44 @@ SITE: pytest.StashKey[TestSite] = pytest.StashKey()
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class Collector:
-    """Reads the data that travels on test reports; it works the same with and without xdist.
+    """Reads the values that travel on test reports; it works the same with and without xdist.
 
     `receive` takes what a worker adds to the run record, and the worker.
     """
 
-    receive: Callable[[dict[str, Any], object], None] = lambda _sent, _node: None
-    entries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    receive: Callable[[RecordPart, object], None] = lambda _part, _node: None
+    dialogues: list[tuple[str, DialogueResult]] = field(default_factory=list)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(
+        self, config: pytest.Config, report: pytest.CollectReport | pytest.TestReport
+    ) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+        """Make plain data of a report's dialogues where it leaves the process, for xdist or a log of reports."""
+        data = yield
+        if data is not None and REPORT_ATTRIBUTE in data:
+            from pytest_duolog.plugin.wire import dump_dialogues
+
+            data[REPORT_ATTRIBUTE] = dump_dialogues(data[REPORT_ATTRIBUTE])
+        if data is not None and RECORD_ATTRIBUTE in data:
+            from pytest_duolog.plugin.wire import dump_part
+
+            data[RECORD_ATTRIBUTE] = dump_part(data[RECORD_ATTRIBUTE], config)
+        return data
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_from_serializable(
+        self, config: pytest.Config, data: dict[str, Any]
+    ) -> Generator[None, Any, Any]:
+        """Validate what comes from another process."""
+        if REPORT_ATTRIBUTE in data:
+            from pytest_duolog.plugin.wire import load_dialogues
+
+            data[REPORT_ATTRIBUTE] = load_dialogues(data[REPORT_ATTRIBUTE])
+        if RECORD_ATTRIBUTE in data:
+            from pytest_duolog.plugin.wire import load_part
+
+            data[RECORD_ATTRIBUTE] = load_part(data[RECORD_ATTRIBUTE], config)
+        return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test's report carries."""
@@ -41,8 +74,11 @@ class Collector:
             self.receive(getattr(report, RECORD_ATTRIBUTE), getattr(report, "node", None))
         if hasattr(report, "context"):
             return  # that of a subtest: the dialogues are on the report of the test as well
-        for entry in getattr(report, REPORT_ATTRIBUTE, ()):
-            self.entries.append((report.nodeid, entry))
+        self.take(report.nodeid, getattr(report, REPORT_ATTRIBUTE, ()))
+
+    def take(self, nodeid: str, dialogues: Iterable[DialogueResult]) -> None:
+        """Count the dialogues of a test."""
+        self.dialogues += ((nodeid, dialogue) for dialogue in dialogues)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say at the end of the run what the dialogues came to."""
@@ -54,33 +90,28 @@ class Collector:
 
     def summary(self) -> Iterator[str]:
         """Lines for the end of the run: one with the counts, then the notices. Empty without dialogues."""
-        if not self.entries:
+        if not self.dialogues:
             return
-        played = sum(entry["played"] for _, entry in self.entries)
-        recorded = sum(entry["recorded"] for _, entry in self.entries)
-        parts = [counted(len(self.entries), "dialogue")]
-        if played:
+        results = [result for _, result in self.dialogues]
+        parts = [counted(len(results), "dialogue")]
+        if played := sum(result.played for result in results):
             parts.append(f"{counted(played, 'reply', 'replies')} replayed")
-        if recorded:
+        if recorded := sum(result.recorded for result in results):
             parts.append(f"{counted(recorded, 'reply', 'replies')} recorded{self._cost()}")
-        if spared := sum(entry["spared"] for _, entry in self.entries):
+        if spared := sum(result.spared for result in results):
             parts.append(f"up to {counted(spared, 'message')} spared at a goodbye or in a loop")
         yield ", ".join(parts)
         notices: dict[str, Counter[str]] = defaultdict(Counter)
-        for nodeid, entry in self.entries:
-            for notice in entry["notices"]:
+        for nodeid, result in self.dialogues:
+            for notice in result.notices:
                 notices[notice][nodeid] += 1
         for notice, tests in notices.items():
             yield from _notice_lines(notice, tests)
 
     def _cost(self) -> str:
-        fresh = [
-            message
-            for _, entry in self.entries
-            for number, message in enumerate(entry["transcript"]["messages"], start=1)
-            if number in entry["fresh"]
-        ]
-        words = cost_words(fresh)
+        from pytest_duolog.reports.terminal import cost_words
+
+        words = cost_words(message for _, result in self.dialogues for message in result.fresh_messages)
         return f" ({words})" if words else ""
 
 

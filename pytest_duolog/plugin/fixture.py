@@ -110,15 +110,15 @@ def _begin_early(attempt: Attempt) -> Dialogue:
 
 
 def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
-    """Attach a test's dialogues to its report as plain data, and show them under a failure."""
+    """Attach what a test's dialogues came to to its report, and show it under a failure."""
     site = item.stash[SITE]
     _make_harmless(report, site.session.redactor)
     if not (report.when == "call" or (report.when == "setup" and report.failed)):
         return
-    entries = [(made.title, entry) for made in site.dialogues if (entry := made.report())]
-    setattr(report, REPORT_ATTRIBUTE, [entry for _, entry in entries])
+    results = tuple(result for made in site.dialogues if (result := made.result))
+    setattr(report, REPORT_ATTRIBUTE, results)
     if report.failed:
-        report.sections += [(_heading(title), dialogue_section(entry)) for title, entry in entries]
+        report.sections += [(_heading(result.title), dialogue_section(result)) for result in results]
 
 
 def add_refusal(report: pytest.TestReport, item: pytest.Item) -> None:

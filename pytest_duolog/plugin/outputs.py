@@ -79,7 +79,7 @@ class Outputs:
 
     @property
     def _is_read_for_commands(self) -> bool:
-        return bool(self.collector.entries) and os.environ.get(GITHUB) == "true"
+        return bool(self.collector.dialogues) and os.environ.get(GITHUB) == "true"
 
     def _guard(self, terminalreporter: Any) -> AbstractContextManager[None]:
         if not self._is_read_for_commands:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,9 @@ from pytest_duolog.plugin.record_keeper import RecordKeeper
 from pytest_duolog.plugin.sampling import plan_of
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.reports.forecast import Habits, forecast_words, habits_of, is_free
+from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import RunRecord
+from pytest_duolog.results.shard import Shard
 from pytest_duolog.results.store import read_record
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
 
@@ -59,30 +61,51 @@ def plan_lines(
     plan = plan_of(items, settings)
     sampled = plan.scenarios if plan else {}
     if plan is not None:
-        record = _last_record(config)
-        yield from forecast_words(
-            plan, {name: (record and habits_of(record, name)) or _longest(tests[name]) for name in sampled}
-        )
-        most = 2 * plan.gate.max_rounds * len(sampled) if plan.gate else 0
-        if plan.gate is not None and settings.shard and settings.shard.n_shards > 1 < len(sampled):
-            yield f"in shards {most} dialogues: each runs every round of its tests (without them a gate stops early)"
-        elif plan.gate is not None and has_workers:
-            yield f"with workers of pytest-xdist {most} dialogues: each runs every round of its tests (-n0 stops early)"
-    once = [scenario for name, scenario in tests.items() if name not in sampled]
-    if once:
-        replies = sum(_longest(scenario).replies for scenario in once)
-        yield f"{counted(len(once), 'test')} with a dialogue that runs once: at most {replies:.0f} replies"
+        yield from _forecast(plan, tests, config)
+        yield from _every_round(plan, settings.shard, has_workers=has_workers)
+    yield from _once([scenario for name, scenario in tests.items() if name not in sampled])
     if settings.shard:
-        own = settings.shard.share(sampled, (item.nodeid for item in items))
-        n_sampled = sum(name in sampled for name in own)
-        yield (
-            f"all this is of {counted(settings.shard.n_shards, 'shard')} together; shard {settings.shard} runs "
-            f"{n_sampled} of {counted(len(sampled), 'test')} with samples, and "
-            f"{len(own) - n_sampled} of {len(items) - len(sampled)} others"
-        )
+        yield _shard_words(settings.shard, sampled, [item.nodeid for item in items])
     if not tests:
         yield "no collected test has a dialogue"
     yield "nothing was run: this is the plan (--duolog-plan)"
+
+
+def _forecast(plan: RunPlan, tests: Mapping[str, Scenario], config: pytest.Config) -> Iterator[str]:
+    """The tests with samples; what the last run took is the best guess, and the longest dialogue the second best."""
+    record = _last_record(config)
+    known = {name: record and habits_of(record, name) for name in plan.scenarios}
+    yield from forecast_words(plan, {name: habits or _longest(tests[name]) for name, habits in known.items()})
+
+
+def _every_round(plan: RunPlan, shard: Shard | None, *, has_workers: bool) -> Iterator[str]:
+    """What a gate takes at most where it cannot stop early, because nobody sees all its pairs while it runs."""
+    if plan.gate is None:
+        return
+    most = 2 * plan.gate.max_rounds * len(plan.scenarios)
+    rest = f"{most} dialogues: each runs every round of its tests"
+    if shard and shard.n_shards > 1 < len(plan.scenarios):
+        yield f"in shards {rest} (without them a gate stops early)"
+    elif has_workers:
+        yield f"with workers of pytest-xdist {rest} (-n0 stops early)"
+
+
+def _once(scenarios: Sequence[Scenario]) -> Iterator[str]:
+    if scenarios:
+        replies = sum(_longest(scenario).replies for scenario in scenarios)
+        yield (
+            f"{counted(len(scenarios), 'test')} with a dialogue that runs once: at most {replies:.0f} replies"
+        )
+
+
+def _shard_words(shard: Shard, sampled: Collection[str], nodeids: Sequence[str]) -> str:
+    own = shard.share(sampled, nodeids)
+    n_sampled = sum(name in sampled for name in own)
+    return (
+        f"all this is of {counted(shard.n_shards, 'shard')} together; shard {shard} runs "
+        f"{n_sampled} of {counted(len(sampled), 'test')} with samples, and "
+        f"{len(own) - n_sampled} of {len(nodeids) - len(sampled)} others"
+    )
 
 
 def _longest(scenario: Scenario) -> Habits:

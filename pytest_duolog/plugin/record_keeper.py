@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 
 from pytest_duolog.display import printable
 from pytest_duolog.errors import RunRecordError
@@ -17,6 +16,7 @@ from pytest_duolog.gate.decide import RecordDecision, decide_record, pairs_of
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.plugin.sample_reports import decided_reports
 from pytest_duolog.plugin.state import settings_of
+from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.reports.wording import pairs_words, record_words, shard_words, undecided_words
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord, Sample
@@ -24,8 +24,6 @@ from pytest_duolog.results.store import RecordWriter, fresh_record
 
 # Where the record lies unless the command line says otherwise, below the root folder.
 DEFAULT_PATH = Path(".duolog") / "record.jsonl"
-
-_PLAN: TypeAdapter[RunPlan] = TypeAdapter(RunPlan)
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
@@ -41,7 +39,7 @@ class RecordKeeper:
     samples: list[Sample] = field(default_factory=list)
     _n_sent: int = 0
     _writer: RecordWriter | None = None
-    _undecided: list[list[pytest.TestReport]] = field(default_factory=list)
+    _undecided: list[tuple[pytest.TestReport, ...]] = field(default_factory=list)
 
     @property
     def _is_worker(self) -> bool:
@@ -101,31 +99,23 @@ class RecordKeeper:
         """Whether other shards have some of the gate's pairs, so that it is not decided here."""
         return self.plan.gate is not None and len(self.share) < len(self.plan.scenarios)
 
-    def unsent(self) -> dict[str, Any] | None:
-        """What the controller does not know yet, as JSON data; None where this is the controller's own process."""
+    def unsent(self) -> RecordPart | None:
+        """What the controller does not know yet; None where this is the controller's own process."""
         if not self._is_worker or self.header is None:
             return None
         fresh = self.samples[self._n_sent :]
         self._n_sent = len(self.samples)
-        return {
-            "plan": _PLAN.dump_python(self.header.plan, mode="json"),
-            "samples": [sample.model_dump(mode="json") for sample in fresh],
-        }
+        return RecordPart(self.header.plan, tuple(fresh))
 
-    def receive(self, sent: dict[str, Any], node: object) -> None:
+    def receive(self, part: RecordPart, node: object) -> None:
         """Take what the record_keeper of a worker, which is `node`, sent."""
-        self.begin(_PLAN.validate_python(sent["plan"]))
-        for sample in sent["samples"]:
-            self.add(Sample.model_validate(sample))
-        if "undecided" in sent:
-            hook = self.config.hook
-            reports = [
-                hook.pytest_report_from_serializable(config=self.config, data=data)
-                for data in sent["undecided"]
-            ]
-            for report in reports:
-                report.node = node  # as xdist does with those it receives itself
-            self._undecided.append(reports)
+        self.begin(part.plan)
+        for sample in part.samples:
+            self.add(sample)
+        if part.undecided:
+            for report in part.undecided:
+                setattr(report, "node", node)  # noqa: B010  # as xdist does with those it receives itself
+            self._undecided.append(part.undecided)
 
     def pytest_runtest_logfinish(self) -> None:
         """Report the tests of workers once a gate has all of them."""

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from _pytest.skipping import (
@@ -20,9 +19,9 @@ from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.wording import pairs_words, samples_words
-from pytest_duolog.results.record import Arm, PropertyResult, Sample, SampleDialogue, SampleOutcome
+from pytest_duolog.results.dialogue_result import DialogueResult
+from pytest_duolog.results.record import Arm, Sample, SampleOutcome
 from pytest_duolog.running.dialogue import TestSite
-from pytest_duolog.transcripts.transcript import Transcript
 
 # So many of the samples that did not pass are shown.
 MOST_SHOWN = 2
@@ -48,7 +47,7 @@ class SampledTest:
     shown: list[tuple[Sample, pytest.TestReport]] = field(default_factory=list)
     wrong: list[pytest.TestReport] = field(default_factory=list)
     last: dict[str, pytest.TestReport] = field(default_factory=dict)
-    entries: list[dict[str, Any]] = field(default_factory=list)
+    dialogues: list[DialogueResult] = field(default_factory=list)
     duration_s: float = 0.0
 
     def add(self, sample: Sample, reports: Sequence[pytest.TestReport]) -> None:
@@ -58,7 +57,7 @@ class SampledTest:
             self.measured[sample.arm][sample.number] = sample
         self.last = {report.when or "": report for report in reports}
         self.duration_s += sum(report.duration for report in reports)
-        self.entries += [entry for report in reports for entry in getattr(report, REPORT_ATTRIBUTE, ())]
+        self.dialogues += [found for report in reports for found in getattr(report, REPORT_ATTRIBUTE, ())]
         wrong = _first_wrong(reports)
         if wrong is not None:
             self.wrong.append(wrong)
@@ -107,14 +106,10 @@ def sample_of(
     """
     wrong = _first_wrong(reports)
     dialogues = site.dialogues if site is not None else []
-    entries = [entry for made in dialogues if (entry := made.report())]
-    verdicts = [
-        PropertyResult.model_validate(site.session.redactor.json(found))
-        for entry in entries
-        for found in map(_result, entry["verdicts"])
-        if site is not None
-    ]
-    is_unmeasured = any(found.outcome is Outcome.UNMEASURED for found in verdicts)
+    results = tuple(result for made in dialogues if (result := made.result))
+    is_unmeasured = any(
+        verdict.outcome is Outcome.UNMEASURED for result in results for verdict in result.verdicts
+    )
     if wrong is None:
         outcome = SampleOutcome.PASSED
     elif (
@@ -133,13 +128,7 @@ def sample_of(
         attempt=try_number,
         outcome=outcome,
         problem=_first_line(wrong) if wrong else "",
-        properties=tuple(verdicts),
-        dialogues=tuple(
-            SampleDialogue(
-                transcript=Transcript.model_validate(entry["transcript"]), cassette=entry["cassette"]
-            )
-            for entry in entries
-        ),
+        dialogues=results,
         duration_s=round(sum(report.duration for report in reports), 3),
     )
 
@@ -155,10 +144,6 @@ def _is_strict_xpass(report: pytest.TestReport) -> bool:
 
 def _is_skip(report: pytest.TestReport) -> bool:
     return report.skipped and not hasattr(report, "wasxfail")
-
-
-def _result(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name in PropertyResult.model_fields}
 
 
 def _first_line(report: pytest.TestReport) -> str:
@@ -222,7 +207,7 @@ def _reports(
     _judge(call, test, "\n\n".join(["\n".join(lines), *shown]), is_held_against=is_held_against)
     call.duration = test.duration_s
     call.sections = []
-    setattr(call, REPORT_ATTRIBUTE, test.entries)
+    setattr(call, REPORT_ATTRIBUTE, tuple(test.dialogues))
     reports = (_harmless(test.last["setup"]), call, _harmless(test.last["teardown"]))
     verdict = [] if in_gate else [(VERDICT, lines[0])]
     for report in reports:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -40,6 +40,7 @@ from pytest_duolog.plugin.sample_reports import (
 from pytest_duolog.plugin.sharding import deal
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
+from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
@@ -174,7 +175,7 @@ class Sampler:
         """If the run ends early, have what was said for tests without a verdict counted all the same."""
         collector: Any = session.config.pluginmanager.get_plugin("duolog-collector")
         for test in self._open_tests():
-            collector.entries += [(test.item.nodeid, entry) for entry in test.entries]
+            collector.take(test.item.nodeid, test.dialogues)
 
     # Running them
 
@@ -242,40 +243,34 @@ class Sampler:
         test.is_reported = True
         item = test.item
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        unsent = self.record_keeper.unsent()
-        for report in self._logged(test, decided, unsent):
-            if unsent is not None:
-                setattr(report, RECORD_ATTRIBUTE, unsent)
-                unsent = None
+        part = self.record_keeper.unsent()
+        if decided is not None:
+            reports = list(logged_reports(test, decided))
+        elif test.speaks_for_itself:
+            reports = list(test.last.values())
+        else:
+            reports, part = self._undecided(test, part)
+        if part is not None:
+            setattr(reports[0], RECORD_ATTRIBUTE, part)
+        for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         _stop_if_told(item.session)
 
-    def _logged(
-        self,
-        test: SampledTest,
-        decided: SamplesDecision | PairsDecision | None,
-        unsent: dict[str, Any] | None,
-    ) -> Iterable[pytest.TestReport]:
-        """The reports of a test with its verdict.
+    def _undecided(
+        self, test: SampledTest, part: RecordPart | None
+    ) -> tuple[list[pytest.TestReport], RecordPart | None]:
+        """The reports of a test whose verdict is not made here, and what goes to the controller.
 
         A worker of pytest-xdist does not know what a gate decides: it logs that the set-up passed, and sends the
         reports to the controller, which logs them when it knows. A shard never knows, and does not wait. What it lacks
         because its budget is used up may not be needed, so that nobody is blamed for it.
         """
-        if decided is not None:
-            return logged_reports(test, decided)
-        if test.speaks_for_itself:
-            return test.last.values()
-        hook, config = test.item.ihook, test.item.config
-        is_spent = session_of(config).budget.has_refused
+        is_spent = session_of(test.item.config).budget.has_refused
         undecided = undecided_reports(test, allows_gaps=is_spent and self.record_keeper.is_part_of_gate)
-        if unsent is None:
-            return decided_reports(undecided, headline=self.record_keeper.undecided_headline)
-        unsent["undecided"] = [
-            hook.pytest_report_to_serializable(config=config, report=report) for report in undecided
-        ]
-        return undecided[:1]
+        if part is None:
+            return list(decided_reports(undecided, headline=self.record_keeper.undecided_headline)), None
+        return undecided[:1], replace(part, undecided=tuple(undecided))
 
 
 @contextmanager

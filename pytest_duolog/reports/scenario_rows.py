@@ -130,20 +130,15 @@ def _failures(record: RunRecord, scenario: str, arm: Arm) -> tuple[Sample, ...]:
 
 
 def first_evidence(sample: Sample) -> tuple[int, Message] | None:
-    """The first message that a failed property points at, with its number.
-
-    None if there is none, or if the sample has several dialogues, so that it could be in any of them.
-    """
-    if len(sample.dialogues) != 1:
-        return None
-    messages = sample.dialogues[0].transcript.messages
-    numbers = [
-        min(result.messages)
-        for result in sample.properties
-        if result.outcome is Outcome.FAILS and result.messages
-    ]
-    found = [number for number in numbers if 0 < number <= len(messages)]
-    return (min(found), messages[min(found) - 1]) if found else None
+    """The first message that a failed property points at, with its number; None if there is none."""
+    for dialogue in sample.dialogues:
+        messages = dialogue.transcript.messages
+        failed = [verdict for verdict in dialogue.verdicts if verdict.outcome is Outcome.FAILS]
+        cited = [citation.message for verdict in failed for citation in verdict.evidence]
+        numbers = [number for number in cited if 0 < number <= len(messages)]
+        if numbers:
+            return min(numbers), messages[min(numbers) - 1]
+    return None
 
 
 def headline(decided: RecordDecision) -> str:

@@ -12,18 +12,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, model_validator
 
 from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
+from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.shard import missing_shards
-from pytest_duolog.transcripts.transcript import Record, Text, Transcript
+from pytest_duolog.transcripts.transcript import Record, Text
 
-# Format history: 1, the first.
-FORMAT = 1
+# Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its verdicts itself.
+FORMAT = 2
 
 
 class Arm(StrEnum):
@@ -41,20 +43,23 @@ class SampleOutcome(StrEnum):
     ERROR = "error"
 
 
-class PropertyResult(Record):
-    """What one property said of a sample; `messages` are the numbers of its evidence."""
+class _OldVerdict(Record):
+    """A verdict in a record of format 1."""
 
     property: Text
     outcome: Outcome
     explanation: Text
     messages: tuple[int, ...] = ()
 
+    def result(self) -> PropertyResult:
+        """The same in today's form."""
+        evidence = tuple(Citation(message=number) for number in self.messages)
+        return PropertyResult(
+            property=self.property, outcome=self.outcome, explanation=self.explanation, evidence=evidence
+        )
 
-class SampleDialogue(Record):
-    """One dialogue of a sample, and where it is recorded (None if it is not)."""
 
-    transcript: Transcript
-    cassette: Text | None = None
+_OLD_VERDICTS: TypeAdapter[tuple[_OldVerdict, ...]] = TypeAdapter(tuple[_OldVerdict, ...])
 
 
 class Sample(Record):
@@ -72,9 +77,26 @@ class Sample(Record):
     outcome: SampleOutcome
     stored: SampleOutcome | None = None
     problem: Text = ""
-    properties: tuple[PropertyResult, ...] = ()
-    dialogues: tuple[SampleDialogue, ...] = ()
+    dialogues: tuple[DialogueResult, ...] = ()
     duration_s: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_format_1(cls, value: Any) -> Any:
+        """There the verdicts stood beside the dialogues; of several dialogues nobody knows which is whose."""
+        if not (isinstance(value, dict) and "properties" in value):
+            return value
+        fields = dict(value)
+        verdicts = [old.result() for old in _OLD_VERDICTS.validate_python(fields.pop("properties"))]
+        match fields.get("dialogues"):
+            case [dict() as dialogue]:
+                fields["dialogues"] = [{**dialogue, "verdicts": verdicts}]
+        return fields
+
+    @property
+    def verdicts(self) -> Iterator[PropertyResult]:
+        """The verdicts on all its dialogues."""
+        return (verdict for dialogue in self.dialogues for verdict in dialogue.verdicts)
 
     @property
     def is_measured(self) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
 from pytest_duolog.properties.base import Outcome, Property, Verdict, judge
 from pytest_duolog.properties.by_name import parse_property
-from pytest_duolog.results.record import PropertyResult, RunRecord, Sample, SampleDialogue, SampleOutcome
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
+
+ADVICE = "say what is to be checked: --property 'NoLoops()'"
 
 
 def rejudged(record: RunRecord, properties: Sequence[Property], *, plugin: str) -> RunRecord:
@@ -33,13 +36,19 @@ def rejudged(record: RunRecord, properties: Sequence[Property], *, plugin: str) 
 
 
 def _rejudged(sample: Sample, properties: Sequence[Property]) -> Sample:
-    verdicts = [
-        judge(check, dialogue.transcript)
-        for dialogue in _dialogues(sample)
-        for check in properties or _recorded(sample)
+    if not sample.dialogues:
+        raise RunRecordError(f"{sample}: its record keeps no dialogue, so there is nothing to judge again")
+    checked = [properties or _recorded(sample, dialogue) for dialogue in sample.dialogues]
+    if not any(checked):
+        raise RunRecordError(f"{sample}: its record names no property", advice=ADVICE)
+    judged = [
+        [judge(check, dialogue.transcript) for check in checks]
+        for checks, dialogue in zip(checked, sample.dialogues, strict=True)
     ]
+    verdicts = [verdict for of_one in judged for verdict in of_one]
     outcomes = {verdict.outcome for verdict in verdicts}
-    problem = next((repr(verdict) for verdict in verdicts if not verdict), "").partition("\n")[0]
+    wrong = (repr(verdict) for verdict in verdicts if verdict.outcome is not Outcome.HOLDS)
+    problem = next(wrong, "").partition("\n")[0]
     if Outcome.FAILS in outcomes:
         outcome = SampleOutcome.FAILED
     elif Outcome.UNMEASURED in outcomes:
@@ -48,39 +57,22 @@ def _rejudged(sample: Sample, properties: Sequence[Property]) -> Sample:
         outcome, problem = sample.outcome, sample.problem
     else:
         outcome = SampleOutcome.PASSED
-    return sample.model_copy(
-        update={"outcome": outcome, "problem": problem, "properties": tuple(map(_result, verdicts))}
-    )
+    dialogues = tuple(map(_with_verdicts, sample.dialogues, judged))
+    return sample.model_copy(update={"outcome": outcome, "problem": problem, "dialogues": dialogues})
 
 
-def _dialogues(sample: Sample) -> Iterator[SampleDialogue]:
-    if not sample.dialogues:
-        raise RunRecordError(f"{sample}: its record keeps no dialogue, so there is nothing to judge again")
-    yield from sample.dialogues
-
-
-def _recorded(sample: Sample) -> list[Property]:
-    advice = "say what is to be checked: --property 'NoLoops()'"
-    if not sample.properties or len(sample.dialogues) > 1:
-        found = (
-            "no property" if not sample.properties else "several dialogues, and not which property is whose"
-        )
-        raise RunRecordError(f"{sample}: its record names {found}", advice=advice)
+def _recorded(sample: Sample, dialogue: DialogueResult) -> list[Property]:
     try:
-        return [parse_property(result.property) for result in sample.properties]
+        return [parse_property(verdict.property) for verdict in dialogue.verdicts]
     except ConfigurationError as error:
-        raise RunRecordError(f"{sample}: {error}", advice=advice) from None
+        raise RunRecordError(f"{sample}: {error}", advice=ADVICE) from None
 
 
 def _failed_otherwise(sample: Sample) -> bool:
-    held = all(result.outcome is Outcome.HOLDS for result in sample.properties)
+    held = all(verdict.outcome is Outcome.HOLDS for verdict in sample.verdicts)
     return held and sample.outcome is SampleOutcome.FAILED
 
 
-def _result(verdict: Verdict) -> PropertyResult:
-    return PropertyResult(
-        property=verdict.property,
-        outcome=verdict.outcome,
-        explanation=verdict.explanation,
-        messages=tuple(evidence.message for evidence in verdict.evidence),
-    )
+def _with_verdicts(dialogue: DialogueResult, verdicts: Sequence[Verdict]) -> DialogueResult:
+    results = tuple(PropertyResult.of(verdict, dialogue.transcript) for verdict in verdicts)
+    return dialogue.model_copy(update={"verdicts": results})

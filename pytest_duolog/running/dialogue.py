@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
-import anyio.to_thread
-
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest
-from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, DuologError
+from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.base import Check, Property, Verdict
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.votes import Votes
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.running.event_loop import in_event_loop, run_to_end
+from pytest_duolog.running.execution import Execution, Failed, Finished, Running
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
@@ -72,14 +70,12 @@ class Dialogue(PropertyMethods):
         self.site = site
         self.name = run
         self._values = values
-        self._cassette: Cassette | None = None
-        self._run: DialogueRun | None = None
-        self._error: Exception | None = None
-        self._lock = anyio.Lock()
-        self._transcript: Transcript | None = None
-        self._begun: Future[None] | None = None
-        self._is_watched = True
-        self._votes: Votes | None = None
+        self._execution = Execution(
+            site.session,
+            self.scenario,
+            open_cassette=self._open_cassette,
+            observers=partial(site.observers, self.scenario),
+        )
         self._verdicts: list[Verdict] = []
         site.dialogues.append(self)
 
@@ -90,10 +86,7 @@ class Dialogue(PropertyMethods):
         Raises DialogueError if a speaker failed and CassetteError if the recording did not fit.
         """
         __tracebackhide__ = True
-        if self._transcript is None:
-            self._run_now()
-        assert self._transcript is not None
-        return self._transcript
+        return self._finished().transcript
 
     def _checked(self) -> Transcript:
         __tracebackhide__ = True
@@ -111,10 +104,6 @@ class Dialogue(PropertyMethods):
 
     def _ask_judge(self, question: Question) -> str:
         """A judge's answer, played from or recorded into this dialogue's cassette after the dialogue."""
-        transcript = self.transcript
-        assert self._cassette is not None
-        if self._votes is None:
-            self._votes = Votes(self._cassette, len(transcript))
         model = ModelName.parse(question.by).model if isinstance(question.by, str) else ""
         request = ChatRequest(
             model=model,
@@ -122,7 +111,8 @@ class Dialogue(PropertyMethods):
             knobs={"max_tokens": question.max_tokens},
             schema=question.schema,
         )
-        return run_to_end(partial(self.site.session.ask, question.by, request, self._votes)).content
+        ask = partial(self.site.session.ask, question.by, request, self._finished().votes)
+        return run_to_end(ask).content
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -141,7 +131,8 @@ class Dialogue(PropertyMethods):
     @property
     def cassette_path(self) -> Path:
         """The file this dialogue is recorded in, whether it exists yet or not."""
-        return self._cassette.path if self._cassette else self._location().path
+        running = self._execution.running
+        return running.cassette.path if running else self._location().path
 
     def run(self, *, name: str | None = None, **changes: Any) -> Dialogue:
         """A further dialogue of the same test, with some scenario values changed.
@@ -184,46 +175,35 @@ class Dialogue(PropertyMethods):
             )
         further = Dialogue(self.site, values, run=name)
         if not in_event_loop():
-            further._run_now()
+            further._finished()
         return further
 
     def begin(self) -> None:
         """Start it now, beside others; whoever looks at it waits until it is finished."""
-        self._is_watched = False
-        self._begun = self.site.session.scheduler.start(partial(self._perform, in_thread=True))
+        self._execution.begin()
 
     def abandon(self) -> None:
         """Give up what nobody has waited for."""
-        if self._begun is not None:
-            self._begun.cancel()
-
-    def _wait(self) -> None:
-        assert self._begun is not None
-        if self._run is not None and not self._is_watched:
-            self._run.observers.extend(self.site.observers(self.scenario))
-        self._is_watched = True
-        self._begun.result()
+        self._execution.abandon()
 
     def __await__(self) -> Generator[Any, Any, Dialogue]:
         return self._awaited().__await__()
 
     async def _awaited(self) -> Dialogue:
         __tracebackhide__ = True
-        async with self._lock:
-            with suppress(DuologError):  # raised below, without the frames of httpx
-                if self._begun is not None:
-                    await anyio.to_thread.run_sync(self._wait, abandon_on_cancel=True)
-                elif not self.has_run:
-                    await self._perform(in_thread=True)
-        if self._error is not None:
-            raise self._error.with_traceback(None)
+        await self._execution.finish_async()
         return self
+
+    def _finished(self) -> Finished:
+        __tracebackhide__ = True
+        if self._execution.must_be_awaited:
+            raise ConfigurationError(f"{self!r} is not at its end: await it before it is looked at")
+        return self._execution.finish()
 
     @property
     def has_run(self) -> bool:
         """Whether it ran, to its end or to an error."""
-        tried = self._run is not None or self._error is not None
-        return tried and (self._begun is None or self._begun.done())
+        return self._execution.is_over
 
     @property
     def is_first(self) -> bool:
@@ -231,56 +211,51 @@ class Dialogue(PropertyMethods):
         return not self.name
 
     @property
-    def _is_unfinished(self) -> bool:
-        return self._run is not None and self._transcript is None and self._error is None
+    def was_prevented(self) -> bool:
+        """Whether it failed for a reason that says nothing of the speakers: no answer, or no recording."""
+        state = self._execution.state
+        if not isinstance(state, Failed):
+            return False
+        unanswered = isinstance(state.error, DialogueError) and state.error.__cause__ is None
+        return unanswered or isinstance(state.error, CassetteError)
 
-    def _run_now(self) -> None:
-        __tracebackhide__ = True
-        if self._is_unfinished and self._begun is None:
-            raise ConfigurationError(f"{self!r} is not at its end: await it before it is looked at")
-        if self._error is None:
-            with suppress(DuologError):  # raised below, without the frames of httpx and the event loop
-                if self._begun is not None:
-                    self._wait()
-                else:
-                    run_to_end(partial(self._perform, in_thread=False))
-        if self._error is not None:
-            raise self._error.with_traceback(None)
-
-    async def _perform(self, *, in_thread: bool) -> None:
-        try:
-            self._cassette = self.site.session.open_cassette(
-                self.scenario,
-                self._location(),
-                vcr_config=self.site.vcr_config,
-                test_argument=self.site.test_argument,
-            )
-            watching = self.site.observers(self.scenario) if self._is_watched else ()
-            self._run = DialogueRun(self.scenario, observers=[self._cassette, *watching])
-            await self.site.session.run(self._run, self._cassette, in_thread=in_thread)
-        except Exception as error:
-            self._error = error
-            raise
-        except BaseException:  # cancelled, or Ctrl-C: to be raised once, by whoever did it
-            self._error = self._interrupted(self._run) if self._run else None
-            raise
-        self._transcript = self._so_far()
-
-    def _interrupted(self, run: DialogueRun) -> DialogueError:
-        return DialogueError(
-            "the dialogue was cancelled",
-            message_number=len(run.messages) + 1,
-            speaker=self.scenario.speaker(run.next_side).name,
-            transcript=self._so_far(),
+    @property
+    def result(self) -> DialogueResult | None:
+        """What it came to, without keys; None if it did not run."""
+        state, running = self._execution.state, self._execution.running
+        if running is None or not self.has_run:
+            return None
+        run, cassette = running.run, running.cassette
+        finished = state if isinstance(state, Finished) else None
+        transcript = finished.transcript if finished else running.transcript
+        counts = [cassette.counts, *([finished.votes.counts] if finished else [])]
+        verdicts = [PropertyResult.of(verdict, transcript) for verdict in self._verdicts]
+        notices = [
+            *cassette.notices,
+            *(_unused_votes(finished.votes) if finished else ()),
+            *_cut_short(run.messages, cassette.fresh_messages),
+            *self._unsent(),
+            *self._limiting_nothing(run, cassette.fresh_messages),
+        ]
+        return DialogueResult(
+            name=self.name,
+            transcript=transcript,
+            cassette=str(cassette.path) if cassette.path.exists() else None,
+            played=sum(played for played, _ in counts),
+            recorded=sum(recorded for _, recorded in counts),
+            spared=run.n_spared,
+            fresh=tuple(sorted(cassette.fresh_messages)),
+            notices=tuple(notices),
+            verdicts=tuple(_without_keys(result, cassette.redactor) for result in verdicts),
         )
 
-    def _so_far(self) -> Transcript:
-        assert self._run is not None
-        assert self._cassette is not None
-        transcript = self._run.transcript().model_copy(update={"recorded_at": self._cassette.recorded_at})
-        said = transcript.model_dump(mode="json")
-        safe = self._cassette.redactor.json(said)
-        return transcript if safe == said else Transcript.model_validate(safe)
+    def _open_cassette(self) -> Cassette:
+        return self.site.session.open_cassette(
+            self.scenario,
+            self._location(),
+            vcr_config=self.site.vcr_config,
+            test_argument=self.site.test_argument,
+        )
 
     def _location(self) -> CassetteLocation:
         settings = self.site.session.settings
@@ -293,35 +268,6 @@ class Dialogue(PropertyMethods):
             is_gated=bool(settings.candidates),
             is_recast=not roles_of(self.scenario).isdisjoint(settings.overrides),
         )
-
-    @property
-    def title(self) -> str:
-        """What a report calls it."""
-        return f"dialogue {self.name}" if self.name else "dialogue"
-
-    def report(self) -> dict[str, Any]:
-        """What the run knows of this dialogue, as plain JSON data; empty if it did not run."""
-        if not self.has_run or self._run is None or self._cassette is None:
-            return {}
-        counts = [self._cassette.counts, *([self._votes.counts] if self._votes else [])]
-        n_left = self._votes.n_left if self._votes else len(self._cassette.votes)
-        unused = [f"{n_left} recorded votes of a judge were not asked for"] if n_left else []
-        return {
-            "transcript": (self._transcript or self._so_far()).model_dump(mode="json"),
-            "cassette": str(self._cassette.path) if self._cassette.path.exists() else None,
-            "spared": self._run.n_spared,
-            "played": sum(played for played, _ in counts),
-            "recorded": sum(recorded for _, recorded in counts),
-            "fresh": sorted(self._cassette.fresh_messages),
-            "notices": [
-                *self._cassette.notices,
-                *unused,
-                *_cut_short(self._run.messages, self._cassette.fresh_messages),
-                *self._unsent(),
-                *self._limiting_nothing(self._run, self._cassette.fresh_messages),
-            ],
-            "verdicts": [_plain(verdict) for verdict in self._verdicts],
-        }
 
     def _unsent(self) -> Iterator[str]:
         """What to tell of settings that a speaker's model is not sent.
@@ -349,30 +295,25 @@ class Dialogue(PropertyMethods):
         if "cost" in limits and asked and not any(message.usage and message.usage.cost for message in asked):
             yield f"--duolog-budget cost={limits['cost']:g} {said_nothing} what it cost"
 
-    @property
-    def was_prevented(self) -> bool:
-        """Whether it failed for a reason that says nothing of the speakers: no answer, or no recording."""
-        unanswered = isinstance(self._error, DialogueError) and self._error.__cause__ is None
-        return unanswered or isinstance(self._error, CassetteError)
-
     def __repr__(self) -> str:
         names = " and ".join(self.scenario.speaker(side).name for side in SIDES)
-        if self._run is None:
+        running = self._execution.running
+        if running is None:
             return f"<Dialogue of {names}, not run yet>"
-        state = f"stopped by {self._run.stop_reason or 'an error'}"
-        if self._is_unfinished:
+        state = f"stopped by {running.run.stop_reason or 'an error'}"
+        if isinstance(self._execution.state, Running):
             state = "still running"
-        return f"<Dialogue of {names}, {counted(len(self._run.messages), 'message')}, {state}>"
+        return f"<Dialogue of {names}, {counted(len(running.run.messages), 'message')}, {state}>"
 
 
-def _plain(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "property": verdict.property,
-        "outcome": verdict.outcome.value,
-        "explanation": verdict.explanation,
-        "messages": [evidence.message for evidence in verdict.evidence],
-        "text": repr(verdict),
-    }
+def _without_keys(result: PropertyResult, redactor: Redactor) -> PropertyResult:
+    """A result as it may be shown and stored; a function's error or a judge's answer can have a key in it."""
+    return PropertyResult.model_validate(redactor.json(result.model_dump(mode="json")))
+
+
+def _unused_votes(votes: Votes) -> list[str]:
+    n_left = votes.n_left
+    return [f"{n_left} recorded votes of a judge were not asked for"] if n_left else []
 
 
 def _cut_short(messages: Sequence[Message], fresh: Collection[int]) -> list[str]:

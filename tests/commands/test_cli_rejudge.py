@@ -9,9 +9,11 @@ import pytest
 
 from pytest_duolog.cli import main
 from pytest_duolog.properties.base import Outcome
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.plan import RunPlan, ScenarioPlan
-from pytest_duolog.results.record import PropertyResult, RunRecord, Sample
+from pytest_duolog.results.record import RunRecord, Sample
 from pytest_duolog.results.store import read_record, write_record
+from pytest_duolog.transcripts.transcript import Message, Transcript
 from tests.run_records import header, sample
 
 BAR = ScenarioPlan(5, "0.8")  # type: ignore[arg-type]  # the plan makes text a number
@@ -37,13 +39,13 @@ def outcomes() -> list[str]:
     return [found.outcome.value for found in read_record(NEW).samples]
 
 
-def saying(*texts: str, properties: Sequence[PropertyResult] = (), outcome: str = "+") -> list[Sample]:
+def saying(*texts: str, verdicts: Sequence[PropertyResult] = (), outcome: str = "+") -> list[Sample]:
     return [
         sample(
             number=number,
             outcome=outcome,
             says=text,
-            properties=tuple(properties),
+            verdicts=verdicts,
             problem="assert 0" * (outcome != "+"),
         )
         for number, text in enumerate(texts, start=1)
@@ -57,8 +59,8 @@ def test_given_properties_decide_anew(rejudge, capsys: pytest.CaptureFixture[str
     assert out[0] == "2 of 3 samples have another outcome"
     assert out[1].startswith("  a, sample 2 of the baseline: passed before, failed now (NeverSays(")
     assert out[3].startswith("a: FAIL: 1 of 3 passed")
-    result = read_record(NEW).samples[1].properties[0]
-    assert (result.outcome, result.messages) == (Outcome.FAILS, (1,))
+    result = read_record(NEW).samples[1].dialogues[0].verdicts[0]
+    assert (result.outcome, [cited.message for cited in result.evidence]) == (Outcome.FAILS, [1])
 
 
 def test_all_given_properties_must_hold(rejudge) -> None:
@@ -68,13 +70,13 @@ def test_all_given_properties_must_hold(rejudge) -> None:
 
 def test_recorded_properties_are_checked_again(rejudge) -> None:
     recorded = [property_result("NeverSays(phrases=('money',))", Outcome.FAILS)]
-    assert rejudge(saying("a refund", "my money", "three", "four", properties=recorded, outcome="-")) == 1
+    assert rejudge(saying("a refund", "my money", "three", "four", verdicts=recorded, outcome="-")) == 1
     assert outcomes() == ["passed", "failed", "passed", "passed"]
 
 
 def test_failure_of_another_assertion_stays(rejudge) -> None:
     recorded = [property_result("NeverSays(phrases=('money',))")]
-    rejudge(saying("a refund", properties=recorded, outcome="-"))
+    rejudge(saying("a refund", verdicts=recorded, outcome="-"))
     (found,) = read_record(NEW).samples
     assert (found.outcome.value, found.problem) == ("failed", "assert 0")
 
@@ -95,12 +97,28 @@ def test_record_is_none_of_the_old_judge(rejudge) -> None:
     assert new.header.created == old.header.created
 
 
+def test_each_dialogue_of_a_sample_is_judged_by_its_own_properties(rejudge) -> None:
+    def talk(text: str, *names: str) -> DialogueResult:
+        transcript = Transcript(messages=(Message(speaker="A", content=text),))
+        return DialogueResult(transcript=transcript, verdicts=tuple(map(property_result, names)))
+
+    both = (talk("money", "NeverSays('cash')"), talk("cash", "NeverSays('money')"), talk("both"))
+    rejudge([sample(dialogues=both)])
+    assert outcomes() == ["passed"]
+    (found,) = read_record(NEW).samples
+    assert [[verdict.property for verdict in dialogue.verdicts] for dialogue in found.dialogues] == [
+        ["NeverSays(phrases='cash')"],
+        ["NeverSays(phrases='money')"],
+        [],
+    ]
+
+
 @pytest.mark.parametrize(
     ("samples", "options", "problem"),
     [
         ([sample()], ("--property", "NoLoops"), "a, sample 1 of the baseline: its record keeps no dialogue"),
         (saying("a"), (), "its record names no property"),
-        (saying("a", properties=[property_result("mine()")]), (), "property 'mine()' is not known"),
+        (saying("a", verdicts=[property_result("mine()")]), (), "property 'mine()' is not known"),
         (saying("a"), ("--property", "Nothing"), "property 'Nothing' is not known (known: "),
     ],
     ids=["no dialogue", "no property", "a user's property", "unknown property"],

@@ -362,5 +362,5 @@ def test_a_speaker_that_two_hosts_answered_for_is_named(serve: Server, tmp_path:
 
     dialogue = hold(serve(host("Acme"), host("Bolt")), tmp_path, RecordMode.ONCE, PATIENCE, turns=2)
     assert len(dialogue.messages) == 5
-    assert dialogue.report()["notices"] == ["Model B was answered by 2 models: m at Acme, m at Bolt"]
+    assert dialogue.result.notices == ("Model B was answered by 2 models: m at Acme, m at Bolt",)
     assert read_journal(dialogue.cassette_path).end["served"] == ["m at Acme", "m at Bolt"]

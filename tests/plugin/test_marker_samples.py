@@ -254,12 +254,9 @@ def test_record_keeps_what_was_there_when_the_run_is_interrupted(pytester: pytes
 def test_record_has_what_the_properties_of_each_sample_said(sampled, pytester: pytest.Pytester):
     sampled(body='assert dialogue.never_says("number")', marker="samples=1, min_pass_rate=1")
     (sample,) = record(pytester).samples
-    (said,) = sample.properties
-    assert (said.property, said.outcome.value, said.messages) == (
-        "NeverSays(phrases=('number',))",
-        "fails",
-        (2, 3),
-    )
+    (said,) = sample.dialogues[0].verdicts
+    assert (said.property, said.outcome.value) == ("NeverSays(phrases=('number',))", "fails")
+    assert [cited.message for cited in said.evidence] == [2, 3]
     assert said.explanation
 
 

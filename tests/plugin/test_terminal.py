@@ -118,7 +118,7 @@ def test_failure_of_a_further_dialogue_is_shown_where_the_test_asked_for_it(pyte
     )
     result = pytester.runpytest()
     result.stdout.fnmatch_lines([">       dialogue.run(*", "E *message 2 (Model B) has no recorded reply*"])
-    result.stdout.no_fnmatch_line("*_run_now*")
+    result.stdout.no_fnmatch_line("*execution.py*")
 
 
 @pytest.mark.parametrize(

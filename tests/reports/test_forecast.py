@@ -7,8 +7,9 @@ import re
 import pytest
 
 from pytest_duolog.reports.forecast import Habits, forecast_words, habits_of
+from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
-from pytest_duolog.results.record import RunRecord, SampleDialogue
+from pytest_duolog.results.record import RunRecord
 from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker, Usage
 from tests.run_records import bar_record, header, sample
 
@@ -77,12 +78,12 @@ def test_rates_of_an_earlier_run_are_never_certain(outcomes: str, rate: float) -
 
 
 def test_lengths_and_tokens_are_means_over_the_samples() -> None:
-    def said(*tokens: int) -> SampleDialogue:
+    def said(*tokens: int) -> DialogueResult:
         replies = [
             Message(speaker="B", content="x", finish="end", usage=Usage(prompt_tokens=n, reply_tokens=1))
             for n in tokens
         ]
-        return SampleDialogue(transcript=Transcript(messages=(Message(speaker="A", content="Hi."), *replies)))
+        return DialogueResult(transcript=Transcript(messages=(Message(speaker="A", content="Hi."), *replies)))
 
     samples = (sample(dialogues=(said(9, 19),)), sample(number=2, dialogues=(said(9), said(9))))
     assert habits_of(RunRecord(header(RunPlan({"a": BAR})), samples), "a") == Habits(
@@ -98,7 +99,7 @@ def test_what_a_scripted_persona_says_is_no_reply_to_ask_for() -> None:
         ),
         messages=tuple(Message(speaker=speaker, content="Hi.", finish="end") for speaker in "ABA"),
     )
-    record = RunRecord(header(RunPlan({"a": BAR})), (sample(dialogues=(SampleDialogue(transcript=said),)),))
+    record = RunRecord(header(RunPlan({"a": BAR})), (sample(dialogues=(DialogueResult(transcript=said),)),))
     found = habits_of(record, "a")
     assert found is not None
     assert found.replies == 1

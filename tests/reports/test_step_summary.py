@@ -11,8 +11,9 @@ from markdown_it.token import Token
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.step_summary import code, inert, report_text
+from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.plan import GatePlan, RunPlan
-from pytest_duolog.results.record import Arm, PropertyResult, RunRecord, SampleDialogue
+from pytest_duolog.results.record import Arm, RunRecord
 from pytest_duolog.transcripts.transcript import Message, Transcript
 from tests.hostile import HOSTILE
 from tests.run_records import arm_samples, bar_record, gate_record, header, sample
@@ -27,7 +28,13 @@ def summary(record: RunRecord) -> str:
 def failing(said: str, *, name: str = "tests/test_a.py::test_it", n: int = 3) -> RunRecord:
     """A gate that one scenario blocks, whose candidate says `said`."""
     first = Message(speaker=said[:20] or "A", content=said)
-    found = PropertyResult(property="P()", outcome=Outcome.FAILS, explanation=said, messages=(1,))
+    found = PropertyResult(
+        property="P()", outcome=Outcome.FAILS, explanation=said, evidence=(Citation(message=1),)
+    )
+
+    def talk(number: int) -> DialogueResult:
+        return DialogueResult(transcript=Transcript(messages=(first, numbered(number))), verdicts=(found,))
+
     samples = arm_samples(name, Arm.BASELINE, "+" * n) + [
         sample(
             name,
@@ -35,8 +42,7 @@ def failing(said: str, *, name: str = "tests/test_a.py::test_it", n: int = 3) ->
             "-",
             arm=Arm.CANDIDATE,
             problem=said,
-            properties=(found,),
-            dialogues=(SampleDialogue(transcript=Transcript(messages=(first, numbered(number)))),),
+            dialogues=(talk(number),),
         )
         for number in range(1, n + 1)
     ]

@@ -73,7 +73,7 @@ def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_record(path) == record
     assert list(tmp_path.iterdir()) == [path]
     first, *rest = [json.loads(line) for line in path.read_bytes().splitlines()]
-    assert first["duolog_record"] == 1
+    assert first["duolog_record"] == 2
     assert [list(line) for line in rest] == [["sample"], ["sample"], ["look"]]
 
 
@@ -129,16 +129,20 @@ def test_every_cut_of_a_file_is_read_or_refused(tmp_path: Path) -> None:
         (b'{"duolog_rec', "the run record has no whole first line"),
         (b"# Dialogue\n", "line 1 is not the header of a run record"),
         (b'{"duolog_record": 1}\n', "the header of the run record is damaged: plan: Field required"),
-        (b'{"duolog_record": 2}\n', r"format 2; this version of pytest-duolog reads up to 1"),
+        (b'{"duolog_record": 3}\n', r"format 3; this version of pytest-duolog reads up to 2"),
         (b"[" * 100_000 + b"\n", "line 1 is not the header"),
         (b"HEADER\n{}\n{\n", "line 3 of the run record cannot be read"),
         (
             b'HEADER\n{"sample": {"scenario": "a"}}\n',
             "line 2 of the run record cannot be read: sample.number: Field",
         ),
+        (
+            b'HEADER\n{"sample": {"properties": 5, "dialogues": [1]}}\n',
+            "line 2 of the run record cannot be read",
+        ),
         (b'HEADER\n{"samples": {}}\n', "line 2 of the run record cannot be read: samples: Extra"),
     ],
-    ids=["empty", "cut", "other", "no plan", "newer", "deep", "damaged", "field", "kind"],
+    ids=["empty", "cut", "other", "no plan", "newer", "deep", "damaged", "field", "old verdicts", "kind"],
 )
 def test_what_is_no_record_says_why(tmp_path: Path, content: bytes, problem: str) -> None:
     path = tmp_path / "record.jsonl"
@@ -242,3 +246,45 @@ def test_bars_are_decided_the_same_from_shards(rng: random.Random) -> None:
     cut = rng.randint(0, len(samples))
     parts = [RunRecord(whole.header, tuple(part)) for part in (samples[:cut], samples[cut:])]
     assert decide_record(merge(parts)) == decide_record(whole)
+
+
+def in_format_1(*dialogues: str) -> bytes:
+    """A record of one sample as version 0.1.0 wrote it: the verdicts stand beside the dialogues."""
+    verdict = {"property": "NoLoops", "outcome": "fails", "explanation": "it loops", "messages": [1]}
+    sample = {
+        "scenario": "a",
+        "number": 1,
+        "outcome": "failed",
+        "properties": [verdict],
+        "dialogues": [
+            {"transcript": {"messages": [{"speaker": "A", "content": text}]}, "cassette": "c.jsonl"}
+            for text in dialogues
+        ],
+    }
+    plan = {"scenarios": {"a": None}, "gate": {}}
+    lines = [
+        {"duolog_record": 1, "plan": plan, "plugin": "0.1.0", "created": STARTED.isoformat()},
+        {"sample": sample},
+    ]
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+def test_a_record_of_format_1_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    path.write_bytes(in_format_1("Hello."))
+    (found,) = read_record(path).samples
+    (dialogue,) = found.dialogues
+    (verdict,) = dialogue.verdicts
+    assert dialogue.cassette == "c.jsonl"
+    assert repr(verdict.verdict(dialogue.transcript)) == "NoLoops fails: it loops\n  message 1 (A): 'Hello.'"
+
+
+@pytest.mark.parametrize("dialogues", [(), ("Hello.", "Hi.")], ids=["none", "two"])
+def test_verdicts_of_format_1_that_are_nobodys_are_left_out(
+    tmp_path: Path, dialogues: tuple[str, ...]
+) -> None:
+    path = tmp_path / "record.jsonl"
+    path.write_bytes(in_format_1(*dialogues))
+    (found,) = read_record(path).samples
+    assert len(found.dialogues) == len(dialogues)
+    assert list(found.verdicts) == []

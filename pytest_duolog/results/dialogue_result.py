@@ -1,0 +1,107 @@
+"""What one dialogue came to: the value that travels from the dialogue to the run record and to every report.
+
+A report needs something more? Add a field with a default here, and a line to the history of the format.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field
+
+from pytest_duolog.properties.base import Evidence, Outcome, Verdict
+from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript
+
+# Format history: 1, the first.
+DIALOGUE_FORMAT: Literal[1] = 1
+
+
+class Citation(Record):
+    """One message that shows a verdict: its number from 1.
+
+    `quote` is the part of it that counts, None for the whole message; `speaker` is None for who said it.
+    """
+
+    message: int
+    speaker: Text | None = None
+    quote: Text | None = None
+
+
+class PropertyResult(Record):
+    """What one property said of a dialogue: a verdict without the texts that the transcript has already."""
+
+    property: Text
+    outcome: Outcome
+    explanation: Text
+    evidence: tuple[Citation, ...] = ()
+
+    @classmethod
+    def of(cls, verdict: Verdict, transcript: Transcript) -> Self:
+        """The result of a verdict on this transcript."""
+        return cls(
+            property=verdict.property,
+            outcome=verdict.outcome,
+            explanation=verdict.explanation,
+            evidence=tuple(_citation(evidence, transcript) for evidence in verdict.evidence),
+        )
+
+    def verdict(self, transcript: Transcript) -> Verdict:
+        """The verdict that it was made of, given the same transcript."""
+        evidence = tuple(_evidence(citation, transcript) for citation in self.evidence)
+        return Verdict(self.property, self.outcome, self.explanation, evidence)
+
+
+class DialogueResult(Record):
+    """One dialogue of a test: what was said, where that is recorded, what it took, and the verdicts on it.
+
+    `name` is empty for the fixture's own dialogue. `cassette` is None if nothing is recorded. `played` and `recorded`
+    count replies, votes of judges included; `spared` counts messages that were not asked for because the dialogue was
+    over. `fresh` are the numbers of the messages that a model wrote in this run. `notices` are for people.
+    """
+
+    format: Literal[1] = DIALOGUE_FORMAT
+    name: Text = ""
+    transcript: Transcript
+    cassette: Text | None = None
+    played: int = Field(default=0, ge=0)
+    recorded: int = Field(default=0, ge=0)
+    spared: int = Field(default=0, ge=0)
+    fresh: tuple[int, ...] = ()
+    notices: tuple[Text, ...] = ()
+    verdicts: tuple[PropertyResult, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What a report calls it."""
+        return f"dialogue {self.name}" if self.name else "dialogue"
+
+    @property
+    def fresh_messages(self) -> list[Message]:
+        """The messages that a model wrote in this run."""
+        fresh = set(self.fresh)
+        return [message for number, message in self.transcript.numbered() if number in fresh]
+
+
+def _citation(evidence: Evidence, transcript: Transcript) -> Citation:
+    whole = _whole(evidence.message, transcript)
+    return Citation(
+        message=evidence.message,
+        speaker=None if whole and evidence.speaker == whole.speaker else evidence.speaker,
+        quote=None if whole and evidence.quote == whole.quote else evidence.quote,
+    )
+
+
+def _evidence(citation: Citation, transcript: Transcript) -> Evidence:
+    whole = _whole(citation.message, transcript) or Evidence(citation.message, "", "")
+    return Evidence(
+        citation.message,
+        whole.speaker if citation.speaker is None else citation.speaker,
+        whole.quote if citation.quote is None else citation.quote,
+    )
+
+
+def _whole(number: int, transcript: Transcript) -> Evidence | None:
+    """The whole message as evidence; None if there is none with this number, whatever a property says."""
+    if not 0 < number <= len(transcript):
+        return None
+    return Evidence.of(number, transcript.messages[number - 1])

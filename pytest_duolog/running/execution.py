@@ -1,0 +1,181 @@
+"""A dialogue on its way: not begun, running, finished or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from pytest_duolog.errors import DialogueError, DuologError
+from pytest_duolog.recording.cassette import Cassette
+from pytest_duolog.recording.votes import Votes
+from pytest_duolog.running.event_loop import run_to_end
+from pytest_duolog.running.runner import DialogueRun, Observer
+from pytest_duolog.running.session import Session
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.transcripts.transcript import Transcript
+
+
+@dataclass(frozen=True)
+class NotBegun:
+    """Nobody has asked for it, or it waits for a place among others."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """What it says, and where that is recorded."""
+
+    run: DialogueRun
+    cassette: Cassette
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was said so far, without keys."""
+        transcript = self.run.transcript().model_copy(update={"recorded_at": self.cassette.recorded_at})
+        said = transcript.model_dump(mode="json")
+        safe = self.cassette.redactor.json(said)
+        return transcript if safe == said else Transcript.model_validate(safe)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """It came to its end; judges may vote on it."""
+
+    running: Running
+    transcript: Transcript
+    votes: Votes
+
+
+@dataclass(frozen=True)
+class Failed:
+    """It ended with an error; `running` is None if it could not even begin."""
+
+    error: Exception
+    running: Running | None
+
+
+State = NotBegun | Running | Finished | Failed
+
+
+class Execution:
+    """Runs one dialogue once, when its end is first asked for or beside others."""
+
+    def __init__(
+        self,
+        session: Session,
+        scenario: Scenario,
+        *,
+        open_cassette: Callable[[], Cassette],
+        observers: Callable[[], Sequence[Observer]],
+    ) -> None:
+        """`observers` gives those who watch, for a dialogue that somebody waits for."""
+        self.state: State = NotBegun()
+        self._session = session
+        self._scenario = scenario
+        self._open_cassette = open_cassette
+        self._observers = observers
+        self._lock = anyio.Lock()
+        self._begun_early: Future[None] | None = None
+        self._is_watched = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it ran, to its end or to an error, and nothing beside the test goes on with it."""
+        is_begun = not isinstance(self.state, NotBegun)
+        return is_begun and (self._begun_early is None or self._begun_early.done())
+
+    @property
+    def must_be_awaited(self) -> bool:
+        """Whether it runs in the test's own event loop, which nobody may hold up to wait for it."""
+        return isinstance(self.state, Running) and self._begun_early is None
+
+    @property
+    def running(self) -> Running | None:
+        """How far it came; None if it could not begin, or has not."""
+        match self.state:
+            case NotBegun():
+                return None
+            case Running():
+                return self.state
+            case Finished() | Failed():
+                return self.state.running
+
+    def begin(self) -> None:
+        """Start it now, beside others; whoever asks for its end waits for it."""
+        self._is_watched = False
+        self._begun_early = self._session.scheduler.start(partial(self._perform, in_thread=True))
+
+    def abandon(self) -> None:
+        """Give up what nobody has waited for."""
+        if self._begun_early is not None:
+            self._begun_early.cancel()
+
+    def finish(self) -> Finished:
+        """Its end; the dialogue runs now if it has not run yet.
+
+        Raises DialogueError if a speaker failed, and CassetteError if the recording did not fit.
+        """
+        __tracebackhide__ = True
+        if isinstance(self.state, NotBegun | Running):
+            with suppress(DuologError):  # raised below, without the frames of httpx and the event loop
+                if self._begun_early is not None:
+                    self._wait(self._begun_early)
+                else:
+                    run_to_end(partial(self._perform, in_thread=False))
+        return self._end()
+
+    async def finish_async(self) -> Finished:
+        """The same in an event loop, which is not held up."""
+        __tracebackhide__ = True
+        async with self._lock:
+            with suppress(DuologError):  # raised below, without the frames of httpx
+                if self._begun_early is not None:
+                    await anyio.to_thread.run_sync(self._wait, self._begun_early, abandon_on_cancel=True)
+                elif isinstance(self.state, NotBegun):
+                    await self._perform(in_thread=True)
+        return self._end()
+
+    def _end(self) -> Finished:
+        __tracebackhide__ = True
+        if isinstance(self.state, Failed):
+            raise self.state.error.with_traceback(None)
+        assert isinstance(self.state, Finished)
+        return self.state
+
+    def _wait(self, begun: Future[None]) -> None:
+        if isinstance(self.state, Running) and not self._is_watched:
+            self.state.run.observers.extend(self._observers())
+        self._is_watched = True
+        begun.result()
+
+    async def _perform(self, *, in_thread: bool) -> None:
+        running: Running | None = None
+        try:
+            cassette = self._open_cassette()
+            watching = self._observers() if self._is_watched else ()
+            self.state = running = Running(
+                DialogueRun(self._scenario, observers=[cassette, *watching]), cassette
+            )
+            await self._session.run(running.run, cassette, in_thread=in_thread)
+            transcript = running.transcript
+            self.state = Finished(running, transcript, Votes(cassette, len(transcript)))
+        except Exception as error:
+            self.state = Failed(error, running)
+            raise
+        except BaseException:  # cancelled, or Ctrl-C: to be raised once, by whoever did it
+            if running is not None:
+                self.state = Failed(self._cancelled(running), running)
+            raise
+
+    def _cancelled(self, running: Running) -> DialogueError:
+        return DialogueError(
+            "the dialogue was cancelled",
+            message_number=len(running.run.messages) + 1,
+            speaker=self._scenario.speaker(running.run.next_side).name,
+            transcript=running.transcript,
+        )
