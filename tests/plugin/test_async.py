@@ -153,7 +153,7 @@ def test_dialogue_that_was_cancelled_says_so(run_async):
             tasks.cancel_scope.cancel()
         with pytest.raises(DialogueError, match="no message 2 from Model B: the dialogue was cancelled"):
             further.messages
-        assert len(further._so_far()) == 1
+        assert len(further.result.transcript) == 1
     """
     run_async(body).assert_outcomes(passed=1)
 
