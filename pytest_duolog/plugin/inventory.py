@@ -5,7 +5,7 @@ It is loaded only there, with `-p pytest_duolog.plugin.inventory`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.recording.header import make_header
 from pytest_duolog.recording.inventory import CollectedDialogue, Inventory
 from pytest_duolog.recording.naming import CassetteLocation, folder_of
+from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.scenarios.scenario import SIDES
 
 OPTION = "--duolog-inventory"
@@ -66,8 +67,8 @@ class Watcher:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what a test used."""
-        entries = getattr(report, REPORT_ATTRIBUTE, ())
-        self._used |= {Path(entry["cassette"]).resolve() for entry in entries if entry["cassette"]}
+        results: Iterable[DialogueResult] = getattr(report, REPORT_ATTRIBUTE, ())
+        self._used |= {Path(result.cassette).resolve() for result in results if result.cassette}
         if report.when == "call" and report.passed:
             self._passed.add(report.nodeid)
 
