@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_duolog.display import wrong_fields
+from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider
 from pytest_duolog.endpoints.published import published_points, published_provider
 from pytest_duolog.endpoints.rate_limiter import Limit
@@ -290,6 +291,7 @@ class Settings:
             self._check_spelling(role)
             model = self.default_model
         if isinstance(model, str):
+            model = str(ModelName.parse(model))
             if variant := variant_of(model, self.variants):
                 return variant.played_by(speaker, model)
             check_model(model, self.providers)
@@ -341,13 +343,15 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         usual = _usual(name, given, protocol)
     except ConfigurationError as error:
         raise ConfigurationError(f"[tool.duolog.providers.{name}]: {error}") from None
-    base_url = usual.base_url if given.base_url is None else given.base_url
+    base_url = usual.base_url if given.base_url is None else given.base_url.strip()
     if given.base_url is None and not (usual.has_address or given.base_url_env):
         raise ConfigurationError(f"[tool.duolog]: providers.{name}.base_url: Field required")
     if given.base_url is not None and not base_url.startswith(("http://", "https://")):
         raise ConfigurationError(
             f"[tool.duolog.providers.{name}]: base_url {base_url!r} does not start with http:// or https://"
         )
+    if given.base_url is not None and Address.parse(base_url) is None:
+        raise ConfigurationError(f"[tool.duolog.providers.{name}]: base_url {base_url!r} is no address")
     return replace(
         usual,
         base_url=base_url,

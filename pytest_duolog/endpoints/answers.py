@@ -11,16 +11,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.errors import EndpointError
 from pytest_duolog.storage.json_text import DEEPEST, NestedTooDeep, parsed
 
+if TYPE_CHECKING:
+    import httpx
+
 # Besides these, every status from 500 on but 501 (not implemented) and 505. 498 is Groq's "no capacity".
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 498})
 LASTING_STATUSES = frozenset({501, 505})
+
+# Nothing is there, or it is not asked like that: often the address is wrong.
+NOT_THERE = frozenset({404, 405})
 
 # Words for "paid up to here"; waiting does not help. A per-day limit of Gemini is one as well.
 NO_QUOTA = re.compile(
@@ -42,13 +49,32 @@ HINTS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """A response without its stream. `model` is the label of the model asked, `key_env` where its key was read."""
+    """A response without its stream. `model` is the label of the model asked, `key_env` where its key was read.
+
+    `asked` is the method and the address of the request, `address_env` the variable that the address is from.
+    """
 
     model: str
     status: int
     headers: Mapping[str, str]
     content: bytes
     key_env: str | None = None
+    asked: str = ""
+    address_env: str | None = None
+
+    @classmethod
+    def of(cls, response: httpx.Response, *, model: str, key_env: str | None = None) -> Answer:
+        """The answer in a response, which knows what was asked if it comes from the network."""
+        told = response.extensions
+        return cls(
+            model,
+            response.status_code,
+            response.headers,
+            response.content,
+            told.get("duolog_key_env", key_env),
+            told.get("duolog_asked") or "",
+            told.get("duolog_address_env"),
+        )
 
     def fault(
         self, problem: str, *, is_passing: bool = False, wait_s: float | None = None, advice: str = ""
@@ -68,7 +94,7 @@ class Answer:
         if 300 <= self.status < 400:
             raise self.fault(
                 f"HTTP {self.status}: redirected to {shorten(self.headers.get('location', ''))}",
-                advice="check the provider's base_url; a redirect is not followed, it would take the key along",
+                advice=f"check the address{self._where()}; a redirect is not followed, it would take the key along",
             )
         try:
             body = parsed(self.content)
@@ -84,13 +110,28 @@ class Answer:
                 f"HTTP {self.status}, but not JSON ({kind}): {shorten(self._as_text())}",
                 is_passing=self.status < 400 or self._status_may_pass(self.status),
                 wait_s=self._wait_s({}),
-                advice="a web page is no API: check the provider's base_url, and proxies" if is_page else "",
+                advice=self._page_advice(is_page=is_page),
             ) from None
         if self.status >= 400 or (isinstance(body, dict) and body.get("error")):
             raise self.refused(body if isinstance(body, dict) else {"error": body})
         if not isinstance(body, dict):
             raise self.fault(f"the answer is JSON but not an object: {shorten(str(body))}", is_passing=True)
         return body
+
+    def _where(self) -> str:
+        """The address that was asked and where it is from, in brackets; empty if nobody knows."""
+        source = f", from {self.address_env}" if self.address_env else ""
+        return f" ({self.asked}{source})" if self.asked else ""
+
+    def _page_advice(self, *, is_page: bool) -> str:
+        if is_page:
+            return f"a web page is no API: check the address{self._where()}, and proxies"
+        return self._not_found_advice() if self.status in NOT_THERE else ""
+
+    def _not_found_advice(self) -> str:
+        path = urlsplit(self.asked.partition(" ")[2]).path
+        lacks_version = "; most servers have their API below /v1" if path == "/chat/completions" else ""
+        return f"is the address right?{self._where()}{lacks_version}" if self.asked else ""
 
     def check(self, reply: Reply) -> None:
         """Raises EndpointError for a reply that is none: broken off, cut before its first word, or a tool call."""
@@ -146,7 +187,10 @@ class Answer:
             return f"the key was read from {self.key_env}; check it"
         if self._status_may_pass(status):
             return ""
-        return next((advice for words, advice in HINTS if re.search(words, said, re.IGNORECASE)), "")
+        hint = next((advice for words, advice in HINTS if re.search(words, said, re.IGNORECASE)), "")
+        if status in NOT_THERE:
+            return "\n".join(filter(None, (hint, self._not_found_advice())))
+        return hint
 
     def _wait_s(self, details: Mapping[str, Any]) -> float | None:
         """For how long the provider wants to be left alone: in a header, or (Gemini) among the details."""

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from pytest_duolog.display import shorten
+from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply
 from pytest_duolog.endpoints.in_process import AppTransport
@@ -69,8 +70,7 @@ class HttpEndpoint:
         }
 
     def _answer(self, response: httpx.Response) -> Answer:
-        key_env = response.extensions.get("duolog_key_env")
-        return Answer(self._label, response.status_code, response.headers, response.content, key_env)
+        return Answer.of(response, model=self._label)
 
     def _read(self, response: httpx.Response) -> Reply:
         answer = self._answer(response)
@@ -105,8 +105,11 @@ class HttpTarget:
     def __post_init__(self) -> None:
         """Raises ConfigurationError for a wrong address or template."""
         Template(self.request, self.reply, self.session)
+        object.__setattr__(self, "url", self.url.strip())
         if self.app is None and urlsplit(self.url).scheme not in ("http", "https"):
             raise ConfigurationError(f"HttpTarget: {self.url!r} does not start with http:// or https://")
+        if self.app is None and Address.parse(self.url) is None:
+            raise ConfigurationError(f"HttpTarget: {self.url!r} is no address")
 
     @property
     def label(self) -> str:

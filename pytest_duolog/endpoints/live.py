@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
-import ssl
 from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib.util import find_spec, module_from_spec
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlsplit
 
 import httpx
 
+from pytest_duolog.endpoints.network import Proxy, proxy_for, tls_context
 from pytest_duolog.endpoints.providers import Destination
+from pytest_duolog.errors import EndpointError
 
 LOGICAL_SCHEME = "duolog"
 
@@ -39,9 +40,10 @@ def unpatched_transport() -> type[httpx.AsyncHTTPTransport]:
 class LiveTransport(httpx.AsyncBaseTransport):
     """Sends requests for logical addresses (`duolog://provider/...`) to where the provider really is.
 
-    Other addresses are left as they are. Proxies come from the environment as httpx reads it, except on the
-    way to loopback. A request is told, in its extensions, who is asked (`duolog_origin`), a response, which variable
-    its key was read from (`duolog_key_env`). A request may bring its own way to a destination (`duolog_destination`).
+    Other addresses are left as they are. Proxies come from the environment, except on the way to loopback. A
+    request is told, in its extensions, who is asked (`duolog_origin`) and through which proxy (`duolog_proxy`), a
+    response, what was asked (`duolog_asked`) and which variables address and key are from (`duolog_address_env`,
+    `duolog_key_env`). A request may bring its own way to a destination (`duolog_destination`).
     With `through`, everything goes that way.
     """
 
@@ -53,7 +55,7 @@ class LiveTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._destination_of = destination_of
         self._through = through
-        self._by_proxy: dict[str | None, httpx.AsyncHTTPTransport] = {}
+        self._by_proxy: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the response is still to be read.
@@ -61,7 +63,7 @@ class LiveTransport(httpx.AsyncBaseTransport):
         Raises EndpointError if a logical address has no destination, and httpx's own errors.
         """
         if request.url.scheme != LOGICAL_SCHEME:
-            return await self._transport_to(request.url).handle_async_request(request)
+            return await self._transport_through(self._proxy_to(request.url)).handle_async_request(request)
         provider = request.url.host
         model = request.extensions.get("duolog_model", "")
         destination_of = request.extensions.get("duolog_destination", self._destination_of)
@@ -69,25 +71,37 @@ class LiveTransport(httpx.AsyncBaseTransport):
         destination: Destination = await reached if inspect.isawaitable(reached) else reached
         real = self._readdressed(request, destination)
         request.extensions["duolog_origin"] = f"{provider} at {_origin(real.url)}"
-        response = await self._transport_to(real.url).handle_async_request(real)
-        response.extensions["duolog_key_env"] = destination.key_env
+        proxy = self._proxy_to(real.url)
+        if proxy is not None:
+            request.extensions["duolog_proxy"] = (
+                f"the proxy {_origin(httpx.URL(proxy.url))} ({proxy.variable})"
+            )
+        response = await self._transport_through(proxy).handle_async_request(real)
+        response.extensions |= {
+            "duolog_key_env": destination.key_env,
+            "duolog_address_env": destination.address_env,
+            "duolog_asked": f"{real.method} {_shown(real.url)}",
+        }
         return response
 
     def _readdressed(self, request: httpx.Request, destination: Destination) -> httpx.Request:
-        path = request.url.raw_path.decode("ascii")
-        url = httpx.URL(destination.base_url + ("" if path == "/" else path))
+        url = _below(destination, request.url)
         headers = httpx.Headers(request.headers)
         headers["host"] = url.netloc.decode("ascii")
         headers.update(destination.headers)
         timeout = {"timeout": request.extensions.get("timeout", {})}
         return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=timeout)
 
-    def _transport_to(self, url: httpx.URL) -> httpx.AsyncBaseTransport:
+    def _proxy_to(self, url: httpx.URL) -> Proxy | None:
+        if self._through is not None or is_loopback(url.host):
+            return None
+        return proxy_for(url)
+
+    def _transport_through(self, proxy: Proxy | None) -> httpx.AsyncBaseTransport:
         if self._through is not None:
             return self._through
-        proxy = _proxy_for(url)
         if proxy not in self._by_proxy:
-            self._by_proxy[proxy] = unpatched_transport()(proxy=proxy, verify=_tls_context())
+            self._by_proxy[proxy] = _transport(proxy)
         return self._by_proxy[proxy]
 
     async def aclose(self) -> None:
@@ -96,21 +110,36 @@ class LiveTransport(httpx.AsyncBaseTransport):
             await transport.aclose()
 
 
-@cache
-def _tls_context() -> ssl.SSLContext:
-    """The usual one of httpx; reading the certificates takes longer than most of what a dialogue costs."""
-    return httpx.create_ssl_context()
+def _transport(proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
+    try:
+        return unpatched_transport()(proxy=proxy.url if proxy else None, verify=tls_context())
+    except ImportError:  # httpx names its own extra
+        assert proxy is not None, "only proxies need more than httpx"
+        raise EndpointError(
+            f"{proxy.variable} names a SOCKS proxy, and what httpx needs for one is not installed",
+            advice="pip install 'httpx[socks]'",
+        ) from None
+
+
+def _below(destination: Destination, logical: httpx.URL) -> httpx.URL:
+    """The real address of a logical one. An address pasted with the path of its requests is taken as it is."""
+    path, _, query = logical.raw_path.decode("ascii").partition("?")
+    base = destination.base_url
+    if path != "/" and not urlsplit(base).path.endswith(path):
+        base += path
+    query = "&".join(filter(None, (destination.query, query)))
+    return httpx.URL(f"{base}?{query}" if query else base)
 
 
 def _origin(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return f"{url.scheme}://{host}" + (f":{url.port}" if url.port else "")
 
 
-def _proxy_for(url: httpx.URL) -> str | None:
-    if is_loopback(url.host) or proxy_bypass(url.host):
-        return None
-    proxies = getproxies()
-    return proxies.get(url.scheme) or proxies.get("all")
+def _shown(url: httpx.URL) -> str:
+    """An address as it may be told: without userinfo, and without a query but for Azure's version."""
+    version = url.params.get("api-version")
+    return f"{_origin(url)}{url.path}" + (f"?api-version={version}" if version else "")
 
 
 def is_loopback(host: str) -> bool:

@@ -97,8 +97,7 @@ class ChatProtocol(ABC):
 
     def _usable_reply(self, label: str, response: httpx.Response) -> Reply:
         """The reply in a response; below the recording this decides whether a try has failed."""
-        key_env = response.extensions.get("duolog_key_env", self._config.key_env)
-        answer = Answer(label, response.status_code, response.headers, response.content, key_env)
+        answer = Answer.of(response, model=label, key_env=self._config.key_env)
         reply = self.read(answer.json_object(), answer)
         answer.check(reply)
         return reply

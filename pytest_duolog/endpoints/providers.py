@@ -9,10 +9,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from typing import Literal
 
+from pytest_duolog.endpoints.addresses import Address, azure_address, azure_roots, ollama_address
 from pytest_duolog.endpoints.template import Template
 from pytest_duolog.errors import EndpointError
+
+AddressForm = Literal["plain", "ollama", "azure"]
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
@@ -24,8 +27,8 @@ PROVIDER_NAME = r"[a-z0-9][a-z0-9_-]*"
 class Provider:
     """Where models live and how they are spoken to.
 
-    `base_url_env` names a variable that overrides `base_url`, `base_path` what belongs behind it, `host_env` one
-    that may hold no more than a host and a port. `api_key_env` names the variable that holds the key, or else
+    `base_url_env` names a variable that overrides `base_url`, which may be written in the provider's own way
+    (`address_form`). `api_key_env` names the variable that holds the key, or else
     `other_key_env`; it is asked for only where `needs_key`, and sent in `key_header`, `authorization` if it is None.
     `headers` are further ones; `${NAME}` in them is an environment variable. `template` is how a chatbot of protocol
     `http` is spoken to. Nothing is read before a model is really called.
@@ -34,8 +37,7 @@ class Provider:
     base_url: str
     protocol: str = "openai"
     base_url_env: str | None = None
-    base_path: str = ""
-    host_env: str | None = None
+    address_form: AddressForm = "plain"
     api_key_env: str | None = None
     other_key_env: str | None = None
     needs_key: bool = False
@@ -46,7 +48,7 @@ class Provider:
     @property
     def has_address(self) -> bool:
         """Whether it says where it is, or which variable does."""
-        return bool(self.base_url or self.base_url_env or self.host_env)
+        return bool(self.base_url or self.base_url_env)
 
     @property
     def secret_variables(self) -> list[str]:
@@ -88,7 +90,7 @@ PROVIDERS: Mapping[str, Provider] = {
     "azure": Provider(
         "",
         base_url_env="AZURE_OPENAI_ENDPOINT",
-        base_path="/openai/v1",
+        address_form="azure",
         api_key_env="AZURE_OPENAI_API_KEY",
         needs_key=True,
         key_header="api-key",
@@ -96,7 +98,11 @@ PROVIDERS: Mapping[str, Provider] = {
     "mistral": Provider("https://api.mistral.ai/v1", api_key_env="MISTRAL_API_KEY", needs_key=True),
     "groq": Provider("https://api.groq.com/openai/v1", api_key_env="GROQ_API_KEY", needs_key=True),
     "ollama": Provider(
-        "http://127.0.0.1:11434", protocol="ollama", host_env="OLLAMA_HOST", api_key_env="OLLAMA_API_KEY"
+        "http://127.0.0.1:11434",
+        protocol="ollama",
+        base_url_env="OLLAMA_HOST",
+        address_form="ollama",
+        api_key_env="OLLAMA_API_KEY",
     ),
     "vllm": Provider("http://127.0.0.1:8000/v1", base_url_env="VLLM_BASE_URL", api_key_env="VLLM_API_KEY"),
     "lmstudio": Provider(
@@ -111,26 +117,36 @@ PROVIDERS: Mapping[str, Provider] = {
 
 @dataclass(frozen=True)
 class Destination:
-    """The real address behind a logical one, and the headers that open it; `key_env` is where the key was read."""
+    """The real address behind a logical one, and the headers that open it.
+
+    `key_env` is where the key was read, `address_env` where the address was. `query` goes with every request.
+    """
 
     base_url: str
     headers: Mapping[str, str] = field(repr=False)
     key_env: str | None = None
+    query: str = ""
+    address_env: str | None = field(default=None, compare=False)
 
 
-def destination(name: str, provider: Provider, environ: Mapping[str, str] = os.environ) -> Destination:
-    """Where `provider` is reached today.
+def destination(
+    name: str, provider: Provider, environ: Mapping[str, str] = os.environ, model: str = ""
+) -> Destination:
+    """Where `model` of `provider` is reached today.
 
     Raises EndpointError naming the variable if an address, a key or a header needs one that is not set, or that
     holds what can be neither.
     """
-    base_url = _base_url(provider, environ)
-    if not base_url:
+    text, address_env = _address_text(provider, environ)
+    if not text:
         raise _unset(name, "no address", str(provider.base_url_env))
-    if not re.match("https?://[^/]", base_url):
+    address = _address(provider, text)
+    if address is None:
         raise EndpointError(
-            f"{provider.base_url_env or provider.host_env} holds no http:// or https:// address"
+            f"{address_env or f'the base_url of provider {name!r}'} holds no http:// or https:// address"
         )
+    if provider.address_form == "azure":
+        address = azure_address(address, model, environ)
     headers = {header: _filled_in(name, text, environ) for header, text in provider.headers.items()}
     key_envs = [env for env in (provider.api_key_env, provider.other_key_env) if env]
     key_env = next((env for env in key_envs if environ.get(env, "").strip()), None)
@@ -140,7 +156,7 @@ def destination(name: str, provider: Provider, environ: Mapping[str, str] = os.e
         header = provider.key_header or "authorization"
         prefix = "Bearer " if header == "authorization" else ""
         headers[header] = prefix + _header_value(key_env, environ)
-    return Destination(base_url, headers, key_env)
+    return Destination(address.url, headers, key_env, address.query, address_env)
 
 
 def _filled_in(name: str, text: str, environ: Mapping[str, str]) -> str:
@@ -176,25 +192,30 @@ def base_urls(
 ) -> list[tuple[str, str]]:
     """(provider, URL) for every address under which a provider is reached, today's before the usual one.
 
-    The embedded model has no fixed address and is not among them.
+    Queries are no part of them. The embedded model has no fixed address and is not among them.
     """
-    today = [(name, _base_url(provider, environ)) for name, provider in known.items()]
-    usual = [(name, provider.base_url.rstrip("/")) for name, provider in known.items()]
-    return [pair for pair in dict.fromkeys(today + usual) if pair[1]]
+    pairs = [
+        (name, url)
+        for at in (environ, {})
+        for name, provider in known.items()
+        for url in _urls(provider, _address_text(provider, at)[0])
+    ]
+    return list(dict.fromkeys(pairs))
 
 
-def _base_url(provider: Provider, environ: Mapping[str, str]) -> str:
-    overridden = environ.get(provider.base_url_env, "") if provider.base_url_env else ""
-    host = environ.get(provider.host_env, "") if provider.host_env else ""
-    url = (overridden or (_at_host(host, provider.base_url) if host else provider.base_url)).rstrip("/")
-    return url + provider.base_path if url and not url.endswith(provider.base_path) else url
+def _address_text(provider: Provider, environ: Mapping[str, str]) -> tuple[str, str | None]:
+    """The address as somebody wrote it, and the variable that it is from, None where it is the usual one."""
+    variable = provider.base_url_env
+    text = environ.get(variable, "").strip() if variable else ""
+    return (text, variable) if text else (provider.base_url.strip(), None)
 
 
-def _at_host(host: str, usual: str) -> str:
-    """The usual address at another host, which may be a whole address, or lack the scheme or the port."""
-    if "://" in host:
-        return host
-    parts = urlsplit(usual)
-    name, _, port = host.partition(":")
-    name = "127.0.0.1" if name == "0.0.0.0" else name  # noqa: S104  # a server listens there, nobody calls it
-    return f"{parts.scheme}://{name}:{port or parts.port}"
+def _address(provider: Provider, text: str) -> Address | None:
+    return Address.parse(ollama_address(text) if provider.address_form == "ollama" and text else text)
+
+
+def _urls(provider: Provider, text: str) -> list[str]:
+    address = _address(provider, text)
+    if address is None:
+        return []
+    return azure_roots(address) if provider.address_form == "azure" else [address.url]

@@ -17,6 +17,7 @@ import httpx
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.bodies import bounded_body
+from pytest_duolog.endpoints.network import certificate_advice
 from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.session_ids import with_real_id, with_recorded_id
 from pytest_duolog.errors import EndpointError
@@ -24,6 +25,9 @@ from pytest_duolog.errors import EndpointError
 PASSING_FAULTS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ProxyError)
 LONGEST_BACKOFF_S = 8.0
 CONNECT_TIMEOUT_S = 10.0
+
+# What is told of a request for the errors about its answer: see `LiveTransport`.
+TOLD = ("duolog_key_env", "duolog_address_env", "duolog_asked")
 
 # What the transport did to a body that is now whole and plain.
 WIRE_HEADERS = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"connection"})
@@ -159,7 +163,7 @@ class _Tries:
             content=with_recorded_id(self.request, content),
             extensions={
                 "duolog_latency_ms": round((time.perf_counter() - started) * 1000, 1),
-                "duolog_key_env": response.extensions.get("duolog_key_env"),
+                **{name: response.extensions.get(name) for name in TOLD},
             },
         )
 
@@ -222,21 +226,29 @@ class _Tries:
         )
 
     def _transport_fault(self, error: httpx.TransportError) -> EndpointError:
+        proxy = self.request.extensions.get("duolog_proxy")
         details, advice = (
             str(error) or "no details",
             f"is {self._origin.rpartition(' ')[2]} up, and the right address?",
         )
+        is_passing = isinstance(error, PASSING_FAULTS)
         if isinstance(error, httpx.ConnectTimeout):
             details = f"no connection within {self._patience.connect_s:g} s"
         elif isinstance(error, httpx.TimeoutException):
             details = f"silent for {self._patience.silence_s:g} s"
             advice = "raise timeout_s in [tool.duolog.requests] if the model is only slow"
+        elif said := certificate_advice(error):
+            advice, is_passing = said, False
+        elif isinstance(error, httpx.ProxyError) and details.startswith("407"):
+            advice, is_passing = f"{proxy} wants a name and a password: http://name:password@host:port", False
+        if proxy:
+            details += f", through {proxy}"
         so_far = f" after {self.n_bytes} bytes of the answer" if self.n_bytes else ""
         return EndpointError(
             f"{type(error).__name__} while asking {self._origin}{so_far}: {details}",
             model=self._label,
             advice=advice,
-            is_passing=isinstance(error, PASSING_FAULTS),
+            is_passing=is_passing,
         )
 
 

@@ -208,7 +208,7 @@ class Session:
         if provider == "local":  # its server may have to start
             return anyio.to_thread.run_sync(self._local_destination, model)
         found = registry.provider_named(provider, self.settings.providers)
-        return providers.destination(provider, found, self._environ)
+        return providers.destination(provider, found, self._environ, model)
 
     def _local_destination(self, model: str) -> Destination:
         server = self._local_servers.get(model)

@@ -108,5 +108,5 @@ def test_proxies_come_from_the_environment_and_never_stand_before_loopback(monke
     monkeypatch.setenv("http_proxy", "http://proxy.example.org:3128")
     monkeypatch.setenv("no_proxy", "inside.example.org")
     transport = LiveTransport(lambda provider, model: Destination("", {}))
-    transport._transport_to(httpx.URL(url))
-    assert list(transport._by_proxy) == [through]
+    proxy = transport._proxy_to(httpx.URL(url))
+    assert (proxy and proxy.url) == through

@@ -1,0 +1,129 @@
+"""Addresses as people paste them: with spaces around them, with a query, Ollama's short forms, and Azure's many."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+import httpx
+
+from pytest_duolog.errors import EndpointError
+
+OLLAMA_PORT = 11434
+USUAL_PORTS = {"http": 80, "https": 443}
+
+# A server that listens at all addresses says one of these of itself; a client calls the loopback.
+ALL_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nobody listens here
+
+# The versions of Azure's classic API are dates; those of the newer one are words, or are left out.
+CLASSIC_VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
+AZURE_VERSION_VARIABLES = ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION")
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address of an API: `url` has no query and does not end in a slash; `query` goes with every request."""
+
+    url: str
+    query: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Address | None:
+        """The address in a text; None if it is no http:// or https:// address."""
+        text = text.strip()
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+            httpx.URL(text)  # which will be asked, and refuses more
+        except (ValueError, httpx.InvalidURL):
+            return None
+        scheme, host = parts.scheme.lower(), parts.hostname or ""
+        if scheme not in USUAL_PORTS or not host or not text.isprintable() or re.search(r"\s", text):
+            return None
+        userinfo = parts.netloc.rpartition("@")[0]
+        netloc = f"[{host}]" if ":" in host else host
+        netloc = f"{userinfo}@{netloc}" if userinfo else netloc
+        netloc = netloc if port is None else f"{netloc}:{port}"
+        return cls(f"{scheme}://{netloc}{parts.path.rstrip('/')}", parts.query)
+
+    @property
+    def path(self) -> str:
+        """What stands behind the host; empty if nothing does."""
+        return urlsplit(self.url).path
+
+    @property
+    def root(self) -> str:
+        """The address without its path."""
+        return self.url[: len(self.url) - len(self.path)]
+
+
+def ollama_address(text: str) -> str:
+    """What `OLLAMA_HOST` means to Ollama: a host, a port, both, or an address, with or without a path.
+
+    Source: https://github.com/ollama/ollama/blob/main/envconfig/config.go, `Host`.
+    """
+    text = text.strip().strip("\"'").strip()
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = ("https", text) if text == "ollama.com" else ("http", text)
+    host_and_port, slash, path = rest.partition("/")
+    host, port = _host_and_port(host_and_port)
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        port = "" if separator or scheme == "https" else str(OLLAMA_PORT)
+    host = ALL_ADDRESSES.get(host, host)
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}{port and f':{port}'}{slash}{path}"
+
+
+def _host_and_port(text: str) -> tuple[str, str]:
+    """The two parts of `host:port`; the port is empty where there is none."""
+    found = re.fullmatch(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([^:]*)", text)
+    if found:
+        return found[1] or found[2] or "", found[3]
+    bare = text.strip("[]")
+    try:
+        return str(ipaddress.ip_address(bare)), ""
+    except ValueError:
+        return text, ""
+
+
+def azure_address(given: Address, model: str, environ: Mapping[str, str]) -> Address:
+    """Where the deployment `model` is asked, from what people paste: a resource, its `/openai`, or a deployment's URL.
+
+    A version that is a date, in the address or in a variable, means the classic API, whose addresses hold the
+    deployment. Otherwise it is the newer one, which has the deployment in the request.
+    Source: https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
+    Raises EndpointError if the address is one of the classic API and nothing says its version.
+    """
+    path = given.path.removesuffix("/chat/completions")
+    if path.endswith("/models"):  # Azure's API for models of all makers
+        return Address(given.root + path, given.query)
+    resource, found, rest = f"{path}/".partition("/openai/")
+    root = given.root + (resource if found else path)
+    if rest.split("/")[0] == "v1":
+        return Address(f"{root}/openai/v1", given.query)
+    query = dict(parse_qsl(given.query, keep_blank_values=True))
+    said = (environ.get(name, "").strip() for name in AZURE_VERSION_VARIABLES)
+    version = query.get("api-version") or next(filter(None, said), "")
+    is_deployment = rest.startswith("deployments/")
+    if not (is_deployment or CLASSIC_VERSION.fullmatch(version)):
+        return Address(f"{root}/openai/v1", given.query)
+    if not version:
+        raise EndpointError(
+            "the address of an Azure deployment lacks its api-version",
+            advice=f"add it to the address (?api-version=2024-10-21), or set {' or '.join(AZURE_VERSION_VARIABLES)}",
+        )
+    deployment = model or unquote(rest.split("/")[1] if is_deployment else "")
+    return Address(
+        f"{root}/openai/deployments/{quote(deployment, safe='')}",
+        urlencode({**query, "api-version": version}),
+    )
+
+
+def azure_roots(given: Address) -> list[str]:
+    """The addresses below which all requests to a resource lie, the longest first."""
+    root = given.root + f"{given.path}/".partition("/openai/")[0].rstrip("/")
+    return [f"{root}/openai/v1", root]
