@@ -94,7 +94,7 @@ class Answer:
         if 300 <= self.status < 400:
             raise self.fault(
                 f"HTTP {self.status}: redirected to {shorten(self.headers.get('location', ''))}",
-                advice=f"check the address{self._where()}; a redirect is not followed, it would take the key along",
+                advice=f"check the provider's base_url{self._where()}; a redirect is not followed, it would take the key along",
             )
         try:
             body = parsed(self.content)
@@ -125,7 +125,7 @@ class Answer:
 
     def _page_advice(self, *, is_page: bool) -> str:
         if is_page:
-            return f"a web page is no API: check the address{self._where()}, and proxies"
+            return f"a web page is no API: check the provider's base_url{self._where()}, and proxies"
         return self._not_found_advice() if self.status in NOT_THERE else ""
 
     def _not_found_advice(self) -> str:
