@@ -94,7 +94,8 @@ class Answer:
         if 300 <= self.status < 400:
             raise self.fault(
                 f"HTTP {self.status}: redirected to {shorten(self.headers.get('location', ''))}",
-                advice=f"check the provider's base_url{self._where()}; a redirect is not followed, it would take the key along",
+                advice=f"check the provider's base_url{self._where()}; "
+                "a redirect is not followed, it would take the key along",
             )
         try:
             body = parsed(self.content)

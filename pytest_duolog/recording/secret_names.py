@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -195,6 +196,7 @@ def is_placeholder(value: str) -> bool:
     return value.lower() in _PLACEHOLDERS or _PLACEHOLDER.fullmatch(value) is not None
 
 
+@dataclass(frozen=True)
 class EnvironmentRules:
     """Which variables hold secrets: by their names, and as the user says.
 
@@ -202,15 +204,16 @@ class EnvironmentRules:
     that fits decides.
     """
 
-    def __init__(self, rules: Sequence[str] = ()) -> None:
+    rules: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
         """Raises ConfigurationError for a rule that can be no name of a variable."""
-        for rule in rules:
+        for rule in self.rules:
             if not re.fullmatch(r"!?[\w*?]+", rule):
                 raise ConfigurationError(
                     f"duolog_secrets: {rule!r} is not the name of an environment variable "
                     f"(accepted: names, `*` and `?` in them, `!` before one that holds no secret)"
                 )
-        self._rules = [(rule.removeprefix("!"), not rule.startswith("!")) for rule in rules]
 
     def secrets(self, environ: Mapping[str, str], named: Sequence[str] = ()) -> dict[str, str]:
         """The secret values, and those inside them, each with the name of its variable.
@@ -226,9 +229,9 @@ class EnvironmentRules:
         return found
 
     def _given(self, name: str, *, is_named: bool) -> bool | None:
-        for pattern, is_secret in reversed(self._rules):
-            if fnmatchcase(name, pattern):
-                return is_secret
+        for rule in reversed(self.rules):
+            if fnmatchcase(name, rule.removeprefix("!")):
+                return not rule.startswith("!")
         return is_named or None
 
 

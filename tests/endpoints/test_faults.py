@@ -24,6 +24,7 @@ from pytest_duolog.recording.journal_file import read_journal
 from pytest_duolog.running.dialogue import Dialogue
 from pytest_duolog.running.dialogue import TestSite as Site
 from pytest_duolog.running.session import Session
+from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings
 from pytest_duolog.transcripts.perspective import ChatMessage
 from tests.chat_server import completion
@@ -281,7 +282,8 @@ def hold(
     server: FaultServer, folder: Path, mode: RecordMode, patience: Patience, *, turns: int = 1
 ) -> Dialogue:
     session = Session(Settings(record_mode=mode, patience=patience), environ(server))
-    values = {"a": "scripted:echo", "b": "openai:m", "turns": turns, "stop_on": ()}
+    given = {"a": "scripted:echo", "b": "openai:m", "turns": turns, "stop_on": ()}
+    values = ScenarioValues.of([Source("the test", given)])
     site = Site(session, folder, "test_fault", values, {}, "test_fault.py", lambda _: ())
     return Dialogue(site, values)
 

@@ -23,6 +23,7 @@ from pytest_duolog.recording.journal_file import read_journal
 from pytest_duolog.running.dialogue import Dialogue
 from pytest_duolog.running.dialogue import TestSite as Site
 from pytest_duolog.running.session import Session
+from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings
 
 MODEL = "smollm2-135m-instruct"
@@ -193,7 +194,8 @@ def test_a_server_that_is_killed_in_a_dialogue_is_named(tmp_path: Path) -> None:
             session._local_servers.get(MODEL)._process.kill()
         return "Go on."
 
-    values = {"a": kill, "b": f"local:{MODEL}", "max_tokens": 4, "turns": 3, "stop_on": ()}
+    given = {"a": kill, "b": f"local:{MODEL}", "max_tokens": 4, "turns": 3, "stop_on": ()}
+    values = ScenarioValues.of([Source("the test", given)])
     site = Site(session, tmp_path, "test_it", values, {}, "test_it.py", lambda _: ())
     dialogue = Dialogue(site, values)
     try:
