@@ -14,8 +14,8 @@ from pytest_duolog.display import printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.by_name import property_types
 from pytest_duolog.results.examination import examine
-from pytest_duolog.transcripts.readers import Source, Unreadable, read_file, read_sources
-from pytest_duolog.transcripts.transcript import decode_text
+from pytest_duolog.transcripts.sources import Source, Unreadable, read_file, read_sources
+from pytest_duolog.transcripts.text_file import decode_text
 
 STDIN = "-"
 # Modules of `reports` whose names begin so make a report, each with a function `report_lines`.

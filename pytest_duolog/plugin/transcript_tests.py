@@ -14,7 +14,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, judge
 from pytest_duolog.properties.by_name import given_property
 from pytest_duolog.results.examination import default_properties
-from pytest_duolog.transcripts.readers import Source, Unreadable, read_file
+from pytest_duolog.transcripts.sources import Source, Unreadable, read_file
 
 
 def matches(path: Path, config: pytest.Config) -> bool:

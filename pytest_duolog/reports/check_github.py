@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_duolog.reports.workflow_commands import workflow_command
 from pytest_duolog.results.examination import Examination
-from pytest_duolog.transcripts.readers import Unreadable
+from pytest_duolog.transcripts.sources import Unreadable
 
 
 def report_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:

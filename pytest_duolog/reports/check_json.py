@@ -13,7 +13,7 @@ from pytest_duolog.properties.loops import find_loops
 from pytest_duolog.results.examination import Examination
 from pytest_duolog.topics.assess import assess_topic
 from pytest_duolog.topics.boundaries import find_boundaries
-from pytest_duolog.transcripts.readers import Unreadable
+from pytest_duolog.transcripts.sources import Unreadable
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Transcript
 
 # The founding format's own names for the speakers are sides.

@@ -14,7 +14,7 @@ from pytest_duolog.properties.base import Verdict
 from pytest_duolog.properties.by_name import property_types
 from pytest_duolog.reports.check_json import inert_json
 from pytest_duolog.results.examination import Examination
-from pytest_duolog.transcripts.readers import Unreadable
+from pytest_duolog.transcripts.sources import Unreadable
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -9,7 +9,7 @@ from pytest_duolog.properties.base import Property, Verdict, judge
 from pytest_duolog.properties.endings import EndsCleanly
 from pytest_duolog.properties.loops import NoLoops
 from pytest_duolog.properties.topic import StaysOnTopic
-from pytest_duolog.transcripts.readers import Source
+from pytest_duolog.transcripts.sources import Source
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,9 @@ from typing import Any, get_args
 
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import TranscriptError
+from pytest_duolog.transcripts import by_hand
 from pytest_duolog.transcripts.transcript import (
+    DEFAULT_NAMES,
     FinishReason,
     Message,
     StopKind,
@@ -68,6 +70,10 @@ MARK = rf"(?: \[({'|'.join(MARKED)})\])?"
 
 DATE_FORMAT = "%Y-%m-%d %H:%M"
 HEADER_LINE = re.compile(r"([A-Za-z][A-Za-z ]{0,40}): ?(.*)", re.DOTALL)
+FIELDS = (
+    *("Date", "Turns", "System prompt", "Opener", "Topic", "Format"),
+    *("Stop reason", "Stopped by", "Stop detail"),
+)
 SIDED_FIELD = re.compile(r"(Model|Speaker|System prompt) ([A-Z]+)")
 
 
@@ -194,10 +200,15 @@ class _Found:
     def __bool__(self) -> bool:
         return bool(self.has_heading or self.fields or self.sides)
 
-    def take(self, line: str) -> bool:
-        """Whether the line is a header field; a field that nobody knows is one, too."""
+    def take(self, line: str, *, is_certain: bool = True) -> bool:
+        """Whether the line is a header field.
+
+        Above a heading one that nobody knows is one, too; without a heading it may be a message: `Alice: Hello.`
+        """
         match = HEADER_LINE.fullmatch(line)
         if match is None:
+            return False
+        if not (is_certain or match[1] in FIELDS or SIDED_FIELD.fullmatch(match[1])):
             return False
         sided = SIDED_FIELD.fullmatch(match[1])
         if sided:
@@ -222,7 +233,10 @@ def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
     header, first = _read_header(lines)
     unescape = _unescaper(header.fields.get("Format"))
     speakers = _speakers(header, unescape)
-    found = list(_read_messages(lines, first, [speaker.name for speaker in speakers], unescape))
+    if header.sides or _begins_as_founding(lines, first):
+        found = list(_read_messages(lines, first, [speaker.name for speaker in speakers], unescape))
+    else:
+        found, speakers = by_hand.read_messages(lines, first), ()
     messages = tuple(message for _, message in found)
     if not (messages or header):
         raise TranscriptError("not a transcript: no header, no conversation", line=1)
@@ -234,6 +248,12 @@ def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
     except ValueError as error:
         raise TranscriptError(f"the header does not fit: {error}") from error
     return transcript, tuple(line for line, _ in found)
+
+
+def _begins_as_founding(lines: Sequence[str], first: int) -> bool:
+    """Whether the first message is of a speaker without a name of its own."""
+    begin = next((line for line in lines[first:] if line.strip()), "")
+    return _start_pattern(DEFAULT_NAMES).match(begin) is not None
 
 
 def _read_header(lines: Sequence[str]) -> tuple[_Found, int]:
@@ -249,7 +269,7 @@ def _read_header(lines: Sequence[str]) -> tuple[_Found, int]:
         (index for index, line in enumerate(lines) if line.strip() and line.strip() != TITLE), len(lines)
     )
     start = index
-    while index < len(lines) and found.take(lines[index].strip()):
+    while index < len(lines) and found.take(lines[index].strip(), is_certain=False):
         index += 1
     return (found, index) if found.fields else (_Found(), start)
 

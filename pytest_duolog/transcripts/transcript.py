@@ -19,6 +19,7 @@ from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.storage.json_text import parsed
+from pytest_duolog.transcripts.text_file import read_text
 
 # Format history of the JSON form: 1, the first.
 JSON_FORMAT = 1
@@ -227,22 +228,6 @@ class Transcript(Record, PropertyMethods):
     def numbered(self) -> Iterator[tuple[int, Message]]:
         """The messages with their numbers, from 1."""
         return enumerate(self.messages, start=1)
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file; raises TranscriptError where it is not text or cannot be read."""
-    try:
-        return decode_text(path.read_bytes(), str(path))
-    except OSError as error:
-        raise TranscriptError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def decode_text(data: bytes, name: str) -> str:
-    """The text of UTF-8 bytes; raises TranscriptError where they are not. `name` is what the bytes were read from."""
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        raise TranscriptError(f"{name}: not a text file: byte {error.start} is not UTF-8") from error
 
 
 def _json_fields(value: Any) -> dict[str, Any]:

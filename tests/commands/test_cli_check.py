@@ -221,7 +221,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_checked(files: Path, capsys
     out, err = capsys.readouterr()
     assert out == "1 dialogue checked: none with findings, 2 could not be read\n"
     assert err.splitlines() == [
-        "duolog: bad.md:1: expected 'Model A:' or 'Model B:', found 'Some notes.'",
+        "duolog: bad.md:1: expected a speaker's name and a colon, as in 'Alice: Hello.', found 'Some notes.'",
         "duolog: nowhere.md:1: cannot be read: No such file or directory",
     ]
 

@@ -206,11 +206,12 @@ def test_entities_of_a_foreign_file_are_ordinary_text() -> None:
     ("text", "said"),
     [
         ("", "line 1: not a transcript"),
-        ("just a note\n", "line 1: expected 'Model A:' or 'Model B:', found 'just a note'"),
-        ("Turns: 2\n\n## Conversation\n\nEve: hi", "line 5: expected 'Model A:'"),
+        ("just a note\n", "line 1: expected a speaker's name and a colon"),
+        ("Turns: 2\n\n## Conversation\n\nEve: hi", "line 5: expected two messages"),
+        ("Speaker A: Eve\n\n## Conversation\n\nAda: hi", "line 5: expected 'Eve:', found 'Ada: hi'"),
         ("Format: duolog 99\n\n## Conversation\n\nModel A: hi", "format 'duolog 99' is not known"),
     ],
-    ids=["empty", "prose", "stranger", "newer format"],
+    ids=["empty", "prose", "alone", "stranger", "newer format"],
 )
 def test_what_is_not_a_transcript_is_said(text: str, said: str) -> None:
     with pytest.raises(TranscriptError, match=r"line|format") as raised:

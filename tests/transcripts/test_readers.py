@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_duolog.transcripts.readers import Source, Unreadable, read_file, read_sources
-from pytest_duolog.transcripts.transcript import Transcript
+from pytest_duolog.transcripts.sources import Source, Unreadable, read_file, read_sources
 from tests.dialogues import LIGHTHOUSES, dialogue
 
 CHAT = [
@@ -74,16 +73,6 @@ def test_system_messages_are_the_assistants_prompt():
     ]
 
 
-def test_tool_calls_are_words_of_who_makes_them():
-    call = {"function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
-    chat = [
-        {"role": "user", "content": "Rain in Oslo?"},
-        {"role": "assistant", "content": None, "tool_calls": [call]},
-        {"role": "tool", "content": "no"},
-    ]
-    assert said(only(json.dumps(chat)))[1:] == [("assistant", '[weather({"city": "Oslo"})]'), ("tool", "no")]
-
-
 def test_our_own_markdown_and_json_are_read(tmp_path: Path):
     transcript = dialogue(*LIGHTHOUSES, topic="lighthouses", turns=6)
     (tmp_path / "a.md").write_text(transcript.to_markdown(), "utf-8")
@@ -135,10 +124,13 @@ def test_a_stated_topic_is_not_overruled():
     ("text", "problem"),
     [
         ("", "not a transcript"),
-        ("A shopping list\n- milk", "expected 'Model A:' or 'Model B:'"),
+        ("A shopping list\n- milk", "expected a speaker's name and a colon"),
         ("{", "not JSON"),
         ("[1, 2", "not JSON"),
-        ("{}", "no 'messages', 'conversation', 'conversations' among its keys"),
+        (
+            "{}",
+            "no 'contents', 'conversation', 'conversations', 'input', 'messages', 'output' among its keys",
+        ),
         ('{"messages": 5}', "its messages are not a list"),
         ('{"messages": [5]}', "its messages are not a list of objects"),
         ('{"messages": [{"content": "Hi."}]}', "its messages are not a list of objects"),
@@ -179,28 +171,6 @@ def test_any_speakers_and_texts_are_read(messages: list[tuple[str, str]]):
     ]
 
 
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(
-                    ["messages", "conversation", "conversations", "role", "content", "from", "format", "id"]
-                ),
-                inner,
-                max_size=4,
-            )
-        ),
-        max_leaves=20,
-    )
-)
-def test_any_json_is_read_or_refused(value: object):
-    for found in read_sources(json.dumps(value), file="x.json"):
-        assert isinstance(found, Source | Unreadable)
-        assert isinstance(found, Unreadable) or isinstance(found.transcript, Transcript)
-
-
 def test_agents_who_share_a_role_are_told_apart_by_their_names():
     entries = [
         {"role": "system", "name": "Ann", "content": "You are two agents."},
@@ -211,7 +181,7 @@ def test_agents_who_share_a_role_are_told_apart_by_their_names():
         {"role": "tool", "name": "weather", "content": "Rain."},
     ]
     messages = only(json.dumps({"messages": entries})).transcript.messages
-    assert [message.speaker for message in messages] == ["Ann", "Ben", "Cem", "user", "tool"]
+    assert [message.speaker for message in messages] == ["Ann", "Ben", "Cem", "user"]
 
 
 def test_messages_that_are_a_line_each_are_told_from_dialogues():

@@ -1,0 +1,290 @@
+"""One entry of a chat log, in the spellings of many providers: words, thoughts, calls of tools and their results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.storage.json_text import parsed
+from pytest_duolog.transcripts.transcript import Message, ToolCall
+
+SYSTEM_ROLES = ("system", "developer")
+# Roles of entries that hold what a tool gave back, and of those that call one.
+RESULT_ROLES = (
+    "tool",
+    "function",
+    "tool_result",
+    "tool_response",
+    "function_response",
+    "observation",
+    "ipython",
+)
+CALL_ROLES = ("tool_call", "function_call")
+# Whose prompt the system prompt of a log is, and who calls tools where the log does not say.
+MODEL_ROLES = ("assistant", "gpt", "model")
+# Roles that several agents of one chat share; who spoke is their message's `name`.
+SHARED_ROLES = ("user", *MODEL_ROLES)
+
+SPEAKER_KEYS = ("speaker", "role", "from", "name")
+CONTENT_KEYS = ("text", "content", "value", "message", "parts")
+TEXT_KEYS = ("text", "refusal", "transcript", "value", "parts")
+# What is not said to the other side.
+THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking")
+# What names a call; an `id` beside one of the others is that of the entry itself.
+ID_KEYS = ("tool_call_id", "tool_use_id", "toolUseId", "toolCallId", "call_id")
+NAME_KEYS = ("name", "toolName", "tool_name")
+ARGUMENT_KEYS = ("arguments", "args", "input", "parameters", "action", "code")
+RESULT_KEYS = ("output", "result", "response", "content", "text", "value", "message", "parts")
+# Objects of a message that hold a call, or what came of one, under a key instead of a `type`.
+CALLS_BY_KEY = (
+    "functionCall",
+    "function_call",
+    "toolUse",
+    "toolInvocation",
+    "executableCode",
+    "executable_code",
+)
+RESULTS_BY_KEY = (
+    "functionResponse",
+    "function_response",
+    "toolResult",
+    "codeExecutionResult",
+    "code_execution_result",
+)
+# The keys under which files keep lists of entries: an entry that has one is a dialogue of its own.
+DIALOGUE_KEYS = ("messages", "conversation", "conversations", "contents")
+
+
+@dataclass
+class Call:
+    """A call of a tool, or what one gave back while its call is looked for; `entry_id` may be another name of it."""
+
+    name: str
+    arguments: str = ""
+    id: str = ""
+    entry_id: str = ""
+    result: str | None = None
+
+    def take(self, result: str) -> None:
+        """Note what it gave back; what comes in parts is joined."""
+        self.result = result if self.result is None else f"{self.result}\n{result}"
+
+
+@dataclass
+class Entry:
+    """What one entry of a log has. `speaker` is None where the log does not say whose calls these are."""
+
+    speaker: str | None = None
+    texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    results: list[Call] = field(default_factory=list)
+    is_item: bool = False
+
+    @property
+    def content(self) -> str:
+        """What was said, without blank lines between its parts."""
+        return "\n".join(filter(None, self.texts))
+
+    @property
+    def is_message(self) -> bool:
+        """Whether somebody said something, be it nothing at all, and did not only use tools or think."""
+        return bool(self.content) or not (self.calls or self.results or self.is_item)
+
+    def may_be_of(self, speaker: str | None) -> bool:
+        """Whether this speaker did it, as far as is known."""
+        return None in (self.speaker, speaker) or self.speaker == speaker
+
+    def follow(self, earlier: Entry) -> None:
+        """Take over what its speaker did before."""
+        self.speaker = earlier.speaker if self.speaker is None else self.speaker
+        self.calls[:0] = earlier.calls
+        self.thoughts[:0] = earlier.thoughts
+
+    def message(self) -> Message:
+        """The message that it is."""
+        content = self.content
+        calls = [
+            ToolCall(name=call.name or "tool", arguments=call.arguments, result=call.result)
+            for call in self.calls
+        ]
+        return Message(
+            speaker=MODEL_ROLES[0] if self.speaker is None else self.speaker,
+            content=content,
+            reasoning="\n".join(filter(None, self.thoughts)) or None,
+            tool_calls=tuple(calls),
+            finish=None if content or not calls else "tool",
+        )
+
+
+def is_chat_log(value: Any) -> bool:
+    """Whether a JSON value is a list of entries, and not of dialogues."""
+    return isinstance(value, list) and all(isinstance(entry, dict) and _is_entry(entry) for entry in value)
+
+
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    if any(isinstance(entry.get(key), list) for key in DIALOGUE_KEYS):
+        return False
+    return any(key in entry for key in SPEAKER_KEYS) or isinstance(entry.get("type"), str)
+
+
+def entry_of(number: int, entry: Mapping[str, Any], prompts: list[str]) -> Entry:
+    """What an entry has; a system prompt goes to `prompts`."""
+    key = next((key for key in SPEAKER_KEYS if entry.get(key) is not None), None)
+    kind = _kind_of_item(entry) if key in (None, "name") else ""
+    if kind:
+        found = Entry(MODEL_ROLES[0] if kind != "result" else None, is_item=True)
+        _take_block(entry, found)
+        return found
+    if key is None or not isinstance(entry[key], str | int):
+        expected = " or ".join(map(repr, SPEAKER_KEYS))
+        raise TranscriptError(f"message {number} has no speaker ({expected})")
+    role = str(entry[key])
+    content = next((entry[key] for key in CONTENT_KEYS if entry.get(key) is not None), None)
+    if _is_role(role, key, SYSTEM_ROLES):
+        prompts.append(text_of(content))
+        return Entry(is_item=True)
+    if _is_role(role, key, RESULT_ROLES):
+        return _results(entry, content)
+    if _is_role(role, key, CALL_ROLES):
+        return Entry(calls=[_call_in_text(text_of(content), role)], is_item=True)
+    name = entry.get("name")
+    found = Entry(name if role in SHARED_ROLES and isinstance(name, str) and name.strip() else role)
+    _take_content(content, found)
+    found.texts += [text_of(entry.get("refusal"))]
+    found.thoughts += [text_of(entry.get(key)) for key in THOUGHT_KEYS if isinstance(entry.get(key), str)]
+    calls = entry.get("tool_calls")
+    listed = [*(calls if isinstance(calls, list) else []), entry.get("function_call")]
+    found.calls += [_call(call) for call in listed if isinstance(call, dict)]
+    return found
+
+
+def _is_role(name: str, key: str, roles: Sequence[str]) -> bool:
+    """Whether it is one of these roles; under the other keys stand names of people, who may be called Tool."""
+    return (name.casefold().replace("-", "_") if key in ("role", "from") else name) in roles
+
+
+def _results(entry: Mapping[str, Any], content: Any) -> Entry:
+    """What a tool gave back: the blocks that say so, or else the entry as a whole."""
+    found = Entry(is_item=True)
+    _take_content(content, found)
+    if not found.results:
+        found.results.append(_result(entry))
+    found.texts.clear()
+    return found
+
+
+def _kind_of_item(entry: Mapping[str, Any]) -> str:
+    """What an entry or block is besides text, by its `type`: `call`, `result`, `thought`, or empty for text."""
+    kind = str(entry.get("type") or "").replace("-", "_")
+    if kind.endswith(
+        ("_call_output", "tool_result", "function_response", "tool_response", "_execution_result")
+    ):
+        return "result"
+    if kind.endswith(("_call", "tool_use")) or (kind.startswith("tool_") and "toolCallId" in entry):
+        return "call"
+    if kind in ("thinking", "redacted_thinking", "reasoning") or entry.get("thought") is True:
+        return "thought"
+    return "other" if kind in ("item_reference", "compaction") or kind.startswith("mcp_") else ""
+
+
+def _take_content(content: Any, entry: Entry) -> None:
+    for block in content if isinstance(content, list) else [content]:
+        _take_block(block, entry)
+
+
+def _take_block(block: Any, entry: Entry) -> None:
+    if not isinstance(block, dict):
+        entry.texts.append(text_of(block))
+        return
+    for keys, taken in ((CALLS_BY_KEY, entry.calls), (RESULTS_BY_KEY, entry.results)):
+        inner = next((block[key] for key in keys if isinstance(block.get(key), dict)), None)
+        if inner is not None:
+            taken.append(_call(inner) if taken is entry.calls else _result(inner))
+            return
+    kind = _kind_of_item(block)
+    if kind == "call":
+        entry.calls.append(_call(block))
+    elif kind == "result":
+        entry.results.append(_result(block))
+    elif kind == "thought":
+        entry.thoughts += [text_of(block.get(key)) for key in ("thinking", "text", "summary", "content")]
+    elif not kind:
+        entry.texts.append(text_of(block))
+
+
+def _call(call: Mapping[str, Any]) -> Call:
+    """A call, which some providers wrap in an object of its kind: `{"type": "function", "function": {...}}`."""
+    inner = next((call[key] for key in ("function", "custom") if isinstance(call.get(key), dict)), call)
+    kind = str(call.get("type") or "tool").removesuffix("_call").removeprefix("tool-")
+    made = Call(
+        _first_text(inner, NAME_KEYS) or kind,
+        next((_json_text(inner[key]) for key in ARGUMENT_KEYS if inner.get(key) is not None), ""),
+        _first_text(call, ID_KEYS),
+        _first_text(call, ("id",)),
+    )
+    for key in ("output", "result"):
+        if call.get(key) is not None:
+            made.take(_result_text(call[key]))
+            break
+    return made
+
+
+def _call_in_text(text: str, role: str) -> Call:
+    """A call that stands in its entry as JSON text with a name and arguments."""
+    try:
+        call = parsed(text)
+    except ValueError:
+        call = None
+    return _call(call) if isinstance(call, dict) else Call(role, text)
+
+
+def _result(result: Mapping[str, Any]) -> Call:
+    """What a tool gave back, as the call that it will be if no other is found."""
+    found = next((result[key] for key in RESULT_KEYS if result.get(key) is not None), "")
+    return Call(
+        _first_text(result, NAME_KEYS),
+        id=_first_text(result, ID_KEYS),
+        entry_id=_first_text(result, ("id",)),
+        result=_result_text(found),
+    )
+
+
+def _result_text(value: Any) -> str:
+    """Text, or blocks of text, as they are; everything else as JSON."""
+    blocks = value if isinstance(value, list) else [value]
+    if blocks and all(isinstance(block, str) or _is_text_block(block) for block in blocks):
+        return text_of(value)
+    return _json_text(value)
+
+
+def _is_text_block(block: Any) -> bool:
+    return isinstance(block, dict) and isinstance(block.get("text"), str) and block.keys() <= {"type", "text"}
+
+
+def _first_text(values: Mapping[str, Any], keys: Iterable[str]) -> str:
+    return next((value for key in keys if isinstance(value := values.get(key), str) and value), "")
+
+
+def _json_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def text_of(content: Any) -> str:
+    """The words of a message: a string, or a list of parts of which some are text."""
+    return "\n".join(filter(None, _texts(content)))
+
+
+def _texts(content: Any) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, list):
+        for part in content:
+            yield from _texts(part)
+    elif isinstance(content, dict):
+        yield from _texts(next((content[key] for key in TEXT_KEYS if content.get(key) is not None), None))
+    elif content is not None:
+        yield json.dumps(content)

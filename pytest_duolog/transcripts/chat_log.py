@@ -1,0 +1,118 @@
+"""Chat logs of others: entries in which messages, calls of tools and what the tools gave back stand side by side.
+
+A message is what a speaker said to the other side. What a tool gave back is nobody's message: it goes to the call that
+asked for it, whichever way a provider writes the two. An entry that only calls tools goes to the message of its speaker
+that comes next.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_duolog.display import shorten
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.transcripts.chat_entries import MODEL_ROLES, Call, Entry, entry_of, is_chat_log, text_of
+from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker
+
+
+def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
+    """The transcript of a log's entries; `record` may say more of it: `system`, `topic` and `model`.
+
+    Raises TranscriptError if they are none.
+    """
+    if not is_chat_log(entries):
+        raise TranscriptError(f"its messages are not a list of objects: {shorten(repr(entries), 60)}")
+    given = record.get("system")
+    prompts: list[str] = []
+    log = _Log()
+    for number, entry in enumerate(entries, start=1):
+        log.read(entry_of(number, entry, prompts))
+    messages = log.messages()
+    system = "\n".join(filter(None, [*prompts, text_of(given)])) or None
+    return Transcript(
+        speakers=tuple(
+            _speaker(name, system, record.get("model"))
+            for name in dict.fromkeys(message.speaker for message in messages)
+        ),
+        messages=messages,
+        topic=_text_or_none(record.get("topic")),
+    )
+
+
+def _speaker(name: str, system: str | None, model: Any) -> TranscriptSpeaker:
+    if name not in MODEL_ROLES:
+        return TranscriptSpeaker(name=name)
+    return TranscriptSpeaker(name=name, system=system, model=_text_or_none(model))
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+class _Calls:
+    """The calls of a log, found by what their results say of them."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Call] = {}
+        self._unanswered: defaultdict[tuple[str, bool], deque[Call]] = defaultdict(deque)
+
+    def add(self, call: Call) -> None:
+        for name in filter(None, (call.id, call.entry_id)):
+            self._by_id.setdefault(name, call)
+        for name in {"", call.name}:
+            self._unanswered[name, False].append(call)
+            if not call.id:
+                self._unanswered[name, True].append(call)
+
+    def of(self, result: Call) -> Call | None:
+        """The call with the id of the result, else the first without an answer and with its name, or any name."""
+        same = self._by_id.get(result.id) or self._by_id.get(result.entry_id)
+        if same is not None:
+            return same
+        unanswered = self._unanswered[result.name, bool(result.id)]
+        while unanswered and unanswered[0].result is not None:
+            unanswered.popleft()
+        return unanswered[0] if unanswered else None
+
+
+class _Log:
+    """What was said so far, and what was done by who has not spoken yet."""
+
+    def __init__(self) -> None:
+        self._said: list[Entry] = []
+        self._calls = _Calls()
+        self._waiting = Entry(is_item=True)
+
+    def read(self, entry: Entry) -> None:
+        """Take the next entry."""
+        for call in entry.calls:
+            self._calls.add(call)
+        for result in entry.results:
+            self._take_result(result)
+        if not (entry.is_message or entry.calls or entry.thoughts):
+            return
+        if self._waiting.may_be_of(entry.speaker):
+            entry.follow(self._waiting)
+        elif self._waiting.calls:
+            self._said.append(self._waiting)
+        self._waiting = Entry(is_item=True) if entry.is_message else entry
+        if entry.is_message:
+            self._said.append(entry)
+
+    def _take_result(self, result: Call) -> None:
+        call = self._calls.of(result)
+        if call is not None:
+            call.take(result.result or "")
+        else:  # its call is not in the log
+            self._calls.add(result)
+            self._waiting.calls.append(result)
+
+    def messages(self) -> tuple[Message, ...]:
+        """The messages, each with the tools used for it. What was done after the last is one without words."""
+        if self._waiting.calls and self._waiting.speaker is None and self._said:  # nobody knows who did it
+            self._said[-1].calls += self._waiting.calls
+        elif self._waiting.calls:
+            self._said.append(self._waiting)
+        return tuple(entry.message() for entry in self._said)

@@ -1,0 +1,161 @@
+"""Files with dialogues: what each dialogue is called, where it stands, and what it says.
+
+What a file holds is told from its content, not from its name: Markdown, dialogues that people wrote by hand, JSON in
+one of the formats of `readers`, a list of such values, or JSON Lines with one a line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_duolog.display import shorten
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.storage.json_text import parsed
+from pytest_duolog.transcripts.chat_entries import is_chat_log
+from pytest_duolog.transcripts.markdown import from_markdown_with_lines
+from pytest_duolog.transcripts.readers import reader_of, readers
+from pytest_duolog.transcripts.text_file import read_text
+from pytest_duolog.transcripts.transcript import Transcript
+
+ID_KEYS = ("id", "conversation_id", "uuid")
+
+
+# Files of our own that are no transcripts, by a key of their first line.
+_OWN_FILES = {
+    "duolog": "a recording (cassette) and no transcript; the test that plays it judges its dialogue",
+    "duolog_record": "a run record and no transcript; `duolog rejudge` judges its dialogues",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One dialogue of a file: its name, where it stands, and what it says.
+
+    `id` is the one the file gives, else the file's name, with a number where the file holds several. `line` is where
+    the dialogue begins, from 1; `message_lines` has the line of each message where the format gives messages lines
+    of their own, and is empty otherwise.
+    """
+
+    id: str
+    file: str
+    line: int
+    transcript: Transcript
+    message_lines: Sequence[int] = ()
+
+    def line_of(self, number: int) -> int:
+        """The line on which message `number` (from 1) begins, or else the dialogue."""
+        return self.message_lines[number - 1] if 0 < number <= len(self.message_lines) else self.line
+
+    def with_topic(self, topic: str | None) -> Source:
+        """The same, about `topic` if it does not say what it is about."""
+        if topic is None or self.transcript.topic:
+            return self
+        return replace(self, transcript=self.transcript.model_copy(update={"topic": topic}))
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A dialogue that could not be read, where it stands, and why.
+
+    `is_ours` tells files that pytest-duolog wrote for another purpose.
+    """
+
+    file: str
+    line: int
+    problem: str
+    is_ours: bool = False
+
+
+def read_file(path: Path) -> list[Source | Unreadable]:
+    """The dialogues of a file, in order; what cannot be read is among them with its reason."""
+    try:
+        return read_sources(read_text(path), file=str(path))
+    except TranscriptError as error:
+        return [Unreadable(str(path), 1, str(error).removeprefix(f"{path}: "))]
+
+
+def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
+    """The dialogues of a file's text, in order; `file` is its path as people know it."""
+    stem = Path(file).stem
+    text = text.removeprefix("\ufeff")
+    if text.lstrip()[:1] not in ("{", "["):
+        return [_guarded(file, 1, lambda: _of_markdown(text, file, stem))]
+    if problem := _own_file(text):
+        return [Unreadable(file, 1, problem, is_ours=True)]
+    try:
+        value = parsed(text)
+    except ValueError as error:
+        return list(_json_lines(text, file, stem, error))
+    if isinstance(value, list) and reader_of(value) is None:
+        return [
+            _guarded(file, 1, lambda at=at, entry=entry: _of_value(entry, file, 1, f"{stem}:{at}"))  # type: ignore[misc]
+            for at, entry in enumerate(value, start=1)
+        ]
+    return [_guarded(file, 1, lambda: _of_value(value, file, 1, stem))]
+
+
+def _own_file(text: str) -> str | None:
+    """What a file of our own is that is no transcript."""
+    first = text.lstrip().partition("\n")[0]
+    keys = parsed(first) if _is_json_object(first) else {}
+    return next((problem for key, problem in _OWN_FILES.items() if isinstance(keys.get(key), int)), None)
+
+
+def _guarded(file: str, line: int, read: Callable[[], Source]) -> Source | Unreadable:
+    try:
+        return read()
+    except TranscriptError as error:
+        return Unreadable(file, error.line or line, error.problem.splitlines()[0])
+    except json.JSONDecodeError as error:
+        return Unreadable(file, line, f"not JSON: {error}")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Unreadable(file, line, str(error).splitlines()[0])
+
+
+def _of_markdown(text: str, file: str, name: str) -> Source:
+    transcript, lines = from_markdown_with_lines(text)
+    return Source(name, file, 1, transcript, lines)
+
+
+def _json_lines(text: str, file: str, stem: str, error: ValueError) -> Iterator[Source | Unreadable]:
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if len(lines) == 1 or not _is_json_object(lines[0][1]):
+        yield Unreadable(file, 1, f"not JSON: {error}")
+        return
+    for number, line in lines:
+        yield _guarded(
+            file,
+            number,
+            lambda number=number, line=line: _of_value(  # type: ignore[misc]
+                parsed(line), file, number, f"{stem}:{number}"
+            ),
+        )
+
+
+def _is_json_object(line: str) -> bool:
+    try:
+        return isinstance(parsed(line), dict)
+    except ValueError:
+        return False
+
+
+def _of_value(value: Any, file: str, line: int, name: str) -> Source:
+    reader = reader_of(value)
+    if reader is None:
+        raise TranscriptError(_no_dialogue(value))
+    named = value if isinstance(value, dict) else {}
+    found = next((str(named[key]) for key in ID_KEYS if named.get(key) not in (None, "")), name)
+    return Source(found, file, line, reader.read(value))
+
+
+def _no_dialogue(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"not a dialogue: {shorten(repr(value), 60)}"
+    if is_chat_log([value]):
+        return "one message and no dialogue: put the messages of a dialogue into one list, a dialogue a line"
+    expected = ", ".join(sorted({repr(key) for reader in readers() for key in reader.keys}))
+    return f"not a dialogue: no {expected} among its keys {shorten(', '.join(value), 80)}"

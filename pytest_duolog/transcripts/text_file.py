@@ -1,0 +1,49 @@
+"""Files of text: they are UTF-8, and one that is not says what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_duolog.errors import TranscriptError
+
+BYTE_ORDER_MARKS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+# So much of a file is looked at to tell UTF-16 without a mark: every other byte of its ASCII characters is zero.
+LOOKED_AT = 4096
+MANY_ZEROS = 0.02
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file; raises TranscriptError where it is not text or cannot be read."""
+    try:
+        return decode_text(path.read_bytes(), str(path))
+    except OSError as error:
+        raise TranscriptError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """The text of UTF-8 bytes; raises TranscriptError where they are not. `name` is what the bytes were read from."""
+    if other := _other_encoding(data):
+        advice = f"save it as UTF-8, in an editor or with iconv -f {other} -t UTF-8"
+        raise TranscriptError(f"{name}: not a text file in UTF-8: it is {other}; {advice}")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise TranscriptError(f"{name}: not a text file: byte {error.start} is not UTF-8") from error
+
+
+def _other_encoding(data: bytes) -> str:
+    """The name of the encoding by which a file is told not to be UTF-8, as iconv knows it; empty if nothing tells."""
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            return encoding
+    start = data[:LOOKED_AT]
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    most, least = max(even, odd), min(even, odd)
+    if least or most < 2 or most <= MANY_ZEROS * len(start):
+        return ""
+    return "UTF-16LE" if odd else "UTF-16BE"

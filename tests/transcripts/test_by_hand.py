@@ -1,0 +1,147 @@
+"""Dialogues that people write by hand: names, colons, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog import Transcript
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.transcripts.sources import Source, read_sources
+
+TALK = [("Alice", "Do you repair lamps?"), ("Bob", "We do."), ("Alice", "Good.")]
+
+
+def only(text: str) -> Source:
+    (found,) = read_sources(text, file="talk.md")
+    assert isinstance(found, Source), found
+    return found
+
+
+def said(text: str) -> list[tuple[str, str]]:
+    return [(message.speaker, message.content) for message in only(text).transcript.messages]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Alice: Do you repair lamps?\nBob: We do.\nAlice: Good.\n",
+        "Alice: Do you repair lamps?\n\nBob: We do.\n\n\nAlice: Good.",
+        "\ufeffAlice: Do you repair lamps?\r\nBob: We do.\r\nAlice: Good.\r\n",
+        "# A talk about lamps\n\nAlice: Do you repair lamps?\nBob: We do.\nAlice: Good.",
+        "## Conversation\n\nAlice: Do you repair lamps?\n\nBob: We do.\n\nAlice: Good.",
+        "**Alice:** Do you repair lamps?\n\n**Bob:** We do.\n\n**Alice:** Good.",
+        "*Alice*: Do you repair lamps?\n_Bob_: We do.\n__Alice__: Good.",
+        "Alice:\nDo you repair lamps?\nBob:\nWe do.\nAlice:\nGood.",
+        "Alice : Do you repair lamps?\nBob : We do.\nAlice : Good.",
+    ],
+    ids=["lines", "paragraphs", "Windows", "title", "heading", "bold", "marks", "names alone", "space"],
+)
+def test_a_name_and_a_colon_begin_a_message(text: str):
+    assert said(text) == TALK
+
+
+def test_names_are_what_people_are_called():
+    names = ["Dr. Smith", "Agent 7", "李明", "Anne-Marie O’Neil", "Zoë (support)", "user"]
+    assert [name for name, _ in said("\n".join(f"{name}: Hello." for name in names))] == names
+    assert said("李明：你好。\n王芳：你好！") == [("李明", "你好。"), ("王芳", "你好！")]
+
+
+def test_other_lines_belong_to_the_message_before_them():
+    first = "Here is the recipe:\nNote: it is long.\n\n- milk\n  Bob: not him\nhttps://example.org"
+    assert said(f"Ann: {first}\nBob: Thanks.\nAnn: Bye.\nBob: Bye.") == [
+        ("Ann", first),
+        ("Bob", "Thanks."),
+        ("Ann", "Bye."),
+        ("Bob", "Bye."),
+    ]
+
+
+def test_a_third_speaker_who_speaks_once_is_heard():
+    assert [name for name, _ in said("Ann: Hi.\nBob: Hello.\nCem: Good day.")] == ["Ann", "Bob", "Cem"]
+    assert [name for name, _ in said("Ann: Hi.\nall\n\nBob: Hello.\n\nCem: Good day.")] == [
+        "Ann",
+        "Bob",
+        "Cem",
+    ]
+
+
+def test_a_label_inside_a_message_is_no_speaker():
+    text = "Ann: Hi.\nBob: The list,\nas promised.\nNote: it is long.\nAnn: Thanks."
+    assert said(text) == [
+        ("Ann", "Hi."),
+        ("Bob", "The list,\nas promised.\nNote: it is long."),
+        ("Ann", "Thanks."),
+    ]
+
+
+def test_a_topic_may_stand_above():
+    transcript = only("Topic: lamps\n\nAlice: Do you repair lamps?\nBob: We do.\nAlice: Good.").transcript
+    assert transcript.topic == "lamps"
+    assert [(message.speaker, message.content) for message in transcript.messages] == TALK
+
+
+def test_every_message_has_its_line():
+    text = "# Title\n\nAlice: One\nmore.\n\nBob: Two.\nAlice: Three."
+    source = only(text)
+    assert [text.split("\n")[source.line_of(number) - 1] for number in (1, 2, 3)] == [
+        "Alice: One",
+        "Bob: Two.",
+        "Alice: Three.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        (
+            "\n\nSome notes.\nAlice: Hi.\nBob: Hello.",
+            3,
+            "expected a speaker's name and a colon, as in 'Alice: Hello.'",
+        ),
+        (
+            "Note: buy milk.",
+            1,
+            "expected two messages or more, each after a speaker's name and a colon, found one",
+        ),
+        ("# Only a title\n", 1, "not a transcript"),
+        ("- Alice: Hi.\n- Bob: Hello.", 1, "found '- Alice: Hi.'"),
+        ("This line is a whole sentence and ends with: a colon\nAlice: Hi.", 1, "expected a speaker's name"),
+        ("## Conversation\n\nEve: hi", 3, "expected two messages"),
+        ("Speaker A: Ann\nSpeaker B: Ben\n\n## Conversation\n\nEve: hi", 6, "expected 'Ann:' or 'Ben:'"),
+        ("Topic: lamps\nSome words.\nAlice: Hi.", 2, "found 'Some words.'"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line(text: str, line: int, problem: str):
+    (found,) = read_sources(text, file="talk.md")
+    assert not isinstance(found, Source)
+    assert found.line == line
+    assert problem in found.problem
+
+
+def test_a_file_is_read_without_pytest_and_named_in_errors(tmp_path):
+    path = tmp_path / "talk.md"
+    path.write_text("Alice: Hi.\nBob: Hello.\n", "utf-8")
+    assert len(Transcript.from_markdown(path)) == 2
+    path.write_text("Alice: Hi.\n", "utf-8")
+    with pytest.raises(TranscriptError, match="line 1: expected two messages"):
+        Transcript.from_markdown(path)
+
+
+NAMES = st.sampled_from(["Ann", "Ben", "Dr. Who", "李明"])
+LINE = st.text(alphabet=st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), max_size=20).filter(
+    lambda text: ":" not in text and "：" not in text
+)
+
+
+@given(st.lists(st.tuples(NAMES, LINE), min_size=2, max_size=8), st.sampled_from(["\n", "\n\n"]))
+def test_what_was_written_by_hand_is_read(talk: list[tuple[str, str]], between: str):
+    text = between.join(f"{name}: {line}" for name, line in talk)
+    assert said(text) == [(name, line.strip()) for name, line in talk]
+
+
+@given(st.text(alphabet="ABab:： \n*_#.-`", max_size=80))
+def test_any_text_is_read_or_refused_with_a_line(text: str):
+    for found in read_sources(text, file="x.md"):
+        assert isinstance(found, Source) or found.line >= 1
