@@ -60,19 +60,33 @@ def answering_transport():  # type: ignore[no-untyped-def]
     return httpx.MockTransport(answer)
 
 
-async def talk(client, replies: int, base_url: str, observers=()) -> str:  # type: ignore[no-untyped-def]
-    """Run the dialogue through `client`; returns its last message."""
+class ClientLine:
+    """Posts through a chat client of httpx's, as somebody without this package would."""
+
+    def __init__(self, client) -> None:  # type: ignore[no-untyped-def]
+        self._client = client
+
+    async def post(self, question):  # type: ignore[no-untyped-def]
+        """The answer."""
+        from pytest_duolog.endpoints.line_client import http_answer
+
+        response = await self._client.post(question.url, content=question.content(), headers=question.headers)
+        return http_answer(response, response.content)
+
+
+async def talk(line, replies: int, base_url: str, observers=()) -> str:  # type: ignore[no-untyped-def]
+    """Run the dialogue over `line`; returns its last message."""
     from pytest_duolog.endpoints.base import EndpointConfig
     from pytest_duolog.endpoints.openai_chat import OpenAIChat
     from pytest_duolog.running.runner import DialogueRun
     from pytest_duolog.scenarios.scenario import Scenario, Speaker
 
-    endpoint = OpenAIChat(EndpointConfig("openai", "m", base_url, client))
+    endpoint = OpenAIChat(EndpointConfig("openai", "m", base_url, line))
     scenario = Scenario(
         a=Speaker("Alice", model="openai:m"), b=Speaker("Bob", model="openai:m"), turns=replies // 2
     )
     run = DialogueRun(scenario, observers=observers)
-    await run.finish({"a": endpoint, "b": endpoint})
+    await run.finish_async({"a": endpoint, "b": endpoint})
     return run.messages[-1].content
 
 
@@ -84,11 +98,12 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
     import pytest_duolog.running.session  # noqa: F401  # imports are not what is measured
 
     if contestant == "duolog":
+        from pytest_duolog.endpoints.line_client import TransportLine
         from pytest_duolog.recording.cassette import Cassette, RecordMode
         from pytest_duolog.recording.hooks import VcrHooks
         from pytest_duolog.recording.naming import CassetteLocation
         from pytest_duolog.recording.redaction import Redactor
-        from pytest_duolog.recording.transport import RecordingTransport
+        from pytest_duolog.recording.transport import RecordedLine
 
         async def run() -> None:
             location = CassetteLocation(folder / "test_bench", f"test_{replies}", ["openai:m"])
@@ -102,14 +117,12 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
                 base_urls={},
                 test_argument="",
             )
-            async with httpx.AsyncClient(
-                transport=RecordingTransport(cassette, answering_transport)
-            ) as client:
-                from pytest_duolog.transcripts.transcript import StopKind, StopReason
+            from pytest_duolog.transcripts.transcript import StopKind, StopReason
 
-                await talk(client, replies, "duolog://openai", [cassette])
-                cassette.finish(StopReason(kind=StopKind.TURNS), replies + 1)
-                cassette.close()
+            line = RecordedLine(cassette, TransportLine(answering_transport()))
+            await talk(line, replies, "duolog://openai", [cassette])
+            cassette.finish(StopReason(kind=StopKind.TURNS), replies + 1)
+            cassette.close()
     else:
         recorder = vcr.VCR(record_mode="all" if phase == "record" else "none")
         recorder.register_matcher("equal_body", lambda one, other: one.body == other.body)
@@ -120,7 +133,7 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
             plain = contestant == "client"
             with contextlib.nullcontext() if plain else recorder.use_cassette(path, **match_on):
                 async with httpx.AsyncClient(transport=answering_transport()) as client:
-                    await talk(client, replies, "https://api.openai.com/v1")
+                    await talk(ClientLine(client), replies, "https://api.openai.com/v1")
 
     for number in range(replies):
         reply_text(number)
@@ -136,14 +149,14 @@ TEST_FILE = """
 import asyncio, sys
 import pytest
 sys.path.insert(0, {here!r})
-from replay import answering_transport, talk
+from replay import ClientLine, answering_transport, talk
 
 @pytest.mark.vcr
 def test_recording():
     import httpx
     async def run():
         async with httpx.AsyncClient(transport=answering_transport()) as client:
-            await talk(client, {replies}, "https://api.openai.com/v1")
+            await talk(ClientLine(client), {replies}, "https://api.openai.com/v1")
     asyncio.run(run())
 
 @pytest.mark.dialogue(model="openai:m", turns={replies} // 2)

@@ -158,3 +158,20 @@ class UnreadableCassette(CassetteError):
 
 class SecretInRecording(CassetteError):
     """The recording would have held a key; nothing of that message was written."""
+
+
+def sole_cause(error: BaseException) -> BaseException:
+    """The exception in a group of one, however deep it lies; `error` itself where it is no such group."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def told(error: BaseException) -> str:
+    """What an exception is, in one text: kind and words, those of a group's members, and the cause that it names."""
+    error = sole_cause(error)
+    if isinstance(error, BaseExceptionGroup):
+        return f"{len(error.exceptions)} errors: " + "; ".join(map(told, error.exceptions))
+    words = f"{type(error).__name__}: {error}"
+    cause = error.__cause__ and sole_cause(error.__cause__)
+    return words if cause is None or str(cause) in words else f"{words} (caused by {told(cause)})"

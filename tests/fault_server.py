@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pytest_duolog.running.event_loop import SteadyLoop
 from tests.chat_server import completion
 
 OK = completion({"model": "m", "messages": []}, "Fine.")
@@ -34,7 +35,8 @@ class LoopTime:
             self._loops.add(loop)
             return time.monotonic() + self._skipped_s
 
-        monkeypatch.setattr(asyncio.BaseEventLoop, "time", time_of)
+        for kind in (asyncio.BaseEventLoop, SteadyLoop):
+            monkeypatch.setattr(kind, "time", time_of)
 
     def skip(self, seconds: float) -> None:
         """Move on by so much."""

@@ -9,18 +9,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import Reply
+from pytest_duolog.endpoints.line import HttpAnswer
 from pytest_duolog.errors import EndpointError
+from pytest_duolog.genuine import CLOCK
 from pytest_duolog.storage.json_text import DEEPEST, NestedTooDeep, parsed
-
-if TYPE_CHECKING:
-    import httpx
 
 # Besides these, every status from 500 on but 501 (not implemented) and 505. 498 is Groq's "no capacity".
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 498})
@@ -63,17 +62,16 @@ class Answer:
     address_env: str | None = None
 
     @classmethod
-    def of(cls, response: httpx.Response, *, model: str, key_env: str | None = None) -> Answer:
-        """The answer in a response, which knows what was asked if it comes from the network."""
-        told = response.extensions
+    def of(cls, answered: HttpAnswer, *, model: str, key_env: str | None = None) -> Answer:
+        """The answer of a line; `key_env` names where keys are read from, where it does not say so itself."""
         return cls(
             model,
-            response.status_code,
-            response.headers,
-            response.content,
-            told.get("duolog_key_env", key_env),
-            told.get("duolog_asked") or "",
-            told.get("duolog_address_env"),
+            answered.status_code,
+            answered.headers,
+            answered.content,
+            answered.key_env or key_env,
+            answered.asked,
+            answered.address_env,
         )
 
     def fault(
@@ -219,6 +217,4 @@ def _seconds_until(date: str) -> float | None:
         then = parsedate_to_datetime(date)
     except (ValueError, OverflowError):
         return None
-    return max(
-        0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
-    )
+    return max(0.0, (then if then.tzinfo else then.replace(tzinfo=UTC)).timestamp() - CLOCK.now().timestamp())

@@ -8,15 +8,22 @@ JSON and gets JSON back has most of its work done by `ChatProtocol` in `protocol
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_duolog.transcripts.perspective import ChatMessage
 from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, Usage
 
 if TYPE_CHECKING:
     import httpx
+
+    from pytest_duolog.endpoints.line import Line
+
+First = TypeVar("First")
+Then = TypeVar("Then")
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,8 @@ class Reply:
 class Endpoint(Protocol):
     """Where a model answers."""
 
-    def reply(self, request: ChatRequest) -> Awaitable[Reply]:
-        """The model's answer.
+    def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
+        """The model's answer, to be awaited unless it is at hand.
 
         Raises EndpointError if the model cannot be asked or its answer cannot be used.
         """
@@ -70,8 +77,8 @@ class Endpoint(Protocol):
 class EndpointConfig:
     """What an endpoint factory is given.
 
-    `client` records and replays what goes through it; an endpoint that uses another client is not recorded.
-    A built-in protocol posts to `base_url`, which is a logical address (`duolog://provider`): the real one,
+    What goes through `client`, or `line`, is recorded and replayed; an endpoint that uses another client is not
+    recorded. A built-in protocol posts to `base_url`, which is a logical address (`duolog://provider`): the real one,
     and the key, are put in below the recording, so that neither can reach a cassette. `key_env` names the
     variable the key is read from, for error messages.
     """
@@ -79,5 +86,23 @@ class EndpointConfig:
     provider: str
     model: str
     base_url: str
-    client: httpx.AsyncClient
+    line: Line
     key_env: str | None = None
+
+    @cached_property
+    def client(self) -> httpx.AsyncClient:
+        """An HTTP client for the line."""
+        from pytest_duolog.endpoints.line_client import client_on  # noqa: PLC0415  # a replay needs no HTTP client
+
+        return client_on(self.line)
+
+
+def then(answer: First | Awaitable[First], change: Callable[[First], Then]) -> Then | Awaitable[Then]:
+    """What `change` makes of an answer, as soon as it is there."""
+
+    async def changed(awaited: Awaitable[First]) -> Then:
+        return change(await awaited)
+
+    if inspect.isawaitable(answer):
+        return changed(answer)
+    return change(answer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -21,9 +21,9 @@ from pytest_duolog.errors import EndpointError
 class FunctionEndpoint:
     """A user's function, sync or async.
 
-    A sync function is called in the thread of the event loop; with `in_thread` it gets a thread of its own, so
-    that it cannot hold up other dialogues of the same loop. It is given up after `limit_s` seconds, which cancels an
-    async function and leaves a thread to itself; one that blocks the event loop's own thread cannot be given up.
+    A sync function is called at once, in the caller's thread; with `in_thread` it gets a thread of its own, so that it
+    cannot hold up an event loop, and may run one. It is given up after `limit_s` seconds, which cancels an async
+    function and leaves a thread to itself; one that is called at once cannot be given up.
     """
 
     def __init__(
@@ -33,22 +33,24 @@ class FunctionEndpoint:
         self._in_thread = in_thread and not inspect.iscoroutinefunction(function)
         self._limit_s = limit_s
 
-    async def reply(self, request: ChatRequest) -> Reply:
+    def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
         """What the function returned; raises EndpointError if that is no reply, or did not come in time."""
+        messages = [message._asdict() for message in request.messages]
+        if self._in_thread:
+            return self._awaited(call_in_thread(self._function, messages))
+        answer = self._function(messages)
+        return self._awaited(answer) if inspect.isawaitable(answer) else self._read(answer)
+
+    async def _awaited(self, awaited: Awaitable[Any]) -> Reply:
         with anyio.move_on_after(self._limit_s):
-            return self._read(await self._answer([message._asdict() for message in request.messages]))
+            answer = await awaited
+            return self._read(await answer if inspect.isawaitable(answer) else answer)
         left = "it runs on in its thread, which nothing can end" if self._in_thread else "it was cancelled"
         raise EndpointError(
             f"the callable did not return within {self._limit_s:g} s; {left}",
             advice="if it is only slow, raise function_timeout_s in [tool.duolog.requests], or the dialogue's "
             "seconds_budget",
         )
-
-    async def _answer(self, messages: list[dict[str, str]]) -> Any:
-        answer = (
-            await call_in_thread(self._function, messages) if self._in_thread else self._function(messages)
-        )
-        return await answer if inspect.isawaitable(answer) else answer
 
     def _read(self, answer: Any) -> Reply:
         if isinstance(answer, Reply):

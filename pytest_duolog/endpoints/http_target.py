@@ -6,22 +6,19 @@ what is being tested, and runs in replays as well; requests it makes itself are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
-
-import httpx
 
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.endpoints.answers import Answer
-from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply
-from pytest_duolog.endpoints.in_process import AppTransport
-from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply, then
+from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
 from pytest_duolog.endpoints.providers import Destination, Provider, destination, variables_in
 from pytest_duolog.endpoints.reading import fields_of
-from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.endpoints.session_ids import RECORDED_ID, new_session_id
 from pytest_duolog.endpoints.streams import is_stream, values_in
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template, filled_in, texts_at
@@ -30,34 +27,42 @@ from pytest_duolog.storage.json_text import canonical
 
 
 class HttpEndpoint:
-    """One dialogue with a chatbot; requests carry `extensions` besides their own."""
+    """One dialogue with a chatbot; `destination_of` is the way to it that it brings itself."""
 
     def __init__(
-        self, config: EndpointConfig, template: Template, *, extensions: Mapping[str, Any] | None = None
+        self,
+        config: EndpointConfig,
+        template: Template,
+        *,
+        destination_of: Callable[[str, str], Destination] | None = None,
     ) -> None:
         self._config = config
         self._template = template
         self._label = f"{config.provider}:{config.model}".rstrip(":")
         self._session = RECORDED_ID
-        self._extensions = {
-            "duolog_session": new_session_id(),
-            "duolog_read": self._read,
-            **(extensions or {}),
-        }
+        self._real_session = new_session_id()
+        self._destination_of = destination_of
 
-    async def reply(self, request: ChatRequest) -> Reply:
-        """The chatbot's answer; raises EndpointError if there is none."""
-        response = await self._config.client.post(
-            self._config.base_url,
-            content=canonical(filled_in(self._template.request, self._values(request))),
-            headers={"content-type": "application/json"},
-            extensions={**self._extensions, "duolog_model": request.model},
+    def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
+        """The chatbot's answer, to be awaited unless it is recorded; raises EndpointError if there is none."""
+        answer = self._config.line.post(
+            HttpQuestion(
+                self._config.base_url,
+                partial(canonical, filled_in(self._template.request, self._values(request))),
+                read=self._read,
+                model=request.model,
+                session=self._real_session,
+                destination_of=self._destination_of,
+            )
         )
-        reply = self._read(response)
+        return then(answer, self._heard)
+
+    def _heard(self, answered: HttpAnswer) -> Reply:
+        reply = self._read(answered)
         if self._template.session is not None:
-            given = [texts_at(value, self._template.session) for value in values_in(self._answer(response))]
+            given = [texts_at(value, self._template.session) for value in values_in(self._answer(answered))]
             self._session = next((session for ids in given for session in ids), self._session)
-        return replace(reply, latency_ms=response.extensions.get("duolog_latency_ms"))
+        return replace(reply, latency_ms=answered.latency_ms)
 
     def _values(self, request: ChatRequest) -> dict[str, Any]:
         system = request.messages[0].content if request.messages[0].role == "system" else ""
@@ -69,11 +74,11 @@ class HttpEndpoint:
             "model": request.model,
         }
 
-    def _answer(self, response: httpx.Response) -> Answer:
-        return Answer.of(response, model=self._label)
+    def _answer(self, answered: HttpAnswer) -> Answer:
+        return Answer.of(answered, model=self._label)
 
-    def _read(self, response: httpx.Response) -> Reply:
-        answer = self._answer(response)
+    def _read(self, answered: HttpAnswer) -> Reply:
+        answer = self._answer(answered)
         values = list(values_in(answer))
         texts = [text for value in values for text in texts_at(value, self._template.reply)]
         if values and not texts:
@@ -130,8 +135,8 @@ class HttpTarget:
     def _logical_host(self) -> str:
         return self.name or urlsplit(self.url).hostname or "chatbot"
 
-    def open_endpoint(self, client: httpx.AsyncClient) -> HttpEndpoint:
-        """An endpoint for one dialogue, which asks through `client`, or the application."""
+    def open_endpoint(self, line: Line) -> HttpEndpoint:
+        """An endpoint for one dialogue, which asks over `line`, or the application."""
         parts = urlsplit(self.url)
         origin = "http://app" if self.is_local else f"{parts.scheme}://{parts.netloc}"
         provider = Provider(origin, headers=self.headers)
@@ -140,9 +145,10 @@ class HttpTarget:
             return destination(name, provider)
 
         if self.is_local:
-            live = LiveTransport(reached, through=AppTransport(self.app))
-            client = httpx.AsyncClient(transport=RetryingTransport(live, Patience(tries=1)))
+            from pytest_duolog.endpoints.in_process import line_to  # noqa: PLC0415  # a replay needs no HTTP client
+
+            line = line_to(self.app, reached)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        config = EndpointConfig("http", self._logical_host, f"duolog://{self._logical_host}{path}", client)
+        config = EndpointConfig("http", self._logical_host, f"duolog://{self._logical_host}{path}", line)
         template = Template(self.request, self.reply, self.session)
-        return HttpEndpoint(config, template, extensions={"duolog_destination": reached})
+        return HttpEndpoint(config, template, destination_of=reached)

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
+from pytest_duolog.endpoints.line_client import TransportLine
+from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.providers import Destination
+from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.endpoints.threads import call_in_thread
+
+
+def line_to(app: Any, destination_of: Callable[[str, str], Destination]) -> TransportLine:
+    """A line to an application, which is asked once."""
+    live = LiveTransport(destination_of, through=AppTransport(app))
+    return TransportLine(RetryingTransport(live, Patience(tries=1)))
 
 
 class AppTransport(httpx.AsyncBaseTransport):

@@ -9,16 +9,15 @@ changes with every answer and means nothing, where the served model is named, an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-import httpx
-
 from pytest_duolog.endpoints.answers import Answer
-from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply
+from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply, then
 from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
+from pytest_duolog.endpoints.line import JSON_HEADERS, HttpAnswer, HttpQuestion
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.reading import text_in
 from pytest_duolog.transcripts.perspective import ChatMessage
@@ -83,21 +82,25 @@ class ChatProtocol(ABC):
         """The model that an answer says it is from; None if it says nothing."""
         return text_in(body, self.model_name)
 
-    async def reply(self, request: ChatRequest) -> Reply:
-        """The model's answer; raises EndpointError if there is none."""
+    def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
+        """The model's answer, to be awaited unless it is recorded; raises EndpointError if there is none."""
         body = HistoryBody(self.fields(request), self.history_name, self.history(request), self.entry, self)
         read = partial(self._usable_reply, f"{self._config.provider}:{request.model}")
-        response = await self._config.client.post(
-            self._config.base_url + self.path(request),
-            content=self._encoder.encode(body.fields, body.messages),
-            headers={"content-type": "application/json", **self.headers(request)},
-            extensions={"duolog_body": body, "duolog_model": request.model, "duolog_read": read},
+        answer = self._config.line.post(
+            HttpQuestion(
+                self._config.base_url + self.path(request),
+                partial(self._encoder.encode, body.fields, body.messages),
+                headers={**JSON_HEADERS, **self.headers(request)},
+                body=body,
+                read=read,
+                model=request.model,
+            )
         )
-        return replace(read(response), latency_ms=response.extensions.get("duolog_latency_ms"))
+        return then(answer, lambda answered: replace(read(answered), latency_ms=answered.latency_ms))
 
-    def _usable_reply(self, label: str, response: httpx.Response) -> Reply:
-        """The reply in a response; below the recording this decides whether a try has failed."""
-        answer = Answer.of(response, model=label, key_env=self._config.key_env)
+    def _usable_reply(self, label: str, answered: HttpAnswer) -> Reply:
+        """The reply in an answer; below the recording this decides whether a try has failed."""
+        answer = Answer.of(answered, model=label, key_env=self._config.key_env)
         reply = self.read(answer.json_object(), answer)
         answer.check(reply)
         return reply

@@ -8,15 +8,14 @@ a `Provider`, says where the provider is and which variables hold address and ke
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from pytest_duolog.display import shorten
-from pytest_duolog.endpoints.base import ChatRequest, Endpoint, EndpointConfig, Reply
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, EndpointConfig, Reply, then
 from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider
 from pytest_duolog.errors import ConfigurationError, EndpointError
 
@@ -92,10 +91,11 @@ class _CheckedEndpoint:
         self._name = name
         self._endpoint = endpoint
 
-    async def reply(self, request: ChatRequest) -> Reply:
+    def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
         """What the endpoint returned; raises EndpointError if that is no Reply."""
-        answer = self._endpoint.reply(request)
-        reply = await answer if inspect.isawaitable(answer) else answer
+        return then(self._endpoint.reply(request), self._checked)
+
+    def _checked(self, reply: object) -> Reply:
         if not isinstance(reply, Reply):
             raise EndpointError(
                 f"the endpoint of the entry point {self._name!r} returned {shorten(repr(reply))}, not a "

@@ -6,12 +6,13 @@ A provider that asks one dialogue to wait is left alone by all of them.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
+
+from pytest_duolog.genuine import CLOCK
 
 # Dialogues run on more than one event loop, so whoever finds no place looks again this often.
 LOOK_AGAIN_S = 0.02
@@ -40,7 +41,7 @@ class RateLimiter:
         self,
         limit: Limit,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = CLOCK.seconds,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._limit = limit

@@ -10,14 +10,13 @@ import math
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
-import httpx
-
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.anthropic_messages import AnthropicMessages
 from pytest_duolog.endpoints.base import Endpoint, EndpointConfig
 from pytest_duolog.endpoints.functions import FunctionEndpoint
 from pytest_duolog.endpoints.gemini import Gemini
 from pytest_duolog.endpoints.http_target import HttpEndpoint, HttpTarget
+from pytest_duolog.endpoints.line import Line
 from pytest_duolog.endpoints.ollama import OllamaChat
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
@@ -132,24 +131,24 @@ def unsent_knobs(model: Model, configured: Mapping[str, Provider]) -> Collection
 def open_endpoint(
     model: Model,
     *,
-    client: httpx.AsyncClient,
+    line: Line,
     configured: Mapping[str, Provider],
     in_thread: bool = False,
     limit_s: float = math.inf,
 ) -> Endpoint:
-    """The endpoint behind a model; what it sends goes through `client`. A function has `limit_s` for a reply."""
+    """The endpoint behind a model; what it asks goes over `line`. A function has `limit_s` for a reply."""
     if isinstance(model, str):
-        return _named(model, client, configured)
+        return _named(model, line, configured)
     if isinstance(model, Target):
-        endpoint: Endpoint = model.open_endpoint(client)
+        endpoint: Endpoint = model.open_endpoint(line)
         return endpoint
     return FunctionEndpoint(model, in_thread=in_thread, limit_s=limit_s)
 
 
-def _named(name: str, client: httpx.AsyncClient, configured: Mapping[str, Provider]) -> Endpoint:
+def _named(name: str, line: Line, configured: Mapping[str, Provider]) -> Endpoint:
     provider_name, model = ModelName.parse(name)
     if provider_name in ADDRESSES:
-        return HttpTarget(name).open_endpoint(client)
+        return HttpTarget(name).open_endpoint(line)
     if provider_name == "scripted":
         return FunctionEndpoint(persona(model))
     provider = provider_named(provider_name, configured)
@@ -157,7 +156,7 @@ def _named(name: str, client: httpx.AsyncClient, configured: Mapping[str, Provid
         provider=provider_name,
         model=model,
         base_url=f"duolog://{provider_name}",
-        client=client,
+        line=line,
         key_env=provider.api_key_env,
     )
     if provider.protocol == "http":

@@ -7,8 +7,6 @@ response, or raises.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -17,17 +15,17 @@ import httpx
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.bodies import bounded_body
+from pytest_duolog.endpoints.line import HttpAnswer
+from pytest_duolog.endpoints.line_client import TOLD, http_answer
 from pytest_duolog.endpoints.network import certificate_advice
 from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.session_ids import with_real_id, with_recorded_id
 from pytest_duolog.errors import EndpointError
+from pytest_duolog.genuine import CLOCK, RANDOM
 
 PASSING_FAULTS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ProxyError)
 LONGEST_BACKOFF_S = 8.0
 CONNECT_TIMEOUT_S = 10.0
-
-# What is told of a request for the errors about its answer: see `LiveTransport`.
-TOLD = ("duolog_key_env", "duolog_address_env", "duolog_asked")
 
 # What the transport did to a body that is now whole and plain.
 WIRE_HEADERS = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"connection"})
@@ -67,7 +65,7 @@ class Patience:
         if error.wait_s is not None:
             return error.wait_s
         longest = min(LONGEST_BACKOFF_S, self.backoff_s * 2 ** (n_tries - 1))
-        return random.uniform(longest / 2, longest)  # noqa: S311  # only to keep many dialogues out of step
+        return RANDOM.uniform(longest / 2, longest)  # only to keep many dialogues out of step
 
 
 class RetryingTransport(httpx.AsyncBaseTransport):
@@ -116,7 +114,7 @@ class _Tries:
     last_error: EndpointError | None = None
 
     def __post_init__(self) -> None:
-        self.ends_at = time.monotonic() + self._patience.timeout_s
+        self.ends_at = CLOCK.seconds() + self._patience.timeout_s
 
     @property
     def _patience(self) -> Patience:
@@ -127,12 +125,12 @@ class _Tries:
         return str(self.request.extensions.get("duolog_origin") or self.request.url.host)
 
     async def until_answered(self) -> httpx.Response:
-        read: Callable[[httpx.Response], Reply | None] = self.request.extensions.get("duolog_read", _nothing)
+        read: Callable[[HttpAnswer], Reply | None] = self.request.extensions.get("duolog_read", _nothing)
         while True:
             self.n += 1
             try:
                 response = await self._try()
-                reply = read(response)
+                reply = read(http_answer(response, response.content))
             except EndpointError as error:
                 await self._wait_after(error)
                 continue
@@ -141,7 +139,7 @@ class _Tries:
                 return response
 
     async def _try(self) -> httpx.Response:
-        started = time.perf_counter()
+        started_s = CLOCK.seconds()
         self.n_bytes = 0
         silence_s = self._patience.silence_s
         connect_s = self._patience.connect_s
@@ -162,7 +160,7 @@ class _Tries:
             headers=[pair for pair in response.headers.raw if pair[0].lower() not in WIRE_HEADERS],
             content=with_recorded_id(self.request, content),
             extensions={
-                "duolog_latency_ms": round((time.perf_counter() - started) * 1000, 1),
+                "duolog_latency_ms": CLOCK.ms_since(started_s),
                 **{name: response.extensions.get(name) for name in TOLD},
             },
         )
@@ -182,7 +180,7 @@ class _Tries:
                 status=error.status,
                 advice="run it later, or raise longest_wait_s in [tool.duolog.requests]",
             ) from None
-        if time.monotonic() + wait_s >= self.ends_at:
+        if CLOCK.seconds() + wait_s >= self.ends_at:
             raise EndpointError(
                 f"{error.problem} ({self._history()}); a try after another {wait_s:.0f} s would come too late, "
                 f"there are {self._patience.timeout_s:g} s for an answer",
@@ -252,5 +250,5 @@ class _Tries:
         )
 
 
-def _nothing(response: httpx.Response) -> None:
+def _nothing(answer: HttpAnswer) -> None:
     """Whatever comes is an answer: the protocol of this request has left no function to tell."""

@@ -5,17 +5,19 @@ So recordings hold one id that nobody has, and the real one exists only below th
 
 from __future__ import annotations
 
-import uuid
+from uuid import UUID
 
 import httpx
 
+from pytest_duolog import genuine
+
 # As long and of the same form as the real ones.
-RECORDED_ID = str(uuid.UUID(int=0))
+RECORDED_ID = str(UUID(int=0))
 
 
 def new_session_id() -> str:
     """An id that no session has had."""
-    return str(uuid.uuid4())
+    return str(genuine.uuid4())
 
 
 def with_real_id(request: httpx.Request) -> httpx.Request:

@@ -10,7 +10,6 @@ from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
 import anyio
-import anyio.from_thread
 import anyio.lowlevel
 
 Result = TypeVar("Result")
@@ -22,8 +21,8 @@ async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Re
     The event loop's own worker threads would hold up a cancellation, and the end of the process, until the call
     returns; this one is left to itself.
     """
-    token = anyio.lowlevel.current_token()
     is_done = anyio.Event()
+    wake = waker(is_done.set)
     outcome: Future[Result] = Future()
     context = context_without_loop()
 
@@ -32,12 +31,23 @@ async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Re
             outcome.set_result(context.run(function, *arguments))
         except BaseException as error:  # noqa: BLE001  # the caller's, whatever it is
             outcome.set_exception(error)
-        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            anyio.from_thread.run_sync(is_done.set, token=token)
+        wake()
 
     threading.Thread(target=call, name="duolog speaker", daemon=True).start()
     await is_done.wait()
     return outcome.result()
+
+
+def waker(function: Callable[[], None]) -> Callable[[], None]:
+    """What any thread may call, without waiting, to have `function` called in the event loop that runs here now."""
+    token: Any = anyio.lowlevel.current_token().native_token
+    soon = getattr(token, "call_soon_threadsafe", None) or token.run_sync_soon  # asyncio's, or trio's
+
+    def wake() -> None:
+        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            soon(function)
+
+    return wake
 
 
 def context_without_loop() -> Context:

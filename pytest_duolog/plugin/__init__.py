@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_duolog import genuine as genuine  # to be taken before anything is patched
 from pytest_duolog.plugin.options import add_options, given_shard
 
 if TYPE_CHECKING:

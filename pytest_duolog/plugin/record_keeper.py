@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from pytest_duolog.display import printable
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import RecordDecision, decide_record, pairs_of
 from pytest_duolog.gate.decision import Decision
+from pytest_duolog.genuine import CLOCK
 from pytest_duolog.plugin.sample_reports import decided_reports
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.plugin.wire import RecordPart
@@ -52,7 +52,7 @@ class RecordKeeper:
             self.header = Header(
                 plan=plan,
                 plugin=version("pytest-duolog"),
-                created=datetime.now(UTC),
+                created=CLOCK.now(),
                 shard=str(shard) if shard else "",
             )
 

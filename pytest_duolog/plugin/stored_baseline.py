@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 
 import pytest
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
 from pytest_duolog.gate.baseline import CANARIES_PER_SCENARIO, reasons_against
+from pytest_duolog.genuine import CLOCK
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Arm, RunRecord, Sample
 from pytest_duolog.results.store import read_record
@@ -53,7 +53,7 @@ def stored_baseline(config: pytest.Config, plan: RunPlan | None) -> StoredBaseli
         record = read_record(config.rootpath / given)
     except RunRecordError as error:
         raise ConfigurationError(f"--duolog-baseline: {error}") from None
-    reasons = reasons_against(record, plan, plugin=version("pytest-duolog"), now=datetime.now(UTC))
+    reasons = reasons_against(record, plan, plugin=version("pytest-duolog"), now=CLOCK.now())
     if reasons:
         raise ConfigurationError(
             f"--duolog-baseline {given} is no baseline for this run: {'; '.join(reasons)}. Make a new one by running "

@@ -28,7 +28,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, NamedTuple
 
 from pytest_duolog.display import and_more, printable, shorten
-from pytest_duolog.errors import CassetteError, ConfigurationError
+from pytest_duolog.errors import CassetteError, ConfigurationError, sole_cause, told
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 # Evidence is shown up to so many messages, each quoted up to so many characters.
@@ -188,10 +188,11 @@ def judge(check: Check, transcript: Transcript) -> Verdict:
     name = _name(check)
     try:
         result = check.check(transcript) if isinstance(check, Property) else check(transcript)
-    except CassetteError:
-        raise
-    except Exception as error:  # noqa: BLE001  # whatever a user's check raises
-        return Verdict(name, Outcome.UNMEASURED, f"it raised {type(error).__name__}: {error}")
+    except Exception as raised:  # noqa: BLE001  # whatever a user's check raises
+        error = sole_cause(raised)
+        if isinstance(error, CassetteError):
+            raise error from None
+        return Verdict(name, Outcome.UNMEASURED, f"it raised {told(error)}")
     if isinstance(result, Verdict):
         return result
     if isinstance(result, bool):

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_duolog.detectors import text
 from pytest_duolog.display import shorten
-from pytest_duolog.errors import CassetteError, ConfigurationError
+from pytest_duolog.errors import CassetteError, ConfigurationError, sole_cause, told
 from pytest_duolog.properties.base import Property, Verdict, require_count
 from pytest_duolog.transcripts.perspective import ChatMessage
 from pytest_duolog.transcripts.transcript import Transcript
@@ -128,10 +128,11 @@ class Judged(Property, method="judged"):
         for number in range(1, self.votes + 1):
             try:
                 ballots.append(read_ballot((self.ask or _ask_directly)(question)))
-            except CassetteError:
-                raise
-            except Exception as error:  # noqa: BLE001  # whatever a judge of the user's raises
-                problem = f"vote {number} of {self.votes} failed: {type(error).__name__}: {error}"
+            except Exception as raised:  # noqa: BLE001  # whatever a judge of the user's raises
+                error = sole_cause(raised)
+                if isinstance(error, CassetteError):
+                    raise error from None
+                problem = f"vote {number} of {self.votes} failed: {told(error)}"
                 return self.verdict(None, f"{self._label}: {problem}")
         return self._counted(transcript, ballots)
 

@@ -8,9 +8,10 @@ threads of the event loop), and leaves everybody else's requests alone. What ano
 from __future__ import annotations
 
 import http.client
+import inspect
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 from unittest import mock
@@ -42,15 +43,25 @@ class WatchedEndpoint:
         self._patches = patches
         self._problem: CassetteError | EndpointError | None = None
 
-    async def reply(self, request: ChatRequest) -> Reply:
-        """The endpoint's reply.
+    def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
+        """The endpoint's reply, to be awaited unless it is at hand.
 
         Raises the cassette's own error if there was one, whatever the libraries in between made of it.
         """
+        with self._turn():
+            answer = self._endpoint.reply(request)
+        return self._awaited(answer) if inspect.isawaitable(answer) else answer
+
+    async def _awaited(self, answer: Awaitable[Reply]) -> Reply:
+        with self._turn():
+            return await answer
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
         token = _speaking.set(self)
         try:
             with self._patches.speaker(self):
-                return await self._endpoint.reply(request)
+                yield
         finally:
             _speaking.reset(token)
             if self._problem is not None:

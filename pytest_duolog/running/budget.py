@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
-from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply, then
 from pytest_duolog.errors import BudgetExceeded
+from pytest_duolog.genuine import CLOCK
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.transcripts.transcript import Usage
 
@@ -29,10 +30,10 @@ class RunBudget:
     def check(self) -> None:
         """Raises BudgetExceeded if nothing may be asked any more."""
         if self._started is None:
-            self._started = time.monotonic()
+            self._started = CLOCK.seconds()
         used = {
             "tokens": self.usage.tokens_read + self.usage.tokens_written,
-            "seconds": round(time.monotonic() - self._started, 1),
+            "seconds": round(CLOCK.seconds() - self._started, 1),
             "cost": round(self.usage.cost or 0.0, 6),
         }
         for unit, amount in used.items():
@@ -77,10 +78,12 @@ class MeteredEndpoint:
         self._recorder = recorder
         self._budget = budget
 
-    async def reply(self, request: ChatRequest) -> Reply:
+    def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
         """The endpoint's reply."""
-        n_recorded = self._recorder.counts[1]
-        reply = await self._endpoint.reply(request)
+        paid = partial(self._paid, self._recorder.counts[1])
+        return then(self._endpoint.reply(request), paid)
+
+    def _paid(self, n_recorded: int, reply: Reply) -> Reply:
         if self._recorder.counts[1] > n_recorded and reply.usage:
             self._budget.spend(reply.usage)
         return reply

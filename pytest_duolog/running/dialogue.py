@@ -18,7 +18,7 @@ from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.votes import Votes
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
-from pytest_duolog.running.event_loop import in_event_loop, run_to_end
+from pytest_duolog.running.event_loop import in_event_loop, outside_event_loop
 from pytest_duolog.running.execution import Execution, Failed, Finished, Running
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
@@ -112,7 +112,7 @@ class Dialogue(PropertyMethods):
             schema=question.schema,
         )
         ask = partial(self.site.session.ask, question.by, request, self._finished().votes)
-        return run_to_end(ask).content
+        return outside_event_loop(ask).content
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -1,20 +1,82 @@
-"""Async code run to its end from anywhere: from a plain test, from one inside an event loop, and until Ctrl-C."""
+"""Event loops that tests cannot disturb, and code that is kept away from a running one."""
 
 from __future__ import annotations
 
+import _socket
+import asyncio
 import signal
+import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import current_thread, main_thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import anyio
 import anyio.lowlevel
 
+from pytest_duolog import genuine
 from pytest_duolog.endpoints.threads import context_without_loop
 
 Result = TypeVar("Result")
+
+if sys.platform == "win32":
+    _UsualLoop = asyncio.ProactorEventLoop
+else:
+    _UsualLoop = asyncio.SelectorEventLoop
+
+
+class SteadyLoop(_UsualLoop):
+    """An event loop whose clock no test can stop, and that starts where a test has blocked `socket.socket`.
+
+    asyncio itself looks up `time.monotonic` and `socket.socket` whenever it needs them.
+    """
+
+    def time(self) -> float:
+        """The loop's clock, in seconds."""
+        return genuine.CLOCK.seconds()
+
+    if sys.platform != "win32":
+
+        def _make_self_pipe(self) -> None:
+            """The pair of sockets by which a loop wakes itself, as asyncio makes it from 3.11 to 3.14."""
+            loop: Any = self
+            loop._ssock, loop._csock = (genuine.Socket(fileno=end.detach()) for end in _socket.socketpair())  # noqa: SLF001
+            for end in (loop._ssock, loop._csock):  # noqa: SLF001
+                end.setblocking(False)
+            loop._internal_fds += 1  # noqa: SLF001
+            loop._add_reader(loop._ssock.fileno(), loop._read_from_self)  # noqa: SLF001
+
+
+class NetworkLoop(SteadyLoop):
+    """An event loop that reaches the network whatever a test has replaced in `socket`."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        """The addresses behind a name, as `socket.getaddrinfo` gives them."""
+        return await self.run_in_executor(None, lambda: genuine.getaddrinfo(host, port, **options))
+
+    async def create_connection(
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
+    ) -> Any:
+        """As asyncio does it; httpcore asks for nothing but a host and a port."""
+        if host is None or options.keys() - {"family"}:
+            return await super().create_connection(protocol_factory, host, port, **options)
+        failures: list[OSError] = []
+        for family, kind, proto, _, address in await self.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, **options
+        ):
+            sock = genuine.Socket(family, kind, proto)
+            sock.setblocking(False)  # as the standard library has it
+            try:
+                await self.sock_connect(sock, address)
+                return await super().create_connection(protocol_factory, sock=sock)
+            except OSError as failure:
+                failures.append(failure)
+                sock.close()
+            except BaseException:
+                sock.close()
+                raise
+        raise failures[0] if failures else OSError(f"no address for {host}")
 
 
 def in_event_loop() -> bool:
@@ -26,22 +88,43 @@ def in_event_loop() -> bool:
     return True
 
 
-def run_to_end(function: Callable[[], Awaitable[Result]]) -> Result:
-    """What `function` gives; it runs here, or, where an event loop already runs in this thread, in another thread."""
+def outside_event_loop(function: Callable[[], Result]) -> Result:
+    """What `function` gives, called where no event loop runs: here, or else in another thread.
+
+    So a function of the user's may run an event loop of its own.
+    """
     if not in_event_loop():
-        with _prompt_ctrl_c():
-            return anyio.run(function)
-
-    def in_new_loop() -> Result:
-        return anyio.run(function)
-
+        return function()
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(context_without_loop().run, in_new_loop).result()
+        return pool.submit(context_without_loop().run, function).result()
+
+
+class LocalLoop:
+    """Waits, in the thread of a plain test, for what is async; the event loop is made when first needed."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._runner: asyncio.Runner | None = None
+
+    def wait(self, awaited: Awaitable[Result]) -> Result:
+        """What comes of it; between two calls no event loop runs."""
+        if self._runner is None:
+            self._runner = self._stack.enter_context(asyncio.Runner(loop_factory=SteadyLoop))
+        with _prompt_ctrl_c():
+            return self._runner.run(_coroutine(awaited))
+
+    def close(self) -> None:
+        """End the event loop and what still runs in it."""
+        self._stack.close()
+
+
+async def _coroutine(awaited: Awaitable[Result]) -> Result:
+    return await awaited
 
 
 @contextmanager
 def _prompt_ctrl_c() -> Iterator[None]:
-    """Ctrl-C ends a model that is a plain function, too; asyncio's own handler would wait until it returns.
+    """Ctrl-C ends an async function that blocks its event loop, too; asyncio's own handler would wait for it.
 
     asyncio sets its handler only in place of Python's own, so another one that does the same keeps it away.
     """

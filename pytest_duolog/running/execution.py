@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -14,7 +13,7 @@ import anyio.to_thread
 from pytest_duolog.errors import DialogueError, DuologError
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.votes import Votes
-from pytest_duolog.running.event_loop import run_to_end
+from pytest_duolog.running.event_loop import outside_event_loop
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.scenario import Scenario
@@ -108,7 +107,7 @@ class Execution:
     def begin(self) -> None:
         """Start it now, beside others; whoever asks for its end waits for it."""
         self._is_watched = False
-        self._begun_early = self._session.scheduler.start(partial(self._perform, in_thread=True))
+        self._begun_early = self._session.scheduler.start(self._perform_async)
 
     def abandon(self) -> None:
         """Give up what nobody has waited for."""
@@ -126,7 +125,7 @@ class Execution:
                 if self._begun_early is not None:
                     self._wait(self._begun_early)
                 else:
-                    run_to_end(partial(self._perform, in_thread=False))
+                    outside_event_loop(self._perform)
         return self._end()
 
     async def finish_async(self) -> Finished:
@@ -137,7 +136,7 @@ class Execution:
                 if self._begun_early is not None:
                     await anyio.to_thread.run_sync(self._wait, self._begun_early, abandon_on_cancel=True)
                 elif isinstance(self.state, NotBegun):
-                    await self._perform(in_thread=True)
+                    await self._perform_async()
         return self._end()
 
     def _end(self) -> Finished:
@@ -153,7 +152,17 @@ class Execution:
         self._is_watched = True
         begun.result()
 
-    async def _perform(self, *, in_thread: bool) -> None:
+    def _perform(self) -> None:
+        with self._performed() as running:
+            self._session.run(running.run, running.cassette)
+
+    async def _perform_async(self) -> None:
+        with self._performed() as running:
+            await self._session.run_async(running.run, running.cassette)
+
+    @contextmanager
+    def _performed(self) -> Iterator[Running]:
+        """What is to be run inside; afterwards the state says how it ended."""
         running: Running | None = None
         try:
             cassette = self._open_cassette()
@@ -161,7 +170,7 @@ class Execution:
             self.state = running = Running(
                 DialogueRun(self._scenario, observers=[cassette, *watching]), cassette
             )
-            await self._session.run(running.run, cassette, in_thread=in_thread)
+            yield running
             transcript = running.transcript
             self.state = Finished(running, transcript, Votes(cassette, len(transcript)))
         except Exception as error:

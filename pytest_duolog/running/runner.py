@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pytest_duolog.detectors import text
 from pytest_duolog.display import counted, wrong_fields
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.errors import CassetteError, DialogueError, EndpointError
+from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, sole_cause, told
 from pytest_duolog.running.guard import Guard
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Side, Speaker
 from pytest_duolog.transcripts.perspective import Perspective
@@ -74,15 +74,50 @@ class DialogueRun:
             return self.scenario.opener_by
         return "b" if self.messages[-1].speaker == self.scenario.a.name else "a"
 
-    async def finish(self, endpoints: Mapping[Side, Endpoint]) -> StopReason:
-        """Run to the end and say why it ended there.
+    def finish(
+        self, endpoints: Mapping[Side, Endpoint], wait: Callable[[Awaitable[Reply]], Reply]
+    ) -> StopReason:
+        """Run to the end, in plain code, and say why it ended there; `wait` waits for replies that are not at hand.
 
         Raises DialogueError if a speaker fails, and CassetteError as the recording raises it.
         """
+        conversation = self._conversation(endpoints)
+        try:
+            awaited = next(conversation)
+            while True:
+                try:
+                    reply = wait(awaited)
+                except Exception as error:  # noqa: BLE001  # the conversation knows what to make of it
+                    awaited = conversation.throw(error)
+                else:
+                    awaited = conversation.send(reply)
+        except StopIteration as end:
+            return _end_of(end)
+
+    async def finish_async(self, endpoints: Mapping[Side, Endpoint]) -> StopReason:
+        """The same in an event loop."""
+        conversation = self._conversation(endpoints)
+        try:
+            awaited = next(conversation)
+            while True:
+                try:
+                    reply = await awaited
+                except Exception as error:  # noqa: BLE001  # the conversation knows what to make of it
+                    awaited = conversation.throw(error)
+                else:
+                    awaited = conversation.send(reply)
+        except StopIteration as end:
+            return _end_of(end)
+
+    def _conversation(
+        self, endpoints: Mapping[Side, Endpoint]
+    ) -> Generator[Awaitable[Reply], Reply, StopReason]:
+        """Asks one side after the other; yields what has to be awaited, and is sent what came of it."""
         self._begin()
         while self.stop_reason is None:
             side = self.next_side
-            self._take(*await self._ask(side, endpoints[side]))
+            message, raw_finish = yield from self._ask(side, endpoints[side])
+            self._take(message, raw_finish)
         return self.stop_reason
 
     def _begin(self) -> None:
@@ -94,7 +129,7 @@ class DialogueRun:
             opening = scenario.speaker(scenario.opener_by).name
             self._add(Message(speaker=opening, content=scenario.opener))
 
-    async def _ask(self, side: Side, endpoint: Endpoint) -> tuple[Message, str]:
+    def _ask(self, side: Side, endpoint: Endpoint) -> Generator[Awaitable[Reply], Reply, tuple[Message, str]]:
         """The next message, and why its model stopped in the provider's words."""
         speaker = self.scenario.speaker(side)
         number = len(self.messages) + 1
@@ -108,15 +143,15 @@ class DialogueRun:
         )
         try:
             answer = endpoint.reply(request)
-            reply = await answer if inspect.isawaitable(answer) else answer
+            reply = (yield answer) if inspect.isawaitable(answer) else answer
             return _message(speaker, reply), reply.raw_finish
-        except CassetteError:
-            raise
-        except EndpointError as error:
-            raise self._failed(number, speaker.name, str(error)) from None
-        except Exception as error:
-            problem = f"{speaker.model_label} raised {type(error).__name__}: {error}"
-            raise self._failed(number, speaker.name, problem) from error
+        except Exception as raised:  # noqa: BLE001  # whatever a speaker raises
+            error = sole_cause(raised)
+            if isinstance(error, CassetteError):
+                raise error from None
+            if isinstance(error, EndpointError):
+                raise self._failed(number, speaker.name, str(error)) from None
+            raise self._failed(number, speaker.name, f"{speaker.model_label} raised {told(error)}") from error
 
     def _failed(self, number: int, speaker: str, problem: str) -> DialogueError:
         first_line = problem.partition("\n")[0]
@@ -187,6 +222,12 @@ class DialogueRun:
             opener=None if scenario.history else scenario.opener,
             topic=scenario.topic,
         )
+
+
+def _end_of(end: StopIteration) -> StopReason:
+    """What a generator returned."""
+    stop_reason: StopReason = end.value
+    return stop_reason
 
 
 def _message(speaker: Speaker, reply: Any) -> Message:

@@ -1,21 +1,31 @@
-"""Many jobs at once, on one event loop that has a thread of its own."""
+"""Where models are asked: one event loop for all dialogues, in a thread of its own.
+
+Nothing that a test does to its own event loop, to the clock or to sockets reaches it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
+from typing import TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from pytest_duolog.endpoints.threads import waker
+from pytest_duolog.running.event_loop import NetworkLoop, in_event_loop
+
+Result = TypeVar("Result")
+
 
 class Scheduler:
-    """Runs what it is given in the order it was given, at most `concurrency` jobs at a time.
+    """Runs what it is given on its event loop, which starts with the first job.
 
-    The event loop starts with the first job. A job's outcome does not depend on others, and nobody learns which
-    one was finished first.
+    Dialogues are run in the order in which they were given, at most `concurrency` at a time. A job's outcome does not
+    depend on others, and nobody learns which one was finished first.
     """
 
     def __init__(self, concurrency: int) -> None:
@@ -23,19 +33,47 @@ class Scheduler:
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._places: anyio.Semaphore | None = None
         self._futures: set[Future[None]] = set()
 
     def start(self, job: Callable[[], Awaitable[None]]) -> Future[None]:
         """Begin `job` as soon as there is a place; what it raises is raised by the future."""
         with self._lock:
-            if self._portal is None:
-                self._portal = self._stack.enter_context(start_blocking_portal(name="duolog"))
-                self._places = self._portal.call(anyio.Semaphore, self.concurrency)
-            future = self._portal.start_task_soon(self._run, job)
+            future = self._started().start_task_soon(self._run, job)
             self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return future
+
+    def perform(self, job: Callable[[], Awaitable[Result]]) -> Result | Awaitable[Result]:
+        """What `job` gives, run on the event loop: at once in plain code, to be awaited in an event loop."""
+        if self.is_here():
+            return job()
+        with self._lock:
+            future = self._started().start_task_soon(job)
+        if in_event_loop():
+            return _awaited(future)
+        try:
+            return future.result()
+        except BaseException:  # Ctrl-C, perhaps
+            future.cancel()
+            raise
+
+    def is_here(self) -> bool:
+        """Whether this is called on the event loop."""
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
+    def _started(self) -> BlockingPortal:
+        if self._portal is None:
+            self._portal = self._stack.enter_context(
+                start_blocking_portal(name="duolog", backend_options={"loop_factory": NetworkLoop})
+            )
+            self._loop = self._portal.call(asyncio.get_running_loop)
+            self._places = self._portal.call(anyio.Semaphore, self.concurrency)
+        return self._portal
 
     async def _run(self, job: Callable[[], Awaitable[None]]) -> None:
         assert self._places is not None, "made with the event loop"
@@ -48,4 +86,16 @@ class Scheduler:
             future.cancel()
         with self._lock:
             self._stack.close()
-            self._portal = None
+            self._portal = self._loop = None
+
+
+async def _awaited(future: Future[Result]) -> Result:
+    is_done = anyio.Event()
+    wake = waker(is_done.set)
+    future.add_done_callback(lambda _: wake())
+    try:
+        await is_done.wait()
+    except BaseException:  # cancelled
+        future.cancel()
+        raise
+    return future.result()

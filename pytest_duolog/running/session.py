@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import anyio
 import anyio.to_thread
-import httpx
 
 from pytest_duolog.endpoints import providers, registry
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
@@ -20,6 +20,7 @@ from pytest_duolog.endpoints.providers import Destination
 from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.retrying import RetryingTransport
 from pytest_duolog.endpoints.scripted import Script
+from pytest_duolog.genuine import CLOCK
 from pytest_duolog.local.server import LocalServers
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.header import make_header
@@ -29,12 +30,14 @@ from pytest_duolog.recording.orphans import Orphans
 from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.transport import RecordingTransport
+from pytest_duolog.recording.transport import RecordedLine
 from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
+from pytest_duolog.running.event_loop import LocalLoop
+from pytest_duolog.running.live_line import LiveLine
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.scheduler import Scheduler
-from pytest_duolog.scenarios.scenario import SIDES, Model, Scenario, Speaker, Target
+from pytest_duolog.scenarios.scenario import SIDES, Model, Scenario, Side, Speaker, Target
 from pytest_duolog.settings import Settings
 
 Name = TypeVar("Name", bound=str)
@@ -109,7 +112,7 @@ class Session:
         A test that has none takes that of the very same dialogue over from a test that is gone, where the record mode
         allows files to be written.
         """
-        header = self.redactor.json(make_header(scenario, location, now=datetime.now(UTC)))
+        header = self.redactor.json(make_header(scenario, location, now=CLOCK.now()))
         mode = self.settings.record_mode
         taken = self._orphans.take_over(location, header) if mode in ONCE_OR_NEW else None
         return Cassette(
@@ -125,53 +128,72 @@ class Session:
             permission=DialogueBudget(self.budget),
         )
 
-    async def run(self, run: DialogueRun, cassette: Cassette, *, in_thread: bool) -> None:
-        """Run a dialogue to its end through its cassette.
+    def run(self, run: DialogueRun, cassette: Cassette) -> None:
+        """Run a dialogue to its end through its cassette, in plain code.
 
-        `in_thread` gives sync callables a worker thread, for event loops that others share. Raises
-        DialogueError or CassetteError; what was finished until then is in `run` and in the cassette.
+        Raises DialogueError or CassetteError; what was finished until then is in `run` and in the cassette.
         """
-        models = {side: _cast_model(run.scenario.speaker(side)) for side in SIDES}
-        with closing(cassette):
-            limit_s = run.scenario.seconds_budget or math.inf
-            async with self._endpoints(models, cassette, in_thread=in_thread, limit_s=limit_s) as endpoints:
-                stop_reason = await run.finish(endpoints)
+        limit_s = run.scenario.seconds_budget or math.inf
+        with (
+            closing(cassette),
+            closing(LocalLoop()) as loop,
+            self._endpoints(_models(run.scenario), cassette, limit_s=limit_s) as (endpoints, live),
+        ):
+            try:
+                stop_reason = run.finish(endpoints, loop.wait)
                 cassette.finish(stop_reason, len(run.messages))
+            finally:
+                live.close()
 
-    async def ask(self, model: Model, request: ChatRequest, votes: Votes) -> Reply:
+    async def run_async(self, run: DialogueRun, cassette: Cassette) -> None:
+        """The same in an event loop, which sync callables do not hold up: they have threads of their own."""
+        limit_s = run.scenario.seconds_budget or math.inf
+        models = _models(run.scenario)
+        with (
+            closing(cassette),
+            self._endpoints(models, cassette, in_thread=True, limit_s=limit_s) as (endpoints, live),
+        ):
+            try:
+                stop_reason = await run.finish_async(endpoints)
+                cassette.finish(stop_reason, len(run.messages))
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await live.aclose()
+
+    def ask(self, model: Model, request: ChatRequest, votes: Votes) -> Reply:
         """A judge's reply, through the votes of the dialogue that it judges.
 
         Raises ConfigurationError for a model of an unknown provider, EndpointError, or CassetteError.
         """
         if isinstance(model, str):
             registry.check_model(model, self.settings.providers)
-        async with self._endpoints({JUDGE: model}, votes, in_thread=False) as endpoints:
-            return await endpoints[JUDGE].reply(request)
+        with closing(LocalLoop()) as loop, self._endpoints({JUDGE: model}, votes) as (endpoints, live):
+            try:
+                answer = endpoints[JUDGE].reply(request)
+                return loop.wait(answer) if inspect.isawaitable(answer) else answer
+            finally:
+                live.close()
 
-    @asynccontextmanager
-    async def _endpoints(
+    @contextmanager
+    def _endpoints(
         self,
         models: Mapping[Name, Model],
         recorder: Recorder,
         *,
-        in_thread: bool,
+        in_thread: bool = False,
         limit_s: float = math.inf,
-    ) -> AsyncIterator[dict[Name, Endpoint]]:
-        """An endpoint for each model, recorded; other people's code may send requests of its own, and is watched."""
-        async with AsyncExitStack() as stack:
-            transport = RecordingTransport(recorder, self._live_transport)
-            client = httpx.AsyncClient(
-                transport=transport,
-                # cassetter (0.16) wraps the transport of every client, but not what is mounted.
-                mounts={"all://": transport},
-                timeout=None,  # noqa: S113  # see Patience
-                trust_env=False,
-            )
-            await stack.enter_async_context(client)
+    ) -> Iterator[tuple[dict[Name, Endpoint], LiveLine]]:
+        """An endpoint for each model, recorded, and the line to the providers, which is to be closed.
+
+        Other people's code may send HTTP requests of its own, and is watched.
+        """
+        with ExitStack() as stack:
+            live = LiveLine(self.scheduler, self._live_transport)
+            line = RecordedLine(recorder, live)
             endpoints = {
                 name: registry.open_endpoint(
                     model,
-                    client=client,
+                    line=line,
                     configured=self.settings.providers,
                     in_thread=in_thread,
                     limit_s=min(limit_s, self.settings.patience.function_timeout_s),
@@ -183,9 +205,10 @@ class Session:
                 stack.enter_context(self._patches.install(recorder.hooks))
             for name in foreign:
                 endpoints[name] = WatchedEndpoint(endpoints[name], recorder, self._patches)
-            yield {
+            metered: dict[Name, Endpoint] = {
                 name: MeteredEndpoint(endpoint, recorder, self.budget) for name, endpoint in endpoints.items()
             }
+            yield metered, live
 
     def _is_foreign(self, model: Model) -> bool:
         """Whether a model is asked by other people's code, which may send HTTP requests of its own."""
@@ -195,7 +218,7 @@ class Session:
             return registry.is_published(model, self.settings.providers)
         return not isinstance(model, Script)
 
-    def _live_transport(self) -> httpx.AsyncBaseTransport:
+    def _live_transport(self) -> RetryingTransport:
         return RetryingTransport(
             LiveTransport(self._destination), self.settings.patience, self._rate_limiter_to
         )
@@ -230,6 +253,10 @@ def _within_open_files(n_dialogues: int) -> int:
     if limit == resource.RLIM_INFINITY:
         return n_dialogues
     return max(1, min(n_dialogues, (limit - FILES_BESIDE) // FILES_A_DIALOGUE))
+
+
+def _models(scenario: Scenario) -> dict[Side, Model]:
+    return {side: _cast_model(scenario.speaker(side)) for side in SIDES}
 
 
 def _cast_model(speaker: Speaker) -> Model:

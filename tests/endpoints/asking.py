@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import anyio
 import httpx
 
-from pytest_duolog.endpoints.base import ChatRequest, Reply
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.endpoints.line import Line
+from pytest_duolog.endpoints.line_client import TransportLine
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.registry import open_endpoint
@@ -73,8 +76,29 @@ def ask(
     )
     request = ChatRequest(ModelName.parse(model).model, tuple(history), knobs or {}, extra or {}, schema)
 
+    return reply_over(
+        transport, lambda line: open_endpoint(model, line=line, configured=configured or {}), request
+    )
+
+
+def reply_over(
+    transport: httpx.AsyncBaseTransport,
+    opened: Callable[[Line], Endpoint],
+    request: ChatRequest,
+    *,
+    n_replies: int = 1,
+) -> Reply:
+    """The last of some replies of an endpoint whose line goes through `transport`."""
+
     async def asked() -> Reply:
-        async with httpx.AsyncClient(transport=transport) as client:
-            return await open_endpoint(model, client=client, configured=configured or {}).reply(request)
+        line = TransportLine(transport)
+        endpoint = opened(line)
+        try:
+            for _ in range(n_replies):
+                answer = endpoint.reply(request)
+                reply = await answer if inspect.isawaitable(answer) else answer
+        finally:
+            await line.aclose()
+        return reply
 
     return anyio.run(asked)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
-import httpx
 import pytest
 
 from pytest_duolog.endpoints.base import ChatRequest, Reply
@@ -28,6 +26,7 @@ from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings
 from pytest_duolog.transcripts.perspective import ChatMessage
 from tests.chat_server import completion
+from tests.endpoints.asking import reply_over
 from tests.fault_server import Connection, Fault, FaultServer, LoopTime
 
 KEY = "a-key-of-no-account"
@@ -269,13 +268,9 @@ def ask(server: FaultServer, patience: Patience) -> Reply:
     def reached(name: str, model: str) -> Any:
         return destination(name, PROVIDERS[name], environ(server))
 
-    async def asked() -> Reply:
-        transport = RetryingTransport(LiveTransport(reached), patience)
-        async with httpx.AsyncClient(transport=transport, timeout=None) as client:
-            request = ChatRequest("m", (ChatMessage("user", "Hello."),))
-            return await open_endpoint("openai:m", client=client, configured={}).reply(request)
-
-    return anyio.run(asked)
+    transport = RetryingTransport(LiveTransport(reached), patience)
+    request = ChatRequest("m", (ChatMessage("user", "Hello."),))
+    return reply_over(transport, lambda line: open_endpoint("openai:m", line=line, configured={}), request)
 
 
 def hold(

@@ -16,8 +16,14 @@ from pytest_duolog.transcripts.perspective import ChatMessage
 REQUEST = ChatRequest("", (ChatMessage("system", "Be brief."), ChatMessage("user", "Hello.")))
 
 
-def answer_of(function, *, in_thread: bool = False) -> Reply:
-    return anyio.run(FunctionEndpoint(function, in_thread=in_thread).reply, REQUEST)
+def answer_of(function, *, backend: str = "asyncio", **options) -> Reply:
+    """The reply of a function; an event loop runs only while there is something to wait for."""
+    answer = FunctionEndpoint(function, **options).reply(REQUEST) if not options.get("in_thread") else None
+
+    async def awaited() -> Reply:
+        return await (answer or FunctionEndpoint(function, **options).reply(REQUEST))
+
+    return answer if isinstance(answer, Reply) else anyio.run(awaited, backend=backend)
 
 
 def plain(messages):
@@ -142,7 +148,7 @@ def blocking():
 
 def test_an_async_function_that_does_not_return_is_cancelled():
     with pytest.raises(EndpointError) as caught:
-        anyio.run(FunctionEndpoint(hang, limit_s=0.01).reply, REQUEST)
+        answer_of(hang, limit_s=0.01)
     assert str(caught.value) == (
         "the callable did not return within 0.01 s; it was cancelled\n"
         "  to fix:  if it is only slow, raise function_timeout_s in [tool.duolog.requests], or the dialogue's "
@@ -155,7 +161,7 @@ def test_a_thread_that_does_not_return_is_left_to_itself(blocking, backend):
     with pytest.raises(
         EndpointError, match=r"within 0\.01 s; it runs on in its thread, which nothing can end"
     ):
-        anyio.run(FunctionEndpoint(blocking, in_thread=True, limit_s=0.01).reply, REQUEST, backend=backend)
+        answer_of(blocking, in_thread=True, limit_s=0.01, backend=backend)
     assert blocking.is_called.wait(60)
     (thread,) = blocking.threads
     assert thread.is_alive()
@@ -167,11 +173,13 @@ def test_a_timeout_of_its_own_is_its_own():
         raise TimeoutError("mine")
 
     with pytest.raises(TimeoutError, match="mine"):
-        anyio.run(FunctionEndpoint(impatient, limit_s=9).reply, REQUEST)
+        answer_of(impatient, limit_s=9)
 
 
-def test_a_function_in_a_thread_may_run_an_event_loop():
-    assert answer_of(lambda messages: anyio.run(coroutine, messages), in_thread=True) == Reply("2 messages")
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_sync_function_may_run_an_event_loop(in_thread):
+    answer = answer_of(lambda messages: anyio.run(coroutine, messages), in_thread=in_thread)
+    assert answer == Reply("2 messages")
 
 
 HANGING = """

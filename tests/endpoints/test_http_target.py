@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import anyio
 import httpx
 import pytest
 from hypothesis import given
@@ -20,7 +19,7 @@ from pytest_duolog.endpoints.template import filled_in, texts_at
 from pytest_duolog.errors import ConfigurationError, EndpointError
 from pytest_duolog.scenarios.scenario import Speaker
 from tests.chat_server import ChatServer
-from tests.endpoints.asking import HISTORY, Wire
+from tests.endpoints.asking import HISTORY, Wire, reply_over
 
 URL = "http://bot.example/chat"
 
@@ -28,16 +27,10 @@ URL = "http://bot.example/chat"
 def talk(target: HttpTarget, wire: Wire, n_replies: int = 1) -> Reply:
     """The last of some replies of one dialogue."""
 
-    async def talked() -> Reply:
-        transport = RetryingTransport(
-            httpx.MockTransport(wire), Patience(), lambda _: wire.rate_limiter, sleep=wire.sleep
-        )
-        async with httpx.AsyncClient(transport=transport) as client:
-            endpoint = target.open_endpoint(client)
-            replies = [await endpoint.reply(ChatRequest("v2", HISTORY)) for _ in range(n_replies)]
-        return replies[-1]
-
-    return anyio.run(talked)
+    transport = RetryingTransport(
+        httpx.MockTransport(wire), Patience(), lambda _: wire.rate_limiter, sleep=wire.sleep
+    )
+    return reply_over(transport, target.open_endpoint, ChatRequest("v2", HISTORY), n_replies=n_replies)
 
 
 # What is asked

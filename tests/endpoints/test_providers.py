@@ -11,6 +11,7 @@ import pytest
 from pytest_duolog.endpoints import published, registry
 from pytest_duolog.endpoints.base import EndpointConfig, Reply
 from pytest_duolog.endpoints.functions import FunctionEndpoint
+from pytest_duolog.endpoints.line_client import TransportLine
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS, Destination, Provider, base_urls, destination
@@ -62,7 +63,9 @@ def acme(monkeypatch):
 
 
 def opened(model, configured=LAB):
-    return open_endpoint(model, client=httpx.AsyncClient(), configured=configured)
+    return open_endpoint(
+        model, line=TransportLine(httpx.MockTransport(lambda _: httpx.Response(200))), configured=configured
+    )
 
 
 # Addresses and keys.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-import anyio
-import httpx
 import pytest
 
 from pytest_duolog.endpoints.base import ChatRequest, Reply
@@ -19,6 +17,7 @@ from pytest_duolog.local.server import LocalServer
 from pytest_duolog.local.weights import find_weights
 from pytest_duolog.transcripts.perspective import ChatMessage
 from tests.dialogues import seen_by
+from tests.endpoints.asking import reply_over
 from tests.local.test_server import MODEL, needs_model
 
 pytestmark = [needs_model, pytest.mark.local]
@@ -56,13 +55,11 @@ def ask(server: LocalServer, protocol: str, history: Sequence[ChatMessage], key:
     def reached(name: str, model: str) -> Destination:
         return destination(name, provider, environ)
 
-    async def asked() -> Reply:
-        transport = RetryingTransport(LiveTransport(reached), Patience(tries=1))
-        async with httpx.AsyncClient(transport=transport, timeout=None) as client:
-            endpoint = open_endpoint("llama:any", client=client, configured={"llama": provider})
-            return await endpoint.reply(ChatRequest("any", tuple(history), {"max_tokens": 8}))
-
-    return anyio.run(asked)
+    return reply_over(
+        RetryingTransport(LiveTransport(reached), Patience(tries=1)),
+        lambda line: open_endpoint("llama:any", line=line, configured={"llama": provider}),
+        ChatRequest("any", tuple(history), {"max_tokens": 8}),
+    )
 
 
 @pytest.mark.parametrize("protocol", ["openai", "anthropic"])

@@ -62,7 +62,7 @@ def hold(
         side: given if isinstance(given, Answers) else Answers(*given)
         for side, given in zip("ab", (ann, ben), strict=True)
     }
-    anyio.run(run.finish, ends)
+    anyio.run(run.finish_async, ends)
     return run
 
 
@@ -148,7 +148,7 @@ def test_plain_endpoint_may_answer_without_await():
             return Reply("Plain.")
 
     run = DialogueRun(scenario(turns=1))
-    anyio.run(run.finish, {"a": Plain(), "b": Plain()})
+    anyio.run(run.finish_async, {"a": Plain(), "b": Plain()})
     assert said(run) == ["Ann: Hello.", "Ben: Plain.", "Ann: Plain."]
 
 
@@ -265,7 +265,7 @@ def test_opener_with_a_stop_phrase_does_not_stop():
 def test_error_keeps_what_was_said_and_names_the_speaker(error, problem):
     run = DialogueRun(scenario(b=Speaker("Ben", model="openai:x")))
     with pytest.raises(DialogueError) as caught:
-        anyio.run(run.finish, {"a": Answers("Well."), "b": Answers("Hot.", error)})
+        anyio.run(run.finish_async, {"a": Answers("Well."), "b": Answers("Hot.", error)})
     assert str(caught.value).splitlines()[0] == f"no message 4 from Ben: {problem}"
     assert (caught.value.message_number, caught.value.speaker) == (4, "Ben")
     assert caught.value.transcript == run.transcript()
@@ -295,7 +295,7 @@ def test_error_keeps_what_was_said_and_names_the_speaker(error, problem):
 def test_answer_that_is_no_reply_is_the_speakers_error(answer, problem):
     run = DialogueRun(scenario(b=Speaker("Ben", model="openai:x")))
     with pytest.raises(DialogueError) as caught:
-        anyio.run(run.finish, {"a": Answers("Well."), "b": Answers(answer)})
+        anyio.run(run.finish_async, {"a": Answers("Well."), "b": Answers(answer)})
     assert str(caught.value).startswith(f"no message 2 from Ben: {problem.rstrip('*')}")
     assert (run.stop_reason.kind, run.stop_reason.speaker) == (StopKind.ERROR, "Ben")
 
@@ -306,7 +306,7 @@ def test_error_of_the_recording_is_nobodys_fault(tmp_path):
     )
     run = DialogueRun(scenario())
     with pytest.raises(CassetteMismatch) as caught:
-        anyio.run(run.finish, {"a": Answers("Well."), "b": Answers(mismatch)})
+        anyio.run(run.finish_async, {"a": Answers("Well."), "b": Answers(mismatch)})
     assert caught.value is mismatch
     assert run.stop_reason is None
 
@@ -315,7 +315,7 @@ def test_error_of_the_recording_is_nobodys_fault(tmp_path):
 def test_interruptions_pass_through(interruption):
     run = DialogueRun(scenario())
     with pytest.raises(type(interruption)):
-        anyio.run(run.finish, {"a": Answers("Well."), "b": Answers(interruption)})
+        anyio.run(run.finish_async, {"a": Answers("Well."), "b": Answers(interruption)})
     assert run.stop_reason is None
 
 

@@ -1,0 +1,103 @@
+"""httpx on a line, in both directions: a client whose requests go over it, and a transport that answers on it."""
+
+from __future__ import annotations
+
+import inspect
+
+import httpx
+
+from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
+
+# What is told of a request for the errors about its answer: see `LiveTransport`.
+TOLD = ("duolog_key_env", "duolog_address_env", "duolog_asked")
+
+
+class LineTransport(httpx.AsyncBaseTransport):
+    """Posts the requests of a client on a line."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The answer as a response; raises what the line raises."""
+        content = await request.aread()
+        answer = self._line.post(
+            HttpQuestion(
+                str(request.url),
+                lambda: content,
+                method=request.method,
+                headers=dict(request.headers.items()),
+            )
+        )
+        if inspect.isawaitable(answer):
+            answer = await answer
+        return httpx.Response(
+            answer.status_code,
+            headers=[
+                (name.encode(), value.encode("utf-8", "replace"))  # httpx itself takes only ASCII
+                for name, value in answer.headers.items()
+            ],
+            content=answer.content,
+        )
+
+
+def client_on(line: Line) -> httpx.AsyncClient:
+    """A client whose requests go over the line. It holds nothing that has to be closed."""
+    transport = LineTransport(line)
+    return httpx.AsyncClient(
+        transport=transport,
+        # cassetter (0.16) wraps the transport of every client, but not what is mounted.
+        mounts={"all://": transport},
+        timeout=None,  # noqa: S113  # see Patience
+        trust_env=False,
+    )
+
+
+class TransportLine:
+    """Sends what is posted through a transport, and records nothing."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def post(self, question: HttpQuestion) -> HttpAnswer:
+        """The answer, read to its end; raises what the transport raises."""
+        response = await self._transport.handle_async_request(http_request(question))
+        content = await response.aread()
+        await response.aclose()
+        return http_answer(response, content)
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        await self._transport.aclose()
+
+
+def http_request(question: HttpQuestion) -> httpx.Request:
+    """The request of a question; what is said of it besides travels in the extensions."""
+    extensions = {
+        "duolog_read": question.read,
+        "duolog_model": question.model,
+        "duolog_session": question.session,
+        "duolog_destination": question.destination_of,
+    }
+    return httpx.Request(
+        question.method,
+        question.url,
+        headers={**question.headers, "accept-encoding": "identity"},
+        content=question.content(),
+        extensions={name: value for name, value in extensions.items() if value is not None},
+    )
+
+
+def http_answer(response: httpx.Response, content: bytes) -> HttpAnswer:
+    """The answer in a response whose body was read."""
+    told = response.extensions
+    return HttpAnswer(
+        response.status_code,
+        dict(response.headers.items()),
+        content,
+        reason=response.reason_phrase,
+        latency_ms=told.get("duolog_latency_ms"),
+        asked=told.get("duolog_asked") or "",
+        address_env=told.get("duolog_address_env"),
+        key_env=told.get("duolog_key_env"),
+    )

@@ -1,0 +1,42 @@
+"""From a dialogue to the event loop on which models are asked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import httpx
+
+from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion
+from pytest_duolog.endpoints.line_client import TransportLine
+from pytest_duolog.running.scheduler import Scheduler
+
+
+class LiveLine:
+    """Asks one dialogue's questions on the scheduler's event loop, over connections that it keeps for its next ones."""
+
+    def __init__(self, scheduler: Scheduler, open_transport: Callable[[], httpx.AsyncBaseTransport]) -> None:
+        self._scheduler = scheduler
+        self._open_transport = open_transport
+        self._line: TransportLine | None = None
+
+    def post(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
+        """The answer, to be awaited in an event loop; plain code waits here.
+
+        Raises EndpointError if there is none.
+        """
+        if self._line is None:
+            self._line = TransportLine(self._open_transport())
+        return self._scheduler.perform(partial(self._line.post, question))
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._line is not None:
+            self._scheduler.perform(self._line.aclose)
+
+    async def aclose(self) -> None:
+        """The same in an event loop."""
+        closed = self._scheduler.perform(self._line.aclose) if self._line is not None else None
+        if inspect.isawaitable(closed):
+            await closed
