@@ -146,31 +146,78 @@ def test_excluded_hosts_stay_open(pytester: pytest.Pytester) -> None:
     pytester.runpytest().assert_outcomes(passed=1)
 
 
+TALK = """
+import sys
+import pytest
+
+@pytest.mark.dialogue(a="openai:m", b="openai:m", turns=2)
+def test_plain(dialogue):
+    assert len(dialogue.messages) == 5
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+@pytest.mark.dialogue(a="openai:m", b="openai:m", turns=2)
+async def test_async(dialogue, anyio_backend):
+    sys.is_closed = True  # the event loop of the test itself has its sockets by now
+    await dialogue
+    assert len(dialogue.run(name="not awaited").messages) == 5
+    sys.is_closed = False
+
+"""
+NO_SOCKET = """
+import sys
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    sys.is_closed = "anyio" not in item.keywords
+
+def no_socket(event, args):
+    if event in ("socket.__new__", "socket.getaddrinfo", "socket.connect", "subprocess.Popen"):
+        if getattr(sys, "is_closed", False):
+            raise RuntimeError(event)
+
+sys.addaudithook(no_socket)
+"""
+
+
 def test_our_endpoints_open_no_socket_in_a_replay(pytester: pytest.Pytester, chat_server: ChatServer) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
+    """Not even the pair by which an event loop wakes itself."""
+    pytester.makepyfile(TALK)
+    pytester.runpytest("--record-mode=once", "-p", "no:cacheprovider").assert_outcomes(passed=3)
+    pytester.makeconftest(NO_SOCKET)
+    alone = ("-p", "no:rerunfailures", "-p", "no:cacheprovider")  # it opens a socket of its own to xdist's workers
+    pytester.runpytest_subprocess(*alone).assert_outcomes(passed=3)
+    assert pytester.runpytest_subprocess(*alone, "--record-mode=rewrite").ret == pytest.ExitCode.TESTS_FAILED
 
-        @pytest.mark.dialogue(a="openai:m", b="openai:m", turns=2)
-        def test_talk(dialogue):
-            assert len(dialogue.messages) == 5
-        """
-    )
-    pytester.runpytest("--record-mode=once").assert_outcomes(passed=1)
-    pytester.makeconftest(
-        """
-        import socket, sys
-        import httpcore  # with trio, which asks a program for its libraries when it is imported
 
-        def no_network(event, args):
-            if event == "socket.__new__" and args[1] in (socket.AF_INET, socket.AF_INET6):
-                raise RuntimeError("a socket of the network")
-            if event in ("socket.getaddrinfo", "socket.connect", "subprocess.Popen"):
-                raise RuntimeError(event)
+GUARDED = """
+import asyncio
+import socket
+import pytest
 
-        sys.addaudithook(no_network)
-        """
-    )
-    alone = ("-p", "no:rerunfailures")  # which opens a socket of its own to xdist's workers
-    pytester.runpytest_subprocess(*alone).assert_outcomes(passed=1)
-    pytester.runpytest_subprocess(*alone, "--record-mode=rewrite").assert_outcomes(failed=1)
+class Guarded(socket.socket):
+    def __new__(cls, *args, **kwargs):
+        raise RuntimeError("a test tried to use socket.socket")
+
+@pytest.fixture(autouse=True)
+def no_sockets(monkeypatch):
+    monkeypatch.setattr(socket, "socket", Guarded)
+
+def sync_bot(messages):
+    return "Yes."
+
+async def async_bot(messages):
+    await asyncio.sleep(0.001)
+    return "No."
+
+@pytest.mark.parametrize("bot", [sync_bot, async_bot])
+@pytest.mark.dialogue(a="scripted:counter", turns=2, stop_on=())
+def test_it(dialogue, bot):
+    assert len(dialogue.run(b=bot).messages) == 5
+"""
+
+
+def test_functions_run_where_sockets_are_blocked(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(GUARDED)
+    pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=2)
