@@ -186,7 +186,12 @@ def test_our_endpoints_open_no_socket_in_a_replay(pytester: pytest.Pytester, cha
     pytester.makepyfile(TALK)
     pytester.runpytest("--record-mode=once", "-p", "no:cacheprovider").assert_outcomes(passed=3)
     pytester.makeconftest(NO_SOCKET)
-    alone = ("-p", "no:rerunfailures", "-p", "no:cacheprovider")  # it opens a socket of its own to xdist's workers
+    alone = (
+        "-p",
+        "no:rerunfailures",
+        "-p",
+        "no:cacheprovider",
+    )  # it opens a socket of its own to xdist's workers
     pytester.runpytest_subprocess(*alone).assert_outcomes(passed=3)
     assert pytester.runpytest_subprocess(*alone, "--record-mode=rewrite").ret == pytest.ExitCode.TESTS_FAILED
 
