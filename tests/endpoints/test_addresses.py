@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
 from hypothesis import given
@@ -25,7 +24,7 @@ from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import ConfigurationError, EndpointError
 from pytest_duolog.scenarios.scenario import ModelName
 from tests.chat_server import ChatServer, completion
-from tests.endpoints.asking import HISTORY
+from tests.endpoints.asking import HISTORY, reply_over
 
 LOOPBACK = "http://127.0.0.1"
 
@@ -58,13 +57,11 @@ def ask(
         through=through,
     )
 
-    async def asked() -> Reply:
-        transport = RetryingTransport(live, Patience(tries=tries, backoff_s=0))
-        async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
-            endpoint = open_endpoint(model, client=client, configured=configured or {})
-            return await endpoint.reply(ChatRequest(ModelName.parse(model).model, HISTORY))
-
-    return anyio.run(asked)
+    return reply_over(
+        RetryingTransport(live, Patience(tries=tries, backoff_s=0)),
+        lambda line: open_endpoint(model, line=line, configured=configured or {}),
+        ChatRequest(ModelName.parse(model).model, HISTORY),
+    )
 
 
 def asked_at(model: str, **environ: str) -> str:
