@@ -51,7 +51,7 @@ DEFAULT_CONCURRENCY = 8
 # What a budget may limit.
 BUDGET_UNITS = ("tokens", "seconds", "cost", "dialogues")
 
-Inconclusive = Literal["fail", "warn"]
+FailOrWarn = Literal["fail", "warn"]
 
 
 class ProviderTable(BaseModel):
@@ -112,6 +112,7 @@ class Settings:
     `overrides` (command line) beat a speaker's own model, which beats `models` (role table). `providers`
     are the configured ones; the built-in ones are known without. `variants` are models with settings of their own.
     `concurrency` live dialogues run at a time.
+    `edited_cassettes` says what happens where a recording was changed by hand.
     `candidates` are the models on trial by role, and `gate` how they are compared. `samples` beats the markers'.
     `shard` is the part of the run that this one is. `secrets` says which environment variables hold secrets.
     """
@@ -123,7 +124,8 @@ class Settings:
     candidates: Mapping[str, str] = field(default_factory=dict)
     gate: GatePlan = field(default_factory=GatePlan)
     samples: int | None = None
-    inconclusive: Inconclusive = "fail"
+    inconclusive: FailOrWarn = "fail"
+    edited_cassettes: FailOrWarn = "warn"
     shard: Shard | None = None
     models: Mapping[str, str] = field(default_factory=dict)
     default_model: str = DEFAULT_MODEL
@@ -146,6 +148,7 @@ class Settings:
         margin: str | None = None,
         rounds: str | int | None = None,
         inconclusive: str = "fail",
+        edited_cassettes: str = "warn",
         shard: str | None = None,
         model_ini: Iterable[str],
         stop_on: Iterable[str],
@@ -173,7 +176,8 @@ class Settings:
             candidates=_candidates(candidate_options),
             samples=_count("duolog_samples", samples),
             gate=_gate(margin, _count("duolog_rounds", rounds)),
-            inconclusive=_inconclusive(inconclusive),
+            inconclusive=_fail_or_warn("duolog_inconclusive", inconclusive),
+            edited_cassettes=_fail_or_warn("duolog_edited_cassettes", edited_cassettes),
             shard=part,
             models={**table.models, **_role_models("duolog_model", model_ini)},
             default_model=table.default_model,
@@ -408,9 +412,9 @@ def _gate(margin: str | None, rounds: int | None) -> GatePlan:
         raise ConfigurationError(f"duolog_margin: {error}") from None
 
 
-def _inconclusive(given: str) -> Inconclusive:
-    if given not in get_args(Inconclusive):
-        raise ConfigurationError(f"duolog_inconclusive: {given!r} is not known (accepted: fail, warn)")
+def _fail_or_warn(name: str, given: str) -> FailOrWarn:
+    if given not in get_args(FailOrWarn):
+        raise ConfigurationError(f"{name}: {given!r} is not known (accepted: fail, warn)")
     return given  # type: ignore[return-value]  # it is one of them
 
 

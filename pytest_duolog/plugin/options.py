@@ -101,6 +101,11 @@ def add_options(parser: pytest.Parser) -> None:
         default=[],
     )
     parser.addini(
+        "duolog_edited_cassettes",
+        "whether a cassette that was changed after it was recorded fails its test, or is only named (warn, fail)",
+        default="warn",
+    )
+    parser.addini(
         "duolog_stop_on",
         "what ends dialogues that do not say it themselves: goodbye, loop, or nothing",
         type="args",

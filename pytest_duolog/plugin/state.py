@@ -30,6 +30,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 margin=_given(config, "duolog_margin"),
                 rounds=_given(config, "duolog_rounds"),
                 inconclusive=_given(config, "duolog_inconclusive"),
+                edited_cassettes=config.getini("duolog_edited_cassettes"),
                 shard=given_shard(config),
                 model_options=config.getoption("duolog_model"),
                 model_ini=config.getini("duolog_model"),

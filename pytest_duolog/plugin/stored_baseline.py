@@ -53,7 +53,8 @@ def stored_baseline(config: pytest.Config, plan: RunPlan | None) -> StoredBaseli
         record = read_record(config.rootpath / given)
     except RunRecordError as error:
         raise ConfigurationError(f"--duolog-baseline: {error}") from None
-    reasons = reasons_against(record, plan, plugin=version("pytest-duolog"), now=CLOCK.now())
+    reasons = [*record.damage]
+    reasons += reasons_against(record, plan, plugin=version("pytest-duolog"), now=CLOCK.now())
     if reasons:
         raise ConfigurationError(
             f"--duolog-baseline {given} is no baseline for this run: {'; '.join(reasons)}. Make a new one by running "

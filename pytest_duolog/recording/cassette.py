@@ -13,7 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.errors import SecretInRecording
+from pytest_duolog.display import and_more, listed
+from pytest_duolog.errors import SecretInRecording, UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls, logical_uri
 from pytest_duolog.recording.complaints import Situation
 from pytest_duolog.recording.header import stale_facts
@@ -22,11 +23,11 @@ from pytest_duolog.recording.interaction import Interaction, Response, SentReque
 from pytest_duolog.recording.journal_file import (
     Journal,
     JournalWriter,
+    change_header,
     check_place,
     ends_in_header,
     put_in_place,
     read_journal,
-    write_journal,
 )
 from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import Orphans, Recording
@@ -34,6 +35,9 @@ from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.vcr_yaml import read_yaml
 from pytest_duolog.transcripts.transcript import Message, StopReason
+
+# So many edited lines of a cassette are named in notices.
+MOST_NAMED = 5
 
 
 class RecordMode(StrEnum):
@@ -72,12 +76,14 @@ class Cassette(Recorder):
         permission: Callable[[], None] = lambda: None,
         orphans: Orphans | None = None,
         notices: Sequence[str] = (),
+        refuses_edited: bool = False,
     ) -> None:
         """Open the recording at `location`; nothing is written before something is recorded.
 
         `header` describes the dialogue as it is today, `base_urls` where providers are reached,
         `test_argument` is how pytest is told to run this test, `permission` is called before a model is asked and
         raises if it may not be. `orphans` are recordings of tests that are gone, `notices` what is known already.
+        `refuses_edited` makes it an error that lines are not as they were recorded.
         Raises UnreadableCassette if the file is damaged beyond use.
         """
         super().__init__(redactor, hooks)
@@ -90,6 +96,7 @@ class Cassette(Recorder):
         self._orphans = orphans
         self._header: Mapping[str, Any] = redactor.json(header)
         self._base_urls = base_urls
+        self._refuses_edited = refuses_edited
         self.test_argument = test_argument
         self.permission = permission
         self._asking = (0, "")
@@ -114,7 +121,8 @@ class Cassette(Recorder):
         else:
             journal = read_journal(path)
         self._source_path = path
-        self.notices += [f"{path.name}: {damage}" for damage in journal.damage]
+        self._check_edited(journal)
+        self.notices += [f"{path.name}: {problem}" for problem in journal.damage]
         if (
             self.mode is RecordMode.NONE
             and path == self.location.path
@@ -128,6 +136,21 @@ class Cassette(Recorder):
         self.votes = [interaction for interaction in loaded if interaction.is_vote]
         journal.interactions[:] = [interaction for interaction in loaded if not interaction.is_vote]
         return journal
+
+    def _check_edited(self, journal: Journal) -> None:
+        if journal.edited and self._refuses_edited:
+            advice = (
+                f"restore it from version control, or record again: pytest --record-mode=rewrite {self.test_argument}\n"
+                f"if the change is meant, duolog_edited_cassettes = warn plays it as it is"
+            )
+            raise UnreadableCassette(
+                "the cassette is not as it was recorded",
+                cassette_path=self._source_path,
+                test=self.test,
+                facts=[("changed", listed(journal.edited, between="\n")), ("to fix", advice)],
+            )
+        shown = [*journal.edited[:MOST_NAMED], *and_more(len(journal.edited), MOST_NAMED, "lines")]
+        self.notices += [f"{self._source_path.name}: {line}" for line in shown]
 
     def _path_to_play(self) -> Path | None:
         location = self.location
@@ -317,8 +340,8 @@ class Cassette(Recorder):
         """Give an unfinished recording today's header where another dialogue began it with the same messages."""
         assert self._source is not None
         if stale_facts(self._source.header, self._header):
-            begun = read_journal(self._source_path)
-            write_journal(self._source_path, replace(begun, header=self._header))
+            path = self._source_path
+            change_header(path, path, lambda _: self._header, n_bytes=self._source.n_bytes)
             renewed = read_journal(self._source_path)
             self._source = replace(renewed, interactions=self._source.interactions)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.display import from_here
+from pytest_duolog.display import from_here, listed
 from pytest_duolog.errors import CassetteMismatch, UnusedMessages
 from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.header import stale_facts
@@ -143,7 +143,9 @@ class Situation:
         return owner if owner != self.header["test"] else ""
 
     def _damage(self) -> str:
-        return "\n".join(self.source.damage) if self.source and self._is_damaged else ""
+        if self.source is None:
+            return ""
+        return listed([*(self.source.damage if self._is_damaged else ()), *self.source.edited], between="\n")
 
     def _advice_to_go_on(self) -> str:
         if not self._is_finished:

@@ -11,11 +11,14 @@ on. A chat history, which stands in the field that `history` names, is the diffe
 `{"like": n, "keep": k, "then": [...]}` means the first k messages of interaction n, then these. So a line is as long
 as what was newly said, and a file grows with the words of its dialogue, not with their square.
 
+Each line ends with its checksum, under `sum` (see `storage/checksums.py`).
+
 The JSON of a response is canonical, or spelled as `as` says (see `SPELLINGS`); what is spelled in another way is text.
 
 Format history:
 1, the first.
-2, a request names the field of its history, and an interaction the model that served; so any protocol's is read.
+2, a request names the field of its history, and an interaction the model that served; so any protocol's is read. Lines
+   have checksums if the header has one.
 """
 
 from __future__ import annotations
@@ -222,9 +225,9 @@ class JournalCodec:
 
 
 def line_text(value: Mapping[str, Any]) -> str:
-    """One line of the file, with its line feed; a lone surrogate becomes `?`."""
+    """The text of one line of the file; a lone surrogate becomes `?`."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode("utf-8") + "\n"
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _headers(part: Mapping[str, Any]) -> dict[str, list[str]]:

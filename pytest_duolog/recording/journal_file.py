@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from pytest_duolog.display import from_here
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal import FORMAT, JournalCodec, line_text
+from pytest_duolog.storage.checksums import without_checksum, wrong_lines
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.storage.line_file import (
     FileChanged,
@@ -38,15 +39,16 @@ CONFLICT = re.compile(rb"(?m)^(?:<{7}|>{7}) ")
 class Journal:
     """What a cassette file holds.
 
-    `end` is None for an unfinished recording. `damage` names the lines that could not be used. `codec` can
-    go on writing where the file ends, `whole_bytes` is where its last whole line does, and `n_bytes` where the
-    file itself did.
+    `end` is None for an unfinished recording. `damage` names the lines that could not be used, `edited` those that are
+    not as they were written. `codec` can go on writing where the file ends, `whole_bytes` is where its last whole line
+    does, and `n_bytes` where the file itself did.
     """
 
     header: Mapping[str, Any]
     interactions: list[Interaction] = field(default_factory=list)
     end: Mapping[str, Any] | None = None
     damage: list[str] = field(default_factory=list)
+    edited: list[str] = field(default_factory=list)
     codec: JournalCodec = field(default_factory=JournalCodec)
     whole_bytes: int = 0
     n_bytes: int = 0
@@ -68,9 +70,13 @@ def read_journal(path: Path) -> Journal:
     refuse_conflict(lines.content, path)
     first, *rest = [*lines.whole, lines.torn]
     journal = Journal(_header(first, path), whole_bytes=lines.whole_bytes, n_bytes=lines.n_bytes)
+    names = {1: "the header"}
     for number, line in enumerate(rest[:-1], start=2):
-        if line.strip():
-            _take_line(journal, number, line)
+        if line.strip() and (name := _take_line(journal, number, line)):
+            names[number] = name
+    for wrong in wrong_lines(lines.whole):
+        if wrong.number in names or wrong.written_as:
+            journal.edited.append(wrong.told(names.get(wrong.number, "left out"), "recorded"))
     if rest and lines.torn.strip():
         journal.damage.append(f"line {len(rest) + 1} is cut short ({len(lines.torn)} bytes) and was left out")
     return journal
@@ -121,7 +127,7 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _header(line: bytes, path: Path) -> Mapping[str, Any]:
     try:
-        header = parsed(line)
+        header = parsed(without_checksum(line))
         version = int(header["duolog"])
     except (*UNUSABLE, KeyError):
         raise UnreadableCassette(
@@ -138,17 +144,24 @@ def _header(line: bytes, path: Path) -> Mapping[str, Any]:
     return dict(header)
 
 
-def _take_line(journal: Journal, number: int, line: bytes) -> None:
+def _take_line(journal: Journal, number: int, line: bytes) -> str | None:
+    """Add what a line holds, and say what that is; None if it cannot be used."""
     try:
         value = parsed(line)
         if "end" in value:
             journal.end = dict(value["end"])
-        else:
-            journal.interactions.append(journal.codec.decode(value))
+            return "the end"
+        interaction = journal.codec.decode(value)
     except KeyError as error:
         journal.damage.append(f"line {number} refers to {error}, which is not there, and was left out")
     except UNUSABLE as error:
         journal.damage.append(f"line {number} cannot be read ({error}) and was left out")
+    else:
+        journal.interactions.append(interaction)
+        if interaction.is_vote:
+            return f"a vote of {interaction.speaker}"
+        return f"message {interaction.message_number}, {interaction.speaker}"
+    return None
 
 
 def check_place(path: Path, *, n_bytes: int | None) -> None:
@@ -212,7 +225,7 @@ class JournalWriter:
             with _writing(path):
                 self._file.cut(journal.whole_bytes if journal else 0)
             if header is not None:
-                self._write([line_text(header)])
+                self.append([line_text(header)])
         except UnreadableCassette:
             self.close()
             raise
@@ -228,15 +241,12 @@ class JournalWriter:
 
     def append(self, lines: Iterable[str]) -> None:
         """Write lines made by `lines_for`; raises UnreadableCassette if the disk does not take them."""
-        self._write(lines)
+        with _writing(self.path):
+            self._file.append(line.encode() for line in lines)
 
     def finish(self, end: Mapping[str, Any]) -> None:
         """Write the line that says the dialogue is recorded to its end."""
-        self._write([line_text({"end": end})])
-
-    def _write(self, lines: Iterable[str]) -> None:
-        with _writing(self.path):
-            self._file.append("".join(lines).encode())
+        self.append([line_text({"end": end})])
 
     def take_place_of(self, path: Path) -> None:
         """Become the file at `path`, and close; raises UnreadableCassette if another run is writing that one."""
@@ -267,7 +277,7 @@ def write_journal(path: Path, journal: Journal) -> None:
     if journal.end is not None:
         values.append({"end": journal.end})
     with _writing(path), replacing(path) as file:
-        file.append("".join(map(line_text, values)).encode())
+        file.append(line_text(value).encode() for value in values)
 
 
 def rename_test(source: Path, target: Path, test: str) -> None:
@@ -275,14 +285,30 @@ def rename_test(source: Path, target: Path, test: str) -> None:
 
     Raises UnreadableCassette if it has no header, or another run writes it or `target`.
     """
-    n_bytes = source.stat().st_size
+    change_header(source, target, lambda header: {**header, "test": test})
+
+
+def change_header(
+    source: Path,
+    target: Path,
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    *,
+    n_bytes: int | None = None,
+) -> None:
+    """Move a cassette to `target`, which may be its own place, with another header; the rest stays, to the byte.
+
+    `n_bytes` is how long it is expected to be. Raises UnreadableCassette if it has no header, or another run writes it
+    or `target`, or has written it.
+    """
+    n_bytes = source.stat().st_size if n_bytes is None else n_bytes
     with _writing(source), LineFile(source, expected_bytes=n_bytes) as file:
         first, _, after = file.read().content.partition(b"\n")
-        header = {**_header(first, source), "test": test}
+        header = change(_header(first, source))
         is_in_place = target.exists() and target.samefile(source)
         if is_in_place:
             file.close()
-        with _writing(target), replacing(target) as renamed:
-            renamed.append(line_text(header).encode() + after)
+        with _writing(target), replacing(target) as changed:
+            changed.append([line_text(header).encode()])
+            changed.append_as_is(after)
         if not is_in_place:
             source.unlink()

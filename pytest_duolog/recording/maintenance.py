@@ -56,7 +56,7 @@ def cassettes_under(paths: Iterable[Path]) -> Iterator[CassetteFacts]:
                 journal.header,
                 len(journal.interactions),
                 is_finished=journal.is_finished,
-                problem="; ".join(journal.damage),
+                problem="; ".join([*journal.damage, *journal.edited]),
             )
 
 

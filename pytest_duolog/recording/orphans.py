@@ -101,7 +101,7 @@ class Orphans:
             self.of(header, module=module), key=lambda one: -likeness(one.test, location.test)
         ):
             if found.gone:
-                with suppress(FileNotFoundError):  # another worker was faster
+                with suppress(FileNotFoundError, UnreadableCassette):  # another worker was faster
                     rename_test(found.path, location.path, location.owner)
                     return found.node_id
         return None

@@ -24,7 +24,8 @@ from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.shard import missing_shards
 from pytest_duolog.transcripts.transcript import Record, Text
 
-# Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its verdicts itself.
+# Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its verdicts itself. Lines have
+# checksums if the header has one.
 FORMAT = 2
 
 

@@ -4,7 +4,8 @@
     {"sample": {"scenario": "tests/test_refunds.py::test_polite", "number": 1, "outcome": "passed", ...}}
     {"look": {"round": 3, "worse": 0, "same": 60, "better": 0, ...}}
 
-Every line is written at once and whole, so that a run that dies loses what it was doing and nothing before.
+Every line is written at once and whole, with its checksum (under `sum`, see `storage/checksums.py`), so that a run that
+dies loses what it was doing and nothing before.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pydantic import ValidationError
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample
+from pytest_duolog.storage.checksums import without_checksum, wrong_lines
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.storage.line_file import FileChanged, FileInUse, LineFile, Lines, read_lines, replacing
 from pytest_duolog.transcripts.transcript import Record
@@ -29,6 +31,11 @@ from pytest_duolog.transcripts.transcript import Record
 class _Line(Record):
     sample: Sample | None = None
     look: Look | None = None
+
+    @property
+    def name(self) -> str:
+        """What the line holds, for people."""
+        return str(self.sample) if self.sample else f"round {self.look.round}" if self.look else "nothing"
 
 
 def read_record(path: Path) -> RunRecord:
@@ -53,15 +60,16 @@ def _record(lines: Lines, path: Path) -> RunRecord:
     first, *rest = lines.whole
     header = _header(first, path)
     entries = [_line(line, number, path) for number, line in enumerate(rest, start=2)]
-    damage = []
+    names = ["the header", *(entry.name for entry in entries)]
+    problems = [wrong.told(names[wrong.number - 1], "written") for wrong in wrong_lines(lines.whole)]
     if lines.torn:
-        damage = [f"{path}: line {len(rest) + 2} is cut short ({len(lines.torn)} bytes) and was left out"]
+        problems.append(f"line {len(rest) + 2} is cut short ({len(lines.torn)} bytes) and was left out")
     try:
         return RunRecord(
             header,
             tuple(entry.sample for entry in entries if entry.sample),
             tuple(entry.look for entry in entries if entry.look),
-            tuple(damage),
+            tuple(f"{path}: {problem}" for problem in problems),
         )
     except RunRecordError as error:
         raise RunRecordError(error.problem, path=path, advice=error.advice) from None
@@ -69,7 +77,7 @@ def _record(lines: Lines, path: Path) -> RunRecord:
 
 def _header(line: bytes, path: Path) -> Header:
     try:
-        fields = parsed(line)
+        fields = parsed(without_checksum(line))
         version = int(fields.pop("duolog_record"))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise RunRecordError("line 1 is not the header of a run record", path=path) from None
@@ -89,7 +97,7 @@ def _header(line: bytes, path: Path) -> Header:
 
 def _line(line: bytes, number: int, path: Path) -> _Line:
     try:
-        return _Line.model_validate_json(line)
+        return _Line.model_validate_json(without_checksum(line))
     except ValidationError as error:
         raise RunRecordError(
             f"line {number} of the run record cannot be read: {wrong_fields(error)}",
@@ -157,7 +165,7 @@ class RecordWriter:
 
     def _write(self, value: dict[str, Any]) -> None:
         with _writing(self.path):
-            self._file.append(_line_bytes(value))
+            self._file.append([_line_bytes(value)])
 
     def close(self) -> None:
         """Let go of the file."""
@@ -195,7 +203,7 @@ def write_record(path: Path, record: RunRecord) -> None:
         *map(_look_fields, record.looks),
     ]
     with _writing(path), replacing(path) as file:
-        file.append(b"".join(map(_line_bytes, fields)))
+        file.append(map(_line_bytes, fields))
 
 
 @contextmanager
@@ -235,4 +243,4 @@ def _look_fields(look: Look) -> dict[str, Any]:
 
 
 def _line_bytes(fields: dict[str, Any]) -> bytes:
-    return (json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()

@@ -126,6 +126,7 @@ class Session:
             base_urls=self._base_urls,
             test_argument=test_argument,
             permission=DialogueBudget(self.budget),
+            refuses_edited=self.settings.edited_cassettes == "fail",
         )
 
     def run(self, run: DialogueRun, cassette: Cassette) -> None:

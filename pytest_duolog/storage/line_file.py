@@ -5,6 +5,7 @@ Whatever such a file is called, these promises are kept here:
 - A run that dies loses the line it was writing, and nothing before it.
 - While one run has a file open for writing, no other run can write it.
 - A file is replaced only by a complete one, and never while another run writes it.
+- Each line has a checksum, so that a file tells which of its lines are not as they were written.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from pytest_duolog.storage.checksums import with_checksum
 
 # An open file cannot be renamed on Windows.
 CAN_RENAME_OPEN_FILES = os.name != "nt"
@@ -57,6 +61,11 @@ class Lines:
     def torn(self) -> bytes:
         """What follows the last line feed."""
         return self.content.rpartition(b"\n")[2]
+
+    @property
+    def n_not_blank(self) -> int:
+        """How many of the whole lines are not blank."""
+        return sum(bool(line.strip()) for line in self.whole)
 
     @property
     def whole_bytes(self) -> int:
@@ -114,6 +123,7 @@ class LineFile:
         self._descriptor = _claimed(path, READ_AND_APPEND | (os.O_CREAT if makes else 0), expected_bytes)
         self._is_open = True
         self.n_bytes = os.fstat(self._descriptor).st_size
+        self._n_lines: int | None = None
 
     def read(self) -> Lines:
         """The lines that are in the file now."""
@@ -127,10 +137,23 @@ class LineFile:
         """Remove what is after the first `n_bytes`: a torn line, or everything."""
         os.ftruncate(self._descriptor, n_bytes)
         self.n_bytes = n_bytes
+        self._n_lines = None if n_bytes else 0
 
-    def append(self, lines: bytes) -> None:
-        """Write whole lines. If the disk does not take them, none of them stays, and OSError is raised."""
-        left = memoryview(lines)
+    def append(self, lines: Iterable[bytes]) -> None:
+        """Write lines, each the text of a JSON object, with their checksums.
+
+        If the disk does not take them, none of them stays, and OSError is raised.
+        """
+        if self._n_lines is None:
+            self._n_lines = self.read().n_not_blank
+        places = range(self._n_lines + 1, sys.maxsize)
+        written = [with_checksum(line, place) for place, line in zip(places, lines, strict=False)]
+        self.append_as_is(b"".join(line + b"\n" for line in written))
+        self._n_lines += len(written)
+
+    def append_as_is(self, content: bytes) -> None:
+        """Write lines that have their checksums already. If the disk does not take them, none of them stays."""
+        left = memoryview(content)
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
@@ -138,7 +161,7 @@ class LineFile:
             with suppress(OSError):
                 self.cut(self.n_bytes)
             raise
-        self.n_bytes += len(lines)
+        self.n_bytes += len(content)
 
     def take_place_of(self, target: Path) -> None:
         """Become the file at `target`, and close.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.cli import main
+from pytest_duolog.storage.checksums import with_checksum
 from tests.chat_server import ChatServer
 
 SUITE = """
@@ -53,14 +55,14 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stored(pytester: pytest.Pytester, models: Models, kept: Path) -> Path:
-    """A record of nine samples of each test; their recordings are gone."""
+    """A record of nine samples of each test; their recordings are gone. Without checksums it can be edited."""
     pytester.makepyfile(test_it=SUITE)
     path = pytester.path / "stored.jsonl"
     if not kept.exists():
         run(pytester, "--duolog-samples=9", "--duolog-record=stored.jsonl").assert_outcomes(passed=5)
         shutil.rmtree(pytester.path / "cassettes")
         models.asked.clear()
-        shutil.copy(path, kept)
+        kept.write_text(re.sub(r',"sum":"\w+"', "", path.read_text()))
     return Path(shutil.copy(kept, path))
 
 
@@ -159,3 +161,20 @@ def test_baseline_without_a_candidate_is_refused(
     result.stdout.fnmatch_lines(
         ["*--duolog-baseline stored.jsonl: there is no candidate to compare it with*"]
     )
+
+
+def test_record_that_was_changed_by_hand_is_no_baseline(
+    pytester: pytest.Pytester, models: Models, stored: Path
+) -> None:
+    lines = stored.read_bytes().splitlines()
+    lines = [with_checksum(line, place) for place, line in enumerate(lines, start=1)]
+    lines[2] = lines[2].replace(b'"passed"', b'"failed"')
+    stored.write_bytes(b"\n".join(lines) + b"\n")
+    result = gate(pytester, "--duolog-baseline=stored.jsonl")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(
+        [
+            "*: line 3 (test_it.py::test_it*, sample *) is not as it was written (edited by hand*). Make a new one*"
+        ]
+    )
+    assert not models.asked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, Look, RunRecord, Sample, merge
 from pytest_duolog.results.store import RecordWriter, read_record, write_record
 from tests.run_records import GATE, STARTED, bar_record, gate_record, header, sample
+from tests.storage.mutations import mutants
 
 LOOK = Look(round=3, worse=1, same=58, better=1, log_pass=1.25, log_block=-0.5, log_local=0.1)
 
@@ -74,7 +76,7 @@ def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
     first, *rest = [json.loads(line) for line in path.read_bytes().splitlines()]
     assert first["duolog_record"] == 2
-    assert [list(line) for line in rest] == [["sample"], ["sample"], ["look"]]
+    assert [list(line) for line in rest] == [["sample", "sum"], ["sample", "sum"], ["look", "sum"]]
 
 
 def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
@@ -288,3 +290,48 @@ def test_verdicts_of_format_1_that_are_nobodys_are_left_out(
     (found,) = read_record(path).samples
     assert len(found.dialogues) == len(dialogues)
     assert list(found.verdicts) == []
+
+
+def test_lines_that_were_changed_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "record.jsonl"
+    write_record(path, RunRecord(header(), (sample("a"), sample("b"), sample("a", 2)), (LOOK,)))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[2].replace(b'"passed"', b'"failed"'), *lines[3:]]))
+    assert read_record(path).damage == (
+        f"{path}: line 3 (b, sample 1 of the baseline) is not as it was written (edited by hand?)",
+    )
+    path.write_bytes(b"".join([*lines[:2], *lines[3:]]))
+    (problem,) = read_record(path).damage
+    assert problem.endswith(
+        "line 3 (a, sample 2 of the baseline) was written as line 4: lines before it were removed, added or swapped"
+    )
+    path.write_bytes(re.sub(rb',"sum":"\w+"', b"", b"".join(lines)))
+    assert read_record(path).damage == ()
+
+
+def check_mutants(folder: Path, n: int, *, seed: int) -> int:
+    """Read `n` changed records; returns how many of them could be read."""
+    path = folder / "record.jsonl"
+    write_record(path, gate_record({"a": ("+-+-", "++-!"), "b": ("+!+", "-++")}))
+    whole, n_read = read_record(path), 0
+    for name, content in mutants(path.read_bytes(), n, seed=seed):
+        path.write_bytes(content)
+        try:
+            record = read_record(path)
+        except RunRecordError:
+            continue
+        is_start = (
+            whole.samples[: len(record.samples)] == record.samples
+        )  # as a run that was killed leaves it
+        assert record.damage or (record.header == whole.header and is_start), name
+        n_read += 1
+    return n_read
+
+
+def test_no_outcome_changes_in_silence(tmp_path: Path) -> None:
+    assert check_mutants(tmp_path, 150, seed=1) > 20
+
+
+@pytest.mark.slow
+def test_no_outcome_changes_in_silence_whatever_is_done_to_a_file(tmp_path: Path) -> None:
+    assert check_mutants(tmp_path, 1500, seed=2) > 200

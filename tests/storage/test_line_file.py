@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_duolog.storage import line_file
+from pytest_duolog.storage.checksums import without_checksum, wrong_lines
 from pytest_duolog.storage.line_file import (
     FileChanged,
     FileInUse,
@@ -30,6 +31,11 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "lines.jsonl"
     path.write_bytes(b"one\ntwo\n")
     return path
+
+
+def texts(path: Path) -> list[bytes]:
+    """The whole lines of a file, without the checksums of those that have them."""
+    return [without_checksum(line) for line in read_lines(path).whole]
 
 
 @pytest.mark.parametrize(
@@ -54,12 +60,25 @@ def test_lines_of_a_file(tmp_path, content, whole, torn):
 
 def test_file_grows_by_what_is_appended(path):
     with LineFile(path) as file:
-        file.append("drei ä\n".encode())
-        assert file.read().whole == [b"one", b"two", "drei ä".encode()]
+        file.append(['{"n":"drei ä"}'.encode()])
+        assert texts(path) == [b"one", b"two", '{"n":"drei ä"}'.encode()]
+        assert file.read() == read_lines(path)
         assert file.n_bytes == path.stat().st_size
         file.cut(4)
-        file.append(b"four\n")
-    assert path.read_bytes() == b"one\nfour\n"
+        file.append([b'{"n":4}', b'{"n":5}'])
+        file.append_as_is(b"six\n")
+    assert texts(path) == [b"one", b'{"n":4}', b'{"n":5}', b"six"]
+
+
+def test_lines_are_numbered_through_for_their_checksums(tmp_path):
+    path = tmp_path / "new.jsonl"
+    with LineFile(path) as file:
+        file.append([b'{"n":1}', b'{"n":2}'])
+    with LineFile(path) as file:
+        file.append([b'{"n":3}'])
+        file.append([b'{"n":4}'])
+    assert list(wrong_lines(read_lines(path).whole)) == []
+    assert len(texts(path)) == 4
 
 
 def test_folders_are_made(tmp_path):
@@ -142,9 +161,9 @@ def test_file_put_into_its_place_while_it_was_opened_is_not_written(path, monkey
 
     monkeypatch.setattr(line_file, "_lock", lock)
     with LineFile(path) as file:
-        file.append(b"mine\n")
+        file.append([b'{"n":2}'])
     assert other.read_bytes() == b"one\ntwo\n"
-    assert path.read_bytes() == b"new\nmine\n"
+    assert texts(path) == [b"new", b'{"n":2}']
 
 
 def test_a_path_that_changes_all_the_time_is_given_up(path, monkeypatch):
@@ -176,10 +195,10 @@ def test_a_full_disk_leaves_whole_lines(path, monkeypatch):
         with monkeypatch.context() as full:
             full.setattr(line_file.os, "write", full_after(5))
             with pytest.raises(OSError, match="No space left"):
-                file.append(b"a line that is cut\n")
+                file.append([b'{"n":"a line that is cut"}'])
         assert path.read_bytes() == b"one\ntwo\n"
-        file.append(b"three\n")
-    assert path.read_bytes() == b"one\ntwo\nthree\n"
+        file.append([b'{"n":3}'])
+    assert texts(path) == [b"one", b"two", b'{"n":3}']
 
 
 def test_file_takes_the_place_of_another(path, tmp_path):
@@ -206,9 +225,9 @@ def test_a_file_that_another_run_writes_is_not_replaced(path, tmp_path):
         with pytest.raises(FileInUse):
             LineFile(path).take_place_of(target)
         with pytest.raises(FileInUse), replacing(target) as file:
-            file.append(b"mine\n")
-        other.append(b"theirs\n")
-    assert target.read_bytes() == b"theirs\n"
+            file.append([b'{"is":"mine"}'])
+        other.append([b'{"is":"theirs"}'])
+    assert texts(target) == [b'{"is":"theirs"}']
     assert path.read_bytes() == b"one\ntwo\n"
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -231,11 +250,12 @@ def test_whole_file_is_written_or_nothing(tmp_path, is_there):
         path.write_bytes(b"before\n")
     before = {found: found.read_bytes() for found in tmp_path.iterdir()}
     with pytest.raises(ZeroDivisionError), replacing(path) as file:
-        file.append(b"half\n" * (1 // 0))
+        file.append([b'{"n":1}', b"{}" * (1 // 0)])
     assert {found: found.read_bytes() for found in tmp_path.iterdir()} == before
     with replacing(path) as file:
-        file.append(b"whole\n")
-    assert {found: found.read_bytes() for found in tmp_path.iterdir()} == {path: b"whole\n"}
+        file.append([b'{"n":1}'])
+    assert list(tmp_path.iterdir()) == [path]
+    assert texts(path) == [b'{"n":1}']
 
 
 def test_what_a_killed_run_leaves_is_known_by_its_name(tmp_path):
@@ -281,5 +301,5 @@ def test_file_systems_without_locks_are_written_all_the_same(path, monkeypatch):
 
     monkeypatch.setattr("portalocker.portalocker.LOCKER", no_locks)
     with LineFile(path) as file:
-        file.append(b"three\n")
-    assert path.read_bytes() == b"one\ntwo\nthree\n"
+        file.append([b'{"n":3}'])
+    assert texts(path) == [b"one", b"two", b'{"n":3}']
