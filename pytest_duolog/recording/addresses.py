@@ -1,19 +1,163 @@
-"""Real addresses and logical ones: where a provider is reached must not matter to a recording."""
+"""Addresses as they are stored and matched: without secrets, and whatever the environment says where a provider is.
+
+A parameter that holds a credential must not reach a file, and must not matter to a replay; one that only looks like it
+(`key=user-5`, `token=...`) must matter, or the answer to another question is played. So of an address's parameters
+
+1. values that are known to be credentials (of variables, of a known shape) become `[redacted NAME]`, which is equal to
+   any other value: it is the environment's;
+2. signatures for a time, with their times, become `[redacted key]`;
+3. other values of parameters named like a credential become `[redacted token HASH]`, and have to be equal. The hash is
+   short and costs time, so that a weak password is not read off it; there is no key to it, because who replays has none
+   but the file;
+4. all other values stay (`page_token` marks a place and is no credential).
+
+A request may go by several names. One that a function sends to a provider's address is stored under the provider's
+(`duolog://openai/...`), since another environment has the provider elsewhere; and with a hash of the address itself,
+since the address may have been the function's own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
+
+from pytest_duolog.recording.secret_names import is_place, kind_of
 
 # Pairs of a provider and a URL under which it is reached.
 BaseUrls = Sequence[tuple[str, str]]
 
+KEY_PARAMETER = (
+    r"key|api[-_]?key|access[-_]?key|subscription[-_]key|[\w-]*token|sig|signature|secret|client[-_]secret|password"
+    r"|x-amz-[\w-]*|x-goog-(?:signature|credential)"
+)
+KEY_PARAMETERS = re.compile(rf"^(?:{KEY_PARAMETER})$", re.IGNORECASE)
 
-def logical_uri(uri: str, base_urls: BaseUrls) -> str:
-    """The address with a provider's name for its base URL; any other address as it is."""
-    for provider, base_url in base_urls:
-        if uri.startswith(base_url + "/"):
-            return f"duolog://{provider}{uri[len(base_url) :]}"
-    return uri
+# Signatures for a time: if an address has all of the first, the second change with every request.
+TIMED_SIGNATURES = (
+    ({"x-amz-signature"}, re.compile(r"x-amz-.*")),  # AWS
+    ({"x-goog-signature"}, re.compile(r"x-goog-.*")),  # Google
+    ({"sig", "sv"}, re.compile(r"sig|st|se|skt|ske|skoid|sktid")),  # Azure's shared access signatures
+    (
+        {"signature", "expires"},
+        re.compile(r"signature|expires|awsaccesskeyid|googleaccessid|key-pair-id|policy"),
+    ),
+)
+
+MARKER = re.compile(r"\[redacted [^\[\]]*\]")
+# What stands for a value that the environment has; any other one would do.
+ANYTHING = re.compile(r"\[redacted (?!token [0-9a-f]{8}\])[^\[\]]*\]")
+HASH_ROUNDS = 10_000
+USUAL_PORT = re.compile(r"^(http://[^/?#]*):80(?=[/?#]|$)|^(https://[^/?#]*):443(?=[/?#]|$)")
+
+
+class Address(NamedTuple):
+    """The address of a request: `uri` is shown and stored, `names` are others that it goes by."""
+
+    uri: str
+    names: frozenset[str] = frozenset()
+
+
+def without_secrets(uri: str, redacted: Callable[[str], str], credentials: Mapping[str, str]) -> str:
+    """An address without userinfo, fragment and secret values of its parameters.
+
+    `redacted` takes known secrets out of a text; `credentials` are values that variables hold, however short.
+    """
+    parts = urlsplit(uri)
+    host = parts.netloc.rpartition("@")[2]
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    names = {name.lower() for name, _ in query}
+    timed = [changing for signs, changing in TIMED_SIGNATURES if signs <= names]
+    shown = []
+    for name, value in query:
+        if any(changing.fullmatch(name.lower()) for changing in timed):
+            known = "[redacted key]"
+        elif value and is_credential(name):
+            known = "[redacted key]" if value in credentials else _hidden(name, redacted(value))
+        else:
+            known = quote_plus(redacted(value))
+        shown.append(f"{quote_plus(redacted(name))}={known}")
+    return urlunsplit((parts.scheme, host, parts.path, "&".join(shown), ""))
+
+
+def is_credential(name: str) -> bool:
+    """Whether a parameter is named like one that holds a credential."""
+    return not is_place(name) and (KEY_PARAMETERS.match(name) is not None or kind_of(name) is not None)
+
+
+def _hidden(name: str, value: str) -> str:
+    """What stands for a value; if a part of it is known to be a secret, the rest is not looked at."""
+    found = MARKER.search(value)
+    return found[0] if found else f"[redacted token {_digest(name.lower(), value)}]"
+
+
+@lru_cache(maxsize=4096)
+def _digest(name: str, value: str) -> str:
+    content = value.encode("utf-8", "surrogatepass")
+    return hashlib.pbkdf2_hmac("sha256", content, name.encode(), HASH_ROUNDS).hex()[:8]
+
+
+def address_of(uri: str, base_urls: BaseUrls) -> Address:
+    """The address of a request without secrets, with all that it goes by."""
+    uri = _normal(uri)
+    if not uri.startswith(("http://", "https://")):
+        return Address(uri)
+    found = [
+        (len(base_url), f"duolog://{provider}{uri[len(base_url) :]}")
+        for provider, base_url in base_urls
+        if uri.startswith(_normal_base(base_url))
+    ]
+    names = {name for _, name in found} | {hash_of(uri)}
+    longest = max(found, key=lambda one: one[0], default=(0, uri))[1]
+    return Address(longest, frozenset(names - {longest}))
+
+
+def hash_of(uri: str) -> str:
+    """What an address goes by that is stored under a provider's name: it does not tell where that was reached."""
+    return hashlib.sha256(ANYTHING.sub("[redacted]", uri).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _normal(uri: str) -> str:
+    """An address in one spelling: small letters up to the path, and no port that is the scheme's own."""
+    scheme, separator, rest = uri.partition("://")
+    host = re.match(r"[^/?#]*", rest)[0]  # type: ignore[index]  # it matches nothing, too
+    normal = f"{scheme.lower()}{separator}{host.lower()}{rest[len(host) :]}"
+    return USUAL_PORT.sub(lambda found: found[1] or found[2], normal)
+
+
+@lru_cache
+def _normal_base(base_url: str) -> str:
+    return f"{_normal(base_url)}/"
+
+
+def is_same_address(recorded: str, sent: str) -> bool:
+    """Whether two addresses are the same but for credentials that the environment has."""
+    if recorded == sent:
+        return True
+    if not (ANYTHING.search(recorded) or ANYTHING.search(sent)):
+        return False
+    (one, _, first), (other, _, second) = recorded.partition("?"), sent.partition("?")
+    left, right = parse_qsl(first, keep_blank_values=True), parse_qsl(second, keep_blank_values=True)
+    return one == other and len(left) == len(right) and all(map(_is_same_parameter, left, right))
+
+
+def _is_same_parameter(recorded: tuple[str, str], sent: tuple[str, str]) -> bool:
+    if recorded == sent:
+        return True
+    is_of_environment = any(ANYTHING.search(value) for _, value in (recorded, sent))
+    return recorded[0] == sent[0] and is_credential(sent[0]) and is_of_environment
+
+
+def without_key_parameters(uri: str) -> str:
+    """An address as format 1 stored it: without parameters named like a credential."""
+    parts = urlsplit(uri)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    return urlunsplit(
+        parts._replace(query=urlencode([pair for pair in query if not KEY_PARAMETERS.match(pair[0])]))
+    )
 
 
 def real_uri(uri: str, base_urls: BaseUrls) -> str:

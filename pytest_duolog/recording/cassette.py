@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_duolog.display import and_more, listed
 from pytest_duolog.errors import SecretInRecording, UnreadableCassette
-from pytest_duolog.recording.addresses import BaseUrls, logical_uri
+from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
 from pytest_duolog.recording.complaints import Situation
 from pytest_duolog.recording.header import stale_facts
 from pytest_duolog.recording.hooks import VcrHooks
@@ -257,9 +257,9 @@ class Cassette(Recorder):
 
     # Playing
 
-    def uri(self, uri: str) -> str:
+    def address(self, uri: str) -> Address:
         """An address as it is matched and stored: without secrets, providers by name."""
-        return logical_uri(self.redactor.uri(uri), self._base_urls)
+        return address_of(self.redactor.uri(uri), self._base_urls)
 
     def _on_played(self, interaction: Interaction) -> None:
         self._note_model(interaction)
@@ -340,8 +340,12 @@ class Cassette(Recorder):
         """Give an unfinished recording today's header where another dialogue began it with the same messages."""
         assert self._source is not None
         if stale_facts(self._source.header, self._header):
-            path = self._source_path
-            change_header(path, path, lambda _: self._header, n_bytes=self._source.n_bytes)
+            path, today = self._source_path, self._header
+
+            def brought_up(begun: Mapping[str, Any]) -> dict[str, Any]:
+                return {**today, "duolog": begun["duolog"]}  # its lines stay as they are
+
+            change_header(path, path, brought_up, n_bytes=self._source.n_bytes)
             renewed = read_journal(self._source_path)
             self._source = replace(renewed, interactions=self._source.interactions)
 

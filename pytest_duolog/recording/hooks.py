@@ -119,7 +119,8 @@ def _our_request(request: Request, origin: SentRequest) -> SentRequest:
     body = request.body if isinstance(request.body, bytes) else b""
     headers = {str(name): [str(value)] for name, value in request.headers.items()}
     parsed = Body.parse(body, history_name=origin.body.history_name)
-    return SentRequest(request.method, request.uri, headers, parsed, origin.answers)
+    names = origin.names if request.uri == origin.uri else frozenset()
+    return replace(origin, method=request.method, uri=request.uri, headers=headers, body=parsed, names=names)
 
 
 def vcr_response(response: Response) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from pytest_duolog.endpoints.history import AnswerForm
+from pytest_duolog.recording.addresses import is_same_address, without_key_parameters
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.storage.json_text import canonical, parsed
 
@@ -94,18 +95,30 @@ def _longest_list(value: Mapping[str, Any]) -> str | None:
 class SentRequest:
     """A request without secrets, ready to be compared and stored.
 
-    `answers` is what the protocol that made it knows of its answers; None for a request of somebody's own code.
+    `names` are what the address goes by besides `uri` (see `addresses`). `answers` is what the protocol that made it
+    knows of its answers; None for a request of somebody's own code. `drops_keys` says that it was stored when
+    parameters named like a credential were left out of addresses.
     """
 
     method: str
     uri: str
     headers: Mapping[str, list[str]]
     body: Body
+    names: frozenset[str] = frozenset()
     answers: AnswerForm | None = field(default=None, compare=False)
+    drops_keys: bool = False
 
     def same_as(self, other: SentRequest) -> bool:
         """Whether a reply recorded for one answers the other: method, address and body are equal."""
-        return self.method == other.method and self.uri == other.uri and self.body.same_as(other.body)
+        return self.method == other.method and self.has_address_of(other) and self.body.same_as(other.body)
+
+    def has_address_of(self, other: SentRequest) -> bool:
+        """Whether this recorded request went to the address of the other one."""
+        if self.uri == other.uri or self.names & {other.uri, *other.names} or self.uri in other.names:
+            return True
+        if self.drops_keys:
+            return self.uri == without_key_parameters(other.uri)
+        return is_same_address(self.uri, other.uri)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ The JSON of a response is canonical, or spelled as `as` says (see `SPELLINGS`); 
 
 Format history:
 1, the first.
-2, a request names the field of its history, and an interaction the model that served; so any protocol's is read. Lines
-   have checksums if the header has one.
+2, a request names the field of its history, and an interaction the model that served; so any protocol's is read.
+   Addresses have all their parameters, and other names that they go by (`names`). Lines have checksums if the header
+   has one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_duolog.recording.addresses import hash_of
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.storage.json_text import canonical, parsed
 
@@ -60,7 +62,9 @@ MOST_UNFOLDED_BYTES = 512 * 1024 * 1024
 class JournalCodec:
     """Turns interactions into lines and back; holds the texts and histories that later lines refer to."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: int = FORMAT) -> None:
+        """Read what was written in format `version`; what is written is in today's."""
+        self._format = version
         self._texts: dict[str, str] = {}
         self._identities: dict[str, str] = {}
         self._bodies: dict[int, Body] = {}
@@ -79,6 +83,11 @@ class JournalCodec:
             "request": {
                 "method": request.method,
                 "uri": request.uri,
+                **(
+                    {"names": sorted(request.names)}
+                    if request.uri.startswith("duolog:") and request.names
+                    else {}
+                ),
                 "headers": request.headers,
                 **self._folded_body(request.body, texts),
             },
@@ -114,7 +123,14 @@ class JournalCodec:
         body = self._bodies[number] = self._unfolded_body(request)
         latency_ms, served = line.get("latency_ms"), line.get("served")
         return Interaction(
-            SentRequest(str(request["method"]), str(request["uri"]), _headers(request), body),
+            SentRequest(
+                str(request["method"]),
+                str(request["uri"]),
+                _headers(request),
+                body,
+                names=_names(request),
+                drops_keys=self._format < 2,
+            ),
             Response(
                 int(response["status"]),
                 str(response["reason"]),
@@ -228,6 +244,14 @@ def line_text(value: Mapping[str, Any]) -> str:
     """The text of one line of the file; a lone surrogate becomes `?`."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _names(request: Mapping[str, Any]) -> frozenset[str]:
+    """What an address goes by besides; only one that is under a provider's name has it stored."""
+    if "names" in request:
+        return frozenset(map(str, request["names"]))
+    uri = str(request["uri"])
+    return frozenset() if uri.startswith("duolog:") else frozenset([hash_of(uri)])
 
 
 def _headers(part: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -69,7 +69,9 @@ def read_journal(path: Path) -> Journal:
         lines = read_lines(path)
     refuse_conflict(lines.content, path)
     first, *rest = [*lines.whole, lines.torn]
-    journal = Journal(_header(first, path), whole_bytes=lines.whole_bytes, n_bytes=lines.n_bytes)
+    header = _header(first, path)
+    codec = JournalCodec(int(header["duolog"]))
+    journal = Journal(header, codec=codec, whole_bytes=lines.whole_bytes, n_bytes=lines.n_bytes)
     names = {1: "the header"}
     for number, line in enumerate(rest[:-1], start=2):
         if line.strip() and (name := _take_line(journal, number, line)):

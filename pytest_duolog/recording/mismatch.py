@@ -18,7 +18,7 @@ def nearest(sent: SentRequest, message_number: int, recorded: Sequence[Interacti
     return max(
         recorded,
         key=lambda interaction: (
-            interaction.request.uri == sent.uri,
+            interaction.request.has_address_of(sent),
             common_start(interaction.request.body.pieces, sent.body.pieces),
             interaction.message_number == message_number,
             len(interaction.request.body.pieces) == len(sent.body.pieces),
@@ -31,7 +31,7 @@ def differences(recorded: SentRequest, sent: SentRequest) -> list[str]:
     """What differs, each as lines: the field, the recorded value, the sent value. At most three fields."""
     found = [
         *_pair("method", recorded.method, sent.method),
-        *_pair("address", recorded.uri, sent.uri),
+        *([] if recorded.has_address_of(sent) else _pair("address", recorded.uri, sent.uri)),
         *_body_differences(recorded.body, sent.body),
     ]
     return [*found[:MOST_DIFFERENCES], *and_more(len(found), MOST_DIFFERENCES)]

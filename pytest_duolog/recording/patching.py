@@ -107,14 +107,9 @@ class WatchedEndpoint:
 
     def _sent(self, request: Request) -> SentRequest | None:
         body = Body.parse(_body_bytes(request), self._cassette.redactor)
-        return self._cassette.hooks.request(
-            SentRequest(
-                request.method,
-                self._cassette.uri(str(request.uri)),
-                kept_headers(request.headers, REQUEST_HEADERS),
-                body,
-            )
-        )
+        uri, names = self._cassette.address(str(request.uri))
+        headers = kept_headers(request.headers, REQUEST_HEADERS)
+        return self._cassette.hooks.request(SentRequest(request.method, uri, headers, body, names=names))
 
 
 class LibraryPatches:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import replace
 
+from pytest_duolog.recording.addresses import Address
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.redaction import Redactor
@@ -35,7 +36,7 @@ class Recorder(ABC):
         return len(self._left)
 
     @abstractmethod
-    def uri(self, uri: str) -> str:
+    def address(self, uri: str) -> Address:
         """An address as it is matched and stored."""
 
     @abstractmethod
@@ -77,6 +78,8 @@ class Recorder(ABC):
         interaction = self._left.pop(index)
         if interaction.served is None:  # format 1 did not name the model
             interaction = replace(interaction, served=served_model(interaction.response, sent))
+        if interaction.request.drops_keys:  # nor all of the address
+            interaction = replace(interaction, request=sent)
         self._used.append(interaction)
         self._on_played(interaction)
         return interaction.response

@@ -1,6 +1,7 @@
 """Secrets never reach a file or a report: what is dropped, what is replaced, and a last look before writing.
 
-Of headers only an allow-list is kept, both ways. Of an address the userinfo and key-like query parameters are dropped.
+Of headers only an allow-list is kept, both ways. Of an address the userinfo is dropped, and the values of key-like
+parameters are replaced (`addresses`).
 In texts these are replaced:
 
 1. values of environment variables that hold secrets (`secret_names`), also as base64;
@@ -21,13 +22,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from pytest_duolog.recording.addresses import KEY_PARAMETER, without_secrets
 from pytest_duolog.recording.secret_names import (
     SHORTEST,
     SHORTEST_TOKEN,
     EnvironmentRules,
     Kind,
+    holds_secret,
     is_placeholder,
     is_secret_in_text,
     kind_of,
@@ -37,12 +39,6 @@ from pytest_duolog.recording.shapes import SHAPES, SHORTEST_SHAPE, SPACED_SHAPES
 
 REQUEST_HEADERS = frozenset({"content-type", "accept"})
 RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "location", "retry-after"})
-
-KEY_PARAMETER = (
-    r"key|api[-_]?key|access[-_]?key|subscription[-_]key|[\w-]*token|sig|signature|secret|client[-_]secret|password"
-    r"|x-amz-[\w-]*|x-goog-(?:signature|credential)"
-)
-KEY_PARAMETERS = re.compile(rf"^(?:{KEY_PARAMETER})$", re.IGNORECASE)
 
 # The same in an address somewhere in a text.
 SHOWN_PARAMETERS = re.compile(rf"(?<=[?&])({KEY_PARAMETER})=[^&\s\"'<>]+", re.IGNORECASE)
@@ -114,6 +110,9 @@ class Redactor:
         self._secrets = {
             **dict.fromkeys(secrets_in_headers(headers or {}), "secret"),
             **(rules or EnvironmentRules()).secrets(environ, tuple(key_variables)),
+        }
+        self._credentials = {
+            value.strip(): name for name, value in environ.items() if value.strip() and holds_secret(name)
         }
         spelled = {spelling: name for value, name in self._secrets.items() for spelling in _spellings(value)}
         self._values = sorted(spelled.items(), key=lambda item: -len(item[0]))
@@ -243,12 +242,8 @@ class Redactor:
         return text[:start] + _marker_of(text, Span(start, len(text), kind.value))
 
     def uri(self, uri: str) -> str:
-        """An address without userinfo, key-like query parameters and secrets elsewhere in it."""
-        parts = urlsplit(uri)
-        host = parts.netloc.rpartition("@")[2]
-        query = [pair for pair in parse_qsl(parts.query, True) if not KEY_PARAMETERS.match(pair[0])]
-        kept = urlencode([(name, self.text(value)) for name, value in query])
-        return self.text(urlunsplit((parts.scheme, host, parts.path, kept, "")))
+        """An address without userinfo, secret values of parameters, and secrets elsewhere in it."""
+        return self.text(without_secrets(uri, self.text, self._credentials))
 
     def finds_secret(self, line: str) -> bool:
         """Whether a line about to be written still holds one."""

@@ -124,6 +124,11 @@ def kind_of(name: str) -> Kind | None:
     return Kind.TOKEN if last == "auth" or last.endswith("token") else None
 
 
+def is_place(name: str) -> bool:
+    """Whether a name is that of something to be sent back that marks a place: `page_token`, `next_key`."""
+    return bool(PLACES & set(_words(name)))
+
+
 def _words(name: str) -> list[str]:
     """The words of a name in small letters; `api_keys` hold keys, but `max_tokens` is a number and stays plural."""
     words = [word.lower() for word in _WORD_ENDS.split(name[: LONGEST_NAME + 1]) if word]

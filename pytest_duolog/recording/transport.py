@@ -54,11 +54,13 @@ class RecordedLine:
 
     def _sent(self, question: HttpQuestion) -> SentRequest:
         redactor = self._cassette.redactor
+        uri, names = self._cassette.address(question.url)
         return SentRequest(
             question.method,
-            self._cassette.uri(question.url),
+            uri,
             kept_headers(question.headers, REQUEST_HEADERS),
             self._body(question.body) if question.body else Body.parse(question.content(), redactor),
+            names=names,
             answers=question.body.answers if question.body else None,
         )
 

@@ -13,7 +13,7 @@ from vcr.serializers import yamlserializer
 
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import UnreadableCassette
-from pytest_duolog.recording.addresses import BaseUrls, logical_uri, real_uri
+from pytest_duolog.recording.addresses import BaseUrls, address_of, real_uri
 from pytest_duolog.recording.hooks import our_response, vcr_request, vcr_response
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.recording.journal import FORMAT
@@ -64,6 +64,6 @@ def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: Ba
 
 def _sent(request: Request, base_urls: BaseUrls, redactor: Redactor) -> SentRequest:
     body = request.body if isinstance(request.body, bytes) else b""
-    uri = logical_uri(redactor.uri(str(request.uri)), base_urls)
+    uri, names = address_of(redactor.uri(str(request.uri)), base_urls)
     headers = kept_headers(request.headers, REQUEST_HEADERS)
-    return SentRequest(request.method, uri, headers, Body.parse(body, redactor))
+    return SentRequest(request.method, uri, headers, Body.parse(body, redactor), names=names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_duolog.errors import CassetteMismatch, SecretInRecording
 from pytest_duolog.recording import mismatch
+from pytest_duolog.recording.addresses import Address
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import JournalWriter, read_journal, write_journal
@@ -25,9 +26,9 @@ class Votes(Recorder):
         self._n_messages = n_messages
         self._left = list(cassette.votes)
 
-    def uri(self, uri: str) -> str:
+    def address(self, uri: str) -> Address:
         """An address as it is matched and stored."""
-        return self._cassette.uri(uri)
+        return self._cassette.address(uri)
 
     def _interaction(self, sent: SentRequest, response: Response, latency_ms: float | None) -> Interaction:
         return Interaction(sent, response, self._n_messages, JUDGE, latency_ms, is_vote=True)

@@ -161,10 +161,6 @@ def test_keys_between_other_bytes_are_replaced_and_these_stay():
     ("uri", "kept"),
     [
         ("https://user:pw@host:8/v1?a=1#frag", "https://host:8/v1?a=1"),
-        ("https://h/v1/models/gemini:generateContent?key=abc&alt=sse", "https://h/v1/models/gemini:generateContent?alt=sse"),
-        ("https://h/x?api-version=2&api-key=a&subscription-key=b&access_token=c", "https://h/x?api-version=2"),
-        ("https://h/x?X-Amz-Signature=a&X-Amz-Credential=b&X-Amz-Security-Token=c&n=1", "https://h/x?n=1"),
-        ("https://h/x?sv=2&sig=abc&client_secret=1&password=p", "https://h/x?sv=2"),
         (f"https://h/bot{RANDOM}/x?q=sk-{RANDOM}", f"https://h/bot{RANDOM}/x?q=%5Bredacted+key%5D"),
         ("duolog://openai/chat/completions", "duolog://openai/chat/completions"),
         ("https://h/x?empty=&flag", "https://h/x?empty=&flag="),

@@ -206,5 +206,5 @@ def test_import_takes_the_keys_out(tmp_path):
     assert key not in target.read_text()
     assert "pl4nted" not in target.read_text()
     [one] = read_journal(target).interactions
-    assert one.request.uri == "https://h/v1?q=%5Bredacted+X_TOKEN%5D"
+    assert one.request.uri == "https://h/v1?key=[redacted token 308cfac1]&q=%5Bredacted+X_TOKEN%5D"
     assert json.loads(one.request.body.content())["user"] == "[redacted key]"
