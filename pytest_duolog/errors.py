@@ -86,7 +86,7 @@ class BudgetExceeded(EndpointError):
         self.limit = limit
         super().__init__(
             f"the budget of this run is used up: {used:,g} of {limit:,g} {unit}",
-            advice="raise --duolog-budget; --record-mode=once then goes on after what is recorded",
+            advice="raise --duolog-budget; --record-mode=once then goes on where this run stopped",
         )
 
 

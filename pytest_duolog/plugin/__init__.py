@@ -126,6 +126,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_duolog.plugin.sampling import register_sampler
 
         register_sampler(session)  # its hooks are called before those of what was registered earlier
+    if has_dialogues:
+        from pytest_duolog.plugin.rewrites import watch_rewrite
+
+        watch_rewrite(session)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if any((config.rootpath / ".duolog").glob("rewrite-*.jsonl")):
+        from pytest_duolog.plugin.rewrites import end_rewrites
+
+        end_rewrites(terminalreporter, config)
 
 
 @pytest.fixture

@@ -193,6 +193,11 @@ def _complaint(nodeids: Sequence[str], mistakes: str) -> str:
     return f"{nodeids[0]}: wrong dialogue{more}\n{mistakes}"
 
 
+def test_in_module(item: pytest.Item) -> str:
+    """A test's id inside its module, with its parameters."""
+    return item.nodeid.partition("::")[2] or item.name
+
+
 def uses_our_fixture(item: Any) -> bool:
     """Whether a test uses this package's `dialogue` fixture, not one of the project's own with that name."""
     for definition in reversed(_fixtures(item, FIXTURE_NAME)):

@@ -15,11 +15,12 @@ from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
 
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.plugin.attempts import Attempt, attempt_of
+from pytest_duolog.plugin.attempts import ATTEMPT, Attempt, attempt_of
 from pytest_duolog.plugin.collection import (
     all_values,
     known_values,
     parameter_names,
+    test_in_module,
     uses_our_fixture,
 )
 from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, SITE
@@ -66,12 +67,13 @@ def _first_dialogue(attempt: Attempt, values: ScenarioValues, vcr_config: Mappin
     site = TestSite(
         session=session_of(item.config),
         folder=folder_of(item.path),
-        test=nodeid.partition("::")[2] or item.name,
+        test=test_in_module(item),
         values=values,
         vcr_config=vcr_config,
         test_argument=shlex.join([*settings_of(item.config).casting_arguments, nodeid]),
         observers=partial(progress_observers, item.config),
         sample=attempt.number,
+        is_sample=ATTEMPT in item.stash,
         is_candidate=attempt.arm is Arm.CANDIDATE,
     )
     return Dialogue(site, site.values)

@@ -50,6 +50,10 @@ from pytest_duolog.settings import Settings, roles_of
 
 # An error says nothing of the model, so it is tried again; so often, where models are asked at all.
 MOST_ATTEMPTS = 3
+RERUNS_HIDE_RATES = (
+    "another plugin runs a sample again that has failed (as pytest-retry does), which hides how often the test fails: "
+    "leave it out (--retries, @pytest.mark.flaky) where tests have samples"
+)
 # Set-up, call and teardown, which pytest-randomly gives seeds one after the other.
 N_PHASES = 3
 
@@ -64,6 +68,7 @@ class Sampler:
     is_live: bool
     stored: StoredBaseline | None = None
     _tests: dict[pytest.Item, SampledTest] = field(init=False)
+    _is_set_up: bool = False
 
     def __post_init__(self) -> None:
         self._tests = {item: SampledTest(item) for item in self.items if item.nodeid in self.plan.scenarios}
@@ -101,6 +106,14 @@ class Sampler:
             attempts = self._rest(item)
         self._tear_down(item, nextitem)
         return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """End the run if another plugin runs a sample again: it would count once, as the last run of it."""
+        if item in self._tests:
+            if self._is_set_up:
+                item.session.shouldfail = RERUNS_HIDE_RATES
+            self._is_set_up = True
 
     # Which attempts there are
 
@@ -218,8 +231,10 @@ class Sampler:
         test = self._tests[item]
         if SITE in item.stash:
             del item.stash[SITE]
+        self._is_set_up = False
         with _seed_of_sample(item.config, attempt.number):
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        _stop_if_told(item.session)
         sample = sample_of(attempt, reports, item.stash.get(SITE, None), try_number=test.n_tries(attempt) + 1)
         sample = self.stored.compared(sample) if self.stored else sample
         test.add(sample, reports)

@@ -77,6 +77,7 @@ class Cassette(Recorder):
         orphans: Orphans | None = None,
         notices: Sequence[str] = (),
         refuses_edited: bool = False,
+        begun: Callable[[Path], None] = lambda _path: None,
     ) -> None:
         """Open the recording at `location`; nothing is written before something is recorded.
 
@@ -84,6 +85,7 @@ class Cassette(Recorder):
         `test_argument` is how pytest is told to run this test, `permission` is called before a model is asked and
         raises if it may not be. `orphans` are recordings of tests that are gone, `notices` what is known already.
         `refuses_edited` makes it an error that lines are not as they were recorded.
+        `begun` is told the file in which a new recording grows.
         Raises UnreadableCassette if the file is damaged beyond use.
         """
         super().__init__(redactor, hooks)
@@ -94,6 +96,7 @@ class Cassette(Recorder):
         self.votes: list[Interaction] = []
         self.notices = list(notices)
         self._orphans = orphans
+        self._begun = begun
         self._header: Mapping[str, Any] = redactor.json(header)
         self._base_urls = base_urls
         self._refuses_edited = refuses_edited
@@ -335,6 +338,8 @@ class Cassette(Recorder):
             journal=self._source if goes_on else None,
             replaces=self._bytes_expected() is None,
         )
+        if not goes_on:
+            self._begun(self._writer.path)
 
     def _bring_up_to_date(self) -> None:
         """Give an unfinished recording today's header where another dialogue began it with the same messages."""

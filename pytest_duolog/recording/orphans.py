@@ -55,7 +55,7 @@ class Recording:
             return ""
         if not self.module.is_file():
             return f"its test module {self.module.name} is gone"
-        if not _defines(self.module, self.test.partition("[")[0].split("::")):
+        if not defines(self.module, self.test.partition("[")[0].split("::")):
             return f"its test {self.module.name}::{self.test} is gone"
         return ""
 
@@ -133,7 +133,7 @@ def cassette_files(root: Path) -> Iterator[Path]:
             yield from (folder / file for file in files if file.endswith(".jsonl"))
 
 
-def _defines(file: Path, names: list[str]) -> bool:
+def defines(file: Path, names: list[str]) -> bool:
     """Whether a module has the function at the end of `names`, inside the classes before it; never runs it.
 
     A method that a class does not have itself may be inherited, so it counts as there if the class has bases.

@@ -36,8 +36,8 @@ class TestSite:
     """The test that a dialogue is part of: where its recordings go, and what its dialogues start from.
 
     `test` is the test's id inside its module, `test_argument` how pytest is told to run it so. `observers`
-    gives those who watch a dialogue of the test. `sample` is the number of this run of the test, from 1, and
-    `is_candidate` whether the models on trial speak in it.
+    gives those who watch a dialogue of the test. `sample` is the number of this run of the test, from 1, `is_sample`
+    whether the test runs for a rate or a gate, and `is_candidate` whether the models on trial speak in it.
     """
 
     session: Session
@@ -48,6 +48,7 @@ class TestSite:
     test_argument: str
     observers: Callable[[Scenario], Sequence[Observer]]
     sample: int = 1
+    is_sample: bool = False
     is_candidate: bool = False
     dialogues: list[Dialogue] = field(default_factory=list)
 
@@ -255,6 +256,7 @@ class Dialogue(PropertyMethods):
             self._location(),
             vcr_config=self.site.vcr_config,
             test_argument=self.site.test_argument,
+            is_sample=self.site.is_sample,
         )
 
     def _location(self) -> CassetteLocation:

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from pytest_duolog.recording.orphans import Orphans
 from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.rewrites import Rewrites
 from pytest_duolog.recording.transport import RecordedLine
 from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
@@ -44,6 +46,7 @@ Name = TypeVar("Name", bound=str)
 
 # Record modes that write files, and play what is recorded.
 ONCE_OR_NEW = (RecordMode.ONCE, RecordMode.NEW_EPISODES)
+ADVICE_ON_RERUNS = "to see how often a model passes, give the test samples="
 # A dialogue's recording and a connection to each speaker's provider; and what the rest of the process may need.
 FILES_A_DIALOGUE = 3
 FILES_BESIDE = 64
@@ -57,7 +60,10 @@ class Session:
     ) -> None:
         """`root` is the folder below which all tests of the project lie, None for the working directory."""
         self.settings = settings
+        self.rewrites = Rewrites(root or Path())
         self._orphans = Orphans(root or Path())
+        self._opened: set[Path] = set()
+        self._recorded: set[Path] = set()
         self._environ = environ
         known = registry.all_providers(settings.providers)
         self._key_variables = [name for provider in known.values() for name in provider.secret_variables]
@@ -106,21 +112,33 @@ class Session:
         *,
         vcr_config: Mapping[str, Any],
         test_argument: str,
+        is_sample: bool = False,
     ) -> Cassette:
         """The recording of a scenario; its models are those the scenario was cast with.
 
         A test that has none takes that of the very same dialogue over from a test that is gone, where the record mode
-        allows files to be written.
+        allows files to be written. A test that runs again in the same run, and is no sample, is not answered by the
+        recording that its failed try has made.
         """
         header = self.redactor.json(make_header(scenario, location, now=CLOCK.now()))
-        mode = self.settings.record_mode
-        taken = self._orphans.take_over(location, header) if mode in ONCE_OR_NEW else None
+        mode, notices = self._mode_of(location), []
+        if taken := self._orphans.take_over(location, header) if mode in ONCE_OR_NEW else None:
+            notices.append(f"took over the recording of {taken}, which is gone")
+        if not is_sample and location.path in self._opened:
+            if mode in ONCE_OR_NEW and location.path in self._recorded:
+                mode = RecordMode.REWRITE
+            if mode in (*ONCE_OR_NEW, RecordMode.NONE):
+                notices.append(f"the rerun replays the recording of the failed try; {ADVICE_ON_RERUNS}")
+            else:
+                notices.append(f"the rerun asks its models anew; {ADVICE_ON_RERUNS}")
+        self._opened.add(location.path)
         return Cassette(
             location,
             mode=mode,
             header=header,
             orphans=self._orphans,
-            notices=[f"took over the recording of {taken}, which is gone"] if taken else [],
+            notices=notices,
+            begun=partial(self.rewrites.begun, location),
             redactor=self._redactor_for(scenario),
             hooks=VcrHooks(vcr_config),
             base_urls=self._base_urls,
@@ -129,6 +147,23 @@ class Session:
             refuses_edited=self.settings.edited_cassettes == "fail",
         )
 
+    def _mode_of(self, location: CassetteLocation) -> RecordMode:
+        """The record mode of the run; of what an interrupted rewrite has left to do, that of the rewrite."""
+        mode = self.settings.record_mode
+        if mode not in ONCE_OR_NEW or not self.rewrites.is_due(location):
+            return mode
+        return RecordMode.ONCE if self.rewrites.can_resume(location) else RecordMode.REWRITE
+
+    @contextmanager
+    def _followed(self, cassette: Cassette) -> Iterator[None]:
+        """Note what comes of the recording of a dialogue that runs inside the block."""
+        self.rewrites.failed(cassette.location)  # until it is finished
+        yield
+        if cassette.counts[1]:
+            self._recorded.add(cassette.location.path)
+        if self.settings.record_mode is not RecordMode.NONE:
+            self.rewrites.finished(cassette.location)
+
     def run(self, run: DialogueRun, cassette: Cassette) -> None:
         """Run a dialogue to its end through its cassette, in plain code.
 
@@ -136,6 +171,7 @@ class Session:
         """
         limit_s = run.scenario.seconds_budget or math.inf
         with (
+            self._followed(cassette),
             closing(cassette),
             closing(LocalLoop()) as loop,
             self._endpoints(_models(run.scenario), cassette, limit_s=limit_s) as (endpoints, live),
@@ -151,6 +187,7 @@ class Session:
         limit_s = run.scenario.seconds_budget or math.inf
         models = _models(run.scenario)
         with (
+            self._followed(cassette),
             closing(cassette),
             self._endpoints(models, cassette, in_thread=True, limit_s=limit_s) as (endpoints, live),
         ):
@@ -242,6 +279,7 @@ class Session:
         """Stop what was started."""
         self.scheduler.close()
         self._local_servers.stop_all()
+        self.rewrites.close()
 
 
 def _within_open_files(n_dialogues: int) -> int:

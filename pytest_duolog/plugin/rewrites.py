@@ -1,0 +1,90 @@
+"""Keeps what a run with record mode `rewrite` set out to do, so that `once` can go on with it if it ends early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_duolog.display import counted, printable
+from pytest_duolog.plugin.collection import test_in_module, uses_our_fixture
+from pytest_duolog.plugin.state import SESSION, session_of, settings_of
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.naming import CassetteLocation, folder_of
+from pytest_duolog.recording.rewrites import PATTERN, Rewrites, clear_if_done
+
+ANEW = (RecordMode.ALL, RecordMode.REWRITE)
+# So many tests that are left are named.
+MOST_NAMED = 3
+
+
+@dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
+class RewriteWatch:
+    """Tells the rewrites which tests have run; `tests` are their names there by the names that pytest has for them."""
+
+    rewrites: Rewrites
+    tests: Mapping[str, str]
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """A test has run to its end, with all its samples and reruns."""
+        if nodeid in self.tests:
+            self.rewrites.tested(self.tests[nodeid])
+
+
+def watch_rewrite(session: pytest.Session) -> None:
+    """Begin a rewrite of the collected tests if they are to be recorded anew, and follow what comes of it.
+
+    Raises UsageError if it cannot be written down.
+    """
+    config = session.config
+    mode = settings_of(config).record_mode
+    if mode is RecordMode.NONE or config.option.collectonly or config.getoption("duolog_plan"):
+        return
+    rewrites = session_of(config).rewrites
+    tests = {
+        item.nodeid: rewrites.test_of(_location(item)) for item in session.items if uses_our_fixture(item)
+    }
+    if tests and mode in ANEW:
+        try:
+            rewrites.begin(tests.values(), run=_run_id(config))
+        except OSError as error:
+            raise pytest.UsageError(f"--record-mode={mode}: {error.filename}: {error.strerror}") from None
+    config.pluginmanager.register(RewriteWatch(rewrites, tests), "duolog-rewrite-watch")
+
+
+def _location(item: pytest.Item) -> CassetteLocation:
+    return CassetteLocation(folder_of(item.path), test_in_module(item), ())
+
+
+def _run_id(config: pytest.Config) -> str:
+    """What all workers of pytest-xdist know of their run; empty without them."""
+    workerinput: Mapping[str, Any] = getattr(config, "workerinput", {})
+    return str(workerinput.get("testrunuid", ""))
+
+
+def end_rewrites(terminalreporter: Any, config: pytest.Config) -> None:
+    """Remove the files of rewrites that have come to their end; of others a run with dialogues tells."""
+    if SESSION in config.stash:
+        session_of(config).rewrites.close()
+    rewrites = clear_if_done(config.rootpath)
+    collector: Any = config.pluginmanager.get_plugin("duolog-collector")
+    if rewrites is not None and collector.entries:
+        for line in rewrite_words(rewrites):
+            terminalreporter.write_line(printable(line))
+
+
+def rewrite_words(rewrites: Rewrites) -> Iterator[str]:
+    """What to say of rewrites that have not come to their end."""
+    left = rewrites.left()
+    named = ", ".join(left[:MOST_NAMED]) + (", ..." if len(left) > MOST_NAMED else "")
+    started = rewrites.started[:16].replace("T", " ")
+    yield (
+        f"the rewrite of {started} is not complete: {counted(len(left), 'test')} may still have older recordings "
+        f"({named})"
+    )
+    yield (
+        f"to go on: --record-mode=once, which asks for these anew and replays the others; to give it up, delete "
+        f".duolog/{PATTERN}"
+    )
