@@ -70,7 +70,7 @@ def end_rewrites(terminalreporter: Any, config: pytest.Config) -> None:
         session_of(config).rewrites.close()
     rewrites = clear_if_done(config.rootpath)
     collector: Any = config.pluginmanager.get_plugin("duolog-collector")
-    if rewrites is not None and collector.entries:
+    if rewrites is not None and collector.dialogues:
         for line in rewrite_words(rewrites):
             terminalreporter.write_line(printable(line))
 
