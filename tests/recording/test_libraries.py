@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
-# Imported here once, so that every inner run finds them.
-import aiohttp  # noqa: F401
-import httpx2  # noqa: F401
-import openai  # noqa: F401
 import pytest
-import requests  # noqa: F401
 
 from pytest_duolog.recording.journal_file import read_journal
+
+
+@pytest.fixture(scope="module", autouse=True)
+def libraries() -> None:
+    """Imported once, so that every inner run finds them; not while tests are collected, which every worker does."""
+    for name in ("aiohttp", "httpx2", "openai", "requests"):
+        importlib.import_module(name)
+
 
 SPEAKERS = """
 import asyncio

@@ -1,4 +1,7 @@
-"""The same numbers as scipy and statsmodels, which the package itself never imports."""
+"""The same numbers as scipy and statsmodels, which the package itself never imports.
+
+Each test imports what it asks: collecting the tests, which every worker does, would pay seconds for it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from scipy import stats
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from pytest_duolog.stats.differences import TwoRates, newcombe_interval, score_z
 from pytest_duolog.stats.exact_tests import benjamini_hochberg, fisher_p, holm, mcnemar_exact_p
@@ -32,12 +32,16 @@ def tables(n: int) -> Iterator[TwoRates]:
     ids=["wilson", "clopper-pearson"],
 )
 def test_intervals_of_one_rate(method: str, ours, confidence: float) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     for table in tables(40):
         theirs = proportion_confint(table.n_passed_1, table.n_1, alpha=1 - confidence, method=method)
         assert ours(table.n_passed_1, table.n_1, confidence=confidence) == pytest.approx(theirs, abs=1e-9)
 
 
 def test_newcombe() -> None:
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
     for table in tables(60):
         theirs = confint_proportions_2indep(
             table.n_passed_1, table.n_1, table.n_passed_2, table.n_2, method="newcomb"
@@ -47,6 +51,8 @@ def test_newcombe() -> None:
 
 @pytest.mark.parametrize("alternative", ["less", "greater", "two-sided"])
 def test_fisher(alternative) -> None:
+    from scipy import stats
+
     for table in tables(60):
         rows = [
             [table.n_passed_1, table.n_1 - table.n_passed_1],
@@ -57,6 +63,8 @@ def test_fisher(alternative) -> None:
 
 
 def test_score_without_a_margin_is_pearsons_chi_squared() -> None:
+    from scipy import stats
+
     for table in tables(60):
         rows = [
             [table.n_passed_1, table.n_1 - table.n_passed_1],
@@ -67,6 +75,8 @@ def test_score_without_a_margin_is_pearsons_chi_squared() -> None:
 
 
 def test_mcnemar() -> None:
+    from scipy import stats
+
     for table in tables(60):
         first, second = table.n_passed_1, table.n_passed_2
         theirs = stats.binomtest(first, first + second).pvalue
@@ -77,6 +87,8 @@ def test_mcnemar() -> None:
     ("method", "ours"), [("holm", holm), ("fdr_bh", benjamini_hochberg)], ids=["holm", "bh"]
 )
 def test_adjusted_p_values(method: str, ours) -> None:
+    from statsmodels.stats.multitest import multipletests
+
     rng = random.Random(11)
     for n in range(1, 20):
         values = [rng.random() ** 3 for _ in range(n)]
