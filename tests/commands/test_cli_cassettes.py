@@ -16,7 +16,7 @@ REVIEWED = "test_the_conversation_is_the_one_we_reviewed.local-smollm2-135m-inst
 
 
 @pytest.fixture
-def tests_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tests_folder(tmp_path: Path, collecting_in_process: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The example project without its gate, in the working directory."""
     ignored = shutil.ignore_patterns("*test_upgrade*", "__pycache__", ".*")
     shutil.copytree(EXAMPLE, tmp_path / "project", ignore=ignored)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from pytest_duolog.local.weights import find_weights
@@ -21,7 +24,7 @@ from pytest_duolog import Judged, Outcome, Script, Speaker
 )
 def test_lamp(dialogue):
     verdict = dialogue.satisfies(
-        Judged("They talk about a lamp.", by="local:smollm2-135m-instruct", votes=1, max_tokens=6)
+        Judged("They talk about a lamp.", by="local:smollm2-135m-instruct", votes=1, max_tokens=14)
     )
     print("verdict:", verdict)
     assert verdict
@@ -40,4 +43,7 @@ def test_answer_that_a_real_model_did_not_finish_could_not_be_measured(pytester,
     (cassette,) = pytester.path.rglob("*.jsonl")
     (vote,) = read_journal(cassette).interactions
     assert vote.is_vote
-    assert b'"content":"{' in vote.response.content, "the grammar made it begin the object"
+    (choice,) = json.loads(vote.response.content)["choices"]
+    assert choice["finish_reason"] == "length"
+    # Some versions of llama.cpp let the model open a Markdown block first.
+    assert re.match(r"\s*(```(json)?\s*)?\{", choice["message"]["content"]), "it was held to the object"
