@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict
 
-from pytest_duolog.display import and_more
+from pytest_duolog.display import and_more, shorten
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.stats.acceptance import AcceptancePlan, acceptance_plan, proof_plan
 
@@ -20,6 +20,10 @@ DEFAULT_MAX_ROUNDS = 20
 # So many scenarios in which two plans differ are named.
 MOST_NAMED = 5
 MISSING = object()
+
+# Records come from strangers: what a plan asks for, and the numbers in it, are bounded.
+MOST_SAMPLES = 1000
+MOST_DIGITS = 30
 
 
 class Claim(StrEnum):
@@ -36,8 +40,16 @@ def _decimal(value: object) -> Decimal:
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite():
-        raise ConfigurationError(f"{value!r} is not a number")
+        raise ConfigurationError(f"{shorten(str(value))} is not a number")
+    _, digits, exponent = number.as_tuple()
+    if len(digits) > MOST_DIGITS or abs(int(exponent)) > MOST_DIGITS:
+        raise ConfigurationError(f"{shorten(str(value))} has more than {MOST_DIGITS} digits")
     return number
+
+
+def _check_most(number: int, what: str) -> None:
+    if number > MOST_SAMPLES:
+        raise ConfigurationError(f"{number} {what} are more than {MOST_SAMPLES}, the most there can be")
 
 
 ExactNumber = Annotated[Decimal, BeforeValidator(_decimal)]
@@ -60,6 +72,7 @@ class ScenarioPlan:
         if self.claim not in list(Claim):
             raise ConfigurationError(f"claim: {self.claim!r} is not one of {', '.join(Claim)}")
         object.__setattr__(self, "claim", Claim(self.claim))
+        _check_most(self.samples, "samples")
         try:
             object.__setattr__(self, "min_pass_rate", _decimal(self.min_pass_rate))
             _ = self.acceptance
@@ -100,6 +113,7 @@ class GatePlan:
                 f"margin {self.margin} is not inside (0, 1): it is the smallest drop of the pass rate that must be "
                 f"caught, for example 0.10 for ten points"
             )
+        _check_most(self.max_rounds, "rounds")
         if self.max_rounds < 1:
             raise ConfigurationError(f"a gate needs at least 1 round, not {self.max_rounds}")
 

@@ -20,7 +20,7 @@ from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
-from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
 from pytest_duolog.transcripts.transcript import Record, Text
 
@@ -72,7 +72,7 @@ class Sample(Record):
     """
 
     scenario: Text
-    number: int = Field(ge=1)
+    number: int = Field(ge=1, le=MOST_SAMPLES)
     arm: Arm = Arm.BASELINE
     attempt: int = Field(default=1, ge=1)
     outcome: SampleOutcome

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from pytest_duolog.stats.binomial import beta_quantile, probability_at_least
@@ -38,6 +38,23 @@ class Expectation(NamedTuple):
     mean_samples: float
 
 
+class _End(NamedTuple):
+    """Counts at which a plan decides, and in how many ways (as a logarithm) it comes to them."""
+
+    n_passed: int
+    n_failed: int
+    passes: bool
+    log_ways: float
+
+    def chance(self, rate: float) -> float:
+        """How probable this end is at a pass rate."""
+        if (self.n_passed and rate == 0) or (self.n_failed and rate == 1):
+            return 0.0
+        log_passed = self.n_passed * math.log(rate) if self.n_passed else 0.0
+        log_failed = self.n_failed * math.log1p(-rate) if self.n_failed else 0.0
+        return math.exp(self.log_ways + log_passed + log_failed)
+
+
 @dataclass(frozen=True)
 class AcceptancePlan:
     """When a count of passes and failures decides, and what that risks.
@@ -61,19 +78,31 @@ class AcceptancePlan:
         return True if n >= self.passes_at[n_failed] else None
 
     def expect(self, rate: float) -> Expectation:
-        """What the plan does with independent samples that pass at this rate, exactly: by recursion over samples."""
-        alive = {0: 1.0}
-        passed, mean = 0.0, 0.0
-        for n in range(1, self.n_samples + 1):
-            mean += math.fsum(alive.values())
-            reached = dict.fromkeys(range(max(alive, default=-1) + 2), 0.0)
-            for n_failed, chance in alive.items():
-                reached[n_failed] += chance * rate
-                reached[n_failed + 1] += chance * (1 - rate)
-            decisions = {n_failed: self.decide(n - n_failed, n_failed) for n_failed in reached}
-            passed += math.fsum(chance for n_failed, chance in reached.items() if decisions[n_failed])
-            alive = {n_failed: chance for n_failed, chance in reached.items() if decisions[n_failed] is None}
+        """What the plan does with independent samples that pass at this rate, exactly: a sum over all its ends."""
+        chances = [end.chance(rate) for end in self._ends]
+        passed = math.fsum(chance for end, chance in zip(self._ends, chances, strict=True) if end.passes)
+        mean = math.fsum(
+            chance * (end.n_passed + end.n_failed) for end, chance in zip(self._ends, chances, strict=True)
+        )
         return Expectation(passed, mean)
+
+    @cached_property
+    def _ends(self) -> list[_End]:
+        """The counts at which it decides. The ways there are counted once: they are the same at every rate."""
+        ways, ends = {0: 1}, []
+        for n in range(1, self.n_samples + 1):
+            reached: dict[int, int] = {}
+            for n_failed, n_ways in ways.items():
+                reached[n_failed] = reached.get(n_failed, 0) + n_ways
+                reached[n_failed + 1] = reached.get(n_failed + 1, 0) + n_ways
+            ways = {}
+            for n_failed, n_ways in reached.items():
+                decision = self.decide(n - n_failed, n_failed)
+                if decision is None:
+                    ways[n_failed] = n_ways
+                else:
+                    ends.append(_End(n - n_failed, n_failed, decision, math.log(n_ways)))
+        return ends
 
 
 def passes_needed(n_samples: int, min_pass_rate: Rate) -> int:
