@@ -16,12 +16,17 @@ REVIEWED = "test_the_conversation_is_the_one_we_reviewed.local-smollm2-135m-inst
 
 
 @pytest.fixture
-def tests_folder(tmp_path: Path, collecting_in_process: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The example project without its gate, in the working directory."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example project without its gate, which is the working directory."""
     ignored = shutil.ignore_patterns("*test_upgrade*", "__pycache__", ".*")
     shutil.copytree(EXAMPLE, tmp_path / "project", ignore=ignored)
     monkeypatch.chdir(tmp_path / "project")
-    return tmp_path / "project" / "tests"
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def tests_folder(collecting_in_process: None, project: Path) -> Path:
+    return project / "tests"
 
 
 @pytest.fixture
@@ -100,7 +105,8 @@ def test_export_of_a_missing_file_is_an_error(tests_folder: Path, capsys: pytest
     assert "nowhere.jsonl" in capsys.readouterr().err
 
 
-def test_prune_leaves_what_tests_use(tests_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prune_leaves_what_tests_use(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pytest, which is asked, has a process of its own here."""
     assert main(["cassettes", "prune", "--delete", "--superseded"]) == 0
     assert capsys.readouterr().out == ""
 
