@@ -12,13 +12,18 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.protocol import ChatProtocol, system_of, without_system
 from pytest_duolog.endpoints.reading import (
-    fields_of,
+    NOT_THERE,
+    joined,
+    lacking,
     less,
+    needs_words,
     object_in,
-    objects_in,
+    objects_at,
+    text_at,
     text_in,
     token_count,
     tool_calls,
+    wrong,
 )
 from pytest_duolog.transcripts.perspective import ChatMessage
 from pytest_duolog.transcripts.transcript import FinishReason, Usage
@@ -77,21 +82,28 @@ class AnthropicMessages(ChatProtocol):
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The text blocks, joined; thinking and tool blocks go into the record."""
         if not isinstance(body.get("content"), list):
-            raise answer.fault(f"the answer has no content; it has {fields_of(body)}", is_passing=True)
-        blocks = objects_in(body, "content")
-        raw_finish = str(body.get("stop_reason") or "")
+            raise lacking(body, "content")
+        blocks = objects_at(body, "content", "")
+        raw_finish = text_at(body, "stop_reason", "") or ""
         category = object_in(body, "stop_details").get("category")
+        finish = FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end")
+        calls = _of_kind(blocks, "tool_use")
+        said = _joined(blocks, "text")
+        if said is None and not calls and needs_words(finish):
+            raise wrong("content", body["content"], "a list with a text block")
         return Reply(
-            content=_joined(blocks, "text"),
-            finish=FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end"),
+            content=said or "",
+            finish=finish,
             raw_finish=f"{raw_finish} ({category})" if category else raw_finish,
             reasoning=_joined(blocks, "thinking") or None,
-            tool_calls=tool_calls(
-                [block for block in blocks if block.get("type") == "tool_use"], arguments="input"
-            ),
+            tool_calls=tool_calls(calls, arguments="input"),
             usage=_usage(object_in(body, "usage")),
             model=text_in(body, "model"),
         )
+
+
+def _of_kind(blocks: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
+    return [block for block in blocks if block.get("type") == kind]
 
 
 def _output_format(schema: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -99,8 +111,13 @@ def _output_format(schema: Mapping[str, Any] | None) -> dict[str, Any]:
     return {} if schema is None else {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
 
 
-def _joined(blocks: Sequence[Mapping[str, Any]], kind: str) -> str:
-    return "".join(str(block.get(kind) or "") for block in blocks if block.get("type") == kind)
+def _joined(blocks: Sequence[Mapping[str, Any]], kind: str) -> str | None:
+    """The text of the blocks of a kind; None if there are none, Malformed for what is no text."""
+    found = _of_kind(blocks, kind)
+    for block in found:
+        if not isinstance(block.get(kind, NOT_THERE), str | None):
+            raise wrong(f"content[].{kind}", block.get(kind, NOT_THERE), "text")
+    return joined(found, kind, "content")
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage | None:

@@ -5,7 +5,7 @@ Source: https://ai.google.dev/api/generate-content.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,13 +13,19 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.protocol import ChatProtocol, system_of, without_system
 from pytest_duolog.endpoints.reading import (
-    fields_of,
+    NOT_THERE,
+    joined,
+    lacking,
     less,
+    needs_words,
+    object_at,
     object_in,
-    objects_in,
+    objects_at,
+    text_at,
     text_in,
     token_count,
     tool_calls,
+    wrong,
 )
 from pytest_duolog.transcripts.perspective import ChatMessage
 from pytest_duolog.transcripts.transcript import FinishReason, Usage
@@ -80,31 +86,36 @@ class Gemini(ChatProtocol):
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The first candidate; a prompt that was blocked has none and is a filtered reply."""
-        blocked = object_in(body, "promptFeedback").get("blockReason")
-        candidates = objects_in(body, "candidates")
+        blocked = text_at(object_in(body, "promptFeedback"), "blockReason", "promptFeedback.")
+        candidates = body.get("candidates")
         usage = _usage(object_in(body, "usageMetadata"))
         if blocked and not candidates:
-            return Reply("", finish="filtered", raw_finish=str(blocked), usage=usage)
-        if not candidates:
-            raise answer.fault(f"the answer has no candidates; it has {fields_of(body)}", is_passing=True)
-        parts = objects_in(object_in(candidates[0], "content"), "parts")
-        raw_finish = str(candidates[0].get("finishReason") or "")
+            return Reply("", finish="filtered", raw_finish=blocked, usage=usage)
+        if not (isinstance(candidates, list) and candidates and isinstance(candidates[0], Mapping)):
+            raise lacking(body, "candidates")
+        candidate, where = candidates[0], "candidates[0]."
+        raw_finish = text_at(candidate, "finishReason", where) or ""
+        finish = FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end")
+        is_told = needs_words(finish) or candidate.get("content") is not None
+        content = object_at(candidate, "content", where) if is_told else {}
+        parts = objects_at(content, "parts", f"{where}content.")
+        calls = [object_at(part, "functionCall", "parts[].") for part in parts if "functionCall" in part]
+        said = _joined([part for part in parts if not part.get("thought")])
+        if said is None and not calls and needs_words(finish):
+            raise wrong(f"{where}content.parts", content.get("parts", NOT_THERE), "a list with a text")
         return Reply(
-            content=_joined(part for part in parts if not part.get("thought")),
-            finish=FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end"),
+            content=said or "",
+            finish=finish,
             raw_finish=raw_finish,
-            reasoning=_joined(part for part in parts if part.get("thought")) or None,
-            tool_calls=tool_calls(
-                [object_in(part, "functionCall") for part in parts if "functionCall" in part],
-                arguments="args",
-            ),
+            reasoning=_joined([part for part in parts if part.get("thought")]) or None,
+            tool_calls=tool_calls(calls, arguments="args"),
             usage=usage,
             model=text_in(body, "modelVersion"),
         )
 
 
-def _joined(parts: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(str(part.get("text") or "") for part in parts)
+def _joined(parts: Sequence[Mapping[str, Any]]) -> str | None:
+    return joined([part for part in parts if "text" in part], "text", "candidates[0].content.parts")
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage | None:

@@ -6,7 +6,7 @@ what is being tested, and runs in replays as well; requests it makes itself are 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -18,12 +18,14 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply, then
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
 from pytest_duolog.endpoints.providers import Destination, Provider, destination, variables_in
-from pytest_duolog.endpoints.reading import fields_of
+from pytest_duolog.endpoints.reading import fields_of, shown
 from pytest_duolog.endpoints.session_ids import RECORDED_ID, new_session_id
 from pytest_duolog.endpoints.streams import is_stream, values_in
-from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template, filled_in, texts_at
+from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template, filled_in, texts_at, values_at
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.storage.json_text import canonical
+
+ADVICE = "say in `reply` where the text is, as in 'choices.0.text'"
 
 
 class HttpEndpoint:
@@ -78,16 +80,29 @@ class HttpEndpoint:
         return Answer.of(answered, model=self._label)
 
     def _read(self, answered: HttpAnswer) -> Reply:
-        answer = self._answer(answered)
+        answer, place = self._answer(answered), self._template.reply
         values = list(values_in(answer))
-        texts = [text for value in values for text in texts_at(value, self._template.reply)]
-        if values and not texts:
-            has = fields_of(values[0]) if isinstance(values[0], dict) else shorten(str(values[0]))
+        for value in values:
+            if place and isinstance(value, str) and value.lstrip().startswith("{"):
+                raise answer.fault(
+                    f"a part of the answer is no whole JSON: {shorten(value)}", is_passing=True
+                )
+        found = [said for value in values for said in values_at(value, place)]
+        if not found:
             raise answer.fault(
-                f"the answer has no text at {self._template.reply!r}; it has {has}",
-                advice="say in `reply` where the text is, as in 'choices.0.text'",
+                f"the answer has no text at {place!r}; it has {self._told(values)}", advice=ADVICE
             )
-        return Reply(("" if is_stream(answer) else "\n\n").join(texts))
+        for said in found:
+            if not isinstance(said, str | None):
+                raise answer.fault(f"the answer has {shown(said)} at {place!r}, not text", advice=ADVICE)
+        return Reply(("" if is_stream(answer) else "\n\n").join(filter(None, found)))
+
+    @staticmethod
+    def _told(values: Sequence[Any]) -> str:
+        """What an answer has instead of a text."""
+        if not values:
+            return "no parts"
+        return fields_of(values[0]) if isinstance(values[0], dict) else shorten(str(values[0]))
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,17 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.reading import (
-    fields_of,
-    joined_text,
-    object_in,
-    objects_in,
+    NOT_THERE,
+    lacking,
+    needs_words,
+    object_at,
+    objects_at,
     split_thinking,
+    text_at,
     text_in,
     token_count,
     tool_calls,
+    wrong,
 )
 from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
@@ -60,18 +63,22 @@ class OllamaChat(ChatProtocol):
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The message."""
-        message = object_in(body, "message")
-        if not message:
-            raise answer.fault(f"the answer has no message; it has {fields_of(body)}", is_passing=True)
-        raw_finish = str(body.get("done_reason") or "")
-        content, thinking = split_thinking(joined_text(message.get("content")))
+        message = body.get("message")
+        if not (isinstance(message, Mapping) and message):
+            raise lacking(body, "message")
+        raw_finish = text_at(body, "done_reason", "") or ""
+        finish = FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end")
+        calls = objects_at(message, "tool_calls", "message.")
+        if "content" not in message and not calls and needs_words(finish):
+            raise wrong("message.content", NOT_THERE, "text")
+        content, thinking = split_thinking(text_at(message, "content", "message.") or "")
         return Reply(
             content=content,
-            finish=FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end"),
+            finish=finish,
             raw_finish=raw_finish,
-            reasoning=text_in(message, "thinking") or thinking,
+            reasoning=text_at(message, "thinking", "message.") or thinking,
             tool_calls=tool_calls(
-                [object_in(call, "function") for call in objects_in(message, "tool_calls")],
+                [object_at(call, "function", "message.tool_calls[].") for call in calls],
                 arguments="arguments",
             ),
             usage=Usage(

@@ -13,17 +13,22 @@ from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.reading import (
-    fields_of,
-    joined_text,
+    NOT_THERE,
+    lacking,
     less,
+    needs_words,
+    object_at,
     object_in,
-    objects_in,
+    objects_at,
+    said_in,
     served_by,
     split_thinking,
+    text_at,
     text_in,
     thinking_parts,
     token_count,
     tool_calls,
+    wrong,
 )
 from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
@@ -79,22 +84,29 @@ class OpenAIChat(ChatProtocol):
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The first choice."""
-        choices = objects_in(body, "choices")
-        if not choices:
-            raise answer.fault(f"the answer has no choices; it has {fields_of(body)}", is_passing=True)
-        choice, message = choices[0], object_in(choices[0], "message")
-        raw_finish = str(choice.get("finish_reason") or "")
-        content, thinking = split_thinking(joined_text(message.get("content")))
-        refusal = message.get("refusal")
+        choices = body.get("choices")
+        if not (isinstance(choices, list) and choices and isinstance(choices[0], Mapping)):
+            raise lacking(body, "choices")
+        choice, message = choices[0], object_at(choices[0], "message", "choices[0].")
+        where = "choices[0].message."
+        raw_finish = text_at(choice, "finish_reason", "choices[0].") or ""
+        refusal = text_at(message, "refusal", where)
+        calls = objects_at(message, "tool_calls", where)
+        finish = "refused" if refusal else FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end")
+        said = said_in(message["content"], f"{where}content") if "content" in message else None
+        if said is None and not calls and needs_words(finish):
+            raise wrong(f"{where}content", message.get("content", NOT_THERE), "text")
+        content, thinking = split_thinking(said or "")
         return Reply(
-            content=str(refusal) if refusal and not content else content,
-            finish="refused" if refusal else FINISH_REASONS.get(raw_finish, "other" if raw_finish else "end"),
+            content=refusal if refusal and not content else content,
+            finish=finish,
             raw_finish=raw_finish,
-            reasoning=text_in(message, "reasoning_content", "reasoning")
+            reasoning=text_at(message, "reasoning_content", where)
+            or text_at(message, "reasoning", where)
             or thinking_parts(message.get("content"))
             or thinking,
             tool_calls=tool_calls(
-                [object_in(call, "function") for call in objects_in(message, "tool_calls")],
+                [object_at(call, "function", f"{where}tool_calls[].") for call in calls],
                 arguments="arguments",
             ),
             usage=_usage(object_in(body, "usage")),

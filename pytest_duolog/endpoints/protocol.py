@@ -19,7 +19,7 @@ from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply, the
 from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
 from pytest_duolog.endpoints.line import JSON_HEADERS, HttpAnswer, HttpQuestion
 from pytest_duolog.endpoints.providers import Provider
-from pytest_duolog.endpoints.reading import text_in
+from pytest_duolog.endpoints.reading import Malformed, fields_of, text_in, wrong
 from pytest_duolog.transcripts.perspective import ChatMessage
 
 
@@ -56,7 +56,7 @@ class ChatProtocol(ABC):
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The reply in an answer's body.
 
-        Raises what `answer.fault` makes if there is none.
+        Raises what `answer.fault` makes, or Malformed, if there is none.
         """
 
     def headers(self, request: ChatRequest) -> Mapping[str, str]:
@@ -101,7 +101,18 @@ class ChatProtocol(ABC):
     def _usable_reply(self, label: str, answered: HttpAnswer) -> Reply:
         """The reply in an answer; below the recording this decides whether a try has failed."""
         answer = Answer.of(answered, model=label, key_env=self._config.key_env)
-        reply = self.read(answer.json_object(), answer)
+        body = answer.json_object()
+        try:
+            reply = self.read(body, answer)
+        except Malformed as error:
+            raise answer.fault(str(error), is_passing=True) from None
+        except (LookupError, TypeError, AttributeError, ValueError) as error:  # of a published protocol
+            raise answer.fault(
+                f"the answer cannot be read ({type(error).__name__}: {error}); it has {fields_of(body)}",
+                is_passing=True,
+            ) from error
+        if not isinstance(reply.content, str):
+            raise answer.fault(str(wrong("the reply", reply.content, "text")), is_passing=True)
         answer.check(reply)
         return reply
 

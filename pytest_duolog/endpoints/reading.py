@@ -1,4 +1,9 @@
-"""Reading what a provider answered: JSON whose fields may be missing, null or of another type."""
+"""Reading what a provider answered.
+
+What is said must have the form that the protocol promises: a reply is text, null or "" is an empty one, and anything
+else is an error that says what came, because a wrong form that is read as silence would pass for an answer. What is
+told besides (models, token counts) may be missing, null or of another type, and counts as not told.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,91 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_duolog.display import shorten
-from pytest_duolog.transcripts.transcript import ToolCall
+from pytest_duolog.transcripts.transcript import FinishReason, ToolCall
 
 LONGEST_LIST = 200
+LONGEST_VALUE = 120
+
+NOT_THERE = object()
+
+
+class Malformed(ValueError):
+    """An answer does not have the form that its protocol promises; the text says where, and what came."""
+
+
+def wrong(where: str, value: Any, expected: str) -> Malformed:
+    """What to raise for a value that is none of the expected kind; `where` is its place in the answer."""
+    if value is NOT_THERE:
+        return Malformed(f"the answer cannot be read: {where} is not there")
+    return Malformed(f"the answer cannot be read: {where} is {shown(value)}, not {expected}")
+
+
+def lacking(body: Mapping[str, Any], name: str) -> Malformed:
+    """What to raise for an answer without the field in which its reply stands, or with something else there."""
+    came = f"\n  came:    {name} = {shown(body[name])}" if name in body else ""
+    return Malformed(f"the answer has no {name}; it has {fields_of(body)}{came}")
+
+
+def shown(value: Any) -> str:
+    """A JSON value on one line, harmless to a terminal; a long one is cut."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
+
+
+def text_at(values: Mapping[str, Any], name: str, where: str) -> str | None:
+    """The text under a name, None if it is null or not there; raises Malformed for anything else."""
+    value = values.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise wrong(f"{where}{name}", value, "text")
+
+
+def object_at(values: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    """The object under a name; raises Malformed if there is none."""
+    value = values.get(name, NOT_THERE)
+    if isinstance(value, Mapping):
+        return value
+    raise wrong(f"{where}{name}", value, "an object")
+
+
+def objects_at(values: Mapping[str, Any], name: str, where: str) -> list[Mapping[str, Any]]:
+    """The objects in the list under a name, none if it is null or not there; raises Malformed for anything else."""
+    items = values.get(name)
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise wrong(f"{where}{name}", items, "a list")
+    for index, item in enumerate(items):
+        if not isinstance(item, Mapping):
+            raise wrong(f"{where}{name}[{index}]", item, "an object")
+    return items
+
+
+def said_in(content: Any, where: str) -> str | None:
+    """The text of a `content` field: a string, null, or a list of parts; None if no part of the list has one.
+
+    Raises Malformed for what is none of them.
+    """
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list):
+        raise wrong(where, content, "text")
+    parts = [{"text": part} if isinstance(part, str) else part for part in content]
+    return joined([part for part in objects_at({where: parts}, where, "") if "text" in part], "text", where)
+
+
+def joined(parts: Sequence[Mapping[str, Any]], kind: str, where: str) -> str | None:
+    """The texts under `kind` in all parts, joined; None if there are no parts, Malformed for what is no text."""
+    texts = [text_at(part, kind, f"{where}[].") or "" for part in parts]
+    return "".join(texts) if texts else None
+
+
+def needs_words(finish: FinishReason) -> bool:
+    """Whether a reply must say something: a model that stopped by itself has words, or null and "" for none."""
+    return finish in ("end", "other")
 
 
 def text_in(values: Mapping[str, Any], *names: str) -> str | None:
@@ -41,19 +128,10 @@ def fields_of(values: Mapping[str, Any]) -> str:
     return (names if names.isprintable() and len(names) <= LONGEST_LIST else shorten(names)) or "nothing"
 
 
-def joined_text(content: Any) -> str:
-    """The text of a `content` field: a string, null, or a list of parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Sequence):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))
-    return ""
-
-
 def thinking_parts(content: Any) -> str | None:
     """The text of the parts of a `content` field that are thinking, as Mistral sends them."""
     parts = objects_in({"content": content}, "content")
-    return "".join(joined_text(part.get("thinking")) for part in parts) or None
+    return "".join(said_in(part.get("thinking"), "thinking") or "" for part in parts) or None
 
 
 def split_thinking(content: str) -> tuple[str, str | None]:
@@ -71,10 +149,18 @@ def split_thinking(content: str) -> tuple[str, str | None]:
 
 
 def tool_calls(calls: Iterable[Mapping[str, Any]], *, arguments: str) -> tuple[ToolCall, ...]:
-    """Tool calls from objects with a name and arguments, which some protocols send as text and some as JSON."""
-    return tuple(
-        ToolCall(name=str(call.get("name")), arguments=_json_text(call.get(arguments))) for call in calls
-    )
+    """Tool calls from objects with a name and arguments, which some protocols send as text and some as JSON.
+
+    Raises Malformed for one without a name.
+    """
+    return tuple(ToolCall(name=_name_of(call), arguments=_json_text(call.get(arguments))) for call in calls)
+
+
+def _name_of(call: Mapping[str, Any]) -> str:
+    name = call.get("name", NOT_THERE)
+    if not isinstance(name, str):
+        raise wrong("the name of a tool call", name, "text")
+    return name
 
 
 def _json_text(value: Any) -> str:

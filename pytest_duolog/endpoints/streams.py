@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ def is_stream(answer: Answer) -> bool:
 def values_in(answer: Answer) -> Iterator[Any]:
     """The parts in order, as JSON values where they are JSON, and as text where not.
 
+    A number or the like is text unless the whole answer says of itself that it is JSON: a stream of words has some.
     Raises EndpointError for an error status, and for an error among the parts.
     """
     if answer.status >= 300:
@@ -32,8 +34,11 @@ def values_in(answer: Answer) -> Iterator[Any]:
         parts = [line for line in text.split("\n") if line.strip()]  # a JSON text may hold other line ends
     else:
         parts = [text]
+    is_json = re.fullmatch(r"application/(.*\+)?json", _media_type(answer)) is not None
     for part in parts:
         value = _json_or_text(part)
+        if not (is_json or isinstance(value, dict | list | str)):
+            value = part
         if isinstance(value, dict) and value.get("error"):
             raise answer.refused(value)
         yield value

@@ -64,14 +64,17 @@ def placeholders_in(template: Any) -> set[str]:
     return set().union(*map(placeholders_in, template)) if isinstance(template, list | tuple) else set()
 
 
-def texts_at(value: Any, place: str) -> list[str]:
-    """The texts at a place in a JSON value, in order; the value itself where the place is empty.
-
-    What is not there, or is neither text nor number, is left out.
-    """
+def values_at(value: Any, place: str) -> list[Any]:
+    """What stands at a place in a JSON value, in order; the value itself where the place is empty."""
     found = [value]
     for name in place.split(".") if place else ():
         found = [inner for item in found for inner in _inside(item, name)]
+    return found
+
+
+def texts_at(value: Any, place: str) -> list[str]:
+    """The texts and numbers at a place in a JSON value, as texts; anything else is left out."""
+    found = values_at(value, place)
     return [str(item) for item in found if isinstance(item, str | int | float) and not isinstance(item, bool)]
 
 
