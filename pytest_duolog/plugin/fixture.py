@@ -86,7 +86,9 @@ def prefetch_of(item: pytest.Item) -> Prefetch | None:
         settings = settings_of(config)
         is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
         coming = () if hasattr(config, "workerinput") else map(Attempt, item.session.items)
-        config.stash[PREFETCH] = Prefetch(coming, settings.concurrency, _begin_early) if is_wanted else None
+        has_room_for = session_of(config).budget.has_room_for
+        prefetch = Prefetch(coming, settings.concurrency, _begin_early, has_room_for)
+        config.stash[PREFETCH] = prefetch if is_wanted else None
     return config.stash[PREFETCH]
 
 

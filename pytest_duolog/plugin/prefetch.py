@@ -41,13 +41,18 @@ TESTS_PER_PLACE = 2
 
 
 class Prefetch:
-    """Begins the dialogues of the next few attempts."""
+    """Begins the dialogues of the next few attempts, as many as `has_room_for` together."""
 
     def __init__(
-        self, coming: Iterable[Attempt], concurrency: int, begin: Callable[[Attempt], Dialogue]
+        self,
+        coming: Iterable[Attempt],
+        concurrency: int,
+        begin: Callable[[Attempt], Dialogue],
+        has_room_for: Callable[[int], bool] = lambda _n_dialogues: True,
     ) -> None:
         self._n_ahead = TESTS_PER_PLACE * concurrency
         self._begin = begin
+        self._has_room_for = has_room_for
         self._begun: dict[Attempt, Dialogue] = {}
         self._settled: dict[pytest.Item, bool] = {}
         self.expect(coming)
@@ -61,9 +66,14 @@ class Prefetch:
         if attempt in self._coming:
             while self._coming.popleft() != attempt:
                 pass
+        n_running = sum(not dialogue.has_run for dialogue in self._begun.values())
+        n_running += attempt not in self._begun
         for later in islice(self._coming, self._n_ahead):
+            if not self._has_room_for(n_running + 1):  # what has begun is to come to its end
+                break
             if later not in self._begun and self._can_begin_early(later.item):
                 self._begun[later] = self._begin(later)
+                n_running += 1
         return self._begun.pop(attempt, None)
 
     def _can_begin_early(self, item: pytest.Item) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Lock
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply, then
 from pytest_duolog.errors import BudgetExceeded
@@ -26,25 +27,26 @@ class RunBudget:
     n_dialogues: int = 0
     has_refused: bool = False
     _started: float | None = None
+    _lock: Lock = field(default_factory=Lock)
+    # Of the dialogues that have asked models and come to their end: how many there are, and the most that one took.
+    _n_ended: int = 0
+    _largest: dict[str, float] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raises BudgetExceeded if nothing may be asked any more."""
         if self._started is None:
             self._started = CLOCK.seconds()
-        used = {
-            "tokens": self.usage.tokens_read + self.usage.tokens_written,
-            "seconds": round(CLOCK.seconds() - self._started, 1),
-            "cost": round(self.usage.cost or 0.0, 6),
-        }
+        used = {**_amounts(self.usage), "seconds": self._seconds()}
         for unit, amount in used.items():
             if unit in self.limits and amount >= self.limits[unit]:
                 raise self._refusal(unit, amount)
 
     def begin_dialogue(self) -> None:
         """One more dialogue asks a model; raises BudgetExceeded if that is one too many."""
-        if self.n_dialogues >= self.limits.get("dialogues", float("inf")):
-            raise self._refusal("dialogues", self.n_dialogues)
-        self.n_dialogues += 1
+        with self._lock:
+            if self.n_dialogues >= self.limits.get("dialogues", float("inf")):
+                raise self._refusal("dialogues", self.n_dialogues)
+            self.n_dialogues += 1
 
     def _refusal(self, unit: str, used: float) -> BudgetExceeded:
         self.has_refused = True
@@ -52,7 +54,39 @@ class RunBudget:
 
     def spend(self, usage: Usage) -> None:
         """Add what a reply cost."""
-        self.usage += usage
+        with self._lock:
+            self.usage += usage
+
+    def end_dialogue(self, usage: Usage, seconds: float) -> None:
+        """A dialogue that asked models for `usage` has come to its end after `seconds`."""
+        with self._lock:
+            self._n_ended += 1
+            for unit, amount in {**_amounts(usage), "seconds": seconds, "dialogues": 1}.items():
+                self._largest[unit] = max(self._largest.get(unit, 0), amount)
+
+    def has_room_for(self, n_dialogues: int) -> bool:
+        """Whether so many dialogues, those that run among them, can end before the budget does.
+
+        Each is taken to be as large as the largest so far. Before one has ended there is room for one alone.
+        """
+        if n_dialogues <= 1 or not self.limits:
+            return True
+        if not self._n_ended:
+            return False
+        used = {**_amounts(self.usage), "seconds": self._seconds(), "dialogues": self._n_ended}
+        return all(
+            used[unit] + self._largest[unit] * (1 if unit == "seconds" else n_dialogues) <= limit
+            for unit, limit in self.limits.items()
+        )
+
+    def _seconds(self) -> float:
+        """How long ago the first request was."""
+        return round(CLOCK.seconds() - self._started, 1) if self._started is not None else 0
+
+
+def _amounts(usage: Usage) -> dict[str, float]:
+    """What was used, by unit."""
+    return {"tokens": usage.tokens_read + usage.tokens_written, "cost": round(usage.cost or 0.0, 6)}
 
 
 @dataclass

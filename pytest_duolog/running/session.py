@@ -41,6 +41,7 @@ from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.scheduler import Scheduler
 from pytest_duolog.scenarios.scenario import SIDES, Model, Scenario, Side, Speaker, Target
 from pytest_duolog.settings import Settings
+from pytest_duolog.transcripts.transcript import Usage
 
 Name = TypeVar("Name", bound=str)
 
@@ -155,12 +156,15 @@ class Session:
         return RecordMode.ONCE if self.rewrites.can_resume(location) else RecordMode.REWRITE
 
     @contextmanager
-    def _followed(self, cassette: Cassette) -> Iterator[None]:
-        """Note what comes of the recording of a dialogue that runs inside the block."""
+    def _followed(self, run: DialogueRun, cassette: Cassette) -> Iterator[None]:
+        """Note what comes of a dialogue that runs inside the block."""
+        started_s = CLOCK.seconds()
         self.rewrites.failed(cassette.location)  # until it is finished
         yield
         if cassette.counts[1]:
             self._recorded.add(cassette.location.path)
+            fresh = (run.messages[number - 1].usage or Usage() for number in cassette.fresh_messages)
+            self.budget.end_dialogue(sum(fresh, Usage()), CLOCK.seconds() - started_s)
         if self.settings.record_mode is not RecordMode.NONE:
             self.rewrites.finished(cassette.location)
 
@@ -171,7 +175,7 @@ class Session:
         """
         limit_s = run.scenario.seconds_budget or math.inf
         with (
-            self._followed(cassette),
+            self._followed(run, cassette),
             closing(cassette),
             closing(LocalLoop()) as loop,
             self._endpoints(_models(run.scenario), cassette, limit_s=limit_s) as (endpoints, live),
@@ -187,7 +191,7 @@ class Session:
         limit_s = run.scenario.seconds_budget or math.inf
         models = _models(run.scenario)
         with (
-            self._followed(cassette),
+            self._followed(run, cassette),
             closing(cassette),
             self._endpoints(models, cassette, in_thread=True, limit_s=limit_s) as (endpoints, live),
         ):

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.errors import BudgetExceeded, ConfigurationError
+from pytest_duolog.genuine import CLOCK
 from pytest_duolog.running.budget import RunBudget
 from pytest_duolog.settings import parse_budget
 from pytest_duolog.transcripts.transcript import StopKind, Transcript, Usage
@@ -99,7 +100,7 @@ def test_wrong_budgets_are_refused_with_the_known_names(text):
 
 def test_time_runs_from_the_first_request(monkeypatch):
     now = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr(CLOCK, "seconds", lambda: now)
     budget = RunBudget({"seconds": 60})
     budget.check()
     now += 59
@@ -138,6 +139,53 @@ def test_used_up_budget_stops_the_asking(pytester, chat_server: ChatServer, opti
     pytester.runpytest(*options).assert_outcomes(passed=3)
     assert len(chat_server.requests) == 12, "what was recorded is not asked again"
     assert n_asked_before < 12
+
+
+@pytest.mark.parametrize(
+    ("limits", "ended", "n_fitting"),
+    [
+        ({}, [], 99),
+        ({"tokens": 1000}, [], 1),
+        ({"tokens": 1000}, [100], 9),
+        ({"tokens": 1000}, [100, 200], 3),
+        ({"tokens": 1000}, [600], 1),
+        ({"dialogues": 5}, [10, 10], 3),
+        ({"dialogues": 5, "tokens": 130}, [10, 10], 3),
+        ({"dialogues": 5, "tokens": 40}, [10, 10], 2),
+        ({"seconds": 100}, [1], 99),
+        ({"seconds": 6}, [1], 1),
+    ],
+)
+def test_dialogues_begin_early_only_if_all_can_end(limits, ended, n_fitting):
+    budget = RunBudget(limits)
+    for n_tokens in ended:
+        usage = Usage(prompt_tokens=n_tokens)
+        budget.begin_dialogue()
+        budget.spend(usage)
+        budget.end_dialogue(usage, seconds=7)
+    assert budget.has_room_for(n_fitting)
+    assert n_fitting == 99 or not budget.has_room_for(n_fitting + 1)
+
+
+SEVENTEEN = """
+import pytest
+
+@pytest.mark.parametrize("opener", [f"Number {n}." for n in range(17)])
+@pytest.mark.dialogue(model="openai:m", turns=3, stop_on=())
+def test_talk(dialogue, opener):
+    dialogue.messages
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+def test_dialogues_that_have_begun_end_before_others_begin(pytester, chat_server: ChatServer, options):
+    pytester.makepyfile(SEVENTEEN)
+    result = pytester.runpytest("--record-mode=once", "--duolog-budget=tokens=2600", *options)
+    n_passed = result.parseoutcomes()["passed"]
+    unfinished = [path for path in pytester.path.rglob("*.jsonl") if '"end"' not in path.read_text("utf-8")]
+    assert len(unfinished) <= (2 if options else 1), "one a process: the one for which no tokens were left"
+    assert n_passed >= 6
+    assert n_passed + len(unfinished) == len(list(pytester.path.rglob("*.jsonl")))
 
 
 def test_replays_are_free(pytester, chat_server: ChatServer):
