@@ -9,12 +9,13 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest_duolog.reports
+from pytest_duolog.commands.dialogue_files import FiledDialogue, as_filed, read_dialogues
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.by_name import property_types
 from pytest_duolog.results.examination import examine
-from pytest_duolog.transcripts.sources import Source, Unreadable, read_file, read_sources
+from pytest_duolog.transcripts.sources import Unreadable, read_sources
 from pytest_duolog.transcripts.text_file import decode_text
 
 STDIN = "-"
@@ -25,7 +26,10 @@ REPORT = "check_"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `duolog check`, and what it runs."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="Markdown, JSON or JSON Lines with transcripts; - is stdin"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="transcripts, chat logs, cassettes and run records; - is stdin, with transcripts or logs",
     )
     add_property_argument(
         parser,
@@ -44,12 +48,16 @@ def run(arguments: argparse.Namespace) -> int:
     properties = given_properties(arguments)
     found = [entry for file in arguments.files for entry in _read(file)]
     unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
-    examinations = [
-        examine(entry.with_topic(arguments.topic), properties) for entry in found if isinstance(entry, Source)
-    ]
+    dialogues = [entry.with_topic(arguments.topic) for entry in found if isinstance(entry, FiledDialogue)]
+    examinations = [examine(dialogue.source, properties) for dialogue in dialogues]
     report = import_module(f"{pytest_duolog.reports.__name__}.{REPORT}{arguments.format}")
     for line in report.report_lines(examinations, unreadable):
         print(line)
+    for dialogue in dialogues:
+        for notice in dialogue.notices:
+            print(
+                printable(f"duolog: {dialogue.source.file}:{dialogue.source.line}: {notice}"), file=sys.stderr
+            )
     for failed in unreadable:
         print(printable(f"duolog: {failed.file}:{failed.line}: {failed.problem}"), file=sys.stderr)
     if unreadable:
@@ -62,10 +70,10 @@ def _formats() -> list[str]:
     return sorted(name.removeprefix(REPORT) for name in names if name.startswith(REPORT))
 
 
-def _read(file: str) -> list[Source | Unreadable]:
+def _read(file: str) -> list[FiledDialogue | Unreadable]:
     if file != STDIN:
-        return read_file(Path(file))
+        return read_dialogues(Path(file))
     try:
-        return read_sources(decode_text(sys.stdin.buffer.read(), "stdin"), file="stdin")
+        return as_filed(read_sources(decode_text(sys.stdin.buffer.read(), "stdin"), file="stdin"))
     except TranscriptError as error:
         return [Unreadable("stdin", 1, str(error))]

@@ -110,6 +110,7 @@ class Cassette(Recorder):
         self.fresh_messages: set[int] = set()
         self._served: dict[str, set[str]] = {}
         self._end: Mapping[str, Any] | None = None
+        self._last_message: Message | None = None
 
     # What there is to play
 
@@ -216,6 +217,7 @@ class Cassette(Recorder):
 
         Raises SecretInRecording if it would hold a key, UnreadableCassette if it cannot be written.
         """
+        self._last_message = message
         self._commit()
 
     def finish(self, stop_reason: StopReason, n_messages: int) -> None:
@@ -239,6 +241,7 @@ class Cassette(Recorder):
                 "stop": stop_reason.model_dump(mode="json"),
                 "messages": n_messages,
                 "served": sorted(set().union(*self._served.values())),
+                **self._last_words(n_messages),
             }
         )
         if self._writer is not None:
@@ -252,6 +255,13 @@ class Cassette(Recorder):
             # The run that finished it was killed before it could do this.
             put_in_place(self._source_path, self.location.path, n_bytes=self._source.n_bytes)
             self._source_path = self.location.path
+
+    def _last_words(self, n_messages: int) -> dict[str, Any]:
+        """The last message if no model was asked for it: no line of the recording has what code said last."""
+        message = self._last_message
+        if message is None or any(used.message_number == n_messages for used in self._used):
+            return {}
+        return {"last": {"speaker": message.speaker, "content": message.content}}
 
     def close(self) -> None:
         """Let go of the file; without `finish` it stays unfinished and can be resumed."""

@@ -4,6 +4,7 @@
     {"n": 1, "message": 2, "speaker": "Bob", "request": {...}, "response": {...}, "served": "...", "texts": [...]}
     ...
     {"end": {"stop": {...}, "messages": 21, "served": [...]}}                  absent: unfinished
+                                               with `last`, what was said last, if no model was asked for it
     {"n": 21, "vote": true, "message": 21, "speaker": "judge", ...}            what a judge said of it
 
 Longer texts are listed under `texts` of the line that first has them, and meant by `{"$": "n.i"}` from there

@@ -83,6 +83,7 @@ class Entry:
     calls: list[Call] = field(default_factory=list)
     results: list[Call] = field(default_factory=list)
     is_item: bool = False
+    is_model: bool = False
 
     @property
     def content(self) -> str:
@@ -136,7 +137,7 @@ def entry_of(number: int, entry: Mapping[str, Any], prompts: list[str]) -> Entry
     key = next((key for key in SPEAKER_KEYS if entry.get(key) is not None), None)
     kind = _kind_of_item(entry) if key in (None, "name") else ""
     if kind:
-        found = Entry(MODEL_ROLES[0] if kind != "result" else None, is_item=True)
+        found = Entry(MODEL_ROLES[0] if kind != "result" else None, is_item=True, is_model=kind != "result")
         _take_block(entry, found)
         return found
     if key is None or not isinstance(entry[key], str | int):
@@ -152,7 +153,8 @@ def entry_of(number: int, entry: Mapping[str, Any], prompts: list[str]) -> Entry
     if _is_role(role, key, CALL_ROLES):
         return Entry(calls=[_call_in_text(text_of(content), role)], is_item=True)
     name = entry.get("name")
-    found = Entry(name if role in SHARED_ROLES and isinstance(name, str) and name.strip() else role)
+    has_name = role in SHARED_ROLES and isinstance(name, str) and name.strip()
+    found = Entry(name if has_name else role, is_model=role in MODEL_ROLES)
     _take_content(content, found)
     found.texts += [text_of(entry.get("refusal"))]
     found.thoughts += [text_of(entry.get(key)) for key in THOUGHT_KEYS if isinstance(entry.get(key), str)]

@@ -30,12 +30,12 @@ def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
     for number, entry in enumerate(entries, start=1):
         log.read(entry_of(number, entry, prompts))
     messages = log.messages()
+    names = list(dict.fromkeys(message.speaker for message in messages))
     system = "\n".join(filter(None, [*prompts, text_of(given)])) or None
+    if system and not log.has_model:  # it is for somebody who has not spoken yet
+        names.append(MODEL_ROLES[0])
     return Transcript(
-        speakers=tuple(
-            _speaker(name, system, record.get("model"))
-            for name in dict.fromkeys(message.speaker for message in messages)
-        ),
+        speakers=tuple(_speaker(name, system, record.get("model")) for name in names),
         messages=messages,
         topic=_text_or_none(record.get("topic")),
     )
@@ -84,9 +84,11 @@ class _Log:
         self._said: list[Entry] = []
         self._calls = _Calls()
         self._waiting = Entry(is_item=True)
+        self.has_model = False
 
     def read(self, entry: Entry) -> None:
         """Take the next entry."""
+        self.has_model = self.has_model or entry.is_model
         for call in entry.calls:
             self._calls.add(call)
         for result in entry.results:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,21 @@ from pytest_duolog.transcripts.transcript import Transcript
 ID_KEYS = ("id", "conversation_id", "uuid")
 
 
-# Files of our own that are no transcripts, by a key of their first line.
+class OwnFile(StrEnum):
+    """Files of our own that hold dialogues and are no transcripts, by a key of their first line."""
+
+    CASSETTE = "duolog"
+    RECORD = "duolog_record"
+
+
+# What is said of them where only transcripts are read.
 _OWN_FILES = {
-    "duolog": "a recording (cassette) and no transcript; the test that plays it judges its dialogue",
-    "duolog_record": "a run record and no transcript; `duolog rejudge` judges its dialogues",
+    OwnFile.CASSETTE: "a recording (cassette) and no transcript; `duolog check FILE` reads it from its file",
+    OwnFile.RECORD: "a run record and no transcript; `duolog check FILE` reads it from its file, and `duolog rejudge` "
+    "judges its dialogues anew",
 }
+# How a cassette of plain vcrpy begins.
+_VCR_START = "interactions:"
 
 
 @dataclass(frozen=True)
@@ -82,10 +93,15 @@ def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
     """The dialogues of a file's text, in order; `file` is its path as people know it."""
     stem = Path(file).stem
     text = text.removeprefix("\ufeff")
+    if text.startswith(_VCR_START):
+        problem = (
+            "a recording of plain vcrpy and no transcript; `duolog cassettes import` makes a cassette of it"
+        )
+        return [Unreadable(file, 1, problem, is_ours=True)]
     if text.lstrip()[:1] not in ("{", "["):
         return [_guarded(file, 1, lambda: _of_markdown(text, file, stem))]
-    if problem := _own_file(text):
-        return [Unreadable(file, 1, problem, is_ours=True)]
+    if own := own_file(text):
+        return [Unreadable(file, 1, _OWN_FILES[own], is_ours=True)]
     try:
         value = parsed(text)
     except ValueError as error:
@@ -98,11 +114,11 @@ def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
     return [_guarded(file, 1, lambda: _of_value(value, file, 1, stem))]
 
 
-def _own_file(text: str) -> str | None:
-    """What a file of our own is that is no transcript."""
-    first = text.lstrip().partition("\n")[0]
+def own_file(text: str) -> OwnFile | None:
+    """Which of our files has this text; None if it is none of them."""
+    first = text.lstrip("\ufeff \t\r\n").partition("\n")[0]
     keys = parsed(first) if _is_json_object(first) else {}
-    return next((problem for key, problem in _OWN_FILES.items() if isinstance(keys.get(key), int)), None)
+    return next((own for own in OwnFile if isinstance(keys.get(own.value), int)), None)
 
 
 def _guarded(file: str, line: int, read: Callable[[], Source]) -> Source | Unreadable:

@@ -211,6 +211,17 @@ class Transcript(Record, PropertyMethods):
             raise TranscriptError(f"{path}: {problem}") from error
 
     @classmethod
+    def from_cassette(cls, path: str | Path) -> Transcript:
+        """The dialogue that is recorded in a cassette; no test is run and no model asked.
+
+        Raises CassetteError if the file is no cassette, and TranscriptError if no dialogue can be read in it. What the
+        cassette does not hold is not in it: the topic, and in recordings of older versions what code said last.
+        """
+        from pytest_duolog.recording.retelling import retold  # noqa: PLC0415  # cassettes are above transcripts
+
+        return retold(Path(path)).transcript
+
+    @classmethod
     def from_value(cls, value: Any) -> Self:
         """The transcript in the value of such a file, parsed; raises TranscriptError if it holds none."""
         try:

@@ -285,13 +285,14 @@ def test_a_bad_line_of_markdown_is_where_it_is_said(files: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("first", "said"), [({"duolog": 2}, "a recording (cassette)"), ({"duolog_record": 1}, "a run record")]
 )
-def test_a_file_of_our_own_is_called_what_it_is(
-    files: Path, capsys: pytest.CaptureFixture[str], first: dict[str, int], said: str
+def test_a_file_of_our_own_on_stdin_is_called_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], first: dict[str, int], said: str
 ):
-    Path("own.jsonl").write_text(f'{json.dumps(first)}\n{{"x": 1}}\n{{"x": 2}}\n', "utf-8")
-    assert main(["check", "own.jsonl"]) == 2
+    content = f'{json.dumps(first)}\n{{"x": 1}}\n{{"x": 2}}\n'
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content.encode())))
+    assert main(["check", "-"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"duolog: own.jsonl:1: {said} and no transcript; ")
+    assert line.startswith(f"duolog: stdin:1: {said} and no transcript; `duolog check FILE` reads it")
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])

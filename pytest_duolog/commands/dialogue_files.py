@@ -1,0 +1,168 @@
+"""Any file with dialogues: transcripts, chat logs, cassettes and run records, with all that the file knows of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pytest_duolog.errors import CassetteError, RunRecordError, TranscriptError
+from pytest_duolog.recording.retelling import Retold, retold
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
+from pytest_duolog.results.store import read_record
+from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, own_file, read_sources
+from pytest_duolog.transcripts.text_file import read_text
+
+# What a scenario is run with: values of a cassette's header that are neither a hash nor about the file.
+SCENARIO_VALUES = ("turns", "opener_by", "grace", "stop_on", "token_budget", "seconds_budget", "cost_budget")
+SAMPLE_LINE = b'{"sample":'
+
+Value = str | int | float | bool
+
+
+class FileKind(StrEnum):
+    """What a dialogue was read from."""
+
+    TRANSCRIPT = "transcript"
+    CASSETTE = "cassette"
+    RECORD = "record"
+
+
+@dataclass(frozen=True)
+class FiledDialogue:
+    """One dialogue of a file, and what the file knows of it besides its transcript.
+
+    `test` is the test that held it, `sample` its number among the samples of that test, `arm` its side of a gate.
+    `parameters` are what the scenario was run with, as far as the file says: a speaker's settings stand under
+    `NAME.SETTING`. `verdicts` and `outcome` are those of the run. `notices` say what is missing.
+    """
+
+    source: Source
+    kind: FileKind = FileKind.TRANSCRIPT
+    test: str = ""
+    sample: int | None = None
+    arm: str = ""
+    outcome: SampleOutcome | None = None
+    problem: str = ""
+    cassette: str | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    verdicts: tuple[PropertyResult, ...] = ()
+    notices: tuple[str, ...] = ()
+
+    def with_topic(self, topic: str | None) -> FiledDialogue:
+        """The same, about `topic` if it does not say what it is about."""
+        return replace(self, source=self.source.with_topic(topic))
+
+
+def read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
+    """The dialogues of a file, in order; what cannot be read is among them with its reason.
+
+    What a file is is told from its content: a transcript, a chat log, a cassette or a run record.
+    """
+    try:
+        text = read_text(path)
+        own = own_file(text)
+        if own is OwnFile.CASSETTE:
+            return list(_of_cassette(path))
+        if own is OwnFile.RECORD:
+            return list(_of_record(path))
+        return as_filed(read_sources(text, file=str(path)))
+    except (TranscriptError, CassetteError, RunRecordError) as error:
+        problem = error.problem if isinstance(error, CassetteError | RunRecordError) else str(error)
+        return [Unreadable(str(path), 1, problem.removeprefix(f"{path}: ").partition("\n")[0])]
+
+
+def as_filed(found: list[Source | Unreadable]) -> list[FiledDialogue | Unreadable]:
+    """Dialogues of which nothing is known but their transcripts."""
+    return [entry if isinstance(entry, Unreadable) else FiledDialogue(entry) for entry in found]
+
+
+def _of_cassette(path: Path) -> Iterator[FiledDialogue | Unreadable]:
+    found = retold(path)
+    header = found.header
+    test, sample = str(header.get("test") or ""), header.get("sample")
+    number = sample if isinstance(sample, int) else None
+    yield FiledDialogue(
+        Source(
+            _named(test or path.stem, str(header.get("run") or ""), number), str(path), 1, found.transcript
+        ),
+        FileKind.CASSETTE,
+        test=test,
+        sample=number,
+        cassette=str(path),
+        parameters=dict(_parameters(header)),
+        notices=found.notices,
+    )
+    yield from _damage(path, found)
+
+
+def _damage(path: Path, found: Retold) -> Iterator[Unreadable]:
+    for damage in found.damage:
+        number = damage.removeprefix("line ").partition(" ")[0]
+        yield Unreadable(str(path), int(number) if number.isdigit() else 1, damage)
+
+
+def _named(test: str, run: str, sample: int | None) -> str:
+    """What a person calls a dialogue of a test."""
+    of_run = f", dialogue {run}" if run else ""
+    return f"{test}{of_run}, sample {sample}" if sample and sample > 1 else f"{test}{of_run}"
+
+
+def _parameters(header: Mapping[str, Any]) -> Iterator[tuple[str, Value]]:
+    for name in SCENARIO_VALUES:
+        value = header.get(name)
+        yield from _plain(name, " ".join(map(str, value)) if isinstance(value, list) else value)
+    speakers = header.get("speakers")
+    for speaker in speakers if isinstance(speakers, list) else []:
+        knobs = speaker.get("knobs") if isinstance(speaker, dict) else None
+        for name, value in (knobs if isinstance(knobs, dict) else {}).items():
+            yield from _plain(f"{speaker.get('name')}.{name}", value)
+
+
+def _plain(name: str, value: Any) -> Iterator[tuple[str, Value]]:
+    if isinstance(value, str | int | float | bool):
+        yield name, value
+
+
+def _of_record(path: Path) -> Iterator[FiledDialogue | Unreadable]:
+    record = read_record(path)
+    for line, sample in zip(_sample_lines(path), record.samples, strict=False):
+        for dialogue in sample.dialogues:
+            yield _of_sample(record, path, line, sample, dialogue)
+    for damage in record.damage:
+        _, _, problem = damage.rpartition(f"{path}: ")
+        number = problem.removeprefix("line ").partition(" ")[0]
+        yield Unreadable(str(path), int(number) if number.isdigit() else 1, problem)
+
+
+def _of_sample(
+    record: RunRecord, path: Path, line: int, sample: Sample, dialogue: DialogueResult
+) -> FiledDialogue:
+    in_gate = record.header.plan.gate is not None
+    name = f"{sample.label(in_gate=in_gate)}{f', {dialogue.title}' if dialogue.name else ''}"
+    turns = dialogue.transcript.turns
+    return FiledDialogue(
+        Source(name, str(path), line, dialogue.transcript),
+        FileKind.RECORD,
+        test=sample.scenario,
+        sample=sample.number,
+        arm=sample.arm.value if in_gate else "",
+        outcome=sample.outcome,
+        problem=sample.problem,
+        cassette=dialogue.cassette,
+        parameters={} if turns is None else {"turns": turns},
+        verdicts=dialogue.verdicts,
+        notices=dialogue.notices,
+    )
+
+
+def _sample_lines(path: Path) -> list[int]:
+    """The lines of a record, from 1, that hold a sample each."""
+    return [
+        number
+        for number, line in enumerate(path.read_bytes().split(b"\n"), start=1)
+        if line.startswith(SAMPLE_LINE)
+    ]

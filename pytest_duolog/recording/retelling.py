@@ -1,0 +1,218 @@
+"""The dialogue that a cassette is a recording of.
+
+A cassette holds what models were sent and what they answered. The longest chat history that was sent has what
+everybody had said until then, functions and personas included; an answer has the words, thoughts and costs of one
+message. Whose model was asked, and which message that was for, stands on each line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pytest_duolog.display import counted
+from pytest_duolog.endpoints.base import Reply
+from pytest_duolog.endpoints.recorded import recorded_reply
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.recording.interaction import Interaction
+from pytest_duolog.recording.journal_file import Journal, read_journal
+from pytest_duolog.transcripts.chat_entries import MODEL_ROLES
+from pytest_duolog.transcripts.readers import reader_of
+from pytest_duolog.transcripts.transcript import Message, StopReason, Transcript, TranscriptSpeaker
+
+LOGICAL = "duolog://"
+
+
+@dataclass(frozen=True)
+class Retold:
+    """The dialogue of a cassette; `header` is the first line, `notices` are what a person should know of it."""
+
+    transcript: Transcript
+    header: Mapping[str, Any]
+    notices: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+
+
+def retold(path: Path) -> Retold:
+    """The dialogue of a cassette file.
+
+    Raises UnreadableCassette if it is none, and TranscriptError if nothing in it can be read as a dialogue.
+    """
+    try:
+        journal = read_journal(path)
+    except FileNotFoundError:
+        raise TranscriptError(f"{path}: cannot be read: No such file or directory") from None
+    return _Retelling(journal).retold()
+
+
+@dataclass(frozen=True)
+class _View:
+    """A chat history as it was sent for one message: what was said before it, and to whom what instructions."""
+
+    interaction: Interaction
+    said: tuple[Message, ...]
+    system: str | None
+
+
+class _Retelling:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._said = [interaction for interaction in journal.interactions if not interaction.is_vote]
+        speakers = journal.header.get("speakers")
+        self._speakers = [item for item in _list(speakers) if isinstance(item, Mapping)]
+        self._names = [str(item.get("name")) for item in self._speakers]
+
+    def retold(self) -> Retold:
+        views = [view for interaction in self._said if (view := self._view(interaction))]
+        messages = self._messages(views)
+        if not messages:
+            raise TranscriptError("the recording holds no chat history and no answer that can be read")
+        end = self._journal.end or {}
+        notices = [] if self._journal.is_finished else ["the recording is unfinished"]
+        n_messages = end.get("messages")
+        if isinstance(n_messages, int) and len(messages) < n_messages:
+            notices.append(
+                f"the recording holds {len(messages)} of {counted(n_messages, 'message')}: what code said last was "
+                f"sent to nobody"
+            )
+        header = self._journal.header
+        try:
+            transcript = Transcript(
+                speakers=self._transcript_speakers(views, messages),
+                messages=tuple(messages),
+                stop_reason=_stop_reason(end.get("stop")),
+                turns=turns if isinstance(turns := header.get("turns"), int) else None,
+                opener=messages[0].content if header.get("opener") else None,
+                recorded_at=_date(header.get("recorded")),
+            )
+        except ValidationError as error:
+            raise TranscriptError(f"the recording is no dialogue: {error.errors()[0]['msg']}") from None
+        return Retold(transcript, header, tuple(notices), tuple(self._journal.damage))
+
+    def _messages(self, views: Sequence[_View]) -> list[Message]:
+        replies = {
+            interaction.message_number: message
+            for interaction in self._said
+            if (message := self._reply(interaction)) is not None
+        }
+        longest = max(views, key=lambda view: len(view.said), default=None)
+        messages = list(longest.said) if longest else []
+        if longest:
+            number = longest.interaction.message_number or len(messages) + 1
+            messages += [replies[number]] if number in replies else []
+        elif replies:
+            messages = [replies[number] for number in sorted(replies)]
+        messages += self._last(len(messages))
+        n_given = self._n_given()
+        return [
+            _completed(message, replies.get(number), is_given=number <= n_given)
+            for number, message in enumerate(messages, start=1)
+        ]
+
+    def _n_given(self) -> int:
+        """How many messages nobody made in this dialogue: its opener, or what was said in another one."""
+        header = self._journal.header
+        if header.get("history"):
+            return min((interaction.message_number for interaction in self._said), default=1) - 1
+        return int(bool(header.get("opener")))
+
+    def _last(self, n_messages: int) -> Iterator[Message]:
+        """The last message of the dialogue, if no model was asked for it: the end of the recording has it."""
+        end = self._journal.end or {}
+        last = end.get("last")
+        if isinstance(last, Mapping) and end.get("messages") == n_messages + 1:
+            yield Message(speaker=str(last.get("speaker")), content=str(last.get("content")))
+
+    def _view(self, interaction: Interaction) -> _View | None:
+        """What the request of an interaction says of the dialogue; None if it holds no chat history."""
+        try:
+            body = interaction.request.body.value()
+            reader = reader_of(body)
+            seen = reader.read(body) if reader else None
+        except (TranscriptError, ValueError):
+            return None
+        if seen is None or not seen.messages:
+            return None
+        own = self._own_name(interaction)
+        messages = [
+            message.model_copy(
+                update={"speaker": own if message.speaker in MODEL_ROLES else self._other(own)}
+            )
+            for message in seen.messages
+        ]
+        system = next((speaker.system for speaker in seen.speakers if speaker.system), None)
+        has_stub = len(messages) == interaction.message_number  # a word before its own that nobody said
+        return _View(interaction, tuple(messages[has_stub:]), system)
+
+    def _own_name(self, interaction: Interaction) -> str:
+        return interaction.speaker or MODEL_ROLES[0]
+
+    def _other(self, name: str) -> str:
+        return next((other for other in self._names if other != name), "user")
+
+    def _reply(self, interaction: Interaction) -> Message | None:
+        """The message that an answer holds; None if no protocol can read it."""
+        uri, response = interaction.request.uri, interaction.response
+        provider = uri.removeprefix(LOGICAL).partition("/")[0] if uri.startswith(LOGICAL) else ""
+        reply = recorded_reply(provider, response.status, response.content)
+        return _message(self._own_name(interaction), reply, interaction.latency_ms) if reply else None
+
+    def _transcript_speakers(
+        self, views: Sequence[_View], messages: Sequence[Message]
+    ) -> tuple[TranscriptSpeaker, ...]:
+        prompts = {self._own_name(view.interaction): view.system for view in views}
+        models = {str(item.get("name")): item.get("model") for item in self._speakers}
+        names = dict.fromkeys([*self._names, *(message.speaker for message in messages)])
+        return tuple(
+            TranscriptSpeaker(
+                name=name,
+                model=model if isinstance(model := models.get(name), str) else None,
+                system=prompts.get(name),
+            )
+            for name in names
+        )
+
+
+def _message(speaker: str, reply: Reply, latency_ms: float | None) -> Message | None:
+    try:
+        return Message(
+            speaker=speaker,
+            content=reply.content.strip(),
+            reasoning=(reply.reasoning or "").strip() or None,
+            tool_calls=reply.tool_calls,
+            finish=reply.finish,
+            usage=reply.usage,
+            latency_ms=latency_ms,
+        )
+    except ValidationError:
+        return None
+
+
+def _completed(message: Message, reply: Message | None, *, is_given: bool) -> Message:
+    """The message with what its answer knows of it; one that code said ended by itself, as far as anybody knows."""
+    if reply and (reply.speaker, reply.content) == (message.speaker, message.content.strip()):
+        return reply
+    return message if is_given or message.finish else message.model_copy(update={"finish": "end"})
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _stop_reason(value: Any) -> StopReason | None:
+    try:
+        return StopReason.model_validate(value) if value else None
+    except ValidationError:
+        return None
+
+
+def _date(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
