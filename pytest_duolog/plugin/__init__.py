@@ -100,9 +100,12 @@ def pytest_make_collect_report(
     report = yield
     if any("dialogue" in getattr(item, "fixturenames", ()) for item in report.result or ()):
         from pytest_duolog.plugin.collection import mistakes_in
+        from pytest_duolog.plugin.harmless import guard_of
 
+        guard = guard_of(collector.config)
+        guard.watch(report.result)
         if mistakes := mistakes_in(collector, report.result):
-            report.outcome, report.longrepr, report.result = "failed", mistakes, []
+            report.outcome, report.longrepr, report.result = "failed", guard.harmless(mistakes), []
     return report
 
 
@@ -176,14 +179,16 @@ def pytest_runtest_makereport(
     from pytest_duolog.plugin.collector import SITE
 
     report = yield
+    if "dialogue" in getattr(item, "fixturenames", ()):
+        from pytest_duolog.plugin.harmless import guard_of
+
+        guard = guard_of(item.config)
+        if guard.watches(item):
+            guard.clean(report)
     if SITE in item.stash:
         from pytest_duolog.plugin.fixture import add_dialogues
 
         add_dialogues(report, item)
-    elif report.failed and "dialogue" in getattr(item, "fixturenames", ()):
-        from pytest_duolog.plugin.fixture import add_refusal
-
-        add_refusal(report, item)
     if "duolog_snapshot" in getattr(item, "fixturenames", ()):
         from pytest_duolog.plugin.snapshot import spare_unseen
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import pytest
-
-# The parts that a report's `longrepr` is made of. pytest (9.2) documents that reports have one, and not what it is.
-from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
 
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
@@ -21,7 +17,6 @@ from pytest_duolog.plugin.collection import (
     known_values,
     parameter_names,
     test_in_module,
-    uses_our_fixture,
 )
 from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, SITE
 from pytest_duolog.plugin.prefetch import Prefetch
@@ -29,14 +24,12 @@ from pytest_duolog.plugin.progress import progress_observers
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.naming import folder_of
-from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.reports.terminal import dialogue_section
 from pytest_duolog.results.record import Arm
 from pytest_duolog.running.dialogue import Dialogue, TestSite
 from pytest_duolog.scenarios.values import ScenarioValues
 
 LONGEST_HEADING = 100
-COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 
 PREFETCH: pytest.StashKey[Prefetch | None] = pytest.StashKey()
 
@@ -116,7 +109,6 @@ def _begin_early(attempt: Attempt) -> Dialogue:
 def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
     """Attach what a test's dialogues came to to its report, and show it under a failure."""
     site = item.stash[SITE]
-    _make_harmless(report, site.session.redactor)
     if not (report.when == "call" or (report.when == "setup" and report.failed)):
         return
     results = tuple(result for made in site.dialogues if (result := made.result))
@@ -125,53 +117,6 @@ def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
         report.sections += [(_heading(result.title), dialogue_section(result)) for result in results]
 
 
-def add_refusal(report: pytest.TestReport, item: pytest.Item) -> None:
-    """Make the report of a test harmless whose dialogue could not even be made."""
-    if uses_our_fixture(item):
-        _make_harmless(report, session_of(item.config).redactor)
-
-
 def _heading(title: str) -> str:
     """A title on one line; the name of a dialogue can be any text."""
     return printable(" ".join(title[:LONGEST_HEADING].split()))
-
-
-def _make_harmless(report: pytest.TestReport, redactor: Redactor) -> None:
-    """Take keys out of a report, and what a model may have written for a terminal.
-
-    A test that was expected to fail has a traceback, too, and reasons for a skip can be any text. Colours go as well:
-    those of pytest and syrupy in a comparison cannot be told from a model's, and may stand in the middle of a key.
-    """
-    report.sections = [(title, redactor.shown(text)) for title, text in report.sections]
-    if isinstance(report.longrepr, ExceptionChainRepr):
-        _drop_speakers_locals(report.longrepr)
-
-    def harmless(text: str) -> str:
-        return printable(redactor.shown(COLOUR.sub("", text)))
-
-    if hasattr(report, "wasxfail"):
-        report.wasxfail = harmless(report.wasxfail)
-    report.longrepr = _with_texts(report.longrepr, harmless)
-
-
-def _with_texts(shown: Any, change: Callable[[str], str]) -> Any:
-    """What a report shows of a failure or a skip, with `change` applied to each of its texts (mostly in place)."""
-    if isinstance(shown, str):
-        return change(shown)
-    if isinstance(shown, list | tuple):
-        return type(shown)(_with_texts(item, change) for item in shown)
-    if isinstance(shown, TerminalRepr):
-        for name, item in vars(shown).items():
-            setattr(shown, name, _with_texts(item, change))
-    return shown
-
-
-def _drop_speakers_locals(shown: ExceptionChainRepr) -> None:
-    """Take the local variables away (`--showlocals`) where a model is asked: they hold requests with their keys.
-
-    pytest breaks long values over lines and cuts them, so that a key in one could not be found any more.
-    """
-    for traceback, _, _ in shown.chain[:-1]:
-        for entry in traceback.reprentries:
-            if isinstance(entry, ReprEntry):
-                entry.reprlocals = entry.reprfuncargs = None

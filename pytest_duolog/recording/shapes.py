@@ -67,7 +67,7 @@ class Shape:
         at = text.find(anchor)
         while at >= 0:
             start, goes_on = at - self._offset, at + 1
-            if start >= 0 and text[start - 1 : start] not in self._not_after:
+            if start >= 0 and self._may_begin(text, start):
                 found = self._compiled.match(text, start)
                 if found:
                     group = 1 if found.re.groups else 0
@@ -76,10 +76,18 @@ class Shape:
                     goes_on = max(goes_on, found.end())
             at = text.find(anchor, goes_on)
 
+    def _may_begin(self, text: str, start: int) -> bool:
+        if text[start - 1 : start] not in self._not_after:
+            return True
+        return _COLOUR_BEFORE.search(text, max(0, start - 16), start) is not None
+
     def _lead(self, text: str, start: int) -> int:
         while start > 0 and text[start - 1] in self._led_by:
             start -= 1
         return start
+
+
+_COLOUR_BEFORE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]$")
 
 
 def is_random(text: str) -> bool:
@@ -111,6 +119,11 @@ SHAPES = (
     Shape(
         "sk-", pattern=r"sk-[A-Za-z0-9_-]{16,}+", check=_is_no_hyphenated_word
     ),  # OpenAI, Anthropic, OpenRouter, DeepSeek, ...
+    Shape(
+        *("sk-proj-", "sk-ant-", "sk-or-", "sk-svcacct-", "sk-admin-"),
+        pattern=r"sk-(?:proj|ant|or|svcacct|admin)-[A-Za-z0-9_-]{16,}+",
+        not_after=ANYTHING,
+    ),
     Shape("csk-", pattern=r"csk-[A-Za-z0-9]{20,}+"),  # Cerebras
     Shape("sess-", pattern=r"sess-[A-Za-z0-9]{32,}+"),  # OpenAI, of a browser
     Shape("AIza", pattern=r"AIza[A-Za-z0-9_-]{30,}+"),  # Google
@@ -163,12 +176,9 @@ SHAPES = (
     Shape("4b1d", pattern=r"4b1d[A-Za-z0-9]{38}(?![A-Za-z0-9])"),  # ClickHouse
     # Code and packages
     Shape(
-        "ghp_",
-        "gho_",
-        "ghu_",
-        "ghs_",
-        "ghr_",
+        *("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
         pattern=r"gh[pousr]_[A-Za-z0-9]{30,}+(?:[._-][A-Za-z0-9_-]++)*+",
+        not_after=ANYTHING,
     ),  # GitHub
     Shape("github_pat_", pattern=r"github_pat_[A-Za-z0-9_]{30,}+"),
     Shape(

@@ -1,0 +1,239 @@
+"""Takes secrets, and what acts on a terminal or a CI system, out of all that pytest tells of tests with dialogues.
+
+Models write most of what such a test looks at, and requests hold keys. Both come to reports in many ways: tracebacks,
+captured output, logs, warnings, names of parameters, properties and subtests. What a test prints while capturing is off
+(`-s`) goes to the terminal without anybody in between.
+"""
+
+from __future__ import annotations
+
+import linecache
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+# The parts that a report's `longrepr` is made of. pytest (9.2) documents that reports have one, and not what it is.
+from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
+from _pytest.junitxml import xml_key
+
+from pytest_duolog.display import printable
+from pytest_duolog.plugin.collection import uses_our_fixture
+from pytest_duolog.plugin.state import session_of
+from pytest_duolog.recording.redaction import Redactor
+
+COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+MARKER = re.compile(r"\[redacted ([^\[\]]*)\]")
+
+Change = Callable[[str], str]
+
+
+class Guard:
+    """Stands before everybody who shows or stores what a test with dialogues reports."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._tests: set[str] = set()
+        self._guard_logs()
+
+    @property
+    def _redactor(self) -> Redactor:
+        try:
+            return session_of(self._config).redactor
+        except pytest.UsageError:  # a wrong setting, which is being told
+            return Redactor(os.environ)
+
+    def harmless(self, text: str) -> str:
+        """`text` for people."""
+        return self._change()(text)
+
+    def _change(self) -> Change:
+        """What makes texts harmless, with the secrets of this moment.
+
+        Colours go, too: those of pytest and syrupy cannot be told from a model's, and may stand in the middle of a key.
+        """
+        redactor = self._redactor
+        return lambda text: printable(redactor.shown(COLOUR.sub("", text)))
+
+    def watch(self, found: Iterable[pytest.Item | pytest.Collector]) -> None:
+        """Guard the tests among what was found from now on; their parameters' names become harmless at once."""
+        items = [item for item in found if isinstance(item, pytest.Item) and uses_our_fixture(item)]
+        if not items:
+            return
+        redactor = self._redactor
+        taken = {item.nodeid for item in items}
+        for item in items:
+            _rename(item, lambda text: _name_part(redactor, text), taken)
+            self._tests.add(item.nodeid)
+
+    def watches(self, item: pytest.Item) -> bool:
+        """Whether a test is guarded."""
+        return item.nodeid in self._tests
+
+    def clean(self, report: pytest.TestReport) -> None:
+        """Make all texts of a report harmless.
+
+        A test that was expected to fail has a traceback, too, and reasons for a skip can be any text.
+        """
+        context = getattr(report, "context", None)  # of a subtest
+        xfail = getattr(report, "wasxfail", None)
+        if not (report.longrepr or report.sections or report.user_properties or context or xfail):
+            return
+        change = self._change()
+        if isinstance(report.longrepr, ExceptionChainRepr):
+            _drop_speakers_locals(report.longrepr)
+        report.longrepr = _with_texts(report.longrepr, change)
+        report.sections = [(change(title), change(text)) for title, text in report.sections]
+        report.user_properties = [
+            (change(str(name)), _changed(value, change)) for name, value in report.user_properties
+        ]
+        if xfail:
+            report.wasxfail = change(xfail)
+        if context is not None:  # its class allows no changes
+            object.__setattr__(context, "msg", _changed(context.msg, change))
+            kwargs = {change(name): _changed(value, change) for name, value in context.kwargs.items()}
+            object.__setattr__(context, "kwargs", kwargs)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Clean what was added since the report was made: subtests come with output of their own."""
+        if report.nodeid not in self._tests:
+            return
+        self.clean(report)
+        xml: Any = self._config.stash.get(xml_key, None)
+        if xml is not None and report.when == "teardown" and (attributes := xml.node_reporter(report).attrs):
+            change = self._change()
+            attributes.update({name: _changed(value, change) for name, value in attributes.items()})
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        """Clean a warning, and the line of code that is shown with it."""
+        if not self._tests:
+            return
+        change = self._change()
+        text = str(warning_message.message)
+        if (shown := change(text)) != text:
+            warning_message.message = _warning_like(warning_message.message, shown)
+        if warning_message.line is None:
+            line = linecache.getline(warning_message.filename, warning_message.lineno).strip()
+            if (shown := change(line)) != line:
+                warning_message.line = shown
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """Clean the properties of the whole run before they are written."""
+        xml: Any = self._config.stash.get(xml_key, None)
+        if xml is not None and self._tests:
+            change = self._change()
+            xml.global_properties[:] = [
+                (_changed(name, change), _changed(value, change)) for name, value in xml.global_properties
+            ]
+
+    def _guard_logs(self) -> None:
+        """Clean what goes to a terminal or a file while tests run; what is captured comes with the reports."""
+        plugin: Any = self._config.pluginmanager.get_plugin("logging-plugin")
+        for handler in (plugin.log_cli_handler, plugin.log_file_handler) if plugin else ():
+            if handler.formatter is not None:
+                handler.setFormatter(_HarmlessFormatter(handler.formatter, self.harmless))
+
+
+class _HarmlessFormatter(logging.Formatter):
+    """Formats as another one does, but harmless texts."""
+
+    def __init__(self, formatter: logging.Formatter, change: Change) -> None:
+        super().__init__()
+        self._formatter = formatter
+        self._change = change
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line, with its traceback."""
+        clean = copy(record)
+        clean.msg, clean.args = self._change(record.getMessage()), None
+        if record.exc_info:
+            clean.exc_text = self._change(record.exc_text or self.formatException(record.exc_info))
+        if record.stack_info:
+            clean.stack_info = self._change(record.stack_info)
+        return self._formatter.format(clean)
+
+
+GUARD: pytest.StashKey[Guard] = pytest.StashKey()
+
+
+def guard_of(config: pytest.Config) -> Guard:
+    """The guard of this run, which stands from the first test with a dialogue on."""
+    if GUARD not in config.stash:
+        config.stash[GUARD] = Guard(config)
+        config.pluginmanager.register(config.stash[GUARD], "duolog-guard")
+    return config.stash[GUARD]
+
+
+def _rename(item: Any, change: Change, taken: set[str]) -> None:
+    """Change what stands for a test's parameters in its name, and so in its id; two tests never get the same.
+
+    pytest (9.2) offers `pytest_make_parametrize_id` for that, which is not asked about names that the test gives.
+    """
+    callspec = getattr(item, "callspec", None)
+    if callspec is None:
+        return
+    parts = list(map(change, callspec._idlist))  # noqa: SLF001
+    if parts == list(callspec._idlist):  # noqa: SLF001
+        return
+    start = item.nodeid.removesuffix(item.name)
+    number, name = 1, item.name.replace(callspec.id, "-".join(parts))
+    while start + name in taken:
+        number += 1
+        name = item.name.replace(callspec.id, f"{'-'.join(parts)}-{number}")
+    taken.add(start + name)
+    item.keywords._markers.pop(item.name, None)  # noqa: SLF001
+    item.name, item.callspec = name, replace(callspec, _idlist=[name.partition("[")[2].removesuffix("]")])
+    item.keywords._markers[name] = True  # noqa: SLF001
+    if hasattr(item, "_id"):
+        item._id = type(item._id).parse(start + name)  # noqa: SLF001
+    else:  # before pytest 9.1
+        item._nodeid = start + name  # noqa: SLF001
+
+
+def _with_texts(shown: Any, change: Change) -> Any:
+    """What a report shows of a failure or a skip, with `change` applied to each of its texts (mostly in place)."""
+    if isinstance(shown, str):
+        return change(shown)
+    if isinstance(shown, list | tuple):
+        return type(shown)(_with_texts(item, change) for item in shown)
+    if isinstance(shown, TerminalRepr):
+        for name, item in vars(shown).items():
+            setattr(shown, name, _with_texts(item, change))
+    return shown
+
+
+def _drop_speakers_locals(shown: ExceptionChainRepr) -> None:
+    """Take the local variables away (`--showlocals`) where a model is asked: they hold requests with their keys."""
+    for traceback, _, _ in shown.chain[:-1]:
+        for entry in traceback.reprentries:
+            if isinstance(entry, ReprEntry):
+                entry.reprlocals = entry.reprfuncargs = None
+
+
+def _warning_like(warning: Warning, text: str) -> Warning:
+    """A warning of the same class that says `text`, or a plain one where the class does not."""
+    try:
+        like = type(warning)(text)
+    except Exception:  # noqa: BLE001  # a class of the user's can ask for anything
+        return Warning(text)
+    return like if str(like) == text else Warning(text)
+
+
+def _name_part(redactor: Redactor, text: str) -> str:
+    """A part of a test's name, which stands in names of files as well."""
+    return MARKER.sub(lambda found: "redacted-" + found[1].replace(" ", "-"), printable(redactor.text(text)))
+
+
+def _changed(value: Any, change: Change) -> Any:
+    """A value whose text is shown; it stays itself if nothing in that text is to be changed."""
+    text = str(value)
+    shown = change(text)
+    return value if shown == text else shown
