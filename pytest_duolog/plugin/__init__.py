@@ -165,11 +165,12 @@ def dialogue(
 
 
 @pytest.fixture
-def duolog_snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+def duolog_snapshot(request: pytest.FixtureRequest, snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
     from pytest_duolog.plugin.snapshot import TranscriptSnapshot
+    from pytest_duolog.plugin.state import session_of
 
-    return TranscriptSnapshot.beside(snapshot)
+    return TranscriptSnapshot.beside(snapshot, session_of(request.config).redactor)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,6 +18,7 @@ from syrupy.session import SnapshotSession
 from pytest_duolog.display import and_more, from_here, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.recording.naming import safe_name
+from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.transcripts.markdown import from_markdown, to_markdown
 from pytest_duolog.transcripts.transcript import ToolCall, Transcript
 
@@ -94,14 +95,31 @@ class TranscriptExtension(SingleFileSnapshotExtension):
         yield from map(printable, _differences(str(snapshot_data or ""), str(serialized_data)))
 
 
-class TranscriptSnapshot(SnapshotAssertion):
+class TranscriptSnapshot(SnapshotAssertion):  # noqa: PLW1641  # the class above has no hash, either
     """Syrupy's assertion for transcripts; it is shown as the file that it stands for, not as the text in it."""
 
+    redactor: Redactor
+
     @classmethod
-    def beside(cls, snapshot: SnapshotAssertion) -> TranscriptSnapshot:
-        """One for the same test, with the same options."""
+    def beside(cls, snapshot: SnapshotAssertion, redactor: Redactor) -> TranscriptSnapshot:
+        """One for the same test, with the same options; what it stores has no secrets."""
         options = {field.name: getattr(snapshot, field.name) for field in fields(snapshot) if field.init}
-        return cls(**{**options, "extension_class": TranscriptExtension})
+        made = cls(**{**options, "extension_class": TranscriptExtension})
+        made.redactor = redactor
+        return made
+
+    def __call__(self, *, name: str | int | None = None, **options: Any) -> SnapshotAssertion:
+        """The snapshot of this name, which stands in that of the file."""
+        return super().__call__(name=self.redactor.text(name) if isinstance(name, str) else name, **options)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare with the file; a dialogue's transcript has no secrets, but any other is compared as well."""
+        transcript = getattr(other, "transcript", other)
+        if isinstance(transcript, Transcript):
+            said = transcript.model_dump(mode="json")
+            safe = self.redactor.json(said)
+            other = transcript if safe == said else Transcript.model_validate(safe)
+        return super().__eq__(other)
 
     def __repr__(self) -> str:
         last = self.executions.get(self.num_executions - 1)

@@ -239,7 +239,7 @@ class Dialogue(PropertyMethods):
             *self._limiting_nothing(run, cassette.fresh_messages),
         ]
         return DialogueResult(
-            name=self.name,
+            name=cassette.redactor.text(self.name),
             transcript=transcript,
             cassette=str(cassette.path) if cassette.path.exists() else None,
             played=sum(played for played, _ in counts),
@@ -261,11 +261,12 @@ class Dialogue(PropertyMethods):
 
     def _location(self) -> CassetteLocation:
         settings = self.site.session.settings
+        redacted = self.site.session.redactor.text  # all of it stands in the name of a file
         return CassetteLocation(
             self.site.folder,
-            self.site.test,
-            [self.scenario.speaker(side).model_label for side in SIDES],
-            run=self.name,
+            redacted(self.site.test),
+            [redacted(self.scenario.speaker(side).model_label) for side in SIDES],
+            run=redacted(self.name),
             sample=self.site.sample,
             is_gated=bool(settings.candidates),
             is_recast=not roles_of(self.scenario).isdisjoint(settings.overrides),

@@ -121,7 +121,8 @@ class Session:
         allows files to be written. A test that runs again in the same run, and is no sample, is not answered by the
         recording that its failed try has made.
         """
-        header = self.redactor.json(make_header(scenario, location, now=CLOCK.now()))
+        redactor = self._redactor_for(scenario)
+        header = redactor.json(make_header(scenario, location, now=CLOCK.now()))
         mode, notices = self._mode_of(location), []
         if taken := self._orphans.take_over(location, header) if mode in ONCE_OR_NEW else None:
             notices.append(f"took over the recording of {taken}, which is gone")
@@ -140,7 +141,7 @@ class Session:
             orphans=self._orphans,
             notices=notices,
             begun=partial(self.rewrites.begun, location),
-            redactor=self._redactor_for(scenario),
+            redactor=redactor,
             hooks=VcrHooks(vcr_config),
             base_urls=self._base_urls,
             test_argument=test_argument,
