@@ -171,7 +171,10 @@ def _cell_of(item: pytest.Item) -> Cell:
     if wrong := [str(value) for value in idle if not value.is_overruled]:
         raise ConfigurationError("\n".join(wrong))
     matrix = [name for source in values.sources if source.is_matrix for name in source.values]
-    names = [name for name in _parameters(item) if name in matrix or name == SCENARIO_FIXTURE]
+    in_code = (
+        SCENARIO_FIXTURE if not has_fixture(item, SCENARIO_FIXTURE) else None
+    )  # what a fixture makes shows later
+    names = [name for name in _parameters(item) if name in matrix or name == in_code]
     return Cell(item, settings.asked(cast), idle, names)
 
 

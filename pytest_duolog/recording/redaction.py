@@ -50,14 +50,15 @@ _NAMED = re.compile(
     r"(?:pass(?:word|wd|phrase|code|wort)?|pwd|secret|token|key|credential|auth|connection[ _-]?string)"
     r"[A-Za-z0-9_-]{0,24}+"
     r"(?P<sign>[\"'`\]]{0,2}+[ \t]{0,3}+(?::[ ]?[A-Za-z][\w.\[\], |]{0,40}?=|=[=>]?|:=?|>)[ \t]{0,3}+|[ ])"
-    r"[fbru]{0,2}(?:\"(?P<double>(?:[^\"\\\n]|\\.){0,4000}+)\"|'(?P<single>(?:[^'\\\n]|\\.){0,4000}+)'|`(?P<back>[^`\n]{0,4000}+)`"
-    r"|(?P<bare>[\"'`]?(?:(?:bearer|basic|token|bot|apikey)[ ]+)?[^\s\"'`<>(){}\[\],;&|\\]{4,400}+)(?![(\[]))",
+    r"(?:[fbru]{0,2}(?:\"(?P<double>(?:[^\"\\\n]|\\.){0,4000}+)\"|'(?P<single>(?:[^'\\\n]|\\.){0,4000}+)'|`(?P<back>[^`\n]{0,4000}+)`)"
+    r"|(?P<bare>[\"'`]?(?:(?:bearer|basic|token|bot|apikey)[ ]+)?[^\x00-\x20\x7f\s\"'`<>(){}\[\],;&|\\]{4,400}+)"
+    r"(?![(\[]))",
     re.IGNORECASE,
 )
 _SMALL_LETTERS = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _NAME_BEFORE = re.compile(r"(?:[A-Za-z0-9_]{1,30} )?[A-Za-z0-9_.-]{0,40}$")
 _SCHEME = re.compile(r"[\"'`]?(?:(?:bearer|basic|token|bot|apikey)\s+)?", re.IGNORECASE)
-_PARAMETER = re.compile(r"[?&;]([\w.\[\]-]{1,60}+)=([^&\s\"'`<>#;\\]{4,4000}+)")
+_PARAMETER = re.compile(r"[?&;]([\w.\[\]-]{1,60}+)=([^&\x00-\x20\x7f\s\"'`<>#;\\]{4,4000}+)")
 _USERINFO = re.compile(r"://(?:[^/\s:@\"'<>?#]{0,100}+:([^/\s@\"'<>?#]{6,200}+)|([^/\s:@\"'<>?#]{16,200}+))@")
 _SIGNATURES = re.compile(
     r"(?:key|sig|signature|x-(?:amz|goog)-(?:signature|credential|security-token))", re.IGNORECASE
@@ -142,19 +143,11 @@ class Redactor:
 
     def _spans(self, text: str) -> list[Span]:
         """Where secrets stand in a text, in order and apart."""
-        spans = [span for span in self._found(text) if span.start < span.end]
-        layer = text
-        origins: list[_Layer] = []
-        for _ in range(MOST_LAYERS):
-            inner = _Layer.of(layer)
-            if inner is None:
-                break
-            origins.append(inner)
-            layer = inner.text
-            for start, end, name in self._found(layer):
-                for origin in reversed(origins):
-                    start, end = origin.original(start, end)  # noqa: PLW2901  # one step outwards
-                spans.append(Span(start, end, name))
+        spans: list[Span] = []
+        for reading in _readings(text):
+            spans += self._found(reading)
+            for layer in _layers(reading):
+                spans += map(layer.outermost, self._found(layer.text))
         merged = _merged(spans)
         for span in merged:
             self._remember(text[span.start : span.end], span.name)
@@ -383,35 +376,36 @@ def _marker_of(text: str, span: Span) -> str:
 class _Layer:
     """A text with one layer of escapes undone, and where its characters come from."""
 
-    def __init__(self, text: str, inner: list[int], outer: list[int], lengths: list[int]) -> None:
-        self.text = text
-        self._inner, self._outer, self._lengths = inner, outer, lengths
+    def __init__(self, outside: _Layer | None) -> None:
+        self.text = ""
+        self._outside = outside
+        # Where pieces begin, here and outside; how long a piece is outside if it is an escape, and -1 if it is none.
+        self._inner, self._outer, self._lengths = [0], [0], [-1]
 
     @classmethod
-    def of(cls, text: str) -> _Layer | None:
+    def of(cls, text: str, outside: _Layer | None) -> _Layer | None:
         """None for a text without escapes."""
         if "\\" not in text and "%" not in text and "&" not in text:
             return None
+        layer = cls(outside)
         parts: list[str] = []
-        inner, outer, lengths = [0], [0], [-1]  # -1: as it is
         at = position = 0
         for found in _ESCAPE.finditer(text):
-            plain = text[at : found.start()]
-            meant = _unescaped(found[0])
-            parts += [plain, meant]
+            plain, meant = text[at : found.start()], _unescaped(found[0])
             position += len(plain)
-            inner += [position, position + len(meant)]
-            outer += [found.start(), found.end()]
-            lengths += [len(found[0]), -1]
+            layer._inner += [position, position + len(meant)]
+            layer._outer += [found.start(), found.end()]
+            layer._lengths += [len(found[0]), -1]
             position += len(meant)
             at = found.end()
-        if not parts:
-            return None
-        return cls("".join([*parts, text[at:]]), inner, outer, lengths)
+            parts += [plain, meant]
+        layer.text = "".join([*parts, text[at:]])
+        return layer if parts else None
 
-    def original(self, start: int, end: int) -> tuple[int, int]:
-        """Where a span of the text stands in the escaped one; an escape is taken whole."""
-        return self._origin(start)[0], self._origin(end - 1)[1]
+    def outermost(self, span: Span) -> Span:
+        """Where a span of the text stands in the text with all its escapes; an escape is taken whole."""
+        outer = Span(self._origin(span.start)[0], self._origin(span.end - 1)[1], span.name)
+        return self._outside.outermost(outer) if self._outside else outer
 
     def _origin(self, at: int) -> tuple[int, int]:
         index = bisect_right(self._inner, at) - 1
@@ -419,6 +413,22 @@ class _Layer:
             return self._outer[index], self._outer[index] + self._lengths[index]
         start = self._outer[index] + at - self._inner[index]
         return start, start + 1
+
+
+def _readings(text: str) -> list[str]:
+    """The text; and as a form means it, where a plus sign is a space."""
+    is_form = "+" in text and "=" in text and " " not in text
+    return [text, text.replace("+", " ")] if is_form else [text]
+
+
+def _layers(text: str) -> Iterator[_Layer]:
+    """The layers of a text, from the outside in."""
+    layer = _Layer.of(text, None)
+    for _ in range(MOST_LAYERS):
+        if layer is None:
+            return
+        yield layer
+        layer = _Layer.of(layer.text, layer)
 
 
 def _unescaped(escape: str) -> str:

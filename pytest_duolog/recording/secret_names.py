@@ -251,7 +251,8 @@ def secrets_in(name: str, value: str, *, is_given: bool = False) -> Iterator[str
     if len(value) >= SHORTEST if is_given else is_secret_value(value, is_password=is_password):
         yield value
     for part in map(str.strip, re.split(r"[\n,;]+", value)):  # several keys, or lines, which may stand alone
-        if part != value and len(part) >= SHORTEST_TOKEN and is_random(part) and is_secret_value(part):
+        has_digit = any(map(str.isdigit, part))
+        if part != value and len(part) >= SHORTEST_TOKEN and has_digit and is_secret_value(part):
             yield part
     if scheme := re.fullmatch(r"(?i:basic|bearer|token|apikey)\s+(\S{8,})", value):
         yield scheme[1]
