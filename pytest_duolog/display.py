@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-# `::command::` at the start of a line, and `##[command]` anywhere: GitHub Actions and Azure Pipelines obey them.
-_LOG_COMMAND = r"(?m)^[^\S\n]*:(?=:)|##(?=\[|vso\[)"
+# `::command::` at the start of a line, and `##[command]` anywhere: GitHub Actions, Azure Pipelines and TeamCity obey
+# them. What GitLab and Travis obey has an escape character in it.
+_LOG_COMMAND = r"(?m)^[^\S\n]*:(?=:)|##(?=\[|vso\[|teamcity\[)"
 
 
 def lines_of(title: str, facts: Sequence[tuple[str, str]]) -> str:

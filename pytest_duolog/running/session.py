@@ -32,6 +32,7 @@ from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.rewrites import Rewrites
+from pytest_duolog.recording.secret_parts import KnownSecrets
 from pytest_duolog.recording.transport import RecordedLine
 from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
@@ -68,7 +69,7 @@ class Session:
         self._environ = environ
         known = registry.all_providers(settings.providers)
         self._key_variables = [name for provider in known.values() for name in provider.secret_variables]
-        self._remembered: dict[str, str] = {}
+        self._known_secrets = KnownSecrets()
         self._redactors: dict[Any, Redactor] = {}
         self._known_environ: Mapping[str, str] = {}
         self._base_urls = providers.base_urls(known, environ)
@@ -102,7 +103,7 @@ class Session:
                 [*self._key_variables, *variables],
                 rules=self.settings.secrets,
                 headers=headers,
-                remembered=self._remembered,
+                known=self._known_secrets,
             )
         return self._redactors[wanted]
 

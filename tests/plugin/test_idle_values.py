@@ -345,6 +345,19 @@ def test_where_it_matters_once(dialogue, history, opener_by):
     collected(body).assert_outcomes(passed=8)
 
 
+def test_parameters_of_a_fixture_that_makes_scenarios_are_not_judged_before_it_ran(collected) -> None:
+    body = """
+@pytest.fixture(params=["Hello.", "Good evening."])
+def duolog_scenario(request):
+    return {"opener": request.param}
+
+@pytest.mark.dialogue(turns=1, model=speaks)
+def test_it(dialogue):
+    dialogue.messages
+"""
+    collected(body).assert_outcomes(passed=2)
+
+
 def test_parametrized_number_of_samples_counts(collected, pytester: pytest.Pytester) -> None:
     body = """
 numbers = iter(range(100))

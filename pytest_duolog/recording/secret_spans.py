@@ -1,0 +1,274 @@
+"""Where secrets stand in a text: what is shaped like one, and what stands beside a name that promises one.
+
+A text is read as it is, and once more for each layer of escapes in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+
+from pytest_duolog.recording.secret_names import (
+    SHORTEST_TOKEN,
+    Kind,
+    is_placeholder,
+    is_secret_in_text,
+    kind_of,
+)
+from pytest_duolog.recording.shapes import SHAPES, SHORTEST_SHAPE, SPACED_SHAPES, Shape, Span, is_random
+
+# Beside a name: `password: str = "..."`, `"password": "..."`, `--password ...`, `<password>...`.
+_NAMES = ("pass", "pwd", "secret", "token", "key", "credential", "auth", "connection")
+_NAMED = re.compile(
+    r"(?:pass(?:word|wd|phrase|code|wort)?|pwd|secret|token|key|credential|auth|connection[ _-]?string)"
+    r"[A-Za-z0-9_-]{0,24}+"
+    r"(?P<sign>[\"'`\]]{0,2}+[ \t]{0,3}+(?::[ ]?[A-Za-z][\w.\[\], |]{0,40}?=|=[=>]?|:=?|>)[ \t]{0,3}+|[ ])"
+    r"(?:[fbru]{0,2}(?:\"(?P<double>(?:[^\"\\\n]|\\.){0,4000}+)\"|'(?P<single>(?:[^'\\\n]|\\.){0,4000}+)'|`(?P<back>[^`\n]{0,4000}+)`)"
+    r"|(?P<bare>[\"'`]?(?:(?:bearer|basic|token|bot|apikey)[ ]+)?[^\x00-\x20\x7f\s\"'`<>(){}\[\],;&|\\]{4,400}+)"
+    r"(?![(\[]))",
+    re.IGNORECASE,
+)
+_SMALL_LETTERS = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_NAME_BEFORE = re.compile(r"(?:[A-Za-z0-9_]{1,30} )?[A-Za-z0-9_.-]{0,40}$")
+_SCHEME = re.compile(r"[\"'`]?(?:(?:bearer|basic|token|bot|apikey)\s+)?", re.IGNORECASE)
+_PARAMETER = re.compile(r"[?&;]([\w.\[\]-]{1,60}+)=([^&\x00-\x20\x7f\s\"'`<>#;\\]{4,4000}+)")
+_USERINFO = re.compile(r"://(?:[^/\s:@\"'<>?#]{0,100}+:([^/\s@\"'<>?#]{6,200}+)|([^/\s:@\"'<>?#]{16,200}+))@")
+_SIGNATURES = re.compile(
+    r"(?:key|sig|signature|x-(?:amz|goog)-(?:signature|credential|security-token))", re.IGNORECASE
+)
+
+# What the layers of a text are written in: JSON and code, addresses and forms, HTML and XML.
+_ESCAPE = re.compile(
+    r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[/\"'nrt\\])|%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f])++|&(?:amp|lt|gt|quot|#39|#x27);"
+)
+_NAMED_ESCAPES = {
+    "\\n": "\n",
+    "\\r": "\r",
+    "\\t": "\t",
+    "&amp;": "&",
+    "&lt;": "<",
+    "&gt;": ">",
+    "&quot;": '"',
+    "&#39;": "'",
+    "&#x27;": "'",
+}
+MOST_LAYERS = 3
+
+# What secrets are called that are in no variable.
+GENERIC = ("key", Kind.SECRET.value, Kind.TOKEN.value)
+
+
+def spans_in(text: str, further: Callable[[str], Iterator[Span]]) -> list[Span]:
+    """Where secrets stand in a text, in order and apart; `further` finds those that have no look of their own."""
+    spans: list[Span] = []
+    for reading in _readings(text):
+        spans += _found(reading, further)
+        for layer in _layers(reading):
+            spans += map(layer.outermost, _found(layer.text, further))
+    return merged(spans)
+
+
+def _found(text: str, further: Callable[[str], Iterator[Span]]) -> Iterator[Span]:
+    yield from further(text)
+    yield from shaped(text)
+    yield from _named(text)
+    yield from _in_addresses(text)
+
+
+def start_of_secret(value: str) -> int:
+    """Where the secret begins in what stands beside a name: after a scheme, as in `Bearer ...`."""
+    found = _SCHEME.match(value)
+    return found.end() if found else 0
+
+
+def shaped(text: str) -> Iterator[Span]:
+    """What has the form of a secret."""
+    for anchor, shape in _SPACED:
+        if anchor in text:
+            yield from shape.spans(text, anchor)
+    long_words = "\n".join([word for word in text.split() if len(word) >= SHORTEST_SHAPE])
+    if not long_words:
+        return
+    for sign, shapes in _BY_SIGN.items():
+        if sign in long_words:
+            for anchor, shape in shapes:
+                if anchor in text:
+                    yield from shape.spans(text, anchor)
+
+
+def _by_sign() -> dict[str, list[tuple[str, Shape]]]:
+    """The shapes by a character of their anchors that few texts have, so that most are not looked for at all."""
+    signs: dict[str, list[tuple[str, Shape]]] = {}
+    for shape in SHAPES:
+        for anchor in shape.anchors:
+            sign = next((character for character in "_=~:/-." if character in anchor), anchor)
+            signs.setdefault(sign, []).append((anchor, shape))
+    return signs
+
+
+_BY_SIGN = _by_sign()
+_SPACED = [(anchor, shape) for shape in SPACED_SHAPES for anchor in shape.anchors]
+
+
+def _named(text: str) -> Iterator[Span]:
+    """What stands beside a name that promises a secret."""
+    if not any(sign in text for sign in ("=", ":", "--", ">")):
+        return
+    small = text.lower()
+    if len(small) != len(text):  # some letters of few languages become two
+        small = text.translate(_SMALL_LETTERS)
+    for name in _NAMES:
+        at = small.find(name)
+        while at >= 0:
+            found = _NAMED.match(text, at)
+            span = _beside_name(text, found) if found else None
+            if span:
+                yield span
+            at = small.find(name, span.end if span else at + 1)
+
+
+def _in_addresses(text: str) -> Iterator[Span]:
+    """Passwords and key-like parameters of addresses."""
+    if "=" in text:
+        for found in _PARAMETER.finditer(text):
+            yield from _parameter(found)
+    if "@" in text and "://" in text:
+        for found in _USERINFO.finditer(text):
+            group = 1 if found[1] else 2
+            if not is_placeholder(found[group]) and (group == 1 or is_random(found[group])):
+                yield Span(*found.span(group), "secret")
+
+
+def _beside_name(text: str, found: re.Match[str]) -> Span | None:
+    before = _NAME_BEFORE.search(text, max(0, found.start() - 72), found.start())
+    lead = before[0] if before else ""
+    word = lead.rpartition(" ")[2]
+    sign = found["sign"]
+    if sign == " " and "--" not in word:
+        return None
+    if sign.strip() == ">" and not text.endswith("<", 0, found.start() - len(word)):
+        return None
+    kind = kind_of(lead.rpartition(".")[2] + text[found.start() : found.start("sign")])
+    if kind is None:
+        return None
+    group = found.lastgroup or "bare"
+    start = found.start(group) + start_of_secret(found[group])
+    is_whole = group != "bare" or sign.strip() == ">"
+    is_secret = is_secret_in_text(kind, text[start : found.end(group)], is_whole=is_whole)
+    return Span(start, found.end(group), kind.value) if is_secret else None
+
+
+def _parameter(found: re.Match[str]) -> Iterator[Span]:
+    name, value = found[1], found[2]
+    kind = kind_of(name)
+    if is_placeholder(value):
+        return
+    if kind is Kind.SECRET:
+        yield Span(*found.span(2), Kind.SECRET.value)
+    elif (
+        (kind is Kind.TOKEN or _SIGNATURES.fullmatch(name))
+        and len(value) >= SHORTEST_TOKEN
+        and is_random(value)
+    ):
+        yield Span(*found.span(2), Kind.TOKEN.value)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Spans in order and apart; those that overlap are one, called after a variable if it is just its value."""
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end, span.name in GENERIC)):
+        last = merged[-1] if merged else None
+        if last is None or span.start >= last.end:
+            merged.append(span)
+        elif span.end > last.end:
+            merged[-1] = Span(last.start, span.end, "key")
+    return merged
+
+
+def with_markers(text: str, spans: Iterable[Span]) -> str:
+    """The text with a marker in the place of each span; they are in order and apart."""
+    parts, at = [], 0
+    for span in spans:
+        parts += [text[at : span.start], marker_of(text, span)]
+        at = span.end
+    return "".join([*parts, text[at:]])
+
+
+def marker_of(text: str, span: Span) -> str:
+    """What stands for a secret.
+
+    What is one only by a doubtful name (`token`) may be none, and tell two requests apart; it keeps a hash.
+    """
+    if span.name != Kind.TOKEN.value:
+        return f"[redacted {span.name}]"
+    digest = hashlib.sha256(text[span.start : span.end].encode("utf-8", "surrogatepass")).hexdigest()
+    return f"[redacted token {digest[:8]}]"
+
+
+class _Layer:
+    """A text with one layer of escapes undone, and where its characters come from."""
+
+    def __init__(self, outside: _Layer | None) -> None:
+        self.text = ""
+        self._outside = outside
+        # Where pieces begin, here and outside; how long a piece is outside if it is an escape, and -1 if it is none.
+        self._inner, self._outer, self._lengths = [0], [0], [-1]
+
+    @classmethod
+    def of(cls, text: str, outside: _Layer | None) -> _Layer | None:
+        """None for a text without escapes."""
+        if "\\" not in text and "%" not in text and "&" not in text:
+            return None
+        layer = cls(outside)
+        parts: list[str] = []
+        at = position = 0
+        for found in _ESCAPE.finditer(text):
+            plain, meant = text[at : found.start()], _unescaped(found[0])
+            position += len(plain)
+            layer._inner += [position, position + len(meant)]
+            layer._outer += [found.start(), found.end()]
+            layer._lengths += [len(found[0]), -1]
+            position += len(meant)
+            at = found.end()
+            parts += [plain, meant]
+        layer.text = "".join([*parts, text[at:]])
+        return layer if parts else None
+
+    def outermost(self, span: Span) -> Span:
+        """Where a span of the text stands in the text with all its escapes; an escape is taken whole."""
+        outer = Span(self._origin(span.start)[0], self._origin(span.end - 1)[1], span.name)
+        return self._outside.outermost(outer) if self._outside else outer
+
+    def _origin(self, at: int) -> tuple[int, int]:
+        index = bisect_right(self._inner, at) - 1
+        if self._lengths[index] >= 0:
+            return self._outer[index], self._outer[index] + self._lengths[index]
+        start = self._outer[index] + at - self._inner[index]
+        return start, start + 1
+
+
+def _readings(text: str) -> list[str]:
+    """The text; and as a form means it, where a plus sign is a space."""
+    is_form = "+" in text and "=" in text and " " not in text
+    return [text, text.replace("+", " ")] if is_form else [text]
+
+
+def _layers(text: str) -> Iterator[_Layer]:
+    """The layers of a text, from the outside in."""
+    layer = _Layer.of(text, None)
+    for _ in range(MOST_LAYERS):
+        if layer is None:
+            return
+        yield layer
+        layer = _Layer.of(layer.text, layer)
+
+
+def _unescaped(escape: str) -> str:
+    if escape in _NAMED_ESCAPES:
+        return _NAMED_ESCAPES[escape]
+    if escape[0] == "%":
+        return bytes.fromhex(escape.replace("%", "")).decode("utf-8", "replace")
+    return chr(int.from_bytes(bytes.fromhex(escape[2:]).rjust(2, b"\0"))) if escape[1] in "ux" else escape[1]
