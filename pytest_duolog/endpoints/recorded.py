@@ -14,6 +14,9 @@ from pytest_duolog.endpoints.published import published_factory, published_point
 from pytest_duolog.endpoints.registry import CHAT_PROTOCOLS
 from pytest_duolog.errors import ConfigurationError, EndpointError
 
+# What reading raises for an answer of another form; protocols may be other people's.
+UNREADABLE = (EndpointError, ValueError, TypeError, LookupError, AttributeError)
+
 
 class _NoLine:
     """Where nothing is asked."""
@@ -30,7 +33,7 @@ def recorded_reply(provider: str, status: int, content: bytes) -> Reply | None:
     for protocol in _protocols(provider):
         config = EndpointConfig(provider=provider, model="", base_url="", line=_NoLine())
         answer = Answer(provider, status, {}, content)
-        with suppress(EndpointError):
+        with suppress(*UNREADABLE):
             return protocol(config).read(answer.json_object(), answer)
     return None
 
