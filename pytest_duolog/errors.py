@@ -7,6 +7,7 @@ DuologError
 │   ├── LocalModelError    the embedded model is missing a piece or does not start
 │   └── BudgetExceeded     this run may not ask models any more
 ├── DialogueError          a dialogue ended in an error; holds the transcript so far
+├── Unmeasured             what could not be measured was taken for true or false
 ├── RunRecordError         a run record cannot be read, or does not fit its plan or another record
 └── CassetteError          anything about a recording
     ├── CassetteMismatch   this request is not in the cassette
@@ -99,6 +100,12 @@ class DialogueError(DuologError):
         self.speaker = speaker
         self.transcript = transcript
         super().__init__(f"no message {message_number} from {speaker}: {problem}")
+
+
+class Unmeasured(DuologError):
+    """A verdict was taken for true or false whose property could not be measured: it is neither."""
+
+    is_unmeasured = True
 
 
 class RunRecordError(DuologError, ValueError):

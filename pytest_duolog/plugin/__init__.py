@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_duolog import genuine as genuine  # to be taken before anything is patched
+from pytest_duolog.plugin.collector import SITE, Collector
 from pytest_duolog.plugin.options import add_options, given_shard
+from pytest_duolog.plugin.unused_markers import find_unused_markers
+from pytest_duolog.properties.claims import claims_of_test
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,8 +56,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_duolog.plugin.collector import Collector
-
     config.addinivalue_line("markers", MARKER)
     from pytest_duolog.plugin.outputs import Outputs, are_wanted
 
@@ -109,8 +110,12 @@ def pytest_make_collect_report(
     return report
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # before tests are deselected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if failed := find_unused_markers(config, items):
+        for report in failed:
+            config.hook.pytest_collectreport(report=report)
+        items.clear()
     if (config.getoption("duolog_model") or config.getoption("duolog_candidate")) and items:
         from pytest_duolog.plugin.collection import refuse, unused_roles
 
@@ -140,6 +145,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         from pytest_duolog.plugin.rewrites import end_rewrites
 
         end_rewrites(terminalreporter, config)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside of what other plugins do around the body of a test
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test that asked for a verdict and did not look at it; a doctest looks at what it prints."""
+    with claims_of_test() as claims:
+        yield
+    if (claims or SITE in item.stash) and isinstance(item, pytest.Function):
+        from pytest_duolog.plugin.unseen import require_seen
+
+        require_seen(item, claims)
 
 
 @pytest.fixture
@@ -177,8 +193,6 @@ def duolog_snapshot(request: pytest.FixtureRequest, snapshot: SnapshotAssertion)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    from pytest_duolog.plugin.collector import SITE
-
     report = yield
     if "dialogue" in getattr(item, "fixturenames", ()):
         from pytest_duolog.plugin.harmless import guard_of
@@ -189,7 +203,7 @@ def pytest_runtest_makereport(
     if SITE in item.stash:
         from pytest_duolog.plugin.fixture import add_dialogues
 
-        add_dialogues(report, item)
+        add_dialogues(report, item, call.excinfo)
     if "duolog_snapshot" in getattr(item, "fixturenames", ()):
         from pytest_duolog.plugin.snapshot import spare_unseen
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 REPORT_ATTRIBUTE = "duolog"
 # What a worker of pytest-xdist adds to the run record, a `RecordPart`.
 RECORD_ATTRIBUTE = "duolog_record"
+# Whether a test did not pass because something could not be measured.
+UNMEASURED_ATTRIBUTE = "duolog_unmeasured"
 # So many tests with the same notice are named one by one.
 MOST_NAMED = 3
 

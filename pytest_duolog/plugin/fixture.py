@@ -18,10 +18,11 @@ from pytest_duolog.plugin.collection import (
     parameter_names,
     test_in_module,
 )
-from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, SITE
+from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, SITE, UNMEASURED_ATTRIBUTE
 from pytest_duolog.plugin.prefetch import Prefetch
 from pytest_duolog.plugin.progress import progress_observers
 from pytest_duolog.plugin.state import session_of, settings_of
+from pytest_duolog.plugin.unseen import PASSED, require_seen
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.naming import folder_of
 from pytest_duolog.reports.terminal import dialogue_section
@@ -46,7 +47,10 @@ def open_dialogue(
         parameters = {name: request.getfixturevalue(name) for name in parameter_names(item)}
         first = _first_dialogue(attempt, all_values(item, parameters, scenario), vcr_config)
     site = item.stash[SITE] = first.site
+    item.stash[PASSED] = False
     yield first
+    if item.stash[PASSED]:
+        require_seen(item)  # the teardown of other fixtures may have asked for more
     for made in site.dialogues:
         made.abandon()
     forgotten = [made for made in site.dialogues if not (made.has_run or made.is_first)]
@@ -68,6 +72,7 @@ def _first_dialogue(attempt: Attempt, values: ScenarioValues, vcr_config: Mappin
         sample=attempt.number,
         is_sample=ATTEMPT in item.stash,
         is_candidate=attempt.arm is Arm.CANDIDATE,
+        root=item.config.rootpath,
     )
     return Dialogue(site, site.values)
 
@@ -106,9 +111,13 @@ def _begin_early(attempt: Attempt) -> Dialogue:
     return dialogue
 
 
-def add_dialogues(report: pytest.TestReport, item: pytest.Item) -> None:
+def add_dialogues(
+    report: pytest.TestReport, item: pytest.Item, error: pytest.ExceptionInfo[BaseException] | None
+) -> None:
     """Attach what a test's dialogues came to to its report, and show it under a failure."""
     site = item.stash[SITE]
+    if error is not None and getattr(error.value, "is_unmeasured", False):
+        setattr(report, UNMEASURED_ATTRIBUTE, True)
     if not (report.when == "call" or (report.when == "setup" and report.failed)):
         return
     results = tuple(result for made in site.dialogues if (result := made.result))

@@ -16,7 +16,7 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.plugin.attempts import Attempt
-from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE
+from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, UNMEASURED_ATTRIBUTE
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.wording import pairs_words, samples_words
 from pytest_duolog.results.dialogue_result import DialogueResult
@@ -107,7 +107,7 @@ def sample_of(
     wrong = _first_wrong(reports)
     dialogues = site.dialogues if site is not None else []
     results = tuple(result for made in dialogues if (result := made.result))
-    is_unmeasured = any(
+    is_unmeasured = getattr(wrong, UNMEASURED_ATTRIBUTE, False) or any(
         verdict.outcome is Outcome.UNMEASURED for result in results for verdict in result.verdicts
     )
     if wrong is None:

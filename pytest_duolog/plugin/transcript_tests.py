@@ -11,7 +11,7 @@ import pytest
 
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import Property, judge
+from pytest_duolog.properties.base import Outcome, Property, judge
 from pytest_duolog.properties.by_name import given_property
 from pytest_duolog.results.examination import default_properties
 from pytest_duolog.transcripts.sources import Source, Unreadable, read_file
@@ -67,7 +67,7 @@ class TranscriptTest(pytest.Item):
             raise DoesNotHold(f"line {self._entry.line}: {self._entry.problem}")
         assert self._check is not None, "what could be read is checked for something"
         verdict = judge(self._check, self._entry.transcript)
-        if not verdict:
+        if verdict.outcome is not Outcome.HOLDS:
             raise DoesNotHold(repr(verdict))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

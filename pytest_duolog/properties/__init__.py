@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pytest_duolog.properties.checked import Checked
+from pytest_duolog.properties.checked import Checked, property_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +104,7 @@ class PropertyMethods(Checked):
     A method takes the arguments of its class. The class is imported when the method is first called.
     """
 
+    @property_method
     def answers_questions(self, min_share: float = 1.0, *, speaker: str | None = None) -> Verdict:
         """Questions of the other side are taken up by the very next message of `speaker`: `AnswersQuestions`."""
         from pytest_duolog.properties.content import AnswersQuestions
@@ -111,6 +112,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(AnswersQuestions(min_share, speaker=speaker))
 
+    @property_method
     def ends_cleanly(self, messages_after_goodbye: int = 8) -> Verdict:
         """The dialogue takes leave, and is over soon after: `EndsCleanly`."""
         from pytest_duolog.properties.endings import EndsCleanly
@@ -118,6 +120,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(EndsCleanly(messages_after_goodbye))
 
+    @property_method
     def has_max_words(self, words: int, *, speaker: str | None = None) -> Verdict:
         """No message is longer than so many words: `MaxWords`."""
         from pytest_duolog.properties.content import MaxWords
@@ -125,6 +128,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(MaxWords(words, speaker=speaker))
 
+    @property_method
     def has_no_agreement_spiral(self, messages: int = 4, *, speaker: str | None = None) -> Verdict:
         """Both sides never merely agree with each other for `messages` messages in a row: `NoAgreementSpiral`."""
         from pytest_duolog.properties.agreement import NoAgreementSpiral
@@ -132,6 +136,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(NoAgreementSpiral(messages, speaker=speaker))
 
+    @property_method
     def has_no_loops(self, allow: tuple[str, ...] = ()) -> Verdict:
         """No stretch of the dialogue adds nothing new: `NoLoops`."""
         from pytest_duolog.properties.loops import NoLoops
@@ -139,6 +144,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(NoLoops(allow))
 
+    @property_method
     def is_balanced(self, max_share: float = 0.9) -> Verdict:
         """No speaker says more than `max_share`, 0 to 1, of all words: `Balanced`."""
         from pytest_duolog.properties.form import Balanced
@@ -146,6 +152,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(Balanced(max_share))
 
+    @property_method
     def judged(
         self,
         criterion: str,
@@ -160,6 +167,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(Judged(criterion, by, votes, max_tokens, ask))
 
+    @property_method
     def keeps_its_side(self, *, speaker: str | None = None) -> Verdict:
         """The speaker who is helped does not begin to offer help: `KeepsItsSide`."""
         from pytest_duolog.properties.roles import KeepsItsSide
@@ -167,6 +175,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(KeepsItsSide(speaker=speaker))
 
+    @property_method
     def keeps_language(self, language: str | None = None, *, speaker: str | None = None) -> Verdict:
         """Every message is in one language: `KeepsLanguage`."""
         from pytest_duolog.properties.form import KeepsLanguage
@@ -174,6 +183,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(KeepsLanguage(language, speaker=speaker))
 
+    @property_method
     def keeps_length(self, max_ratio: float = 4.0, *, speaker: str | None = None) -> Verdict:
         """Messages neither grow nor shrink: `KeepsLength`."""
         from pytest_duolog.properties.form import KeepsLength
@@ -181,6 +191,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(KeepsLength(max_ratio, speaker=speaker))
 
+    @property_method
     def leaks_no_prompt(self, words: int = 12, *, speaker: str | None = None) -> Verdict:
         """No speaker recites its system prompt, or talks about having one: `LeaksNoPrompt`."""
         from pytest_duolog.properties.roles import LeaksNoPrompt
@@ -188,6 +199,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(LeaksNoPrompt(words, speaker=speaker))
 
+    @property_method
     def leaks_no_reasoning(self, *, speaker: str | None = None) -> Verdict:
         """No message thinks aloud: `LeaksNoReasoning`."""
         from pytest_duolog.properties.roles import LeaksNoReasoning
@@ -195,6 +207,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(LeaksNoReasoning(speaker=speaker))
 
+    @property_method
     def mentions(self, *phrases: Phrase, speaker: str | None = None) -> Verdict:
         """At least one message has the phrase, or one of several: `Mentions`."""
         from pytest_duolog.properties.content import Mentions
@@ -202,6 +215,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(Mentions(phrases, speaker=speaker))
 
+    @property_method
     def never_says(self, *phrases: Phrase, speaker: str | None = None) -> Verdict:
         """No message has the phrase, nor any of several: `NeverSays`."""
         from pytest_duolog.properties.content import NeverSays
@@ -209,6 +223,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(NeverSays(phrases, speaker=speaker))
 
+    @property_method
     def speaks_for_itself(self, *, speaker: str | None = None) -> Verdict:
         """No message continues with the other side's lines: `SpeaksForItself`."""
         from pytest_duolog.properties.roles import SpeaksForItself
@@ -216,6 +231,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(SpeaksForItself(speaker=speaker))
 
+    @property_method
     def stays_in_character(self, *, speaker: str | None = None) -> Verdict:
         """Nobody says that it is a machine ("as an AI language model"), in ten languages: `StaysInCharacter`."""
         from pytest_duolog.properties.roles import StaysInCharacter
@@ -223,6 +239,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(StaysInCharacter(speaker=speaker))
 
+    @property_method
     def stays_in_role(self, *, speaker: str | None = None) -> Verdict:
         """Each speaker stays what it is: `StaysInRole`."""
         from pytest_duolog.properties.roles import StaysInRole
@@ -230,6 +247,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(StaysInRole(speaker=speaker))
 
+    @property_method
     def stays_on_topic(self, topic: str | None = None, threshold: float = 0.1) -> Verdict:
         """The dialogue is about its topic, and does not leave it: `StaysOnTopic`."""
         from pytest_duolog.properties.topic import StaysOnTopic
@@ -237,6 +255,7 @@ class PropertyMethods(Checked):
         __tracebackhide__ = True
         return self.satisfies(StaysOnTopic(topic, threshold))
 
+    @property_method
     def terminates_within(self, turns: int) -> Verdict:
         """The dialogue comes to an end by itself within so many turns: `TerminatesWithin`."""
         from pytest_duolog.properties.endings import TerminatesWithin

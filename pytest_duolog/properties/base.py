@@ -22,13 +22,14 @@ from __future__ import annotations
 import inspect
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pytest_duolog.display import and_more, printable, shorten
-from pytest_duolog.errors import CassetteError, ConfigurationError, sole_cause, told
+from pytest_duolog.errors import CassetteError, ConfigurationError, Unmeasured, sole_cause, told
+from pytest_duolog.properties.claims import Claim, claim, claims_of_check
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 # Evidence is shown up to so many messages, each quoted up to so many characters.
@@ -62,26 +63,122 @@ class Evidence:
         return f"message {self.message} ({speaker}): {shorten(self.quote, MAX_QUOTE)}"
 
 
+class _Seen:
+    """A field of a verdict; whoever reads it has looked at the verdict."""
+
+    def __init__(self, *default: object) -> None:
+        self._default = default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, verdict: Verdict | None, owner: type) -> object:
+        if verdict is not None:
+            if verdict.claim is not None:
+                verdict.claim.is_seen = True
+            return vars(verdict)[self._name]
+        if not self._default:  # so a dataclass asks whether there is one
+            raise AttributeError(f"{self._name} has no default")
+        return self._default[0]
+
+    def __set__(self, verdict: Verdict, value: object) -> None:
+        vars(verdict)[self._name] = value
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether a property holds for a transcript, why, and at which messages.
 
-    It is true only where the property holds. `explanation` has the measured value beside its bound. The repr, which a
-    failed assertion prints, has nothing in it that a terminal or a CI system would act on.
+    It is true where the property holds and false where it fails; what could not be measured has no truth value and
+    raises Unmeasured. `explanation` has the measured value beside its bound. The repr, which a failed assertion prints,
+    has nothing in it that a terminal or a CI system would act on. Verdicts combine as properties do.
+
+    `claim` is set by the methods of transcripts and dialogues: a test that asks for a verdict has to look at it. Its
+    truth, its outcome, explanation and evidence, and a comparison count.
     """
 
     property: str
-    outcome: Outcome
-    explanation: str
-    evidence: tuple[Evidence, ...] = ()
+    if TYPE_CHECKING:
+        outcome: Outcome
+        explanation: str
+        evidence: tuple[Evidence, ...] = ()
+    else:
+        outcome: Outcome = _Seen()
+        explanation: str = _Seen()
+        evidence: tuple[Evidence, ...] = _Seen(())
+    claim: Claim | None = field(default=None, compare=False, repr=False)
+
+    def claimed(self, claims: list[Claim] | None) -> Verdict:
+        """The same as a claim: one of a dialogue that goes into `claims`, or one of the test that runs now."""
+        return self._claimed(claims, of_dialogue=claims is not None)
+
+    def _claimed(self, claims: list[Claim] | None, *, of_dialogue: bool) -> Verdict:
+        made = claim(self, claims, holds=self.outcome is Outcome.HOLDS, of_dialogue=of_dialogue)
+        return replace(self, claim=made)
+
+    def claimed_with(self, *parts: Verdict) -> Verdict:
+        """The same as a claim if one of its parts was one."""
+        claims = [part.claim for part in parts if part.claim is not None]
+        return self._claimed(None, of_dialogue=any(part.of_dialogue for part in claims)) if claims else self
 
     def __bool__(self) -> bool:
+        __tracebackhide__ = True
+        if self.outcome is Outcome.UNMEASURED:
+            raise Unmeasured(repr(self))
         return self.outcome is Outcome.HOLDS
 
+    def __and__(self, other: object) -> Verdict:
+        return _composed((self, other), " & ", AND) if isinstance(other, Verdict) else NotImplemented
+
+    def __or__(self, other: object) -> Verdict:
+        return _composed((self, other), " | ", OR) if isinstance(other, Verdict) else NotImplemented
+
+    def __invert__(self) -> Verdict:
+        opposite = _opposite(f"~{_joined([self.property], '')}", self)
+        return opposite.claimed_with(self)
+
     def __repr__(self) -> str:
+        if self.claim is not None:
+            self.claim.is_seen |= not self.claim.of_dialogue
+            return repr(self.claim.verdict)
         shown = [f"  {evidence}" for evidence in self.evidence[:MAX_EVIDENCE]]
         shown += [f"  {left_out}" for left_out in and_more(len(self.evidence), MAX_EVIDENCE, "messages")]
         return printable("\n".join([f"{self.property} {self.outcome}: {self.explanation}", *shown]))
+
+
+# Of the outcomes of several parts, the first in this order that there is is that of the whole.
+AND = (Outcome.FAILS, Outcome.UNMEASURED, Outcome.HOLDS)
+OR = (Outcome.HOLDS, Outcome.UNMEASURED, Outcome.FAILS)
+
+
+def _composed(parts: Sequence[Verdict], word: str, order: tuple[Outcome, ...]) -> Verdict:
+    whole = _combined(_joined([part.property for part in parts], word), parts, order)
+    return whole.claimed_with(*parts)
+
+
+def _combined(name: str, verdicts: Sequence[Verdict], order: tuple[Outcome, ...]) -> Verdict:
+    outcome = next(outcome for outcome in order if any(verdict.outcome is outcome for verdict in verdicts))
+    deciding = [verdict for verdict in verdicts if verdict.outcome is outcome]
+    return Verdict(
+        name,
+        outcome,
+        "; ".join(f"{verdict.property}: {verdict.explanation}" for verdict in deciding),
+        tuple(dict.fromkeys(evidence for verdict in deciding for evidence in verdict.evidence)),
+    )
+
+
+def _opposite(name: str, verdict: Verdict) -> Verdict:
+    opposite = {
+        Outcome.HOLDS: Outcome.FAILS,
+        Outcome.FAILS: Outcome.HOLDS,
+        Outcome.UNMEASURED: Outcome.UNMEASURED,
+    }
+    said = f"{verdict.property} {verdict.outcome}: {verdict.explanation}"
+    return Verdict(name, opposite[verdict.outcome], said, verdict.evidence)
+
+
+def _joined(names: Iterable[str], word: str) -> str:
+    return word.join(f"({name})" if " & " in name or " | " in name else name for name in names)
 
 
 class MethodForm(NamedTuple):
@@ -186,15 +283,24 @@ def judge(check: Check, transcript: Transcript) -> Verdict:
     """
     _require_check(check)
     name = _name(check)
-    try:
-        result = check.check(transcript) if isinstance(check, Property) else check(transcript)
-    except Exception as raised:  # noqa: BLE001  # whatever a user's check raises
-        error = sole_cause(raised)
-        if isinstance(error, CassetteError):
-            raise error from None
-        return Verdict(name, Outcome.UNMEASURED, f"it raised {told(error)}")
+    with claims_of_check() as claims:
+        try:
+            result = check.check(transcript) if isinstance(check, Property) else check(transcript)
+        except Exception as raised:  # noqa: BLE001  # whatever a user's check raises
+            error = sole_cause(raised)
+            if isinstance(error, CassetteError):
+                raise error from None
+            why = str(error) if isinstance(error, Unmeasured) else f"it raised {told(error)}"
+            return Verdict(name, Outcome.UNMEASURED, why)
+    verdict = _verdict_of(result, name)
+    return _unless_unseen(verdict, claims) if verdict.outcome is Outcome.HOLDS else verdict
+
+
+def _verdict_of(result: object, name: str) -> Verdict:
+    """The verdict that a check gave or meant."""
     if isinstance(result, Verdict):
-        return result
+        _ = result.outcome  # it is looked at
+        return replace(result, claim=None)
     if isinstance(result, bool):
         return Verdict(name, Outcome.HOLDS if result else Outcome.FAILS, f"it returned {result}")
     if inspect.iscoroutine(result):
@@ -202,6 +308,15 @@ def judge(check: Check, transcript: Transcript) -> Verdict:
         return Verdict(name, Outcome.UNMEASURED, "it is async; a check has to be a sync function")
     returned = shorten(result) if isinstance(result, str) else reprlib.repr(result)
     return Verdict(name, Outcome.UNMEASURED, f"it returned {returned}, neither a verdict nor a boolean")
+
+
+def _unless_unseen(verdict: Verdict, claims: Iterable[Claim]) -> Verdict:
+    """The verdict of a check, unless the check asked for another one that does not hold, and did not look at it."""
+    for made in claims:
+        if made.is_bad:
+            said = f"it did not look at the verdict of line {made.line}: {made.verdict!r}"
+            return Verdict(verdict.property, made.verdict.outcome, said, made.verdict.evidence)
+    return verdict
 
 
 def _require_check(check: object) -> None:
@@ -229,10 +344,10 @@ class AllOf(Property):
 
     def check(self, transcript: Transcript) -> Verdict:
         """Whether all hold, with the evidence of those that do not."""
-        return _combined(self, transcript, self.parts, (Outcome.FAILS, Outcome.UNMEASURED, Outcome.HOLDS))
+        return _combined(str(self), [judge(part, transcript) for part in self.parts], AND)
 
     def __str__(self) -> str:
-        return _joined(self.parts, " & ")
+        return _joined(map(_name, self.parts), " & ")
 
 
 @dataclass(frozen=True)
@@ -247,10 +362,10 @@ class AnyOf(Property):
 
     def check(self, transcript: Transcript) -> Verdict:
         """Whether any holds, with the evidence of those that decide."""
-        return _combined(self, transcript, self.parts, (Outcome.HOLDS, Outcome.UNMEASURED, Outcome.FAILS))
+        return _combined(str(self), [judge(part, transcript) for part in self.parts], OR)
 
     def __str__(self) -> str:
-        return _joined(self.parts, " | ")
+        return _joined(map(_name, self.parts), " | ")
 
 
 @dataclass(frozen=True)
@@ -265,17 +380,10 @@ class Not(Property):
 
     def check(self, transcript: Transcript) -> Verdict:
         """The opposite outcome, with the same evidence."""
-        verdict = judge(self.part, transcript)
-        said = f"{verdict.property} {verdict.outcome}: {verdict.explanation}"
-        opposite = {
-            Outcome.HOLDS: Outcome.FAILS,
-            Outcome.FAILS: Outcome.HOLDS,
-            Outcome.UNMEASURED: Outcome.UNMEASURED,
-        }
-        return Verdict(str(self), opposite[verdict.outcome], said, verdict.evidence)
+        return _opposite(str(self), judge(self.part, transcript))
 
     def __str__(self) -> str:
-        return f"~{_joined((self.part,), '')}"
+        return f"~{_joined([_name(self.part)], '')}"
 
 
 def _parts(check: Check, whole: type[AllOf | AnyOf]) -> tuple[Check, ...]:
@@ -286,22 +394,3 @@ def _parts(check: Check, whole: type[AllOf | AnyOf]) -> tuple[Check, ...]:
 
 def _asking(part: Check, ask: Callable[[Any], str]) -> Check:
     return part.asking(ask) if isinstance(part, Property) else part
-
-
-def _combined(
-    whole: Property, transcript: Transcript, parts: Iterable[Check], order: tuple[Outcome, ...]
-) -> Verdict:
-    verdicts = [judge(part, transcript) for part in parts]
-    outcome = next(outcome for outcome in order if any(verdict.outcome is outcome for verdict in verdicts))
-    deciding = [verdict for verdict in verdicts if verdict.outcome is outcome]
-    return Verdict(
-        str(whole),
-        outcome,
-        "; ".join(f"{verdict.property}: {verdict.explanation}" for verdict in deciding),
-        tuple(dict.fromkeys(evidence for verdict in deciding for evidence in verdict.evidence)),
-    )
-
-
-def _joined(parts: Iterable[Check], word: str) -> str:
-    shown = [_name(part) for part in parts]
-    return word.join(f"({part})" if " & " in part or " | " in part else part for part in shown)

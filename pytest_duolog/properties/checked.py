@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pytest_duolog.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pytest_duolog.properties.base import Check, Verdict
+    from pytest_duolog.properties.claims import Claim
     from pytest_duolog.transcripts.transcript import Transcript
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def property_method(function: Method) -> Method:
+    """Make it an error to take a method itself, which was not called, for a verdict."""
+    return cast("Method", _PropertyMethod(function))
+
+
+class _PropertyMethod:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __get__(self, owner: object, kind: type | None = None) -> Any:
+        return self._function if owner is None else _Bound(self._function.__get__(owner, kind))
+
+
+class _Bound:
+    """A method of one transcript or dialogue. It has no truth value: `assert dialogue.ends_cleanly` says nothing."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        update_wrapper(self, method)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        return self._method(*args, **kwargs)
+
+    def __bool__(self) -> bool:
+        __tracebackhide__ = True
+        name = getattr(self._method, "__name__", "")
+        raise ConfigurationError(
+            f"{name} is a method and was not called, so nothing was checked: write {name}(...)"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Bound) and self._method == other._method
+
+    def __hash__(self) -> int:
+        return hash(self._method)
+
+    def __repr__(self) -> str:
+        return repr(self._method)
 
 
 class Checked:
@@ -22,6 +69,11 @@ class Checked:
         """The check with all that it needs besides the transcript."""
         return check
 
+    def _claims(self) -> list[Claim] | None:
+        """Where it keeps which verdicts it was asked for; None if nobody knows its test."""
+        return None
+
+    @property_method
     def satisfies(self, *checks: Check) -> Verdict:
         """Whether all these properties hold, or functions that take a transcript.
 
@@ -34,4 +86,5 @@ class Checked:
             raise ConfigurationError(
                 "satisfies() needs a property, or a function from a transcript to a boolean"
             )
-        return judge(self._ready(checks[0] if len(checks) == 1 else AllOf(checks)), self._checked())
+        ready = self._ready(checks[0] if len(checks) == 1 else AllOf(checks))
+        return judge(ready, self._checked()).claimed(self._claims())

@@ -28,21 +28,26 @@ class Citation(Record):
 
 
 class PropertyResult(Record):
-    """What one property said of a dialogue: a verdict without the texts that the transcript has already."""
+    """What one property said of a dialogue: a verdict without the texts that the transcript has already.
+
+    `asked_at` is the line that asked for it, as `FILE:LINE` below the root folder; empty if no test did.
+    """
 
     property: Text
     outcome: Outcome
     explanation: Text
     evidence: tuple[Citation, ...] = ()
+    asked_at: Text = ""
 
     @classmethod
-    def of(cls, verdict: Verdict, transcript: Transcript) -> Self:
+    def of(cls, verdict: Verdict, transcript: Transcript, *, asked_at: str = "") -> Self:
         """The result of a verdict on this transcript."""
         return cls(
             property=verdict.property,
             outcome=verdict.outcome,
             explanation=verdict.explanation,
             evidence=tuple(_citation(evidence, transcript) for evidence in verdict.evidence),
+            asked_at=asked_at,
         )
 
     def verdict(self, transcript: Transcript) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_duolog.properties.base import Property, Verdict, judge
+from pytest_duolog.properties.base import Outcome, Property, Verdict, judge
 from pytest_duolog.properties.endings import EndsCleanly
 from pytest_duolog.properties.loops import NoLoops
 from pytest_duolog.properties.topic import StaysOnTopic
@@ -22,7 +22,7 @@ class Examination:
     @property
     def findings(self) -> list[Verdict]:
         """The verdicts that are not good: what fails, and what could not be measured."""
-        return [verdict for verdict in self.verdicts if not verdict]
+        return [verdict for verdict in self.verdicts if verdict.outcome is not Outcome.HOLDS]
 
     def line_of(self, verdict: Verdict) -> int:
         """The line of the file that shows it best."""

@@ -12,7 +12,8 @@ from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError
 from pytest_duolog.properties import PropertyMethods
-from pytest_duolog.properties.base import Check, Property, Verdict
+from pytest_duolog.properties.base import Check, Property
+from pytest_duolog.properties.claims import Claim
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
@@ -50,6 +51,7 @@ class TestSite:
     sample: int = 1
     is_sample: bool = False
     is_candidate: bool = False
+    root: Path = field(default_factory=Path.cwd)
     dialogues: list[Dialogue] = field(default_factory=list)
 
 
@@ -77,7 +79,7 @@ class Dialogue(PropertyMethods):
             open_cassette=self._open_cassette,
             observers=partial(site.observers, self.scenario),
         )
-        self._verdicts: list[Verdict] = []
+        self.claims: list[Claim] = []
         site.dialogues.append(self)
 
     @property
@@ -93,12 +95,8 @@ class Dialogue(PropertyMethods):
         __tracebackhide__ = True
         return self.transcript
 
-    def satisfies(self, *checks: Check) -> Verdict:
-        """Whether all these properties hold, or functions that take a transcript."""
-        __tracebackhide__ = True
-        verdict = super().satisfies(*checks)
-        self._verdicts.append(verdict)
-        return verdict
+    def _claims(self) -> list[Claim]:
+        return self.claims
 
     def _ready(self, check: Check) -> Check:
         return check.asking(self._ask_judge) if isinstance(check, Property) else check
@@ -230,7 +228,10 @@ class Dialogue(PropertyMethods):
         finished = state if isinstance(state, Finished) else None
         transcript = finished.transcript if finished else running.transcript
         counts = [cassette.counts, *([finished.votes.counts] if finished else [])]
-        verdicts = [PropertyResult.of(verdict, transcript) for verdict in self._verdicts]
+        verdicts = [
+            PropertyResult.of(claim.verdict, transcript, asked_at=claim.place(self.site.root))
+            for claim in self.claims
+        ]
         notices = [
             *cassette.notices,
             *(_unused_votes(finished.votes) if finished else ()),

@@ -37,7 +37,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pytest_duolog.properties.checked import Checked
+from pytest_duolog.properties.checked import Checked, property_method
 
 '''
 
@@ -139,7 +139,8 @@ def _method(name: str, kind: type[Property]) -> str:
         parameters.append(f"{parameter.name}: {annotation}{default}")
         arguments.append(f"{parameter.name}={parameter.name}" if is_keyword else parameter.name)
     return (
-        _definition(name, parameters)
+        "    @property_method\n"
+        + _definition(name, parameters)
         + f'        """{_claim(kind)}: `{kind.__name__}`."""\n'
         + f"        from {kind.__module__} import {kind.__name__}\n\n"
         + "        __tracebackhide__ = True\n"

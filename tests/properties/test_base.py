@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import operator
+import pickle
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,6 +26,7 @@ from pytest_duolog import (
     Verdict,
     judge,
 )
+from pytest_duolog.errors import Unmeasured
 from tests.dialogues import dialogue
 
 HELLO = dialogue("Hello.", "Hi there.")
@@ -66,9 +70,72 @@ def test_de_morgan(one, other):
     assert judge(~(one & other), HELLO).outcome is judge(~one | ~other, HELLO).outcome
 
 
-@pytest.mark.parametrize(("outcome", "truth"), [("holds", True), ("fails", False), ("unmeasured", False)])
-def test_only_what_holds_is_true(outcome, truth):
+@pytest.mark.parametrize(("outcome", "truth"), [("holds", True), ("fails", False)])
+def test_what_holds_is_true_and_what_fails_is_false(outcome, truth):
     assert bool(Always(outcome).check(HELLO)) is truth
+
+
+@pytest.mark.parametrize("truth", [bool, operator.not_], ids=["assert", "assert not"])
+def test_what_could_not_be_measured_has_no_truth_value(truth):
+    verdict = Always("unmeasured").check(HELLO)
+    with pytest.raises(Unmeasured, match="could not be measured: as told") as raised:
+        truth(verdict)
+    assert str(raised.value) == repr(verdict)
+
+
+OUTCOMES = st.sampled_from(["holds", "fails", "unmeasured"])
+
+
+@given(OUTCOMES, OUTCOMES)
+def test_verdicts_combine_as_their_properties_do(one, other):
+    first, second = Always(one), Always(other)
+    pairs = [
+        (first & second, first.check(HELLO) & second.check(HELLO)),
+        (first | second, first.check(HELLO) | second.check(HELLO)),
+        (~first, ~first.check(HELLO)),
+        (~(first & second), ~(first.check(HELLO) & second.check(HELLO))),
+    ]
+    for whole, combined in pairs:
+        assert combined.outcome is judge(whole, HELLO).outcome
+        assert combined.property == str(whole)
+        assert combined.explanation == judge(whole, HELLO).explanation
+
+
+@pytest.mark.parametrize("other", [True, None, "holds", HOLDS], ids=["bool", "none", "text", "property"])
+def test_verdict_combines_with_nothing_else(other):
+    with pytest.raises((TypeError, ConfigurationError)):
+        HOLDS.check(HELLO) & other
+    with pytest.raises((TypeError, ConfigurationError)):
+        HOLDS.check(HELLO) | other
+
+
+def test_verdict_with_and_without_a_claim_is_the_same_value():
+    asked, plain = HELLO.satisfies(FAILS), FAILS.check(HELLO)
+    assert asked == plain
+    assert hash(asked) == hash(plain)
+    assert repr(asked) == repr(plain)
+    assert pickle.loads(pickle.dumps(asked)) == plain
+    assert copy.deepcopy(asked) == plain
+
+
+def test_check_that_does_not_look_at_a_verdict_does_not_hold():
+    def careless(transcript):
+        transcript.satisfies(FAILS)
+        return True
+
+    def careful(transcript):
+        return transcript.satisfies(FAILS) or transcript.satisfies(HOLDS)
+
+    found = judge(careless, HELLO)
+    assert found.outcome is Outcome.FAILS
+    assert "it did not look at the verdict of line" in found.explanation
+    assert judge(careful, HELLO).outcome is Outcome.HOLDS
+
+
+def test_check_that_takes_the_truth_of_what_could_not_be_measured_could_not_be_measured_either():
+    found = judge(lambda transcript: not transcript.satisfies(UNMEASURED), HELLO)
+    assert found.outcome is Outcome.UNMEASURED
+    assert "as told: unmeasured" in found.explanation
 
 
 def test_repr_is_the_explanation_with_its_evidence():
@@ -115,7 +182,6 @@ def test_function_is_a_property_and_its_boolean_a_verdict():
 def test_broken_check_could_not_be_measured(check, reason):
     verdict = HELLO.satisfies(check)
     assert verdict.outcome is Outcome.UNMEASURED
-    assert not verdict
     assert reason in repr(verdict)
 
 

@@ -1,0 +1,74 @@
+"""Markers of dialogues on tests that have none: what they say has no effect, and so a warning says so."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from functools import cache
+from typing import Any
+
+import pytest
+
+from pytest_duolog.display import printable
+
+NAME = "dialogue"
+
+
+def find_unused_markers(config: pytest.Config, items: Iterable[pytest.Item]) -> list[pytest.CollectReport]:
+    """Warn of every dialogue marker that no test uses; a failed report for each where warnings are errors.
+
+    An error raised here would end a worker of pytest-xdist without a word. All workers collect the same tests, so that
+    only the first one warns.
+    """
+    is_first = getattr(config, "workerinput", {"workerid": "gw0"})["workerid"] == "gw0"
+    failed = []
+    for node in _unused(items):
+        with nullcontext() if is_first else warnings.catch_warnings(record=True):
+            try:
+                warnings.warn_explicit(_complaint(node), pytest.PytestWarning, str(node.path), _line(node))
+            except pytest.PytestWarning as error:
+                failed.append(pytest.CollectReport(node.nodeid, "failed", longrepr=str(error), result=[]))
+    return failed
+
+
+def _unused(items: Iterable[pytest.Item]) -> Iterator[pytest.Item | pytest.Collector]:
+    """Tests, classes and modules whose marker reaches no test with a `dialogue` fixture, of whomever it is."""
+
+    @cache
+    def above(node: Any) -> tuple[Any, ...]:
+        return () if node is None else (*above(node.parent), *_marked(node))
+
+    used, idle = set[Any](), dict[Any, None]()
+    for item in items:
+        marked = (*above(item.parent), *_marked(item))
+        if marked and NAME in getattr(item, "fixturenames", ()):
+            used.update(marked)
+        elif marked and not _may_ask_for_fixtures(item):
+            idle.update(dict.fromkeys(marked))
+    by_place = {(node.path, _line(node)): node for node in idle if node not in used}
+    yield from by_place.values()
+
+
+def _marked(node: Any) -> tuple[Any, ...]:
+    return (node,) if any(mark.name == NAME for mark in node.own_markers) else ()
+
+
+def _may_ask_for_fixtures(item: Any) -> bool:
+    """Whether a test can ask for fixtures while it runs (`request.getfixturevalue`)."""
+    info = getattr(item, "_fixtureinfo", None)
+    return info is not None and "request" in info.argnames
+
+
+def _line(node: Any) -> int:
+    reportinfo = getattr(node, "reportinfo", None)
+    return (reportinfo()[1] or 0) + 1 if reportinfo else 1
+
+
+def _complaint(node: pytest.Item | pytest.Collector) -> str:
+    name = printable(getattr(node, "originalname", "") or node.name)
+    if isinstance(node, pytest.Item):
+        why = "the test does not take the `dialogue` fixture"
+    else:
+        why = "none of its tests takes the `dialogue` fixture"
+    return f"@pytest.mark.dialogue on {name} has no effect: {why}. Add the argument, or remove the marker"
