@@ -40,7 +40,7 @@ class _Making(PropertyMethods):
 
 
 def _rows() -> dict[str, Row]:
-    table = PAGE[PAGE.index("| property, method |") : PAGE.index("## Phrases")]
+    table = PAGE[PAGE.index("| property, method |") :].partition("\n\n")[0]
     rows = {}
     for line in table.splitlines()[2:]:
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
