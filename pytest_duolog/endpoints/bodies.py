@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 
 import httpx
 
+from pytest_duolog.endpoints.encodings import PackedWrongly, TooLarge, UnknownEncoding, unpacked
 from pytest_duolog.errors import EndpointError
 
 
@@ -27,28 +27,21 @@ async def bounded_body(
         if n_bytes > limit:
             raise _too_large(origin, model, limit)
         parts.append(part)
-    encoding = response.headers.get("content-encoding", "").strip().lower() or "identity"
-    return _unpacked(b"".join(parts), encoding, limit, origin, model)
+    return _unpacked(b"".join(parts), response.headers.get("content-encoding", ""), limit, origin, model)
 
 
 def _unpacked(content: bytes, encoding: str, limit: int, origin: str, model: str) -> bytes:
     """Plain text is asked for, but some gateways pack it all the same."""
-    if encoding == "identity":
-        return content
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise EndpointError(
-            f"the answer of {origin} is packed as {encoding!r} although plain text was asked for", model=model
-        )
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either form, told by its header
     try:
-        unpacked = unpacker.decompress(content, limit + 1)
-    except zlib.error as error:
-        raise EndpointError(
-            f"the answer of {origin} cannot be unpacked: {error}", model=model, is_passing=True
-        ) from None
-    if len(unpacked) > limit:
-        raise _too_large(origin, model, limit)
-    return unpacked
+        return unpacked(content, encoding, limit)
+    except TooLarge:
+        raise _too_large(origin, model, limit) from None
+    except PackedWrongly as error:
+        is_passing = not isinstance(error, UnknownEncoding)
+        problem = f"the answer of {origin} {error}"
+        if not is_passing:
+            problem += "; plain text was asked for"
+        raise EndpointError(problem, model=model, is_passing=is_passing) from None
 
 
 def _too_large(origin: str, model: str, limit: int) -> EndpointError:

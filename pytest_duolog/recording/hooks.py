@@ -11,6 +11,7 @@ from vcr import VCR
 from vcr.filters import sensitive_data_hooks
 from vcr.request import Request
 
+from pytest_duolog.endpoints.encodings import UnknownEncoding, is_packed, unpacked
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 
@@ -31,6 +32,9 @@ ACCEPTED = (
     "ignore_localhost",
     "skip_patchers",
 )
+
+# What a response of a user's own code may unpack to.
+MOST_UNPACKED_BYTES = 256 * 1024 * 1024
 
 InteractionHook = Callable[..., tuple[Request, dict[str, Any]] | None]
 
@@ -141,6 +145,22 @@ def our_response(response: Mapping[str, Any]) -> Response:
         {str(name).lower(): _values(values) for name, values in response["headers"].items()},
         content.encode("utf-8") if isinstance(content, str) else bytes(content or b""),
     )
+
+
+def plain_response(response: Mapping[str, Any]) -> Response:
+    """The same without its content encoding: what is packed, nobody can search for keys.
+
+    What nothing here unpacks stays as it is. Raises PackedWrongly if it is cut short or damaged.
+    """
+    ours = our_response(response)
+    encoding = ", ".join(ours.headers.get("content-encoding", ()))
+    try:
+        is_to_unpack = is_packed(ours.content, encoding)
+        content = unpacked(ours.content, encoding, MOST_UNPACKED_BYTES) if is_to_unpack else ours.content
+    except UnknownEncoding:
+        return ours
+    headers = {name: values for name, values in ours.headers.items() if name != "content-encoding"}
+    return replace(ours, headers=headers, content=content)
 
 
 def _values(values: Any) -> list[str]:

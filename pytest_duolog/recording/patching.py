@@ -17,14 +17,14 @@ from typing import Any
 from unittest import mock
 
 import vcr.patch
-from vcr.filters import decode_response
 from vcr.patch import CassettePatcherBuilder
 from vcr.request import Request
 from vcr.stubs import VCRHTTPSConnection
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.endpoints.encodings import PackedWrongly
 from pytest_duolog.errors import BudgetExceeded, CassetteError, EndpointError
-from pytest_duolog.recording.hooks import VcrHooks, our_response, vcr_response
+from pytest_duolog.recording.hooks import VcrHooks, plain_response, vcr_response
 from pytest_duolog.recording.interaction import Body, SentRequest
 from pytest_duolog.recording.network import Complaining, LoopbackOnly
 from pytest_duolog.recording.recorder import Recorder
@@ -100,10 +100,20 @@ class WatchedEndpoint:
         return vcr_response(response)
 
     def record(self, request: Request, response: Mapping[str, Any]) -> None:
-        """Take a fresh response."""
+        """Take a fresh response.
+
+        One that is cut short is not recorded: the library that asked for it may take it as whole, and a replay could
+        not give it the same bytes.
+        """
         sent = self._sent(request)
-        if sent is not None:
-            self._cassette.record(sent, our_response(decode_response(dict(response))))
+        if sent is None:
+            return
+        try:
+            plain = plain_response(response)
+        except PackedWrongly as error:
+            self.complain(EndpointError(f"the answer of {request.host} {error}", is_passing=True))
+        else:
+            self._cassette.record(sent, plain)
 
     def _sent(self, request: Request) -> SentRequest | None:
         body = Body.parse(_body_bytes(request), self._cassette.redactor)

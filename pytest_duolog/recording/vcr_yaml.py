@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from vcr.filters import decode_response
 from vcr.persisters.filesystem import FilesystemPersister
 from vcr.request import Request
 from vcr.serializers import yamlserializer
@@ -14,8 +12,8 @@ from vcr.serializers import yamlserializer
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls, address_of, real_uri
-from pytest_duolog.recording.hooks import our_response, vcr_request, vcr_response
-from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
+from pytest_duolog.recording.hooks import plain_response, vcr_request, vcr_response
+from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal, refuse_conflict
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, Redactor, kept_headers
@@ -33,7 +31,7 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
     journal = Journal({"duolog": FORMAT}, end={})
     try:
         requests, responses, *_ = FilesystemPersister.load_cassette(path, yamlserializer)
-        for request, response in zip(requests, map(_decoded, responses), strict=True):
+        for request, response in zip(requests, map(plain_response, responses), strict=True):
             if response.status < 400:
                 kept = kept_response(response, redactor)
                 journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
@@ -44,11 +42,6 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
             facts=[("to fix", "delete the file, or restore it from version control")],
         ) from None
     return journal
-
-
-def _decoded(response: dict[str, Any]) -> Response:
-    """A response without compression, which it would otherwise keep as bytes nobody can search for keys."""
-    return our_response(decode_response(response))
 
 
 def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: BaseUrls) -> None:

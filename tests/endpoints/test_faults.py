@@ -74,6 +74,7 @@ def not_http(connection: Connection) -> None:
 
 
 OK = answers()
+OK_BODY = completion({"model": "m"}, "Fine.")
 BOMB = gzip.compress(b" " * 10_000_000)
 HTML = b"<html><head><title>502</title></head><body><h1>Bad\n Gateway</h1></body></html>"
 DEEP = completion({"model": "m"}, "Fine.")[:-1] + b', "deep": ' + b"[" * 500 + b"]" * 500 + b"}"
@@ -225,7 +226,27 @@ MATRIX = {
         [answers(gzip.compress(completion({}, "Fine.")), headers={"content-encoding": "gzip"})], 1, "Fine."
     ),
     "packed in a way nobody asked for": Row(
-        [answers(b"?", headers={"content-encoding": "br"})], 1, says="packed as 'br' although plain text"
+        [answers(b"?", headers={"content-encoding": "compress"})],
+        1,
+        says="packed as 'compress', which nothing here unpacks; plain text was asked for",
+    ),
+    "packed in two parts": Row(
+        [
+            answers(
+                gzip.compress(OK_BODY[:40]) + gzip.compress(OK_BODY[40:]),
+                headers={"content-encoding": "gzip"},
+            )
+        ],
+        1,
+        "Fine.",
+    ),
+    "packed and cut short": Row(
+        [answers(gzip.compress(OK_BODY)[:-5], headers={"content-encoding": "gzip"}), OK], 2, "Fine."
+    ),
+    "packed and cut short again and again": Row(
+        [answers(gzip.compress(OK_BODY)[:-5], headers={"content-encoding": "gzip"})],
+        3,
+        says="the answer of openai at .* is cut short: it ends before what is packed in it does",
     ),
     "packed as nothing": Row([answers(headers={"content-encoding": ""})], 1, "Fine."),
     "packed and damaged": Row([answers(b"\x1f\x8b?", headers={"content-encoding": "gzip"}), OK], 2, "Fine."),
