@@ -19,6 +19,7 @@ from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.recorded import recorded_reply
 from pytest_duolog.errors import TranscriptError
+from pytest_duolog.recording.header import text_hash
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, read_journal
 from pytest_duolog.transcripts.chat_entries import MODEL_ROLES
@@ -52,11 +53,15 @@ def retold(path: Path) -> Retold:
 
 @dataclass(frozen=True)
 class _View:
-    """A chat history as it was sent for one message: what was said before it, and to whom what instructions."""
+    """A chat history as it was sent for one message: what was said before it, and with which instructions.
+
+    `is_certain` says that they are the instructions of the speaker: code may ask models anything for its messages.
+    """
 
     interaction: Interaction
     said: tuple[Message, ...]
     system: str | None
+    is_certain: bool
 
 
 class _Retelling:
@@ -73,13 +78,7 @@ class _Retelling:
         if not messages:
             raise TranscriptError("the recording holds no chat history and no answer that can be read")
         end = self._journal.end or {}
-        notices = [] if self._journal.is_finished else ["the recording is unfinished"]
-        n_messages = end.get("messages")
-        if isinstance(n_messages, int) and len(messages) < n_messages:
-            notices.append(
-                f"the recording holds {len(messages)} of {counted(n_messages, 'message')}: what code said last was "
-                f"sent to nobody"
-            )
+        notices = list(self._notices(views, len(messages)))
         header = self._journal.header
         try:
             transcript = Transcript(
@@ -94,13 +93,25 @@ class _Retelling:
             raise TranscriptError(f"the recording is no dialogue: {error.errors()[0]['msg']}") from None
         return Retold(transcript, header, tuple(notices), tuple(self._journal.damage))
 
+    def _notices(self, views: Sequence[_View], n_messages: int) -> Iterator[str]:
+        if not self._journal.is_finished:
+            yield "the recording is unfinished"
+        n_said = (self._journal.end or {}).get("messages")
+        if not views:
+            yield "told from the answers of models alone: no request holds the dialogue"
+        elif isinstance(n_said, int) and n_messages < n_said:
+            yield (
+                f"the recording holds {n_messages} of {counted(n_said, 'message')}: what code said last was sent to "
+                f"nobody"
+            )
+
     def _messages(self, views: Sequence[_View]) -> list[Message]:
         replies = {
             interaction.message_number: message
             for interaction in self._said
             if (message := self._reply(interaction)) is not None
         }
-        longest = max(views, key=lambda view: len(view.said), default=None)
+        longest = max(views, key=lambda view: (view.is_certain, len(view.said)), default=None)
         messages = list(longest.said) if longest else []
         if longest:
             number = longest.interaction.message_number or len(messages) + 1
@@ -146,8 +157,18 @@ class _Retelling:
             for message in seen.messages
         ]
         system = next((speaker.system for speaker in seen.speakers if speaker.system), None)
-        has_stub = len(messages) == interaction.message_number  # a word before its own that nobody said
-        return _View(interaction, tuple(messages[has_stub:]), system)
+        number = interaction.message_number
+        if number and len(messages) not in (number - 1, number):
+            return None  # code asked something else
+        has_stub = len(messages) == number  # a word before its own that nobody said
+        return _View(interaction, tuple(messages[has_stub:]), system, self._is_told(own, system))
+
+    def _is_told(self, name: str, system: str | None) -> bool:
+        """Whether a speaker has these instructions, of which the header has a hash."""
+        return any(
+            item.get("name") == name and item.get("system", text_hash(system)) == text_hash(system)
+            for item in self._speakers
+        )
 
     def _own_name(self, interaction: Interaction) -> str:
         return interaction.speaker or MODEL_ROLES[0]

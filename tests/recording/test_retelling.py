@@ -150,6 +150,41 @@ def test_it(dialogue):
     pytester.runpytest("--record-mode=once").assert_outcomes(passed=1)
 
 
+FEW_SHOT = """
+import httpx
+
+def agent(messages):
+    examples = [{"role": role, "content": f"example {n}"} for n in range(9) for role in ("user", "assistant")]
+    asked = {"model": "gpt", "messages": [{"role": "system", "content": "Translate."}, *examples, messages[-1]]}
+    answer = httpx.post(URL, json=asked).json()["choices"][0]["message"]["content"]
+    return f"I say: {answer}"
+"""
+
+
+def test_what_code_asks_for_its_messages_is_not_taken_for_the_dialogue(pytester, chat_server):
+    pytester.makepyfile(
+        f"""{SAME}
+URL = "{chat_server.url}/chat/completions"
+{FEW_SHOT}
+@pytest.mark.dialogue(a=ANN, b=agent, turns=3, stop_on=())
+def test_it(dialogue):
+    said = [message.content for message in dialogue.messages]
+    told = Transcript.from_cassette(dialogue.cassette_path)
+    assert [message.content for message in told.messages] == said
+"""
+    )
+    pytester.runpytest("--record-mode=once").assert_outcomes(passed=1)
+
+
+def test_without_any_chat_history_the_answers_are_told_and_it_is_said(tmp_path: Path):
+    answer = {"choices": [{"message": {"content": "We do."}}]}
+    found = retold(
+        written(tmp_path, Journal(HEADER, [interaction(2, {"question": "Lamps?"}, answer)], {"messages": 2}))
+    )
+    assert [message.content for message in found.transcript.messages] == ["We do."]
+    assert found.notices == ("told from the answers of models alone: no request holds the dialogue",)
+
+
 def written(tmp_path: Path, journal: Journal) -> Path:
     path = tmp_path / "talk.jsonl"
     write_journal(path, journal)
