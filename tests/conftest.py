@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import io
 import os
 import pkgutil
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import httpcore  # noqa: F401  # httpx maps its errors by the class it saw first
@@ -31,6 +33,30 @@ sys.dont_write_bytecode = False
 
 for found in pkgutil.walk_packages(pytest_duolog.__path__, "pytest_duolog."):
     importlib.import_module(found.name)
+
+distributions = importlib.metadata.distributions
+kept: dict[tuple[str, ...], list[importlib.metadata.Distribution]] = {}
+
+
+class KeptDistribution(importlib.metadata.PathDistribution):
+    """A package that is installed, whose metadata is read once."""
+
+    metadata = cached_property(importlib.metadata.PathDistribution.metadata.fget)
+    entry_points = cached_property(importlib.metadata.PathDistribution.entry_points.fget)
+    files = cached_property(importlib.metadata.PathDistribution.files.fget)
+
+
+def kept_distributions(**context: Any) -> Iterator[importlib.metadata.Distribution]:
+    """What is installed: pytest asks it three times a run, and Python reads it all anew, a quarter of an inner run."""
+    if context:
+        return distributions(**context)
+    path = tuple(sys.path)
+    if path not in kept:
+        kept[path] = [KeptDistribution(found._path) for found in distributions()]
+    return iter(kept[path])
+
+
+importlib.metadata.distributions = kept_distributions
 
 # A shell starts what runs in the background deaf to Ctrl-C, and so would be what our tests start to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
