@@ -6,9 +6,8 @@ A parameter that holds a credential must not reach a file, and must not matter t
 1. values that are known to be credentials (of variables, of a known shape) become `[redacted NAME]`, which is equal to
    any other value: it is the environment's;
 2. signatures for a time, with their times, become `[redacted key]`;
-3. other values of parameters named like a credential become `[redacted token HASH]`, and have to be equal. The hash is
-   short and costs time, so that a weak password is not read off it; there is no key to it, because who replays has none
-   but the file;
+3. other values of parameters named like a credential become `[redacted token HASH]`, and have to be equal; the same
+   value in a body does as well, so that what an answer gave can be sent on;
 4. all other values stay (`page_token` marks a place and is no credential).
 
 A request may go by several names. One that a function sends to a provider's address is stored under the provider's
@@ -26,6 +25,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
 
 from pytest_duolog.recording.secret_names import is_place, kind_of
+from pytest_duolog.recording.secret_spans import token_marker
 
 # Pairs of a provider and a URL under which it is reached.
 BaseUrls = Sequence[tuple[str, str]]
@@ -50,7 +50,6 @@ TIMED_SIGNATURES = (
 MARKER = re.compile(r"\[redacted [^\[\]]*\]")
 # What stands for a value that the environment has; any other one would do.
 ANYTHING = re.compile(r"\[redacted (?!token [0-9a-f]{8}\])[^\[\]]*\]")
-HASH_ROUNDS = 10_000
 USUAL_PORT = re.compile(r"^(http://[^/?#]*):80(?=[/?#]|$)|^(https://[^/?#]*):443(?=[/?#]|$)")
 
 
@@ -76,7 +75,7 @@ def without_secrets(uri: str, redacted: Callable[[str], str], credentials: Mappi
         if any(changing.fullmatch(name.lower()) for changing in timed):
             known = "[redacted key]"
         elif value and is_credential(name):
-            known = "[redacted key]" if value in credentials else _hidden(name, redacted(value))
+            known = "[redacted key]" if value in credentials else _hidden(redacted(value))
         else:
             known = quote_plus(redacted(value))
         shown.append(f"{quote_plus(redacted(name))}={known}")
@@ -88,16 +87,10 @@ def is_credential(name: str) -> bool:
     return not is_place(name) and (KEY_PARAMETERS.match(name) is not None or kind_of(name) is not None)
 
 
-def _hidden(name: str, value: str) -> str:
+def _hidden(value: str) -> str:
     """What stands for a value; if a part of it is known to be a secret, the rest is not looked at."""
     found = MARKER.search(value)
-    return found[0] if found else f"[redacted token {_digest(name.lower(), value)}]"
-
-
-@lru_cache(maxsize=4096)
-def _digest(name: str, value: str) -> str:
-    content = value.encode("utf-8", "surrogatepass")
-    return hashlib.pbkdf2_hmac("sha256", content, name.encode(), HASH_ROUNDS).hex()[:8]
+    return found[0] if found else token_marker(value)
 
 
 def address_of(uri: str, base_urls: BaseUrls) -> Address:

@@ -33,6 +33,7 @@ from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import Orphans, Recording
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.stored_response import holds_secret
 from pytest_duolog.recording.vcr_yaml import read_yaml
 from pytest_duolog.transcripts.transcript import Message, StopReason
 
@@ -325,7 +326,7 @@ class Cassette(Recorder):
         assert self._writer is not None
         kept = [saved for interaction in fresh if (saved := self.hooks.saved(interaction))]
         lines = self._writer.lines_for(kept)
-        if any(self.redactor.finds_secret(line) for line in lines):
+        if any(holds_secret(line, self.redactor) for line in lines):
             number, speaker = self._asking
             self.close()
             raise SecretInRecording(

@@ -247,6 +247,24 @@ def line_text(value: Mapping[str, Any]) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def newly_said(line: str) -> dict[str, Any]:
+    """The request and the response of a line with its own longer texts in place, and nothing for those of others."""
+    value = json.loads(line)
+    own = {f"{value['n']}.{index}": text for index, text in enumerate(value.get("texts", ()))}
+
+    def unfolded(item: Any) -> Any:
+        if isinstance(item, list):
+            return [unfolded(inner) for inner in item]
+        if isinstance(item, dict):
+            is_reference = item.keys() == {"$"}
+            return (
+                own.get(item["$"], "") if is_reference else {name: unfolded(of) for name, of in item.items()}
+            )
+        return item
+
+    return {"request": unfolded(value["request"]), "response": unfolded(value["response"])}
+
+
 def _names(request: Mapping[str, Any]) -> frozenset[str]:
     """What an address goes by besides; only one that is under a provider's name has it stored."""
     if "names" in request:

@@ -181,9 +181,14 @@ class Redactor:
         """An address without userinfo, secret values of parameters, and secrets elsewhere in it."""
         return self.text(without_secrets(uri, self.text, self._credentials))
 
-    def finds_secret(self, line: str) -> bool:
-        """Whether a line about to be written still holds one."""
-        return self._redacted(line) != line
+    def finds_secret(self, line: str, said: Any = None) -> bool:
+        """Whether a line about to be written still holds one; `said` is the value of what it newly says.
+
+        The line itself is read for values and shapes only: what stands side by side in it does not belong together.
+        """
+        parts = self._marker.split(line)[::2]
+        is_left = any(spans_in(part, self._of_variables, with_names=False) for part in parts)
+        return is_left or (said is not None and self.json(said) != said)
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

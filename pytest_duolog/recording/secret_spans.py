@@ -10,6 +10,7 @@ import re
 import string
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from pytest_duolog.recording.secret_names import (
     SHORTEST_TOKEN,
@@ -57,25 +58,24 @@ _NAMED_ESCAPES = {
 }
 MOST_LAYERS = 3
 
+HASH_ROUNDS = 10_000
+
 # What secrets are called that are in no variable.
 GENERIC = ("key", Kind.SECRET.value, Kind.TOKEN.value)
 
 
-def spans_in(text: str, further: Callable[[str], Iterator[Span]]) -> list[Span]:
-    """Where secrets stand in a text, in order and apart; `further` finds those that have no look of their own."""
+def spans_in(text: str, further: Callable[[str], Iterator[Span]], *, with_names: bool = True) -> list[Span]:
+    """Where secrets stand in a text, in order and apart.
+
+    `further` finds those that have no look of their own. What stands beside a name counts only `with_names`.
+    """
+    finders = (further, shaped, _named, _in_addresses) if with_names else (further, shaped)
     spans: list[Span] = []
     for reading in _readings(text):
-        spans += _found(reading, further)
+        spans += (span for find in finders for span in find(reading))
         for layer in _layers(reading):
-            spans += map(layer.outermost, _found(layer.text, further))
+            spans += (layer.outermost(span) for find in finders for span in find(layer.text))
     return merged(spans)
-
-
-def _found(text: str, further: Callable[[str], Iterator[Span]]) -> Iterator[Span]:
-    yield from further(text)
-    yield from shaped(text)
-    yield from _named(text)
-    yield from _in_addresses(text)
 
 
 def start_of_secret(value: str) -> int:
@@ -204,8 +204,18 @@ def marker_of(text: str, span: Span) -> str:
     """
     if span.name != Kind.TOKEN.value:
         return f"[redacted {span.name}]"
-    digest = hashlib.sha256(text[span.start : span.end].encode("utf-8", "surrogatepass")).hexdigest()
-    return f"[redacted token {digest[:8]}]"
+    return token_marker(text[span.start : span.end])
+
+
+@lru_cache(maxsize=4096)
+def token_marker(value: str) -> str:
+    """What stands for a value that may be no secret, and must stay apart from others.
+
+    The hash is short and costs time, so that a weak password is not read off it; there is no key to it, because who
+    replays has none but the file.
+    """
+    content = value.encode("utf-8", "surrogatepass")
+    return f"[redacted token {hashlib.pbkdf2_hmac('sha256', content, b'duolog', HASH_ROUNDS).hex()[:8]}]"
 
 
 class _Layer:

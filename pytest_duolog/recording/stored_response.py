@@ -5,7 +5,9 @@ from __future__ import annotations
 from pytest_duolog.endpoints.history import AnswerForm
 from pytest_duolog.endpoints.reading import served_by
 from pytest_duolog.recording.interaction import Response, SentRequest
+from pytest_duolog.recording.journal import newly_said
 from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
+from pytest_duolog.recording.stream_redaction import without_secrets_in_list, without_secrets_in_stream
 from pytest_duolog.storage.json_text import canonical, parsed
 
 # A failed try is no answer: it is repeated or reported, never replayed.
@@ -40,11 +42,26 @@ def _kept_content(content: bytes, redactor: Redactor, answers: AnswerForm | None
     try:
         value = parsed(content)
     except ValueError:
-        return redactor.bytes(content)
+        return redactor.bytes(_without_secrets_in_stream(content, redactor))
     if answers is None:  # its reader may pass it on as it is, and must find the same text in a replay
-        redacted = redactor.json(value)
+        is_stream = isinstance(value, list)
+        redacted = without_secrets_in_list(value, redactor) if is_stream else redactor.json(value)
         return content if redacted == value else canonical(redacted)
     return canonical(redactor.json(answers.kept(value) if isinstance(value, dict) else value))
+
+
+def holds_secret(line: str, redactor: Redactor) -> bool:
+    """Whether a line of a cassette about to be written holds a secret that redaction has left, or a hook has added."""
+    said = newly_said(line)
+    text = said["response"].get("text", "")
+    return redactor.finds_secret(line, said) or without_secrets_in_stream(text, redactor) != text
+
+
+def _without_secrets_in_stream(content: bytes, redactor: Redactor) -> bytes:
+    try:
+        return without_secrets_in_stream(content.decode("utf-8"), redactor).encode("utf-8")
+    except UnicodeError:  # no stream of text
+        return content
 
 
 def served_model(response: Response, sent: SentRequest) -> str | None:

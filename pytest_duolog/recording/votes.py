@@ -9,6 +9,7 @@ from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import JournalWriter, read_journal, write_journal
 from pytest_duolog.recording.recorder import Recorder
+from pytest_duolog.recording.stored_response import holds_secret
 
 JUDGE = "judge"
 
@@ -60,7 +61,7 @@ class Votes(Recorder):
         writer = JournalWriter(path, header=None, journal=read_journal(path))
         try:
             lines = writer.lines_for([saved])
-            if any(self.redactor.finds_secret(line) for line in lines):
+            if any(holds_secret(line, self.redactor) for line in lines):
                 raise SecretInRecording(
                     "a judge's vote holds something shaped like a key where it cannot be replaced; it was not written",
                     cassette_path=path,

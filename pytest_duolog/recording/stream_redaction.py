@@ -1,0 +1,102 @@
+"""Secrets in streams: a model sends its words in pieces, and a key may be cut between two events.
+
+The texts at one place of the events (`choices.0.delta.content`, `delta.text`) are read as one text. A secret in it is
+replaced by a marker in the event it begins in and taken out of the others, so that whoever joins the pieces finds the
+marker. Events without a secret stay as they are, to the byte.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.storage.json_text import parsed
+
+# A line of server-sent events (its field and the rest), or of newline-delimited JSON.
+_DATA = re.compile(r"(data: ?)(.*)", re.DOTALL)
+_LINE_END = re.compile(r"(\r\n|\n|\r)")
+
+
+class _Event(NamedTuple):
+    """A line with a piece of the stream: `before` it, and its value, which is JSON or text."""
+
+    line: int
+    before: str
+    value: Any
+    is_json: bool
+
+
+def without_secrets_in_stream(text: str, redactor: Redactor) -> str:
+    """A stream without secrets, those that go over several events included; another text as it is."""
+    parts = _LINE_END.split(text)  # lines, and between them their ends
+    events = [event for number in range(0, len(parts), 2) if (event := _event_of(number, parts[number]))]
+    changed = without_secrets_in_list([event.value for event in events], redactor)
+    for event, value in zip(events, changed, strict=True):
+        if value != event.value:
+            parts[event.line] = event.before + (
+                _spelled(value, parts[event.line]) if event.is_json else value
+            )
+    return "".join(parts)
+
+
+def without_secrets_in_list(values: list[Any], redactor: Redactor) -> list[Any]:
+    """The same for a stream that is one JSON list of events."""
+    return [redactor.json(value) for value in _changed(values, redactor)]
+
+
+def _event_of(number: int, line: str) -> _Event | None:
+    data = _DATA.fullmatch(line)
+    before, content = (data[1], data[2]) if data else ("", line)
+    try:
+        value = parsed(content)
+    except ValueError:
+        value = None
+    if isinstance(value, dict | list | str):
+        return _Event(number, before, value, is_json=True)
+    return _Event(number, before, content, is_json=False) if data and content != "[DONE]" else None
+
+
+def _spelled(value: Any, line: str) -> str:
+    """JSON as the line had it: with spaces or without, in ASCII or not."""
+    separators = (", ", ": ") if re.search(r'": ', line) else (",", ":")
+    return json.dumps(value, ensure_ascii=line.isascii(), separators=separators)
+
+
+def _changed(values: list[Any], redactor: Redactor) -> list[Any]:
+    """The events with the secrets replaced that are cut between them."""
+    places: dict[tuple[str | int, ...], list[int]] = defaultdict(list)
+    texts: list[str] = []
+
+    def take(value: Any, place: tuple[str | int, ...]) -> Any:
+        if isinstance(value, str):
+            places[place].append(len(texts))
+            texts.append(value)
+        return value
+
+    for value in values:
+        _each_text(value, (), take)
+    shown = list(texts)
+    for numbers in places.values():
+        if len(numbers) > 1:
+            pieces = redactor.pieces([texts[number] for number in numbers])
+            for number, piece in zip(numbers, pieces, strict=True):
+                shown[number] = piece
+    if shown == texts:
+        return values
+    left = iter(shown)
+    return [_each_text(value, (), lambda _text, _place: next(left)) for value in values]
+
+
+def _each_text(
+    value: Any, place: tuple[str | int, ...], change: Callable[[Any, tuple[str | int, ...]], Any]
+) -> Any:
+    """The value with each of its texts changed, in order."""
+    if isinstance(value, dict):
+        return {name: _each_text(item, (*place, name), change) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_each_text(item, (*place, number), change) for number, item in enumerate(value)]
+    return change(value, place) if isinstance(value, str) else value
