@@ -10,7 +10,8 @@ from typing import Any
 
 from pytest_duolog.endpoints.history import AnswerForm
 from pytest_duolog.recording.addresses import is_same_address, without_key_parameters
-from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.noise import without_noise, without_random_ids
+from pytest_duolog.recording.redaction import REQUEST_HEADERS, Redactor, kept_headers
 from pytest_duolog.storage.json_text import canonical, parsed
 
 
@@ -28,13 +29,31 @@ class Body:
     raw: bytes | None = None
 
     @classmethod
-    def parse(cls, raw: bytes, redactor: Redactor | None = None, *, history_name: str | None = None) -> Body:
-        """The body behind bytes that came from somebody's client or file; `redactor` takes its secrets out."""
+    def parse(
+        cls,
+        raw: bytes,
+        redactor: Redactor | None = None,
+        *,
+        history_name: str | None = None,
+        is_strange: bool = False,
+    ) -> Body:
+        """The body behind bytes that came from somebody's client or file; `redactor` takes its secrets out.
+
+        One that `is_strange` was made by somebody's own code, and may hold random ids.
+        """
         try:
-            value = parsed(raw)
+            value = without_random_ids(parsed(raw)) if is_strange else parsed(raw)
             return cls.of_json(redactor.json(value) if redactor else value, history_name)
         except ValueError:
             return cls(raw=redactor.bytes(raw) if redactor else raw)
+
+    @classmethod
+    def of_stranger(
+        cls, raw: bytes, headers: Mapping[str, Any], redactor: Redactor
+    ) -> tuple[Body, dict[str, list[str]]]:
+        """The body of a request of somebody's own code without noise and secrets, and its headers that are kept."""
+        content, plain = without_noise(raw, headers)
+        return cls.parse(content, redactor, is_strange=True), kept_headers(plain, REQUEST_HEADERS)
 
     @classmethod
     def of_json(cls, value: Any, history_name: str | None = None) -> Body:

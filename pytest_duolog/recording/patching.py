@@ -27,8 +27,8 @@ from pytest_duolog.errors import BudgetExceeded, CassetteError, EndpointError
 from pytest_duolog.recording.hooks import VcrHooks, plain_response, vcr_response
 from pytest_duolog.recording.interaction import Body, SentRequest
 from pytest_duolog.recording.network import Complaining, LoopbackOnly
+from pytest_duolog.recording.noise import multipart_bytes
 from pytest_duolog.recording.recorder import Recorder
-from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
 from pytest_duolog.storage.json_text import canonical
 
 _speaking: ContextVar[WatchedEndpoint | None] = ContextVar("duolog_speaking", default=None)
@@ -116,9 +116,8 @@ class WatchedEndpoint:
             self._cassette.record(sent, plain)
 
     def _sent(self, request: Request) -> SentRequest | None:
-        body = Body.parse(_body_bytes(request), self._cassette.redactor)
+        body, headers = Body.of_stranger(_body_bytes(request), request.headers, self._cassette.redactor)
         uri, names = self._cassette.address(str(request.uri))
-        headers = kept_headers(request.headers, REQUEST_HEADERS)
         return self._cassette.hooks.request(SentRequest(request.method, uri, headers, body, names=names))
 
 
@@ -250,14 +249,25 @@ def _lasting_patches() -> list[Any]:
 
 def _body_bytes(request: Request) -> bytes:
     body = request.body
-    if body is None:
-        return b""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str):
-        return body.encode()
-    if isinstance(body, Mapping | list):
-        return canonical(body)
+    if isinstance(body, bytes | None):
+        return body or b""
+    if isinstance(body, str | Mapping | list):
+        return body.encode() if isinstance(body, str) else canonical(body)
+    if hasattr(body, "add_field"):  # a form of aiohttp: it makes the same body each time it is called
+        body = body()
+    if hasattr(body, "decode"):
+        return _payload_bytes(body)
     if hasattr(body, "read"):
         return bytes(body.read())
-    return b"".join(part if isinstance(part, bytes) else str(part).encode() for part in body)
+    parts = list(body)
+    if any(isinstance(part, tuple) for part in parts):  # how aiohttp holds the parts of a multipart body
+        return multipart_bytes((payload.headers, _payload_bytes(payload)) for payload, *_ in parts)
+    return b"".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
+
+
+def _payload_bytes(payload: Any) -> bytes:
+    """The bytes of a payload of aiohttp, which writes it later; reading it before takes nothing away."""
+    if hasattr(payload, "boundary"):
+        return multipart_bytes((part.headers, _payload_bytes(part)) for part, *_ in payload)
+    text: str = payload.decode("latin-1")
+    return text.encode("latin-1" if all(ord(character) < 256 for character in text) else "utf-8")

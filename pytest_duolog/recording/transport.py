@@ -53,15 +53,17 @@ class RecordedLine:
         return HttpAnswer(response.status, headers, response.content, latency_ms=latency_ms)
 
     def _sent(self, question: HttpQuestion) -> SentRequest:
-        redactor = self._cassette.redactor
         uri, names = self._cassette.address(question.url)
+        if question.body is None:
+            body, headers = Body.of_stranger(question.content(), question.headers, self._cassette.redactor)
+            return SentRequest(question.method, uri, headers, body, names=names)
         return SentRequest(
             question.method,
             uri,
             kept_headers(question.headers, REQUEST_HEADERS),
-            self._body(question.body) if question.body else Body.parse(question.content(), redactor),
+            self._body(question.body),
             names=names,
-            answers=question.body.answers if question.body else None,
+            answers=question.body.answers,
         )
 
     def _body(self, parts: HistoryBody) -> Body:

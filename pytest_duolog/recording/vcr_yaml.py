@@ -16,7 +16,7 @@ from pytest_duolog.recording.hooks import plain_response, vcr_request, vcr_respo
 from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal, refuse_conflict
-from pytest_duolog.recording.redaction import REQUEST_HEADERS, Redactor, kept_headers
+from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.stored_response import kept_response
 
 
@@ -58,5 +58,5 @@ def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: Ba
 def _sent(request: Request, base_urls: BaseUrls, redactor: Redactor) -> SentRequest:
     body = request.body if isinstance(request.body, bytes) else b""
     uri, names = address_of(redactor.uri(str(request.uri)), base_urls)
-    headers = kept_headers(request.headers, REQUEST_HEADERS)
-    return SentRequest(request.method, uri, headers, Body.parse(body, redactor), names=names)
+    plain, headers = Body.of_stranger(body, request.headers, redactor)
+    return SentRequest(request.method, uri, headers, plain, names=names)

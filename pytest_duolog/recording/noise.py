@@ -1,0 +1,86 @@
+"""What HTTP libraries put into a request by chance or by the clock: it says nothing, and is neither matched nor stored.
+
+Found by sending the same twice with httpx, httpx2, requests, aiohttp and the SDKs of OpenAI, Anthropic, Google, Mistral
+and Ollama. In headers there are more (ids, dates, versions), and these are not recorded at all; in bodies there are
+
+- the boundaries of multipart bodies, which are random;
+- packing, whose result depends on the clock (gzip) and on the library;
+- tokens by which a server knows a repeated request again (AWS, gRPC gateways), and ids of JSON-RPC, where they are
+  random.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+BOUNDARY = "duolog-boundary"
+MOST_UNPACKED_BYTES = 64 * 1024 * 1024
+
+_BOUNDARY_PARAMETER = re.compile(r"""(;\s*boundary=)(?:"([^"]+)"|([^\s;]+))""", re.IGNORECASE)
+_RANDOM_ID = re.compile(
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}"
+)
+_REPEAT_TOKEN = re.compile(r"idempoten(?:cy|t)_?(?:key|token|id)|client_?(?:request_?)?token", re.IGNORECASE)
+RANDOM = "[random id]"
+
+
+def without_noise(content: bytes, headers: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """A request's body and headers without what is random in how they are written."""
+    headers = {name.lower(): value for name, value in headers.items()}
+    content = _unpacked(content, _text(headers.get("content-encoding")).strip().lower())
+    kind = _text(headers.get("content-type"))
+    found = _BOUNDARY_PARAMETER.search(kind) if kind.lower().startswith("multipart/") else None
+    if found is None:
+        return content, headers
+    boundary = found[2] or found[3]
+    headers["content-type"] = _BOUNDARY_PARAMETER.sub(rf"\g<1>{BOUNDARY}", kind)
+    return content.replace(f"--{boundary}".encode(), f"--{BOUNDARY}".encode()), headers
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        value = value[0] if value else ""
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
+
+
+def _unpacked(content: bytes, encoding: str) -> bytes:
+    """A body without gzip or deflate; one that is packed otherwise, or damaged, as it is."""
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return content
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either form, told by its header
+    try:
+        unpacked = unpacker.decompress(content, MOST_UNPACKED_BYTES)
+    except zlib.error:
+        return content
+    return unpacked if unpacker.eof else content
+
+
+def without_random_ids(value: Any) -> Any:
+    """A JSON body without random tokens that only tell a server that a request is repeated."""
+    if isinstance(value, list):
+        return [without_random_ids(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    is_rpc = "jsonrpc" in value
+    return {
+        name: RANDOM
+        if _is_random(item) and (_REPEAT_TOKEN.fullmatch(name) or (is_rpc and name == "id"))
+        else without_random_ids(item)
+        for name, item in value.items()
+    }
+
+
+def _is_random(value: Any) -> bool:
+    return isinstance(value, str) and _RANDOM_ID.fullmatch(value) is not None
+
+
+def multipart_bytes(parts: Iterable[tuple[Mapping[str, str], bytes]]) -> bytes:
+    """A multipart body in one spelling, from the headers and the contents of its parts."""
+    lines = []
+    for headers, content in parts:
+        written = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        lines.append(f"--{BOUNDARY}\r\n{written}\r\n".encode() + content + b"\r\n")
+    return b"".join([*lines, f"--{BOUNDARY}--\r\n".encode()])
