@@ -14,7 +14,7 @@ from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 from pytest_duolog.results.store import read_record
 from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, own_file, read_sources
-from pytest_duolog.transcripts.text_file import read_text
+from pytest_duolog.transcripts.text_file import decode_text
 
 # What a scenario is run with: values of a cassette's header that are neither a hash nor about the file.
 SCENARIO_VALUES = ("turns", "opener_by", "grace", "stop_on", "token_budget", "seconds_budget", "cost_budget")
@@ -63,13 +63,15 @@ def read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
     What a file is is told from its content: a transcript, a chat log, a cassette or a run record.
     """
     try:
-        text = read_text(path)
-        own = own_file(text)
+        data = path.read_bytes()
+        own = own_file(data.partition(b"\n")[0].decode("utf-8", "replace"))
         if own is OwnFile.CASSETTE:
             return list(_of_cassette(path))
         if own is OwnFile.RECORD:
             return list(_of_record(path))
-        return as_filed(read_sources(text, file=str(path)))
+        return as_filed(read_sources(decode_text(data, str(path)), file=str(path)))
+    except OSError as error:
+        return [Unreadable(str(path), 1, f"cannot be read: {error.strerror}")]
     except (TranscriptError, CassetteError, RunRecordError) as error:
         problem = error.problem if isinstance(error, CassetteError | RunRecordError) else str(error)
         return [Unreadable(str(path), 1, problem.removeprefix(f"{path}: ").partition("\n")[0])]

@@ -147,6 +147,15 @@ def test_what_is_missing_of_a_cassette_is_told_and_the_rest_is_checked(capsys: p
     assert err.splitlines()[-1] == "duolog: talk.jsonl:6: line 6 is cut short (14 bytes) and was left out"
 
 
+def test_bytes_that_are_no_text_cost_a_cassette_one_line():
+    write_journal(Path("talk.jsonl"), Journal(HEADER, chat(4), {**END, "messages": 5}))
+    lines = Path("talk.jsonl").read_bytes().split(b"\n")
+    lines[3] = lines[3].replace(b"Message", b"Mess\xffge")
+    Path("talk.jsonl").write_bytes(b"\n".join(lines))
+    kinds = {type(entry) for entry in read_dialogues(Path("talk.jsonl"))}
+    assert kinds == {FiledDialogue, Unreadable}
+
+
 def test_a_dialogue_has_the_same_findings_however_it_is_kept(capsys: pytest.CaptureFixture[str]):
     transcript = dialogue(*LIGHTHOUSES, *RITUAL)
     Path("talk.md").write_text(transcript.to_markdown(), "utf-8")
