@@ -16,6 +16,7 @@ $(VENV)/.package: pyproject.toml
 $(VENV)/.installed: $(VENV)/.package
 	$(BIN)/python -m pip install --quiet --editable ".[local,topic]" --group test --group lint
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/neighbours --group neighbours
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/mocks --group mocks
 	touch $@
 
 example: $(VENV)/.package

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import ipaddress
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from importlib.util import find_spec, module_from_spec
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from types import ModuleType
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,23 +23,51 @@ from pytest_duolog.errors import EndpointError
 LOGICAL_SCHEME = "duolog"
 
 
+# Under this name lives the copy of httpcore that nobody else knows.
+OWN_HTTPCORE = "_duolog_httpcore"
+
+
 @cache
 def unpatched_transport() -> type[httpx.AsyncHTTPTransport]:
-    """The transport of httpx, even while vcrpy or cassetter has its method patched for our cassette or a user's.
+    """The transport of httpx, whatever vcrpy, cassetter or a test's mocks have put in its place, or in httpcore's.
 
-    It is the class in a second copy of httpx's module, which nobody else knows.
+    It is the class in a second copy of httpx's module, above a second copy of httpcore, which nobody else knows.
     """
     # Works around vcrpy (since 8.2) and cassetter (0.16), which replace `handle_async_request` on httpx's class for the
     # whole process: a request of ours would land in a user's cassette, or be recorded twice. A subclass inherits what
-    # they put there. vcrpy's patch can be looked through (`__wrapped__`), cassetter's cannot. To be dropped when both
-    # can, or when httpx (0.27 and 0.28 have none) offers a transport that they do not patch.
+    # they put there. vcrpy's patch can be looked through (`__wrapped__`), cassetter's cannot. And works around the
+    # mocks of other tests: respx (0.23) replaces the same in httpcore's classes. To be dropped when all of them can be
+    # looked through, or when httpx (0.27 and 0.28 have none) offers a transport that they do not patch.
+    httpcore = _own_httpcore()[OWN_HTTPCORE]
+
+    def import_own(name: str, *args: Any, **options: Any) -> ModuleType:
+        return httpcore if name == "httpcore" else __import__(name, *args, **options)
+
     spec = find_spec("httpx._transports.default")
     assert spec is not None, "httpx has kept its transport there since 0.18"
     assert spec.loader is not None, "it is an ordinary module"
     module = module_from_spec(spec)
+    vars(module)["__builtins__"] = {**vars(builtins), "__import__": import_own}
     spec.loader.exec_module(module)
     transport: type[httpx.AsyncHTTPTransport] = module.AsyncHTTPTransport
     return transport
+
+
+@cache
+def _own_httpcore() -> Mapping[str, ModuleType]:
+    """The modules of a copy of httpcore, by name; inside, httpcore imports itself by relative names only."""
+    usual = find_spec("httpcore")
+    assert usual is not None, "httpx needs it"
+    assert usual.origin is not None, "it is an ordinary package"
+    spec = spec_from_file_location(
+        OWN_HTTPCORE, usual.origin, submodule_search_locations=usual.submodule_search_locations
+    )
+    assert spec is not None, "it has a loader, as the usual one has"
+    assert spec.loader is not None, "it has a loader, as the usual one has"
+    sys.modules[OWN_HTTPCORE] = package = module_from_spec(spec)
+    spec.loader.exec_module(package)
+    import_module(f"{OWN_HTTPCORE}._backends.anyio")  # httpcore itself imports it late
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == OWN_HTTPCORE}
 
 
 class LiveTransport(httpx.AsyncBaseTransport):
@@ -111,8 +144,10 @@ class LiveTransport(httpx.AsyncBaseTransport):
 
 
 def _transport(proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
+    transport = unpatched_transport()
+    sys.modules.update(_own_httpcore())  # pytester, and others, forget what was imported meanwhile
     try:
-        return unpatched_transport()(proxy=proxy.url if proxy else None, verify=tls_context())
+        return transport(proxy=proxy.url if proxy else None, verify=tls_context())
     except ImportError:  # httpx names its own extra
         assert proxy is not None, "only proxies need more than httpx"
         raise EndpointError(

@@ -6,6 +6,7 @@ written when the message it was for is finished, so that a file never holds half
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.display import and_more, listed
+from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.errors import SecretInRecording, UnreadableCassette
 from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
-from pytest_duolog.recording.complaints import Situation
+from pytest_duolog.recording.complaints import CACHE, Situation
 from pytest_duolog.recording.header import stale_facts
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
@@ -104,6 +105,9 @@ class Cassette(Recorder):
         self.test_argument = test_argument
         self.permission = permission
         self._asking = (0, "")
+        self._n_used_before = 0
+        self._mocked: set[str] = set()
+        self._n_unasked: Counter[str] = Counter()
         self._source = self._read_source()
         self._left = list(self._source.interactions) if self._source else []
         self._n_written = 0
@@ -212,6 +216,13 @@ class Cassette(Recorder):
     def asking(self, message_number: int, speaker: str) -> None:
         """Message `message_number` is about to be made."""
         self._asking = (message_number, speaker)
+        self._n_used_before = len(self._used)
+
+    def note_mock(self, speaker: str = "") -> None:
+        """A mock of the test has answered, for `speaker` or for who is being asked."""
+        speaker = speaker or self._asking[1]
+        self._mocked.add(speaker)
+        self._notice(f"{speaker} was answered by a mock of the test, which is not recorded")
 
     def said(self, message_number: int, message: Message) -> None:
         """That message is finished: what was recorded for it goes into the file.
@@ -219,6 +230,8 @@ class Cassette(Recorder):
         Raises SecretInRecording if it would hold a key, UnreadableCassette if it cannot be written.
         """
         self._last_message = message
+        if message_number == self._asking[0] and len(self._used) == self._n_used_before:
+            self._n_unasked[message.speaker] += 1
         self._commit()
 
     def finish(self, stop_reason: StopReason, n_messages: int) -> None:
@@ -396,4 +409,13 @@ class Cassette(Recorder):
                 if self._orphans
                 else []
             ),
+            answered_elsewhere=self._answered_elsewhere(),
         )
+
+    def _answered_elsewhere(self) -> dict[str, str]:
+        unasked = {
+            name: f"{name} said {counted(n, 'message')} without a recorded request: {CACHE} answered (turn it off in "
+            f"tests)"
+            for name, n in self._n_unasked.items()
+        }
+        return unasked | {name: f"a mock of the test answered for {name}" for name in self._mocked}

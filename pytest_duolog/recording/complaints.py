@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from pytest_duolog.recording.journal_file import Journal, read_header, read_jour
 from pytest_duolog.recording.naming import module_of
 from pytest_duolog.recording.orphans import Recording
 
+# What answers for a model without anybody having set it up in the test.
+CACHE = "a cache of its own, like the disk caches of dspy and langchain, may have"
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -24,6 +27,7 @@ class Situation:
 
     `source` is the recording that is played, None if there is none; `left` is what of it was not played;
     `other_pairings` are recordings of the same dialogue with other models, which are meant where it `is_recast`.
+    `answered_elsewhere` says of speakers who seems to have answered in the place of the recording.
     `test_argument` is how pytest is told to run the test. `orphans` finds recordings of this very dialogue whose own
     test is gone.
     """
@@ -37,6 +41,7 @@ class Situation:
     other_pairings: Sequence[Path]
     is_recast: bool = False
     orphans: Callable[[], Sequence[Recording]] = list
+    answered_elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def _recorded(self) -> Sequence[Interaction]:
@@ -126,6 +131,7 @@ class Situation:
                 ("damage", self._damage()),
                 ("stale", self._stale()),
                 *facts,
+                ("perhaps", self._unrecorded_cache(speaker)),
                 ("to fix", advice),
             ],
             **self._where(),
@@ -173,10 +179,24 @@ class Situation:
             facts=[
                 ("state", self._state()),
                 ("stale", self._stale()),
+                ("perhaps", self._elsewhere()),
                 ("to fix", f"if the shorter dialogue is meant: {self._command('rewrite')}"),
             ],
             **self._where(),
         )
+
+    def _elsewhere(self) -> str:
+        speakers = dict.fromkeys(interaction.speaker for interaction in self.left)
+        return "\n".join(
+            self.answered_elsewhere[name] for name in speakers if name in self.answered_elsewhere
+        )
+
+    def _unrecorded_cache(self, speaker: str) -> str:
+        """That a speaker asks now who did not ask when the dialogue was recorded."""
+        names = {interaction.speaker for interaction in self._recorded}
+        if not self._is_finished or speaker in names or "" in names:
+            return ""
+        return f"{speaker} sent no request when this was recorded: {CACHE} answered then"
 
 
 def _orphan_words(orphan: Recording) -> str:

@@ -19,17 +19,24 @@ from unittest import mock
 import vcr.patch
 from vcr.patch import CassettePatcherBuilder
 from vcr.request import Request
-from vcr.stubs import VCRHTTPSConnection
+from vcr.stubs import VCRConnection, VCRHTTPSConnection
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.encodings import PackedWrongly
 from pytest_duolog.errors import BudgetExceeded, CassetteError, EndpointError
+from pytest_duolog.recording.fronts import MOCKED_BELOW, Front, through_mocks
 from pytest_duolog.recording.hooks import VcrHooks, plain_response, vcr_response
 from pytest_duolog.recording.interaction import Body, SentRequest
-from pytest_duolog.recording.network import Complaining, LoopbackOnly
+from pytest_duolog.recording.network import Complaining, NetworkDoors
 from pytest_duolog.recording.noise import multipart_bytes
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.storage.json_text import canonical
+
+# Transports that reach no network: who made them wants them used, in a replay as well.
+IN_PROCESS = frozenset({"MockTransport", "WSGITransport", "ASGITransport"})
+
+# Where the classes come from that vcrpy replaces.
+LIBRARIES = frozenset({"http", "urllib3", "botocore", "httplib2", "vcr"})
 
 _speaking: ContextVar[WatchedEndpoint | None] = ContextVar("duolog_speaking", default=None)
 
@@ -133,12 +140,13 @@ class LibraryPatches:
 
     def __init__(self, *, offline: bool = False) -> None:
         self.allowed_hosts: set[str] = set()
-        self._offline = offline
+        self.doors = NetworkDoors(self._watcher if offline else lambda: None, self.allowed_hosts)
         self.custom_patches: Any = ()
         self.skip_patchers: Any = ()
         self._lock = threading.Lock()
         self._n_users = 0
         self._stack = ExitStack()
+        self._fronts: list[Front] = []
         self._speakers: list[WatchedEndpoint] = []
 
     def install(self, hooks: VcrHooks) -> ExitStack:
@@ -147,25 +155,46 @@ class LibraryPatches:
             if self._n_users == 0:
                 self.custom_patches = hooks.custom_patches
                 self.skip_patchers = hooks.skip_patchers
-                guards = LoopbackOnly(self._watcher, self.allowed_hosts).patchers() if self._offline else ()
-                # vcrpy's public `use_cassette` brings a cassette of its own, one for the whole process. Its builder of
-                # patches takes any object with a cassette's methods; it has done so since 1.0. To be dropped when
-                # vcrpy finds the cassette by context (as cassetter does).
-                for patcher in [*CassettePatcherBuilder(self).build(), *_lasting_patches(), *guards]:
+                self._stack.enter_context(self.doors.watch())
+                for patcher in [*self._patchers(), *_lasting_patches()]:
                     self._stack.enter_context(patcher)
             self._n_users += 1
         removal = ExitStack()
         removal.callback(self._remove)
         return removal
 
+    def _patchers(self) -> Iterator[Any]:
+        # vcrpy's public `use_cassette` brings a cassette of its own, one for the whole process. Its builder of
+        # patches takes any object with a cassette's methods; it has done so since 1.0. To be dropped when
+        # vcrpy finds the cassette by context (as cassetter does).
+        for patcher in CassettePatcherBuilder(self).build():
+            name = getattr(patcher, "attribute", "")
+            owner = patcher.getter() if name else None  # a module or a class
+            if getattr(owner, "__name__", "") in IN_PROCESS:
+                continue
+            if (getattr(owner, "__module__", "").partition(".")[0], name) in MOCKED_BELOW:
+                front = Front(owner, name, patcher.new, self._is_idle)
+                self._fronts.append(front)
+                yield front
+            elif owner is None or not _is_mocked_class(getattr(owner, name)):
+                yield patcher
+        yield mock.patch.object(VCRConnection, "getresponse", through_mocks(self._is_idle))
+
+    def _is_idle(self, cassette: object = None) -> bool:
+        """Whether nobody speaks; or another cassette, of the user's, is asked for."""
+        return cassette not in (None, self) or not (self._speakers or _speaking.get())
+
     def _remove(self) -> None:
         with self._lock:
             self._n_users -= 1
             if self._n_users == 0:
+                self._fronts.clear()
                 self._stack.close()
 
     def speaker(self, watched: WatchedEndpoint) -> ExitStack:
         """Count `watched` among those who speak, until the returned stack is closed."""
+        for front in self._fronts:
+            front.put()
         self._speakers.append(watched)
         turn = ExitStack()
         turn.callback(self._speakers.remove, watched)
@@ -224,6 +253,13 @@ class LibraryPatches:
     def find_requests_with_most_matches(self, request: Request) -> list[tuple[Request, list[str], list[str]]]:
         """Aiohttp's stub follows recorded redirects with it."""
         return [(request, [], [])]
+
+
+def _is_mocked_class(current: Any) -> bool:
+    """Whether what vcrpy would replace is a mock already, or a test's own class."""
+    if isinstance(current, type):
+        return current.__module__.partition(".")[0] not in LIBRARIES
+    return isinstance(current, mock.NonCallableMock)
 
 
 def _lasting_patches() -> list[Any]:

@@ -40,6 +40,10 @@ class Recorder(ABC):
         """An address as it is matched and stored."""
 
     @abstractmethod
+    def note_mock(self) -> None:
+        """A mock of the test has answered, which is not recorded and to be told."""
+
+    @abstractmethod
     def _check_may_ask(self, sent: SentRequest) -> None:
         """Raises CassetteMismatch, or whatever else forbids it, if the model may not be asked."""
 

@@ -6,6 +6,7 @@ it is reached, or even built, for a reply that is in the cassette.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable
 from typing import Any
 
@@ -14,6 +15,8 @@ from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.recording.interaction import Body, Response, SentRequest
+from pytest_duolog.recording.mocked_line import MockedLine
+from pytest_duolog.recording.mocks import NotMocked, is_httpx_mocked
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
 
@@ -21,16 +24,32 @@ from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
 class RecordedLine:
     """Plays from a cassette, or asks over `live` and records."""
 
-    def __init__(self, cassette: Recorder, live: Line) -> None:
+    def __init__(self, cassette: Recorder, live: Line, *, mocks: MockedLine | None = None) -> None:
+        """`mocks` is where mocks are asked; without it there are none for this dialogue."""
         self._cassette = cassette
         self._live = live
+        self._mocks = mocks
         self._encoders: dict[Any, HistoryEncoder] = {}
 
     def post(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
-        """The recorded answer, or a fresh one.
+        """The answer of a test's mock, or the recorded one, or a fresh one.
 
         Raises CassetteMismatch if there is none and the record mode does not allow asking.
         """
+        if self._mocks is not None and is_httpx_mocked():
+            return self._mocked(question, self._mocks)
+        return self._recorded(question)
+
+    async def _mocked(self, question: HttpQuestion, mocks: MockedLine) -> HttpAnswer:
+        try:
+            answer = await mocks.post(question)
+        except NotMocked:
+            recorded = self._recorded(question)
+            return await recorded if inspect.isawaitable(recorded) else recorded
+        self._cassette.note_mock()
+        return answer
+
+    def _recorded(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
         sent = self._cassette.hooks.request(self._sent(question))
         if sent is None:
             return self._live.post(question)

@@ -31,6 +31,10 @@ class Votes(Recorder):
         """An address as it is matched and stored."""
         return self._cassette.address(uri)
 
+    def note_mock(self) -> None:
+        """A mock of the test has voted."""
+        self._cassette.note_mock(JUDGE)
+
     def _interaction(self, sent: SentRequest, response: Response, latency_ms: float | None) -> Interaction:
         return Interaction(sent, response, self._n_messages, JUDGE, latency_ms, is_vote=True)
 

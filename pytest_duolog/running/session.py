@@ -26,6 +26,8 @@ from pytest_duolog.local.server import LocalServers
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.header import make_header
 from pytest_duolog.recording.hooks import VcrHooks
+from pytest_duolog.recording.mocked_line import MockedLine
+from pytest_duolog.recording.mocks import NotMocked
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.orphans import Orphans
 from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
@@ -233,7 +235,9 @@ class Session:
         """
         with ExitStack() as stack:
             live = LiveLine(self.scheduler, self._live_transport)
-            line = RecordedLine(recorder, live)
+            # A dialogue that runs beside other tests sees their mocks, not its own test's.
+            mocks = None if self.scheduler.is_here() else self._mocked_line()
+            line = RecordedLine(recorder, live, mocks=mocks)
             endpoints = {
                 name: registry.open_endpoint(
                     model,
@@ -262,6 +266,9 @@ class Session:
             return registry.is_published(model, self.settings.providers)
         return not isinstance(model, Script)
 
+    def _mocked_line(self) -> MockedLine:
+        return MockedLine(self._mocked_destination, self.settings.patience, self._patches.doors)
+
     def _live_transport(self) -> RetryingTransport:
         return RetryingTransport(
             LiveTransport(self._destination), self.settings.patience, self._rate_limiter_to
@@ -276,6 +283,14 @@ class Session:
             return anyio.to_thread.run_sync(self._local_destination, model)
         found = registry.provider_named(provider, self.settings.providers)
         return providers.destination(provider, found, self._environ, model)
+
+    def _mocked_destination(self, provider: str, model: str) -> Destination:
+        """Where mocks are asked; they need no key."""
+        if provider == "local":
+            raise NotMocked  # nobody knows its address beforehand
+        found = registry.provider_named(provider, self.settings.providers)
+        environ = {**dict.fromkeys(found.secret_variables, "a-mock-needs-no-key"), **self._environ}
+        return providers.destination(provider, found, environ, model)
 
     def _local_destination(self, model: str) -> Destination:
         server = self._local_servers.get(model)

@@ -193,7 +193,7 @@ def test_our_endpoints_open_no_socket_in_a_replay(pytester: pytest.Pytester, cha
         "no:cacheprovider",
     )  # it opens a socket of its own to xdist's workers
     pytester.runpytest_subprocess(*alone).assert_outcomes(passed=3)
-    assert pytester.runpytest_subprocess(*alone, "--record-mode=rewrite").ret == pytest.ExitCode.TESTS_FAILED
+    assert pytester.runpytest_subprocess(*alone, "--record-mode=rewrite").ret != pytest.ExitCode.OK
 
 
 GUARDED = """
