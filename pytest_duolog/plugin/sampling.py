@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -266,6 +267,7 @@ class Sampler:
         else:
             reports, part = self._undecided(test, part)
         if part is not None:
+            reports[0] = copy(reports[0])  # which is in the part itself if the gate is undecided
             setattr(reports[0], RECORD_ATTRIBUTE, part)
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
