@@ -57,6 +57,11 @@ class Provider:
         return [name for name in named if name]
 
 
+def literal_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that say the same in every environment."""
+    return {name: text for name, text in headers.items() if not VARIABLE.search(text)}
+
+
 def variables_in(headers: Mapping[str, str]) -> list[str]:
     """The environment variables that headers are filled in with."""
     return [name for text in headers.values() for name in VARIABLE.findall(text)]

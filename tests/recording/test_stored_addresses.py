@@ -138,7 +138,7 @@ def test_any_address_is_the_same_as_itself_and_stays_so(pairs: list[tuple[str, s
 def test_format_1_left_keys_out() -> None:
     now = sent("https://h/x?n=1&key=A&page_token=B&q=a+b")
     assert without_key_parameters(now.uri) == "https://h/x?n=1&q=a+b"
-    old = SentRequest("GET", "https://h/x?n=1&q=a+b", {}, Body.parse(b""), drops_keys=True)
+    old = SentRequest("GET", "https://h/x?n=1&q=a+b", {}, Body.parse(b""), is_early=True)
     assert old.same_as(now)
     assert not old.same_as(sent("https://h/x?n=2&q=a+b"))
 
