@@ -366,6 +366,7 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         key_header=given.key_header or usual.key_header,
         headers={**usual.headers, **given.headers},
         template=Template(given.request, given.reply, given.session),
+        source=f"[tool.duolog.providers.{name}]",
     )
 
 

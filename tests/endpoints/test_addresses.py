@@ -23,6 +23,7 @@ from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import ConfigurationError, EndpointError
 from pytest_duolog.scenarios.scenario import ModelName
+from pytest_duolog.settings import ProjectTable, configured_providers
 from tests.chat_server import ChatServer, completion
 from tests.endpoints.asking import HISTORY, reply_over
 
@@ -273,6 +274,14 @@ def test_what_is_not_there_names_the_address_and_its_variable(status: int, body:
     assert "(POST http://gpu:8000/chat/completions, from OPENAI_BASE_URL)" in str(caught.value)
     assert "below /v1" in str(caught.value)
     assert "very-private" not in str(caught.value)
+
+
+def test_what_is_not_there_names_the_table_of_its_address() -> None:
+    table = ProjectTable.model_validate({"providers": {"lab": {"base_url": "http://gpu:8000/v1"}}})
+    with pytest.raises(
+        EndpointError, match=r"POST http://gpu:8000/v1/chat/completions, from \[tool.duolog.providers.lab\]"
+    ):
+        ask("lab:m", {}, through=Caught(httpx.Response(404)), configured=configured_providers(table))
 
 
 def test_a_model_that_is_not_there_is_named_beside_the_address() -> None:

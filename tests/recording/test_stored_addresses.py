@@ -255,7 +255,7 @@ HOLD = """
 def project(pytester, chat_server, monkeypatch):
     mark = '@pytest.mark.dialogue(a="scripted:counter", opener="Hello.", turns=1)\n@pytest.mark.parametrize'
     text = SUITE.replace("@pytest.mark.parametrize", mark).replace(" ...\n", HOLD)
-    pytester.makepyfile(test_addresses=text)
+    pytester.makepyfile(test_asked_somewhere=text)
     monkeypatch.setenv("SERVER", chat_server.url)
     monkeypatch.delenv("OPENAI_BASE_URL")
     return pytester
@@ -273,6 +273,24 @@ def test_the_answer_to_another_query_is_not_played(project, chat_server, monkeyp
     missed = project.runpytest("-k", "query")
     missed.assert_outcomes(failed=2, deselected=2)
     missed.stdout.fnmatch_lines(["*differs:*address*", f"*recorded: *{name}=*", f"*sent: *{name}=*"])
+
+
+def test_filters_of_vcrpy_leave_what_stands_for_a_secret(project, chat_server, monkeypatch):
+    project.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def duolog_vcr_config():
+            return {"filter_query_parameters": ["n"]}
+        """
+    )
+    monkeypatch.setenv("QUERY", "n=1&password=pl4nted-A")
+    project.runpytest("--record-mode=once", "-k", "query").assert_outcomes(passed=2, deselected=2)
+    chat_server.close()
+    monkeypatch.setenv("QUERY", "n=2&password=pl4nted-A")
+    project.runpytest("-k", "query").assert_outcomes(passed=2, deselected=2)
+    assert "pl4nted" not in "".join(path.read_text() for path in project.path.rglob("*.jsonl"))
 
 
 @pytest.mark.parametrize("recorded_with", [True, False], ids=["recorded with", "recorded without"])
