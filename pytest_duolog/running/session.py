@@ -167,7 +167,8 @@ class Session:
         yield
         if cassette.counts[1]:
             self._recorded.add(cassette.location.path)
-            fresh = (run.messages[number - 1].usage or Usage() for number in cassette.fresh_messages)
+            said = [number for number in cassette.fresh_messages if number <= len(run.messages)]
+            fresh = (run.messages[number - 1].usage or Usage() for number in said)
             self.budget.end_dialogue(sum(fresh, Usage()), CLOCK.seconds() - started_s)
         if self.settings.record_mode is not RecordMode.NONE:
             self.rewrites.finished(cassette.location)
