@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import quote, urlencode
 
@@ -273,6 +274,29 @@ def test_the_answer_to_another_query_is_not_played(project, chat_server, monkeyp
     missed = project.runpytest("-k", "query")
     missed.assert_outcomes(failed=2, deselected=2)
     missed.stdout.fnmatch_lines(["*differs:*address*", f"*recorded: *{name}=*", f"*sent: *{name}=*"])
+
+
+def test_a_recording_of_format_1_replays(project, chat_server, monkeypatch):
+    """It names neither the history's field nor the served model, and keys are left out of its addresses."""
+    monkeypatch.setenv("QUERY", "n=1&key=pl4nted-A")
+    project.runpytest("--record-mode=once", "-k", "query").assert_outcomes(passed=2, deselected=2)
+    chat_server.close()
+    for path in project.path.rglob("*.jsonl"):
+        values = [json.loads(line) for line in path.read_text().splitlines()]
+        old = [
+            {name: item for name, item in value.items() if name not in ("served", "sum")} for value in values
+        ]
+        old[0]["duolog"] = 1
+        for value in old:
+            if "request" in value:
+                value["request"].pop("history", None)
+                value["request"].pop("names", None)
+                value["request"]["uri"] = without_key_parameters(value["request"]["uri"])
+                assert value["request"]["uri"].endswith("?n=1")
+        path.write_text("".join(json.dumps(value) + "\n" for value in old))
+    project.runpytest("-k", "query").assert_outcomes(passed=2, deselected=2)
+    monkeypatch.setenv("QUERY", "n=2&key=pl4nted-A")
+    project.runpytest("-k", "query").assert_outcomes(failed=2, deselected=2)
 
 
 def test_filters_of_vcrpy_leave_what_stands_for_a_secret(project, chat_server, monkeypatch):
