@@ -183,10 +183,12 @@ def dialogue(
 @pytest.fixture
 def duolog_snapshot(request: pytest.FixtureRequest, snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
+    from pytest_duolog.plugin.attempts import attempt_of
     from pytest_duolog.plugin.snapshot import TranscriptSnapshot
     from pytest_duolog.plugin.state import session_of
 
-    return TranscriptSnapshot.beside(snapshot, session_of(request.config).redactor)
+    redactor, attempt = session_of(request.config).redactor, attempt_of(request.node)
+    return TranscriptSnapshot.beside(snapshot, redactor, sample=attempt.number)
 
 
 @pytest.hookimpl(wrapper=True)
