@@ -395,7 +395,9 @@ def _record_mode(value: str) -> RecordMode:
 
 
 def _check_limits(settings: Settings) -> None:
-    known = known_providers(settings.providers)
+    known = [
+        name for name in known_providers(settings.providers) if name != "scripted"
+    ]  # nobody is asked there
     for name in settings.limits:
         if name not in known:
             raise ConfigurationError(

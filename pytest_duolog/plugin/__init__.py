@@ -116,7 +116,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for report in failed:
             config.hook.pytest_collectreport(report=report)
         items.clear()
-    if (config.getoption("duolog_model") or config.getoption("duolog_candidate")) and items:
+    names_roles = config.getoption("duolog_model") or config.getoption("duolog_candidate")
+    has_gate = config.getini("duolog_candidate") and any(
+        "dialogue" in getattr(item, "fixturenames", ()) for item in items
+    )
+    if (names_roles or has_gate) and items:
         from pytest_duolog.plugin.collection import refuse, unused_roles
 
         if mistake := unused_roles(config, items):
