@@ -130,6 +130,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests
 def pytest_collection_finish(session: pytest.Session) -> None:
     has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
+    if has_dialogues:
+        from pytest_duolog.plugin.fixture import watch_environment
+
+        watch_environment(session.config)
     if has_dialogues and hasattr(session.config, "workerinput"):
         from pytest_duolog.plugin.fixture import NextTest
 

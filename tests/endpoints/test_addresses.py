@@ -17,7 +17,7 @@ from pytest_duolog.endpoints.addresses import Address, ollama_address
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.http_target import HttpTarget
 from pytest_duolog.endpoints.live import LiveTransport
-from pytest_duolog.endpoints.network import proxy_for
+from pytest_duolog.endpoints.network import Surroundings, proxy_for
 from pytest_duolog.endpoints.providers import PROVIDERS, Provider, destination
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
@@ -322,9 +322,9 @@ def test_a_proxy_needs_no_scheme(
     monkeypatch.setenv(variable, given)
     if meant is None:
         with pytest.raises(EndpointError, match=f"{variable} holds no address of a proxy"):
-            proxy_for(httpx.URL("https://api.example"))
+            proxy_for(httpx.URL("https://api.example"), Surroundings.of_now())
     else:
-        found = proxy_for(httpx.URL("https://api.example"))
+        found = proxy_for(httpx.URL("https://api.example"), Surroundings.of_now())
         assert found is not None
         assert (found.url, found.variable) == (meant, variable)
         assert "secret" not in repr(found)
@@ -340,7 +340,7 @@ def test_what_is_no_proxy_names_its_variable(monkeypatch: pytest.MonkeyPatch, gi
 @pytest.mark.parametrize("given", ["", " "])
 def test_a_blank_proxy_is_none(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", given)
-    assert proxy_for(httpx.URL("https://api.example")) is None
+    assert proxy_for(httpx.URL("https://api.example"), Surroundings.of_now()) is None
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_a_blank_proxy_is_none(monkeypatch: pytest.MonkeyPatch, given: str) -> N
 def test_hosts_without_a_proxy(monkeypatch: pytest.MonkeyPatch, listed: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "proxy:3128")
     monkeypatch.setenv("NO_PROXY", listed)
-    assert proxy_for(httpx.URL("https://api.example:8443/v1")) is None
+    assert proxy_for(httpx.URL("https://api.example:8443/v1"), Surroundings.of_now()) is None
 
 
 def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
