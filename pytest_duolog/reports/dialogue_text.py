@@ -61,9 +61,8 @@ def _head(dialogue: FiledDialogue, page: Page) -> Iterator[str]:
     transcript = source.transcript
     place = f" ({source.file}:{source.line})" if source.file else ""
     yield page.ink(_one_line(source.id), Ink.STRONG) + page.ink(_one_line(place), Ink.FAINT)
-    before, after = story(reading)
     is_bad = bool(reading.loops) or any(verdict.outcome is Outcome.FAILS for verdict in dialogue.verdicts)
-    yield page.ink(before, Ink.STRONG) + " " + page.ink(after, Ink.STRONG, Ink.BAD if is_bad else Ink.GOOD)
+    yield from _wrapped(" ".join(story(reading)), page.width, ink=(page, Ink.BAD if is_bad else Ink.GOOD))
     parts = [
         f"{phase.words} ({phase.first} to {phase.last})" if phase.kind is PhaseKind.LOOP else phase.words
         for phase in phases(reading)
@@ -174,7 +173,7 @@ class _Talk:
             first, *rest = _paragraphs(content, width, len(note) + 2)
             first = f"{first:<{width - len(note)}}{page.ink(note, ink)}"
         else:  # there is no room for a margin
-            above = _wrapped(note, width, ink=(page, ink)) if note else ()
+            above = [*_wrapped(note, width, ink=(page, ink))] if note else []
             first, *rest = [*above, *_paragraphs(content, width, 0)]
         yield f"{bar}{head}  {first}".rstrip()
         below = [*rest, *self._asides(number, message, width)]
