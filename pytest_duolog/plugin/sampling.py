@@ -21,7 +21,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import evaluate_skip_marks
 
-from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.errors import ConfigurationError, RunRecordError
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
@@ -334,7 +334,9 @@ def register_sampler(session: pytest.Session) -> None:
         check_distribution(config, plan)
         check_gate(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)
-    except ConfigurationError as error:
+        if plan is not None and not config.getoption("duolog_plan"):
+            record_keeper_of(config).check()
+    except (ConfigurationError, RunRecordError) as error:
         refuse(config, session.items, str(error))
         return
     if not config.getoption("duolog_plan"):  # it is about all shards

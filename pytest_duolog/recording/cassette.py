@@ -302,6 +302,7 @@ class Cassette(Recorder):
         self.permission()
         if self._writer is None:
             check_place(self._path_to_write(), n_bytes=self._bytes_expected())
+            check_place(self.location.path, n_bytes=None)  # which the finished recording will replace
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             self._notice(f"{self.path.name} was unfinished: resumed after message {last}")

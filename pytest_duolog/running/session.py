@@ -124,7 +124,9 @@ class Session:
         A test that has none takes that of the very same dialogue over from a test that is gone, where the record mode
         allows files to be written. A test that runs again in the same run, and is no sample, is not answered by the
         recording that its failed try has made.
+        Raises UnreadableCassette if the recording cannot be read, or something else is in its place.
         """
+        location.check()
         redactor = self._redactor_for(scenario)
         header = redactor.json(make_header(scenario, location, now=CLOCK.now()))
         mode, notices = self._mode_of(location), []
