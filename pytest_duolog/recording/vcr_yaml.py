@@ -38,15 +38,11 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
             if response.status < 400:
                 kept = kept_response(response, redactor)
                 journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
-    except UnfoldsTooFar as error:
-        raise UnreadableCassette(
-            f"the YAML file is refused: {error}",
-            cassette_path=path,
-            facts=[("to fix", "restore it from version control, or delete it and record again")],
-        ) from None
     except Exception as error:  # noqa: BLE001  # vcrpy checks nothing: a stranger's file can raise anything
+        is_ours = isinstance(error, UnfoldsTooFar)
+        problem = str(error) if is_ours else f"{type(error).__name__}: {shorten(str(error), 300)}"
         raise UnreadableCassette(
-            f"not a vcrpy cassette: {type(error).__name__}: {shorten(str(error), 300)}",
+            f"not a vcrpy cassette: {problem}",
             cassette_path=path,
             facts=[("to fix", "delete the file, or restore it from version control")],
         ) from None

@@ -48,9 +48,9 @@ HOSTILE = {
 def test_a_small_file_that_unfolds_far_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
-    with pytest.raises(UnreadableCassette, match="the YAML file is refused: it") as raised:
+    with pytest.raises(UnreadableCassette, match="not a vcrpy cassette: it") as raised:
         read_yaml(path, base_urls=(), redactor=Redactor({}))
-    assert "record again" in str(raised.value)
+    assert "restore it from version control" in str(raised.value)
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
@@ -86,9 +86,7 @@ def test_replay_refuses_it(pytester: pytest.Pytester) -> None:
     (folder / "test_it.yaml").write_text(bomb("string"))
     result = pytester.runpytest("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["E *UnreadableCassette: the YAML file is refused: its aliases unfold to more*"]
-    )
+    result.stdout.fnmatch_lines(["E *UnreadableCassette: not a vcrpy cassette: its aliases unfold to more*"])
 
 
 @pytest.mark.parametrize(
