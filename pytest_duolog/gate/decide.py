@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pytest_duolog.gate.baseline import canaries_of, has_drifted
+from pytest_duolog.gate.baseline import FIRST_CANARY, Canary, Guard
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, Reason, decide_pairs
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeats_in, trials_of
-from pytest_duolog.gate.tally import Pair
+from pytest_duolog.gate.tally import Pair, ScenarioTally
+from pytest_duolog.results.plan import MOST_SAMPLES
 from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 
 
@@ -44,7 +46,8 @@ def decide_record(record: RunRecord) -> RecordDecision:
     """
     plan = record.header.plan
     if plan.gate is not None:
-        return RecordDecision(_without_drift(decide_pairs(plan.gate, pairs_of(record)), record), {})
+        decided = decide_pairs(plan.gate, pairs_of(record))
+        return RecordDecision(_guarded(decided, record) if plan.stored_per_pair else decided, {})
     decisions = {
         scenario: decide_samples(bar, trials_of(record.measured(scenario), bar.samples))
         for scenario, bar in plan.scenarios.items()
@@ -53,18 +56,65 @@ def decide_record(record: RunRecord) -> RecordDecision:
     return RecordDecision(None, decisions)
 
 
-def _without_drift(decided: PairsDecision, record: RunRecord) -> PairsDecision:
-    """The decision, unless the baseline is not any more what its stored samples say: then nothing can be decided."""
-    if not has_drifted(canaries_of(record)):
+def _guarded(decided: PairsDecision, record: RunRecord) -> PairsDecision:
+    """The decision against a stored baseline, once new samples of it show that it is still what it was.
+
+    A PASS needs a baseline that has not become better, a BLOCK one that has not become worse (in the scenarios that are
+    blamed, if any are). Until that is known, further canaries are wanted, one of each scenario at a time.
+    """
+    found = canaries_of(record)
+    guard = Guard([canary for canaries in found.values() for canary in canaries], float(decided.plan.margin))
+    blamed = {
+        tally.scenario: _candidate_rate(tally)
+        for tally in decided.tallies
+        if tally.scenario in decided.blamed
+    }
+    has_moved = guard.has_moved or any(guard.has_moved_in(*scenario) for scenario in blamed.items())
+    if has_moved:
+        return replace(
+            decided,
+            decision=Decision.INCONCLUSIVE,
+            reason=Reason.DRIFT,
+            blamed=(),
+            wanted=(),
+            rounds_needed=None,
+        )
+    if decided.decision is Decision.INCONCLUSIVE:
         return decided
-    return replace(
-        decided,
-        decision=Decision.INCONCLUSIVE,
-        reason=Reason.DRIFT,
-        blamed=(),
-        wanted=(),
-        rounds_needed=None,
+    if decided.decision is Decision.PASS:
+        unsure = [] if guard.is_steady_below else list(found)
+    elif blamed:
+        unsure = [scenario for scenario, rate in blamed.items() if not guard.is_steady_in(scenario, rate)]
+    else:
+        unsure = [] if guard.is_steady_above else list(found)
+    if not unsure:
+        return decided
+    wanted = tuple(
+        (scenario, FIRST_CANARY + len(found[scenario]))
+        for scenario in unsure
+        if len(found[scenario]) < min(decided.plan.max_rounds, MOST_SAMPLES + 1 - FIRST_CANARY)
     )
+    reason = Reason.OPEN if wanted else Reason.DRIFT
+    return replace(decided, decision=Decision.INCONCLUSIVE, reason=reason, blamed=(), canaries_wanted=wanted)
+
+
+def _candidate_rate(tally: ScenarioTally) -> float:
+    rates = tally.rates
+    return rates.n_passed_2 / rates.n_2 if rates.n_2 else 1.0
+
+
+def canaries_of(record: RunRecord) -> dict[str, list[Canary]]:
+    """The samples of the baseline that were run anew although stored ones stand in for it, by scenario."""
+    return {scenario: list(_canaries(record, scenario)) for scenario in record.header.plan.scenarios}
+
+
+def _canaries(record: RunRecord, scenario: str) -> Iterator[Canary]:
+    samples = record.measured(scenario)
+    stored = [sample for sample in samples.values() if sample.is_stored]
+    n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in stored)
+    for number, sample in samples.items():
+        if number >= FIRST_CANARY:
+            yield Canary(scenario, n_passed, len(stored), sample.outcome is SampleOutcome.PASSED)
 
 
 def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:
@@ -73,7 +123,12 @@ def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:
     What is said again, in a later pair or in another scenario of the same round, makes a repeat: tests that share a
     scenario and a seed may hold one dialogue between them.
     """
-    repeats = {found for arm in Arm for found in repeats_in(_round_by_round(record, arm))}
+    per_pair = record.header.plan.stored_per_pair or 1
+    repeats = {
+        (scenario, math.ceil(number / per_pair) if arm is Arm.BASELINE else number)
+        for arm in Arm
+        for scenario, number in repeats_in(_round_by_round(record, arm))
+    }
     return {
         scenario: _pairs_of_scenario(record, scenario, repeats) for scenario in record.header.plan.scenarios
     }
@@ -89,15 +144,44 @@ def _round_by_round(record: RunRecord, arm: Arm) -> list[Sample]:
 
 
 def _pairs_of_scenario(record: RunRecord, scenario: str, repeats: set[tuple[str, int]]) -> list[Pair | None]:
-    baseline = record.measured(scenario, Arm.BASELINE)
-    candidate = record.measured(scenario, Arm.CANDIDATE)
+    candidate = _outcomes(record, scenario, Arm.CANDIDATE)
+    baseline = _baseline(record, scenario)
+    per_pair = record.header.plan.stored_per_pair or 1
     return [
-        Pair(
-            baseline[number].outcome is SampleOutcome.PASSED,
-            candidate[number].outcome is SampleOutcome.PASSED,
-            (scenario, number) in repeats,
-        )
+        Pair(baseline[number], candidate[number], (scenario, number) in repeats, per_pair)
         if number in baseline and number in candidate
         else None
         for number in range(1, max([0, *baseline, *candidate]) + 1)
     ]
+
+
+def _baseline(record: RunRecord, scenario: str) -> dict[int, float | None]:
+    """The share of each pair's baseline that passed, by the pair's number; None is an error, as in `_outcomes`.
+
+    With several stored samples a pair, those of the first pair come first.
+    """
+    outcomes = _outcomes(record, scenario, Arm.BASELINE)
+    per_pair = record.header.plan.stored_per_pair or 1
+    groups: dict[int, list[bool | None]] = {}
+    for number, passed in outcomes.items():
+        if number < FIRST_CANARY:
+            groups.setdefault(math.ceil(number / per_pair), []).append(passed)
+    return {
+        number: None if None in group else sum(map(bool, group)) / per_pair
+        for number, group in groups.items()
+        if len(group) == per_pair
+    }
+
+
+def _outcomes(record: RunRecord, scenario: str, arm: Arm) -> dict[int, bool | None]:
+    """Whether each sample passed, by number; None is an error that retries did not help."""
+    given_up = {
+        sample.number: None
+        for sample in record.samples
+        if (sample.scenario, sample.arm) == (scenario, arm) and sample.is_given_up
+    }
+    passed = {
+        number: sample.outcome is SampleOutcome.PASSED
+        for number, sample in record.measured(scenario, arm).items()
+    }
+    return {**given_up, **passed}

@@ -1,42 +1,48 @@
 """The candidate against the baseline, over all scenarios: pairs in, a decision out.
 
 A pair is number i of a scenario in both arms, with the same seed and opening. A round is one pair from each scenario.
-To drive it, run the pairs in `wanted`, add what came of them, and ask again until `wanted` is empty: first whole
-rounds, later rounds of the suspects alone. The gate looks only at complete rounds, from the third on; a pair that
-cannot be measured leaves its round open, and everything after it.
+To drive it, run the pairs in `wanted`, add what came of them, and ask again until `wanted` is empty: whole rounds,
+and between them the next pairs of scenarios that lost several, which later rounds use again.
 
 The promises, whatever the scenarios are like, as long as dialogues are independent of each other: a candidate whose
 mean pass rate is lower by the margin or more passes at most 5 % of the time, one that is as good everywhere is blocked
-at most 5 % of the time. In between either answer is right. The evidence is explained in `stats.evidence`.
+at most 5 % of the time. In between either answer is right. The evidence is explained in `stats.evidence`, and what is
+done about dialogues that depend on each other in `gate.dependence`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.tally import Pair, ScenarioTally, evidence
+from pytest_duolog.gate.dependence import stickiness, togetherness
+from pytest_duolog.gate.tally import Drops, Pair, ScenarioTally, evidence, total
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import Look
-from pytest_duolog.stats.differences import score_interval, score_z
-from pytest_duolog.stats.evidence import PairCounts, log_evidence
+from pytest_duolog.stats.differences import TwoRates, score_interval, score_z
+from pytest_duolog.stats.evidence import evidence_of_drops
 from pytest_duolog.stats.exact_tests import fisher_p
 from pytest_duolog.stats.intervals import Interval
 
-# Where the chances of a wrong answer go. Passing a bad candidate: 3 % to the looks, 2 % to the last round.
-LOG_PASS = math.log(1 / 0.03)
-PASS_Z = 2.054
-# Blocking a good one: 1.25 % to the looks, 2.5 % to the alarms of single scenarios, 1.25 % to the last round.
-LOG_BLOCK = math.log(1 / 0.0125)
-LOCAL_RISK = 0.025
-BLOCK_Z = -2.241
+# Where the chances of a wrong answer go. Passing a bad candidate: 4 % to the looks, 1 % to the last round.
+LOG_PASS = math.log(1 / 0.04)
+PASS_Z = 2.326
+# Blocking a good one: .75 % to the looks, 2 % to the alarms of single scenarios, 1.1 % to the last round.
+LOG_BLOCK = math.log(1 / 0.0075)
+LOCAL_RISK = 0.02
+BLOCK_Z = -2.28
 # Before this round the gate does not look: so few pairs seldom decide anything.
-FIRST_LOOK = 3
-# A suspect that is not cleared by the last round blocks if an exact test says so at this level, over all scenarios.
-SUSPECT_RISK = 0.05
+FIRST_LOOK = 2
+# After so many rounds of nothing but the same words nothing new is to be expected.
+MOST_ROUNDS_OF_REPEATS = 3
+# A suspect that is not cleared by the last round is blamed if it is worse by so many standard errors (.25 %). Added up
+# over all scenarios that may be more than 5 %; docs/gate.md has how often it happens.
+SUSPECT_Z = 2.807
+# So unlikely must it be that the arms differ in errors by chance before a gate does not pass for it.
+ERRORS_RISK = 0.05
 
 MAX_PROJECTED_ROUNDS = 1000
 
@@ -51,16 +57,22 @@ class Reason(StrEnum):
     OPEN = "pairs are missing"
     DRIFT = "the baseline is not what its stored samples were"
     REPEATS = "every scenario gave the same dialogue again and again"
+    ERRORS = "the candidate ends in errors more often than the baseline"
+    UNANSWERED = "no dialogue came to an end"
+    DEAD = "the baseline passes too seldom to get worse by the margin"
+    DEPENDENCE = "the dialogues depend on each other"
 
 
 @dataclass(frozen=True)
 class PairsDecision:
     """What the pairs of all scenarios come to.
 
-    `tallies` are the scenarios in the order of the plan; `blamed` those that blocked it alone; `suspects` those that
-    went on after the suite had passed. `wanted` are the pairs to run next, as scenario and number; empty once nothing
-    can change the decision. `rounds_needed` is about how many more rounds would settle it at the rates so far, None if
-    it is settled or no number would.
+    `tallies` are the scenarios in the order of the plan, with all pairs that were looked at. `blamed` are those that
+    blocked it alone, `suspects` those whose pairs were run ahead, or after the suite had passed. `wanted` are the pairs
+    to run next, as scenario and number; empty once nothing can change the decision. `rounds_needed` is about how many
+    more rounds would settle it at the rates so far, None if it is settled or no number would. `design_effect` is how
+    many dialogues tell as much as one independent dialogue. `canaries_wanted` are samples of a stored baseline to run
+    anew.
     """
 
     plan: GatePlan
@@ -73,11 +85,13 @@ class PairsDecision:
     suspects: tuple[str, ...] = ()
     wanted: tuple[tuple[str, int], ...] = ()
     rounds_needed: int | None = None
+    design_effect: float = 1.0
+    canaries_wanted: tuple[tuple[str, int], ...] = ()
 
     @property
     def n_dialogues(self) -> int:
         """How many dialogues were looked at, in both arms."""
-        return 2 * sum(tally.pairs.n for tally in self.tallies)
+        return 2 * sum(len(tally.pairs) for tally in self.tallies)
 
     @property
     def most_dialogues(self) -> int:
@@ -85,10 +99,16 @@ class PairsDecision:
         return 2 * self.plan.max_rounds * len(self.tallies)
 
     @property
+    def n_errors(self) -> tuple[int, int]:
+        """How many pairs lack an outcome of the baseline, and how many one of the candidate."""
+        pairs = [pair for tally in self.tallies for pair in tally.pairs]
+        return sum(pair.baseline is None for pair in pairs), sum(pair.candidate is None for pair in pairs)
+
+    @property
     def harmed(self) -> tuple[ScenarioTally, ...]:
         """The scenarios that lost noticeably more pairs than they won, worst first."""
-        found = (tally for tally in self.tallies if tally.is_suspect)
-        return tuple(sorted(found, key=lambda tally: tally.pairs.counts.drop, reverse=True))
+        found = (tally for tally in self.tallies if tally.is_harmed)
+        return tuple(sorted(found, key=lambda tally: tally.drop, reverse=True))
 
     @property
     def accused(self) -> tuple[str, ...]:
@@ -100,11 +120,11 @@ class PairsDecision:
     @property
     def drop_interval(self) -> Interval:
         """The 95 % interval of the mean drop over the scenarios; descriptive, the gate does not decide by it."""
-        return score_interval([tally.pairs.rates for tally in self.tallies])
+        return score_interval([tally.rates for tally in self.tallies])
 
 
 def decide_pairs(plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> PairsDecision:
-    """The decision about the pairs of each scenario in launch order; None stands for one that is not measured.
+    """The decision about the pairs of each scenario in launch order; None stands for one that has not been run.
 
     It looks after each complete round in turn and stops at the first that decides, so that pairs beyond it change
     nothing. Raises ValueError without scenarios.
@@ -115,119 +135,208 @@ def decide_pairs(plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> 
 
 
 class _Gate:
-    """The looks at one set of pairs, in their order."""
+    """The looks at one set of pairs, in their order.
+
+    `_suite` has the complete rounds, `_own` the pairs of a scenario that were run ahead of them as well. What one
+    scenario tells of itself is valid in whatever order pairs are run, what the suite tells needs complete rounds.
+    """
 
     def __init__(self, plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> None:
         self._plan = plan
         self._margin = float(plan.margin)
         self._pairs = pairs
-        self._tallies = {scenario: ScenarioTally(scenario) for scenario in pairs}
+        self._suite = {scenario: ScenarioTally(scenario) for scenario in pairs}
+        self._own = {scenario: ScenarioTally(scenario) for scenario in pairs}
         self._looks: list[Look] = []
-        self._suspects: list[str] = []
+        self._suspects: dict[str, None] = {}
         self._n_rounds = 0
 
     def decide(self) -> PairsDecision:
         for number in range(1, self._plan.max_rounds + 1):
-            if missing := self._take_round(number, self._pairs):
+            if missing := self._take_round(number):
                 return self._open(missing)
-            if number < FIRST_LOOK:
-                continue
-            self._looks.append(self._look())
-            if self._looks[-1].log_block >= LOG_BLOCK:
-                return self._ended(Decision.BLOCK, Reason.SUITE)
-            if blamed := self._alarmed():
-                return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
-            if self._looks[-1].log_pass >= LOG_PASS and self._has_distinct_pairs:
-                return self._examine_suspects(Reason.SUITE)
+            if number >= FIRST_LOOK and (ended := self._look()):
+                return ended
         return self._decide_last_round()
 
-    def _take_round(self, number: int, scenarios: Iterable[str]) -> list[tuple[str, int]]:
+    def _take_round(self, number: int) -> list[tuple[str, int]]:
         """Add a complete round; or the pairs that it lacks, and nothing is added."""
-        round_ = {
-            scenario: self._pairs[scenario][number - 1] if number <= len(self._pairs[scenario]) else None
-            for scenario in scenarios
-        }
+        round_ = {scenario: self._pair(scenario, number) for scenario in self._suite}
         missing = [(scenario, number) for scenario, pair in round_.items() if pair is None]
         if not missing:
             for scenario, pair in round_.items():
                 assert pair is not None
-                self._tallies[scenario] = self._tallies[scenario].with_pair(pair)
+                self._suite[scenario].add(pair)
+                if len(self._own[scenario].pairs) < number:
+                    self._own[scenario].add(pair)
             self._n_rounds = number
         return missing
+
+    def _pair(self, scenario: str, number: int) -> Pair | None:
+        pairs = self._pairs[scenario]
+        return pairs[number - 1] if number <= len(pairs) else None
+
+    # After a complete round
+
+    def _look(self) -> PairsDecision | None:
+        """The decision if this look ends the gate."""
+        if self._is_unanswered:
+            return self._ended(Decision.INCONCLUSIVE, Reason.UNANSWERED)
+        if self._n_rounds >= MOST_ROUNDS_OF_REPEATS and not self._has_distinct_pairs:
+            return self._ended(Decision.INCONCLUSIVE, Reason.REPEATS)
+        look = self._seen()
+        self._looks.append(look)
+        if _suffices(look.log_block, LOG_BLOCK, self._design_effect):
+            return self._ended(Decision.BLOCK, Reason.SUITE)
+        if ended := self._alarm() or self._run_ahead():
+            return ended
+        if _suffices(look.log_pass, LOG_PASS, self._design_effect):
+            return self._suite_passes(Reason.SUITE)
+        return None
+
+    @property
+    def _is_unanswered(self) -> bool:
+        """Whether the last rounds had no outcome at all: nobody answers, and further rounds would only cost time."""
+        last = [pair for tally in self._suite.values() for pair in tally.pairs[-FIRST_LOOK:]]
+        return not any(pair.is_measured for pair in last)
 
     @property
     def _has_distinct_pairs(self) -> bool:
         """One dialogue a scenario, told again and again, is a single round however often it is run."""
-        return self._n_rounds == 1 or any(tally.n_distinct > 1 for tally in self._tallies.values())
+        return self._n_rounds == 1 or any(tally.n_distinct > 1 for tally in self._own.values())
 
-    def _look(self) -> Look:
-        tables = self._tallies.values()
-        seen = _sum(tally.pairs.counts for tally in tables)
-        for_pass = _sum(tally.for_pass.counts for tally in tables)
-        for_block = _sum(tally.for_block.counts for tally in tables)
+    def _seen(self) -> Look:
+        suite = self._suite.values()
+        seen = [sum(counts) for counts in zip(*(tally.counts for tally in suite), strict=True)]
         return Look(
             round=self._n_rounds,
-            worse=seen.worse,
-            same=seen.same,
-            better=seen.better,
-            log_pass=evidence(*for_pass, drop=self._margin, weight=1),
-            log_block=evidence(*for_block.reversed(), drop=0, weight=0),
-            log_local=max(tally.log_local for tally in tables),
+            worse=seen[0],
+            same=seen[1],
+            better=seen[2],
+            log_pass=evidence(total(tally.for_pass for tally in suite), drop=self._margin, weight=1),
+            log_block=evidence(total(tally.for_block for tally in suite), drop=0.0, weight=0),
+            log_local=max(tally.log_local for tally in self._own.values()),
             suspects=tuple(self._suspects),
         )
 
-    def _alarmed(self) -> tuple[str, ...]:
-        wanted = math.log(len(self._tallies) / LOCAL_RISK)
-        return tuple(tally.scenario for tally in self._tallies.values() if tally.log_local >= wanted)
-
-    def _decide_last_round(self) -> PairsDecision:
-        block_z = -score_z([tally.for_block.rates for tally in self._tallies.values()], 0)
-        if block_z <= BLOCK_Z:
-            return self._ended(Decision.BLOCK, Reason.LAST_ROUND)
-        pass_z = -score_z([tally.for_pass.rates for tally in self._tallies.values()], self._margin)
-        if pass_z >= PASS_Z and self._has_distinct_pairs:
-            return self._examine_suspects(Reason.LAST_ROUND)
-        if not self._has_distinct_pairs:
-            return self._ended(Decision.INCONCLUSIVE, Reason.REPEATS)
-        undecided = self._ended(Decision.INCONCLUSIVE, Reason.UNDECIDED)
-        return replace(undecided, rounds_needed=self._rounds_needed())
-
-    def _examine_suspects(self, reason: Reason) -> PairsDecision:
-        """The suite passes; scenarios that lost pairs go on alone until each is blamed or cleared."""
-        self._suspects = [tally.scenario for tally in self._tallies.values() if tally.is_suspect]
-        uncleared = self._uncleared(self._suspects)
-        for number in range(self._n_rounds + 1, self._plan.max_rounds + 1):
-            if not uncleared:
-                break
-            if missing := self._take_round(number, uncleared):
-                return self._open(missing)
-            self._looks.append(self._look())
-            if blamed := self._alarmed():
-                return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
-            uncleared = self._uncleared(uncleared)
-        risk = SUSPECT_RISK / len(self._tallies)
-        blamed = tuple(
-            scenario
-            for scenario in uncleared
-            if fisher_p(self._tallies[scenario].for_block.rates, alternative="greater") <= risk
+    @property
+    def _stickiness(self) -> float:
+        """How many dialogues of one scenario tell as much as one independent dialogue."""
+        return stickiness(
+            [getattr(pair, arm) == 1 for pair in tally.measured]
+            for tally in self._own.values()
+            for arm in ("baseline", "candidate")
         )
-        if blamed:
+
+    @property
+    def _design_effect(self) -> float:
+        """How many dialogues of the suite tell as much as one independent dialogue."""
+        drops = [[pair.drop for pair in tally.pairs] for tally in self._suite.values()]
+        return self._stickiness * togetherness(drops)
+
+    def _alarm(self) -> PairsDecision | None:
+        """BLOCK if single scenarios got worse beyond doubt."""
+        wanted = math.log(len(self._own) / LOCAL_RISK)
+        alarming = [tally for tally in self._own.values() if tally.log_local >= wanted]
+        effect = self._stickiness if alarming else 1.0
+        blamed = tuple(tally.scenario for tally in alarming if _suffices(tally.log_local, wanted, effect))
+        return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed) if blamed else None
+
+    def _run_ahead(self) -> PairsDecision | None:
+        """Run the next pairs of scenarios that lost several, until each is blamed or not suspect any more."""
+        return self._examine(lambda tally: tally.is_harmed)
+
+    def _examine(self, is_suspect: Callable[[ScenarioTally], bool]) -> PairsDecision | None:
+        """Take further pairs of suspects alone; the decision if pairs are missing, or one is blamed."""
+        while suspects := [
+            tally
+            for tally in self._own.values()
+            if is_suspect(tally) and not tally.is_cleared and len(tally.pairs) < self._plan.max_rounds
+        ]:
+            self._suspects |= dict.fromkeys(tally.scenario for tally in suspects)
+            following = {tally.scenario: len(tally.pairs) + 1 for tally in suspects}
+            found = {scenario: self._pair(scenario, number) for scenario, number in following.items()}
+            if missing := [
+                (scenario, following[scenario]) for scenario, pair in found.items() if pair is None
+            ]:
+                return self._open(missing)
+            for scenario, pair in found.items():
+                assert pair is not None
+                self._own[scenario].add(pair)
+            self._looks.append(self._seen())
+            if ended := self._alarm():
+                return ended
+        return None
+
+    # Passing, and the last round
+
+    def _suite_passes(self, reason: Reason) -> PairsDecision | None:
+        """PASS if nothing speaks against it; scenarios that lost pairs go on alone until each is blamed or cleared."""
+        if not self._has_distinct_pairs or self._errors_differ:
+            return None
+        if self._baseline_rate < self._margin:
+            return self._ended(Decision.INCONCLUSIVE, Reason.DEAD)
+        suspects = {scenario for scenario, tally in self._own.items() if tally.is_suspect}
+        if ended := self._examine(lambda tally: tally.scenario in suspects):
+            return ended
+        worse = [
+            tally
+            for tally in self._own.values()
+            if tally.scenario in suspects and not tally.is_cleared and tally.is_worse(SUSPECT_Z)
+        ]
+        bound = SUSPECT_Z * math.sqrt(self._stickiness)
+        if blamed := tuple(tally.scenario for tally in worse if tally.is_worse(bound)):
             return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
+        if worse:
+            return self._ended(Decision.INCONCLUSIVE, Reason.DEPENDENCE)
         return self._ended(Decision.PASS, reason)
 
-    def _uncleared(self, scenarios: Iterable[str]) -> list[str]:
-        return [scenario for scenario in scenarios if not self._tallies[scenario].is_cleared]
+    @property
+    def _errors_differ(self) -> bool:
+        """Whether the candidate ends in errors more often than chance explains."""
+        pairs = [pair for tally in self._own.values() for pair in tally.pairs]
+        baseline, candidate = (
+            sum(getattr(pair, arm) is None for pair in pairs) for arm in ("baseline", "candidate")
+        )
+        errors = TwoRates(candidate, len(pairs), baseline, len(pairs))
+        return candidate > baseline and fisher_p(errors, alternative="greater") <= ERRORS_RISK
+
+    @property
+    def _baseline_rate(self) -> float:
+        """The mean pass rate of the baseline, which the candidate's cannot fall below by more."""
+        rates = [tally.rates for tally in self._suite.values() if tally.n]
+        return math.fsum(rate.n_passed_1 / rate.n_1 for rate in rates) / len(rates) if rates else 0.0
+
+    def _decide_last_round(self) -> PairsDecision:
+        if self._is_unanswered:
+            return self._ended(Decision.INCONCLUSIVE, Reason.UNANSWERED)
+        effect = math.sqrt(self._design_effect)
+        block_z = -score_z([tally.rates_for_block for tally in self._suite.values()], 0)
+        if block_z / effect <= BLOCK_Z:
+            return self._ended(Decision.BLOCK, Reason.LAST_ROUND)
+        pass_z = -score_z([tally.rates_for_pass for tally in self._suite.values()], self._margin)
+        if pass_z / effect >= PASS_Z and (ended := self._suite_passes(Reason.LAST_ROUND)):
+            return ended
+        hindrances = {
+            Reason.REPEATS: not self._has_distinct_pairs,
+            Reason.ERRORS: self._errors_differ,
+            Reason.DEPENDENCE: block_z <= BLOCK_Z or pass_z >= PASS_Z,
+        }
+        reason = next((reason for reason, is_so in hindrances.items() if is_so), Reason.UNDECIDED)
+        rounds_needed = self._rounds_needed() if reason is Reason.UNDECIDED else None
+        return replace(self._ended(Decision.INCONCLUSIVE, reason), rounds_needed=rounds_needed)
 
     def _ended(self, decision: Decision, reason: Reason, blamed: tuple[str, ...] = ()) -> PairsDecision:
         return PairsDecision(
             self._plan,
             decision,
             reason,
-            tuple(self._tallies.values()),
+            tuple(self._own.values()),
             tuple(self._looks),
             self._n_rounds,
             blamed,
             tuple(self._suspects),
+            design_effect=self._design_effect,
         )
 
     def _open(self, missing: list[tuple[str, int]]) -> PairsDecision:
@@ -235,22 +344,26 @@ class _Gate:
         return replace(ended, wanted=tuple(missing), rounds_needed=self._rounds_needed())
 
     def _rounds_needed(self) -> int | None:
-        """How many more rounds like those so far reach one of the two thresholds."""
+        """How many more rounds that tell as much as those so far reach one of the two thresholds."""
         if self._n_rounds == 0:
             return None
-        if self._suspects:
-            return self._plan.max_rounds - self._n_rounds
-        seen = _sum(tally.pairs.counts for tally in self._tallies.values())
-        worse, same, better = (count / self._n_rounds for count in seen)
+        effect = self._design_effect
+        for_pass = total(tally.for_pass for tally in self._suite.values())
+        for_block = total(tally.for_block for tally in self._suite.values())
         for rounds in range(max(self._n_rounds + 1, FIRST_LOOK), MAX_PROJECTED_ROUNDS):
-            w, s, b = worse * rounds, same * rounds, better * rounds
+            more = rounds / self._n_rounds
             if (
-                log_evidence(w, s, b, drop=self._margin, weight=1) >= LOG_PASS
-                or log_evidence(b, s, w, drop=0, weight=0) >= LOG_BLOCK
+                _projected(for_pass, more, drop=self._margin, weight=1) / effect >= LOG_PASS
+                or _projected(for_block, more, drop=0.0, weight=0) / effect >= LOG_BLOCK
             ):
                 return rounds - self._n_rounds
         return None
 
 
-def _sum(parts: Iterable[PairCounts]) -> PairCounts:
-    return PairCounts(*map(sum, zip(*parts, strict=True)))
+def _suffices(log: float, wanted: float, effect: float) -> bool:
+    """Whether evidence is enough, also where dialogues depend on each other; a root of it is evidence as well."""
+    return log / effect >= wanted
+
+
+def _projected(drops: Drops, more: float, *, drop: float, weight: float) -> float:
+    return evidence_of_drops([(difference, n * more) for difference, n in drops], drop=drop, weight=weight)

@@ -1,114 +1,186 @@
-"""Where one scenario stands in a gate: its pairs so far, and what they are evidence of."""
+"""What is known of one scenario in a gate: its pairs so far, and what they are evidence of."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from pytest_duolog.stats.differences import TwoRates
-from pytest_duolog.stats.evidence import PairCounts, log_evidence
+from pytest_duolog.stats.differences import TwoRates, score_z
+from pytest_duolog.stats.evidence import PairCounts, evidence_of_drops
 
-# A scenario that lost so many more pairs than it won is looked at more closely before the suite passes. It is cleared
-# by evidence that its own drop is below 40 points, and in the last round blocked by an exact test.
-SUSPECT_LOSSES = 2
-CLEARED_DROP = 0.40
-LOG_CLEARED = math.log(10)
+# A scenario that lost so many more pairs than it won is examined before the suite passes. From HARMED_LOSSES on, its
+# next pairs are run ahead of the others'. It is cleared by some evidence that its own drop is below 50 points.
+SUSPECT_LOSSES = 1
+HARMED_LOSSES = 2
+CLEARED_DROP = 0.50
+LOG_CLEARED = math.log(4)
 
-evidence = lru_cache(maxsize=65536)(log_evidence)
+evidence = lru_cache(maxsize=65536)(evidence_of_drops)
+
+Drops = tuple[tuple[float, int], ...]
 
 
 class Pair(NamedTuple):
-    """Whether each arm passed. In a repeat one arm said word for word what it said in an earlier pair."""
+    """What came of one sample of each arm.
 
-    baseline: bool
-    candidate: bool
+    An arm passed or failed; None is an error that says nothing of the model, and that retries did not help. `baseline`
+    may be the share that passed of `n_baseline` stored samples. In a repeat one arm said word for word what it said in
+    an earlier pair.
+    """
+
+    baseline: float | None
+    candidate: bool | None
     is_repeat: bool = False
-
-
-class PairTable(NamedTuple):
-    """How many pairs passed in both arms, got worse, got better, failed in both."""
-
-    both: int = 0
-    worse: int = 0
-    better: int = 0
-    neither: int = 0
+    n_baseline: int = 1
 
     @property
-    def counts(self) -> PairCounts:
-        """Worse, same, better."""
-        return PairCounts(self.worse, self.both + self.neither, self.better)
+    def is_measured(self) -> bool:
+        """Whether both arms gave an outcome."""
+        return self.baseline is not None and self.candidate is not None
 
     @property
-    def n(self) -> int:
-        """The number of pairs."""
-        return sum(self)
+    def drop(self) -> float:
+        """How much worse the candidate did, in [-1, 1]; its errors are losses, those of the baseline passes."""
+        return (1.0 if self.baseline is None else float(self.baseline)) - bool(self.candidate)
 
     @property
-    def rates(self) -> TwoRates:
-        """The baseline's passes and samples, then the candidate's."""
-        return TwoRates(self.both + self.worse, self.n, self.both + self.better, self.n)
+    def counts_for_pass(self) -> bool:
+        """Whether it is evidence that the candidate is no worse; a repeat counts against that, never for it."""
+        has_outcome = self.baseline is not None or self.candidate is not None
+        return has_outcome and (not self.is_repeat or self.drop > 0)
 
-    def with_pair(self, pair: Pair) -> PairTable:
-        """One pair more."""
-        both, worse, better, neither = self
-        if pair.baseline:
-            return (
-                PairTable(both + 1, worse, better, neither)
-                if pair.candidate
-                else PairTable(both, worse + 1, better, neither)
-            )
-        return (
-            PairTable(both, worse, better + 1, neither)
-            if pair.candidate
-            else PairTable(both, worse, better, neither + 1)
-        )
+    @property
+    def counts_for_block(self) -> bool:
+        """Whether it is evidence that the candidate is worse; a repeat counts against that, never for it."""
+        return self.is_measured and (not self.is_repeat or self.drop < 0)
 
 
-NO_PAIRS = PairTable()
-
-
-@dataclass(frozen=True)
+@dataclass
 class ScenarioTally:
-    """One scenario so far.
+    """One scenario so far, pair by pair.
 
-    `pairs` are all that were looked at. A repeat is no new evidence for a decision, only against it: `for_pass` has the
-    distinct pairs and the repeats that got worse, `for_block` the distinct ones and the repeats that got better. What
-    is left out could only have made the same decision come sooner, so the promises hold.
+    Repeats and errors count against a decision, never for it: `for_pass` and `for_block` leave out what could only have
+    made the same decision come sooner, so the promises hold.
     """
 
     scenario: str
-    pairs: PairTable = NO_PAIRS
-    for_pass: PairTable = NO_PAIRS
-    for_block: PairTable = NO_PAIRS
-    n_distinct: int = 0
+    pairs: list[Pair] = field(default_factory=list)
+    _for_pass: Counter[float] = field(default_factory=Counter)
+    _for_block: Counter[float] = field(default_factory=Counter)
 
-    def with_pair(self, pair: Pair) -> ScenarioTally:
-        """One pair more."""
-        return ScenarioTally(
-            self.scenario,
-            self.pairs.with_pair(pair),
-            self.for_pass.with_pair(pair)
-            if not pair.is_repeat or pair.baseline > pair.candidate
-            else self.for_pass,
-            self.for_block.with_pair(pair)
-            if not pair.is_repeat or pair.candidate > pair.baseline
-            else self.for_block,
-            self.n_distinct + (not pair.is_repeat),
+    def add(self, pair: Pair) -> None:
+        """Take the next pair."""
+        self.pairs.append(pair)
+        self._for_pass[pair.drop] += pair.counts_for_pass
+        self._for_block[pair.drop] += pair.counts_for_block
+
+    @property
+    def measured(self) -> list[Pair]:
+        """The pairs in which both arms gave an outcome."""
+        return [pair for pair in self.pairs if pair.is_measured]
+
+    @property
+    def n(self) -> int:
+        """The number of measured pairs."""
+        return len(self.measured)
+
+    @property
+    def n_distinct(self) -> int:
+        """How many of them are no repeats."""
+        return sum(not pair.is_repeat for pair in self.measured)
+
+    @property
+    def counts(self) -> PairCounts:
+        """How many measured pairs got worse, stayed the same, got better."""
+        drops = [pair.drop for pair in self.measured]
+        worse, better = sum(drop > 0 for drop in drops), sum(drop < 0 for drop in drops)
+        return PairCounts(worse, len(drops) - worse - better, better)
+
+    @property
+    def drop(self) -> float:
+        """The mean drop over the measured pairs, in [-1, 1]; 0 without pairs."""
+        return math.fsum(pair.drop for pair in self.measured) / self.n if self.n else 0.0
+
+    @property
+    def rates(self) -> TwoRates:
+        """The baseline's passes and samples, then the candidate's, of the measured pairs."""
+        return _rates(self.measured)
+
+    @property
+    def rates_for_pass(self) -> TwoRates:
+        """The same as `for_pass` counts them."""
+        return _rates(
+            pair._replace(
+                baseline=1.0 if pair.baseline is None else pair.baseline, candidate=bool(pair.candidate)
+            )
+            for pair in self.pairs
+            if pair.counts_for_pass
         )
+
+    @property
+    def rates_for_block(self) -> TwoRates:
+        """The same as `for_block` counts them."""
+        return _rates(pair for pair in self.pairs if pair.counts_for_block)
+
+    @property
+    def for_pass(self) -> Drops:
+        """Drops with how often each was seen, as evidence that the candidate is no worse."""
+        return tuple(sorted(self._for_pass.items()))
+
+    @property
+    def for_block(self) -> Drops:
+        """Gains with how often each was seen, as evidence that the candidate is worse."""
+        return tuple(sorted((-drop, n) for drop, n in self._for_block.items()))
+
+    @property
+    def net_losses(self) -> float:
+        """How many pairs more it lost than it won."""
+        return math.fsum(drop * n for drop, n in self._for_block.items())
 
     @property
     def log_local(self) -> float:
         """The evidence that this scenario got worse."""
-        return evidence(*self.for_block.counts.reversed(), drop=0, weight=2)
+        return evidence(self.for_block, drop=0.0, weight=2)
 
     @property
     def is_suspect(self) -> bool:
+        """Whether it lost more pairs than it won."""
+        return self.net_losses >= SUSPECT_LOSSES
+
+    @property
+    def is_harmed(self) -> bool:
         """Whether it lost noticeably more pairs than it won."""
-        return self.pairs.worse - self.pairs.better >= SUSPECT_LOSSES
+        return self.net_losses >= HARMED_LOSSES
 
     @property
     def is_cleared(self) -> bool:
         """Whether its own drop is shown to be below 40 points."""
-        return evidence(*self.for_pass.counts, drop=CLEARED_DROP, weight=1) >= LOG_CLEARED
+        return evidence(self.for_pass, drop=CLEARED_DROP, weight=1) >= LOG_CLEARED
+
+    def is_worse(self, z: float) -> bool:
+        """Whether the score test finds the candidate worse, by so many standard errors."""
+        return score_z([self.rates_for_block], 0) >= z
+
+
+def _rates(pairs: Iterable[Pair]) -> TwoRates:
+    n = n_baseline = passed = candidate = 0
+    for pair in pairs:
+        assert pair.baseline is not None
+        n += 1
+        n_baseline += pair.n_baseline
+        passed += round(pair.baseline * pair.n_baseline)
+        candidate += bool(pair.candidate)
+    return TwoRates(passed, n_baseline, candidate, n)
+
+
+def total(parts: Iterable[Drops]) -> Drops:
+    """The drops of several scenarios together."""
+    whole: Counter[float] = Counter()
+    for part in parts:
+        for drop, n in part:
+            whole[drop] += n
+    return tuple(sorted(whole.items()))

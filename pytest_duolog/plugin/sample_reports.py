@@ -13,7 +13,7 @@ from _pytest.skipping import (
 )  # no public way yet (9.2) to ask whether a mark expects a failure
 
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.pairs import PairsDecision
+from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, UNMEASURED_ATTRIBUTE
@@ -85,10 +85,23 @@ class SampledTest:
         self.samples.append(sample)
         self.measured[sample.arm][sample.number] = sample
 
+    def has_outcome(self, attempt: Attempt) -> bool:
+        """Whether an attempt is not to be made again: it was measured, or given up."""
+        return attempt.number in self.measured[attempt.arm] or any(
+            sample.is_given_up and (sample.number, sample.arm) == (attempt.number, attempt.arm)
+            for sample in self.samples
+        )
+
     @property
     def has_gaps(self) -> bool:
-        """Whether a sample was tried and never measured."""
-        return any(sample.number not in self.measured[sample.arm] for sample in self.samples)
+        """Whether a sample was tried and has no outcome yet, or an arm has none at all."""
+        tried = {Attempt(self.item, sample.number, sample.arm) for sample in self.samples}
+        return not all(self.has_outcome(attempt) and self.measured[attempt.arm] for attempt in tried)
+
+    def is_unanswered(self, arm: Arm) -> bool:
+        """Whether an arm was given up as often as the gate waits for a first look, and gave no outcome."""
+        n_given_up = sum(sample.is_given_up and sample.arm is arm for sample in self.samples)
+        return n_given_up >= FIRST_LOOK and not self.measured[arm]
 
     def n_tries(self, attempt: Attempt) -> int:
         """How often an attempt has been tried."""
@@ -128,7 +141,7 @@ def sample_of(
         attempt=try_number,
         outcome=outcome,
         problem=_first_line(wrong) if wrong else "",
-        dialogues=tuple(result.with_reading() for result in results),
+        dialogues=results,
         duration_s=round(sum(report.duration for report in reports), 3),
     )
 

@@ -21,7 +21,9 @@ import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import evaluate_skip_marks
 
-from pytest_duolog.errors import ConfigurationError, RunRecordError
+from pytest_duolog.display import listed
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.gate.baseline import FIRST_CANARY
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
@@ -30,7 +32,6 @@ from pytest_duolog.plugin.collection import refuse, sampling_of, scenario_of, us
 from pytest_duolog.plugin.collector import RECORD_ATTRIBUTE, SITE
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
-from pytest_duolog.plugin.refusals import check_distribution, check_gate, check_repetition
 from pytest_duolog.plugin.sample_reports import (
     SampledTest,
     decided_reports,
@@ -39,7 +40,6 @@ from pytest_duolog.plugin.sample_reports import (
     undecided_reports,
 )
 from pytest_duolog.plugin.sharding import deal
-from pytest_duolog.plugin.snapshot import SNAPSHOT_FIXTURE, spare
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.plugin.wire import RecordPart
@@ -47,7 +47,7 @@ from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Arm, Sample, SampleOutcome
-from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.settings import Settings, roles_of
 
 # An error says nothing of the model, so it is tried again; so often, where models are asked at all.
@@ -56,6 +56,8 @@ RERUNS_HIDE_RATES = (
     "another plugin runs a sample again that has failed (as pytest-retry does), which hides how often the test fails: "
     "leave it out (--retries, @pytest.mark.flaky) where tests have samples"
 )
+# In workers and shards, where tests do not know of each other, so many samples of a stored baseline are run anew.
+CANARIES_OF_A_TEST_ALONE = 5
 # Set-up, call and teardown, which pytest-randomly gives seeds one after the other.
 N_PHASES = 3
 
@@ -120,11 +122,8 @@ class Sampler:
     # Which attempts there are
 
     def _first(self, item: pytest.Item) -> list[Attempt]:
-        return [Attempt(item, 1, arm) for arm in self._arms] if item in self._tests else [Attempt(item)]
-
-    @property
-    def _arms(self) -> tuple[Arm, ...]:
-        return tuple(Arm) if self.plan.gate else (Arm.BASELINE,)
+        is_gated = item in self._tests and self.plan.gate is not None
+        return self._pair(self._tests[item], 1) if is_gated else [Attempt(item)]
 
     def _next_round(self) -> list[Attempt]:
         """What to run next; the tests for which that is nothing are reported."""
@@ -137,7 +136,9 @@ class Sampler:
             attempt
             for scenario, number in decided.wanted
             for attempt in self._pair(by_name[scenario], number)
-        ]
+        ] + [Attempt(by_name[scenario].item, number) for scenario, number in decided.canaries_wanted]
+        if decided.wanted and not attempts:  # stored samples were all that was wanted
+            return self._next_round()
         if not attempts or any(self._gave_up(attempt) for attempt in attempts):
             for test in by_name.values():
                 self._finish(test, decided)
@@ -148,8 +149,7 @@ class Sampler:
         """The next attempts of one test alone; it is reported if there are none."""
         test = self._tests[item]
         if self.plan.gate is not None:
-            number = 1 + min(len(test.measured[arm]) for arm in Arm)
-            attempts = self._pair(test, number) if number <= self.plan.gate.max_rounds else []
+            attempts = self._next_pair(test, self.plan.gate.max_rounds)
             decided = None
         else:
             decided = self._decide(test)
@@ -159,23 +159,46 @@ class Sampler:
             return []
         return attempts
 
-    def _pair(self, test: SampledTest, number: int) -> list[Attempt]:
-        attempts = [Attempt(test.item, number, arm) for arm in Arm if number not in test.measured[arm]]
-        for attempt in attempts:
-            if (stored := self._stored(attempt)) is not None:
-                test.take(stored)
-                self.record_keeper.add(stored)
-        return [attempt for attempt in attempts if number not in test.measured[attempt.arm]]
+    def _next_pair(self, test: SampledTest, n_rounds: int) -> list[Attempt]:
+        """The first pair that is not complete, or the canaries of a stored baseline, of a test that is run alone.
 
-    def _stored(self, attempt: Attempt) -> Sample | None:
-        if self.stored is None:
-            return None
-        return self.stored.sample(attempt.item.nodeid, attempt.number, attempt.arm)
+        Nothing is left to run where nobody answers.
+        """
+        if any(map(test.is_unanswered, Arm)):
+            return []
+        pairs = (self._pair(test, number) for number in range(1, n_rounds + 1))
+        canaries = range(FIRST_CANARY, FIRST_CANARY + CANARIES_OF_A_TEST_ALONE) if self.stored else ()
+        missing = [
+            attempt for number in canaries if not test.has_outcome(attempt := Attempt(test.item, number))
+        ]
+        return next(filter(None, pairs), missing)
+
+    def _pair(self, test: SampledTest, number: int) -> list[Attempt]:
+        stored = self._stored(test.item, number)
+        for sample in stored:
+            if sample.number not in test.measured[Arm.BASELINE]:
+                test.take(sample)
+                self.record_keeper.add(sample)
+        return [
+            attempt
+            for arm in Arm
+            if not (arm is Arm.BASELINE and stored)
+            and not test.has_outcome(attempt := Attempt(test.item, number, arm))
+        ]
+
+    def _stored(self, item: pytest.Item, number: int) -> list[Sample]:
+        return self.stored.samples(item.nodeid, number) if self.stored else []
 
     def _gave_up(self, attempt: Attempt) -> bool:
         is_worth_it = self.is_live and not session_of(attempt.item.config).budget.has_refused
         most = MOST_ATTEMPTS if is_worth_it else 1
         return self._tests[attempt.item].n_tries(attempt) >= most
+
+    def _is_last_try(self, sample: Sample) -> bool:
+        """Whether an error ends the tries at a pair, which then goes on without it."""
+        is_spent = session_of(self.items[0].config).budget.has_refused
+        is_over = sample.attempt >= MOST_ATTEMPTS and self.is_live and not is_spent
+        return self.plan.gate is not None and not sample.is_measured and is_over
 
     def _open_tests(self) -> list[SampledTest]:
         return [test for test in self._tests.values() if not test.is_reported]
@@ -213,7 +236,11 @@ class Sampler:
         if prefetch is not None:
             sampled = (attempt for attempt in attempts if attempt.item in self._tests)
             later = [attempt._replace(number=n) for attempt in sampled for n in self._foreseen(attempt)]
-            later = [attempt for attempt in later if self._stored(attempt) is None]
+            later = [
+                attempt
+                for attempt in later
+                if attempt.arm is Arm.CANDIDATE or not self._stored(attempt.item, attempt.number)
+            ]
             prefetch.expect([*attempts, *sorted(later, key=lambda attempt: attempt.number)])
 
     def _foreseen(self, attempt: Attempt) -> range:
@@ -237,8 +264,10 @@ class Sampler:
         with _seed_of_sample(item.config, attempt.number):
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         _stop_if_told(item.session)
-        sample = sample_of(attempt, reports, item.stash.get(SITE, None), try_number=test.n_tries(attempt) + 1)
-        sample = self.stored.compared(sample) if self.stored else sample
+        try_number = test.n_tries(attempt) + 1
+        sample = sample_of(attempt, reports, item.stash.get(SITE, None), try_number=try_number)
+        if self._is_last_try(sample):
+            sample = sample.model_copy(update={"is_given_up": True})
         test.add(sample, reports)
         self.record_keeper.add(sample)
 
@@ -273,16 +302,7 @@ class Sampler:
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-        if SNAPSHOT_FIXTURE in getattr(item, "fixturenames", ()) and not self._has_run_all(test):
-            spare(item)
         _stop_if_told(item.session)
-
-    def _has_run_all(self, test: SampledTest) -> bool:
-        """Whether every sample of a test without a gate passed: the others may have snapshots that nobody came to."""
-        bar = self.plan.scenarios[test.item.nodeid]
-        found = test.measured[Arm.BASELINE].values()
-        n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in found)
-        return bar is not None and n_passed == bar.samples
 
     def _undecided(
         self, test: SampledTest, part: RecordPart | None
@@ -297,7 +317,8 @@ class Sampler:
         undecided = undecided_reports(test, allows_gaps=is_spent and self.record_keeper.is_part_of_gate)
         if part is None:
             return list(decided_reports(undecided, headline=self.record_keeper.undecided_headline)), None
-        return undecided[:1], replace(part, undecided=tuple(undecided))
+        # The report that is logged takes the part along, so it is none of those inside.
+        return [copy(undecided[0])], replace(part, undecided=tuple(undecided))
 
 
 @contextmanager
@@ -330,24 +351,50 @@ def register_sampler(session: pytest.Session) -> None:
     config = session.config
     plan = plan_of(session.items, settings_of(config))
     try:
-        check_repetition(session.items)
-        check_distribution(config, plan)
-        check_gate(session.items, plan, settings_of(config))
+        _check_arms(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)
-        if plan is not None and not config.getoption("duolog_plan"):
-            record_keeper_of(config).check()
-    except (ConfigurationError, RunRecordError) as error:
+    except ConfigurationError as error:
         refuse(config, session.items, str(error))
         return
     if not config.getoption("duolog_plan"):  # it is about all shards
         deal(session, plan.scenarios if plan else ())
     if plan is not None:
+        plan = replace(plan, stored_per_pair=stored.per_pair) if stored else plan
         record_keeper = record_keeper_of(config)
         record_keeper.begin(plan)
         is_live = settings_of(config).record_mode is not RecordMode.NONE
         config.pluginmanager.register(
             Sampler(record_keeper, plan, session.items, is_live, stored), "duolog-sampler"
         )
+
+
+def _check_arms(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:
+    """Raises ConfigurationError for tests in which the candidate is the baseline: they could show no drop.
+
+    Both arms would even be played from the same recordings.
+    """
+    if plan is None or plan.gate is None:
+        return
+    alike = [
+        item.nodeid
+        for item in items
+        if item.nodeid in plan.scenarios and _is_same_in_both_arms(scenario_of(item), settings)
+    ]
+    if alike:
+        models = ", ".join(f"{role}={model}" for role, model in settings.candidates.items())
+        raise ConfigurationError(
+            f"--duolog-candidate: {models} already speaks in {listed(alike)}: baseline and candidate would be the "
+            f"same. Give the role the model of today again (--duolog-model, the role table), or leave these tests out "
+            f"(-k, --deselect)"
+        )
+
+
+def _is_same_in_both_arms(scenario: Scenario, settings: Settings) -> bool:
+    arms = (settings.cast(scenario), settings.cast(scenario, on_trial=True))
+    of_today, on_trial = (
+        [arm.speaker(side).model_copy(update={"label": None}) for side in SIDES] for arm in arms
+    )
+    return of_today == on_trial
 
 
 def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:

@@ -8,31 +8,27 @@ from importlib.metadata import version
 import pytest
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
-from pytest_duolog.gate.baseline import CANARIES_PER_SCENARIO, reasons_against
+from pytest_duolog.gate.baseline import reasons_against, stored_per_pair
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.results.plan import RunPlan
-from pytest_duolog.results.record import Arm, RunRecord, Sample
+from pytest_duolog.results.record import RunRecord, Sample
 from pytest_duolog.results.store import read_record
 
 
 @dataclass(frozen=True)
 class StoredBaseline:
-    """The record of an earlier run. The first samples of each scenario are run anew all the same, and compared."""
+    """The record of an earlier run, of which `per_pair` samples stand against one of the candidate."""
 
     record: RunRecord
+    per_pair: int
 
-    def sample(self, scenario: str, number: int, arm: Arm) -> Sample | None:
-        """What stands in for a sample; None if that one is to be run."""
-        if arm is not Arm.BASELINE or number <= CANARIES_PER_SCENARIO:
-            return None
-        found = self.record.measured(scenario).get(number)
-        return found and found.model_copy(update={"attempt": 1})
-
-    def compared(self, sample: Sample) -> Sample:
-        """A sample that was run anew, with the outcome of the stored one in whose place it is."""
-        found = self.record.measured(sample.scenario).get(sample.number)
-        is_canary = found and sample.arm is Arm.BASELINE and sample.number <= CANARIES_PER_SCENARIO
-        return sample.model_copy(update={"stored": found.outcome}) if found and is_canary else sample
+    def samples(self, scenario: str, number: int) -> list[Sample]:
+        """What stands in for the baseline of pair `number`; empty if that is to be run."""
+        stored = self.record.measured(scenario)
+        numbers = range(self.per_pair * (number - 1) + 1, self.per_pair * number + 1)
+        found = [stored[place] for place in numbers if place in stored]
+        whole = found if len(found) == self.per_pair else []
+        return [sample.model_copy(update={"attempt": 1, "is_stored": True}) for sample in whole]
 
 
 def stored_baseline(config: pytest.Config, plan: RunPlan | None) -> StoredBaseline | None:
@@ -60,4 +56,4 @@ def stored_baseline(config: pytest.Config, plan: RunPlan | None) -> StoredBaseli
             f"--duolog-baseline {given} is no baseline for this run: {'; '.join(reasons)}. Make a new one by running "
             f"these tests with --duolog-samples and --duolog-record, or leave the option out"
         )
-    return StoredBaseline(record)
+    return StoredBaseline(record, stored_per_pair(record, plan))

@@ -24,7 +24,6 @@ from pytest_duolog.storage.line_file import (
     read_first_line,
     read_lines,
     replacing,
-    what_to_do,
 )
 
 # What reading a line raises that is not one of ours, whatever a stranger put there.
@@ -66,7 +65,7 @@ def read_journal(path: Path) -> Journal:
     Raises UnreadableCassette if it cannot be read at all, has no header or is of a newer format, and
     FileNotFoundError if there is none.
     """
-    with reading(path):
+    with _reading(path):
         lines = read_lines(path)
     refuse_conflict(lines.content, path)
     first, *rest = [*lines.whole, lines.torn]
@@ -87,7 +86,7 @@ def read_journal(path: Path) -> Journal:
 
 def read_header(path: Path) -> Mapping[str, Any]:
     """The header alone; raises what `read_journal` raises."""
-    with reading(path):
+    with _reading(path):
         line = read_first_line(path)
     refuse_conflict(line, path)
     return _header(line, path)
@@ -95,7 +94,7 @@ def read_header(path: Path) -> Mapping[str, Any]:
 
 def ends_in_header(path: Path) -> bool:
     """Whether the run that began a cassette ended at once: the file is empty, or holds the start of a header alone."""
-    with reading(path):
+    with _reading(path):
         line = read_first_line(path)
     return not line.endswith(b"\n") and HEADER_START.startswith(line[: len(HEADER_START)])
 
@@ -117,17 +116,14 @@ def refuse_conflict(content: bytes, path: Path) -> None:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Makes errors of the file system UnreadableCassette, except that the cassette at `path` is not there."""
+def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
         raise UnreadableCassette(
-            f"the cassette cannot be read: {error.strerror}",
-            cassette_path=path,
-            facts=[("to fix", what_to_do(error))],
+            f"the cassette cannot be read: {error.strerror}", cassette_path=path
         ) from None
 
 
@@ -175,13 +171,12 @@ def check_place(path: Path, *, n_bytes: int | None) -> None:
 
     `n_bytes` is how long the file there is expected to be, None for any length.
     """
-    with writing(path):
+    with _writing(path):
         check_writable(path, expected_bytes=n_bytes)
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Makes errors of the file system, and what other runs do to the cassette at `path`, UnreadableCassette."""
+def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except FileInUse:
@@ -200,9 +195,7 @@ def writing(path: Path) -> Iterator[None]:
         raise UnreadableCassette(
             f"the cassette cannot be written: {error.strerror}",
             cassette_path=path,
-            facts=[
-                ("to fix", f"{what_to_do(error)}; --record-mode=once then goes on after what is recorded")
-            ],
+            facts=[("to fix", "see to the disk; --record-mode=once then goes on after what is recorded")],
         ) from None
 
 
@@ -226,12 +219,12 @@ class JournalWriter:
         Raises UnreadableCassette if the place cannot be written, or another run writes it or has written it.
         """
         self._codec = journal.codec if journal else JournalCodec()
-        with writing(path):
+        with _writing(path):
             self._file = LineFile(
                 path, expected_bytes=None if replaces else journal.n_bytes if journal else 0
             )
         try:
-            with writing(path):
+            with _writing(path):
                 self._file.cut(journal.whole_bytes if journal else 0)
             if header is not None:
                 self.append([line_text(header)])
@@ -250,7 +243,7 @@ class JournalWriter:
 
     def append(self, lines: Iterable[str]) -> None:
         """Write lines made by `lines_for`; raises UnreadableCassette if the disk does not take them."""
-        with writing(self.path):
+        with _writing(self.path):
             self._file.append(line.encode() for line in lines)
 
     def finish(self, end: Mapping[str, Any]) -> None:
@@ -259,7 +252,7 @@ class JournalWriter:
 
     def take_place_of(self, path: Path) -> None:
         """Become the file at `path`, and close; raises UnreadableCassette if another run is writing that one."""
-        with writing(path):
+        with _writing(path):
             self._file.take_place_of(path)
 
     def close(self) -> None:
@@ -272,7 +265,7 @@ def put_in_place(path: Path, target: Path, *, n_bytes: int) -> None:
 
     Raises UnreadableCassette if that fails, or another run is writing one of them.
     """
-    with writing(target):
+    with _writing(target):
         LineFile(path, expected_bytes=n_bytes).take_place_of(target)
 
 
@@ -285,7 +278,7 @@ def write_journal(path: Path, journal: Journal) -> None:
     values = [journal.header, *map(codec.encode, journal.interactions)]
     if journal.end is not None:
         values.append({"end": journal.end})
-    with writing(path), replacing(path) as file:
+    with _writing(path), replacing(path) as file:
         file.append(line_text(value).encode() for value in values)
 
 
@@ -310,13 +303,13 @@ def change_header(
     or `target`, or has written it.
     """
     n_bytes = source.stat().st_size if n_bytes is None else n_bytes
-    with writing(source), LineFile(source, expected_bytes=n_bytes) as file:
+    with _writing(source), LineFile(source, expected_bytes=n_bytes) as file:
         first, _, after = file.read().content.partition(b"\n")
         header = change(_header(first, source))
         is_in_place = target.exists() and target.samefile(source)
         if is_in_place:
             file.close()
-        with writing(target), replacing(target) as changed:
+        with _writing(target), replacing(target) as changed:
             changed.append([line_text(header).encode()])
             changed.append_as_is(after)
         if not is_in_place:

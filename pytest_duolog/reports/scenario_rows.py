@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pytest_duolog.display import counted, listed
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.pairs import PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.properties.base import Outcome
@@ -70,29 +71,34 @@ def scenario_rows(record: RunRecord, decided: RecordDecision) -> list[ScenarioRo
 
 def _rows(record: RunRecord, decided: RecordDecision) -> Iterator[ScenarioRow]:
     if decided.pairs is not None:
-        accused, gaps = set(decided.pairs.accused), scenarios_with_gaps(record)
+        gaps = scenarios_with_gaps(record)
         for tally in decided.pairs.tallies:
-            name = tally.scenario
-            yield _pairs_row(record, tally, is_accused=name in accused, has_gaps=name in gaps)
+            yield _pairs_row(record, tally, decided.pairs, has_gaps=tally.scenario in gaps)
     for scenario, verdict in decided.scenarios.items():
         yield _samples_row(record, scenario, verdict)
 
 
-def _pairs_row(record: RunRecord, tally: ScenarioTally, *, is_accused: bool, has_gaps: bool) -> ScenarioRow:
-    drop = tally.pairs.counts.drop if tally.pairs.n else 0.0
-    if is_accused:
-        decision, words = Decision.BLOCK, f"got worse by {points(drop)}"
+def _pairs_row(
+    record: RunRecord, tally: ScenarioTally, decided: PairsDecision, *, has_gaps: bool
+) -> ScenarioRow:
+    is_accused = tally.scenario in decided.accused
+    counts = tally.counts
+    lost = f"lost {counts.worse} and won {counts.better} of {counted(tally.n, 'pair')}"
+    decision = Decision.BLOCK if is_accused else Decision.INCONCLUSIVE if has_gaps else Decision.PASS
+    if tally.scenario in decided.blamed:
+        words = f"got worse by {points(tally.drop)}"
+    elif decided.decision is Decision.BLOCK and not decided.blamed:
+        words = f"{lost}; the suite got worse, single scenarios cannot be told apart"
     elif has_gaps:
-        decision, words = Decision.INCONCLUSIVE, "pairs are missing"
+        words = "pairs are missing"
     else:
-        decision = Decision.PASS
-        words = "lost pairs, and is not blamed" if tally.is_suspect else "no sign of harm"
+        words = f"{lost}, and is not blamed" if tally.is_harmed else "no sign of harm"
     return ScenarioRow(
         tally.scenario,
         decision,
         words,
         {arm: _passed(record, tally.scenario, arm) for arm in Arm},
-        drop,
+        tally.drop,
         _failures(record, tally.scenario, Arm.CANDIDATE),
     )
 

@@ -20,6 +20,30 @@ VERDICTS = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE
 SIGNS = {Decision.PASS: "✅", Decision.BLOCK: "❌", Decision.INCONCLUSIVE: "❔"}
 
 
+# So many scenarios are named in the sentence that says what a block is about.
+MOST_HARMED_NAMED = 3
+
+# Why a gate says neither yes nor no, where no number of rounds would help, and what would.
+WHY_INCONCLUSIVE = {
+    Reason.REPEATS: (
+        "every scenario gave the same dialogue again and again, which is one round of evidence and not more "
+        "(temperature 0, a cache, or a fixed seed?)"
+    ),
+    Reason.DRIFT: (
+        "the baseline moved: it passes more or less often today than when its stored samples were made, or nobody can "
+        "tell; run without --duolog-baseline, or store new samples"
+    ),
+    Reason.ERRORS: (
+        "the candidate ends in errors more often than the baseline; see what they are, and run again once it answers"
+    ),
+    Reason.UNANSWERED: "no dialogue of the last rounds came to an end; see the errors below",
+    Reason.DEPENDENCE: (
+        "the dialogues depend on each other (samples that repeat the outcome before them, or rounds that fail "
+        "together): look for shared state, an outage, or a cache"
+    ),
+}
+
+
 def percent(rate: float) -> str:
     """A rate on paper, to a tenth; it rounds neither up to 100 % nor down to 0 %."""
     if 0.9995 <= rate < 1:
@@ -106,7 +130,7 @@ def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator
     yield f"{decided.decision.upper()}: {_reason_words(decided)}"
     if plan is not None:
         yield from _trial_words(plan)
-    rates = [tally.pairs.rates for tally in decided.tallies]
+    rates = [tally.rates for tally in decided.tallies]
     n = sum(rate.n_1 for rate in rates)
     if n:
         baseline, candidate = sum(rate.n_passed_1 for rate in rates), sum(rate.n_passed_2 for rate in rates)
@@ -120,9 +144,18 @@ def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator
             f"{len(mute)} of {counted(len(decided.tallies), 'scenario')} never passed in either arm, and could not "
             f"have got worse: {listed(mute)}"
         )
-    repeated = sum(tally.pairs.n - tally.n_distinct for tally in decided.tallies)
+    repeated = sum(tally.n - tally.n_distinct for tally in decided.tallies)
     if repeated:
         yield f"{counted(n, 'pair')}, {n - repeated} distinct: what is said again word for word is no new evidence"
+    n_errors = decided.n_errors
+    if any(n_errors):
+        yield (
+            f"errors that retries did not help: baseline {n_errors[0]}, candidate {n_errors[1]}; they count against a "
+            f"PASS, and not towards a BLOCK"
+        )
+    if decided.design_effect > 1:
+        effective = sum(len(tally.pairs) for tally in decided.tallies) / decided.design_effect
+        yield f"the dialogues depend on each other: {effective:.0f} pairs' worth of evidence"
     yield (
         f"{decided.n_dialogues} of at most {decided.most_dialogues} dialogues, "
         f"{counted(decided.n_rounds, 'round')} over {counted(len(decided.tallies), 'scenario')}"
@@ -155,11 +188,12 @@ def undecided_words(shard: str) -> str:
 
 
 def _never_passes(tally: ScenarioTally) -> bool:
-    return 0 < tally.pairs.n == tally.pairs.neither
+    rates = tally.rates
+    return tally.n > 0 and rates.n_passed_1 == rates.n_passed_2 == 0
 
 
 def _drop_words(decided: PairsDecision) -> str:
-    measured = [tally.pairs.counts.drop for tally in decided.tallies if tally.pairs.n]
+    measured = [tally.drop for tally in decided.tallies if tally.n]
     drop = sum(measured) / len(measured)
     low, high = decided.drop_interval
     what, change, interval = (
@@ -182,21 +216,30 @@ def _reason_words(decided: PairsDecision) -> str:
         n, all_ = len(decided.blamed), len(decided.tallies)
         return f"{n} of {counted(all_, 'scenario')} got worse: {listed(decided.blamed)}"
     if decided.decision is Decision.BLOCK:
-        harmed = listed([tally.scenario for tally in decided.harmed])
+        harmed = listed([tally.scenario for tally in decided.harmed], most=MOST_HARMED_NAMED)
         return "the candidate passes less often than the baseline" + (
             f", most of all in {harmed}" if harmed else ""
         )
-    if decided.reason is Reason.REPEATS:
+    if decided.reason in WHY_INCONCLUSIVE:
+        return WHY_INCONCLUSIVE[decided.reason]
+    if decided.reason is Reason.DEAD:
+        mute = listed([tally.scenario for tally in decided.tallies if _never_passes(tally)])
+        seldom = f" ({mute} never passed)" if mute else ""
         return (
-            "every scenario gave the same dialogue again and again, which is one round of evidence and not more "
-            "(temperature 0, a cache, or a fixed seed?)"
+            f"the baseline passes too seldom to get worse by {margin}{seldom}: look at the assertion, fixture or judge "
+            f"that fails"
         )
-    if decided.reason is Reason.DRIFT:
-        return (
-            "the baseline passes more or less often today than when its stored samples were made: its model, or what "
-            "it uses, has changed; run without --duolog-baseline, or store new samples"
-        )
-    return f"the evidence decides neither way{_missing_words(decided.wanted)}{_needed_words(decided)}"
+    return (
+        f"the evidence decides neither way{_missing_words(decided.wanted)}"
+        f"{_canary_words(decided)}{_needed_words(decided)}"
+    )
+
+
+def _canary_words(decided: PairsDecision) -> str:
+    if not decided.canaries_wanted:
+        return ""
+    n = counted(len(decided.canaries_wanted), "new sample")
+    return f"; {n} of the baseline would tell whether its stored samples still stand for it"
 
 
 def _missing_words(wanted: Sequence[tuple[str, int]]) -> str:

@@ -124,6 +124,8 @@ class RunPlan:
 
     `scenarios` are all of them, those that other shards run included: one that is missing from a merged record is
     then seen to be missing. `key` stands for whatever else must be the same, as a hash: prompts, judges.
+    `stored_per_pair` is how many stored samples of the baseline stand against one of the candidate; 0 without a stored
+    baseline.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -134,6 +136,7 @@ class RunPlan:
     baseline: Mapping[str, str] = field(default_factory=dict)
     candidate: Mapping[str, str] = field(default_factory=dict)
     key: str = ""
+    stored_per_pair: int = 0
 
     def __post_init__(self) -> None:
         if not self.scenarios:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -68,8 +67,8 @@ class Sample(Record):
     """One run of one test's body: one trial, however many dialogues it held.
 
     `number` is its place in the launch order of its scenario and arm, from 1: in a gate the round. `attempt`
-    counts the errors before it, from 1. `problem` is the first line of why it did not pass. `stored` is the outcome of
-    the stored sample that it was run anew to be compared with.
+    counts the errors before it, from 1. `problem` is the first line of why it did not pass. One that `is_stored` is
+    from an earlier run. After an error that `is_given_up` it is not tried again.
     """
 
     scenario: Text
@@ -77,7 +76,8 @@ class Sample(Record):
     arm: Arm = Arm.BASELINE
     attempt: int = Field(default=1, ge=1)
     outcome: SampleOutcome
-    stored: SampleOutcome | None = None
+    is_stored: bool = False
+    is_given_up: bool = False
     problem: Text = ""
     dialogues: tuple[DialogueResult, ...] = ()
     duration_s: float | None = Field(default=None, ge=0)
@@ -174,20 +174,6 @@ class RunRecord:
         seen: set[tuple[object, ...]] = set()
         for sample in self.samples:
             check_sample(sample, self.header.plan, seen)
-
-    @classmethod
-    def read(cls, path: str | Path) -> RunRecord:
-        """The record in a file; raises RunRecordError if it is none."""
-        from pytest_duolog.results.store import read_record  # noqa: PLC0415  # it makes records itself
-
-        return read_record(Path(path))
-
-    def to_rows(self) -> list[dict[str, Any]]:
-        """One row a dialogue, ready for pandas or polars: the columns of `duolog show --format csv`."""
-        from pytest_duolog.results.filed import of_record  # noqa: PLC0415  # these are made of records
-        from pytest_duolog.results.rows import dialogue_rows  # noqa: PLC0415
-
-        return dialogue_rows(of_record(self))
 
     def measured(self, scenario: str, arm: Arm = Arm.BASELINE) -> Mapping[int, Sample]:
         """The measured samples of a scenario by number, in launch order."""

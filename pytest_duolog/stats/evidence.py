@@ -12,6 +12,7 @@ Sources: Ville 1939; Waudby-Smith and Ramdas 2024 for betting on means; the mixt
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -49,23 +50,37 @@ def log_evidence(worse: float, same: float, better: float, *, drop: float, weigh
     take `drop=0`. `weight` 0 spreads the stake evenly over the bets, 1 and 2 put more on the larger ones. The
     counts may be fractions, for projections. `drop` is in [0, 1).
     """
-    logs = [
-        log_share + worse * log_worse + same * log_same + better * log_better
-        for log_share, log_worse, log_same, log_better in _bets(drop, weight)
-    ]
+    return evidence_of_drops(((1.0, worse), (0.0, same), (-1.0, better)), drop=drop, weight=weight)
+
+
+def evidence_of_drops(drops: Iterable[tuple[float, float]], *, drop: float, weight: float) -> float:
+    """The same for pairs that may drop by a part: `drops` are differences in [-1, 1], each with how often it was seen.
+
+    A candidate's sample that stands against the mean of several stored ones has such a difference.
+    """
+    logs = list(_shares(weight))
+    for difference, n in drops:
+        if n:
+            factors = _factors(drop, difference)
+            logs = [log + n * factor for log, factor in zip(logs, factors, strict=True)]
     largest = max(logs)
     return largest + math.log(math.fsum(math.exp(log - largest) for log in logs))
 
 
+def _places() -> list[float]:
+    return [(index + 0.5) / N_BETS for index in range(N_BETS)]
+
+
 @lru_cache(maxsize=64)
-def _bets(drop: float, weight: float) -> list[tuple[float, float, float, float]]:
-    """For each bet the logarithms of its share of the stake and of its factors for worse, same and better."""
+def _shares(weight: float) -> list[float]:
+    """For each bet the logarithm of its share of the stake."""
+    whole = math.fsum(place**weight for place in _places())
+    return [math.log(place**weight / whole) for place in _places()]
+
+
+@lru_cache(maxsize=1024)
+def _factors(drop: float, difference: float) -> list[float]:
+    """For each bet the logarithm of what a pair with this difference multiplies it by."""
     if not 0 <= drop < 1:
         raise ValueError(f"drop is {drop!r}; it must be at least 0 and below 1")
-    places = [(index + 0.5) / N_BETS for index in range(N_BETS)]
-    whole = math.fsum(place**weight for place in places)
-    bets = [(place**weight / whole, LARGEST_BET * place / (1 - drop)) for place in places]
-    return [
-        (math.log(share), math.log1p(bet * (drop - 1)), math.log1p(bet * drop), math.log1p(bet * (1 + drop)))
-        for share, bet in bets
-    ]
+    return [math.log1p(LARGEST_BET * place / (1 - drop) * (drop - difference)) for place in _places()]

@@ -7,9 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from pytest_duolog.gate.baseline import has_drifted, reasons_against
-from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_alarm
-from pytest_duolog.gate.tally import Pair
+from pytest_duolog.gate.baseline import Canary, Guard, reasons_against, stored_per_pair
+from pytest_duolog.gate.planner import can_pass, clean_pairs_to_pass, forecast, losses_to_alarm
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import RunRecord
 from tests.run_records import STARTED, header, sample
@@ -18,7 +17,7 @@ from tests.run_records import STARTED, header, sample
 def test_a_perfect_suite_is_forecast_exactly() -> None:
     seen = forecast(GatePlan(), [1] * 20, [1] * 20, n_gates=5)
     assert (seen.pass_probability, seen.block_probability, seen.inconclusive_probability) == (1, 0, 0)
-    assert (seen.mean_dialogues, seen.p90_dialogues) == (120, 120)
+    assert (seen.mean_dialogues, seen.p90_dialogues) == (80, 80)
 
 
 def test_a_forecast_repeats_and_its_chances_add_up() -> None:
@@ -43,14 +42,29 @@ def test_arms_of_different_length_are_refused() -> None:
         forecast(GatePlan(), [0.9], [0.9, 0.8])
 
 
-@pytest.mark.parametrize(("margin", "n"), [("0.20", 21), ("0.10", 44), ("0.05", 89), ("0.03", 151)])
+@pytest.mark.parametrize(("margin", "n"), [("0.20", 19), ("0.10", 40), ("0.05", 83), ("0.03", 139)])
 def test_clean_pairs_to_pass(margin: str, n: int) -> None:
     assert clean_pairs_to_pass(GatePlan(margin)) == n
 
 
-@pytest.mark.parametrize(("n_scenarios", "n"), [(1, 7), (5, 9), (20, 12), (50, 13)])
+@pytest.mark.parametrize(("n_scenarios", "n"), [(1, 7), (5, 10), (20, 12), (50, 13)])
 def test_losses_to_alarm(n_scenarios: int, n: int) -> None:
     assert losses_to_alarm(n_scenarios) == n
+
+
+@pytest.mark.parametrize(
+    ("n_scenarios", "plan", "can"),
+    [
+        (1, GatePlan(), False),
+        (2, GatePlan(), True),
+        (1, GatePlan("0.20"), True),
+        (20, GatePlan(max_rounds=1), False),
+    ],
+)
+def test_whether_a_gate_can_pass_at_all_is_known_before_anything_runs(
+    n_scenarios: int, plan: GatePlan, can: bool
+) -> None:
+    assert can_pass(plan, n_scenarios) is can
 
 
 PLAN = RunPlan({"a": None}, GatePlan(), baseline={"agent": "openai:old"}, key="k")
@@ -85,16 +99,47 @@ def test_anything_else_is_named(
     assert found[0].startswith(reason)
 
 
+def guard(stored: str, today: str, n: int = 40) -> Guard:
+    """A guard over `n` canaries, `today` again and again, of scenarios that passed as `stored` says, out of 60."""
+    n_passed = round(60 * float(stored))
+    return Guard([Canary(str(at % 20), n_passed, 60, today[at % len(today)] == "+") for at in range(n)], 0.10)
+
+
 @pytest.mark.parametrize(
-    ("pairs", "drifted"),
+    ("stored", "today", "has_moved", "is_steady_below", "is_steady_above"),
     [
-        ([], False),
-        ([Pair(True, True)] * 40, False),
-        ([Pair(True, False)] * 12 + [Pair(True, True)] * 28, True),
-        ([Pair(False, True)] * 12, True),
-        ([Pair(True, False), Pair(False, True)] * 10, False),
+        ("0.98", "+", False, True, True),
+        ("0.98", "+++++++-", True, True, False),
+        ("0.85", "+", True, False, True),
+        ("0.80", "++++-", False, False, False),
+        ("1.00", "+", False, True, True),
     ],
-    ids=["none", "same", "worse", "better", "noise"],
+    ids=["steady", "worse", "better", "not known yet", "no room above"],
 )
-def test_drift_shows_in_either_direction(pairs: list[Pair], drifted: bool) -> None:
-    assert has_drifted(pairs) is drifted
+def test_canaries_tell_whether_the_baseline_moved(
+    stored: str, today: str, has_moved: bool, is_steady_below: bool, is_steady_above: bool
+) -> None:
+    found = guard(stored, today)
+    assert found.has_moved is has_moved
+    assert found.is_steady_below is is_steady_below
+    assert found.is_steady_above is is_steady_above
+
+
+def test_without_canaries_nothing_is_known() -> None:
+    found = Guard([], 0.10)
+    assert (found.has_moved, found.is_steady_below, found.is_steady_above) == (False, False, False)
+
+
+def test_scenario_that_fell_by_itself_is_not_the_candidates_fault() -> None:
+    fell = Guard([Canary("a", 59, 60, False)] * 2, 0.10)
+    assert fell.has_moved_in("a", 0.1)
+    assert not fell.is_steady_in("a", 0.1)
+    steady = Guard([Canary("a", 59, 60, True)] * 3, 0.10)
+    assert steady.is_steady_in("a", 0.1)
+    assert not steady.is_steady_in("b", 0.1)
+
+
+@pytest.mark.parametrize(("n_stored", "per_pair"), [(5, 1), (20, 1), (40, 2), (60, 3), (200, 3)])
+def test_stored_samples_last_for_all_rounds(n_stored: int, per_pair: int) -> None:
+    stored = RunRecord(header(PLAN), tuple(sample("a", number) for number in range(1, n_stored + 1)))
+    assert stored_per_pair(stored, PLAN) == per_pair

@@ -24,9 +24,7 @@ def test_it(dialogue, opener):
 """
 OLD, NEW = "old", "new"
 FOLDER = Path(".duolog")
-NOT_COMPLETE = (
-    "the rewrite of ????-??-?? ??:?? is not complete: {} may still have older recordings (*::test_it)"
-)
+NOT_COMPLETE = "the rewrite of ????-??-?? ??:?? is not complete: {} may still have older recordings (*)"
 
 
 class Suite:
@@ -278,8 +276,7 @@ def test_lines_say_what_is_fresh(suite: Suite) -> None:
     )
     (path,) = FOLDER.glob("rewrite-*.jsonl")
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    assert [name.partition("[")[0] for name in lines[0]["tests"]] == ["test_it.py::test_it"] * 2
-    assert "Two." not in json.dumps(lines[0]), "a parameter may be a key"
+    assert lines[0]["tests"] == ["test_it.py::test_it[One.]", "test_it.py::test_it[Two.]"]
     assert [next(key for key in ("begun", "fresh", "done") if key in line) for line in lines[1:]] == [
         "begun",
         "fresh",

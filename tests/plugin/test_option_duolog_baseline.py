@@ -86,16 +86,18 @@ def gate(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
     ],
     ids=["option", "ini", "xdist"],
 )
-def test_only_the_first_two_samples_of_the_baseline_are_asked_for(
+def test_little_more_than_the_candidate_is_asked_for(
     pytester: pytest.Pytester, models: Models, stored: Path, options: tuple[str, ...]
 ) -> None:
     result = gate(pytester, "--duolog-rounds=9", *options)
     result.assert_outcomes(passed=5)
     result.stdout.fnmatch_lines(
-        ["PASS: the mean pass rate does not drop*", "baseline 45 of 45 passed (100 %), candidate 45 of 45*"]
+        ["PASS: the mean pass rate does not drop*", "baseline 40 of 40 passed (100 %), candidate 40 of 40*"]
     )
-    assert models.asked["old"] == 5 * 2
-    assert models.asked["new"] >= 5 * 9
+    assert models.asked["old"] == 5 * (
+        5 if "-n2" in options else 1
+    )  # a worker does not know whether more are needed
+    assert models.asked["new"] >= 5 * 8
 
 
 def test_samples_that_are_not_stored_are_run(pytester: pytest.Pytester, models: Models, stored: Path) -> None:
@@ -103,7 +105,7 @@ def test_samples_that_are_not_stored_are_run(pytester: pytest.Pytester, models: 
     kept = [line for line in lines if json.loads(line).get("sample", {}).get("number", 1) <= 5]
     stored.write_text("\n".join(kept) + "\n")
     gate(pytester, "--duolog-baseline=stored.jsonl", "--duolog-concurrency=1").assert_outcomes(passed=5)
-    assert models.asked["old"] == 5 * (2 + 4)
+    assert models.asked["old"] == 5 * (1 + 3)
 
 
 def test_worse_candidate_is_blocked(pytester: pytest.Pytester, models: Models, stored: Path) -> None:
@@ -119,11 +121,9 @@ def test_baseline_that_has_changed_decides_nothing(
     models.wrong = {"old"}
     result = gate(pytester, "--duolog-baseline=stored.jsonl")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    changed = (
-        "INCONCLUSIVE: the baseline passes more or less often today than when its stored samples were made: *"
-    )
+    changed = "INCONCLUSIVE: the baseline moved: *"
     result.stdout.fnmatch_lines([changed])
-    assert models.asked["new"] <= 5 * 3
+    assert models.asked["new"] <= 5 * 10
     capsys.readouterr()
     assert main(["gate", str(pytester.path / ".duolog" / "record.jsonl")]) == 1
     assert capsys.readouterr().out.startswith(changed[:-1])

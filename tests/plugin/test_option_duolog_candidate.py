@@ -78,8 +78,8 @@ def test_equal_candidate_passes(gate, pytester: pytest.Pytester):
     result.stdout.fnmatch_lines(
         [
             "PASS: the mean pass rate does not drop by 10 points or more",
-            "baseline 45 of 45 passed (100 %), candidate 45 of 45 (100 %): mean drop 0 points*",
-            "90 of at most 200 dialogues, 9 rounds over 5 scenarios",
+            "baseline 40 of 40 passed (100 %), candidate 40 of 40 (100 %): mean drop 0 points*",
+            "80 of at most 200 dialogues, 8 rounds over 5 scenarios",
             "*(the smallest drop that must be caught) passes in at most 5 % of gates",
             "*blocked in at most 5 % of gates*",
         ]
@@ -94,7 +94,7 @@ def test_worse_candidate_is_blocked_and_its_failures_shown(gate, options: tuple[
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
-            "BLOCK: the candidate passes less often than the baseline*",
+            "BLOCK: *",
             "baseline: * of * passed",
             "candidate: * of * passed",
             "*sample 2 of the candidate (failed):",
@@ -114,14 +114,14 @@ def test_rounds_that_workers_run_after_the_decision_are_told(gate):
     result = gate("same", "--record-mode=once", "-n2")
     result.assert_outcomes(passed=6)
     result.stdout.fnmatch_lines(
-        ["90 of at most 200 dialogues, 9 rounds *", "200 dialogues were run; what came after *"]
+        ["80 of at most 200 dialogues, 8 rounds *", "200 dialogues were run; what came after *"]
     )
 
 
 def test_one_collapsed_scenario_is_named(gate):
     result = gate("collapsed", "--record-mode=once")
     result.assert_outcomes(passed=5, failed=1)
-    result.stdout.fnmatch_lines(["BLOCK: * of all in *Opener 3.*", "FAILED *Opener 3.*"])
+    result.stdout.fnmatch_lines(["BLOCK: 1 of 5 scenarios got worse: *Opener 3.*", "FAILED *Opener 3.*"])
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_too_little_evidence_is_inconclusive(gate, options: tuple[str, ...], sta
     result.assert_outcomes(passed=6)
     assert result.ret == status
     result.stdout.fnmatch_lines(
-        ["INCONCLUSIVE: the evidence decides neither way; about 6 more rounds needed (--duolog-rounds=9)"]
+        ["INCONCLUSIVE: the evidence decides neither way; about 5 more rounds needed (--duolog-rounds=8)"]
     )
     why = "INCONCLUSIVE fails the run (--duolog-inconclusive=warn lets it pass)"
     assert (why in result.outlines) == bool(status)
@@ -177,7 +177,9 @@ def test_interrupted_gate_goes_on_from_its_cassettes(gate, chat_server: ChatServ
 def test_candidate_that_cannot_be_reached_is_inconclusive(gate, pytester: pytest.Pytester):
     result = gate("gone", "--record-mode=once")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["INCONCLUSIVE: *round 1 lacks 5 pairs: *", "*attempts ended in an error*"])
+    result.stdout.fnmatch_lines(
+        ["INCONCLUSIVE: no dialogue of the last rounds came to an end; *", "*attempts ended in an error*"]
+    )
     assert not record(pytester).measured(next(iter(record(pytester).header.plan.scenarios)), Arm.CANDIDATE)
 
 
@@ -243,7 +245,7 @@ def test_record_is_decided_again_by_the_command(gate, pytester: pytest.Pytester,
     gate("worse", "--record-mode=once")
     capsys.readouterr()
     assert main(["gate", str(pytester.path / ".duolog" / "record.jsonl")]) == 1
-    assert capsys.readouterr().out.startswith("BLOCK: the candidate passes less often than the baseline")
+    assert capsys.readouterr().out.startswith("BLOCK: ")
 
 
 def test_budget_ends_a_gate_with_a_verdict_that_can_be_gone_on_with(gate, pytester: pytest.Pytester):
@@ -251,7 +253,7 @@ def test_budget_ends_a_gate_with_a_verdict_that_can_be_gone_on_with(gate, pytest
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(
         [
-            "INCONCLUSIVE: the evidence decides neither way; round 4 lacks *; about 6 more rounds needed",
+            "INCONCLUSIVE: the evidence decides neither way; round 4 lacks *; about 5 more rounds needed",
             "8 of 40 attempts ended in an error, which counts neither way: *budget of this run is used up: 32 of 32*",
         ]
     )

@@ -12,9 +12,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pytest_duolog.cli import main
+from pytest_duolog.gate.baseline import FIRST_CANARY
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.tally import PairTable
+from pytest_duolog.gate.tally import Pair
 from pytest_duolog.results.record import Arm, RunRecord
 from pytest_duolog.results.store import read_record
 from tests.chat_server import ChatServer
@@ -236,15 +237,15 @@ def test_budget_of_a_few_rounds_keeps_the_early_stop(suite, models: Models, chat
     models.wrong.clear()
     options = (gate("same"), "--duolog-margin=0.1")
     shards(suite, *options, "--duolog-budget=dialogues=42")
-    assert [pair.n for pair in decided_pairs(merged(1, 2, 3, status=1))] == [3] * 5
+    assert [len(pairs) for pairs in decided_pairs(merged(1, 2, 3, status=1))] == [3] * 5
     n_asked = len(chat_server.requests)
     shards(suite, *options, "--duolog-budget=dialogues=96")
-    assert [pair.n for pair in decided_pairs(merged(1, 2, 3, status=0))] == [9] * 5
+    assert [len(pairs) for pairs in decided_pairs(merged(1, 2, 3, status=0))] == [8] * 5
     seeds = [request["seed"] for request in chat_server.requests[n_asked:] if "seed" in request]
     assert min(seeds) > 3, "what was recorded is not asked for again"
 
 
-def decided_pairs(record: RunRecord) -> list[PairTable]:
+def decided_pairs(record: RunRecord) -> list[list[Pair]]:
     pairs = decide_record(record).pairs
     assert pairs is not None
     return [tally.pairs for tally in pairs.tallies]
@@ -266,7 +267,9 @@ def test_stored_baseline_serves_every_shard(suite, models: Models, chat_server: 
     n_asked = len(chat_server.requests)
     options = (gate("same"), "--duolog-baseline=run.jsonl", "--duolog-rounds=5", "-k", "talk")
     shards(suite, *options)
-    assert "old" not in {request["model"] for request in chat_server.requests[n_asked:]}
+    canaries = [request for request in chat_server.requests[n_asked:] if request["model"] == "old"]
+    assert len(canaries) == 5 * 5
+    assert min(request["seed"] for request in canaries) >= FIRST_CANARY
     together = merged(1, 2, 3, status=1)
     assert decide_record(together).pairs.n_rounds == 5
     assert (

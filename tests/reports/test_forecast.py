@@ -43,17 +43,17 @@ def test_gate_says_likely_cost_promises_and_both_extremes() -> None:
     )
     assert lines[0] == "pass rates and lengths of 20 of 20 scenarios are those of the last run record"
     assert lines[1].startswith(
-        "likely 120 dialogues, baseline and candidate together; nine in ten gates stay within"
+        "likely 80 dialogues, baseline and candidate together; nine in ten gates stay within"
     )
-    assert lines[1].endswith(" 120, and none takes more than 800")
+    assert lines[1].endswith(" 80, and none takes more than 800")
     assert lines[2:5] == [
-        "about 1,200 replies to ask models for, as far as they are not recorded",
-        "about 60,000 tokens read and written",
+        "about 800 replies to ask models for, as far as they are not recorded",
+        "about 40,000 tokens read and written",
         "an equal candidate: PASS in 100 % of gates, BLOCK in 0 %, INCONCLUSIVE in 0 %",
     ]
     assert re.match(r"one that is worse by 10 points everywhere: BLOCK in 9\d(\.\d)? %, PASS in", lines[5])
     assert (
-        lines[6] == "44 pairs without any difference pass (3 rounds); 12 lost in a row by one scenario block"
+        lines[6] == "40 pairs without any difference pass (2 rounds); 12 lost in a row by one scenario block"
     )
     assert "(the smallest drop that must be caught)" in lines[7]
 

@@ -14,7 +14,7 @@ from pytest_duolog.results.record import RunRecord
 from tests.hostile import HOSTILE
 from tests.run_records import STARTED, bar_record, gate_record
 
-BLOCKED = gate_record({f"t.py::t{n}": ("+" * 9, "+" * 9 if n else "-" * 9) for n in range(5)})
+BLOCKED = gate_record({f"t.py::t{n}": ("+" * 10, "+" * 10 if n else "-" * 10) for n in range(5)})
 PLACES = {"t.py::t0": Place("app/t.py", 7)}
 
 
@@ -35,14 +35,12 @@ def test_ctrf_has_a_test_for_the_gate_and_each_scenario() -> None:
         ("t.py::t0", "failed"),
         ("t.py::t1", "passed"),
     ]
-    assert tests[0]["message"].startswith(
-        "BLOCK: the candidate passes less often than the baseline, most of all in t.py::t0\n"
-    )
+    assert tests[0]["message"].startswith("BLOCK: 1 of 5 scenarios got worse: t.py::t0\n")
     assert tests[1]["extra"] == {
-        "baseline_passed": 9,
-        "baseline_samples": 9,
+        "baseline_passed": 10,
+        "baseline_samples": 10,
         "candidate_passed": 0,
-        "candidate_samples": 9,
+        "candidate_samples": 10,
     }
     assert (tests[1]["filePath"], tests[1]["line"]) == ("app/t.py", 7)
     summary = document["results"]["summary"]
@@ -67,7 +65,7 @@ def test_code_quality_has_an_entry_for_what_got_worse() -> None:
     assert entry["check_name"] == "duolog-gate"
     assert entry["severity"] == "major"
     assert entry["location"] == {"path": "app/t.py", "lines": {"begin": 7}}
-    assert entry["description"].startswith("t.py::t0: got worse by 100 points; baseline 9 of 9 passed")
+    assert entry["description"].startswith("t.py::t0: got worse by 100 points; baseline 10 of 10 passed")
     assert entry["fingerprint"] == quality(BLOCKED)[0]["fingerprint"]
 
 

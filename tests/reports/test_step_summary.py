@@ -66,15 +66,13 @@ def test_scenario_whose_shard_is_missing_is_open() -> None:
 
 
 def test_gate_says_verdict_rates_and_the_worst_first() -> None:
-    record = gate_record({f"t{n}": ("+" * 9, "+" * 9 if n else "-" * 9) for n in range(5)})
+    record = gate_record({f"t{n}": ("+" * 10, "+" * 10 if n else "-" * 10) for n in range(5)})
     lines = summary(record).splitlines()
-    assert lines[0] == (
-        "## BLOCK&#58; the candidate passes less often than the baseline&#44; most of all in t0"
-    )
-    assert lines[2].startswith("- baseline 45 of 45 passed &#40;100 &#37;&#41;&#44; candidate 36 of 45")
+    assert lines[0] == ("## BLOCK&#58; 1 of 5 scenarios got worse&#58; t0")
+    assert lines[2].startswith("- baseline 18 of 18 passed &#40;100 &#37;&#41;&#44; candidate 8 of 18")
     table = lines.index("| scenario | baseline | candidate | verdict |")
-    assert lines[table + 2] == "| <code>t0</code> | 9 of 9 | 0 of 9 | ❌ got worse by 100 points |"
-    assert lines[table + 3] == "| <code>t1</code> | 9 of 9 | 9 of 9 | ✅ no sign of harm |"
+    assert lines[table + 2] == "| <code>t0</code> | 10 of 10 | 0 of 10 | ❌ got worse by 100 points |"
+    assert lines[table + 3] == "| <code>t1</code> | 10 of 10 | 10 of 10 | ✅ no sign of harm |"
 
 
 def test_bars_have_their_counts_and_verdicts() -> None:

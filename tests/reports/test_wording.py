@@ -110,13 +110,13 @@ PROMISES = [
 
 
 def test_a_gate_that_passes() -> None:
-    assert words(gate_record({f"t{s}": ("+++", "+++") for s in range(20)})) == [
+    assert words(gate_record({f"t{s}": ("++", "++") for s in range(20)})) == [
         "PASS: the mean pass rate does not drop by 10 points or more",
         (
-            "baseline 60 of 60 passed (100 %), candidate 60 of 60 (100 %): mean drop 0 points, "
-            "95 % -7.1 to 7.1 (descriptive)"
+            "baseline 40 of 40 passed (100 %), candidate 40 of 40 (100 %): mean drop 0 points, "
+            "95 % -11.4 to 11.4 (descriptive)"
         ),
-        "120 of at most 800 dialogues, 3 rounds over 20 scenarios",
+        "80 of at most 800 dialogues, 2 rounds over 20 scenarios",
         *PROMISES,
     ]
 
@@ -124,10 +124,10 @@ def test_a_gate_that_passes() -> None:
 def test_a_gate_that_blocks() -> None:
     lines = words(gate_record({f"t{s}": ("+++", "---" if s < 6 else "+++") for s in range(20)}))
     assert lines[0] == (
-        "BLOCK: the candidate passes less often than the baseline, most of all in t0, t1, t2, t3, t4 and 1 more"
+        "BLOCK: the candidate passes less often than the baseline, most of all in t0, t1, t2 and 3 more"
     )
     assert lines[1].startswith(
-        "baseline 60 of 60 passed (100 %), candidate 42 of 60 (70 %): mean drop 30 points, 95 % 1"
+        "baseline 40 of 40 passed (100 %), candidate 28 of 40 (70 %): mean drop 30 points, 95 % 1"
     )
 
 
@@ -143,8 +143,8 @@ def test_a_gate_names_the_models_on_trial() -> None:
 
 
 def test_a_candidate_that_is_better_gains() -> None:
-    lines = words(gate_record({f"t{s}": ("+--" if s < 4 else "+++", "+++") for s in range(20)}))
-    assert "candidate 60 of 60 (100 %): mean gain 13.3 points, 95 % 3.9 to 26.5 (descriptive)" in lines[1]
+    lines = words(gate_record({f"t{s}": ("+-" if s < 4 else "++", "++") for s in range(20)}))
+    assert "candidate 40 of 40 (100 %): mean gain 10 points, 95 % 0.1 to 26 (descriptive)" in lines[1]
 
 
 def test_scenarios_that_never_pass_are_named() -> None:
@@ -166,7 +166,7 @@ def test_a_gate_that_blames_a_scenario() -> None:
             {"t0": ("+++", "++"), "t1": ("+++", "+++")},
             (
                 "INCONCLUSIVE: the evidence decides neither way; round 3 lacks 1 pair: t0; "
-                "about 20 more rounds needed (--duolog-rounds=22)"
+                "about 18 more rounds needed"
             ),
         ),
         (
@@ -175,20 +175,20 @@ def test_a_gate_that_blames_a_scenario() -> None:
         ),
         (
             {"t0": ("+" * 20, "+" * 20)},
-            "INCONCLUSIVE: the evidence decides neither way; about 24 more rounds needed (--duolog-rounds=44)",
+            "INCONCLUSIVE: the evidence decides neither way; about 20 more rounds needed (--duolog-rounds=40)",
         ),
         (
             {"t0": ("++++++++-", "+++++++-+"), "t1": ("+" * 9, "+" * 9)},
             (
                 "INCONCLUSIVE: the evidence decides neither way; round 10 lacks 2 pairs: t0, t1; "
-                "about 51 more rounds needed (--duolog-rounds=60)"
+                "about 46 more rounds needed (--duolog-rounds=55)"
             ),
         ),
         (
             {f"t{n}": ("+++", "+++") for n in range(5)},
             (
                 "INCONCLUSIVE: the evidence decides neither way; round 4 lacks 5 pairs: t0, t1, t2, t3, t4; "
-                "about 6 more rounds needed"
+                "about 5 more rounds needed"
             ),
         ),
         (
@@ -210,7 +210,7 @@ def test_a_gate_over_one_dialogue_told_again_and_again() -> None:
         "INCONCLUSIVE: every scenario gave the same dialogue again and again, "
         "which is one round of evidence and not more (temperature 0, a cache, or a fixed seed?)"
     )
-    assert "4 pairs, 1 distinct: what is said again word for word is no new evidence" in lines
+    assert "3 pairs, 1 distinct: what is said again word for word is no new evidence" in lines
 
 
 def test_errors_are_counted_apart_and_the_commonest_is_shown() -> None:

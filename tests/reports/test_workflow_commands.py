@@ -23,13 +23,13 @@ def lines(record: RunRecord, places: dict[str, Place] | None = None) -> list[str
 
 
 def test_blocked_gate_is_named_with_the_place_of_what_got_worse() -> None:
-    record = gate_record({f"t.py::t{n}": ("+" * 9, "+" * 9 if n else "-" * 9) for n in range(5)})
+    record = gate_record({f"t.py::t{n}": ("+" * 10, "+" * 10 if n else "-" * 10) for n in range(5)})
     said = (
-        "got worse by 100 points; baseline 9 of 9 passed; candidate 0 of 9 passed%0A"
+        "got worse by 100 points; baseline 10 of 10 passed; candidate 0 of 10 passed%0A"
         "t.py::t0, sample 1 of the candidate: no reason given%0A"
         "t.py::t0, sample 2 of the candidate: no reason given"
     )
-    verdict = "BLOCK: the candidate passes less often than the baseline, most of all in t.py::t0"
+    verdict = "BLOCK: 1 of 5 scenarios got worse: t.py::t0"
     assert lines(record, {"t.py::t0": Place("app/t.py", 7)}) == [
         f"::error title=gate of dialogues::{verdict}",
         f"::error file=app/t.py,line=7,title=t.py%3A%3At0::{said}",
