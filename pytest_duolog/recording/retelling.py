@@ -94,6 +94,7 @@ class _Retelling:
         return Retold(transcript, header, tuple(notices), tuple(self._journal.damage))
 
     def _notices(self, views: Sequence[_View], n_messages: int) -> Iterator[str]:
+        yield from self._journal.edited
         if not self._journal.is_finished:
             yield "the recording is unfinished"
         n_said = (self._journal.end or {}).get("messages")

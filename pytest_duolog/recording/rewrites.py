@@ -25,6 +25,7 @@ from typing import Any
 from pytest_duolog.genuine import CLOCK, uuid4
 from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import defines
+from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.storage.line_file import LineFile, read_lines
 
 FOLDER = ".duolog"
@@ -74,7 +75,7 @@ class Rewrites:
     def _read(self, path: Path) -> None:
         for line in read_lines(path).whole:
             with suppress(ValueError, TypeError, AttributeError):  # nothing is known from a damaged line
-                self._take(json.loads(line))
+                self._take(parsed(line))
 
     def _take(self, line: Mapping[str, Any]) -> None:
         rewrite = self._rewrites.setdefault(str(line["rewrite"]), Rewrite(str(line.get("started", ""))))

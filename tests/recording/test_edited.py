@@ -16,6 +16,7 @@ from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, read_journal, rename_test, write_journal
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.retelling import retold
 from pytest_duolog.transcripts.transcript import Message, StopKind, StopReason
 from tests.recording.builders import chat
 from tests.storage.mutations import mutants
@@ -197,6 +198,13 @@ def test_moving_a_recording_hides_no_change(tmp_path):
     moved = read_journal(target)
     assert moved.header["test"] == "test_z.py::test_other"
     assert moved.edited == ["line 4 (message 4, Ben) is not as it was recorded (edited by hand?)"]
+
+
+def test_a_dialogue_told_from_a_cassette_tells_it(cassette):
+    edit(cassette, b"Answer 2", b"Answer 3", line=3)
+    assert retold(cassette).notices == (
+        "line 3 (message 3, Ann) is not as it was recorded (edited by hand?)",
+    )
 
 
 def test_list_tells_it(cassette, capsys):
