@@ -67,7 +67,9 @@ def _own_httpcore() -> Mapping[str, ModuleType]:
     sys.modules[OWN_HTTPCORE] = package = module_from_spec(spec)
     spec.loader.exec_module(package)
     import_module(f"{OWN_HTTPCORE}._backends.anyio")  # httpcore itself imports it late
-    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] == OWN_HTTPCORE}
+    return {
+        name: module for name, module in sys.modules.copy().items() if name.partition(".")[0] == OWN_HTTPCORE
+    }
 
 
 class LiveTransport(httpx.AsyncBaseTransport):

@@ -22,6 +22,8 @@ REPORT_ATTRIBUTE = "duolog"
 RECORD_ATTRIBUTE = "duolog_record"
 # Whether a test did not pass because something could not be measured.
 UNMEASURED_ATTRIBUTE = "duolog_unmeasured"
+# Marks a report that pytest logs and nobody sees: that of a subtest in a sample.
+WITHHELD_ATTRIBUTE = "duolog_withheld"
 # So many tests with the same notice are named one by one.
 MOST_NAMED = 3
 
@@ -69,6 +71,13 @@ class Collector:
 
             data[RECORD_ATTRIBUTE] = load_part(data[RECORD_ATTRIBUTE], config)
         return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.CollectReport | pytest.TestReport
+    ) -> tuple[str, str, str] | None:
+        """Neither show nor count a report that is withheld."""
+        return ("", "", "") if hasattr(report, WITHHELD_ATTRIBUTE) else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test's report carries."""

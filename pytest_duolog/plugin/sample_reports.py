@@ -6,17 +6,20 @@ from collections.abc import Collection, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from _pytest.skipping import (
     evaluate_xfail_marks,
 )  # no public way yet (9.2) to ask whether a mark expects a failure
 
+from pytest_duolog.display import printable
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, UNMEASURED_ATTRIBUTE
+from pytest_duolog.plugin.subtests import XPASS_STRICT, is_strict_xpass
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.wording import pairs_words, samples_words
 from pytest_duolog.results.dialogue_result import DialogueResult
@@ -25,9 +28,6 @@ from pytest_duolog.running.dialogue import TestSite
 
 # So many of the samples that did not pass are shown.
 MOST_SHOWN = 2
-
-# How pytest begins the report of a strict xfail whose body passed.
-XPASS_STRICT = "[XPASS(strict)] "
 
 # The property of JUnit XML that has the verdict.
 VERDICT = "duolog_verdict"
@@ -146,13 +146,40 @@ def sample_of(
     )
 
 
+def with_subtests(
+    reports: Sequence[pytest.TestReport], failed: Sequence[pytest.TestReport]
+) -> list[pytest.TestReport]:
+    """The reports of a sample's phases; a body that passed fails with the first of its `failed` subtests."""
+    return [_with_subtests(report, failed) if report.when == "call" else report for report in reports]
+
+
+def _with_subtests(call: pytest.TestReport, failed: Sequence[pytest.TestReport]) -> pytest.TestReport:
+    if not failed or not (call.passed or is_strict_xpass(call)):
+        return call
+    first, *others = failed
+    more = f" (and {len(others)} more)" if others else ""
+    wrong = copy(call)
+    vars(wrong).pop("wasxfail", None)
+    wrong.outcome, wrong.sections = first.outcome, first.sections
+    wrong.longrepr = f"subtest{_subtest_name(first)} failed{more}\n{first.longreprtext}"
+    for name in ("wasxfail", UNMEASURED_ATTRIBUTE):
+        if hasattr(first, name):
+            setattr(wrong, name, getattr(first, name))
+    return wrong
+
+
+def _subtest_name(report: Any) -> str:
+    """A subtest's message and values, as pytest shows them."""
+    context = getattr(report, "context", None)
+    message, values = getattr(context, "msg", None), getattr(context, "kwargs", None) or {}
+    said = [f"[{message}]"] if message is not None else []
+    said += [f"({', '.join(f'{name}={value}' for name, value in values.items())})"] if values else []
+    return printable("".join(f" {part}" for part in said))
+
+
 def _first_wrong(reports: Sequence[pytest.TestReport]) -> pytest.TestReport | None:
     """The phase that went wrong, whether it was expected to or not."""
-    return next((found for found in reports if not (found.passed or _is_strict_xpass(found))), None)
-
-
-def _is_strict_xpass(report: pytest.TestReport) -> bool:
-    return isinstance(report.longrepr, str) and report.longrepr.startswith(XPASS_STRICT)
+    return next((found for found in reports if not (found.passed or is_strict_xpass(found))), None)
 
 
 def _is_skip(report: pytest.TestReport) -> bool:
@@ -205,7 +232,7 @@ def decided_reports(
     """Those of `undecided_reports` that are logged, with the headline of the gate, which may accuse their test."""
     setup, call, teardown, if_accused = undecided
     for report in (setup, if_accused if call.nodeid in accused else call, teardown):
-        if isinstance(report.longrepr, str) and not _is_strict_xpass(report):
+        if isinstance(report.longrepr, str) and not is_strict_xpass(report):
             report.longrepr = f"{headline}\n{report.longrepr}"
         report.user_properties = [(VERDICT, headline), *report.user_properties]
         yield report

@@ -38,10 +38,12 @@ from pytest_duolog.plugin.sample_reports import (
     logged_reports,
     sample_of,
     undecided_reports,
+    with_subtests,
 )
 from pytest_duolog.plugin.sharding import deal
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
+from pytest_duolog.plugin.subtests import SampleSubtests
 from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
@@ -71,6 +73,7 @@ class Sampler:
     items: Sequence[pytest.Item]
     is_live: bool
     stored: StoredBaseline | None = None
+    subtests: SampleSubtests = field(default_factory=SampleSubtests)
     _tests: dict[pytest.Item, SampledTest] = field(init=False)
     _is_set_up: bool = False
 
@@ -261,8 +264,8 @@ class Sampler:
         if SITE in item.stash:
             del item.stash[SITE]
         self._is_set_up = False
-        with _seed_of_sample(item.config, attempt.number):
-            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        with _seed_of_sample(item.config, attempt.number), self.subtests.of_sample(item) as failed:
+            reports = with_subtests(runtestprotocol(item, log=False, nextitem=nextitem), failed)
         _stop_if_told(item.session)
         try_number = test.n_tries(attempt) + 1
         sample = sample_of(attempt, reports, item.stash.get(SITE, None), try_number=try_number)
@@ -363,9 +366,9 @@ def register_sampler(session: pytest.Session) -> None:
         record_keeper = record_keeper_of(config)
         record_keeper.begin(plan)
         is_live = settings_of(config).record_mode is not RecordMode.NONE
-        config.pluginmanager.register(
-            Sampler(record_keeper, plan, session.items, is_live, stored), "duolog-sampler"
-        )
+        sampler = Sampler(record_keeper, plan, session.items, is_live, stored)
+        config.pluginmanager.register(sampler, "duolog-sampler")
+        config.pluginmanager.register(sampler.subtests, "duolog-subtests")
 
 
 def _check_arms(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:

@@ -349,7 +349,7 @@ def test_dialogue_that_nobody_looks_at_never_runs(pytester):
     assert not Path("cassettes").exists()
 
 
-def test_marker_without_the_fixture_does_nothing(pytester):
+def test_marker_without_the_fixture_does_nothing_but_warn(pytester):
     pytester.makepyfile(
         """
         import pytest
@@ -359,7 +359,7 @@ def test_marker_without_the_fixture_does_nothing(pytester):
             pass
         """
     )
-    pytester.runpytest("--strict-markers").assert_outcomes(passed=1)
+    pytester.runpytest("--strict-markers", "-W", "default").assert_outcomes(passed=1, warnings=1)
 
 
 def test_fixture_of_the_same_name_in_a_project_is_left_alone(pytester):

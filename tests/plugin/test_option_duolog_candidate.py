@@ -71,6 +71,18 @@ def record(pytester: pytest.Pytester):
     return read_record(pytester.path / ".duolog" / "record.jsonl")
 
 
+@pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["plain", "xdist"])
+def test_candidate_that_fails_subtests_is_blocked(gate, pytester: pytest.Pytester, workers):
+    body = '    with subtests.test("right"):\n        assert "wrong" not in dialogue.messages[1].content'
+    suite = SUITE.replace("(opener, dialogue)", "(opener, dialogue, subtests)")
+    pytester.makepyfile(suite.replace('    assert "wrong" not in dialogue.messages[1].content', body))
+    result = gate("worse", "--record-mode=once", *workers)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*BLOCK: *", "baseline * passed (100 %), candidate *"])
+    result.stdout.no_fnmatch_line("*SUBFAILED*")
+
+
 def test_equal_candidate_passes(gate, pytester: pytest.Pytester):
     result = gate("same", "--record-mode=once")
     result.assert_outcomes(passed=6)
