@@ -30,6 +30,11 @@ COMMANDS = (
         "judge finished transcripts",
         "Exit status: 0 if every property holds, 1 if one does not, 2 if something could not be read.",
     ),
+    Command(
+        "show",
+        "show dialogues as people read them, or as rows for programs",
+        "Exit status: 0 if everything was shown, 2 if something could not be read.",
+    ),
     Command("cassettes", "list, convert and clean up recordings"),
     Command("gate", "decide again from run records", DECIDED),
     Command("rejudge", "judge the dialogues of run records with today's properties", DECIDED),

@@ -33,7 +33,11 @@ def lines_of(title: str, facts: Sequence[tuple[str, str]]) -> str:
 
 def from_here(path: Path) -> str:
     """The path as a person in the working directory would type it."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    try:
+        here = Path.cwd()
+    except OSError:  # a test has removed it
+        return str(path)
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def shorten(text: str, limit: int = 120) -> str:

@@ -366,6 +366,7 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         key_header=given.key_header or usual.key_header,
         headers={**usual.headers, **given.headers},
         template=Template(given.request, given.reply, given.session),
+        source=f"[tool.duolog.providers.{name}]",
     )
 
 
@@ -394,7 +395,9 @@ def _record_mode(value: str) -> RecordMode:
 
 
 def _check_limits(settings: Settings) -> None:
-    known = known_providers(settings.providers)
+    known = [
+        name for name in known_providers(settings.providers) if name != "scripted"
+    ]  # nobody is asked there
     for name in settings.limits:
         if name not in known:
             raise ConfigurationError(

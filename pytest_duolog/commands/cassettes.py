@@ -20,12 +20,14 @@ from pytest_duolog.recording.maintenance import (
     cassettes_under,
     export_yaml,
     import_yaml,
+    leftovers_under,
     move_of,
 )
 from pytest_duolog.recording.naming import folder_of
 from pytest_duolog.recording.orphans import Recording, recordings_under
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.settings import configured_providers, read_project_table
+from pytest_duolog.storage.line_file import is_in_use
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,17 +106,28 @@ def _list(arguments: argparse.Namespace) -> int:
         print(printable(f"{facts.path}  {words if facts.header else facts.problem}"))
         if facts.header and facts.problem:
             print(printable(f"  {facts.problem}"))
+    leftovers = list(leftovers_under(arguments.paths))
+    for path, name in leftovers:
+        print(
+            printable(
+                f"{path}  a run was killed while it wrote {name}; duolog cassettes prune --delete removes it"
+            )
+        )
     if not found:
         print(printable(f"no cassettes below {', '.join(map(str, arguments.paths))}"))
-    return int(any(facts.problem for facts in found))
+    return int(bool(leftovers) or any(facts.problem for facts in found))
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    is_whole = True
     for path in arguments.paths:
         target = _new_file(path.with_suffix(".yaml"))
-        n_replies = export_yaml(path, target, base_urls=_base_urls({}))
-        print(printable(f"{target}: {counted(n_replies, 'interaction')}"))
-    return 0
+        journal = export_yaml(path, target, base_urls=_base_urls({}))
+        print(printable(f"{target}: {counted(len(journal.interactions), 'interaction')}"))
+        for problem in (*journal.damage, *journal.edited):
+            is_whole = False
+            print(printable(f"  {path.name}: {problem}"))
+    return int(not is_whole)
 
 
 def _import(arguments: argparse.Namespace) -> int:
@@ -143,11 +156,19 @@ def _prune(arguments: argparse.Namespace) -> int:
             printable(f"duolog: {name} cannot be collected, and its recordings are left alone:\n{problem}"),
             file=sys.stderr,
         )
-    unused = list(prunable(found, inventory, superseded=arguments.superseded, replay=replay))
-    for recording, reason in unused:
-        print(printable(f"{'removed' if arguments.delete else 'unused'}: {recording.path} ({reason})"))
+    recordings = prunable(found, inventory, superseded=arguments.superseded, replay=replay)
+    unused = [(recording.path, reason) for recording, reason in recordings]
+    unused += [
+        (path, f"left by a run that was killed while it wrote {name}")
+        for path, name in leftovers_under(arguments.paths)
+    ]
+    for path, reason in unused:
+        if is_in_use(path):
+            print(printable(f"left alone: {path} (another run is writing it right now)"))
+            continue
+        print(printable(f"{'removed' if arguments.delete else 'unused'}: {path} ({reason})"))
         if arguments.delete:
-            recording.path.unlink()
+            path.unlink()
     return 2 if inventory.broken else 0
 
 

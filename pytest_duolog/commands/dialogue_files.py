@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pytest_duolog.errors import CassetteError, RunRecordError, TranscriptError
 from pytest_duolog.recording.retelling import Retold, retold
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
-from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
+from pytest_duolog.results.filed import FiledDialogue, FileKind, Value, of_sample
 from pytest_duolog.results.store import read_record
 from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, own_file, read_sources
 from pytest_duolog.transcripts.text_file import decode_text
@@ -19,42 +16,6 @@ from pytest_duolog.transcripts.text_file import decode_text
 # What a scenario is run with: values of a cassette's header that are neither a hash nor about the file.
 SCENARIO_VALUES = ("turns", "opener_by", "grace", "stop_on", "token_budget", "seconds_budget", "cost_budget")
 SAMPLE_LINE = b'{"sample":'
-
-Value = str | int | float | bool
-
-
-class FileKind(StrEnum):
-    """What a dialogue was read from."""
-
-    TRANSCRIPT = "transcript"
-    CASSETTE = "cassette"
-    RECORD = "record"
-
-
-@dataclass(frozen=True)
-class FiledDialogue:
-    """One dialogue of a file, and what the file knows of it besides its transcript.
-
-    `test` is the test that held it, `sample` its number among the samples of that test, `arm` its side of a gate.
-    `parameters` are what the scenario was run with, as far as the file says: a speaker's settings stand under
-    `NAME.SETTING`. `verdicts` and `outcome` are those of the run. `notices` say what is missing.
-    """
-
-    source: Source
-    kind: FileKind = FileKind.TRANSCRIPT
-    test: str = ""
-    sample: int | None = None
-    arm: str = ""
-    outcome: SampleOutcome | None = None
-    problem: str = ""
-    cassette: str | None = None
-    parameters: Mapping[str, Value] = field(default_factory=dict)
-    verdicts: tuple[PropertyResult, ...] = ()
-    notices: tuple[str, ...] = ()
-
-    def with_topic(self, topic: str | None) -> FiledDialogue:
-        """The same, about `topic` if it does not say what it is about."""
-        return replace(self, source=self.source.with_topic(topic))
 
 
 def read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
@@ -133,32 +94,11 @@ def _of_record(path: Path) -> Iterator[FiledDialogue | Unreadable]:
     record = read_record(path)
     for line, sample in zip(_sample_lines(path), record.samples, strict=False):
         for dialogue in sample.dialogues:
-            yield _of_sample(record, path, line, sample, dialogue)
+            yield of_sample(record, str(path), line, sample, dialogue)
     for damage in record.damage:
         _, _, problem = damage.rpartition(f"{path}: ")
         number = problem.removeprefix("line ").partition(" ")[0]
         yield Unreadable(str(path), int(number) if number.isdigit() else 1, problem)
-
-
-def _of_sample(
-    record: RunRecord, path: Path, line: int, sample: Sample, dialogue: DialogueResult
-) -> FiledDialogue:
-    in_gate = record.header.plan.gate is not None
-    name = f"{sample.label(in_gate=in_gate)}{f', {dialogue.title}' if dialogue.name else ''}"
-    turns = dialogue.transcript.turns
-    return FiledDialogue(
-        Source(name, str(path), line, dialogue.transcript),
-        FileKind.RECORD,
-        test=sample.scenario,
-        sample=sample.number,
-        arm=sample.arm.value if in_gate else "",
-        outcome=sample.outcome,
-        problem=sample.problem,
-        cassette=dialogue.cassette,
-        parameters={} if turns is None else {"turns": turns},
-        verdicts=dialogue.verdicts,
-        notices=dialogue.notices,
-    )
 
 
 def _sample_lines(path: Path) -> list[int]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.closings import ClosingDetector
@@ -70,6 +71,18 @@ class Loop:
         return self.end - self.onset + 1
 
 
+class Heard(NamedTuple):
+    """What one message brings: its words, how many of them nobody had said, in which way it adds nothing.
+
+    `repeats` is the position, from 0, of the first message with the same words; None if it is the first.
+    """
+
+    n_words: int
+    n_new: int
+    stale: Stale | None
+    repeats: int | None
+
+
 @dataclass
 class _Own:
     """What one speaker did lately: since when it says the same, and since when it deflects (positions)."""
@@ -96,6 +109,8 @@ class LoopDetector:
     _inside: list[bool] = field(default_factory=list)
     _inside_wide: list[bool] = field(default_factory=list)
     _own: dict[str, _Own] = field(default_factory=dict)
+    _heard: list[Heard] = field(default_factory=list)
+    _said: dict[str, int] = field(default_factory=dict)
     _stuck: list[Loop] = field(default_factory=list)
 
     def read(self, speaker: str, content: str) -> None:
@@ -103,8 +118,12 @@ class LoopDetector:
         normalised = text.normalise(text.without_thinking(content))
         words = text.words(normalised)
         self.closings.read(normalised)
+        n_new = self._reader.n_new(words)
         stale = self._reader.read(normalised, words, after_goodbye=self.is_over)
         self._stale.append(stale)
+        here = len(self._heard)
+        first = self._said.setdefault(" ".join(words) or normalised.strip(), here)
+        self._heard.append(Heard(len(words), n_new, stale, first if first < here else None))
         if self.closings.closing == len(self._stale) - 2:
             self.is_over = True
         elif self.is_over and stale not in _CERTAIN and lexicon.asks(normalised):
@@ -149,6 +168,11 @@ class LoopDetector:
                 loop = Loop(positions[1], here, kind, (speaker,), 1 if kind == "stuck" else None)
                 self._stuck = [old for old in self._stuck if old.onset != loop.onset] + [loop]
         return stuck
+
+    @property
+    def heard(self) -> Sequence[Heard]:
+        """What each message so far brought, in order."""
+        return self._heard
 
     def loops(self) -> list[Loop]:
         """The loops so far, in order, none overlapping another."""

@@ -96,6 +96,10 @@ class StalenessReader:
         self._wordless.append(stale in _WORDLESS)
         return stale
 
+    def n_new(self, words: Sequence[str]) -> int:
+        """How many of these words no message so far had."""
+        return len(set(words) - self._words)
+
     def _judge(
         self,
         normalised: str,

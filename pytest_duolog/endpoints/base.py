@@ -80,7 +80,8 @@ class EndpointConfig:
     What goes through `client`, or `line`, is recorded and replayed; an endpoint that uses another client is not
     recorded. A built-in protocol posts to `base_url`, which is a logical address (`duolog://provider`): the real one,
     and the key, are put in below the recording, so that neither can reach a cassette. `key_env` names the
-    variable the key is read from, for error messages.
+    variable the key is read from, for error messages. `headers` are those that the user's table adds to each request,
+    without those that hold variables; recordings are told apart by them.
     """
 
     provider: str
@@ -88,6 +89,7 @@ class EndpointConfig:
     base_url: str
     line: Line
     key_env: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def client(self) -> httpx.AsyncClient:

@@ -16,8 +16,14 @@ from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, EndpointConfig, Reply, then
-from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
-from pytest_duolog.endpoints.providers import Destination, Provider, destination, variables_in
+from pytest_duolog.endpoints.line import JSON_HEADERS, HttpAnswer, HttpQuestion, Line
+from pytest_duolog.endpoints.providers import (
+    Destination,
+    Provider,
+    destination,
+    literal_headers,
+    variables_in,
+)
 from pytest_duolog.endpoints.reading import fields_of, shown
 from pytest_duolog.endpoints.session_ids import RECORDED_ID, new_session_id
 from pytest_duolog.endpoints.streams import is_stream, values_in
@@ -51,6 +57,8 @@ class HttpEndpoint:
             HttpQuestion(
                 self._config.base_url,
                 partial(canonical, filled_in(self._template.request, self._values(request))),
+                headers={**JSON_HEADERS, **self._config.headers},
+                asked_in=self._config.headers,
                 read=self._read,
                 model=request.model,
                 session=self._real_session,
@@ -164,6 +172,9 @@ class HttpTarget:
 
             line = line_to(self.app, reached)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        config = EndpointConfig("http", self._logical_host, f"duolog://{self._logical_host}{path}", line)
+        address = f"duolog://{self._logical_host}{path}"
+        config = EndpointConfig(
+            "http", self._logical_host, address, line, headers=literal_headers(self.headers)
+        )
         template = Template(self.request, self.reply, self.session)
         return HttpEndpoint(config, template, destination_of=reached)

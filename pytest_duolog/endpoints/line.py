@@ -6,7 +6,7 @@ answer at hand, when it is recorded, or has to wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,7 +43,7 @@ class HttpQuestion:
     `content` gives the body's bytes, which a replay does not need where `body` has the same in parts. `read` makes a
     Reply of an answer, or raises EndpointError if it is none. `model` is the model asked, `session` the id that stands
     below the recording in place of the recorded one, `destination_of` a way of its own from the logical address to the
-    real one.
+    real one. `asked_in` are the names of headers that are part of what is asked.
     """
 
     url: str
@@ -54,6 +54,7 @@ class HttpQuestion:
     read: Callable[[HttpAnswer], Reply | None] = lambda _: None
     model: str = ""
     session: str | None = None
+    asked_in: Collection[str] = ()
     destination_of: Callable[[str, str], Destination | Awaitable[Destination]] | None = None
 
 

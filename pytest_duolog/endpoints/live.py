@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from pytest_duolog.endpoints.network import Proxy, proxy_for, tls_context
+from pytest_duolog.endpoints.network import Proxy, Surroundings, proxy_for, tls_context
 from pytest_duolog.endpoints.providers import Destination
 from pytest_duolog.errors import EndpointError
 
@@ -87,8 +87,11 @@ class LiveTransport(httpx.AsyncBaseTransport):
         destination_of: Callable[[str, str], Destination | Awaitable[Destination]],
         *,
         through: httpx.AsyncBaseTransport | None = None,
+        around: Surroundings | None = None,
     ) -> None:
+        """`around` are the surroundings of a dialogue that was begun early; others see those of the moment."""
         self._destination_of = destination_of
+        self._around = around
         self._through = through
         self._by_proxy: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
 
@@ -130,13 +133,13 @@ class LiveTransport(httpx.AsyncBaseTransport):
     def _proxy_to(self, url: httpx.URL) -> Proxy | None:
         if self._through is not None or is_loopback(url.host):
             return None
-        return proxy_for(url)
+        return proxy_for(url, self._around or Surroundings.of_now())
 
     def _transport_through(self, proxy: Proxy | None) -> httpx.AsyncBaseTransport:
         if self._through is not None:
             return self._through
         if proxy not in self._by_proxy:
-            self._by_proxy[proxy] = _transport(proxy)
+            self._by_proxy[proxy] = _transport(proxy, self._around or Surroundings.of_now())
         return self._by_proxy[proxy]
 
     async def aclose(self) -> None:
@@ -145,11 +148,11 @@ class LiveTransport(httpx.AsyncBaseTransport):
             await transport.aclose()
 
 
-def _transport(proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
+def _transport(proxy: Proxy | None, around: Surroundings) -> httpx.AsyncHTTPTransport:
     transport = unpatched_transport()
     sys.modules.update(_own_httpcore())  # pytester, and others, forget what was imported meanwhile
     try:
-        return transport(proxy=proxy.url if proxy else None, verify=tls_context())
+        return transport(proxy=proxy.url if proxy else None, verify=tls_context(around))
     except ImportError:  # httpx names its own extra
         assert proxy is not None, "only proxies need more than httpx"
         raise EndpointError(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies, proxy_bypass, proxy_bypass_environment  # type: ignore[attr-defined]  # not in typeshed
 
 import httpx
 
@@ -37,45 +39,72 @@ class Proxy:
     variable: str
 
 
-def proxy_for(url: httpx.URL) -> Proxy | None:
-    """The proxy that the environment names for an address; one without a scheme is an HTTP proxy, as to curl.
+@dataclass(frozen=True)
+class Surroundings:
+    """The environment, and the proxies that it or the system names."""
+
+    environ: Mapping[str, str] = field(repr=False)  # it holds keys
+    proxies: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of_now(cls, environ: Mapping[str, str] = os.environ) -> Surroundings:
+        """As they are; the environment may change."""
+        return cls(environ, getproxies())
+
+    @classmethod
+    def kept(cls) -> Surroundings:
+        """As they are at this moment, whatever becomes of the environment."""
+        return cls(dict(os.environ), getproxies())
+
+
+def proxy_for(url: httpx.URL, around: Surroundings) -> Proxy | None:
+    """The proxy that is named for an address; one without a scheme is an HTTP proxy, as to curl.
 
     Raises EndpointError that names the variable for what is no address.
     """
-    if proxy_bypass(f"{url.host}:{url.port}" if url.port else url.host):
+    if _is_bypassed(f"{url.host}:{url.port}" if url.port else url.host, around):
         return None
-    proxies = getproxies()
     for kind in (url.scheme, "all"):
-        text = proxies.get(kind, "").strip()
+        text = around.proxies.get(kind, "").strip()
         if text:
-            return Proxy(_proxy_address(text, kind), _variable(kind))
+            return Proxy(_proxy_address(text, kind, around), _variable(kind, around))
     return None
 
 
-def _proxy_address(text: str, kind: str) -> str:
+def _is_bypassed(host: str, around: Surroundings) -> bool:
+    if sys.platform in ("darwin", "win32") and not _names_a_proxy(around.environ):
+        return bool(proxy_bypass(host))  # the system's own settings
+    return bool(proxy_bypass_environment(host, dict(around.proxies)))
+
+
+def _names_a_proxy(environ: Mapping[str, str]) -> bool:
+    return any(name.lower().endswith("_proxy") for name in environ)
+
+
+def _proxy_address(text: str, kind: str, around: Surroundings) -> str:
     scheme, separator, rest = text.partition("://")
     scheme, rest = (scheme.lower(), rest) if separator else ("http", text)
     if scheme not in PROXY_SCHEMES or Address.parse(f"http://{rest}") is None:
         raise EndpointError(
-            f"{_variable(kind)} holds no address of a proxy",
+            f"{_variable(kind, around)} holds no address of a proxy",
             advice="write it as http://host:port, or unset it",
         )
     return f"{scheme}://{rest}"
 
 
-def _variable(kind: str) -> str:
+def _variable(kind: str, around: Surroundings) -> str:
     """Which variable names the proxy; on some systems it may be the system's own setting."""
     name = f"{kind}_proxy"
-    return next((found for found in (name, name.upper()) if os.environ.get(found)), name.upper())
+    return next((found for found in (name, name.upper()) if around.environ.get(found)), name.upper())
 
 
-def tls_context() -> ssl.SSLContext:
+def tls_context(around: Surroundings) -> ssl.SSLContext:
     """Whom a server's certificate may be from: the authorities that the environment names, or httpx's usual ones.
 
     Raises EndpointError that names the variable if its certificates cannot be read.
     """
     for variable in CERTIFICATE_VARIABLES:
-        if path := os.environ.get(variable, "").strip():
+        if path := around.environ.get(variable, "").strip():
             return _context(variable, path)
     return _context("", "")
 

@@ -90,7 +90,8 @@ class ChatProtocol(ABC):
             HttpQuestion(
                 self._config.base_url + self.path(request),
                 partial(self._encoder.encode, body.fields, body.messages),
-                headers={**JSON_HEADERS, **self.headers(request)},
+                headers={**JSON_HEADERS, **self.headers(request), **self._config.headers},
+                asked_in=self._config.headers,
                 body=body,
                 read=read,
                 model=request.model,

@@ -31,7 +31,8 @@ class Provider:
     (`address_form`). `api_key_env` names the variable that holds the key, or else
     `other_key_env`; it is asked for only where `needs_key`, and sent in `key_header`, `authorization` if it is None.
     `headers` are further ones; `${NAME}` in them is an environment variable. `template` is how a chatbot of protocol
-    `http` is spoken to. Nothing is read before a model is really called.
+    `http` is spoken to. `source` is where somebody wrote the row, for error messages. Nothing is read
+    before a model is really called.
     """
 
     base_url: str
@@ -44,6 +45,7 @@ class Provider:
     key_header: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     template: Template = field(default_factory=Template)
+    source: str = field(default="", compare=False)
 
     @property
     def has_address(self) -> bool:
@@ -55,6 +57,11 @@ class Provider:
         """The variables whose values go into headers."""
         named = (self.api_key_env, self.other_key_env, *variables_in(self.headers))
         return [name for name in named if name]
+
+
+def literal_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that say the same in every environment."""
+    return {name: text for name, text in headers.items() if not VARIABLE.search(text)}
 
 
 def variables_in(headers: Mapping[str, str]) -> list[str]:
@@ -156,7 +163,7 @@ def destination(
         header = provider.key_header or "authorization"
         prefix = "Bearer " if header == "authorization" else ""
         headers[header] = prefix + _header_value(key_env, environ)
-    return Destination(address.url, headers, key_env, address.query, address_env)
+    return Destination(address.url, headers, key_env, address.query, address_env or provider.source or None)
 
 
 def _filled_in(name: str, text: str, environ: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from pytest_duolog.endpoints.line import Line
 from pytest_duolog.endpoints.ollama import OllamaChat
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
-from pytest_duolog.endpoints.providers import PROVIDERS, Provider
+from pytest_duolog.endpoints.providers import PROVIDERS, Provider, literal_headers
 from pytest_duolog.endpoints.published import (
     open_published,
     published_factory,
@@ -158,6 +158,7 @@ def _named(name: str, line: Line, configured: Mapping[str, Provider]) -> Endpoin
         base_url=f"duolog://{provider_name}",
         line=line,
         key_env=provider.api_key_env,
+        headers=literal_headers(provider.headers),
     )
     if provider.protocol == "http":
         return HttpEndpoint(config, provider.template)

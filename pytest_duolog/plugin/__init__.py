@@ -116,7 +116,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for report in failed:
             config.hook.pytest_collectreport(report=report)
         items.clear()
-    if (config.getoption("duolog_model") or config.getoption("duolog_candidate")) and items:
+    names_roles = config.getoption("duolog_model") or config.getoption("duolog_candidate")
+    has_gate = config.getini("duolog_candidate") and any(
+        "dialogue" in getattr(item, "fixturenames", ()) for item in items
+    )
+    if (names_roles or has_gate) and items:
         from pytest_duolog.plugin.collection import refuse, unused_roles
 
         if mistake := unused_roles(config, items):
@@ -126,6 +130,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests
 def pytest_collection_finish(session: pytest.Session) -> None:
     has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
+    if has_dialogues:
+        from pytest_duolog.plugin.fixture import watch_environment
+
+        watch_environment(session.config)
     if has_dialogues and hasattr(session.config, "workerinput"):
         from pytest_duolog.plugin.fixture import NextTest
 
@@ -183,10 +191,12 @@ def dialogue(
 @pytest.fixture
 def duolog_snapshot(request: pytest.FixtureRequest, snapshot: SnapshotAssertion) -> SnapshotAssertion:
     """Syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
+    from pytest_duolog.plugin.attempts import attempt_of
     from pytest_duolog.plugin.snapshot import TranscriptSnapshot
     from pytest_duolog.plugin.state import session_of
 
-    return TranscriptSnapshot.beside(snapshot, session_of(request.config).redactor)
+    redactor, attempt = session_of(request.config).redactor, attempt_of(request.node)
+    return TranscriptSnapshot.beside(snapshot, redactor, sample=attempt.number)
 
 
 @pytest.hookimpl(wrapper=True)

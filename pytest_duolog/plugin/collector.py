@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 REPORT_ATTRIBUTE = "duolog"
 # What a worker of pytest-xdist adds to the run record, a `RecordPart`.
 RECORD_ATTRIBUTE = "duolog_record"
+# By this key the controller of pytest-xdist tells its workers how tests are distributed.
+DISTRIBUTION = "duolog_dist"
 # Whether a test did not pass because something could not be measured.
 UNMEASURED_ATTRIBUTE = "duolog_unmeasured"
 # Marks a report that pytest logs and nobody sees: that of a subtest in a sample.
@@ -40,6 +42,11 @@ class Collector:
 
     receive: Callable[[RecordPart, object], None] = lambda _part, _node: None
     dialogues: list[tuple[str, DialogueResult]] = field(default_factory=list)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of pytest-xdist what it does not know of its run."""
+        node.workerinput[DISTRIBUTION] = node.config.getoption("dist", "no")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_to_serializable(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -24,6 +25,7 @@ from pytest_duolog.plugin.progress import progress_observers
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.unseen import PASSED, require_seen
 from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.mocks import is_httpx_mocked
 from pytest_duolog.recording.naming import folder_of
 from pytest_duolog.reports.terminal import dialogue_section
 from pytest_duolog.results.record import Arm
@@ -32,6 +34,7 @@ from pytest_duolog.scenarios.values import ScenarioValues
 
 LONGEST_HEADING = 100
 
+BEFORE_FIXTURES: pytest.StashKey[BeforeFixtures] = pytest.StashKey()
 PREFETCH: pytest.StashKey[Prefetch | None] = pytest.StashKey()
 
 
@@ -85,9 +88,39 @@ def prefetch_of(item: pytest.Item) -> Prefetch | None:
         is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
         coming = () if hasattr(config, "workerinput") else map(Attempt, item.session.items)
         has_room_for = session_of(config).budget.has_room_for
-        prefetch = Prefetch(coming, settings.concurrency, _begin_early, has_room_for)
+        is_quiet = config.stash[BEFORE_FIXTURES].is_unchanged
+        prefetch = Prefetch(coming, settings.concurrency, _begin_early, has_room_for, is_quiet)
         config.stash[PREFETCH] = prefetch if is_wanted else None
     return config.stash[PREFETCH]
+
+
+class BeforeFixtures:
+    """Remembers the environment as it was before the fixtures of the test that runs."""
+
+    def __init__(self) -> None:
+        self._environ = _environ()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Look at it; fixtures come later."""
+        self._environ = _environ()
+
+    def is_unchanged(self) -> bool:
+        """Whether the test's fixtures have changed nothing in it, and mock nothing that providers are asked through.
+
+        What a fixture of the session has changed is there before the next test's.
+        """
+        return self._environ == _environ() and not is_httpx_mocked()
+
+
+def _environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
+def watch_environment(config: pytest.Config) -> None:
+    """Have it looked at before each test."""
+    config.stash[BEFORE_FIXTURES] = BeforeFixtures()
+    config.pluginmanager.register(config.stash[BEFORE_FIXTURES], "duolog-before-fixtures")
 
 
 class NextTest:

@@ -6,12 +6,12 @@ It is loaded only there, with `-p pytest_duolog.plugin.inventory`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.genuine import CLOCK
 from pytest_duolog.plugin.collection import (
     SCENARIO_FIXTURE,
     has_fixture,
@@ -111,4 +111,4 @@ def _headers(item: pytest.Item, test: str, n_samples: int) -> Iterator[dict[str,
         cast = settings_of(item.config).cast(scenario.for_sample(number))
         models = [cast.speaker(side).model_label for side in SIDES]
         location = CassetteLocation(folder_of(item.path), test, models, sample=number)
-        yield session.redactor.json(make_header(cast, location, now=datetime.now(UTC)))
+        yield session.redactor.json(make_header(cast, location, now=CLOCK.now()))

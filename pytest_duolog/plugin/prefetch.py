@@ -6,6 +6,7 @@ parameters alone, its speakers are not functions, and the project's fixtures tha
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -34,6 +35,23 @@ MEDDLERS = frozenset({"monkeypatch", "pytester", "testdir"})
 # Markers under which a test may not run, or runs with requests redirected.
 UNSURE = ("skip", "skipif", "xfail", "vcr")
 
+# Packages that mock requests; `unittest` is not asked for its other parts.
+MOCKING = frozenset(
+    {
+        *(
+            "aioresponses",
+            "httpretty",
+            "mocket",
+            "mock",
+            "pook",
+            "pytest_httpx",
+            "requests_mock",
+            "responses",
+            "respx",
+        ),
+        "unittest",
+    }
+)
 
 # So many coming tests are looked at for each dialogue that may run at a time: the next ones are ready when a long one
 # holds up the tests. It is also what `-x` may waste.
@@ -49,10 +67,13 @@ class Prefetch:
         concurrency: int,
         begin: Callable[[Attempt], Dialogue],
         has_room_for: Callable[[int], bool] = lambda _n_dialogues: True,
+        is_quiet: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`is_quiet` says whether the test that runs has changed nothing so far that dialogues depend on."""
         self._n_ahead = TESTS_PER_PLACE * concurrency
         self._begin = begin
         self._has_room_for = has_room_for
+        self._is_quiet = is_quiet
         self._begun: dict[Attempt, Dialogue] = {}
         self._settled: dict[pytest.Item, bool] = {}
         self.expect(coming)
@@ -68,7 +89,7 @@ class Prefetch:
                 pass
         n_running = sum(not dialogue.has_run for dialogue in self._begun.values())
         n_running += attempt not in self._begun
-        for later in islice(self._coming, self._n_ahead):
+        for later in islice(self._coming, self._n_ahead if self._is_quiet() else 0):
             if not self._has_room_for(n_running + 1):  # what has begun is to come to its end
                 break
             if later not in self._begun and self._can_begin_early(later.item):
@@ -85,10 +106,27 @@ class Prefetch:
 
 def is_settled(item: pytest.Item) -> bool:
     """Whether a test's markers and parameters say that it will run, and with which models."""
-    if any(item.get_closest_marker(name) for name in UNSURE):
+    if any(item.get_closest_marker(name) for name in UNSURE) or may_mock(item):
         return False
     scenario = scenario_of(item)
     return all(isinstance(scenario.speaker(side).model, str | Script | None) for side in SIDES)
+
+
+def may_mock(item: Any) -> bool:
+    """Whether a test's function, or its module, uses a library that mocks requests.
+
+    A decorator, or a `with` in the test, sets a mock up after the dialogue would have begun.
+    """
+    names = {package_of(value) for value in vars(item.module).values()} if hasattr(item, "module") else set()
+    code = getattr(inspect.unwrap(item.function), "__code__", None) if hasattr(item, "function") else None
+    return not MOCKING.isdisjoint(names | set(code.co_names if code else ()))
+
+
+def package_of(value: Any) -> str:
+    """The package that a module is of, or that an object was made in."""
+    name = value.__name__ if inspect.ismodule(value) else getattr(type(value), "__module__", "")
+    made = getattr(value, "__module__", None) if callable(value) else None
+    return str(made or name).partition(".")[0]
 
 
 def has_its_fixtures(item: pytest.Item) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,10 +22,19 @@ from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.reports.wording import pairs_words, record_words, shard_words, undecided_words
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord, Sample
-from pytest_duolog.results.store import RecordWriter, fresh_record
+from pytest_duolog.results.store import RecordWriter, check_place, fresh_record
 
 # Where the record lies unless the command line says otherwise, below the root folder.
 DEFAULT_PATH = Path(".duolog") / "record.jsonl"
+
+
+@contextmanager
+def _ending_the_run() -> Iterator[None]:
+    """The run ends here if the record cannot be written, for samples that are not kept may be dear."""
+    try:
+        yield
+    except RunRecordError as error:
+        pytest.exit(f"{error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
@@ -56,6 +67,11 @@ class RecordKeeper:
                 shard=str(shard) if shard else "",
             )
 
+    def check(self) -> None:
+        """Raises RunRecordError if this process writes the record and cannot."""
+        if not self._is_worker:
+            check_place(self.path)
+
     def add(self, sample: Sample) -> None:
         """Take a sample; except in a worker it is in the file when this returns."""
         assert self.header is not None, "the plan comes first"
@@ -63,16 +79,11 @@ class RecordKeeper:
         if self._is_worker:
             return
         if self._writer is None:
-            self._writer = self._open(self.header)
+            with _ending_the_run():
+                self._writer = fresh_record(self.path, self.header)
             self.config.add_cleanup(self._writer.close)
-        self._writer.append(sample)
-
-    def _open(self, header: Header) -> RecordWriter:
-        """A new record; the run ends here if there can be none, for samples that are not kept may be dear."""
-        try:
-            return fresh_record(self.path, header)
-        except RunRecordError as error:
-            pytest.exit(f"{error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        with _ending_the_run():
+            self._writer.append(sample)
 
     @property
     def path(self) -> Path:

@@ -78,7 +78,8 @@ def end_rewrites(terminalreporter: Any, config: pytest.Config) -> None:
 def rewrite_words(rewrites: Rewrites) -> Iterator[str]:
     """What to say of rewrites that have not come to their end."""
     left = rewrites.left()
-    named = ", ".join(left[:MOST_NAMED]) + (", ..." if len(left) > MOST_NAMED else "")
+    names = list(dict.fromkeys(test.partition("[")[0] for test in left))
+    named = ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
     started = rewrites.started[:16].replace("T", " ")
     yield (
         f"the rewrite of {started} is not complete: {counted(len(left), 'test')} may still have older recordings "

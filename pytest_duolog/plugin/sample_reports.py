@@ -141,7 +141,7 @@ def sample_of(
         attempt=try_number,
         outcome=outcome,
         problem=_first_line(wrong) if wrong else "",
-        dialogues=results,
+        dialogues=tuple(result.with_reading() for result in results),
         duration_s=round(sum(report.duration for report in reports), 3),
     )
 

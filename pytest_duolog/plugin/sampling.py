@@ -21,8 +21,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import evaluate_skip_marks
 
-from pytest_duolog.display import listed
-from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.errors import ConfigurationError, RunRecordError
 from pytest_duolog.gate.baseline import FIRST_CANARY
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
@@ -32,6 +31,7 @@ from pytest_duolog.plugin.collection import refuse, sampling_of, scenario_of, us
 from pytest_duolog.plugin.collector import RECORD_ATTRIBUTE, SITE
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
+from pytest_duolog.plugin.refusals import check_distribution, check_gate, check_repetition
 from pytest_duolog.plugin.sample_reports import (
     SampledTest,
     decided_reports,
@@ -41,6 +41,7 @@ from pytest_duolog.plugin.sample_reports import (
     with_subtests,
 )
 from pytest_duolog.plugin.sharding import deal
+from pytest_duolog.plugin.snapshot import SNAPSHOT_FIXTURE, spare
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.plugin.subtests import SampleSubtests
@@ -49,7 +50,7 @@ from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Arm, Sample, SampleOutcome
-from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.settings import Settings, roles_of
 
 # An error says nothing of the model, so it is tried again; so often, where models are asked at all.
@@ -305,7 +306,16 @@ class Sampler:
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if SNAPSHOT_FIXTURE in getattr(item, "fixturenames", ()) and not self._has_run_all(test):
+            spare(item)
         _stop_if_told(item.session)
+
+    def _has_run_all(self, test: SampledTest) -> bool:
+        """Whether every sample of a test without a gate passed: the others may have snapshots that nobody came to."""
+        bar = self.plan.scenarios[test.item.nodeid]
+        found = test.measured[Arm.BASELINE].values()
+        n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in found)
+        return bar is not None and n_passed == bar.samples
 
     def _undecided(
         self, test: SampledTest, part: RecordPart | None
@@ -354,9 +364,13 @@ def register_sampler(session: pytest.Session) -> None:
     config = session.config
     plan = plan_of(session.items, settings_of(config))
     try:
-        _check_arms(session.items, plan, settings_of(config))
+        check_repetition(session.items)
+        check_distribution(config, plan)
+        check_gate(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)
-    except ConfigurationError as error:
+        if plan is not None and not config.getoption("duolog_plan"):
+            record_keeper_of(config).check()
+    except (ConfigurationError, RunRecordError) as error:
         refuse(config, session.items, str(error))
         return
     if not config.getoption("duolog_plan"):  # it is about all shards
@@ -369,35 +383,6 @@ def register_sampler(session: pytest.Session) -> None:
         sampler = Sampler(record_keeper, plan, session.items, is_live, stored)
         config.pluginmanager.register(sampler, "duolog-sampler")
         config.pluginmanager.register(sampler.subtests, "duolog-subtests")
-
-
-def _check_arms(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:
-    """Raises ConfigurationError for tests in which the candidate is the baseline: they could show no drop.
-
-    Both arms would even be played from the same recordings.
-    """
-    if plan is None or plan.gate is None:
-        return
-    alike = [
-        item.nodeid
-        for item in items
-        if item.nodeid in plan.scenarios and _is_same_in_both_arms(scenario_of(item), settings)
-    ]
-    if alike:
-        models = ", ".join(f"{role}={model}" for role, model in settings.candidates.items())
-        raise ConfigurationError(
-            f"--duolog-candidate: {models} already speaks in {listed(alike)}: baseline and candidate would be the "
-            f"same. Give the role the model of today again (--duolog-model, the role table), or leave these tests out "
-            f"(-k, --deselect)"
-        )
-
-
-def _is_same_in_both_arms(scenario: Scenario, settings: Settings) -> bool:
-    arms = (settings.cast(scenario), settings.cast(scenario, on_trial=True))
-    of_today, on_trial = (
-        [arm.speaker(side).model_copy(update={"label": None}) for side in SIDES] for arm in arms
-    )
-    return of_today == on_trial
 
 
 def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:

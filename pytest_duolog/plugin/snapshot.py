@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.transcripts.markdown import from_markdown, to_markdown
 from pytest_duolog.transcripts.transcript import ToolCall, Transcript
 
+SNAPSHOT_FIXTURE = "duolog_snapshot"
+
 MOST_MESSAGES_SHOWN = 5
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 
@@ -29,21 +31,42 @@ SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 LONGEST_NAME = 150
 LONGEST_INDEX = 80
 
+# What may follow the name of a test in those of its files.
+REST = re.compile(r"(-sample-[0-9]+)?([.\[]|$)")
+
 HAS_FAILED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def spare_unseen(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Keep the snapshots of a test that did not pass from being called unused, and from being removed by an update.
-
-    Such a test may have ended before it came to them. Of a skipped test syrupy knows that.
-    """
+    """Spare the snapshots of a test that did not pass: it may have ended before it came to them."""
     has_failed = not report.passed or (report.when != "setup" and item.stash.get(HAS_FAILED, False))
     item.stash[HAS_FAILED] = has_failed
+    if report.when == "teardown" and has_failed:
+        spare(item)
+
+
+def spare(item: pytest.Item) -> None:
+    """Keep the snapshots of a test from being called unused, and from being removed by an update.
+
+    Of a skipped test syrupy knows that.
+    """
     # syrupy may be blocked (-p no:syrupy). Its own hook takes no notice of the last report, and it has no public way to
     # its session (7.0 to 7.0.2). To be dropped when it spares the snapshots of failed tests by itself.
     session: SnapshotSession | None = getattr(item.config, "_syrupy", None)
-    if session and report.when == "teardown" and has_failed:
+    if session:
         session.ran_item(item.nodeid, "skipped")
+
+
+@dataclass(frozen=True)
+class SampleLocation(PyTestLocation):
+    """Where a test stands, and which of its samples runs; the first has the files of a test without samples."""
+
+    sample: int
+
+    @property
+    def part(self) -> str:
+        """What the files of the sample have in their names, after the test's."""
+        return f"-sample-{self.sample}" if self.sample > 1 else ""
 
 
 class TranscriptExtension(SingleFileSnapshotExtension):
@@ -69,16 +92,17 @@ class TranscriptExtension(SingleFileSnapshotExtension):
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
-        """The test's name, unlike syrupy's own never shared by two tests; then the snapshot's own, or its number."""
+        """The test's name, unlike syrupy's own never shared by two tests, its sample, and the snapshot's own name."""
         which = f"[{index}]" if isinstance(index, str) else f".{index}" if index else ""
-        return cls._test_part(test_location) + safe_name(which, limit=LONGEST_INDEX)
+        sample = test_location.part if isinstance(test_location, SampleLocation) else ""
+        return cls._test_part(test_location) + sample + safe_name(which, limit=LONGEST_INDEX)
 
     @classmethod
     def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
         """Whether the file is a snapshot of this test; syrupy keeps those of other tests."""
         name = Path(snapshot_location).name.removesuffix(f".{cls.file_extension}")
         rest = name.removeprefix(cls._test_part(test_location))
-        is_named_so = rest != name and rest[:1] in ("", ".", "[")
+        is_named_so = rest != name and REST.match(rest) is not None
         return is_named_so and Path(snapshot_location).parent == Path(
             cls.dirname(test_location=test_location)
         )
@@ -101,10 +125,14 @@ class TranscriptSnapshot(SnapshotAssertion):  # noqa: PLW1641  # the class above
     redactor: Redactor
 
     @classmethod
-    def beside(cls, snapshot: SnapshotAssertion, redactor: Redactor) -> TranscriptSnapshot:
-        """One for the same test, with the same options; what it stores has no secrets."""
+    def beside(cls, snapshot: SnapshotAssertion, redactor: Redactor, *, sample: int) -> TranscriptSnapshot:
+        """One for the same test, with the same options and files of its own for a sample; it stores no secrets."""
         options = {field.name: getattr(snapshot, field.name) for field in fields(snapshot) if field.init}
-        made = cls(**{**options, "extension_class": TranscriptExtension})
+        own = {
+            "extension_class": TranscriptExtension,
+            "test_location": SampleLocation(snapshot.test_location.item, sample=sample),
+        }
+        made = cls(**{**options, **own})
         made.redactor = redactor
         return made
 

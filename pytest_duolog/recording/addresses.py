@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlencode, urlsplit, urlunsplit
 
 from pytest_duolog.recording.secret_names import is_place, kind_of
 from pytest_duolog.recording.secret_spans import token_marker
@@ -48,6 +48,7 @@ TIMED_SIGNATURES = (
 )
 
 MARKER = re.compile(r"\[redacted [^\[\]]*\]")
+ESCAPED_MARKER = re.compile(r"%5Bredacted(?:\+|%20)[^&#]*?%5D", re.IGNORECASE)
 # What stands for a value that the environment has; any other one would do.
 ANYTHING = re.compile(r"\[redacted (?!token [0-9a-f]{8}\])[^\[\]]*\]")
 USUAL_PORT = re.compile(r"^(http://[^/?#]*):80(?=[/?#]|$)|^(https://[^/?#]*):443(?=[/?#]|$)")
@@ -80,6 +81,11 @@ def without_secrets(uri: str, redacted: Callable[[str], str], credentials: Mappi
             known = quote_plus(redacted(value))
         shown.append(f"{quote_plus(redacted(name))}={known}")
     return urlunsplit((parts.scheme, host, parts.path, "&".join(shown), ""))
+
+
+def with_plain_markers(uri: str) -> str:
+    """An address in which somebody has escaped what stands for secrets, with that as it was."""
+    return ESCAPED_MARKER.sub(lambda found: unquote_plus(found[0]), uri)
 
 
 def is_credential(name: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,8 @@ class Cassette(Recorder):
         self._begun = begun
         self._header: Mapping[str, Any] = redactor.json(header)
         self._base_urls = base_urls
+        # Most requests of a dialogue go to one address.
+        self._addresses = lru_cache(maxsize=64)(lambda uri: address_of(redactor.uri(uri), base_urls))
         self._refuses_edited = refuses_edited
         self.test_argument = test_argument
         self.permission = permission
@@ -286,7 +289,7 @@ class Cassette(Recorder):
 
     def address(self, uri: str) -> Address:
         """An address as it is matched and stored: without secrets, providers by name."""
-        return address_of(self.redactor.uri(uri), self._base_urls)
+        return self._addresses(uri)
 
     def _on_played(self, interaction: Interaction) -> None:
         self._note_model(interaction)
@@ -299,6 +302,7 @@ class Cassette(Recorder):
         self.permission()
         if self._writer is None:
             check_place(self._path_to_write(), n_bytes=self._bytes_expected())
+            check_place(self.location.path, n_bytes=None)  # which the finished recording will replace
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             self._notice(f"{self.path.name} was unfinished: resumed after message {last}")

@@ -13,6 +13,7 @@ from vcr.request import Request
 
 from pytest_duolog.endpoints.encodings import UnknownEncoding, is_packed, unpacked
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.recording.addresses import with_plain_markers
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 
 ACCEPTED = (
@@ -123,8 +124,9 @@ def _our_request(request: Request, origin: SentRequest) -> SentRequest:
     body = request.body if isinstance(request.body, bytes) else b""
     headers = {str(name): [str(value)] for name, value in request.headers.items()}
     parsed = Body.parse(body, history_name=origin.body.history_name)
-    names = origin.names if request.uri == origin.uri else frozenset()
-    return replace(origin, method=request.method, uri=request.uri, headers=headers, body=parsed, names=names)
+    uri = origin.uri if request.uri == origin.uri else with_plain_markers(request.uri)
+    names = origin.names if uri == origin.uri else frozenset()
+    return replace(origin, method=request.method, uri=uri, headers=headers, body=parsed, names=names)
 
 
 def vcr_response(response: Response) -> dict[str, Any]:

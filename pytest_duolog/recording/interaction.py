@@ -11,7 +11,7 @@ from typing import Any
 from pytest_duolog.endpoints.history import AnswerForm
 from pytest_duolog.recording.addresses import is_same_address, without_key_parameters
 from pytest_duolog.recording.noise import without_noise, without_random_ids
-from pytest_duolog.recording.redaction import REQUEST_HEADERS, Redactor, kept_headers
+from pytest_duolog.recording.redaction import FORM_HEADERS, REQUEST_HEADERS, Redactor, kept_headers
 from pytest_duolog.storage.json_text import canonical, parsed
 
 
@@ -115,8 +115,8 @@ class SentRequest:
     """A request without secrets, ready to be compared and stored.
 
     `names` are what the address goes by besides `uri` (see `addresses`). `answers` is what the protocol that made it
-    knows of its answers; None for a request of somebody's own code. `drops_keys` says that it was stored when
-    parameters named like a credential were left out of addresses.
+    knows of its answers; None for a request of somebody's own code. `is_early` says that it was stored in format 1,
+    which left out parameters named like a credential, and headers that matter.
     """
 
     method: str
@@ -125,17 +125,27 @@ class SentRequest:
     body: Body
     names: frozenset[str] = frozenset()
     answers: AnswerForm | None = field(default=None, compare=False)
-    drops_keys: bool = False
+    is_early: bool = False
 
     def same_as(self, other: SentRequest) -> bool:
-        """Whether a reply recorded for one answers the other: method, address and body are equal."""
-        return self.method == other.method and self.has_address_of(other) and self.body.same_as(other.body)
+        """Whether a reply recorded for one answers the other: method, address, body and decisive headers are equal."""
+        return (
+            self.method == other.method
+            and self.has_address_of(other)
+            and self.body.same_as(other.body)
+            and (self.is_early or other.is_early or self.decisive_headers == other.decisive_headers)
+        )
+
+    @property
+    def decisive_headers(self) -> Mapping[str, list[str]]:
+        """The headers that change what comes back; how the body is written, the body itself shows."""
+        return {name: values for name, values in self.headers.items() if name not in FORM_HEADERS}
 
     def has_address_of(self, other: SentRequest) -> bool:
         """Whether this recorded request went to the address of the other one."""
         if self.uri == other.uri or self.names & {other.uri, *other.names} or self.uri in other.names:
             return True
-        if self.drops_keys:
+        if self.is_early:
             return self.uri == without_key_parameters(other.uri)
         return is_same_address(self.uri, other.uri)
 

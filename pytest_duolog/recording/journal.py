@@ -19,8 +19,8 @@ The JSON of a response is canonical, or spelled as `as` says (see `SPELLINGS`); 
 Format history:
 1, the first.
 2, a request names the field of its history, and an interaction the model that served; so any protocol's is read.
-   Addresses have all their parameters, and other names that they go by (`names`). Lines have checksums if the header
-   has one.
+   Addresses have all their parameters, and other names that they go by (`names`). Headers that matter are kept and
+   compared. Lines have checksums if the header has one.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class JournalCodec:
                 _headers(request),
                 body,
                 names=_names(request),
-                drops_keys=self._format < 2,
+                is_early=self._format < 2,
             ),
             Response(
                 int(response["status"]),

@@ -24,6 +24,7 @@ from pytest_duolog.storage.line_file import (
     read_first_line,
     read_lines,
     replacing,
+    what_to_do,
 )
 
 # What reading a line raises that is not one of ours, whatever a stranger put there.
@@ -65,7 +66,7 @@ def read_journal(path: Path) -> Journal:
     Raises UnreadableCassette if it cannot be read at all, has no header or is of a newer format, and
     FileNotFoundError if there is none.
     """
-    with _reading(path):
+    with reading(path):
         lines = read_lines(path)
     refuse_conflict(lines.content, path)
     first, *rest = [*lines.whole, lines.torn]
@@ -86,7 +87,7 @@ def read_journal(path: Path) -> Journal:
 
 def read_header(path: Path) -> Mapping[str, Any]:
     """The header alone; raises what `read_journal` raises."""
-    with _reading(path):
+    with reading(path):
         line = read_first_line(path)
     refuse_conflict(line, path)
     return _header(line, path)
@@ -94,7 +95,7 @@ def read_header(path: Path) -> Mapping[str, Any]:
 
 def ends_in_header(path: Path) -> bool:
     """Whether the run that began a cassette ended at once: the file is empty, or holds the start of a header alone."""
-    with _reading(path):
+    with reading(path):
         line = read_first_line(path)
     return not line.endswith(b"\n") and HEADER_START.startswith(line[: len(HEADER_START)])
 
@@ -116,14 +117,17 @@ def refuse_conflict(content: bytes, path: Path) -> None:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Makes errors of the file system UnreadableCassette, except that the cassette at `path` is not there."""
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
         raise UnreadableCassette(
-            f"the cassette cannot be read: {error.strerror}", cassette_path=path
+            f"the cassette cannot be read: {error.strerror}",
+            cassette_path=path,
+            facts=[("to fix", what_to_do(error))],
         ) from None
 
 
@@ -171,12 +175,13 @@ def check_place(path: Path, *, n_bytes: int | None) -> None:
 
     `n_bytes` is how long the file there is expected to be, None for any length.
     """
-    with _writing(path):
+    with writing(path):
         check_writable(path, expected_bytes=n_bytes)
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Makes errors of the file system, and what other runs do to the cassette at `path`, UnreadableCassette."""
     try:
         yield
     except FileInUse:
@@ -195,7 +200,9 @@ def _writing(path: Path) -> Iterator[None]:
         raise UnreadableCassette(
             f"the cassette cannot be written: {error.strerror}",
             cassette_path=path,
-            facts=[("to fix", "see to the disk; --record-mode=once then goes on after what is recorded")],
+            facts=[
+                ("to fix", f"{what_to_do(error)}; --record-mode=once then goes on after what is recorded")
+            ],
         ) from None
 
 
@@ -219,12 +226,12 @@ class JournalWriter:
         Raises UnreadableCassette if the place cannot be written, or another run writes it or has written it.
         """
         self._codec = journal.codec if journal else JournalCodec()
-        with _writing(path):
+        with writing(path):
             self._file = LineFile(
                 path, expected_bytes=None if replaces else journal.n_bytes if journal else 0
             )
         try:
-            with _writing(path):
+            with writing(path):
                 self._file.cut(journal.whole_bytes if journal else 0)
             if header is not None:
                 self.append([line_text(header)])
@@ -243,7 +250,7 @@ class JournalWriter:
 
     def append(self, lines: Iterable[str]) -> None:
         """Write lines made by `lines_for`; raises UnreadableCassette if the disk does not take them."""
-        with _writing(self.path):
+        with writing(self.path):
             self._file.append(line.encode() for line in lines)
 
     def finish(self, end: Mapping[str, Any]) -> None:
@@ -252,7 +259,7 @@ class JournalWriter:
 
     def take_place_of(self, path: Path) -> None:
         """Become the file at `path`, and close; raises UnreadableCassette if another run is writing that one."""
-        with _writing(path):
+        with writing(path):
             self._file.take_place_of(path)
 
     def close(self) -> None:
@@ -265,7 +272,7 @@ def put_in_place(path: Path, target: Path, *, n_bytes: int) -> None:
 
     Raises UnreadableCassette if that fails, or another run is writing one of them.
     """
-    with _writing(target):
+    with writing(target):
         LineFile(path, expected_bytes=n_bytes).take_place_of(target)
 
 
@@ -278,7 +285,7 @@ def write_journal(path: Path, journal: Journal) -> None:
     values = [journal.header, *map(codec.encode, journal.interactions)]
     if journal.end is not None:
         values.append({"end": journal.end})
-    with _writing(path), replacing(path) as file:
+    with writing(path), replacing(path) as file:
         file.append(line_text(value).encode() for value in values)
 
 
@@ -303,13 +310,13 @@ def change_header(
     or `target`, or has written it.
     """
     n_bytes = source.stat().st_size if n_bytes is None else n_bytes
-    with _writing(source), LineFile(source, expected_bytes=n_bytes) as file:
+    with writing(source), LineFile(source, expected_bytes=n_bytes) as file:
         first, _, after = file.read().content.partition(b"\n")
         header = change(_header(first, source))
         is_in_place = target.exists() and target.samefile(source)
         if is_in_place:
             file.close()
-        with _writing(target), replacing(target) as changed:
+        with writing(target), replacing(target) as changed:
             changed.append([line_text(header).encode()])
             changed.append_as_is(after)
         if not is_in_place:

@@ -14,9 +14,10 @@ from pytest_duolog.recording.addresses import BaseUrls
 from pytest_duolog.recording.journal import FORMAT
 from pytest_duolog.recording.journal_file import Journal, read_journal, rename_test, write_journal
 from pytest_duolog.recording.naming import CassetteLocation, folder_of, is_partial, partial_of
-from pytest_duolog.recording.orphans import Recording, cassette_files
+from pytest_duolog.recording.orphans import Recording, cassette_files, files_in_cassette_folders
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.vcr_yaml import read_yaml, write_yaml
+from pytest_duolog.storage.line_file import is_in_use, left_by_killed_run
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,15 @@ def cassettes_under(paths: Iterable[Path]) -> Iterator[CassetteFacts]:
             )
 
 
+def leftovers_under(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Unfinished files that killed runs left beside cassettes, sorted by path, each with the name of the cassette."""
+    folders = {path for path in paths if path.is_dir()}
+    for path in sorted({found for folder in folders for found in files_in_cassette_folders(folder)}):
+        name = left_by_killed_run(path)
+        if name is not None and not is_in_use(path):
+            yield path, name
+
+
 def _files(path: Path) -> Iterator[Path]:
     if path.is_dir():
         yield from cassette_files(path)
@@ -67,11 +77,11 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
 
 
-def export_yaml(source: Path, target: Path, *, base_urls: BaseUrls) -> int:
-    """Write a cassette as plain vcrpy YAML; returns the number of interactions."""
+def export_yaml(source: Path, target: Path, *, base_urls: BaseUrls) -> Journal:
+    """Write a cassette as plain vcrpy YAML, without its damaged lines; returns what it holds."""
     journal = read_journal(source)
     write_yaml(target, journal.interactions, base_urls=base_urls)
-    return len(journal.interactions)
+    return journal
 
 
 def import_yaml(source: Path, target: Path, *, base_urls: BaseUrls, redactor: Redactor) -> int:

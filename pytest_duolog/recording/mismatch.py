@@ -32,9 +32,17 @@ def differences(recorded: SentRequest, sent: SentRequest) -> list[str]:
     found = [
         *_pair("method", recorded.method, sent.method),
         *([] if recorded.has_address_of(sent) else _pair("address", recorded.uri, sent.uri)),
+        *_header_differences(recorded, sent),
         *_body_differences(recorded.body, sent.body),
     ]
     return [*found[:MOST_DIFFERENCES], *and_more(len(found), MOST_DIFFERENCES)]
+
+
+def _header_differences(recorded: SentRequest, sent: SentRequest) -> list[str]:
+    if recorded.is_early:
+        return []
+    found = _value_differences("", recorded.decisive_headers, sent.decisive_headers)
+    return [f"header {line}" for line in found]
 
 
 def _body_differences(recorded: Body, sent: Body) -> list[str]:

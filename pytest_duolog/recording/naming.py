@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from pytest_duolog.errors import UnreadableCassette
-from pytest_duolog.recording.journal_file import read_header
+from pytest_duolog.recording.journal_file import read_header, reading
+from pytest_duolog.storage.line_file import is_file
 
 CASSETTE_FOLDER = "cassettes"
 UNSAFE = re.compile(r"[^A-Za-z0-9_.,=+@\[\]-]")
@@ -126,6 +127,14 @@ class CassetteLocation:
         stems = [self._file_name(keeps_capitals=kept).removesuffix(".jsonl") for kept in (False, True)]
         paths = [self.folder / f"{name}.yaml" for name in (*stems, self._test_part(keeps_capitals=True))]
         return next((path for path in paths if path.is_file()), None)
+
+    def check(self) -> None:
+        """Raises UnreadableCassette if what is in its place is no file, or nobody may look there."""
+        with reading(self.folder):
+            own = self.path
+        for path in (own, self.partial_path):
+            with reading(path):
+                is_file(path)
 
     def other_pairings(self) -> Iterator[Path]:
         """Recordings of the same dialogue with other models, newest first; none in a gate."""

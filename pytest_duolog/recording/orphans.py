@@ -122,7 +122,12 @@ def recordings_under(root: Path) -> Iterator[Recording]:
 
 
 def cassette_files(root: Path) -> Iterator[Path]:
-    """The cassette files below a folder, without hidden folders, virtual environments and packages of JavaScript."""
+    """The cassettes below a folder."""
+    return (path for path in files_in_cassette_folders(root) if path.name.endswith(".jsonl"))
+
+
+def files_in_cassette_folders(root: Path) -> Iterator[Path]:
+    """All files beside cassettes, without hidden folders, virtual environments and packages of JavaScript."""
     for name, folders, files in os.walk(root):
         if "pyvenv.cfg" in files:
             folders.clear()
@@ -130,7 +135,7 @@ def cassette_files(root: Path) -> Iterator[Path]:
         folders[:] = [folder for folder in folders if not folder.startswith(".") and folder != "node_modules"]
         folder = Path(name)
         if CASSETTE_FOLDER in folder.parts:
-            yield from (folder / file for file in files if file.endswith(".jsonl"))
+            yield from (folder / file for file in files)
 
 
 def defines(file: Path, names: list[str]) -> bool:

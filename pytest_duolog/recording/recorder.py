@@ -82,7 +82,7 @@ class Recorder(ABC):
         interaction = self._left.pop(index)
         if interaction.served is None:  # format 1 did not name the model
             interaction = replace(interaction, served=served_model(interaction.response, sent))
-        if interaction.request.drops_keys:  # nor all of the address
+        if interaction.request.is_early:  # nor all of the request
             interaction = replace(interaction, request=sent)
         self._used.append(interaction)
         self._on_played(interaction)

@@ -35,7 +35,11 @@ from pytest_duolog.recording.secret_parts import SHORTEST_PART, KnownSecrets
 from pytest_duolog.recording.secret_spans import marker_of, spans_in, start_of_secret, with_markers
 from pytest_duolog.recording.shapes import Span
 
-REQUEST_HEADERS = frozenset({"content-type", "accept"})
+# Headers that say nothing but how a body is written.
+FORM_HEADERS = frozenset({"content-type", "accept"})
+# These change what a model does with the same body.
+DECISIVE_HEADERS = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
+REQUEST_HEADERS = FORM_HEADERS | DECISIVE_HEADERS
 RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "location", "retry-after"})
 
 # The same in an address somewhere in a text.

@@ -3,16 +3,18 @@
 A run that is killed, interrupted or out of budget leaves old recordings beside fresh ones, and the files do not say
 which is which. So each process that rewrites keeps a file of lines in `.duolog`, and so does each that goes on:
 
-    {"rewrite": "<id>", "started": "...", "tests": ["tests/test_a.py::test_it", ...]}
+    {"rewrite": "<id>", "started": "...", "tests": ["tests/test_a.py::test_it[0b5f2a...]", ...]}
     {"rewrite": "<id>", "test": "...", "begun": "tests/cassettes/test_a/test_it....partial.jsonl"}
     {"rewrite": "<id>", "test": "...", "fresh": "tests/cassettes/test_a/test_it....jsonl"}
     {"rewrite": "<id>", "test": "...", "done": true}
 
-The latest rewrite of a test counts. When all tests of all files are done, the files are removed.
+Parameters of a test can be any text, a secret one, too; a hash stands for them. The latest rewrite of a test counts.
+When all tests of all files are done, the files are removed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Collection, Mapping
@@ -122,7 +124,9 @@ class Rewrites:
 
     def test_of(self, location: CassetteLocation) -> str:
         """A test as these files name it: its module, from the root folder, and its id in there."""
-        return f"{self._name(module_of(location.folder))}::{location.test}"
+        name, bracket, parameters = location.test.partition("[")
+        hashed = hashlib.sha256(parameters.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return f"{self._name(module_of(location.folder))}::{name}" + (f"[{hashed}]" if bracket else "")
 
     def _name(self, path: Path) -> str:
         return Path(os.path.relpath(path, self._root)).as_posix()

@@ -19,6 +19,7 @@ from pytest_duolog.recording.mocked_line import MockedLine
 from pytest_duolog.recording.mocks import NotMocked, is_httpx_mocked
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
+from pytest_duolog.recording.secret_names import kind_of
 
 
 class RecordedLine:
@@ -75,15 +76,21 @@ class RecordedLine:
         uri, names = self._cassette.address(question.url)
         if question.body is None:
             body, headers = Body.of_stranger(question.content(), question.headers, self._cassette.redactor)
-            return SentRequest(question.method, uri, headers, body, names=names)
+            return SentRequest(question.method, uri, self._headers(question) | headers, body, names=names)
         return SentRequest(
             question.method,
             uri,
-            kept_headers(question.headers, REQUEST_HEADERS),
+            self._headers(question),
             self._body(question.body),
             names=names,
             answers=question.body.answers,
         )
+
+    def _headers(self, question: HttpQuestion) -> dict[str, list[str]]:
+        """What is compared, and stored, of the headers; none that holds a key by its name."""
+        asked_in = {name.lower() for name in question.asked_in if kind_of(name) is None} - {"cookie"}
+        kept = kept_headers(question.headers, REQUEST_HEADERS | asked_in)
+        return {name: self._cassette.redactor.json(values) for name, values in kept.items()}
 
     def _body(self, parts: HistoryBody) -> Body:
         redact = self._cassette.redactor.json

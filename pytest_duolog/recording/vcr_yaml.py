@@ -7,17 +7,19 @@ from pathlib import Path
 
 from vcr.persisters.filesystem import FilesystemPersister
 from vcr.request import Request
-from vcr.serializers import yamlserializer
+from vcr.serialize import serialize
 
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls, address_of, real_uri
+from pytest_duolog.recording.bounded_yaml import BoundedYaml, UnfoldsTooFar
 from pytest_duolog.recording.hooks import plain_response, vcr_request, vcr_response
 from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
 from pytest_duolog.recording.journal import FORMAT
-from pytest_duolog.recording.journal_file import Journal, refuse_conflict
+from pytest_duolog.recording.journal_file import Journal, reading, refuse_conflict, writing
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.stored_response import kept_response
+from pytest_duolog.storage.line_file import read_content, replacing
 
 
 def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal:
@@ -27,17 +29,20 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
     cassette recorded against the real host replays. Failed tries in it are left out.
     Raises UnreadableCassette if the file is not a vcrpy cassette, FileNotFoundError if there is none.
     """
-    refuse_conflict(path.read_bytes(), path)  # which says, too, that it is not there; vcrpy does not
+    with reading(path):  # vcrpy does not say what is wrong with a file that cannot be read
+        refuse_conflict(read_content(path), path)
     journal = Journal({"duolog": FORMAT}, end={})
     try:
-        requests, responses, *_ = FilesystemPersister.load_cassette(path, yamlserializer)
+        requests, responses, *_ = FilesystemPersister.load_cassette(path, BoundedYaml)
         for request, response in zip(requests, map(plain_response, responses), strict=True):
             if response.status < 400:
                 kept = kept_response(response, redactor)
                 journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
     except Exception as error:  # noqa: BLE001  # vcrpy checks nothing: a stranger's file can raise anything
+        is_ours = isinstance(error, UnfoldsTooFar)
+        problem = str(error) if is_ours else f"{type(error).__name__}: {shorten(str(error), 300)}"
         raise UnreadableCassette(
-            f"not a vcrpy cassette: {type(error).__name__}: {shorten(str(error), 300)}",
+            f"not a vcrpy cassette: {problem}",
             cassette_path=path,
             facts=[("to fix", "delete the file, or restore it from version control")],
         ) from None
@@ -52,7 +57,9 @@ def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: Ba
         request.uri = real_uri(request.uri, base_urls)
         requests.append(request)
         responses.append(vcr_response(interaction.response))
-    FilesystemPersister.save_cassette(path, {"requests": requests, "responses": responses}, yamlserializer)
+    text = serialize({"requests": requests, "responses": responses}, BoundedYaml)
+    with writing(path), replacing(path) as file:
+        file.append_as_is(text.encode())
 
 
 def _sent(request: Request, base_urls: BaseUrls, redactor: Redactor) -> SentRequest:

@@ -7,7 +7,7 @@ from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.addresses import Address
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
-from pytest_duolog.recording.journal_file import JournalWriter, read_journal, write_journal
+from pytest_duolog.recording.journal_file import JournalWriter, check_place, read_journal, write_journal
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.stored_response import holds_secret
 
@@ -49,6 +49,7 @@ class Votes(Recorder):
         if not self._may_ask():
             raise self._not_recorded(sent)
         self._cassette.permission()
+        check_place(self._cassette.location.path, n_bytes=None)
 
     def _may_ask(self) -> bool:
         if self._cassette.mode is RecordMode.ONCE:

@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from pytest_duolog.properties.base import Evidence, Outcome, Verdict
+from pytest_duolog.results.reading import Reading, read
 from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript
 
 # Format history: 1, the first.
@@ -62,6 +63,7 @@ class DialogueResult(Record):
     `name` is empty for the fixture's own dialogue. `cassette` is None if nothing is recorded. `played` and `recorded`
     count replies, votes of judges included; `spared` counts messages that were not asked for because the dialogue was
     over. `fresh` are the numbers of the messages that a model wrote in this run. `notices` are for people.
+    `reading` is what the detectors read in it, so that reports need not; None in what older versions wrote.
     """
 
     format: Literal[1] = DIALOGUE_FORMAT
@@ -74,11 +76,16 @@ class DialogueResult(Record):
     fresh: tuple[int, ...] = ()
     notices: tuple[Text, ...] = ()
     verdicts: tuple[PropertyResult, ...] = ()
+    reading: Reading | None = None
 
     @property
     def title(self) -> str:
         """What a report calls it."""
         return f"dialogue {self.name}" if self.name else "dialogue"
+
+    def with_reading(self) -> Self:
+        """The same, with what the detectors of today read in it."""
+        return self.model_copy(update={"reading": read(self.transcript)})
 
     @property
     def fresh_messages(self) -> list[Message]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -174,6 +175,20 @@ class RunRecord:
         seen: set[tuple[object, ...]] = set()
         for sample in self.samples:
             check_sample(sample, self.header.plan, seen)
+
+    @classmethod
+    def read(cls, path: str | Path) -> RunRecord:
+        """The record in a file; raises RunRecordError if it is none."""
+        from pytest_duolog.results.store import read_record  # noqa: PLC0415  # it makes records itself
+
+        return read_record(Path(path))
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """One row a dialogue, ready for pandas or polars: the columns of `duolog show --format csv`."""
+        from pytest_duolog.results.filed import of_record  # noqa: PLC0415  # these are made of records
+        from pytest_duolog.results.rows import dialogue_rows  # noqa: PLC0415
+
+        return dialogue_rows(of_record(self))
 
     def measured(self, scenario: str, arm: Arm = Arm.BASELINE) -> Mapping[int, Sample]:
         """The measured samples of a scenario by number, in launch order."""

@@ -75,4 +75,4 @@ def _failed_otherwise(sample: Sample) -> bool:
 
 def _with_verdicts(dialogue: DialogueResult, verdicts: Sequence[Verdict]) -> DialogueResult:
     results = tuple(PropertyResult.of(verdict, dialogue.transcript) for verdict in verdicts)
-    return dialogue.model_copy(update={"verdicts": results})
+    return dialogue.with_reading().model_copy(update={"verdicts": results})

@@ -24,7 +24,16 @@ from pytest_duolog.errors import RunRecordError
 from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample
 from pytest_duolog.storage.checksums import without_checksum, wrong_lines
 from pytest_duolog.storage.json_text import parsed
-from pytest_duolog.storage.line_file import FileChanged, FileInUse, LineFile, Lines, read_lines, replacing
+from pytest_duolog.storage.line_file import (
+    FileChanged,
+    FileInUse,
+    LineFile,
+    Lines,
+    check_writable,
+    read_lines,
+    replacing,
+    what_to_do,
+)
 from pytest_duolog.transcripts.transcript import Record
 
 
@@ -46,7 +55,9 @@ def read_record(path: Path) -> RunRecord:
     try:
         lines = read_lines(path)
     except OSError as error:
-        raise RunRecordError(f"the run record cannot be read: {error.strerror}", path=path) from error
+        raise RunRecordError(
+            f"the run record cannot be read: {error.strerror}", path=path, advice=what_to_do(error)
+        ) from error
     return _record(lines, path)
 
 
@@ -192,6 +203,12 @@ def fresh_record(path: Path, header: Header) -> RecordWriter:
     return RecordWriter(path, header, is_fresh=True)
 
 
+def check_place(path: Path) -> None:
+    """Raises RunRecordError if no record could be written at `path`; asked before a sample is paid for."""
+    with _writing(path):
+        check_writable(path, expected_bytes=None)
+
+
 def write_record(path: Path, record: RunRecord) -> None:
     """Write a whole record at once; a file that was there is replaced only by a complete one.
 
@@ -226,7 +243,7 @@ def _writing(path: Path) -> Iterator[None]:
         raise RunRecordError(
             f"the run record cannot be written: {error.strerror}",
             path=path,
-            advice="name a file that can be with --duolog-record=FILE",
+            advice=f"{what_to_do(error)}, or name another file with --duolog-record=FILE",
         ) from error
 
 

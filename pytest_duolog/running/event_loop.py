@@ -59,11 +59,12 @@ class NetworkLoop(SteadyLoop):
         self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
     ) -> Any:
         """As asyncio does it; httpcore asks for nothing but a host and a port."""
-        if host is None or options.keys() - {"family"}:
+        given = {name: value for name, value in options.items() if value is not None}
+        if host is None or given.keys() - {"family"}:
             return await super().create_connection(protocol_factory, host, port, **options)
         failures: list[OSError] = []
         for family, kind, proto, _, address in await self.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, **options
+            host, port, type=socket.SOCK_STREAM, **given
         ):
             sock = genuine.Socket(family, kind, proto)
             sock.setblocking(False)  # as the standard library has it

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import anyio.to_thread
 
+from pytest_duolog.endpoints.network import Surroundings
 from pytest_duolog.errors import DialogueError, DuologError
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.votes import Votes
@@ -107,7 +109,7 @@ class Execution:
     def begin(self) -> None:
         """Start it now, beside others; whoever asks for its end waits for it."""
         self._is_watched = False
-        self._begun_early = self._session.scheduler.start(self._perform_async)
+        self._begun_early = self._session.scheduler.start(partial(self._perform_async, Surroundings.kept()))
 
     def abandon(self) -> None:
         """Give up what nobody has waited for."""
@@ -156,9 +158,9 @@ class Execution:
         with self._performed() as running:
             self._session.run(running.run, running.cassette)
 
-    async def _perform_async(self) -> None:
+    async def _perform_async(self, around: Surroundings | None = None) -> None:
         with self._performed() as running:
-            await self._session.run_async(running.run, running.cassette)
+            await self._session.run_async(running.run, running.cassette, around=around)
 
     @contextmanager
     def _performed(self) -> Iterator[Running]:

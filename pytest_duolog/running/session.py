@@ -17,6 +17,7 @@ import anyio.to_thread
 from pytest_duolog.endpoints import providers, registry
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.network import Surroundings
 from pytest_duolog.endpoints.providers import Destination
 from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.retrying import RetryingTransport
@@ -123,7 +124,9 @@ class Session:
         A test that has none takes that of the very same dialogue over from a test that is gone, where the record mode
         allows files to be written. A test that runs again in the same run, and is no sample, is not answered by the
         recording that its failed try has made.
+        Raises UnreadableCassette if the recording cannot be read, or something else is in its place.
         """
+        location.check()
         redactor = self._redactor_for(scenario)
         header = redactor.json(make_header(scenario, location, now=CLOCK.now()))
         mode, notices = self._mode_of(location), []
@@ -167,7 +170,8 @@ class Session:
         yield
         if cassette.counts[1]:
             self._recorded.add(cassette.location.path)
-            fresh = (run.messages[number - 1].usage or Usage() for number in cassette.fresh_messages)
+            said = [number for number in cassette.fresh_messages if number <= len(run.messages)]
+            fresh = (run.messages[number - 1].usage or Usage() for number in said)
             self.budget.end_dialogue(sum(fresh, Usage()), CLOCK.seconds() - started_s)
         if self.settings.record_mode is not RecordMode.NONE:
             self.rewrites.finished(cassette.location)
@@ -190,14 +194,22 @@ class Session:
             finally:
                 live.close()
 
-    async def run_async(self, run: DialogueRun, cassette: Cassette) -> None:
-        """The same in an event loop, which sync callables do not hold up: they have threads of their own."""
+    async def run_async(
+        self, run: DialogueRun, cassette: Cassette, *, around: Surroundings | None = None
+    ) -> None:
+        """The same in an event loop, which sync callables do not hold up: they have threads of their own.
+
+        `around` are the surroundings that providers are asked in; None for those of the moment.
+        """
         limit_s = run.scenario.seconds_budget or math.inf
         models = _models(run.scenario)
         with (
             self._followed(run, cassette),
             closing(cassette),
-            self._endpoints(models, cassette, in_thread=True, limit_s=limit_s) as (endpoints, live),
+            self._endpoints(models, cassette, in_thread=True, limit_s=limit_s, around=around) as (
+                endpoints,
+                live,
+            ),
         ):
             try:
                 stop_reason = await run.finish_async(endpoints)
@@ -228,13 +240,14 @@ class Session:
         *,
         in_thread: bool = False,
         limit_s: float = math.inf,
+        around: Surroundings | None = None,
     ) -> Iterator[tuple[dict[Name, Endpoint], LiveLine]]:
         """An endpoint for each model, recorded, and the line to the providers, which is to be closed.
 
         Other people's code may send HTTP requests of its own, and is watched.
         """
         with ExitStack() as stack:
-            live = LiveLine(self.scheduler, self._live_transport)
+            live = LiveLine(self.scheduler, partial(self._live_transport, around))
             # A dialogue that runs beside other tests sees their mocks, not its own test's.
             mocks = None if self.scheduler.is_here() else self._mocked_line()
             line = RecordedLine(recorder, live, mocks=mocks)
@@ -269,20 +282,22 @@ class Session:
     def _mocked_line(self) -> MockedLine:
         return MockedLine(self._mocked_destination, self.settings.patience, self._patches.doors)
 
-    def _live_transport(self) -> RetryingTransport:
-        return RetryingTransport(
-            LiveTransport(self._destination), self.settings.patience, self._rate_limiter_to
-        )
+    def _live_transport(self, around: Surroundings | None) -> RetryingTransport:
+        environ = around.environ if around else self._environ
+        live = LiveTransport(partial(self._destination, environ), around=around)
+        return RetryingTransport(live, self.settings.patience, self._rate_limiter_to)
 
     def _rate_limiter_to(self, provider: str) -> RateLimiter:
         limit = self.settings.limits.get(provider, Limit())
         return self._rate_limiters.setdefault(provider, RateLimiter(limit))
 
-    def _destination(self, provider: str, model: str) -> Destination | Awaitable[Destination]:
+    def _destination(
+        self, environ: Mapping[str, str], provider: str, model: str
+    ) -> Destination | Awaitable[Destination]:
         if provider == "local":  # its server may have to start
             return anyio.to_thread.run_sync(self._local_destination, model)
         found = registry.provider_named(provider, self.settings.providers)
-        return providers.destination(provider, found, self._environ, model)
+        return providers.destination(provider, found, environ, model)
 
     def _mocked_destination(self, provider: str, model: str) -> Destination:
         """Where mocks are asked; they need no key."""

@@ -78,9 +78,15 @@ class Lines:
         return len(self.content)
 
 
+def read_content(path: Path) -> bytes:
+    """All of a file. Raises FileNotFoundError, or another OSError if it is no file or cannot be read."""
+    with os.fdopen(_opened(path, READ_ONLY), "rb") as file:
+        return file.read()
+
+
 def read_lines(path: Path) -> Lines:
-    """The lines of a file. Raises FileNotFoundError, or another OSError if it is no file or cannot be read."""
-    return Lines(_content(path))
+    """The lines of a file. Raises what `read_content` raises."""
+    return Lines(read_content(path))
 
 
 def read_first_line(path: Path) -> bytes:
@@ -89,22 +95,56 @@ def read_first_line(path: Path) -> bytes:
         return file.readline()
 
 
-def _content(path: Path) -> bytes:
-    with os.fdopen(_opened(path, READ_ONLY), "rb") as file:
-        return file.read()
+def is_file(path: Path) -> bool:
+    """Whether there is a file. Raises OSError if something else is in its place, or nobody may look there."""
+    _check_link(path)
+    try:
+        kind = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    _check_kind(kind, path)
+    return True
+
+
+def what_to_do(error: OSError) -> str:
+    """What a person can do about an error of a file that cannot be read or written."""
+    match error.errno:
+        case errno.EACCES | errno.EPERM:
+            return "give this user the right to use the file, and to search the folders above it"
+        case errno.EROFS:
+            return "make the file system writable, or work on a copy"
+        case errno.EISDIR | errno.EINVAL | errno.ENOTDIR | errno.EEXIST:
+            return "move away what is in its place"
+        case errno.ELOOP:
+            return "remove the link, or bring back what it points to"
+        case errno.ENOSPC | errno.EDQUOT:
+            return "make room on the disk"
+    return "see to the disk"
 
 
 def _opened(path: Path, flags: int) -> int:
     """A descriptor of a regular file; raises OSError for anything else, a named pipe for example."""
+    _check_link(path)
     descriptor = os.open(path, flags, 0o666)
-    kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind):
-        return descriptor
-    os.close(descriptor)
-    number, problem = errno.EINVAL, "Not a regular file"
+    try:
+        _check_kind(os.fstat(descriptor).st_mode, path)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_link(path: Path) -> None:
+    """A link whose target is gone is no free place: writing would make the target, wherever that is."""
+    if path.is_symlink() and not os.path.exists(path):  # noqa: PTH110  # never raises
+        raise OSError(errno.ELOOP, f"a link to {os.readlink(path)}, which is not there", str(path))  # noqa: PTH115
+
+
+def _check_kind(kind: int, path: Path) -> None:
     if stat.S_ISDIR(kind):
-        number, problem = errno.EISDIR, os.strerror(errno.EISDIR)
-    raise OSError(number, problem, str(path))
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(kind):
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
 
 
 class LineFile:
@@ -223,6 +263,17 @@ def replacing(path: Path) -> Iterator[LineFile]:
         temporary.unlink(missing_ok=True)
 
 
+def is_in_use(path: Path) -> bool:
+    """Whether another run is writing the file right now."""
+    try:
+        check_writable(path, expected_bytes=None)
+    except FileInUse:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def left_by_killed_run(path: Path) -> str | None:
     """The name of the file that was being replaced, if `path` is what `replacing` leaves when it is killed."""
     found = TEMPORARY.fullmatch(path.name)
@@ -231,10 +282,10 @@ def left_by_killed_run(path: Path) -> str | None:
 
 @contextmanager
 def _kept_from_others(path: Path) -> Iterator[None]:
-    """Nobody else writes `path` inside the block; nothing is done if there is no such file."""
+    """Nobody else writes `path` inside the block; nothing is done if there is no such file, or nobody may write it."""
     try:
         descriptor = _claimed(path, READ_AND_APPEND)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         yield
         return
     try:

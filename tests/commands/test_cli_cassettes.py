@@ -9,6 +9,7 @@ import pytest
 
 from pytest_duolog.cli import main
 from pytest_duolog.recording.journal_file import read_journal
+from pytest_duolog.storage.line_file import LineFile
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 EXAMPLE_TESTS = EXAMPLE / "tests"
@@ -173,3 +174,67 @@ def test_local_status_says_what_is_missing(
     monkeypatch.setenv("DUOLOG_LOCAL_GGUF", str(weights))
     main(["local", "status"])
     assert f"local:smollm2-135m-instruct: {weights}" in capsys.readouterr().out
+
+
+def test_export_names_what_it_leaves_out(cassette: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = cassette.read_bytes().split(b"\n")
+    cassette.write_bytes(b"\n".join([*lines[:6], b"{torn", *lines[7:]]))
+    assert main(["cassettes", "export", str(cassette)]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].endswith(".yaml: 5 interactions")
+    assert out[1].startswith(f"  {REVIEWED}: line 7 cannot be read (")
+    assert cassette.with_suffix(".yaml").is_file()
+
+
+def test_export_that_is_killed_leaves_no_half_yaml(cassette: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_duolog.storage.line_file.LineFile.take_place_of", killed)
+    with pytest.raises(KeyboardInterrupt):
+        main(["cassettes", "export", str(cassette)])
+    assert not cassette.with_suffix(".yaml").exists()
+
+
+@pytest.fixture
+def leftover(cassette: Path) -> Path:
+    """What a run leaves that is killed while it writes a whole file."""
+    path = cassette.with_name(f".{REVIEWED}.4711")
+    path.write_bytes(cassette.read_bytes()[:500])
+    return path
+
+
+def test_list_names_what_a_killed_run_left(
+    cassette: Path, leftover: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cassettes", "list"]) == 1
+    [line] = [line for line in capsys.readouterr().out.splitlines() if ".4711" in line]
+    assert line.endswith(
+        f"  a run was killed while it wrote {REVIEWED}; duolog cassettes prune --delete removes it"
+    )
+
+
+def test_prune_removes_what_a_killed_run_left(
+    cassette: Path, leftover: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cassettes", "prune", str(cassette.parent)]) == 0
+    assert (
+        f"unused: {leftover} (left by a run that was killed while it wrote {REVIEWED})"
+        in capsys.readouterr().out
+    )
+    assert leftover.is_file()
+    assert main(["cassettes", "prune", "--delete", str(cassette.parent)]) == 0
+    assert not leftover.exists()
+    assert cassette.is_file()
+
+
+def test_files_that_another_run_writes_are_left_alone(
+    cassette: Path, leftover: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    partial = cassette.with_name(REVIEWED.replace(".jsonl", ".partial.jsonl"))
+    shutil.copy(cassette, partial)
+    with LineFile(partial), LineFile(leftover):
+        assert main(["cassettes", "prune", "--delete", str(cassette.parent)]) == 0
+        assert f"left alone: {partial} (another run is writing it right now)" in capsys.readouterr().out
+    assert partial.is_file()
+    assert leftover.is_file()

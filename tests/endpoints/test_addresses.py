@@ -17,12 +17,13 @@ from pytest_duolog.endpoints.addresses import Address, ollama_address
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.http_target import HttpTarget
 from pytest_duolog.endpoints.live import LiveTransport
-from pytest_duolog.endpoints.network import proxy_for
+from pytest_duolog.endpoints.network import Surroundings, proxy_for
 from pytest_duolog.endpoints.providers import PROVIDERS, Provider, destination
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import ConfigurationError, EndpointError
 from pytest_duolog.scenarios.scenario import ModelName
+from pytest_duolog.settings import ProjectTable, configured_providers
 from tests.chat_server import ChatServer, completion
 from tests.endpoints.asking import HISTORY, reply_over
 
@@ -275,6 +276,14 @@ def test_what_is_not_there_names_the_address_and_its_variable(status: int, body:
     assert "very-private" not in str(caught.value)
 
 
+def test_what_is_not_there_names_the_table_of_its_address() -> None:
+    table = ProjectTable.model_validate({"providers": {"lab": {"base_url": "http://gpu:8000/v1"}}})
+    with pytest.raises(
+        EndpointError, match=r"POST http://gpu:8000/v1/chat/completions, from \[tool.duolog.providers.lab\]"
+    ):
+        ask("lab:m", {}, through=Caught(httpx.Response(404)), configured=configured_providers(table))
+
+
 def test_a_model_that_is_not_there_is_named_beside_the_address() -> None:
     body = b'{"error": {"message": "The model `m` does not exist or is not found"}}'
     with pytest.raises(EndpointError) as caught:
@@ -313,9 +322,9 @@ def test_a_proxy_needs_no_scheme(
     monkeypatch.setenv(variable, given)
     if meant is None:
         with pytest.raises(EndpointError, match=f"{variable} holds no address of a proxy"):
-            proxy_for(httpx.URL("https://api.example"))
+            proxy_for(httpx.URL("https://api.example"), Surroundings.of_now())
     else:
-        found = proxy_for(httpx.URL("https://api.example"))
+        found = proxy_for(httpx.URL("https://api.example"), Surroundings.of_now())
         assert found is not None
         assert (found.url, found.variable) == (meant, variable)
         assert "secret" not in repr(found)
@@ -331,7 +340,7 @@ def test_what_is_no_proxy_names_its_variable(monkeypatch: pytest.MonkeyPatch, gi
 @pytest.mark.parametrize("given", ["", " "])
 def test_a_blank_proxy_is_none(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", given)
-    assert proxy_for(httpx.URL("https://api.example")) is None
+    assert proxy_for(httpx.URL("https://api.example"), Surroundings.of_now()) is None
 
 
 @pytest.mark.parametrize(
@@ -340,7 +349,7 @@ def test_a_blank_proxy_is_none(monkeypatch: pytest.MonkeyPatch, given: str) -> N
 def test_hosts_without_a_proxy(monkeypatch: pytest.MonkeyPatch, listed: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "proxy:3128")
     monkeypatch.setenv("NO_PROXY", listed)
-    assert proxy_for(httpx.URL("https://api.example:8443/v1")) is None
+    assert proxy_for(httpx.URL("https://api.example:8443/v1"), Surroundings.of_now()) is None
 
 
 def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

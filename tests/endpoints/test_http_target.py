@@ -268,6 +268,36 @@ def test_a_chatbot_is_recorded_and_replayed_without_it(
     assert not {word for word in ("a-token", str(bot.url)) if word in recorded}
 
 
+HEADED = """
+    import os
+    import pytest
+    from pytest_duolog import HttpTarget
+
+    BOT = HttpTarget(os.environ["BOT_URL"], reply="answer.text", headers={headers})
+
+    @pytest.mark.dialogue(a="scripted:counter", b=BOT, turns=1)
+    def test_bot(dialogue):
+        dialogue.messages
+"""
+KEYS = {"Authorization": "Bearer a-literal-one", "x-api-key": "a-literal-key", "Cookie": "a-literal-cookie"}
+
+
+def test_a_header_that_says_how_to_answer_is_recorded_and_a_key_is_not(
+    pytester: pytest.Pytester, bot: ChatServer
+) -> None:
+    pytester.makepyfile(HEADED.replace("{headers}", repr({"X-Persona": "kind", **KEYS})))
+    pytester.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    sent = {name.lower(): value for name, value in bot.headers[-1].items()}
+    assert all(sent[name.lower()] == value for name, value in KEYS.items())
+    recorded = "".join(path.read_text("utf-8") for path in pytester.path.rglob("*.jsonl"))
+    assert '"x-persona":["kind"]' in recorded
+    assert "a-literal" not in recorded
+    pytester.makepyfile(HEADED.replace("{headers}", repr({"X-Persona": "rude"})))
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*differs: *header x-persona", "*recorded: *kind*", "*sent: *rude*"])
+
+
 def test_a_chatbot_has_a_name_in_pyproject(pytester: pytest.Pytester, bot: ChatServer) -> None:
     pytester.makepyprojecttoml(
         f"""

@@ -370,6 +370,22 @@ def test_a_name_that_two_packages_publish_is_refused(monkeypatch):
         check_model("acme:x", {})
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"engine": "e"}, r"the answer cannot be read \(KeyError: 'said'\); it has engine"),
+        ({"said": 5, "engine": "e"}, "the answer cannot be read: the reply is 5, not text"),
+        ({"said": None, "engine": "e"}, "the answer cannot be read: the reply is null, not text"),
+    ],
+)
+def test_what_a_published_protocol_cannot_read_is_shown(acme, body, says):
+    acme(AcmeTalk)
+    wire = Wire(body)
+    with pytest.raises(EndpointError, match=says):
+        ask("acme:x", wire)
+    assert len(wire.requests) == 3
+
+
 class Plain:
     """An endpoint whose `reply` is no coroutine function."""
 

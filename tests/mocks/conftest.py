@@ -5,6 +5,7 @@ Most are pytest plugins, so `make` puts them into a folder of their own, and onl
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,3 +20,4 @@ def libraries(monkeypatch: pytest.MonkeyPatch) -> None:
     if not MOCKS.is_dir():
         pytest.skip("make puts the libraries there")
     monkeypatch.syspath_prepend(MOCKS)
+    monkeypatch.setenv("PYTHONPATH", str(MOCKS), prepend=os.pathsep)

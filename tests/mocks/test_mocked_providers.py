@@ -188,3 +188,51 @@ def test_a_recording_that_a_mock_stands_in_for_is_not_used_in_silence(
     result = pytester.runpytest("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *perhaps: * a mock of the test answered for Model B"])
+
+
+MANY = {
+    "decorators": """
+import respx
+
+@pytest.mark.parametrize("n", range(4))
+@respx.mock
+def test_it(dialogue, n):
+    respx.post(MODEL).respond(json=completion("Mocked."))
+    assert said(dialogue) == ["Mocked.", "Mocked."]
+""",
+    "imported where it is used": """
+@pytest.mark.parametrize("n", range(4))
+def test_it(dialogue, n):
+    import respx
+    with respx.mock() as router:
+        router.post(MODEL).respond(json=completion("Mocked."))
+        assert said(dialogue) == ["Mocked.", "Mocked."]
+""",
+    "a fixture of the session, elsewhere": """
+@pytest.mark.parametrize("n", range(4))
+def test_it(dialogue, n):
+    assert said(dialogue) == ["Mocked.", "Mocked."]
+""",
+}
+CONFTEST = """
+import os, pytest, respx
+
+@pytest.fixture(scope="session", autouse=True)
+def mocked():
+    with respx.mock() as router:
+        choice = {"index": 0, "message": {"role": "assistant", "content": "Mocked."}, "finish_reason": "stop"}
+        router.post(os.environ["OPENAI_BASE_URL"] + "/chat/completions").respond(json={"choices": [choice]})
+        yield
+"""
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_no_dialogue_begins_before_its_test_has_set_up_a_mock(
+    name: str, pytester: pytest.Pytester, chat_server: ChatServer
+) -> None:
+    if "session" in name:
+        pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(f"{HEAD}\nMODEL = '{chat_server.url}/chat/completions'\n{MANY[name]}")
+    result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once")
+    result.assert_outcomes(passed=4)
+    assert chat_server.requests == []

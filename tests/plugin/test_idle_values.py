@@ -421,7 +421,24 @@ def test_cost_of_a_run_that_nobody_says_is_said(collected, chat_server: ChatServ
     )
 
 
-# Names of roles, and options for a gate
+# Names of roles and providers, and options for a gate
+
+
+def test_limit_for_scripted_models_is_refused(collected) -> None:
+    toml = "[tool.duolog.limits.scripted]\nconcurrency = 1"
+    result = collected("@pytest.mark.dialogue(model='scripted:counter')", toml=toml)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*limits.scripted]: unknown provider 'scripted' (known: *openai*"])
+
+
+def test_ini_key_for_a_gate_of_a_role_that_nobody_plays_is_refused(collected) -> None:
+    options = ("-o", "duolog_candidate=agnt=scripted:echo")
+    result = collected("@pytest.mark.dialogue(a=Speaker('Ann', role='agent', model=speaks))", *options)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*no collected test has a speaker with the role or name 'agnt' (there are: *agent)"]
+    )
+    collected("def test_plain(): pass", *options).assert_outcomes(passed=1)
 
 
 def test_role_table_that_spells_a_speaker_another_way_is_refused(collected) -> None:

@@ -417,3 +417,84 @@ def test_tools_are_part_of_a_snapshot_and_harmless_in_its_difference(pytester):
         ]
     )
     assert "\x1b" not in str(result.stdout)
+
+
+# Tests with samples
+
+SAMPLED = """
+    import pytest
+
+    SAMPLE = []
+
+    def counting(messages):
+        return f"Message {len(messages)} of sample {SAMPLE[-1]}."
+
+    @pytest.mark.dialogue(a="scripted:counter", b=counting, turns=1, stop_on=(), samples=3{more})
+    @pytest.mark.parametrize("word", ["plain", "with space"])
+    def test_it(dialogue, duolog_snapshot, word):
+        SAMPLE.append(dialogue.site.sample)
+        assert dialogue.transcript == duolog_snapshot
+        assert dialogue.run(name="more").transcript == duolog_snapshot
+        assert dialogue.fork(1).transcript == duolog_snapshot(name="forked")
+"""
+FILES_OF_SAMPLES = [
+    f"test_talk/test_it[{word}]{sample}{which}.md"
+    for word in ("plain", "with-space")
+    for sample in ("", "-sample-2", "-sample-3")
+    for which in ("", ".1", "[forked]")
+]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
+def test_each_sample_has_files_of_its_own(pytester, workers):
+    pytester.makepyfile(test_talk=SAMPLED.replace("{more}", ""))
+    pytester.runpytest_subprocess("--snapshot-update", *workers).assert_outcomes(passed=2)
+    assert sorted(re.sub(r"~\w+", "", name) for name in snapshots()) == sorted(FILES_OF_SAMPLES)
+    result = pytester.runpytest_subprocess(*workers)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["18 snapshots passed."])
+    result.stdout.no_fnmatch_line("*unused*")
+
+
+def test_first_sample_has_the_file_of_the_test_without_samples(pytester):
+    write_talk(pytester, *STORY)
+    pytester.runpytest("--snapshot-update")
+    before = snapshots()
+    write = pytester.path / "test_talk.py"
+    write.write_text(
+        write.read_text("utf-8").replace("stop_on=()", "stop_on=(), samples=1, min_pass_rate=1"), "utf-8"
+    )
+    pytester.runpytest().assert_outcomes(passed=1)
+    assert snapshots() == before
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "xdist"])
+def test_snapshots_of_samples_that_were_not_needed_are_not_removed(pytester, workers):
+    pytester.makepyfile(test_talk=SAMPLED.replace("{more}", ""))
+    pytester.runpytest_subprocess("--snapshot-update").assert_outcomes(passed=2)
+    before = snapshots()
+    pytester.makepyfile(test_talk=SAMPLED.replace("{more}", ", min_pass_rate=0.3"))
+    result = pytester.runpytest_subprocess("--snapshot-update", *workers)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*stopped after 1*"])
+    result.stdout.no_fnmatch_line("*unused*")
+    assert snapshots() == before
+
+
+def test_snapshots_of_samples_that_are_not_asked_for_any_more_are_unused(pytester):
+    pytester.makepyfile(test_talk=SAMPLED.replace("{more}", ""))
+    pytester.runpytest_subprocess("--snapshot-update").assert_outcomes(passed=2)
+    pytester.makepyfile(test_talk=SAMPLED.replace("{more}", "").replace("samples=3", "samples=2"))
+    result = pytester.runpytest_subprocess()
+    result.stdout.fnmatch_lines(["*6 snapshots unused.*"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "xdist"])
+def test_gate_with_snapshots_is_refused_before_anything_runs(pytester, workers):
+    pytester.makepyfile(test_talk=TALK.format(lines=STORY, turns=3).replace('Speaker("Bob"', 'Speaker("bob"'))
+    result = pytester.runpytest("--duolog-candidate", "bob=scripted:counter", *workers)
+    assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
+    assert "passed" not in result.parseoutcomes()
+    result.stdout.fnmatch_lines(
+        ["--duolog-candidate: test_talk.py::test_it compares with a stored snapshot*Leave these tests out*"]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import quote, urlencode
 
@@ -138,7 +139,7 @@ def test_any_address_is_the_same_as_itself_and_stays_so(pairs: list[tuple[str, s
 def test_format_1_left_keys_out() -> None:
     now = sent("https://h/x?n=1&key=A&page_token=B&q=a+b")
     assert without_key_parameters(now.uri) == "https://h/x?n=1&q=a+b"
-    old = SentRequest("GET", "https://h/x?n=1&q=a+b", {}, Body.parse(b""), drops_keys=True)
+    old = SentRequest("GET", "https://h/x?n=1&q=a+b", {}, Body.parse(b""), is_early=True)
     assert old.same_as(now)
     assert not old.same_as(sent("https://h/x?n=2&q=a+b"))
 
@@ -255,7 +256,7 @@ HOLD = """
 def project(pytester, chat_server, monkeypatch):
     mark = '@pytest.mark.dialogue(a="scripted:counter", opener="Hello.", turns=1)\n@pytest.mark.parametrize'
     text = SUITE.replace("@pytest.mark.parametrize", mark).replace(" ...\n", HOLD)
-    pytester.makepyfile(test_addresses=text)
+    pytester.makepyfile(test_asked_somewhere=text)
     monkeypatch.setenv("SERVER", chat_server.url)
     monkeypatch.delenv("OPENAI_BASE_URL")
     return pytester
@@ -273,6 +274,47 @@ def test_the_answer_to_another_query_is_not_played(project, chat_server, monkeyp
     missed = project.runpytest("-k", "query")
     missed.assert_outcomes(failed=2, deselected=2)
     missed.stdout.fnmatch_lines(["*differs:*address*", f"*recorded: *{name}=*", f"*sent: *{name}=*"])
+
+
+def test_a_recording_of_format_1_replays(project, chat_server, monkeypatch):
+    """It names neither the history's field nor the served model, and keys are left out of its addresses."""
+    monkeypatch.setenv("QUERY", "n=1&key=pl4nted-A")
+    project.runpytest("--record-mode=once", "-k", "query").assert_outcomes(passed=2, deselected=2)
+    chat_server.close()
+    for path in project.path.rglob("*.jsonl"):
+        values = [json.loads(line) for line in path.read_text().splitlines()]
+        old = [
+            {name: item for name, item in value.items() if name not in ("served", "sum")} for value in values
+        ]
+        old[0]["duolog"] = 1
+        for value in old:
+            if "request" in value:
+                value["request"].pop("history", None)
+                value["request"].pop("names", None)
+                value["request"]["uri"] = without_key_parameters(value["request"]["uri"])
+                assert value["request"]["uri"].endswith("?n=1")
+        path.write_text("".join(json.dumps(value) + "\n" for value in old))
+    project.runpytest("-k", "query").assert_outcomes(passed=2, deselected=2)
+    monkeypatch.setenv("QUERY", "n=2&key=pl4nted-A")
+    project.runpytest("-k", "query").assert_outcomes(failed=2, deselected=2)
+
+
+def test_filters_of_vcrpy_leave_what_stands_for_a_secret(project, chat_server, monkeypatch):
+    project.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def duolog_vcr_config():
+            return {"filter_query_parameters": ["n"]}
+        """
+    )
+    monkeypatch.setenv("QUERY", "n=1&password=pl4nted-A")
+    project.runpytest("--record-mode=once", "-k", "query").assert_outcomes(passed=2, deselected=2)
+    chat_server.close()
+    monkeypatch.setenv("QUERY", "n=2&password=pl4nted-A")
+    project.runpytest("-k", "query").assert_outcomes(passed=2, deselected=2)
+    assert "pl4nted" not in "".join(path.read_text() for path in project.path.rglob("*.jsonl"))
 
 
 @pytest.mark.parametrize("recorded_with", [True, False], ids=["recorded with", "recorded without"])

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, Look, RunRecord, Sample, merge
-from pytest_duolog.results.store import RecordWriter, read_record, write_record
+from pytest_duolog.results.store import RecordWriter, fresh_record, read_record, write_record
+from tests.interleaving import Interleaving, orders
 from tests.run_records import GATE, STARTED, bar_record, gate_record, header, sample
 from tests.storage.mutations import mutants
 
@@ -335,3 +337,31 @@ def test_no_outcome_changes_in_silence(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_no_outcome_changes_in_silence_whatever_is_done_to_a_file(tmp_path: Path) -> None:
     assert check_mutants(tmp_path, 1500, seed=2) > 200
+
+
+def test_two_runs_that_begin_at_once_lose_no_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run either has its samples in a file or was told; so has the run before them."""
+    ends = set()
+    for n, order in enumerate(orders(60, seed=1, n_steps=80)):
+        path = tmp_path / str(n) / "record.jsonl"
+        write_record(path, RunRecord(header(), (sample("a", says="before"),)))
+
+        def run(words: str, path: Path = path) -> str:
+            with fresh_record(path, header()) as writer:
+                writer.append(sample("a", says=words))
+                writer.append(sample("b", says=words))
+            return words
+
+        with monkeypatch.context() as patched:
+            done = Interleaving(patched, order).run(partial(run, "one"), partial(run, "two"))
+        finished = [end for end in done if isinstance(end, str)]
+        assert all(isinstance(end, str | RunRecordError) for end in done)
+        assert finished
+        kept = {
+            tuple(one.dialogues[0].transcript.messages[0].content for one in read_record(file).samples)
+            for file in path.parent.iterdir()
+        }
+        whole = [(words, words) for words in finished]
+        assert kept == set(whole if len(whole) > 1 else [*whole, ("before",)])
+        ends.add(len(finished))
+    assert ends == {1, 2}

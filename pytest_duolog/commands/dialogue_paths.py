@@ -1,0 +1,102 @@
+"""The dialogues that commands are given as paths: those of files, and of every file in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_duolog.commands.dialogue_files import read_dialogues
+from pytest_duolog.commands.properties import add_property_argument, given_properties
+from pytest_duolog.display import counted, listed, printable
+from pytest_duolog.errors import TranscriptError
+from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.transcripts.sources import Unreadable
+
+# What a file with dialogues may be called; in a folder others are passed over.
+SUFFIXES = {".jsonl", ".json", ".md"}
+# Folders that hold no dialogues of the project.
+PASSED_OVER = {"node_modules", "site-packages", "__pycache__"}
+OWN_FOLDER = ".duolog"
+
+
+def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say which dialogues are meant, and what they are judged by."""
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="transcripts, chat logs, cassettes and run records, or folders with such files (default: the working "
+        "directory)",
+    )
+    parser.add_argument(
+        "-k",
+        dest="text",
+        metavar="TEXT",
+        help="only dialogues with this text in the id of their test or in their name, in any letter case",
+    )
+    add_property_argument(parser, "judge by this instead of what a run recorded, or NoLoops and EndsCleanly")
+
+
+def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue], int]:
+    """The dialogues that the arguments mean, and how many things could not be read, each told on stderr.
+
+    Raises TranscriptError if there is none.
+    """
+    properties = given_properties(arguments)
+    found = list(_entries(arguments.paths or [Path()]))
+    unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
+    for entry in unreadable:
+        print(printable(f"duolog: {entry.file}:{entry.line}: {entry.problem}"), file=sys.stderr)
+    dialogues = [entry for entry in found if isinstance(entry, FiledDialogue)]
+    wanted = [dialogue for dialogue in dialogues if _is_meant(dialogue, arguments.text or "")]
+    if not wanted and dialogues:
+        names = listed(list(dict.fromkeys(dialogue.source.id for dialogue in dialogues)))
+        raise TranscriptError(
+            f"none of {counted(len(dialogues), 'dialogue')} has {arguments.text!r} in its name: {names}"
+        )
+    if not wanted and not unreadable:
+        where = listed([str(path) for path in arguments.paths]) or "the working directory"
+        raise TranscriptError(f"{where}: there are no dialogues in its files ({', '.join(sorted(SUFFIXES))})")
+    return [dialogue.judged(properties) for dialogue in wanted], len(unreadable)
+
+
+def _is_meant(dialogue: FiledDialogue, text: str) -> bool:
+    return text.casefold() in f"{dialogue.test}\n{dialogue.source.id}".casefold()
+
+
+def _entries(paths: Sequence[Path]) -> Iterator[FiledDialogue | Unreadable]:
+    for path in paths:
+        if path.is_dir():
+            yield from _of_folder(path)
+        else:
+            yield from read_dialogues(path)
+
+
+def _of_folder(folder: Path) -> Iterator[FiledDialogue | Unreadable]:
+    """The dialogues of a folder's files, in the order of their names.
+
+    A file in which no dialogue can be read at all is none of ours, as a README is; how many there are is told.
+    """
+    n_others = 0
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in SUFFIXES or not path.is_file() or _is_passed_over(path.relative_to(folder)):
+            continue
+        entries = read_dialogues(path)
+        if any(isinstance(entry, FiledDialogue) for entry in entries):
+            yield from entries
+        else:
+            n_others += 1
+    if n_others:
+        print(
+            printable(f"duolog: {folder}: no dialogue in {counted(n_others, 'other file')}"), file=sys.stderr
+        )
+
+
+def _is_passed_over(path: Path) -> bool:
+    """Whether it lies in a hidden folder that is not our own, or in one with other people's files."""
+    return any(
+        part in PASSED_OVER or (part.startswith(".") and part != OWN_FOLDER) for part in path.parts[:-1]
+    )

@@ -1,0 +1,131 @@
+"""`duolog show`: dialogues as people read them, or as rows for programs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_duolog.commands.dialogue_paths import add_dialogue_arguments, given_dialogues
+from pytest_duolog.display import printable
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.reports.dialogue_text import Page, dialogue_lines
+from pytest_duolog.reports.tables import FORMATS, table_text, write_parquet
+from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.results.rows import Row, dialogue_rows, message_rows
+
+TEXT, MARKDOWN = "text", "md"
+# Of a wide terminal a text takes so many columns, so that the eye finds the next line.
+MOST_COLUMNS = 110
+LEAST_COLUMNS = 40
+# What shows pages where the user has not said it in PAGER; it lets our colours through.
+PAGER = "less -R"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `duolog show`, and what it runs."""
+    add_dialogue_arguments(parser)
+    parser.add_argument(
+        "--format",
+        choices=(TEXT, MARKDOWN, *FORMATS),
+        default=TEXT,
+        help="text for people (default), transcripts in Markdown, or a table with a row a dialogue",
+    )
+    parser.add_argument("--messages", action="store_true", help="in a table, a row a message")
+    parser.add_argument(
+        "--full", action="store_true", help="in text, fold nothing: repeats, tools, reasoning, instructions"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write to this file, and there every character as it is; on stdout, control characters are spelled out",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the dialogues; 0 if everything was read, 2 if something was not."""
+    _check(arguments)
+    dialogues, n_unreadable = given_dialogues(arguments)
+    if arguments.format == TEXT:
+        _show_text(dialogues, arguments)
+    elif arguments.format == MARKDOWN:
+        _write(
+            "\n".join(dialogue.source.transcript.to_markdown() for dialogue in dialogues), arguments.output
+        )
+    else:
+        _write_table(message_rows(dialogues) if arguments.messages else dialogue_rows(dialogues), arguments)
+    return 2 if n_unreadable else 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raises ConfigurationError for an option that would have no effect."""
+    if arguments.messages and arguments.format not in FORMATS:
+        raise ConfigurationError(f"--messages is for tables: add --format {'|'.join(FORMATS)}")
+    if arguments.full and arguments.format != TEXT:
+        raise ConfigurationError(f"--full is for text: --format {arguments.format} leaves nothing out")
+    if arguments.format == "parquet" and arguments.output is None:
+        raise ConfigurationError("--format parquet is no text: say with -o FILE where to write it")
+
+
+def _write_table(rows: list[Row], arguments: argparse.Namespace) -> None:
+    if arguments.format == "parquet":
+        write_parquet(rows, arguments.output)
+    else:
+        _write(table_text(rows, arguments.format), arguments.output)
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(printable(text))
+    else:
+        output.write_text(text, "utf-8", newline="\n")
+
+
+def _show_text(dialogues: Sequence[FiledDialogue], arguments: argparse.Namespace) -> None:
+    is_terminal = arguments.output is None and sys.stdout.isatty()
+    size = shutil.get_terminal_size((100, 24))
+    columns = size.columns if arguments.output is None else MOST_COLUMNS
+    page = Page(
+        width=max(LEAST_COLUMNS, min(columns, MOST_COLUMNS)),
+        is_coloured=is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
+        is_full=arguments.full,
+    )
+    lines = _lines(dialogues, page)
+    if arguments.output is not None:
+        arguments.output.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+        return
+    if is_terminal:
+        text = "\n".join(lines)
+        if text.count("\n") >= size.lines and _paged(text):
+            return
+        lines = iter([text])
+    for line in lines:
+        print(line)
+
+
+def _lines(dialogues: Sequence[FiledDialogue], page: Page) -> Iterator[str]:
+    for at, dialogue in enumerate(dialogues):
+        if at:
+            yield from ("", "=" * page.width, "")
+        yield from dialogue_lines(dialogue, page)
+
+
+def _paged(text: str) -> bool:
+    """Whether a pager showed it; not if there is none."""
+    command = shlex.split(os.environ.get("PAGER") or PAGER)
+    program = shutil.which(command[0]) if command else None
+    if program is None:
+        return False
+    environment = {"LESS": "-R", **os.environ}
+    subprocess.run(  # noqa: S603  # what the user names in PAGER
+        [program, *command[1:]], input=text.encode("utf-8"), env=environment, check=False
+    )
+    return True

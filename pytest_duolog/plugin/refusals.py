@@ -1,0 +1,111 @@
+"""What a run with dialogues cannot do; it is said before any test runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+
+from pytest_duolog.display import listed
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
+from pytest_duolog.plugin.collector import DISTRIBUTION
+from pytest_duolog.plugin.snapshot import SNAPSHOT_FIXTURE
+from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.settings import Settings
+
+
+def check_repetition(items: Iterable[pytest.Item]) -> None:
+    """Raises ConfigurationError for tests whose body pytest-run-parallel would run several times over one dialogue."""
+    tests = list(filter(uses_our_fixture, items))
+    for repeated, what, advice in (
+        (
+            [item.nodeid for item in tests if _has_many_threads(item)],
+            "in several threads (--parallel-threads, parallel_threads)",
+            "write `thread_unsafe_fixtures = dialogue` into the ini file",
+        ),
+        (
+            [item.nodeid for item in tests if _has_iterations(item)],
+            "several times (--iterations, iterations)",
+            "mark these tests with iterations(1), and ask for several dialogues with samples",
+        ),
+    ):
+        if repeated:
+            raise ConfigurationError(
+                f"pytest-run-parallel would run the body of {listed(repeated)} {what}, always over the same dialogue: "
+                f"{advice}, or leave the plugin out (-p no:run-parallel)"
+            )
+
+
+def _has_many_threads(item: Any) -> bool:
+    """Whether the plugin's option and markers ask for more than one thread, as its documentation says."""
+    if item.get_closest_marker("thread_unsafe") or _is_thread_unsafe(item):
+        return False
+    forced = _argument(item, "force_parallel_threads", None)
+    if forced is not None:
+        return _is_many(forced)
+    asked = _argument(item, "parallel_threads", item.config.getoption("parallel_threads", 1))
+    return _is_many(asked) and _is_many(_argument(item, "parallel_threads_limit", asked))
+
+
+def _is_thread_unsafe(item: Any) -> bool:
+    try:
+        names = item.config.getini("thread_unsafe_fixtures")
+    except ValueError:  # the plugin is not there
+        return False
+    return not set(item.fixturenames).isdisjoint(names)
+
+
+def _has_iterations(item: Any) -> bool:
+    return _is_many(_argument(item, "iterations", item.config.getoption("iterations", 1)))
+
+
+def _argument(item: pytest.Item, marker: str, default: Any) -> Any:
+    """The first argument of a marker of the plugin, which others may have as well when it is not there."""
+    mark = item.get_closest_marker(marker) if item.config.pluginmanager.hasplugin("run-parallel") else None
+    return mark.args[0] if mark is not None and mark.args else default
+
+
+def _is_many(number: Any) -> bool:
+    return str(number) not in {"0", "1"}
+
+
+def check_distribution(config: pytest.Config, plan: RunPlan | None) -> None:
+    """Raises ConfigurationError for tests with samples that every worker of pytest-xdist would run."""
+    if plan is not None and getattr(config, "workerinput", {}).get(DISTRIBUTION) == "each":
+        raise ConfigurationError(
+            f"--dist=each would have every worker hold the samples of {listed(list(plan.scenarios))}, and a run has "
+            f"each sample once: distribute the tests among the workers (--dist=load), or run without samples"
+        )
+
+
+def check_gate(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:
+    """Raises ConfigurationError for tests in a gate that cannot compare baseline and candidate."""
+    if plan is None or plan.gate is None:
+        return
+    gated = [item for item in items if item.nodeid in plan.scenarios]
+    with_snapshot = [item.nodeid for item in gated if SNAPSHOT_FIXTURE in getattr(item, "fixturenames", ())]
+    if with_snapshot:
+        raise ConfigurationError(
+            f"--duolog-candidate: {listed(with_snapshot)} compares with a stored snapshot (duolog_snapshot), word for "
+            f"word; a candidate says it in other words, however good it is. Leave these tests out of the gate (-k, "
+            f"--deselect), or say as properties what must hold"
+        )
+    alike = [item.nodeid for item in gated if _is_same_in_both_arms(scenario_of(item), settings)]
+    if alike:  # both arms would even be played from the same recordings
+        models = ", ".join(f"{role}={model}" for role, model in settings.candidates.items())
+        raise ConfigurationError(
+            f"--duolog-candidate: {models} already speaks in {listed(alike)}: baseline and candidate would be the "
+            f"same. Give the role the model of today again (--duolog-model, the role table), or leave these tests out "
+            f"(-k, --deselect)"
+        )
+
+
+def _is_same_in_both_arms(scenario: Scenario, settings: Settings) -> bool:
+    arms = (settings.cast(scenario), settings.cast(scenario, on_trial=True))
+    of_today, on_trial = (
+        [arm.speaker(side).model_copy(update={"label": None}) for side in SIDES] for arm in arms
+    )
+    return of_today == on_trial

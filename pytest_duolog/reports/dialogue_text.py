@@ -1,0 +1,248 @@
+"""A dialogue as people read it on a terminal: what happens in one line, then its messages with notes in the margin.
+
+What models wrote goes through `printable` line by line, so that no wrapped line begins with a command.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pytest_duolog.display import counted, printable, shorten
+from pytest_duolog.properties.base import Outcome
+from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.results.reading import PhaseKind, folds, hidden_in, phases, story
+from pytest_duolog.transcripts.transcript import Message, Transcript
+
+LONGEST_NAME = 16
+# However narrow the terminal is, a text has so many columns.
+LEAST_TEXT = 20
+
+
+class Ink(StrEnum):
+    """What a piece of text is, as the numbers that a terminal takes for colours."""
+
+    STRONG = "1"
+    FAINT = "2"
+    BAD = "31"
+    GOOD = "34"
+    FIRST = "36"
+    SECOND = "35"
+    OTHER = "33"
+
+
+SPEAKER_INKS = (Ink.FIRST, Ink.SECOND, Ink.OTHER)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What dialogues are shown on: its width in columns, whether it has colours, whether nothing is folded."""
+
+    width: int = 100
+    is_coloured: bool = False
+    is_full: bool = False
+
+    def ink(self, text: str, *inks: Ink) -> str:
+        """The text in these colours, where there are colours."""
+        return f"\x1b[{';'.join(inks)}m{text}\x1b[0m" if self.is_coloured and text else text
+
+
+def dialogue_lines(dialogue: FiledDialogue, page: Page) -> Iterator[str]:
+    """The dialogue, line by line; nothing that a model wrote reaches a terminal as anything but text."""
+    yield from _head(dialogue, page)
+    yield ""
+    yield from _Talk(dialogue, page).lines()
+
+
+def _head(dialogue: FiledDialogue, page: Page) -> Iterator[str]:
+    source, reading = dialogue.source, dialogue.reading
+    transcript = source.transcript
+    place = f" ({source.file}:{source.line})" if source.file else ""
+    yield page.ink(_one_line(source.id), Ink.STRONG) + page.ink(_one_line(place), Ink.FAINT)
+    is_bad = bool(reading.loops) or any(verdict.outcome is Outcome.FAILS for verdict in dialogue.verdicts)
+    yield from _wrapped(" ".join(story(reading)), page.width, ink=(page, Ink.BAD if is_bad else Ink.GOOD))
+    parts = [
+        f"{phase.words} ({phase.first} to {phase.last})" if phase.kind is PhaseKind.LOOP else phase.words
+        for phase in phases(reading)
+    ]
+    yield from _wrapped(", ".join(parts), page.width)
+    yield from _wrapped("; ".join(_facts(dialogue)), page.width, ink=(page, Ink.FAINT))
+    for name, value in dialogue.parameters.items():
+        yield from _wrapped(f"{name} = {value}", page.width, ink=(page, Ink.FAINT))
+    if page.is_full:
+        for speaker in transcript.speakers:
+            if speaker.system:
+                yield from _wrapped(f"{speaker.name} was told: {speaker.system}", page.width)
+    if dialogue.outcome is not None:
+        yield from _wrapped(f"{dialogue.outcome.value} {dialogue.problem}".rstrip(), page.width)
+    for verdict in dialogue.verdicts:
+        ink = Ink.GOOD if verdict.outcome is Outcome.HOLDS else Ink.BAD
+        said = f"{verdict.property} {verdict.outcome.value}: {verdict.explanation}"
+        yield from _wrapped(said, page.width, ink=(page, ink))
+    for notice in dialogue.notices:
+        yield from _wrapped(f"note: {notice}", page.width)
+
+
+def _facts(dialogue: FiledDialogue) -> Iterator[str]:
+    transcript = dialogue.source.transcript
+    speakers = [
+        f"{speaker.name} is {speaker.model}" if speaker.model else speaker.name
+        for speaker in transcript.speakers
+    ]
+    if speakers:
+        yield ", ".join(speakers)
+    yield counted(len(transcript), "message")
+    yield stop_words(transcript)
+    usage = transcript.usage
+    if usage.tokens_read or usage.tokens_written:
+        yield f"{usage.tokens_read} tokens read, {usage.tokens_written} written"
+    if usage.cost is not None:
+        yield f"cost {usage.cost:g}"
+
+
+def stop_words(transcript: Transcript) -> str:
+    """Why a dialogue ended."""
+    stop = transcript.stop_reason
+    return f"stopped by {stop}" if stop else "no stop reason recorded"
+
+
+class _Talk:
+    """The messages of one dialogue on a page."""
+
+    def __init__(self, dialogue: FiledDialogue, page: Page) -> None:
+        self._dialogue = dialogue
+        self._page = page
+        self._reading = dialogue.reading
+        transcript = dialogue.source.transcript
+        names = [speaker.name for speaker in transcript.speakers]
+        self._inks = {name: SPEAKER_INKS[min(at, len(SPEAKER_INKS) - 1)] for at, name in enumerate(names)}
+        longest = max((len(_one_line(name)) for name in names), default=0)
+        self._name_width = min(longest, LONGEST_NAME)
+        self._number_width = len(str(len(transcript)))
+        self._cited = _cited(dialogue)
+
+    def lines(self) -> Iterator[str]:
+        """The messages in order, with a line where a part begins and one for each fold."""
+        starts = {phase.first: phase for phase in phases(self._reading) if phase.kind is not PhaseKind.TALK}
+        found = [] if self._page.is_full else folds(self._reading)
+        fold_of = {number: fold for fold in found for number in hidden_in(fold, self._cited)}
+        for number, message in self._dialogue.source.transcript.numbered():
+            if phase := starts.get(number):
+                is_loop = phase.kind is PhaseKind.LOOP
+                words = (
+                    f"nothing new from here on: {phase.words}, {phase.first} to {phase.last}"
+                    if is_loop
+                    else phase.words
+                )
+                ink = (self._page, Ink.BAD if is_loop else Ink.STRONG)
+                yield from _wrapped(f"{f'-- {words} ':-<{self._page.width}}", self._page.width, ink=ink)
+            if number not in fold_of:
+                yield from self._message(number, message)
+            elif number + 1 not in fold_of:
+                fold = fold_of[number]
+                first = next(at for at in range(number, 0, -1) if at - 1 not in fold_of)
+                yield from self._folded(number - first + 1, f"{first} to {number}", fold.words)
+
+    def _folded(self, n: int, where: str, what: str) -> Iterator[str]:
+        text = f"... {n} more like it ({where}): {what}; --full shows them"
+        for line in _wrapped(text, max(LEAST_TEXT, self._page.width - self._indent)):
+            yield self._bar(is_inside=True) + " " * (self._indent - 2) + self._page.ink(line, Ink.BAD)
+
+    @property
+    def _indent(self) -> int:
+        return 2 + self._number_width + 2 + self._name_width + 2
+
+    def _bar(self, *, is_inside: bool) -> str:
+        return self._page.ink("| ", Ink.BAD) if is_inside else "  "
+
+    def _message(self, number: int, message: Message) -> Iterator[str]:
+        page, is_inside = self._page, self._reading.is_inside(number)
+        note = ", ".join(filter(None, [self._reading.note(number), *self._failed_here(number)]))
+        bar = self._bar(is_inside=is_inside)
+        name = _one_line(message.speaker)
+        shown = name if len(name) <= self._name_width else name[: self._name_width - 1] + "~"
+        head = f"{page.ink(f'{number:>{self._number_width}}', Ink.FAINT)}  " + page.ink(
+            f"{shown:<{self._name_width}}", self._inks.get(message.speaker, Ink.OTHER)
+        )
+        width = max(LEAST_TEXT, page.width - self._indent)
+        ink = Ink.BAD if is_inside or self._failed_here(number) else Ink.STRONG
+        content = message.content.strip() or "(empty)"
+        if note and width - len(note) - 2 >= LEAST_TEXT:
+            first, *rest = _paragraphs(content, width, len(note) + 2)
+            first = f"{first:<{width - len(note)}}{page.ink(note, ink)}"
+        else:  # there is no room for a margin
+            above = [*_wrapped(note, width, ink=(page, ink))] if note else []
+            first, *rest = [*above, *_paragraphs(content, width, 0)]
+        yield f"{bar}{head}  {first}".rstrip()
+        below = [*rest, *self._asides(number, message, width)]
+        for line in below:
+            yield f"{bar}{' ' * (self._indent - 2)}{line}".rstrip()
+
+    def _asides(self, number: int, message: Message, width: int) -> Iterator[str]:
+        """What was not said aloud, and what verdicts quote of the message."""
+        page = self._page
+        if message.reasoning:
+            n = len(message.reasoning.split())
+            text = (
+                f"[reasoning: {message.reasoning}]" if page.is_full else f"[reasoning, {counted(n, 'word')}]"
+            )
+            yield from _wrapped(text, width, ink=(page, Ink.FAINT))
+        for call in message.tool_calls:
+            if page.is_full:
+                result = "" if call.result is None else f" -> {call.result}"
+                text = f"[tool {call.name}({call.arguments}){result}]"
+            else:
+                result = "" if call.result is None else f" -> {counted(len(call.result), 'character')}"
+                text = f"[tool {call.name}({'...' if call.arguments else ''}){result}]"
+            yield from _wrapped(text, width, ink=(page, Ink.FAINT))
+        if message.finish not in (None, "end", "tool"):
+            yield page.ink(f"[the model stopped: {message.finish}]", Ink.FAINT)
+        for name, quotes in self._cited.get(number, {}).items():
+            for quote in quotes:
+                yield from _wrapped(f"{name}: {shorten(quote)}", width, ink=(page, Ink.BAD))
+
+    def _failed_here(self, number: int) -> list[str]:
+        return [f"<- {_one_line(name)}" for name in self._cited.get(number, {})]
+
+
+def _cited(dialogue: FiledDialogue) -> Mapping[int, Mapping[str, Sequence[str]]]:
+    """For each message that a broken property points at: the properties, with the parts they quote."""
+    found: dict[int, dict[str, list[str]]] = {}
+    for verdict in dialogue.broken:
+        for citation in verdict.evidence:
+            name = verdict.property.partition("(")[0] or verdict.property
+            quotes = found.setdefault(citation.message, {}).setdefault(name, [])
+            if citation.quote is not None:
+                quotes.append(citation.quote)
+    return found
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()) if "\n" in text else text)
+
+
+def _wrapped(text: str, width: int, *, ink: tuple[Page, Ink] | None = None) -> Iterator[str]:
+    for line in _paragraphs(text, width, 0):
+        yield line if ink is None else ink[0].ink(line, ink[1])
+
+
+def _paragraphs(text: str, width: int, reserved: int) -> list[str]:
+    """The text in lines of at most `width` columns, the first shorter by `reserved`; runs of blank lines are one."""
+    lines: list[str] = []
+    for paragraph in printable(text).expandtabs(4).split("\n"):
+        indent = " " * reserved if not lines else ""
+        made = textwrap.wrap(
+            paragraph,
+            width,
+            initial_indent=indent,
+            replace_whitespace=False,
+            drop_whitespace=True,
+            break_on_hyphens=False,
+        )
+        if made and not lines:
+            made[0] = made[0][reserved:]
+        if made or (lines and lines[-1]):
+            lines += made or [""]
+    return [printable(line) for line in lines] or [""]

@@ -1,0 +1,100 @@
+"""One dialogue and all that its file knows of it: a transcript, a cassette or a run record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from pytest_duolog.properties.base import Outcome, Property
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.examination import examine
+from pytest_duolog.results.reading import Reading, read
+from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
+from pytest_duolog.transcripts.sources import Source
+
+Value = str | int | float | bool
+
+
+class FileKind(StrEnum):
+    """What a dialogue was read from."""
+
+    TRANSCRIPT = "transcript"
+    CASSETTE = "cassette"
+    RECORD = "record"
+
+
+@dataclass(frozen=True)
+class FiledDialogue:
+    """One dialogue of a file, and what the file knows of it besides its transcript.
+
+    `test` is the test that held it, `sample` its number among the samples of that test, `arm` its side of a gate.
+    `parameters` are what the scenario was run with, as far as the file says: a speaker's settings stand under
+    `NAME.SETTING`. `verdicts` and `outcome` are those of the run. `notices` say what is missing.
+    """
+
+    source: Source
+    kind: FileKind = FileKind.TRANSCRIPT
+    test: str = ""
+    sample: int | None = None
+    arm: str = ""
+    outcome: SampleOutcome | None = None
+    problem: str = ""
+    cassette: str | None = None
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    verdicts: tuple[PropertyResult, ...] = ()
+    notices: tuple[str, ...] = ()
+    stored_reading: Reading | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """What its messages bring: as the file has it, else read now."""
+        stored, transcript = self.stored_reading, self.source.transcript
+        return stored if stored is not None and stored.fits(transcript) else read(transcript)
+
+    @property
+    def broken(self) -> list[PropertyResult]:
+        """The verdicts that are not good: what fails, and what could not be measured."""
+        return [verdict for verdict in self.verdicts if verdict.outcome is not Outcome.HOLDS]
+
+    def judged(self, properties: Sequence[Property]) -> FiledDialogue:
+        """The same with verdicts on these properties; without any, on the default ones, unless a run judged it."""
+        if not properties and (self.verdicts or self.kind is FileKind.RECORD):
+            return self
+        transcript = self.source.transcript
+        verdicts = examine(self.source, properties).verdicts
+        return replace(self, verdicts=tuple(PropertyResult.of(verdict, transcript) for verdict in verdicts))
+
+    def with_topic(self, topic: str | None) -> FiledDialogue:
+        """The same, about `topic` if it does not say what it is about."""
+        return replace(self, source=self.source.with_topic(topic))
+
+
+def of_record(record: RunRecord, file: str = "") -> Iterator[FiledDialogue]:
+    """The dialogues of a record that is in memory, in the order of its samples."""
+    for sample in record.samples:
+        for dialogue in sample.dialogues:
+            yield of_sample(record, file, 1, sample, dialogue)
+
+
+def of_sample(
+    record: RunRecord, file: str, line: int, sample: Sample, dialogue: DialogueResult
+) -> FiledDialogue:
+    """One dialogue of a sample that stands on this line of the record's file."""
+    in_gate = record.header.plan.gate is not None
+    name = f"{sample.label(in_gate=in_gate)}{f', {dialogue.title}' if dialogue.name else ''}"
+    turns = dialogue.transcript.turns
+    return FiledDialogue(
+        Source(name, file, line, dialogue.transcript),
+        FileKind.RECORD,
+        test=sample.scenario,
+        sample=sample.number,
+        arm=sample.arm.value if in_gate else "",
+        outcome=sample.outcome,
+        problem=sample.problem,
+        cassette=dialogue.cassette,
+        parameters={} if turns is None else {"turns": turns},
+        verdicts=dialogue.verdicts,
+        notices=dialogue.notices,
+        stored_reading=dialogue.reading,
+    )
