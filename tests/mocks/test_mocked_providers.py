@@ -121,6 +121,7 @@ def test_it(dialogue):
     with respx.mock(assert_all_called=False) as router:
         router.post("https://elsewhere.example/").respond(json={})
         assert all("m hears" in words for words in said(dialogue))
+        assert router.calls.call_count == 0
 """,
     "respx passes on": """
 import respx

@@ -307,6 +307,64 @@ def test_connections(dialogue, monkeypatch):
     monkeypatch.setattr(http.client.HTTPConnection, "getresponse", getresponse)
     check(dialogue.run(b=with_urllib))
 
+PLACES = {
+    "httpx.Client.request": with_httpx,
+    "httpx.AsyncClient.post": with_async_httpx,
+    "httpx.AsyncClient.send": with_async_httpx,
+    "requests.Session.request": with_requests,
+    "requests.adapters.HTTPAdapter.send": with_requests,
+    "aiohttp.ClientSession._request": with_aiohttp,
+    "urllib.request.OpenerDirector.open": with_urllib,
+}
+
+def faked(place, usual):
+    def is_payment(args, options):
+        addresses = [(str(part), str(getattr(part, "url", "")), getattr(part, "full_url", ""))
+                     for part in (*args, *options.values())]
+        return any(PAYMENT in address for address in addresses)
+
+    async def fake_async(*args, **options):
+        if is_payment(args, options):
+            if "aiohttp" in place:
+                answer = mock.AsyncMock(json=mock.AsyncMock(return_value={"paid": "mocked"}), release=mock.Mock())
+                answer.__aenter__.return_value = answer
+                return answer
+            return httpx.Response(200, json={"paid": "mocked"}, request=httpx.Request("POST", PAYMENT))
+        return await usual(*args, **options)
+
+    def fake(*args, **options):
+        if not is_payment(args, options):
+            return usual(*args, **options)
+        if "httpx" in place:
+            return httpx.Response(200, json={"paid": "mocked"}, request=httpx.Request("POST", PAYMENT))
+        if "urllib" in place:
+            return io.BytesIO(b'{"paid": "mocked"}')
+        answer = requests.Response()
+        answer.status_code, answer._content = 200, b'{"paid": "mocked"}'
+        answer.request, answer.url = mock.Mock(), PAYMENT
+        return answer
+
+    return fake_async if asyncio.iscoroutinefunction(usual) or "aiohttp" in place else fake
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("is_early", [True, False])
+def test_places(dialogue, place, is_early, monkeypatch):
+    owner, _, name = place.rpartition(".")
+    module, _, kind = owner.rpartition(".")
+    owner = getattr(__import__(module, fromlist=[kind]), kind)
+    bot = PLACES[place]
+    if is_early:
+        monkeypatch.setattr(owner, name, faked(place, getattr(owner, name)))
+        check(dialogue.run(b=bot))
+        return
+    def patching(messages):
+        with mock.patch.object(owner, name, faked(place, getattr(owner, name))):
+            return bot(messages)
+    async def patching_async(messages):
+        with mock.patch.object(owner, name, faked(place, getattr(owner, name))):
+            return await bot(messages)
+    check(dialogue.run(b=patching_async if asyncio.iscoroutinefunction(bot) else patching))
+
 def test_httpx_transports_of_ones_own(dialogue):
     def handle(request):
         return httpx.Response(200, json={"paid": "mocked"})
