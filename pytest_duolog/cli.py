@@ -35,6 +35,11 @@ COMMANDS = (
         "show dialogues as people read them, or as rows for programs",
         "Exit status: 0 if everything was shown, 2 if something could not be read.",
     ),
+    Command(
+        "report",
+        "make one HTML page of dialogues or of a run",
+        "Exit status: 0 if the page has everything, 2 if something could not be read.",
+    ),
     Command("cassettes", "list, convert and clean up recordings"),
     Command("gate", "decide again from run records", DECIDED),
     Command("rejudge", "judge the dialogues of run records with today's properties", DECIDED),

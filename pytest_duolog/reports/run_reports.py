@@ -63,5 +63,6 @@ RUN_REPORTS = (
         "Code Quality report",
         "write what does not pass as a Code Quality report of GitLab (JSON)",
     ),
+    RunReport("report", "HTML report", "write the verdict, the samples and their dialogues as one HTML page"),
     RunReport("step_summary", "step summary", variable="GITHUB_STEP_SUMMARY"),
 )

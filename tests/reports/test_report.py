@@ -1,0 +1,279 @@
+"""The HTML report: what it says, that it is one inert file, and how it looks in a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import shutil
+import subprocess
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from pytest_duolog.cli import main
+from pytest_duolog.gate.decide import decide_record
+from pytest_duolog.properties.base import judge
+from pytest_duolog.properties.loops import NoLoops
+from pytest_duolog.reports.report import dialogues_text, report_text
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.results.record import RunRecord, SampleOutcome
+from pytest_duolog.results.store import write_record
+from pytest_duolog.transcripts.sources import Source
+from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript, TranscriptSpeaker
+from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+from tests.hostile import HOSTILE
+from tests.run_records import bar_record, gate_record
+
+LOOPING = dialogue(*LIGHTHOUSES, *RITUAL, *("See you.",) * 20)
+HEALTHY = dialogue(*LIGHTHOUSES, "It was a pleasure. Goodbye!")
+OUR_TAGS = frozenset(
+    re.findall(
+        r"\w+",
+        """a b body button caption circle code dd desc details div dl dt figcaption figure footer h1 h2 head header html
+        input label li line main meta nav ol p path rect script section span style summary svg table tbody td text th
+        thead title tr u ul""",
+    )
+)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements with their attributes, and the text of each kind of element."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self._open = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(attrs) == len(dict(attrs)), f"an attribute is there twice: {attrs}"
+        self.elements.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self._open, data))
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def words(self) -> str:
+        shown = " ".join(text for tag, text in self.texts if tag not in ("style", "script"))
+        return " ".join(shown.split())
+
+
+def filed(transcript: Transcript, name: str = "talk") -> FiledDialogue:
+    return FiledDialogue(Source(name, f"{name}.md", 1, transcript)).judged([])
+
+
+def spoken(record: RunRecord) -> RunRecord:
+    """The record with a dialogue in each sample, which loops where it failed."""
+    samples = []
+    for sample in record.samples:
+        talk = LOOPING if sample.outcome is SampleOutcome.FAILED else HEALTHY
+        first = Message(
+            speaker="Ann", content=f"Hello, {sample}."
+        )  # what is said again word for word counts once
+        said = talk.model_copy(update={"messages": (first, *talk.messages[1:])})
+        verdict = PropertyResult.of(judge(NoLoops(), said), said)
+        result = DialogueResult(transcript=said, verdicts=(verdict,)).with_reading()
+        samples.append(sample.model_copy(update={"dialogues": (result,)}))
+    return RunRecord(record.header, tuple(samples))
+
+
+def page_of(record: RunRecord) -> Page:
+    return Page(report_text(record, decide_record(record), {}))
+
+
+def test_a_dialogue_tells_its_story():
+    page = Page(dialogues_text([filed(LOOPING)]))
+    assert "Says goodbye in message 13, then goes on for 34 more." in page.words
+    assert "13 messages of substance, goodbye in 13" in page.words
+    assert "From here on nothing new: 33 messages of ritual" in page.words
+    assert "repeats message 28, 19 messages running: show 17 more like it" in page.words
+    assert "20 times , first in 28" in page.words
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    assert {f"d1-m{number}" for number in range(1, 48)} <= ids
+
+
+def test_verdicts_stand_at_their_messages():
+    text = dialogues_text([filed(LOOPING)])
+    message = re.search(r'<li [^>]*id="d1-m15">.*?</li>', text, re.DOTALL)
+    assert message is not None
+    assert "only ritual <b>◀ NoLoops</b>" in message[0]
+
+
+def test_a_clean_dialogue_is_good_news():
+    page = Page(dialogues_text([filed(HEALTHY)]))
+    assert "Says goodbye in message 13 and ends." in page.words
+    assert "Nothing is said twice." in page.words
+
+
+def test_tools_reasoning_and_three_speakers_are_shown():
+    said = (
+        Message(
+            speaker="A",
+            content="Well.",
+            reasoning="Think first.",
+            tool_calls=(ToolCall(name="weather", arguments="{}", result="rain"),),
+        ),
+        Message(speaker="B", content="Yes."),
+        Message(speaker="C", content="", finish="truncated"),
+    )
+    page = Page(dialogues_text([filed(Transcript(messages=said))]))
+    for part in ("Think first.", "tool weather", "→ rain", "the model stopped: truncated", "(empty)"):
+        assert part in page.words
+    assert any("s2" in (attributes.get("class") or "").split() for attributes in page.of("li"))
+
+
+def test_a_run_has_a_square_a_sample_and_failures_first():
+    page = page_of(spoken(bar_record({"t.py::test_a": "+" * 20, "t.py::test_b": "+" * 10 + "-" * 10})))
+    assert "Do all scenarios reach their bar? No. 1 of 2 scenarios below the bar: t.py::test_b." in page.words
+    squares = [attributes for attributes in page.of("a") if "aria-label" in attributes]
+    assert len(squares) == 40
+    ids = {attributes.get("id") for attributes in page.of("details")}
+    assert {attributes["href"].removeprefix("#") for attributes in squares if attributes["href"]} <= ids
+    assert "Dialogues that fail 10," in page.words
+    assert "NoLoops 30 of 40" in page.words
+    assert page.words.index("t.py::test_b, sample 11 ") < page.words.index("t.py::test_a, sample 1 ")
+
+
+def test_of_a_cell_three_passes_keep_their_messages():
+    page = page_of(spoken(bar_record({"t.py::test_a": "+" * 16 + "----"})))
+    kept = {
+        (attributes.get("id") or "").partition("-")[0] for attributes in page.of("li") if attributes.get("id")
+    }
+    assert kept == {"d1", "d2", "d3", "d17", "d18", "d19", "d20"}
+    assert "13 of all without their messages" in page.words
+
+
+def test_a_gate_answers_whether_to_merge():
+    page = page_of(spoken(gate_record({"a": ("+" * 20, "-" * 20), "b": ("+" * 20, "+" * 20)})))
+    assert re.search(r"May I merge\? No\. .*a", page.words)
+    assert "scenario baseline candidate" in page.words
+    assert (
+        page_of(spoken(gate_record(dict.fromkeys("abcd", ("+" * 20, "+" * 20))))).words.count(
+            "May I merge? Yes."
+        )
+        == 1
+    )
+    assert page_of(spoken(gate_record({"a": ("+", "+")}))).words.count("May I merge? Not yet.") == 1
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_what_models_write_is_only_text(hostile: str):
+    call = ToolCall(name=hostile, arguments=hostile, result=hostile)
+    said = Message(speaker=f"A{hostile}", content=hostile, reasoning=hostile, tool_calls=(call,))
+    speaker = TranscriptSpeaker(name=said.speaker, model=hostile, system=hostile)
+    hurt = Transcript(speakers=(speaker,), messages=(said, said))
+    bad = {"property": hostile, "explanation": hostile}
+    verdict = PropertyResult.of(judge(NoLoops(), hurt), hurt).model_copy(update=bad)
+    for n in (1, 2):  # the page of one, and of several
+        page = Page(
+            dialogues_text(
+                [
+                    FiledDialogue(Source(f"{hostile}{at}", hostile, 1, hurt), verdicts=(verdict,))
+                    for at in range(n)
+                ]
+            )
+        )
+        assert len(page.of("script")) == len(page.of("style")) == 1
+        assert {tag for tag, _ in page.elements} <= OUR_TAGS
+        names = {name for _, attributes in page.elements for name in attributes}
+        assert not any(name.startswith("on") or name in ("style", "src", "action") for name in names)
+        assert all((attributes.get("href") or "#").startswith("#") for attributes in page.of("a"))
+    shown = "".join(text for tag, text in page.texts if tag not in ("style", "script"))
+    assert all(character.isprintable() or character in "\n\t" for character in shown)
+
+
+def test_the_page_is_one_file_that_runs_only_its_own_script():
+    text = dialogues_text([filed(LOOPING)])
+    page = Page(text)
+    (policy,) = (attributes["content"] for attributes in page.of("meta") if attributes.get("http-equiv"))
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; ")
+    for tag in ("style", "script"):
+        (inside,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+        assert "url(" not in inside
+    assert len(re.findall(r"<script>(.*?)</script>", text, re.DOTALL)[0]) <= 10_000
+    assert not any("src" in attributes for _, attributes in page.elements)
+    assert not page.of("link")
+
+
+def test_commands_write_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    Path("talk.md").write_text(LOOPING.to_markdown(), "utf-8")
+    write_record(Path("run.jsonl"), spoken(bar_record({"t.py::test_a": "+" * 20})))
+    assert main(["report", "talk.md", "-o", "talk.html"]) == 0
+    assert "then goes on for 34 more." in Page(Path("talk.html").read_text("utf-8")).words
+    assert main(["report", "run.jsonl", "-o", "run.html"]) == 0
+    assert "Yes. All of 1 scenario reach their bar." in Page(Path("run.html").read_text("utf-8")).words
+    assert main(["report", ".", "-o", "all.html"]) == 0
+    assert "1 of 21 dialogues break a property." in Page(Path("all.html").read_text("utf-8")).words
+    assert "all.html: 21 dialogues" in capsys.readouterr().out
+    assert main(["report", "missing.md", "-o", "no.html"]) == 2
+    assert not Path("no.html").exists()
+
+
+def test_a_run_of_pytest_writes_the_page(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.dialogue(a="scripted:farewell", b="scripted:farewell", turns=2, samples=3, min_pass_rate=0.5)
+        def test_talk(dialogue):
+            assert dialogue.run().has_no_loops()
+        """
+    )
+    result = pytester.runpytest(
+        "-p", "no:cacheprovider", "--duolog-report=out/report.html", "--record-mode=once"
+    )
+    result.stdout.fnmatch_lines(["HTML report: *report.html"])
+    page = Page(Path("out/report.html").read_text("utf-8"))
+    assert "Do all scenarios reach their bar?" in page.words
+    assert '"reading"' in Path(".duolog/record.jsonl").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_four_hundred_dialogues_are_small_and_quick():
+    record = spoken(bar_record({f"t.py::test_a[{at}]": "+" * 18 + "--" for at in range(20)}))
+    began = time.process_time()
+    text = report_text(record, decide_record(record), {})
+    assert time.process_time() - began <= 2
+    assert len(text.encode()) <= 1_500_000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look at the page with")
+def test_a_browser_shows_the_page_and_runs_no_text_of_models(tmp_path: Path):
+    assert CHROMIUM is not None
+    attacks = ("<script>document.title='owned'</script>", "<img src=x onerror=\"document.title='owned'\">")
+    page = tmp_path / "report.html"
+    page.write_text(dialogues_text([filed(dialogue(*LIGHTHOUSES, *attacks, *RITUAL))]), "utf-8")
+    dumped = subprocess.run(
+        [
+            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
+            *(
+                "--disable-background-networking",
+                "--disable-component-update",
+                f"--user-data-dir={tmp_path / 'user'}",
+            ),
+            *("--dump-dom", page.as_uri()),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    ).stdout.decode()
+    assert '<html lang="en" class="js">' in dumped  # its own script has run
+    assert "<title>talk · duolog</title>" in dumped
