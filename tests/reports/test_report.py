@@ -35,7 +35,7 @@ OUR_TAGS = frozenset(
         r"\w+",
         """a b body button caption circle code dd desc details div dl dt figcaption figure footer h1 h2 head header html
         input label li line main meta nav ol p path rect script section span style summary svg table tbody td text th
-        thead title tr u ul""",
+        thead title tr tspan u ul""",
     )
 )
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -95,7 +95,7 @@ def page_of(record: RunRecord) -> Page:
 def test_a_dialogue_tells_its_story():
     page = Page(dialogues_text([filed(LOOPING)]))
     assert "Says goodbye in message 13, then goes on for 34 more." in page.words
-    assert "13 messages of substance, goodbye in 13" in page.words
+    assert "13 messages of substance , goodbye in 13" in page.words
     assert "From here on nothing new: 33 messages of ritual" in page.words
     assert "repeats message 28, 19 messages running: show 17 more like it" in page.words
     assert "20 times , first in 28" in page.words
