@@ -83,6 +83,8 @@ def _first_dialogue(attempt: Attempt, values: ScenarioValues, vcr_config: Mappin
 def prefetch_of(item: pytest.Item) -> Prefetch | None:
     """What begins the dialogues of coming attempts; None where nothing is live, or only one may run at a time."""
     config = item.config
+    if BEFORE_FIXTURES not in config.stash:
+        return None  # tests ask for dialogues only while they run (`request.getfixturevalue`)
     if PREFETCH not in config.stash:
         settings = settings_of(config)
         is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
