@@ -52,7 +52,8 @@ class EndpointError(DuologError):
     """A model could not be asked, or its answer could not be used.
 
     `status` is the HTTP status, `is_passing` whether asking again may help, `wait_s` for how many seconds the
-    provider wants to be left alone before that.
+    provider wants to be left alone before that. `is_outcome` says that the model or its policy answered so (its context
+    is full, a filter stepped in), which is an outcome of the dialogue and no mishap.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class EndpointError(DuologError):
         advice: str = "",
         is_passing: bool = False,
         wait_s: float | None = None,
+        is_outcome: bool = False,
     ) -> None:
         self.problem = problem
+        self.is_outcome = is_outcome
         self.model = model
         self.status = status
         self.advice = advice
@@ -92,10 +95,22 @@ class BudgetExceeded(EndpointError):
 
 
 class DialogueError(DuologError):
-    """A dialogue ended in an error; `transcript` holds what was said until then."""
+    """A dialogue ended in an error; `transcript` holds what was said until then.
 
-    def __init__(self, problem: str, *, message_number: int, speaker: str, transcript: Transcript) -> None:
+    `is_outcome` says that a model or its policy answered so, as in EndpointError.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        message_number: int,
+        speaker: str,
+        transcript: Transcript,
+        is_outcome: bool = False,
+    ) -> None:
         self.problem = problem
+        self.is_outcome = is_outcome
         self.message_number = message_number
         self.speaker = speaker
         self.transcript = transcript

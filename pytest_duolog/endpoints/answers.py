@@ -25,6 +25,9 @@ from pytest_duolog.storage.json_text import DEEPEST, NestedTooDeep, parsed
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 498})
 LASTING_STATUSES = frozenset({501, 505})
 
+# What a provider answers to a request that it understood.
+ABOUT_THE_REQUEST = frozenset({400, 403, 413, 422, 451})
+
 # Nothing is there, or it is not asked like that: often the address is wrong.
 NOT_THERE = frozenset({404, 405})
 
@@ -43,6 +46,15 @@ HINTS = (
     ),
     (r"alternat", "the model's template wants user and assistant in turn, and `user` first; see `stub`"),
     (r"model.{0,80}not (found|exist)|no endpoints found|not a valid model", "check the model's name"),
+)
+
+
+# What a model or its policy says instead of a reply. Another try would hide it.
+OUTCOMES = re.compile(
+    r"context.{0,20}(length|size|window)|exceed_context|too many tokens|(prompt|input) is too long"
+    r"|content.?(filter|policy|management)|responsible.?ai|moderation|flagged|safety|prohibited.?content|invalid_prompt"
+    r"|tool_use_failed|(invalid|malformed).{0,20}(tool|function).{0,3}call",
+    re.IGNORECASE,
 )
 
 
@@ -75,7 +87,13 @@ class Answer:
         )
 
     def fault(
-        self, problem: str, *, is_passing: bool = False, wait_s: float | None = None, advice: str = ""
+        self,
+        problem: str,
+        *,
+        is_passing: bool = False,
+        wait_s: float | None = None,
+        advice: str = "",
+        is_outcome: bool = False,
     ) -> EndpointError:
         """An error about this answer, to be raised."""
         return EndpointError(
@@ -85,6 +103,7 @@ class Answer:
             advice=advice,
             is_passing=is_passing,
             wait_s=wait_s,
+            is_outcome=is_outcome,
         )
 
     def json_object(self) -> dict[str, Any]:
@@ -143,6 +162,7 @@ class Answer:
             raise self.fault(
                 f"instead of a reply, the model called a tool: {shorten(names)}",
                 advice="nothing here runs tools: take them out of the request, or use a callable that runs them",
+                is_outcome=True,
             )
         if reply.finish == "truncated":
             thought = (
@@ -151,6 +171,7 @@ class Answer:
             raise self.fault(
                 f"the model reached its token limit{thought} before its first word ({reply.raw_finish!r})",
                 advice="raise max_tokens",
+                is_outcome=True,
             )
 
     def _as_text(self) -> str:
@@ -178,7 +199,11 @@ class Answer:
         should = self.headers.get("x-should-retry")
         is_passing = self._status_may_pass(status) if should not in ("true", "false") else should == "true"
         return self.fault(
-            problem, is_passing=is_passing, wait_s=self._wait_s(details), advice=self._advice(status, said)
+            problem,
+            is_passing=is_passing,
+            wait_s=self._wait_s(details),
+            advice=self._advice(status, said),
+            is_outcome=status in ABOUT_THE_REQUEST and bool(OUTCOMES.search(json.dumps(body))),
         )
 
     def _advice(self, status: int, said: str) -> str:

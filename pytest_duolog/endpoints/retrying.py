@@ -207,7 +207,9 @@ class _Tries:
             return error
         what, line_feed, more = error.problem.partition("\n")
         problem = f"{what} ({self._history()}){line_feed}{more}"
-        return EndpointError(problem, model=error.model, status=error.status, advice=error.advice)
+        return EndpointError(
+            problem, model=error.model, status=error.status, advice=error.advice, is_outcome=error.is_outcome
+        )
 
     def _history(self) -> str:
         tries = "1 try" if self.n == 1 else f"{self.n} tries"

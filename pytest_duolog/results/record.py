@@ -23,7 +23,7 @@ from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
-from pytest_duolog.transcripts.transcript import Record, Text
+from pytest_duolog.transcripts.transcript import Record, StopKind, Text
 
 # Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its verdicts itself. Lines have
 # checksums if the header has one.
@@ -108,8 +108,12 @@ class Sample(Record):
 
     @cached_property
     def fingerprint(self) -> str | None:
-        """The same for samples in which the same words were said; None if no dialogue is kept."""
-        if not self.dialogues:
+        """The same for samples in which the same words were said; None without dialogues, or if one ended in an error.
+
+        What was said before an error may be the opener alone, and that the error came again is news.
+        """
+        stops = [dialogue.transcript.stop_reason for dialogue in self.dialogues]
+        if not stops or any(stop is not None and stop.kind is StopKind.ERROR for stop in stops):
             return None
         said = [
             [[message.speaker, message.content] for message in dialogue.transcript.messages]

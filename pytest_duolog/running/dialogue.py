@@ -215,8 +215,9 @@ class Dialogue(PropertyMethods):
         state = self._execution.state
         if not isinstance(state, Failed):
             return False
-        unanswered = isinstance(state.error, DialogueError) and state.error.__cause__ is None
-        return unanswered or isinstance(state.error, CassetteError)
+        error = state.error
+        unanswered = isinstance(error, DialogueError) and error.__cause__ is None and not error.is_outcome
+        return unanswered or isinstance(error, CassetteError)
 
     @property
     def result(self) -> DialogueResult | None:
@@ -287,7 +288,7 @@ class Dialogue(PropertyMethods):
 
     def _limiting_nothing(self, run: DialogueRun, fresh: Collection[int]) -> Iterator[str]:
         """What to tell of budgets for what no reply says."""
-        asked = [run.messages[number - 1] for number in fresh]
+        asked = [message for number, message in enumerate(run.messages, start=1) if number in fresh]
         limits = self.site.session.settings.budget
         said_nothing = "limits nothing: no reply said"
         if self.scenario.token_budget and run.n_asked and not run.spent.tokens_written:

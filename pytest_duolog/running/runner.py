@@ -150,13 +150,19 @@ class DialogueRun:
             if isinstance(error, CassetteError):
                 raise error from None
             if isinstance(error, EndpointError):
-                raise self._failed(number, speaker.name, str(error)) from None
+                raise self._failed(number, speaker.name, str(error), is_outcome=error.is_outcome) from None
             raise self._failed(number, speaker.name, f"{speaker.model_label} raised {told(error)}") from error
 
-    def _failed(self, number: int, speaker: str, problem: str) -> DialogueError:
+    def _failed(self, number: int, speaker: str, problem: str, *, is_outcome: bool = False) -> DialogueError:
         first_line = problem.partition("\n")[0]
         self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=first_line)
-        return DialogueError(problem, message_number=number, speaker=speaker, transcript=self.transcript())
+        return DialogueError(
+            problem,
+            message_number=number,
+            speaker=speaker,
+            transcript=self.transcript(),
+            is_outcome=is_outcome,
+        )
 
     def _take(self, message: Message, raw_finish: str) -> None:
         if message.content:

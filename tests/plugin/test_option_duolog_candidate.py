@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -10,7 +11,7 @@ import pytest
 from pytest_duolog.cli import main
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.results.record import Arm
+from pytest_duolog.results.record import Arm, SampleOutcome
 from pytest_duolog.results.store import read_record
 from tests.chat_server import ChatServer
 
@@ -37,6 +38,7 @@ class Models:
 
     def __init__(self, server: ChatServer) -> None:
         self.one_wrong_in = {"old": 0, "same": 0, "worse": 2, "collapsed": 1}
+        self.refusals: dict[str, tuple[int, dict[str, str]]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         server.answer = self._answer
 
@@ -44,6 +46,9 @@ class Models:
         model, opener = body["model"], str(body["messages"])
         if model == "gone":
             return 404, b"{}"
+        if model in self.refusals:
+            status, error = self.refusals[model]
+            return status, json.dumps({"error": error}).encode()
         number = self._counts[model, opener] = self._counts.get((model, opener), 0) + 1
         wrong_in = self.one_wrong_in.get(model, 0)
         if model == "collapsed" and "Opener 3" not in opener:
@@ -193,6 +198,32 @@ def test_candidate_that_cannot_be_reached_is_inconclusive(gate, pytester: pytest
         ["INCONCLUSIVE: no dialogue of the last rounds came to an end; *", "*attempts ended in an error*"]
     )
     assert not record(pytester).measured(next(iter(record(pytester).header.plan.scenarios)), Arm.CANDIDATE)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (
+            400,
+            {
+                "code": "context_length_exceeded",
+                "message": "This model's maximum context length is 512 tokens.",
+            },
+        ),
+        (400, {"code": "content_filter", "message": "The response was filtered."}),
+        (403, {"message": "Your input was flagged by our moderation."}),
+    ],
+    ids=["context", "filter", "moderation"],
+)
+def test_what_a_model_or_its_policy_answers_is_an_outcome(
+    gate, models: Models, pytester: pytest.Pytester, status: int, error: dict[str, str]
+):
+    models.refusals["picky"] = (status, error)
+    result = gate("picky", "--record-mode=once")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["BLOCK: *"])
+    outcomes = {found.outcome for found in record(pytester).samples if found.arm is Arm.CANDIDATE}
+    assert outcomes == {SampleOutcome.FAILED}
 
 
 def test_no_recordings_fail_with_the_command_that_makes_them(gate, chat_server: ChatServer):
