@@ -138,8 +138,8 @@ class ScenarioTally:
 
     @property
     def net_losses(self) -> float:
-        """How many pairs more it lost than it won."""
-        return math.fsum(drop * n for drop, n in self._for_block.items())
+        """How many pairs more it lost than it won; repeats and errors count as losses, and not as wins."""
+        return math.fsum(drop * n for drop, n in self._for_pass.items())
 
     @property
     def log_local(self) -> float:

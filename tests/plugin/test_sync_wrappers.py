@@ -246,8 +246,8 @@ GROUPS = """
 
     @pytest.mark.dialogue(a="scripted:counter", b="scripted:counter", turns=1)
     def test_check(dialogue):
-        assert "ValueError: no scale" in repr(dialogue.satisfies(check))
-        assert "TaskGroup" not in repr(dialogue.satisfies(check))
+        assert "ValueError: no scale" in dialogue.satisfies(check).explanation
+        assert "TaskGroup" not in dialogue.satisfies(check).explanation
 """
 
 
