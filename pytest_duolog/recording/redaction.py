@@ -89,8 +89,11 @@ class Redactor:
 
     def _redacted(self, text: str) -> str:
         for _ in range(MOST_PASSES):
-            parts = self._marker.split(text) if "[redacted " in text else [text]
-            shown = "".join(part if at % 2 else self._replaced(part) for at, part in enumerate(parts))
+            if "[redacted " in text:
+                parts = self._marker.split(text)
+                shown = "".join(part if at % 2 else self._replaced(part) for at, part in enumerate(parts))
+            else:
+                shown = self._replaced(text)
             if shown == text:
                 return text
             text = shown
