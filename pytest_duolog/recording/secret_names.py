@@ -96,6 +96,7 @@ _CODE_WORD = re.compile(
     r"(?:^|[_.])(?:pass\w*|pwd|tokens?|secrets?|keys?|creds?|credentials?|auth|env\w*|config|conf|args?)\d*(?:$|[_.])"
 )
 _CODE_NAME = re.compile(r"(?:new|old|my|user|db)?_?(?:password|passwd|pass|pwd|token|secret|key)_?[0-9]{0,2}")
+_SPACE, _DIGIT = re.compile(r"\s"), re.compile(r"\d")
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 
 
@@ -147,6 +148,8 @@ def is_secret_in_text(kind: Kind, value: str, *, is_whole: bool) -> bool:
     `is_whole` says that it is all of a text: a string in code, or a field of a JSON object.
     """
     value = value.strip()
+    if not (is_whole or value.isalpha() or _DIGIT.search(value)):
+        return False
     if len(value) < 4 or is_placeholder(value) or (not is_whole and _is_code(value)):
         return False
     if kind is Kind.TOKEN:
@@ -155,7 +158,7 @@ def is_secret_in_text(kind: Kind, value: str, *, is_whole: bool) -> bool:
 
 
 def _looks_like_password(value: str, *, is_whole: bool) -> bool:
-    if any(character.isspace() for character in value):
+    if _SPACE.search(value):
         return is_whole and _is_pass_phrase(value)
     if value[0] in ",;:)]}" or value[-1] in "([{":  # what stood between two strings
         return False
@@ -165,8 +168,7 @@ def _looks_like_password(value: str, *, is_whole: bool) -> bool:
         )
     if value.isdigit() and is_whole:
         return True
-    has_digit = any(character.isdigit() for character in value)
-    return len(value) >= SHORTEST_PASSWORD and (is_whole or has_digit)
+    return len(value) >= SHORTEST_PASSWORD
 
 
 def is_word(letters: str) -> bool:

@@ -28,7 +28,7 @@ _END_OF_KEY = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY")
 _KEY_LINES = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n\\")
 # Goes on with whatever a key began with.
 _FILLERS = ("0a1b2c3d4e5f6a7b" * 8, "0A1B2C3D4E5F6A7B" * 8)
-MOST_CUTS = 5000
+MOST_CUTS = 1000
 LONGEST_KEY = 10_000
 
 

@@ -33,7 +33,9 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _SMALL_LETTERS = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-_NAME_BEFORE = re.compile(r"(?:[A-Za-z0-9_]{1,30} )?[A-Za-z0-9_.-]{0,40}$")
+# What stands before a name, backwards: the rest of its word, and the word before.
+_NAME_BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,40}+(?: [A-Za-z0-9_]{1,30}+)?")
+LONGEST_BEFORE = 72
 _SCHEME = re.compile(r"[\"'`]?(?:(?:bearer|basic|token|bot|apikey)\s+)?", re.IGNORECASE)
 _PARAMETER = re.compile(r"[?&;]([\w.\[\]-]{1,60}+)=([^&\x00-\x20\x7f\s\"'`<>#;\\]{4,4000}+)")
 _USERINFO = re.compile(r"://(?:[^/\s:@\"'<>?#]{0,100}+:([^/\s@\"'<>?#]{6,200}+)|([^/\s:@\"'<>?#]{16,200}+))@")
@@ -143,8 +145,8 @@ def _in_addresses(text: str) -> Iterator[Span]:
 
 
 def _beside_name(text: str, found: re.Match[str]) -> Span | None:
-    before = _NAME_BEFORE.search(text, max(0, found.start() - 72), found.start())
-    lead = before[0] if before else ""
+    before = text[max(0, found.start() - LONGEST_BEFORE) : found.start()][::-1]
+    lead = _NAME_BEFORE.match(before)[0][::-1]  # type: ignore[index]  # it matches nothing, too
     word = lead.rpartition(" ")[2]
     sign = found["sign"]
     if sign == " " and "--" not in word:
@@ -268,12 +270,12 @@ def _readings(text: str) -> list[str]:
 
 def _layers(text: str) -> Iterator[_Layer]:
     """The layers of a text, from the outside in."""
-    layer = _Layer.of(text, None)
+    layer: _Layer | None = None
     for _ in range(MOST_LAYERS):
+        layer = _Layer.of(layer.text if layer else text, layer)
         if layer is None:
             return
         yield layer
-        layer = _Layer.of(layer.text, layer)
 
 
 def _unescaped(escape: str) -> str:

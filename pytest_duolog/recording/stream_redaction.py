@@ -17,6 +17,7 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.storage.json_text import parsed
 
 # A line of server-sent events (its field and the rest), or of newline-delimited JSON.
+_BEGINNINGS = ("data:", "{", "[", '"')
 _DATA = re.compile(r"(data: ?)(.*)", re.DOTALL)
 _LINE_END = re.compile(r"(\r\n|\n|\r)")
 
@@ -49,6 +50,8 @@ def without_secrets_in_list(values: list[Any], redactor: Redactor) -> list[Any]:
 
 
 def _event_of(number: int, line: str) -> _Event | None:
+    if not line.startswith(_BEGINNINGS):
+        return None
     data = _DATA.fullmatch(line)
     before, content = (data[1], data[2]) if data else ("", line)
     try:
