@@ -111,7 +111,7 @@ class LoopDetector:
     _own: dict[str, _Own] = field(default_factory=dict)
     _heard: list[Heard] = field(default_factory=list)
     _said: dict[str, int] = field(default_factory=dict)
-    _stuck: list[Loop] = field(default_factory=list)
+    _stuck: dict[int, Loop] = field(default_factory=dict)
 
     def read(self, speaker: str, content: str) -> None:
         """Take the next message."""
@@ -158,15 +158,20 @@ class LoopDetector:
         here = len(self._stale) - 1
         trigrams = self._trigrams[here]
         same = n_words >= STUCK_WORDS and _likeness(own.words, trigrams) >= STUCK_LIKENESS
-        own.same = [*(own.same if same else []), here]
-        own.deflecting = [*own.deflecting, here] if deflects else []
+        if not same:
+            own.same = []
+        own.same.append(here)
+        if deflects:
+            own.deflecting.append(here)
+        else:
+            own.deflecting = []
         own.words = trigrams
         stuck = False
         for kind, positions in (("stuck", own.same), ("deflection", own.deflecting)):
             if len(positions) >= STUCK_MESSAGES:
                 stuck = True
                 loop = Loop(positions[1], here, kind, (speaker,), 1 if kind == "stuck" else None)
-                self._stuck = [old for old in self._stuck if old.onset != loop.onset] + [loop]
+                self._stuck[loop.onset] = loop
         return stuck
 
     @property
@@ -176,7 +181,7 @@ class LoopDetector:
 
     def loops(self) -> list[Loop]:
         """The loops so far, in order, none overlapping another."""
-        found = [*self._shared_loops(), *self._stuck]
+        found = [*self._shared_loops(), *self._stuck.values()]
         found.sort(key=lambda loop: (loop.onset, -loop.end))
         kept: list[Loop] = []
         for loop in found:

@@ -42,10 +42,10 @@ class KnownSecrets:
     def add(self, secrets: Mapping[str, str]) -> None:
         """Know these from now on."""
         for secret, name in secrets.items():
-            is_short = len(secret) <= SHORTEST_PART
-            if secret in self._names or is_short or len(self._names) >= MOST_KNOWN:
-                continue
             known = secret[:LONGEST_KNOWN]
+            is_short = len(secret) <= SHORTEST_PART
+            if known in self._names or is_short or len(self._names) >= MOST_KNOWN:
+                continue
             self._names[known] = name
             for at in range(len(known) - PIECE + 1):
                 piece = known[at : at + PIECE]
