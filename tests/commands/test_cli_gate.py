@@ -12,9 +12,9 @@ from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.store import read_record, write_record
 from tests.run_records import bar_record, gate_record, header, sample
 
-PASSING = gate_record({f"t{s}": ("+++", "+++") for s in range(20)})
+PASSING = gate_record({f"t{s}": ("++", "++") for s in range(20)})
 BLOCKED = gate_record({f"t{s}": ("+++", "---") for s in range(20)})
-OPEN = gate_record({f"t{s}": ("++", "++") for s in range(20)})
+OPEN = gate_record({f"t{s}": ("+", "+") for s in range(20)})
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (PASSING, 0, "PASS: the mean pass rate does not drop by 10 points or more"),
         (BLOCKED, 1, "BLOCK: the candidate passes less often than the baseline, most of all in t0"),
-        (OPEN, 1, "INCONCLUSIVE: the evidence decides neither way; round 3 lacks 20 pairs: t0"),
+        (OPEN, 1, "INCONCLUSIVE: the evidence decides neither way; round 2 lacks 20 pairs: t0"),
         (bar_record({"a": "+" * 12}), 0, "a: PASS: 12 of 12 passed"),
         (bar_record({"a": "--"}), 1, "a: FAIL: 0 of 2 passed"),
     ],
@@ -111,8 +111,8 @@ def test_a_file_that_was_cut_is_decided_and_said(folder: Path, capsys: pytest.Ca
     path.write_bytes(path.read_bytes()[:-9])
     assert main(["gate", "record.jsonl"]) == 1
     out = capsys.readouterr().out
-    assert "round 3 lacks 1 pair: t19" in out
-    assert "record.jsonl: line 121 is cut short" in out
+    assert "round 2 lacks 1 pair: t19" in out
+    assert "record.jsonl: line 81 is cut short" in out
 
 
 def test_all_errors_are_inconclusive_with_the_reason(
@@ -133,10 +133,10 @@ def test_shards_are_merged_and_decided_once(folder: Path, capsys: pytest.Capture
     assert main(["gate", "shard0.jsonl"]) == 1
     capsys.readouterr()
     assert main(["merge", "shard2.jsonl", "shard0.jsonl", "shard1.jsonl", "-o", "merged.jsonl"]) == 0
-    assert capsys.readouterr().out.startswith("merged.jsonl: 120 samples of 3 records\nPASS: ")
+    assert capsys.readouterr().out.startswith("merged.jsonl: 80 samples of 3 records\nPASS: ")
     merged = read_record(Path("merged.jsonl"))
     assert merged.samples == merge([PASSING]).samples
-    assert [look.round for look in merged.looks] == [3]
+    assert [look.round for look in merged.looks] == [2]
     assert main(["gate", "merged.jsonl"]) == 0
 
 
@@ -157,4 +157,4 @@ def test_merging_over_an_older_record_replaces_it(folder: Path, capsys: pytest.C
     write_record(Path("merged.jsonl"), gate_record({"other": ("+", "+")}, GatePlan("0.5")))
     write_record(Path("shard.jsonl"), PASSING)
     assert main(["merge", "shard.jsonl", "-o", "merged.jsonl"]) == 0
-    assert len(read_record(Path("merged.jsonl")).samples) == 120
+    assert len(read_record(Path("merged.jsonl")).samples) == 80
