@@ -408,11 +408,7 @@ class Cassette(Recorder):
             left=self._left,
             other_pairings=list(self.location.other_pairings()),
             is_recast=self.location.is_recast,
-            orphans=lambda: (
-                self._orphans.of(self._header, module=module_of(self.location.folder))
-                if self._orphans
-                else []
-            ),
+            orphans=self._orphans_of_this,
             answered_elsewhere=self._answered_elsewhere(),
         )
 
