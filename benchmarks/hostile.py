@@ -5,7 +5,7 @@
 Every subject reads every text of so many characters, and every dialogue of so many short messages. For each subject the
 slowest text is shown. What takes longer than the limit a megabyte is counted, and the exit code is then 1; a message
 counts as 150 characters at least, for each costs something. A subject whose time grows faster than its text does is
-caught by `tests/test_growth.py`, which compares sizes, not seconds.
+caught by `tests/test_growth.py`, which compares two sizes of each text.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What reads hostile text does work that grows with the text, and not with its square.
 
-Two sizes are compared, never a time with a limit. The fast tests count calls, which no busy machine and no tracer
-changes, but which does not see the inside of a pattern. The slow ones compare CPU seconds; a square is so far from a line there
-that noise does not reach from one to the other. The texts are those of `benchmarks/hostile.py`, which measures them at full size.
+Two sizes are compared; no time has a limit. The fast tests count calls, which neither a busy machine nor a tracer
+changes; but the work of a pattern is one call. The slow ones compare CPU seconds: a line and a square are so far apart
+there that no noise leads from one to the other. The texts are those of `benchmarks/hostile.py`, which measures them at
+full size.
 """
 
 from __future__ import annotations
