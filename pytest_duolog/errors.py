@@ -1,4 +1,4 @@
-"""Every exception of the package; each carries its facts as attributes, and its text is made from them.
+"""Every exception of the package. Each one has its facts as attributes; its text is built from them.
 
 DuologError
 ├── ConfigurationError     a marker, option, setting or model name is wrong
@@ -7,7 +7,7 @@ DuologError
 │   ├── LocalModelError    the embedded model is missing a piece or does not start
 │   └── BudgetExceeded     this run may not ask models any more
 ├── DialogueError          a dialogue ended in an error; holds the transcript so far
-├── Unmeasured             what could not be measured was taken for true or false
+├── Unmeasured             a verdict was used as true or false, but its property could not be measured
 ├── RunRecordError         a run record cannot be read, or does not fit its plan or another record
 └── CassetteError          anything about a recording
     ├── CassetteMismatch   this request is not in the cassette

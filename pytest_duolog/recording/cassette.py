@@ -156,7 +156,7 @@ class Cassette(Recorder):
                 f"if the change is meant, duolog_edited_cassettes = warn plays it as it is"
             )
             raise UnreadableCassette(
-                "the cassette is not as it was recorded",
+                "the cassette was changed after it was recorded",
                 cassette_path=self._source_path,
                 test=self.test,
                 facts=[("changed", listed(journal.edited, between="\n")), ("to fix", advice)],

@@ -1,1 +1,1 @@
-"""Files on disk: JSON in one spelling, and files that grow by whole lines."""
+"""Files on disk: canonical JSON, and files that grow by whole lines."""

@@ -1,10 +1,10 @@
 """A checksum at the end of each line of a file: `{"n":1,"message":2,"sum":"9f3a12bc"}`.
 
-It is over the text of the line and its place among the lines that are not blank, so that it tells which lines were
-changed, put in, left out or swapped. It is no signature: whoever wants to deceive can compute it.
+The checksum covers the text of the line and its position among the non-blank lines. It shows which lines were changed,
+inserted, removed or swapped. It is not a signature: anybody can compute it.
 
-Where the first line has one, all lines must; a file that older versions began has checksums from where newer ones went
-on with it.
+If the first line has a checksum, all lines must have one. In a file that an older version began, checksums start where
+a newer version continued it.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ BEGINS = b',"sum":"'
 ENDS = b'"}'
 N_BYTES = len(BEGINS) + 8 + len(ENDS)
 
-# How far from its place a line is looked for, and for how many lines of a file.
+# A moved line is searched up to this many lines away, for at most this many lines of a file.
 REACH = 1000
 MOST_LOOKED_FOR = 20
 
 
 class WrongLine(NamedTuple):
-    """A line that is not as it was written, or not where; `number` counts from 1, blank lines too.
+    """A line that was changed or moved after it was written; `number` counts from 1, blank lines included.
 
-    `written_as` is the place at which it was written, None if its text was changed.
+    `written_as` is the position at which it was written, None if its text was changed.
     """
 
     number: int
     written_as: int | None
 
     def told(self, what: str, written: str) -> str:
-        """The same in words: `what` is on the line, and how it was `written`."""
+        """The problem as text: `what` the line holds, and the verb for how it was `written`."""
         if self.written_as is None:
-            return f"line {self.number} ({what}) is not as it was {written} (edited by hand?)"
+            return f"line {self.number} ({what}) was changed after it was {written} (edited by hand?)"
         return (
-            f"line {self.number} ({what}) was {written} as line {self.written_as}: lines before it were removed, added "
-            f"or swapped"
+            f"line {self.number} ({what}) was {written} as line {self.written_as}: lines before it "
+            "were removed, added or swapped"
         )
 
 
 def with_checksum(line: bytes, place: int) -> bytes:
-    """`line`, the text of a JSON object, with the checksum that makes it the line at `place`, from 1."""
+    """`line`, the text of a JSON object, with the checksum for position `place`, from 1."""
     text = line.removesuffix(b"}")
     return text + BEGINS + _checksum(text, place) + ENDS
 
 
 def without_checksum(line: bytes) -> bytes:
-    """The line as it was before `with_checksum`; one that has none is not changed."""
+    """The line without its checksum; a line that has none is returned unchanged."""
     parts = _parts(line)
     return parts[0] + b"}" if parts else line
 
 
 def wrong_lines(lines: Sequence[bytes]) -> Iterator[WrongLine]:
-    """The lines whose checksum is missing or wrong. Of lines that moved together only the first is given."""
+    """The lines whose checksum is missing or wrong. If several lines moved together, only the first is reported."""
     place, shift, n_looked_for = 0, 0, 0
     is_checked = False
     for number, line in enumerate(lines, start=1):

@@ -1,6 +1,6 @@
-"""JSON in one canonical spelling: keys sorted, no spaces, text as UTF-8.
+"""Canonical JSON: keys sorted, no spaces, text as UTF-8.
 
-Two requests are the same exactly when these bytes are.
+Two requests are equal if and only if their canonical bytes are equal.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-# What is nested deeper is no message; the limit is far below Python's own, at which every step of the way could fail.
+# No real message is nested deeper. The limit is far below Python's recursion limit, at which any later step could fail.
 DEEPEST = 100
 
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -22,7 +22,7 @@ class NestedTooDeep(ValueError):
 
 
 def parsed(text: bytes | str) -> Any:
-    """The value of a JSON text. Raises ValueError if it is none, and NestedTooDeep, which is a ValueError."""
+    """The value of a JSON text. Raises ValueError if it is not JSON, and NestedTooDeep, which is a ValueError."""
     try:
         value = json.loads(text)
     except RecursionError:
@@ -48,5 +48,5 @@ def canonical(value: Any) -> bytes:
 
 
 def is_same(left: Any, right: Any) -> bool:
-    """Whether two values are the same JSON; to Python `1`, `1.0` and `True` are equal, and a tuple is no list."""
+    """Whether two values are the same JSON; in Python `1`, `1.0` and `True` are equal."""
     return canonical(left) == canonical(right)

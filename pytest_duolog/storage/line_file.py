@@ -1,11 +1,11 @@
-"""Files of lines that grow by whole lines, written by one run at a time.
+"""Files that grow by whole lines and that one run at a time may write.
 
-Whatever such a file is called, these promises are kept here:
+This module keeps these promises for every such file:
 
-- A run that dies loses the line it was writing, and nothing before it.
+- A run that dies loses the line it was writing and nothing before it.
 - While one run has a file open for writing, no other run can write it.
-- A file is replaced only by a complete one, and never while another run writes it.
-- Each line has a checksum, so that a file tells which of its lines are not as they were written.
+- A file is replaced only by a complete one, and never while another run is writing it.
+- Each line has a checksum, which shows whether the line was changed later.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pytest_duolog.storage.checksums import with_checksum
 CAN_RENAME_OPEN_FILES = os.name != "nt"
 
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would write a carriage return before each line feed
-READ_ONLY = os.O_RDONLY | BINARY | getattr(os, "O_NONBLOCK", 0)  # nobody may ever write into a named pipe
+READ_ONLY = os.O_RDONLY | BINARY | getattr(os, "O_NONBLOCK", 0)  # a named pipe without a writer would block
 READ_AND_APPEND = os.O_RDWR | os.O_APPEND | BINARY | getattr(os, "O_NONBLOCK", 0)
 
 TEMPORARY = re.compile(r"\.(?P<name>.+\.\w+)\.\d+")
 
-# How often a file is opened again because another run has just put a new one in its place.
+# How often opening is retried because another run has just replaced the file.
 MOST_OPENINGS = 20
 
 
@@ -48,38 +48,38 @@ class FileChanged(Exception):
 
 @dataclass(frozen=True)
 class Lines:
-    """The lines of a file: the `whole` ones, without their line feeds, and what a killed run left after them."""
+    """The lines of a file: the `whole` ones, and the torn rest that a killed run left after them."""
 
     content: bytes
 
     @cached_property
     def whole(self) -> list[bytes]:
-        """The lines that end with a line feed, without it."""
+        """The lines that end with a line feed, without the line feed."""
         return self.content.split(b"\n")[:-1]
 
     @cached_property
     def torn(self) -> bytes:
-        """What follows the last line feed."""
+        """The bytes after the last line feed."""
         return self.content.rpartition(b"\n")[2]
 
     @property
     def n_not_blank(self) -> int:
-        """How many of the whole lines are not blank."""
+        """The number of whole lines that are not blank."""
         return sum(bool(line.strip()) for line in self.whole)
 
     @property
     def whole_bytes(self) -> int:
-        """Where the last whole line ends."""
+        """The position of the end of the last whole line, in bytes."""
         return len(self.content) - len(self.torn)
 
     @property
     def n_bytes(self) -> int:
-        """How long the file is."""
+        """The length of the file in bytes."""
         return len(self.content)
 
 
 def read_content(path: Path) -> bytes:
-    """All of a file. Raises FileNotFoundError, or another OSError if it is no file or cannot be read."""
+    """The content of a file. Raises FileNotFoundError, or another OSError if it is not a file or cannot be read."""
     with os.fdopen(_opened(path, READ_ONLY), "rb") as file:
         return file.read()
 
@@ -96,7 +96,7 @@ def read_first_line(path: Path) -> bytes:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file. Raises OSError if something else is in its place, or nobody may look there."""
+    """Whether there is a file. Raises OSError if something else has this path, or permission is missing."""
     _check_link(path)
     try:
         kind = path.stat().st_mode
@@ -107,23 +107,23 @@ def is_file(path: Path) -> bool:
 
 
 def what_to_do(error: OSError) -> str:
-    """What a person can do about an error of a file that cannot be read or written."""
+    """What the user can do about a file that cannot be read or written."""
     match error.errno:
         case errno.EACCES | errno.EPERM:
             return "give this user the right to use the file, and to search the folders above it"
         case errno.EROFS:
             return "make the file system writable, or work on a copy"
         case errno.EISDIR | errno.EINVAL | errno.ENOTDIR | errno.EEXIST:
-            return "move away what is in its place"
+            return "move away what is there now"
         case errno.ELOOP:
-            return "remove the link, or bring back what it points to"
+            return "remove the link, or restore the file that it points to"
         case errno.ENOSPC | errno.EDQUOT:
             return "make room on the disk"
-    return "see to the disk"
+    return "check the disk"
 
 
 def _opened(path: Path, flags: int) -> int:
-    """A descriptor of a regular file; raises OSError for anything else, a named pipe for example."""
+    """A descriptor of a regular file; raises OSError for anything else, for example a named pipe."""
     _check_link(path)
     descriptor = os.open(path, flags, 0o666)
     try:
@@ -135,9 +135,9 @@ def _opened(path: Path, flags: int) -> int:
 
 
 def _check_link(path: Path) -> None:
-    """A link whose target is gone is no free place: writing would make the target, wherever that is."""
+    """Raises OSError for a link without a target: writing would create the target, wherever it is."""
     if path.is_symlink() and not os.path.exists(path):  # noqa: PTH110  # never raises
-        raise OSError(errno.ELOOP, f"a link to {os.readlink(path)}, which is not there", str(path))  # noqa: PTH115
+        raise OSError(errno.ELOOP, f"a link to {os.readlink(path)}, which does not exist", str(path))  # noqa: PTH115
 
 
 def _check_kind(kind: int, path: Path) -> None:
@@ -148,13 +148,13 @@ def _check_kind(kind: int, path: Path) -> None:
 
 
 class LineFile:
-    """One file, open for writing by this run alone until it is closed."""
+    """One file that only this run may write until it is closed."""
 
     def __init__(self, path: Path, *, expected_bytes: int | None = None) -> None:
-        """Open the file, which is made if `expected_bytes` is 0 or None, and keep other runs from writing it.
+        """Open the file and lock it against other runs. If `expected_bytes` is 0 or None, it may be created.
 
-        `expected_bytes` is how long it is expected to be, None for any length.
-        Raises FileInUse or FileChanged because of another run, and OSError if there can be no such file.
+        `expected_bytes` is its expected length in bytes, None for any length. Raises FileInUse or FileChanged because
+        of another run, and OSError if the file cannot be opened or created.
         """
         self.path = path
         makes = not expected_bytes
@@ -166,7 +166,7 @@ class LineFile:
         self._n_lines: int | None = None
 
     def read(self) -> Lines:
-        """The lines that are in the file now."""
+        """The current lines of the file."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         parts = []
         while part := os.read(self._descriptor, 1 << 20):
@@ -174,7 +174,7 @@ class LineFile:
         return Lines(b"".join(parts))
 
     def cut(self, n_bytes: int) -> None:
-        """Remove what is after the first `n_bytes`: a torn line, or everything."""
+        """Truncate the file to `n_bytes`: removes a torn line, or everything."""
         os.ftruncate(self._descriptor, n_bytes)
         self.n_bytes = n_bytes
         self._n_lines = None if n_bytes else 0
@@ -182,7 +182,7 @@ class LineFile:
     def append(self, lines: Iterable[bytes]) -> None:
         """Write lines, each the text of a JSON object, with their checksums.
 
-        If the disk does not take them, none of them stays, and OSError is raised.
+        Writes all of them or none. Raises OSError if they cannot be written.
         """
         if self._n_lines is None:
             self._n_lines = self.read().n_not_blank
@@ -192,7 +192,7 @@ class LineFile:
         self._n_lines += len(written)
 
     def append_as_is(self, content: bytes) -> None:
-        """Write lines that have their checksums already. If the disk does not take them, none of them stays."""
+        """Write lines that already have checksums: all of them or none. Raises OSError if they cannot be written."""
         left = memoryview(content)
         try:
             while left:
@@ -204,10 +204,10 @@ class LineFile:
         self.n_bytes += len(content)
 
     def take_place_of(self, target: Path) -> None:
-        """Become the file at `target`, and close.
+        """Move the file to `target`, replacing what is there, and close it.
 
         Raises FileInUse if another run is writing `target`, FileChanged if this file is no longer at its own path, and
-        OSError if it cannot be moved. It stays where it was then.
+        OSError if it cannot be moved. On an error it stays where it was.
         """
         try:
             if not _is_at(self._descriptor, self.path):
@@ -221,7 +221,7 @@ class LineFile:
             self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the lock and close the file."""
         if self._is_open:
             self._is_open = False
             _release(self._descriptor)
@@ -236,7 +236,7 @@ class LineFile:
 
 
 def check_writable(path: Path, *, expected_bytes: int | None) -> None:
-    """Raises what opening a LineFile would raise, and changes nothing on the disk."""
+    """Raises the errors that opening a LineFile would raise; changes nothing on the disk."""
     if os.path.lexists(path):
         _release(_claimed(path, READ_AND_APPEND, expected_bytes))
         return
@@ -244,14 +244,14 @@ def check_writable(path: Path, *, expected_bytes: int | None) -> None:
         raise FileChanged
     folder = next(found for found in path.absolute().parents if os.path.lexists(found))
     if not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no folder", str(path))
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder", str(path))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, f"no permission to write to {folder}", str(path))
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[LineFile]:
-    """A new file that takes the place of `path` if the block ends without an error. Raises what a LineFile raises."""
+    """A new file that replaces `path` if the block ends without an error. Raises the errors of LineFile."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     file = LineFile(temporary)
     try:
@@ -282,7 +282,7 @@ def left_by_killed_run(path: Path) -> str | None:
 
 @contextmanager
 def _kept_from_others(path: Path) -> Iterator[None]:
-    """Nobody else writes `path` inside the block; nothing is done if there is no such file, or nobody may write it."""
+    """Lock `path` inside the block; does nothing if there is no such file or it cannot be written."""
     try:
         descriptor = _claimed(path, READ_AND_APPEND)
     except (FileNotFoundError, PermissionError):
@@ -298,10 +298,12 @@ def _kept_from_others(path: Path) -> Iterator[None]:
 
 
 def _claimed(path: Path, flags: int, expected_bytes: int | None = None) -> int:
-    """A descriptor of the file that is at `path`, locked.
+    """A descriptor of the file at `path`, locked.
 
-    A file that was renamed or removed between opening and locking is no longer at `path`: what is written to it would
-    be lost, or would go into the file of another name.
+    If the file was renamed or removed between opening and locking, it is opened again: writes to the old file would be
+    lost or would go into another file.
+    lines before it were removed, added "
+        f"or swapped
     """
     for _ in range(MOST_OPENINGS):
         try:
@@ -344,7 +346,7 @@ def _lock(descriptor: int) -> None:
 
 
 def _release(descriptor: int) -> None:
-    """Unlock and close. A child process that inherited the descriptor would keep the lock if it were only closed."""
+    """Unlock and close. If it were only closed, a child process that inherited the descriptor would keep the lock."""
     import portalocker  # noqa: PLC0415
 
     with suppress(portalocker.LockException):

@@ -539,7 +539,7 @@ def test_reruns_of_pytest_rerunfailures_do_not_hide_a_rate(sampled, options: tup
     ("path", "problem", "options"),
     [
         ("folder", "Is a directory", ()),
-        ("file/record.jsonl", "file is no folder", ()),
+        ("file/record.jsonl", "file is not a folder", ()),
         ("busy", "another run is writing", ()),
         ("busy", "another run is writing", ("-n1",)),
     ],

@@ -174,7 +174,7 @@ def test_record_that_was_changed_by_hand_is_no_baseline(
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(
         [
-            "*: line 3 (test_it.py::test_it*, sample *) is not as it was written (edited by hand*). Make a new one*"
+            "*: line 3 (test_it.py::test_it*, sample *) was changed after it was written (edited*). Make a new one*"
         ]
     )
     assert not models.asked

@@ -127,7 +127,9 @@ def test_what_was_changed_is_named(pytester, cassette, line, old, new, name):
     result = pytester.runpytest()
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        [f"test_project.py::test_it: *: line {line} ({name}) is not as it was recorded (edited by hand?)"]
+        [
+            f"test_project.py::test_it: *: line {line} ({name}) was changed after it was recorded (edited by hand?)"
+        ]
     )
 
 
@@ -138,8 +140,8 @@ def test_it_fails_the_test_where_the_ini_file_says_so(pytester, cassette):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E *UnreadableCassette: the cassette is not as it was recorded",
-            "E *changed: *line 3 (message 3, Ann) is not as it was recorded (edited by hand?)",
+            "E *UnreadableCassette: the cassette was changed after it was recorded",
+            "E *changed: *line 3 (message 3, Ann) was changed after it was recorded (edited by hand?)",
             "E *to fix: *record again: pytest --record-mode=rewrite *test_project.py::test_it",
         ]
     )
@@ -183,7 +185,7 @@ def test_a_mismatch_says_that_the_recording_was_changed(pytester, cassette):
     result.stdout.fnmatch_lines(
         [
             "E *CassetteMismatch: message 3 (Ann) has no recorded reply.",
-            "E *damage: *line 2 (message 2, Ben) is not as it was recorded (edited by hand?)",
+            "E *damage: *line 2 (message 2, Ben) was changed after it was recorded (edited by hand?)",
         ]
     )
 
@@ -197,20 +199,23 @@ def test_moving_a_recording_hides_no_change(tmp_path):
     assert not place.path.exists()
     moved = read_journal(target)
     assert moved.header["test"] == "test_z.py::test_other"
-    assert moved.edited == ["line 4 (message 4, Ben) is not as it was recorded (edited by hand?)"]
+    assert moved.edited == ["line 4 (message 4, Ben) was changed after it was recorded (edited by hand?)"]
 
 
 def test_a_dialogue_told_from_a_cassette_tells_it(cassette):
     edit(cassette, b"Answer 2", b"Answer 3", line=3)
     assert retold(cassette).notices == (
-        "line 3 (message 3, Ann) is not as it was recorded (edited by hand?)",
+        "line 3 (message 3, Ann) was changed after it was recorded (edited by hand?)",
     )
 
 
 def test_list_tells_it(cassette, capsys):
     edit(cassette, b"lamps", b"tables", line=3)
     assert main(["cassettes", "list", str(cassette)]) == 1
-    assert "line 3 (message 3, Ann) is not as it was recorded (edited by hand?)" in capsys.readouterr().out
+    assert (
+        "line 3 (message 3, Ann) was changed after it was recorded (edited by hand?)"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

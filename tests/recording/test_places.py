@@ -62,10 +62,10 @@ def link_to_itself(path: Path) -> None:
 
 
 NO_FILES: list[tuple[Callable[[Path], None], str, str]] = [
-    (folder, "the cassette cannot be read: Is a directory", "move away what is in its place"),
-    (pipe, "the cassette cannot be read: Not a regular file", "move away what is in its place"),
-    (dangling_link, "the cassette cannot be read: a link to gone.jsonl, which is not there", "remove the link, or"),
-    (link_to_itself, f"the cassette cannot be read: a link to {NAME}, which is not there", "remove the link, or bring"),
+    (folder, "the cassette cannot be read: Is a directory", "move away what is there now"),
+    (pipe, "the cassette cannot be read: Not a regular file", "move away what is there now"),
+    (dangling_link, "the cassette cannot be read: a link to gone.jsonl, which does not exist", "remove the link, or"),
+    (link_to_itself, f"the cassette cannot be read: a link to {NAME}, which does not exist", "remove the link"),
 ]  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def test_a_file_where_the_folder_belongs(project, place, mode):
     if place == "cassettes":
         project.folder.parent.rmdir()
     (project.pytester.path / place).write_text("a file")
-    project.refuses(mode, "the cassette cannot be written: *is no folder", "move away what is in its place")
+    project.refuses(mode, "the cassette cannot be written: *is not a folder", "move away what is there now")
 
 
 @pytest.fixture

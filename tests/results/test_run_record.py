@@ -300,7 +300,7 @@ def test_lines_that_were_changed_are_named(tmp_path: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:2], lines[2].replace(b'"passed"', b'"failed"'), *lines[3:]]))
     assert read_record(path).damage == (
-        f"{path}: line 3 (b, sample 1 of the baseline) is not as it was written (edited by hand?)",
+        f"{path}: line 3 (b, sample 1 of the baseline) was changed after it was written (edited by hand?)",
     )
     path.write_bytes(b"".join([*lines[:2], *lines[3:]]))
     (problem,) = read_record(path).damage
