@@ -53,7 +53,7 @@ def open_dialogue(
     item.stash[PASSED] = False
     yield first
     if item.stash[PASSED]:
-        require_seen(item)  # the teardown of other fixtures may have asked for more
+        require_seen(item, is_over=True)  # the teardown of other fixtures may have asked for more
     for made in site.dialogues:
         made.abandon()
     forgotten = [made for made in site.dialogues if not (made.has_run or made.is_first)]

@@ -59,7 +59,7 @@ class Dialogue(PropertyMethods):
     """A conversation between two models.
 
     Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or is
-    replayed, once. `name` is empty for the fixture's own dialogue, and tells those made by `run` apart. In an
+    replayed, once; `is_looked_at` says whether anybody has. `name` is empty for the fixture's own dialogue, and tells those made by `run` apart. In an
     `async def` test, `await dialogue` runs it without holding up the event loop.
     """
 
@@ -69,18 +69,25 @@ class Dialogue(PropertyMethods):
         settings = site.session.settings
         if wrong := [str(idle) for idle in settings.idle(values, scenario) if not idle.is_overruled]:
             raise ConfigurationError("\n".join(wrong))
-        self.scenario = settings.cast(scenario.for_sample(site.sample), on_trial=site.is_candidate)
+        self._scenario = settings.cast(scenario.for_sample(site.sample), on_trial=site.is_candidate)
         self.site = site
         self.name = run
         self._values = values
         self._execution = Execution(
             site.session,
-            self.scenario,
+            self._scenario,
             open_cassette=self._open_cassette,
-            observers=partial(site.observers, self.scenario),
+            observers=partial(site.observers, self._scenario),
         )
         self.claims: list[Claim] = []
+        self.is_looked_at = False
         site.dialogues.append(self)
+
+    @property
+    def scenario(self) -> Scenario:
+        """What its speakers are asked to do, with their models."""
+        self.is_looked_at = True
+        return self._scenario
 
     @property
     def transcript(self) -> Transcript:
@@ -130,6 +137,7 @@ class Dialogue(PropertyMethods):
     @property
     def cassette_path(self) -> Path:
         """The file this dialogue is recorded in, whether it exists yet or not."""
+        self.is_looked_at = True
         running = self._execution.running
         return running.cassette.path if running else self._location().path
 
@@ -190,11 +198,13 @@ class Dialogue(PropertyMethods):
 
     async def _awaited(self) -> Dialogue:
         __tracebackhide__ = True
+        self.is_looked_at = True
         await self._execution.finish_async()
         return self
 
     def _finished(self) -> Finished:
         __tracebackhide__ = True
+        self.is_looked_at = True
         if self._execution.must_be_awaited:
             raise ConfigurationError(f"{self!r} is not at its end: await it before it is looked at")
         return self._execution.finish()
@@ -254,7 +264,7 @@ class Dialogue(PropertyMethods):
 
     def _open_cassette(self) -> Cassette:
         return self.site.session.open_cassette(
-            self.scenario,
+            self._scenario,
             self._location(),
             vcr_config=self.site.vcr_config,
             test_argument=self.site.test_argument,
@@ -267,11 +277,11 @@ class Dialogue(PropertyMethods):
         return CassetteLocation(
             self.site.folder,
             redacted(self.site.test),
-            [redacted(self.scenario.speaker(side).model_label) for side in SIDES],
+            [redacted(self._scenario.speaker(side).model_label) for side in SIDES],
             run=redacted(self.name),
             sample=self.site.sample,
             is_gated=bool(settings.candidates),
-            is_recast=not roles_of(self.scenario).isdisjoint(settings.overrides),
+            is_recast=not roles_of(self._scenario).isdisjoint(settings.overrides),
         )
 
     def _unsent(self) -> Iterator[str]:
@@ -279,11 +289,11 @@ class Dialogue(PropertyMethods):
 
         A value that was given for both is told of if neither takes it.
         """
-        unsent = self.site.session.settings.unsent(self.scenario)
+        unsent = self.site.session.settings.unsent(self._scenario)
         for side, name in unsent:
             other = "b" if side == "a" else "a"
             if (other, name) in unsent or self._values.is_own(side, name):
-                speaker = self.scenario.speaker(side)
+                speaker = self._scenario.speaker(side)
                 yield f"{name} of {speaker.name} is not sent: {speaker.model_label} takes none"
 
     def _limiting_nothing(self, run: DialogueRun, fresh: Collection[int]) -> Iterator[str]:
@@ -291,9 +301,9 @@ class Dialogue(PropertyMethods):
         asked = [message for number, message in enumerate(run.messages, start=1) if number in fresh]
         limits = self.site.session.settings.budget
         said_nothing = "limits nothing: no reply said"
-        if self.scenario.token_budget and run.n_asked and not run.spent.tokens_written:
+        if self._scenario.token_budget and run.n_asked and not run.spent.tokens_written:
             yield f"token_budget {said_nothing} how many tokens it has"
-        if self.scenario.cost_budget and run.n_asked and run.spent.cost is None:
+        if self._scenario.cost_budget and run.n_asked and run.spent.cost is None:
             yield f"cost_budget {said_nothing} what it cost"
         if "tokens" in limits and asked and not any(message.usage for message in asked):
             yield f"--duolog-budget tokens={limits['tokens']:g} {said_nothing} how many tokens it has"
@@ -301,7 +311,7 @@ class Dialogue(PropertyMethods):
             yield f"--duolog-budget cost={limits['cost']:g} {said_nothing} what it cost"
 
     def __repr__(self) -> str:
-        names = " and ".join(self.scenario.speaker(side).name for side in SIDES)
+        names = " and ".join(self._scenario.speaker(side).name for side in SIDES)
         running = self._execution.running
         if running is None:
             return f"<Dialogue of {names}, not run yet>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -31,6 +32,9 @@ Side = Literal["a", "b"]
 StopOn = Literal["goodbye", "loop"]
 STOP_ON: tuple[StopOn, ...] = ("goodbye", "loop")
 SIDES: tuple[Side, Side] = ("a", "b")
+
+# Says to the validators that arguments come from several places, of which the nearer one wins.
+MERGED = "merged"
 
 # Fields of a request that follow from the dialogue itself.
 OWN_FIELDS = ("model", "messages", "stream")
@@ -216,16 +220,27 @@ class Scenario(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _complete_speakers(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _complete_speakers(cls, values: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         values = dict(values)
         given = {name: values.pop(name) for name in cls.shared_with_speakers if name in values}
         shared = {name: value for name, value in given.items() if value is not None}
+        own = {side: speaker_fields(values.get(side)) for side in SIDES}
+        if info.context != MERGED:
+            cls._require_taker(shared, [fields or {} for fields in own.values()])
         for side, default_name in zip(SIDES, DEFAULT_NAMES, strict=True):
-            fields = speaker_fields(values.get(side))
+            fields = own[side]
             if fields is None:
                 continue
             values[side] = {"name": default_name} | shared | fields
         return values
+
+    @staticmethod
+    def _require_taker(shared: Mapping[str, Any], speakers: Sequence[Mapping[str, Any]]) -> None:
+        """Raises ValueError for values for both that neither speaker takes."""
+        idle = [name for name in shared if all(name in fields for fields in speakers)]
+        if idle:
+            given = ", ".join(f"{name}={shared[name]!r:.60}" for name in idle)
+            raise ValueError(f"{given} changes nothing: both speakers have their own")
 
     @field_validator("opener")
     @classmethod
@@ -279,13 +294,16 @@ class Scenario(BaseModel):
     def build(cls, values: Mapping[str, Any], *, beside: Collection[str] = ()) -> Self:
         """A scenario from marker arguments.
 
-        `beside` are arguments that the caller takes itself: the words on an unknown one name them, too.
+        `beside` are arguments that the caller takes itself: the words on an unknown one name them, too. A value for both
+        that neither takes is accepted here, for it can come from farther away than theirs (`ScenarioValues.idle`).
         Raises ConfigurationError that names every wrong argument, what came and what is accepted.
         """
         known = [*cls.model_fields, *cls.shared_with_speakers]
         wrong = [_unknown(name, [*known, *beside]) for name in values if name not in known]
         try:
-            scenario = cls(**{name: value for name, value in values.items() if name in known})
+            scenario = cls.model_validate(
+                {name: value for name, value in values.items() if name in known}, context=MERGED
+            )
         except ValidationError as error:
             wrong += [_readable(problem) for problem in error.errors()]
         if wrong:

@@ -331,13 +331,13 @@ def test_dialogue_runs_once_when_first_looked_at_and_its_repr_is_short(lines_pri
     ]
 
 
-def test_dialogue_that_nobody_looks_at_never_runs(pytester):
+def test_dialogue_whose_outcome_nobody_looks_at_never_runs(pytester):
     pytester.makepyfile(
         ASK
         + """
     @pytest.mark.dialogue(a=model, b=model)
     def test_it(dialogue):
-        assert repr(dialogue)
+        assert dialogue.scenario.turns == 10
 
     def test_after():
         assert not ASKED

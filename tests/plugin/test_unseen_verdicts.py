@@ -310,7 +310,7 @@ USED = {
         @pytest.mark.dialogue(model="scripted:counter")
         class TestSome:
             def test_a(self, dialogue):
-                pass
+                assert dialogue.messages
 
             def test_b(self):
                 pass
@@ -320,7 +320,7 @@ USED = {
 
         class TestSome:
             def test_a(self, dialogue):
-                pass
+                assert dialogue.messages
 
         def test_b():
             pass
@@ -332,10 +332,14 @@ USED = {
 
         @pytest.mark.dialogue(model="scripted:counter")
         def test_a(talk):
-            pass
+            assert talk.messages
         """,
     "by usefixtures": """
-        @pytest.mark.usefixtures("dialogue")
+        @pytest.fixture
+        def read(dialogue):
+            assert dialogue.messages
+
+        @pytest.mark.usefixtures("dialogue", "read")
         @pytest.mark.dialogue(model="scripted:counter")
         def test_a():
             pass
@@ -369,3 +373,53 @@ def test_test_that_is_left_out_still_uses_the_marker(pytester: pytest.Pytester):
         "import pytest\n" + "\n".join(line[8:] for line in USED["by one test of a class"].splitlines())
     )
     pytester.runpytest("-W", "error", "-k", "test_b").assert_outcomes(passed=1, deselected=1)
+
+
+LOOKS = {
+    "the transcript": "dialogue.transcript",
+    "a property": "assert dialogue.mentions('message')",
+    "the scenario": "assert dialogue.scenario.turns == 1",
+    "a further dialogue": "dialogue.run(turns=2)",
+}
+NOBODY = "nobody looked at the dialogue, so nothing was tested"
+
+
+@pytest.mark.parametrize("text", LOOKS.values(), ids=LOOKS.keys())
+def test_look_at_a_dialogue_is_enough_for_it_to_run(body, text: str):
+    body(text).assert_outcomes(passed=1)
+
+
+def test_dialogue_that_nobody_looked_at_fails_its_test(body):
+    result = body("print(dialogue)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([NOBODY, "to fix: assert something of it, *dialogue.ends_cleanly()*"])
+
+
+def test_dialogue_that_nobody_looked_at_fails_each_sample(body):
+    result = body("pass", marker=", samples=2")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*0 of 1 passed*"])
+
+
+def test_dialogue_begun_beside_others_is_not_looked_at(pytester: pytest.Pytester):
+    talk = '@pytest.mark.dialogue(model="scripted:counter", turns=1, stop_on=())\n'
+    pytester.makepyfile(
+        f"import pytest\n{talk}def test_a(dialogue): assert dialogue.messages\n{talk}def test_b(dialogue): ...\n"
+    )
+    pytester.runpytest("--record-mode=once").assert_outcomes(passed=1, failed=1)
+
+
+def test_fixture_may_look_at_a_dialogue_after_the_body(body):
+    fixture = "import pytest\n\n@pytest.fixture\ndef later(dialogue):\n    yield\n    {}\n"
+    looks = fixture.format("assert dialogue.messages")
+    body("pass", arguments="later", more=looks).assert_outcomes(passed=1)
+    result = body("pass", arguments="later", more=fixture.format("print(dialogue)"))
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines([NOBODY])
+
+
+def test_test_that_ended_before_it_could_look_is_left_alone(body):
+    body('pytest.skip("later")').assert_outcomes(skipped=1)
+    result = body("assert False")
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line(f"*{NOBODY}*")

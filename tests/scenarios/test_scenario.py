@@ -104,6 +104,17 @@ def test_shared_values_hold_where_a_speaker_has_none_of_its_own():
     assert scenario.b.set_knobs() == {"temperature": 1, "top_p": 0.9, "max_tokens": 50, "seed": 7}
 
 
+def test_shared_value_that_neither_speaker_takes_is_refused_in_code():
+    own = {"a": Speaker("Ann", system="x"), "b": {"name": "Ben", "system": None, "seed": 0}}
+    with pytest.raises(
+        ValueError, match=r"system='Be brief\.' changes nothing: both speakers have their own"
+    ):
+        Scenario(**own, system="Be brief.", seed=1)
+    assert Scenario(**own, seed=1).a.seed == 1
+    assert Scenario(**own, system=None).a.system == "x"
+    assert Scenario.build({**own, "system": "Be brief."}).a.system == "x"  # its caller tells what is nearer
+
+
 def test_knobs_that_are_not_set_are_not_sent_and_zero_is_set():
     assert Speaker("Ann").set_knobs() == {}
     assert Speaker("Ann", temperature=0, seed=0, extra={"min_p": 0.1}).set_knobs() == {
