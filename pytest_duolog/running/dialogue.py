@@ -59,8 +59,9 @@ class Dialogue(PropertyMethods):
     """A conversation between two models.
 
     Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or is
-    replayed, once; `is_looked_at` says whether anybody has. `name` is empty for the fixture's own dialogue, and tells those made by `run` apart. In an
-    `async def` test, `await dialogue` runs it without holding up the event loop.
+    replayed, once. `is_looked_at` says whether anybody has asked for anything of it. `name` is empty for the fixture's
+    own dialogue, and tells those made by `run` apart. In an `async def` test, `await dialogue` runs it without holding
+    up the event loop.
     """
 
     def __init__(self, site: TestSite, values: ScenarioValues, *, run: str = "") -> None:

@@ -294,8 +294,8 @@ class Scenario(BaseModel):
     def build(cls, values: Mapping[str, Any], *, beside: Collection[str] = ()) -> Self:
         """A scenario from marker arguments.
 
-        `beside` are arguments that the caller takes itself: the words on an unknown one name them, too. A value for both
-        that neither takes is accepted here, for it can come from farther away than theirs (`ScenarioValues.idle`).
+        `beside` are arguments that the caller takes itself: the words on an unknown one name them, too. A value for
+        both that neither takes is accepted here, for it can come from farther away than theirs (see `ScenarioValues`).
         Raises ConfigurationError that names every wrong argument, what came and what is accepted.
         """
         known = [*cls.model_fields, *cls.shared_with_speakers]
