@@ -10,7 +10,7 @@ import pytest
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin.matrix import Cell, same_cells
-from pytest_duolog.plugin.state import settings_of
+from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.results.plan import ScenarioPlan
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.scenarios.values import ScenarioValues, Source
@@ -19,6 +19,7 @@ from pytest_duolog.settings import roles_of
 MARKER_NAME = "dialogue"
 FIXTURE_NAME = "dialogue"
 SCENARIO_FIXTURE = "duolog_scenario"
+VCR_FIXTURE = "duolog_vcr_config"
 PLUGIN = "pytest_duolog.plugin"
 # Arguments of the marker that say how often a test runs, not what is said in it.
 SAMPLING = ("samples", "min_pass_rate", "claim")
@@ -154,6 +155,11 @@ def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytes
             return f"wrong setting of dialogues\n{error}"
         except ConfigurationError as error:
             wrong.setdefault(str(error), []).append(item.nodeid)
+    if not (wrong or collector.config.option.collectonly):
+        for cell in cells:
+            session_of(collector.config).expect(
+                cell.asked, configures_vcr=has_fixture(cell.item, VCR_FIXTURE)
+            )
     if not wrong:
         further = [*same_cells(cells)]
         if not any(isinstance(node, pytest.Collector) for node in found):

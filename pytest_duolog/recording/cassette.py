@@ -36,7 +36,7 @@ from pytest_duolog.recording.orphans import Orphans, Recording
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.stored_response import holds_secret
-from pytest_duolog.recording.vcr_yaml import read_yaml
+from pytest_duolog.recording.vcrpy import vcrpy
 from pytest_duolog.transcripts.transcript import Message, StopReason
 
 # So many edited lines of a cassette are named in notices.
@@ -129,6 +129,9 @@ class Cassette(Recorder):
         if path is None or (self.mode is RecordMode.ONCE and ends_in_header(path)):
             return None
         if path.suffix == ".yaml":
+            vcrpy()
+            from pytest_duolog.recording.vcr_yaml import read_yaml  # noqa: PLC0415  # few cassettes are vcrpy's
+
             journal = read_yaml(path, base_urls=self._base_urls, redactor=self.redactor)
         else:
             journal = read_journal(path)

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, Self
 
-from vcr.stubs import VCRConnection, VCRHTTPResponse, serialize_headers
-
 from pytest_duolog.recording.mocks import (
     BENEATH,
     NotMocked,
@@ -21,6 +19,7 @@ from pytest_duolog.recording.mocks import (
     of_mocks,
     of_mocks_async,
 )
+from pytest_duolog.recording.vcrpy import vcrpy
 
 # The places at which vcrpy records a request as a whole, and what may be mocked below each.
 MOCKED_BELOW: dict[tuple[str, str], Callable[[], bool]] = {
@@ -111,7 +110,7 @@ def through_mocks(is_idle: Callable[[Any], bool]) -> Callable[..., Any]:
 
     These connections stand in for those of http.client and urllib3, and make a real one that mocks may have changed.
     """
-    usual = VCRConnection.getresponse
+    usual = vcrpy("vcr.stubs").VCRConnection.getresponse
 
     def getresponse(connection: Any, *args: Any, **options: Any) -> Any:
         real = connection.real_connection
@@ -137,9 +136,10 @@ def _sent(connection: Any) -> Any:
     response = real.getresponse()
     if type(response).__module__.partition(".")[0] != "urllib3":
         return response
+    stubs = vcrpy("vcr.stubs")
     answer = {  # its body was read with it, and urllib3 will want to read it once more
         "status": {"code": response.status, "message": response.reason},
-        "headers": serialize_headers(response),
+        "headers": stubs.serialize_headers(response),
         "body": {"string": response.data},
     }
-    return VCRHTTPResponse(answer, request.uri)
+    return stubs.VCRHTTPResponse(answer, request.uri)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-
-from vcr import VCR
-from vcr.filters import sensitive_data_hooks
-from vcr.request import Request
+from typing import TYPE_CHECKING, Any
 
 from pytest_duolog.endpoints.encodings import UnknownEncoding, is_packed, unpacked
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.addresses import with_plain_markers
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
+from pytest_duolog.recording.vcrpy import vcrpy
+
+if TYPE_CHECKING:
+    from vcr.request import Request
 
 ACCEPTED = (
     "after_load_interaction",
@@ -37,7 +37,7 @@ ACCEPTED = (
 # What a response of a user's own code may unpack to.
 MOST_UNPACKED_BYTES = 256 * 1024 * 1024
 
-InteractionHook = Callable[..., tuple[Request, dict[str, Any]] | None]
+InteractionHook = Callable[..., tuple["Request", dict[str, Any]] | None]
 
 
 class VcrHooks:
@@ -59,12 +59,16 @@ class VcrHooks:
         self.skip_patchers: Sequence[str] = tuple(config.get("skip_patchers", ()))
         self.custom_patches: Sequence[Any] = tuple(config.get("custom_patches", ()))
         self._is_empty = not set(config) - {"skip_patchers", "custom_patches"}
+        self._on_save: Sequence[InteractionHook] = ()
+        self._on_load: Sequence[InteractionHook] = ()
+        if not config:
+            return
         # Half public: neither is documented, but both are what vcrpy applies its own settings with (9.0 and later).
         # To be dropped when vcrpy offers its filters as functions of a configuration.
-        merged = VCR(**config).get_merged_config(path="unused")
+        merged = vcrpy().VCR(**config).get_merged_config(path="unused")
         self._change_request = merged["before_record_request"]
         self._change_response = merged["before_record_response"]
-        hide, restore = sensitive_data_hooks(config.get("filter_sensitive_data", ()))
+        hide, restore = vcrpy("vcr.filters").sensitive_data_hooks(config.get("filter_sensitive_data", ()))
         self._on_save = [*_listed(config.get("before_save_interaction")), hide]
         self._on_load = [restore, *_listed(config.get("after_load_interaction"))]
 
@@ -117,7 +121,8 @@ def _listed(hooks: Any) -> list[InteractionHook]:
 def vcr_request(sent: SentRequest) -> Request:
     """A request in the form vcrpy and its stubs use."""
     headers = {name: values[0] for name, values in sent.headers.items()}
-    return Request(sent.method, sent.uri, sent.body.content(), headers)
+    request: Request = vcrpy("vcr.request").Request(sent.method, sent.uri, sent.body.content(), headers)
+    return request
 
 
 def _our_request(request: Request, origin: SentRequest) -> SentRequest:

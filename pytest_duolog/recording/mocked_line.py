@@ -16,9 +16,11 @@ from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import EndpointError
 from pytest_duolog.recording.mocks import NotMocked, beneath, of_mocks_async
 from pytest_duolog.recording.network import NetworkDoors
+from pytest_duolog.recording.vcrpy import ORIGINALS
 
-# The client's own way of sending, whatever a test puts in its place for the code that it tests.
-_send = httpx.AsyncClient.send
+with ORIGINALS.in_place():
+    # The client's own way of sending, whatever a test puts in its place for the code that it tests.
+    _send = httpx.AsyncClient.send
 
 # Where pytest-httpx remembers what it was sent.
 REMEMBERED = ("_requests", "_requests_not_matched")

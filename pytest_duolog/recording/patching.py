@@ -13,13 +13,8 @@ import threading
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
-
-import vcr.patch
-from vcr.patch import CassettePatcherBuilder
-from vcr.request import Request
-from vcr.stubs import VCRConnection, VCRHTTPSConnection
 
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.encodings import PackedWrongly
@@ -30,7 +25,11 @@ from pytest_duolog.recording.interaction import Body, SentRequest
 from pytest_duolog.recording.network import Complaining, NetworkDoors
 from pytest_duolog.recording.noise import multipart_bytes
 from pytest_duolog.recording.recorder import Recorder
+from pytest_duolog.recording.vcrpy import vcrpy
 from pytest_duolog.storage.json_text import canonical
+
+if TYPE_CHECKING:
+    from vcr.request import Request
 
 # Transports that reach no network: who made them wants them used, in a replay as well.
 IN_PROCESS = frozenset({"MockTransport", "WSGITransport", "ASGITransport"})
@@ -167,7 +166,7 @@ class LibraryPatches:
         # vcrpy's public `use_cassette` brings a cassette of its own, one for the whole process. Its builder of
         # patches takes any object with a cassette's methods; it has done so since 1.0. To be dropped when
         # vcrpy finds the cassette by context (as cassetter does).
-        for patcher in CassettePatcherBuilder(self).build():
+        for patcher in vcrpy("vcr.patch").CassettePatcherBuilder(self).build():
             name = getattr(patcher, "attribute", "")
             owner = patcher.getter() if name else None  # a module or a class
             if getattr(owner, "__name__", "") in IN_PROCESS:
@@ -178,7 +177,7 @@ class LibraryPatches:
                 yield front
             elif owner is None or not _is_mocked_class(getattr(owner, name)):
                 yield patcher
-        yield mock.patch.object(VCRConnection, "getresponse", through_mocks(self._is_idle))
+        yield mock.patch.object(vcrpy("vcr.stubs").VCRConnection, "getresponse", through_mocks(self._is_idle))
 
     def _is_idle(self, cassette: object = None) -> bool:
         """Whether nobody speaks; or another cassette, of the user's, is asked for."""
@@ -269,7 +268,7 @@ def _lasting_patches() -> list[Any]:
     # and two threads at once can leave the patches away for good. It does so only for `http.client.HTTPSConnection`,
     # which looks up its own class by name when one is made; here that moment alone is covered. To be dropped when
     # vcrpy has no `force_reset`, or one that other threads do not see.
-    real = VCRHTTPSConnection._baseclass  # noqa: SLF001 - vcrpy's own record of the class it replaced
+    real = vcrpy("vcr.stubs").VCRHTTPSConnection._baseclass  # noqa: SLF001 - vcrpy's own record of the class it replaced
     make = real.__init__
     lock = threading.Lock()
 
@@ -278,7 +277,7 @@ def _lasting_patches() -> list[Any]:
             make(connection, *args, **options)
 
     return [
-        mock.patch.object(vcr.patch, "force_reset", nullcontext),
+        mock.patch.object(vcrpy("vcr.patch"), "force_reset", nullcontext),
         mock.patch.object(real, "__init__", make_as_itself),
     ]
 

@@ -37,6 +37,7 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.rewrites import Rewrites
 from pytest_duolog.recording.secret_parts import KnownSecrets
 from pytest_duolog.recording.transport import RecordedLine
+from pytest_duolog.recording.vcrpy import ORIGINALS, vcrpy
 from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
 from pytest_duolog.running.event_loop import LocalLoop
@@ -77,6 +78,7 @@ class Session:
         self._known_environ: Mapping[str, str] = {}
         self._base_urls = providers.base_urls(known, environ)
         self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
+        ORIGINALS.watch()
         self._local_servers = LocalServers()
         self.scheduler = Scheduler(_within_open_files(settings.concurrency))
         self._rate_limiters: dict[str, RateLimiter] = {}
@@ -109,6 +111,11 @@ class Session:
                 known=self._known_secrets,
             )
         return self._redactors[wanted]
+
+    def expect(self, scenario: Scenario, *, configures_vcr: bool) -> None:
+        """A dialogue will be held: import what it is recorded by, before a test puts mocks in place."""
+        if configures_vcr or any(map(self._is_foreign, _models(scenario).values())):
+            vcrpy()
 
     def open_cassette(
         self,
@@ -313,6 +320,7 @@ class Session:
 
     def close(self) -> None:
         """Stop what was started."""
+        ORIGINALS.unwatch()
         self.scheduler.close()
         self._local_servers.stop_all()
         self.rewrites.close()

@@ -1,0 +1,163 @@
+"""vcrpy, imported when it is first needed: it imports every HTTP library that is installed.
+
+It remembers the functions of those libraries as it finds them, and a replay or a recording goes back to them. Mocks of
+the test that is running must not be among them, so they are taken away while it is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+_HTTPX = (
+    "HTTPTransport.handle_request",
+    "AsyncHTTPTransport.handle_async_request",
+    "WSGITransport.handle_request",
+    "ASGITransport.handle_async_request",
+    "MockTransport.handle_request",
+    "MockTransport.handle_async_request",
+)
+
+# What vcrpy (9.4) remembers of each module, from `vcr/patch.py` and the modules of `vcr.stubs`; and the way in which a
+# client of httpx sends, which we ask mocks by.
+REMEMBERED: Mapping[str, Sequence[str]] = {
+    "http.client": ("HTTPConnection", "HTTPSConnection", "HTTPResponse"),
+    "urllib3.connection": ("HTTPConnection", "HTTPSConnection", "VerifiedHTTPSConnection"),
+    "botocore.awsrequest": ("AWSHTTPConnection", "AWSHTTPSConnection"),
+    "httplib2": ("HTTPConnectionWithTimeout", "HTTPSConnectionWithTimeout", "SCHEME_TO_CONNECTION"),
+    "tornado.simple_httpclient": ("SimpleAsyncHTTPClient.fetch_impl",),
+    "tornado.curl_httpclient": ("CurlAsyncHTTPClient.fetch_impl",),
+    "aiohttp.client": ("ClientSession._request",),
+    "httpx": (*_HTTPX, "AsyncClient.send"),
+    "httpx2": _HTTPX,
+    "httpx_curl_cffi": ("CurlTransport.handle_request", "AsyncCurlTransport.handle_async_request"),
+    "pyreqwest.compatibility.httpx": (
+        "SyncHttpxTransport.handle_request",
+        "HttpxTransport.handle_async_request",
+    ),
+}
+
+Imported = Callable[[str, ModuleType], None]
+
+
+class Originals:
+    """HTTP libraries as they were when they were imported, or when this began to watch.
+
+    While it watches, it looks at each of the libraries as soon as it is imported.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[str, list[tuple[Any, str, Any]]] = {}
+        self._modules: dict[str, ModuleType] = {}
+        self._finder = _Finder(self._look_at)
+        self._n_watching = 0
+
+    def watch(self) -> None:
+        """Begin to watch; no mock may be in place."""
+        for name in REMEMBERED:
+            module = sys.modules.get(name)
+            if module is not None and self._modules.get(name) is not module:
+                self._look_at(name, module)
+        self._n_watching += 1
+        if self._finder not in sys.meta_path:  # pytester, and others, restore it
+            sys.meta_path.insert(0, self._finder)
+
+    def unwatch(self) -> None:
+        """End what `watch` began."""
+        self._n_watching -= 1
+        if not self._n_watching and self._finder in sys.meta_path:
+            sys.meta_path.remove(self._finder)
+
+    def _look_at(self, name: str, module: ModuleType) -> None:
+        self._modules[name] = module
+        self._places[name] = [place for path in REMEMBERED[name] for place in _places(module, path)]
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Have the libraries as they were."""
+        with ExitStack() as stack:
+            for name, places in self._places.items():
+                for owner, attribute, original in (
+                    places if sys.modules.get(name) is self._modules[name] else ()
+                ):
+                    if vars(owner).get(attribute) is not original:
+                        stack.enter_context(mock.patch.object(owner, attribute, original))
+            yield
+
+
+def _places(module: ModuleType, path: str) -> Iterator[tuple[Any, str, Any]]:
+    """An attribute and what it belongs to, each with the object that has it."""
+    owner: Any = module
+    for name in path.split("."):
+        if name not in vars(owner):  # of another version, or inherited
+            return
+        yield owner, name, vars(owner)[name]
+        owner = vars(owner)[name]
+
+
+class _Finder(MetaPathFinder):
+    """Finds nothing itself: has `imported` called with each of the libraries after it was imported."""
+
+    def __init__(self, imported: Imported) -> None:
+        self._imported = imported
+        self._asking = threading.local()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """What the other finders find."""
+        if fullname not in REMEMBERED or getattr(self._asking, "is_busy", False):
+            return None
+        self._asking.is_busy = True
+        try:
+            spec = next(
+                filter(None, (finder.find_spec(fullname, path, target) for finder in sys.meta_path)), None
+            )
+        finally:
+            self._asking.is_busy = False
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, self._imported)
+        return spec
+
+
+class _Loader(Loader):
+    """Loads with another loader, and is gone when the module is loaded."""
+
+    def __init__(self, usual: Loader, imported: Imported) -> None:
+        self._usual = usual
+        self._imported = imported
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._usual, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As the usual loader does it."""
+        return self._usual.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """The same; afterwards the module is looked at."""
+        assert module.__spec__ is not None, "it is being imported"
+        module.__spec__.loader = module.__loader__ = self._usual
+        self._usual.exec_module(module)
+        self._imported(module.__name__, module)
+
+
+ORIGINALS = Originals()
+_lock = threading.Lock()
+
+
+def vcrpy(module: str = "vcr") -> Any:
+    """A module of vcrpy's, which knows the libraries without the mocks of tests."""
+    if module not in sys.modules:
+        with _lock, ORIGINALS.in_place():
+            import_module("vcr")
+            return import_module(module)
+    return sys.modules[module]
