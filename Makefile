@@ -1,5 +1,6 @@
 # `make example` shows the plugin at work on a real model, `make test` runs its tests except the slow ones, and `make slow`
 # runs those. Each makes its own virtual environment; nothing else has to be set up.
+# `make docs` builds the documentation into docs/_build, and fails at a broken link.
 # `make test COVERAGE=yes` also measures what the tests cover, which takes half as long again, and fails below the bar.
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 # A process for each core; one that is done takes tests from another.
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: example test slow lint clean
+.PHONY: example test slow docs lint clean
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -18,7 +19,7 @@ $(VENV)/.package: pyproject.toml
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.package
-	$(BIN)/python -m pip install --quiet --editable ".[local,topic]" --group test --group lint
+	$(BIN)/python -m pip install --quiet --editable ".[local,topic]" --group test --group lint --group docs
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/neighbours --group neighbours
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/mocks --group mocks
 	touch $@
@@ -42,6 +43,9 @@ slow: $(VENV)/.installed
 	$(BIN)/duolog local pull
 	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
+docs: $(VENV)/.installed
+	$(BIN)/sphinx-build --fresh-env --fail-on-warning --quiet docs docs/_build
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,4 +53,4 @@ lint: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache docs/_build docs/generated

@@ -1,0 +1,77 @@
+"""The tutorials, step by step: their files are written, their commands run, and what they show is printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_duolog.cli import main
+from pytest_duolog.local.weights import find_weights
+from tests.local.test_server import MODEL, missing_piece, needs_model
+
+ROOT = Path(__file__).parent.parent
+# What prepares a machine, and is not run here.
+PREPARES = ("python -m venv", ". .venv/", "pip install", "git clone", "cd ", "duolog local pull")
+
+WEIGHTS = "" if missing_piece() else str(find_weights(MODEL))
+
+
+def steps(page: str) -> Iterator[tuple[str, str]]:
+    """The code blocks of a page: (language, text), in order."""
+    text = (ROOT / "docs" / f"{page}.md").read_text("utf-8")
+    yield from re.findall(r"^```(\w+)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(console: str) -> Iterator[tuple[list[str], list[str]]]:
+    """(a command's words, patterns of what it prints); `...` stands for anything."""
+    for part in re.split(r"^\$ ", console, flags=re.MULTILINE)[1:]:
+        command, *lines = part.splitlines()
+        if not command.startswith(PREPARES):
+            yield (
+                shlex.split(command, comments=True),
+                [f"*{line}*".replace("[", "[[]").replace("...", "*") for line in lines if line != "..."],
+            )
+
+
+def follow(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], page: str) -> list[str]:
+    """Do what the page says; returns the commands that ran."""
+    done = []
+    for language, text in steps(page):
+        if (named := re.match(r"# (\S+\.py)\n", text)) and language == "python":
+            Path(named[1]).write_text(text, "utf-8")
+        for words, lines in commands(text) if language == "console" else ():
+            done.append(" ".join(words))
+            if words[0] == "pytest":
+                result = pytester.runpytest("-p", "no:cacheprovider", *words[1:])
+                result.stdout.fnmatch_lines(lines)
+                expected = 1 if any("failed" in line or "BLOCK" in line for line in lines) else 0
+                assert result.ret == expected, result.stdout.str()
+            else:
+                capsys.readouterr()
+                assert main(words[1:]) == 0
+                assert capsys.readouterr().out or Path(words[-1]).exists()
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.local
+@needs_model
+def test_a_support_bot_is_tested_mended_and_recorded(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUOLOG_LOCAL_GGUF", WEIGHTS)
+    assert len(follow(pytester, capsys, "support-bot")) == 5
+
+
+def test_an_upgrade_passes_and_another_does_not(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = pytester.path / "example_project"
+    shutil.copytree(ROOT / "example_project", copy, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    monkeypatch.chdir(copy)
+    assert len(follow(pytester, capsys, "upgrade")) == 4
