@@ -23,7 +23,7 @@ class Command(NamedTuple):
     exit_status: str | None = None
 
 
-DECIDED = "Exit status: 0 for PASS, 1 for BLOCK and INCONCLUSIVE, 2 if nothing could be decided."
+DECIDED = "Exit status: 0 for PASS, 1 for BLOCK, 3 for INCONCLUSIVE, 2 if nothing could be decided."
 COMMANDS = (
     Command(
         "check",

@@ -28,6 +28,7 @@ from pytest_duolog.endpoints.registry import (
 from pytest_duolog.endpoints.retrying import Patience
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.gate.decision import status_of_inconclusive
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
@@ -52,6 +53,8 @@ DEFAULT_CONCURRENCY = 8
 BUDGET_UNITS = ("tokens", "seconds", "cost", "dialogues")
 
 FailOrWarn = Literal["fail", "warn"]
+# pytest's exit status for tests that failed.
+FAILED = 1
 
 
 class ProviderTable(BaseModel):
@@ -114,6 +117,7 @@ class Settings:
     `concurrency` live dialogues run at a time.
     `edited_cassettes` says what happens where a recording was changed by hand.
     `candidates` are the models on trial by role, and `gate` how they are compared. `samples` beats the markers'.
+    `inconclusive` is the exit status of a gate without an answer; 0 lets it pass.
     `shard` is the part of the run that this one is. `secrets` says which environment variables hold secrets.
     """
 
@@ -124,7 +128,7 @@ class Settings:
     candidates: Mapping[str, str] = field(default_factory=dict)
     gate: GatePlan = field(default_factory=GatePlan)
     samples: int | None = None
-    inconclusive: FailOrWarn = "fail"
+    inconclusive: int = FAILED
     edited_cassettes: FailOrWarn = "warn"
     shard: Shard | None = None
     models: Mapping[str, str] = field(default_factory=dict)
@@ -176,7 +180,7 @@ class Settings:
             candidates=_candidates(candidate_options),
             samples=_count("duolog_samples", samples),
             gate=_gate(margin, _count("duolog_rounds", rounds)),
-            inconclusive=_fail_or_warn("duolog_inconclusive", inconclusive),
+            inconclusive=_inconclusive(inconclusive),
             edited_cassettes=_fail_or_warn("duolog_edited_cassettes", edited_cassettes),
             shard=part,
             models={**table.models, **_role_models("duolog_model", model_ini)},
@@ -413,6 +417,13 @@ def _gate(margin: str | None, rounds: int | None) -> GatePlan:
         )
     except ConfigurationError as error:
         raise ConfigurationError(f"duolog_margin: {error}") from None
+
+
+def _inconclusive(given: str) -> int:
+    try:
+        return status_of_inconclusive(given, fail=FAILED)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"duolog_inconclusive: {error}") from None
 
 
 def _fail_or_warn(name: str, given: str) -> FailOrWarn:

@@ -9,11 +9,14 @@ from pathlib import Path
 from pytest_duolog.display import printable
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import RecordDecision, decide_record
-from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.decision import Decision, status_of_inconclusive
 from pytest_duolog.reports.wording import record_words
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.store import read_record
+
+# The exit status of an inconclusive gate; 2 says that nothing could be decided.
+INCONCLUSIVE = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,14 +37,14 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--inconclusive",
-        choices=("fail", "warn"),
+        metavar="fail|warn|STATUS",
         default="fail",
-        help="whether too little evidence makes the command fail (default) or only says so",
+        help="the exit status of an inconclusive gate: 3 (default), 0, or a number of your own",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the decision; 0 if it passes, 1 if it does not."""
+    """Print the decision; the status is that of `report`."""
     record = merge(read_record(path) for path in arguments.records)
     if arguments.margin is not None:
         record = _with_margin(record, arguments.margin)
@@ -70,8 +73,15 @@ def decide(record: RunRecord) -> RecordDecision:
 
 
 def report(record: RunRecord, decided: RecordDecision, *, inconclusive: str) -> int:
-    """Print a decision; returns the exit status that it means."""
+    """Print a decision; returns the exit status that it means: 0 for PASS, 1 for BLOCK, else what `inconclusive` says.
+
+    Raises ConfigurationError if that is no status.
+    """
+    statuses = {
+        Decision.PASS: 0,
+        Decision.BLOCK: 1,
+        Decision.INCONCLUSIVE: status_of_inconclusive(inconclusive, fail=INCONCLUSIVE),
+    }
     for line in record_words(record, decided):
         print(printable(line))
-    passes = decided.decision is Decision.PASS
-    return int(not passes and not (decided.decision is Decision.INCONCLUSIVE and inconclusive == "warn"))
+    return statuses[decided.decision]

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the merged record and print the decision; 0 if it passes, 1 if it does not."""
+    """Write the merged record and print the decision; the status is that of `report`."""
     record = merge(read_record(path) for path in arguments.records)
     decided = decide(record)
     looks = decided.pairs.looks if decided.pairs else ()

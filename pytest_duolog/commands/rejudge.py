@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the record with new verdicts and print the decision; 0 if it passes, 1 if it does not."""
+    """Write the record with new verdicts and print the decision; the status is that of `report`."""
     properties = given_properties(arguments)
     old = merge(read_record(path) for path in arguments.records)
     new = rejudged(old, properties, plugin=version("pytest-duolog"))

@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from statistics import NormalDist
 
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.dependence import stickiness, togetherness
@@ -38,9 +39,9 @@ BLOCK_Z = -2.28
 FIRST_LOOK = 2
 # After so many rounds of nothing but the same words nothing new is to be expected.
 MOST_ROUNDS_OF_REPEATS = 3
-# A suspect that is not cleared by the last round is blamed if it is worse by so many standard errors (.25 %). Added up
-# over all scenarios that may be more than 5 %; docs/gate.md has how often it happens.
-SUSPECT_Z = 2.807
+# A suspect that is not cleared by the last round is blamed if chance alone seldom makes it so much worse: this share,
+# divided by the number of suspects. They are chosen by what they lost, so docs/gate.md has how often it happens.
+SUSPECT_RISK = 0.016
 # So unlikely must it be that the arms differ in errors by chance before a gate does not pass for it.
 ERRORS_RISK = 0.05
 
@@ -112,10 +113,14 @@ class PairsDecision:
 
     @property
     def accused(self) -> tuple[str, ...]:
-        """The scenarios that a gate which blocks is about: those that blocked it alone, else those that were harmed."""
+        """The scenarios that a gate which blocks is about.
+
+        Those that blocked it alone; else those that were harmed; if none was, those that lost more pairs than they won.
+        """
         if self.decision is not Decision.BLOCK:
             return ()
-        return self.blamed or tuple(tally.scenario for tally in self.harmed)
+        lost = self.harmed or [tally for tally in self.tallies if tally.is_suspect]
+        return self.blamed or tuple(tally.scenario for tally in lost)
 
     @property
     def drop_interval(self) -> Interval:
@@ -282,14 +287,19 @@ class _Gate:
         worse = [
             tally
             for tally in self._own.values()
-            if tally.scenario in suspects and not tally.is_cleared and tally.is_worse(SUSPECT_Z)
+            if tally.scenario in suspects and not tally.is_cleared and tally.is_worse(self._suspect_z)
         ]
-        bound = SUSPECT_Z * math.sqrt(self._stickiness)
+        bound = self._suspect_z * math.sqrt(self._stickiness)
         if blamed := tuple(tally.scenario for tally in worse if tally.is_worse(bound)):
             return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed)
         if worse:
             return self._ended(Decision.INCONCLUSIVE, Reason.DEPENDENCE)
         return self._ended(Decision.PASS, reason)
+
+    @property
+    def _suspect_z(self) -> float:
+        """By how many standard errors a suspect must be worse; the more suspects there were, the more."""
+        return NormalDist().inv_cdf(1 - SUSPECT_RISK / max(1, len(self._suspects)))
 
     @property
     def _errors_differ(self) -> bool:

@@ -17,7 +17,7 @@ from pytest_duolog.stats.evidence import PairCounts, evidence_of_drops
 SUSPECT_LOSSES = 1
 HARMED_LOSSES = 2
 CLEARED_DROP = 0.50
-LOG_CLEARED = math.log(4)
+LOG_CLEARED = math.log(8)
 
 evidence = lru_cache(maxsize=65536)(evidence_of_drops)
 

@@ -24,6 +24,8 @@ RECORD_ATTRIBUTE = "duolog_record"
 DISTRIBUTION = "duolog_dist"
 # Whether a test did not pass because something could not be measured.
 UNMEASURED_ATTRIBUTE = "duolog_unmeasured"
+# What the report of a test is counted as that neither passed nor failed.
+STATUS_ATTRIBUTE = "duolog_status"
 # Marks a report that pytest logs and nobody sees: that of a subtest in a sample.
 WITHHELD_ATTRIBUTE = "duolog_withheld"
 # So many tests with the same notice are named one by one.
@@ -83,8 +85,11 @@ class Collector:
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport
     ) -> tuple[str, str, str] | None:
-        """Neither show nor count a report that is withheld."""
-        return ("", "", "") if hasattr(report, WITHHELD_ATTRIBUTE) else None
+        """Neither show nor count a report that is withheld; count one that has a status of its own as that."""
+        if hasattr(report, WITHHELD_ATTRIBUTE):
+            return "", "", ""
+        status = getattr(report, STATUS_ATTRIBUTE, None)
+        return (status, status[0], status.upper()) if status else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test's report carries."""

@@ -60,10 +60,10 @@ def add_options(parser: pytest.Parser) -> None:
     add("--duolog-rounds", "N", "the most pairs of samples of each test in a gate (default 20)")
     add(
         "--duolog-inconclusive",
-        None,
-        "whether too little evidence fails the run (default) or is only said",
+        "fail|warn|STATUS",
+        "what an inconclusive gate does: it fails the run with status 1 (default), is only said, or ends the run with "
+        "an exit status of your own",
         default="fail",
-        choices=("fail", "warn"),
     )
     add(
         "--duolog-record",

@@ -16,10 +16,10 @@ from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import RecordDecision, decide_record, pairs_of
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.genuine import CLOCK
-from pytest_duolog.plugin.sample_reports import decided_reports
+from pytest_duolog.plugin.sample_reports import decided_reports, with_headline
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.plugin.wire import RecordPart
-from pytest_duolog.reports.wording import pairs_words, record_words, shard_words, undecided_words
+from pytest_duolog.reports.wording import record_words, shard_words, undecided_words
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord, Sample
 from pytest_duolog.results.store import RecordWriter, check_place, fresh_record
@@ -51,6 +51,7 @@ class RecordKeeper:
     _n_sent: int = 0
     _writer: RecordWriter | None = None
     _undecided: list[tuple[pytest.TestReport, ...]] = field(default_factory=list)
+    _failed: list[str] = field(default_factory=list)
 
     @property
     def _is_worker(self) -> bool:
@@ -128,6 +129,12 @@ class RecordKeeper:
                 setattr(report, "node", node)  # noqa: B010  # as xdist does with those it receives itself
             self._undecided.append(part.undecided)
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember which tests of the plan failed."""
+        is_failure = report.failed and not hasattr(report, "wasxfail")  # as pytest counts them
+        if is_failure and self.header is not None and report.nodeid in self.header.plan.scenarios:
+            self._failed.append(report.nodeid)
+
     def pytest_runtest_logfinish(self) -> None:
         """Report the tests of workers once a gate has all of them."""
         if self.header is not None and len(self._undecided) == len(self.share):
@@ -139,10 +146,13 @@ class RecordKeeper:
             return
         decided = self.decide()
         pairs = decided.pairs if decided else None
-        headline = next(pairs_words(pairs)) if pairs else self.undecided_headline
         for reports in held:
-            accused = pairs.accused if pairs else ()
-            for report in decided_reports(reports, headline=headline, accused=accused):
+            logged = (
+                decided_reports(reports, pairs)
+                if pairs
+                else with_headline(reports[:3], self.undecided_headline)
+            )
+            for report in logged:
                 self.config.hook.pytest_runtest_logreport(report=report)
 
     @property
@@ -176,13 +186,19 @@ class RecordKeeper:
             return
         for look in decided.pairs.looks if decided.pairs else ():
             self._writer.append_look(look)
-        if decided.pairs and self._fails(decided.decision):
-            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        if decided.pairs and (session.exitstatus == 0 or self._has_failed_alone(session)):
+            session.exitstatus = self._status(decided.decision) or session.exitstatus
 
-    def _fails(self, decision: Decision) -> bool:
-        """Whether a gate that says so fails the run."""
-        is_forgiven = settings_of(self.config).inconclusive == "warn" and decision is Decision.INCONCLUSIVE
-        return decision is not Decision.PASS and not is_forgiven
+    def _has_failed_alone(self, session: pytest.Session) -> bool:
+        """Whether nothing failed but tests of the plan, whose verdict is that of the gate."""
+        is_plain = session.exitstatus == pytest.ExitCode.TESTS_FAILED
+        return is_plain and session.testsfailed == len(self._failed)
+
+    def _status(self, decision: Decision) -> int:
+        """The exit status that the decision of a gate means."""
+        if decision is Decision.INCONCLUSIVE:
+            return settings_of(self.config).inconclusive
+        return int(pytest.ExitCode.OK if decision is Decision.PASS else pytest.ExitCode.TESTS_FAILED)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say the verdicts with their risks, and where the record is."""
@@ -193,7 +209,7 @@ class RecordKeeper:
         terminalreporter.write_sep("-", "samples")
         for line in record_words(record, decided) if decided else shard_words(record, self.share):
             terminalreporter.write_line(printable(line))
-        if decided and decided.pairs and self._fails(decided.decision):
+        if decided and decided.pairs and self._status(decided.decision):
             advice = (
                 " (--duolog-inconclusive=warn lets it pass)"
                 if decided.decision is Decision.INCONCLUSIVE

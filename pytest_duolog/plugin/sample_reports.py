@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,7 +18,7 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.plugin.attempts import Attempt
-from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, UNMEASURED_ATTRIBUTE
+from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, STATUS_ATTRIBUTE, UNMEASURED_ATTRIBUTE
 from pytest_duolog.plugin.subtests import XPASS_STRICT, is_strict_xpass
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.wording import pairs_words, samples_words
@@ -29,6 +29,8 @@ from pytest_duolog.running.dialogue import TestSite
 # So many of the samples that did not pass are shown.
 MOST_SHOWN = 2
 
+# What tests are counted as in a gate without an answer.
+INCONCLUSIVE = "inconclusive"
 # The property of JUnit XML that has the verdict.
 VERDICT = "duolog_verdict"
 
@@ -213,9 +215,7 @@ def logged_reports(
         is_held_against = decided.decision is not Decision.PASS
         yield from _reports(test, list(samples_words(decided)), is_held_against=is_held_against)
     else:
-        yield from decided_reports(
-            undecided_reports(test), headline=next(pairs_words(decided)), accused=decided.accused
-        )
+        yield from decided_reports(undecided_reports(test), decided)
 
 
 def undecided_reports(test: SampledTest, *, allows_gaps: bool = False) -> list[pytest.TestReport]:
@@ -227,15 +227,41 @@ def undecided_reports(test: SampledTest, *, allows_gaps: bool = False) -> list[p
 
 
 def decided_reports(
-    undecided: Sequence[pytest.TestReport], *, headline: str, accused: Collection[str] = ()
+    undecided: Sequence[pytest.TestReport], decided: PairsDecision
 ) -> Iterator[pytest.TestReport]:
-    """Those of `undecided_reports` that are logged, with the headline of the gate, which may accuse their test."""
+    """Those of `undecided_reports` that are logged once the gate has decided; it may accuse their test.
+
+    Where it is inconclusive, no test is shown as passed.
+    """
     setup, call, teardown, if_accused = undecided
-    for report in (setup, if_accused if call.nodeid in accused else call, teardown):
+    headline = next(pairs_words(decided))
+    if decided.decision is Decision.INCONCLUSIVE and call.passed and not hasattr(call, "wasxfail"):
+        call = unjudged(call, INCONCLUSIVE, headline)
+    call = if_accused if call.nodeid in decided.accused else call
+    yield from with_headline((setup, call, teardown), headline)
+
+
+def with_headline(reports: Iterable[pytest.TestReport], headline: str) -> Iterator[pytest.TestReport]:
+    """The reports of a test with the verdict of its gate, or what there is in its place."""
+    for report in reports:
         if isinstance(report.longrepr, str) and not is_strict_xpass(report):
             report.longrepr = f"{headline}\n{report.longrepr}"
         report.user_properties = [(VERDICT, headline), *report.user_properties]
         yield report
+
+
+def unjudged(call: pytest.TestReport, status: str, why: str) -> pytest.TestReport:
+    """The report of a body that neither passes nor fails: counted as `status`, and as skipped in JUnit XML."""
+    report = copy(call)
+    report.outcome, report.longrepr = "skipped", (*place_of_report(call), why)
+    setattr(report, STATUS_ATTRIBUTE, status)
+    return report
+
+
+def place_of_report(report: pytest.TestReport) -> tuple[str, int]:
+    """The file of a test and the line it begins in, from 1."""
+    path, line, _ = report.location
+    return path, (line or 0) + 1
 
 
 def _reports(

@@ -34,10 +34,10 @@ from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
 from pytest_duolog.plugin.refusals import check_distribution, check_gate, check_repetition
 from pytest_duolog.plugin.sample_reports import (
     SampledTest,
-    decided_reports,
     logged_reports,
     sample_of,
     undecided_reports,
+    with_headline,
     with_subtests,
 )
 from pytest_duolog.plugin.sharding import deal
@@ -329,7 +329,7 @@ class Sampler:
         is_spent = session_of(test.item.config).budget.has_refused
         undecided = undecided_reports(test, allows_gaps=is_spent and self.record_keeper.is_part_of_gate)
         if part is None:
-            return list(decided_reports(undecided, headline=self.record_keeper.undecided_headline)), None
+            return list(with_headline(undecided[:3], self.record_keeper.undecided_headline)), None
         # The report that is logged takes the part along, so it is none of those inside.
         return [copy(undecided[0])], replace(part, undecided=tuple(undecided))
 

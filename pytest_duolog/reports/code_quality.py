@@ -34,7 +34,7 @@ def _entries(
     record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]
 ) -> Iterator[dict[str, Any]]:
     rows = scenario_rows(record, decided)
-    wrong = [row for row in rows if row.decision is not Decision.PASS]
+    wrong = [row for row in rows if row.is_wrong]
     check = "duolog-samples" if decided.pairs is None else "duolog-gate"
     for row in wrong:
         yield _entry(check, row.scenario, row.decision, row.explanation, row.place(places))

@@ -33,7 +33,7 @@ class ScenarioRow:
     """One scenario: the verdict on it, what that is in words, and how many samples passed in each arm.
 
     `harm` orders the rows: the share of pairs lost more than won, or of samples failed. `failures` are the first
-    samples that failed, the candidate's where there is one.
+    samples that failed, the candidate's where there is one. One that `follows_gate` has no decision of its own.
     """
 
     scenario: str
@@ -42,6 +42,12 @@ class ScenarioRow:
     passed: Mapping[Arm, tuple[int, int]]
     harm: float
     failures: tuple[Sample, ...]
+    follows_gate: bool = False
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether there is something to say about this very scenario."""
+        return self.decision is not Decision.PASS and not self.follows_gate
 
     @property
     def in_gate(self) -> bool:
@@ -84,13 +90,16 @@ def _pairs_row(
     is_accused = tally.scenario in decided.accused
     counts = tally.counts
     lost = f"lost {counts.worse} and won {counts.better} of {counted(tally.n, 'pair')}"
-    decision = Decision.BLOCK if is_accused else Decision.INCONCLUSIVE if has_gaps else Decision.PASS
+    is_open = has_gaps or decided.decision is Decision.INCONCLUSIVE
+    decision = Decision.BLOCK if is_accused else Decision.INCONCLUSIVE if is_open else Decision.PASS
     if tally.scenario in decided.blamed:
         words = f"got worse by {points(tally.drop)}"
     elif decided.decision is Decision.BLOCK and not decided.blamed:
         words = f"{lost}; the suite got worse, single scenarios cannot be told apart"
     elif has_gaps:
         words = "pairs are missing"
+    elif decided.decision is Decision.INCONCLUSIVE:
+        words = f"{lost}; the gate is not decided"
     else:
         words = f"{lost}, and is not blamed" if tally.is_harmed else "no sign of harm"
     return ScenarioRow(
@@ -100,6 +109,7 @@ def _pairs_row(
         {arm: _passed(record, tally.scenario, arm) for arm in Arm},
         tally.drop,
         _failures(record, tally.scenario, Arm.CANDIDATE),
+        follows_gate=is_open and not has_gaps and not is_accused,
     )
 
 

@@ -56,7 +56,7 @@ def _found(record: RunRecord, decided: RecordDecision, places: Mapping[str, Plac
     if decided.pairs is not None and decided.decision is not Decision.PASS:
         yield workflow_command(LEVELS[decided.decision], _cut(headline(decided)), title="gate of dialogues")
     for row in scenario_rows(record, decided):
-        if row.decision is not Decision.PASS:
+        if row.is_wrong:
             place = row.place(places)
             yield workflow_command(
                 LEVELS[row.decision],

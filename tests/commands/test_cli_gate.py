@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (PASSING, 0, "PASS: the mean pass rate does not drop by 10 points or more"),
         (BLOCKED, 1, "BLOCK: the candidate passes less often than the baseline, most of all in t0"),
-        (OPEN, 1, "INCONCLUSIVE: the evidence decides neither way; round 2 lacks 20 pairs: t0"),
+        (OPEN, 3, "INCONCLUSIVE: the evidence decides neither way; round 2 lacks 20 pairs: t0"),
         (bar_record({"a": "+" * 12}), 0, "a: PASS: 12 of 12 passed"),
         (bar_record({"a": "--"}), 1, "a: FAIL: 0 of 2 passed"),
     ],
@@ -42,18 +42,22 @@ def test_a_record_is_decided_again(
     assert capsys.readouterr().out.startswith(first)
 
 
-@pytest.mark.parametrize(("record", "status"), [(OPEN, 0), (BLOCKED, 1)], ids=["inconclusive", "block"])
-def test_only_an_inconclusive_gate_can_be_let_through(
-    folder: Path, capsys: pytest.CaptureFixture[str], record: RunRecord, status: int
+@pytest.mark.parametrize(
+    ("record", "means", "status"),
+    [(OPEN, "warn", 0), (OPEN, "fail", 3), (OPEN, "75", 75), (BLOCKED, "warn", 1), (BLOCKED, "75", 1)],
+    ids=["warn", "fail", "number", "block", "block, number"],
+)
+def test_what_an_inconclusive_gate_means_can_be_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], record: RunRecord, means: str, status: int
 ) -> None:
     write_record(Path("record.jsonl"), record)
-    assert main(["gate", "record.jsonl", "--inconclusive", "warn"]) == status
+    assert main(["gate", "record.jsonl", "--inconclusive", means]) == status
     assert capsys.readouterr().out.startswith(("INCONCLUSIVE: ", "BLOCK: "))
 
 
 def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_record(Path("record.jsonl"), PASSING)
-    assert main(["gate", "record.jsonl", "--margin", "0.05"]) == 1
+    assert main(["gate", "record.jsonl", "--margin", "0.05"]) == 3
     out = capsys.readouterr().out
     assert out.startswith("margin 0.05 is given here; the run was planned with 0.10\nINCONCLUSIVE: ")
     assert "drops by 5 points or more" in out
@@ -69,6 +73,14 @@ def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
             ["gate", "bars.jsonl", "--margin", "0.1"],
             "the plan of these records has no gate, and so no margin",
         ),
+        (
+            ["gate", "record.jsonl", "--inconclusive", "0"],
+            "duolog: '0' does not say what an inconclusive gate means",
+        ),
+        (
+            ["gate", "record.jsonl", "--inconclusive", "256"],
+            "(accepted: fail, warn, or an exit status from 1 to 255)",
+        ),
         (["gate", "none.jsonl"], "the run record cannot be read: No such file or directory"),
         (["gate", "empty.jsonl"], "duolog: the run record holds no samples: there is nothing to decide"),
         (["gate", "record.jsonl", "bars.jsonl"], "duolog: these records are of different plans"),
@@ -82,6 +94,8 @@ def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
         "no number",
         "not a finite number",
         "no gate",
+        "status 0",
+        "status too high",
         "missing",
         "no samples",
         "plans",
@@ -109,7 +123,7 @@ def test_a_file_that_was_cut_is_decided_and_said(folder: Path, capsys: pytest.Ca
     path = Path("record.jsonl")
     write_record(path, PASSING)
     path.write_bytes(path.read_bytes()[:-9])
-    assert main(["gate", "record.jsonl"]) == 1
+    assert main(["gate", "record.jsonl"]) == 3
     out = capsys.readouterr().out
     assert "round 2 lacks 1 pair: t19" in out
     assert "record.jsonl: line 81 is cut short" in out
@@ -120,7 +134,7 @@ def test_all_errors_are_inconclusive_with_the_reason(
 ) -> None:
     errors = [sample(f"t{s}", 1, "!", problem="HTTP 401 \x1b[31m") for s in range(20)]
     write_record(Path("record.jsonl"), RunRecord(PASSING.header, tuple(errors)))
-    assert main(["gate", "record.jsonl"]) == 1
+    assert main(["gate", "record.jsonl"]) == 3
     out = capsys.readouterr().out
     assert out.startswith("INCONCLUSIVE: ")
     assert "20 of 20 attempts ended in an error, which counts neither way: HTTP 401 \\x1b[31m" in out
@@ -130,7 +144,7 @@ def test_shards_are_merged_and_decided_once(folder: Path, capsys: pytest.Capture
     for n in range(3):
         part = RunRecord(PASSING.header, PASSING.samples[n::3])
         write_record(Path(f"shard{n}.jsonl"), part)
-    assert main(["gate", "shard0.jsonl"]) == 1
+    assert main(["gate", "shard0.jsonl"]) == 3
     capsys.readouterr()
     assert main(["merge", "shard2.jsonl", "shard0.jsonl", "shard1.jsonl", "-o", "merged.jsonl"]) == 0
     assert capsys.readouterr().out.startswith("merged.jsonl: 80 samples of 3 records\nPASS: ")

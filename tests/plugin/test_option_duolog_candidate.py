@@ -147,13 +147,16 @@ def test_one_collapsed_scenario_is_named(gate):
         ((), pytest.ExitCode.TESTS_FAILED),
         (("--duolog-inconclusive=warn",), pytest.ExitCode.OK),
         (("-o", "duolog_inconclusive=warn"), pytest.ExitCode.OK),
+        (("--duolog-inconclusive=75",), 75),
     ],
-    ids=["fails", "warns", "ini"],
+    ids=["fails", "warns", "ini", "status"],
 )
 def test_too_little_evidence_is_inconclusive(gate, options: tuple[str, ...], status: int):
-    result = gate("same", "--record-mode=once", "--duolog-rounds=3", *options)
-    result.assert_outcomes(passed=6)
+    result = gate("same", "--record-mode=once", "--duolog-rounds=3", "--junitxml=junit.xml", *options)
+    assert result.parseoutcomes() == {"passed": 1, "inconclusive": 5}
     assert result.ret == status
+    skipped = [found.get("message", "") for found in ET.parse("junit.xml").getroot().iter("skipped")]
+    assert [message.partition(":")[0] for message in skipped] == ["INCONCLUSIVE"] * 5
     result.stdout.fnmatch_lines(
         ["INCONCLUSIVE: the evidence decides neither way; about 5 more rounds needed (--duolog-rounds=8)"]
     )
@@ -226,6 +229,12 @@ def test_what_a_model_or_its_policy_answers_is_an_outcome(
     assert outcomes == {SampleOutcome.FAILED}
 
 
+def test_own_status_of_an_inconclusive_gate_holds_where_samples_are_errors(gate):
+    result = gate("gone", "--record-mode=once", "--duolog-inconclusive=75", "-k", "test_it")
+    assert result.ret == 75
+    result.stdout.fnmatch_lines(["INCONCLUSIVE: no dialogue of the last rounds came to an end; *"])
+
+
 def test_no_recordings_fail_with_the_command_that_makes_them(gate, chat_server: ChatServer):
     result = gate("same")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -252,8 +261,18 @@ def test_no_recordings_fail_with_the_command_that_makes_them(gate, chat_server: 
             "*--duolog-candidate: 'agent' is given twice (openai:x, openai:y)*",
         ),
         ("x", ("--duolog-rounds=0",), "*duolog_rounds: '0' is not a whole number above 0*"),
+        ("x", ("--duolog-inconclusive=maybe",), "*duolog_inconclusive: 'maybe' does not say what an inc*"),
     ],
-    ids=["role", "provider", "margin", "margin no number", "margin nan", "two candidates", "rounds"],
+    ids=[
+        "role",
+        "provider",
+        "margin",
+        "margin no number",
+        "margin nan",
+        "two candidates",
+        "rounds",
+        "status",
+    ],
 )
 def test_wrong_option_is_said_before_anything_runs(
     gate, chat_server: ChatServer, candidate: str, options: tuple[str, ...], problem: str
