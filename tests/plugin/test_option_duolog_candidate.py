@@ -49,7 +49,8 @@ class Models:
         if model in self.refusals:
             status, error = self.refusals[model]
             return status, json.dumps({"error": error}).encode()
-        number = self._counts[model, opener] = self._counts.get((model, opener), 0) + 1
+        asked = self._counts[model, opener] = self._counts.get((model, opener), 0) + 1
+        number = body["seed"] - 99 if "seed" in body else asked  # samples come in any order
         wrong_in = self.one_wrong_in.get(model, 0)
         if model == "collapsed" and "Opener 3" not in opener:
             wrong_in = 0
