@@ -37,7 +37,7 @@ class Models:
     """Models that are wrong in a share of their answers, evenly; every answer is another text."""
 
     def __init__(self, server: ChatServer) -> None:
-        self.one_wrong_in = {"old": 0, "same": 0, "worse": 2, "collapsed": 1}
+        self.one_wrong_in = {"old": 0, "same": 0, "worse": 2, "bad": 1, "collapsed": 1}
         self.refusals: dict[str, tuple[int, dict[str, str]]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         server.answer = self._answer
@@ -78,12 +78,14 @@ def record(pytester: pytest.Pytester):
 
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
-@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "workers", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_candidate_that_fails_subtests_is_blocked(gate, pytester: pytest.Pytester, workers):
     body = '    with subtests.test("right"):\n        assert "wrong" not in dialogue.messages[1].content'
     suite = SUITE.replace("(opener, dialogue)", "(opener, dialogue, subtests)")
     pytester.makepyfile(suite.replace('    assert "wrong" not in dialogue.messages[1].content', body))
-    result = gate("worse", "--record-mode=once", *workers)
+    result = gate("bad", "--record-mode=once", *workers)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*BLOCK: *", "baseline * passed (100 %), candidate *"])
     result.stdout.no_fnmatch_line("*SUBFAILED*")
@@ -105,7 +107,9 @@ def test_equal_candidate_passes(gate, pytester: pytest.Pytester):
     assert len(record(pytester).looks) == 7
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_worse_candidate_is_blocked_and_its_failures_shown(gate, options: tuple[str, ...]):
     result = gate("worse", "--record-mode=once", "--junitxml=junit.xml", *options)
     result.assert_outcomes(passed=1, failed=5)
@@ -129,10 +133,10 @@ def test_worse_candidate_is_blocked_and_its_failures_shown(gate, options: tuple[
 
 
 def test_rounds_that_workers_run_after_the_decision_are_told(gate):
-    result = gate("same", "--record-mode=once", "-n2")
+    result = gate("same", "--record-mode=once", "--duolog-rounds=9", "-n2")
     result.assert_outcomes(passed=6)
     result.stdout.fnmatch_lines(
-        ["80 of at most 200 dialogues, 8 rounds *", "200 dialogues were run; what came after *"]
+        ["80 of at most 90 dialogues, 8 rounds *", "90 dialogues were run; what came after *"]
     )
 
 
@@ -171,10 +175,10 @@ def test_too_little_evidence_is_inconclusive(gate, options: tuple[str, ...], sta
 def test_decision_is_made_again_from_recordings_alone(
     gate, pytester: pytest.Pytester, chat_server: ChatServer, options: tuple[str, ...]
 ):
-    gate("worse", "--record-mode=once")
+    gate("bad", "--record-mode=once")
     before = decide_record(record(pytester))
     chat_server.close()
-    assert gate("worse", *options).ret == pytest.ExitCode.TESTS_FAILED
+    assert gate("bad", *options).ret == pytest.ExitCode.TESTS_FAILED
     assert decide_record(record(pytester)).decision is before.decision is Decision.BLOCK
 
 
@@ -305,7 +309,7 @@ def test_tests_that_the_candidate_plays_already_are_named(gate, pytester: pytest
 
 
 def test_record_is_decided_again_by_the_command(gate, pytester: pytest.Pytester, capsys):
-    gate("worse", "--record-mode=once")
+    gate("bad", "--record-mode=once")
     capsys.readouterr()
     assert main(["gate", str(pytester.path / ".duolog" / "record.jsonl")]) == 1
     assert capsys.readouterr().out.startswith("BLOCK: ")

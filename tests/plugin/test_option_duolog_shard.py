@@ -220,7 +220,9 @@ def test_other_failures_fail_their_shard_alone(suite, pytester: pytest.Pytester)
     assert sorted(status) == [0, 0, 1]
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
+)
 def test_budget_that_is_used_up_leaves_a_shard_incomplete_and_not_failed(
     suite, options: tuple[str, ...]
 ) -> None:
@@ -365,7 +367,9 @@ def test_ini_twin(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "options"), [(SUITE, ()), (PLAIN, ()), (PLAIN, ("-n1",))], ids=["dialogues", "plain", "xdist"]
+    ("source", "options"),
+    [(SUITE, ()), (PLAIN, ()), pytest.param(PLAIN, ("-n1",), marks=pytest.mark.slow)],
+    ids=["dialogues", "plain", "xdist"],
 )
 def test_shard_without_tests_is_no_mistake(
     pytester: pytest.Pytester, source: str, options: tuple[str, ...]
@@ -441,12 +445,12 @@ def test_reports_of_verdicts_are_not_written_by_a_shard_of_a_gate(
 
 
 def test_plan_is_that_of_all_shards_and_says_what_this_one_runs(suite) -> None:
-    result = suite("--duolog-shard=2/3", gate("same"), "--duolog-plan")
+    result = suite("--duolog-shard=2/3", gate("same"), "--duolog-plan", "--duolog-rounds=5")
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
         [
-            "*none takes more than 200",
-            "in shards 200 dialogues: each runs every round of its tests (without them a gate stops early)",
+            "*none takes more than 50",
+            "in shards 50 dialogues: each runs every round of its tests (without them a gate stops early)",
             "all this is of 3 shards together; shard 2/3 runs 2 of 5 tests with samples, and 1 of 4 others",
             "nothing was run: *",
         ]
