@@ -8,13 +8,8 @@ and the requests prove it.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
@@ -337,84 +332,74 @@ def requests_by_row(server: ChatServer) -> dict[str, list[str]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
+@pytest.fixture
+def replayed(pytester: pytest.Pytester, chat_server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> Replayed:
     """Record all rows before their change, replay them before and after it, and record them after it elsewhere."""
-    server = ChatServer()
-    server.answer = lambda body: answer(server, body)
-    folders = [tmp_path_factory.mktemp("recorded"), tmp_path_factory.mktemp("fresh")]
+    chat_server.answer = lambda body: answer(chat_server, body)
+    monkeypatch.setenv("VLLM_BASE_URL", chat_server.url)
 
-    def run(folder: Path, version: int, mode: str) -> tuple[dict[str, str], str]:
+    def run(folder: str, version: int, mode: str) -> tuple[dict[str, str], str]:
         values = {name: versions[version] for name, versions in TABLE_VALUES.items()}
-        moved = server.url if version == 0 else server.url.replace("127.0.0.1", "localhost")
-        (folder / "pyproject.toml").write_text(TABLES.format(url=server.url, moved=moved, **values), "utf-8")
-        (folder / "conftest.py").write_text(COLLECTED, "utf-8")
-        (folder / "test_rows.py").write_text(source(version), "utf-8")
-        keys = {
-            "OPENAI_API_KEY": "a-key-of-no-account",
-            "TEAM": "abc"[version],
-            "TEAM_TOKEN": f"token-{version}",
-        }
-        addresses = {"OPENAI_BASE_URL": server.url, "VLLM_BASE_URL": server.url}
-        plain = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly", "-o", "addopts=")
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            *plain,
-            f"--record-mode={mode}",
-            "--junitxml=out.xml",
-        ]
-        done = subprocess.run(
-            [*command, "--duolog-concurrency=1", "test_rows.py"],
-            cwd=folder,
-            env={**os.environ, **keys, **addresses, "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
-        )
-        cases = ET.parse(folder / "out.xml").getroot().iter("testcase")
+        url = chat_server.url
+        moved = url if version == 0 else url.replace("127.0.0.1", "localhost")
+        place = pytester.path / folder
+        place.mkdir(exist_ok=True)
+        (place / "pyproject.toml").write_text(TABLES.format(url=url, moved=moved, **values), "utf-8")
+        (place / "conftest.py").write_text(COLLECTED, "utf-8")
+        (place / "test_rows.py").write_text(source(version), "utf-8")
+        monkeypatch.setenv("TEAM", "abc"[version])
+        monkeypatch.setenv("TEAM_TOKEN", f"token-{version}")
+        monkeypatch.chdir(place)
+        plain = ("-q", "--tb=short", "-p", "no:cacheprovider", "--junitxml=out.xml")
+        done = pytester.runpytest(*plain, f"--record-mode={mode}", "--duolog-concurrency=1", "test_rows.py")
+        cases = ET.parse("out.xml").getroot().iter("testcase")
         outcomes = {
             str(case.get("name")): "".join(str(problem.text) for problem in case) if len(case) else ""
             for case in cases
         }
-        assert len(outcomes) == len(ROWS), done.stdout
-        return outcomes, done.stdout
+        assert len(outcomes) == len(ROWS), done.outlines
+        return outcomes, str(done.stdout)
 
-    try:
-        recorded, output = run(folders[0], 0, "once")
-        assert not any(recorded.values()), output
-        before = requests_by_row(server)
-        unchanged, _ = run(folders[0], 0, "none")
-        outcomes, output = run(folders[0], 1, "none")
-        assert not any(requests_by_row(server).values()), "a replay asks nobody"
-        fresh, fresh_output = run(folders[1], 1, "once")
-        assert not any(fresh.values()), fresh_output
-        yield Replayed((before, requests_by_row(server)), unchanged, outcomes, output)
-    finally:
-        server.close()
+    recorded, output = run("recorded", 0, "once")
+    assert not any(recorded.values()), output
+    before = requests_by_row(chat_server)
+    unchanged, _ = run("recorded", 0, "none")
+    outcomes, output = run("recorded", 1, "none")
+    assert not any(requests_by_row(chat_server).values()), "a replay asks nobody"
+    fresh, fresh_output = run("fresh", 1, "once")
+    assert not any(fresh.values()), fresh_output
+    return Replayed((before, requests_by_row(chat_server)), unchanged, outcomes, output)
 
 
-NUMBERED = [pytest.param(f"test_{number}", row, id=name) for number, (name, row) in enumerate(ROWS.items())]
 FAILURES = ("has no recorded reply", "is not used", "are not used", "vote of the judge is not recorded")
 
 
-@pytest.mark.parametrize(("test", "row"), NUMBERED)
-def test_changed_question_is_never_answered_by_an_old_answer(replayed: Replayed, test: str, row: Row) -> None:
-    assert replayed.unchanged[test] == "", "without a change it replays"
+def wrong_with(row: Row, test: str, replayed: Replayed) -> str:
+    """What does not come as the row expects it; empty if all does."""
+    if replayed.unchanged[test]:
+        return f"does not replay without a change: {replayed.unchanged[test]}"
     before, after = (version[test] for version in replayed.asked)
-    assert before, "models were asked"
-    outcome = "fails" if replayed.outcomes[test] else "passes"
-    assert outcome == row.expected, replayed.outcomes[test] or "the change was not seen"
-    if before != after and not row.notice:
-        assert outcome == "fails"
-    if outcome == "fails":
-        assert any(words in replayed.outcomes[test] for words in FAILURES), replayed.outcomes[test]
-        assert "to fix:" in replayed.outcomes[test]
-    if row.notice:
-        assert row.notice in replayed.output
+    if not before:
+        return "no model was asked"
+    said = replayed.outcomes[test]
+    outcome = "fails" if said else "passes"
+    if outcome != row.expected:
+        return said or "the change was not seen"
+    if before != after and not row.notice and not said:
+        return "something else was asked, and an old answer was played"
+    if said and not (any(words in said for words in FAILURES) and "to fix:" in said):
+        return f"fails in other words: {said}"
+    return "" if row.notice in replayed.output else "the notice is missing"
+
+
+def test_changed_question_is_never_answered_by_an_old_answer(replayed: Replayed) -> None:
+    """One test of all rows, for they share four runs."""
+    wrong = {
+        name: problem
+        for number, (name, row) in enumerate(ROWS.items())
+        if (problem := wrong_with(row, f"test_{number}", replayed))
+    }
+    assert not wrong, "\n\n".join(f"{name}: {problem}" for name, problem in wrong.items())
 
 
 def test_there_are_rows_for_every_value_of_a_scenario() -> None:
