@@ -14,6 +14,7 @@ from pytest_duolog.settings import parse_budget
 from pytest_duolog.transcripts.transcript import StopKind, Transcript, Usage
 from tests.chat_server import ChatServer, completion
 from tests.running.test_runner import hold
+from tests.workers import alone_or_in_workers
 
 TEST = """
     import pytest
@@ -177,7 +178,7 @@ def test_talk(dialogue, opener):
 """
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["plain", "xdist"])
+@alone_or_in_workers()
 def test_dialogues_that_have_begun_end_before_others_begin(pytester, chat_server: ChatServer, options):
     pytester.makepyfile(SEVENTEEN)
     result = pytester.runpytest("--record-mode=once", "--duolog-budget=tokens=2600", *options)

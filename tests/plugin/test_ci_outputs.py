@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.workers import alone_or_in_workers
+
 FAILING = """
 import itertools
 import pytest
@@ -55,9 +57,7 @@ def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResu
     return pytester.runpytest("-p", "no:cacheprovider", *options)
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_github_gets_annotations_and_a_summary(
     pytester: pytest.Pytester, in_github: Path, options: tuple[str, ...]
 ) -> None:

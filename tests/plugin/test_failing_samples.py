@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pytest_duolog.results.store import read_record
+from tests.workers import alone_or_in_workers
 
 NEIGHBOURS = Path(sys.prefix) / "neighbours"
 has_subtests = pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
-WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "xdist"])
 
 # A dialogue is another one in each sample, for what is said again word for word counts once.
 TEST = """
@@ -66,9 +66,9 @@ for number in range(3):
 
 
 @has_subtests
-@WORKERS
-def test_subtest_that_fails_fails_its_sample(pytester: pytest.Pytester, run, workers):
-    result = run(SUBTESTS.format(wrong=1), *workers, arguments=", subtests")
+@alone_or_in_workers(1)
+def test_subtest_that_fails_fails_its_sample(pytester: pytest.Pytester, run, options):
+    result = run(SUBTESTS.format(wrong=1), *options, arguments=", subtests")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(failed=1)
     assert outcomes(pytester) == {"failed"}
@@ -84,10 +84,10 @@ def test_subtest_that_fails_fails_its_sample(pytester: pytest.Pytester, run, wor
 
 
 @has_subtests
-@WORKERS
-def test_one_sample_with_a_failing_subtest_may_be_within_the_bar(pytester: pytest.Pytester, run, workers):
+@alone_or_in_workers(1)
+def test_one_sample_with_a_failing_subtest_may_be_within_the_bar(pytester: pytest.Pytester, run, options):
     body = 'with subtests.test("part"):\n    assert sample != 2'
-    result = run(body, *workers, "-v", arguments=", subtests", marker=", samples=5, min_pass_rate=0.8")
+    result = run(body, *options, "-v", arguments=", subtests", marker=", samples=5, min_pass_rate=0.8")
     assert result.ret == pytest.ExitCode.OK
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*PASS: 4 of 5 passed*"])
@@ -171,12 +171,12 @@ def test_body_that_fails(pytester: pytest.Pytester, run, body: str):
     ],
     ids=["own", "returned", "unraisable", "thread"],
 )
-@WORKERS
-def test_warning_that_is_an_error(pytester: pytest.Pytester, run, body: str, warning: str, workers):
+@alone_or_in_workers(1)
+def test_warning_that_is_an_error(pytester: pytest.Pytester, run, body: str, warning: str, options):
     name = warning if warning == "UserWarning" else f"pytest.{warning}"
-    run(body, "-W", f"error::{name}", *workers).assert_outcomes(failed=1)
+    run(body, "-W", f"error::{name}", *options).assert_outcomes(failed=1)
     assert outcomes(pytester) == {"failed"}
-    if not workers:
+    if not options:
         assert run(body).ret == pytest.ExitCode.OK, "it is a warning otherwise"
 
 
@@ -191,9 +191,9 @@ def broken(dialogue):
 @pytest.mark.parametrize(
     "what", ['pytest.fail("late")', "raise KeyError(7)", "assert dialogue.never_says('number')"]
 )
-@WORKERS
-def test_teardown_that_fails_is_an_error_and_no_pass(pytester: pytest.Pytester, run, what: str, workers):
-    result = run("pass", *workers, arguments=", broken", before=TEARDOWN.format(what=what))
+@alone_or_in_workers(1)
+def test_teardown_that_fails_is_an_error_and_no_pass(pytester: pytest.Pytester, run, what: str, options):
+    result = run("pass", *options, arguments=", broken", before=TEARDOWN.format(what=what))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert outcomes(pytester) == {"error"}
     result.stdout.fnmatch_lines(["*INCONCLUSIVE: sample 1 is missing*"])
@@ -285,14 +285,14 @@ def test_plugin_that_logs_a_failure_of_its_own_fails_the_sample(pytester: pytest
     ["check.equal(1, 2)", "with check:\n    assert False", 'check.is_true(dialogue.never_says("number"))'],
     ids=["function", "context", "verdict"],
 )
-@WORKERS
+@alone_or_in_workers(1)
 def test_checks_of_pytest_check_fail_the_sample(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, run, body: str, workers
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, run, body: str, options
 ):
     monkeypatch.setenv("PYTHONPATH", str(NEIGHBOURS))
     monkeypatch.setattr(
         pytester, "runpytest", pytester.runpytest_subprocess
     )  # its workers have to find the plugin
     others = [f"-pno:{name}" for name in ("recording", "cassetter", "run-parallel")]
-    run(body, *others, *workers, arguments=", check").assert_outcomes(failed=1)
+    run(body, *others, *options, arguments=", check").assert_outcomes(failed=1)
     assert outcomes(pytester) == {"failed"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.commands.test_cli_check import healthy, looping
+from tests.workers import alone_or_in_workers
 
 
 @pytest.fixture
@@ -17,9 +18,7 @@ def transcripts(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_each_property_of_each_transcript_is_a_test(transcripts: pytest.Pytester, options: tuple[str, ...]):
     result = transcripts.runpytest("-v", *options)
     result.assert_outcomes(passed=2, failed=2)

@@ -14,6 +14,7 @@ from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord
 from pytest_duolog.results.store import RecordWriter, read_record
 from tests.chat_server import ChatServer
+from tests.workers import alone_or_in_workers
 
 SAMPLED = """
 import itertools
@@ -76,9 +77,7 @@ def test_clear_success_stops_early(sampled, pytester: pytest.Pytester, options: 
     assert outcomes(record(pytester)) == ["passed"] * 12
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_failure_shows_the_count_and_the_first_failing_samples(sampled, options: tuple[str, ...]):
     result = sampled("--junitxml=junit.xml", *options, body="assert number % 3, 'a third fails'")
     result.assert_outcomes(failed=1)
@@ -525,9 +524,7 @@ def test_seeds_of_pytest_randomly_differ_from_sample_to_sample(pytester: pytest.
     assert said[0] == said[1]
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_reruns_of_pytest_rerunfailures_do_not_hide_a_rate(sampled, options: tuple[str, ...]):
     result = sampled("--reruns=3", *options, body="assert number % 3, 'a third fails'")
     result.assert_outcomes(failed=1)

@@ -14,6 +14,7 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.results.record import Arm, SampleOutcome
 from pytest_duolog.results.store import read_record
 from tests.chat_server import ChatServer
+from tests.workers import alone_or_in_workers
 
 SUITE = """
 import pytest
@@ -78,14 +79,12 @@ def record(pytester: pytest.Pytester):
 
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
-@pytest.mark.parametrize(
-    "workers", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
-def test_candidate_that_fails_subtests_is_blocked(gate, pytester: pytest.Pytester, workers):
+@alone_or_in_workers()
+def test_candidate_that_fails_subtests_is_blocked(gate, pytester: pytest.Pytester, options):
     body = '    with subtests.test("right"):\n        assert "wrong" not in dialogue.messages[1].content'
     suite = SUITE.replace("(opener, dialogue)", "(opener, dialogue, subtests)")
     pytester.makepyfile(suite.replace('    assert "wrong" not in dialogue.messages[1].content', body))
-    result = gate("bad", "--record-mode=once", *workers)
+    result = gate("bad", "--record-mode=once", *options)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*BLOCK: *", "baseline * passed (100 %), candidate *"])
     result.stdout.no_fnmatch_line("*SUBFAILED*")
@@ -107,9 +106,7 @@ def test_equal_candidate_passes(gate, pytester: pytest.Pytester):
     assert len(record(pytester).looks) == 7
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_worse_candidate_is_blocked_and_its_failures_shown(gate, options: tuple[str, ...]):
     result = gate("worse", "--record-mode=once", "--junitxml=junit.xml", *options)
     result.assert_outcomes(passed=1, failed=5)
@@ -169,9 +166,7 @@ def test_too_little_evidence_is_inconclusive(gate, options: tuple[str, ...], sta
     assert (why in result.outlines) == bool(status)
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_decision_is_made_again_from_recordings_alone(
     gate, pytester: pytest.Pytester, chat_server: ChatServer, options: tuple[str, ...]
 ):

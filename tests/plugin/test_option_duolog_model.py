@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.workers import alone_or_in_workers
+
 ROLES = """
     import pytest
     from pytest_duolog import Speaker
@@ -104,13 +106,11 @@ def test_wrong_option_is_refused_before_anything_is_collected(pytester, option, 
     assert not result.outlines
 
 
-@pytest.mark.parametrize(
-    "workers", [[], pytest.param(["-n", "1"], marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
-def test_role_that_nobody_plays_is_refused_and_nothing_runs(pytester, workers):
+@alone_or_in_workers(1)
+def test_role_that_nobody_plays_is_refused_and_nothing_runs(pytester, options):
     pytester.makepyprojecttoml(TABLE)
     pytester.makepyfile(ROLES)
-    result = pytester.runpytest("--duolog-model=costumer=scripted:echo", *workers)
+    result = pytester.runpytest("--duolog-model=costumer=scripted:echo", *options)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         ["*no collected test has a speaker with the role or name 'costumer' (there are: Ben, customer)"]

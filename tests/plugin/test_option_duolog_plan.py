@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.workers import alone_or_in_workers
+
 SUITE = """
 import pytest
 
@@ -33,9 +35,7 @@ def plan(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunRes
     return result
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_plan_is_said_and_nothing_runs(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     result = plan(pytester, SUITE, *options)
     assert result.ret == pytest.ExitCode.OK

@@ -19,6 +19,7 @@ from pytest_duolog.gate.tally import Pair
 from pytest_duolog.results.record import Arm, RunRecord
 from pytest_duolog.results.store import read_record
 from tests.chat_server import ChatServer
+from tests.workers import alone_or_in_workers
 
 SUITE = """
 import pytest
@@ -196,9 +197,7 @@ def test_failing_candidate_does_not_fail_a_shard(suite, models: Models) -> None:
     assert properties["duolog_candidate"] == "0/4"
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_models_that_cannot_be_asked_fail_the_shard(suite, options: tuple[str, ...]) -> None:
     result = suite("--duolog-shard=1/3", gate("gone"), "--duolog-rounds=3", *options)
     result.assert_outcomes(failed=2, passed=1)
@@ -220,9 +219,7 @@ def test_other_failures_fail_their_shard_alone(suite, pytester: pytest.Pytester)
     assert sorted(status) == [0, 0, 1]
 
 
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
+@alone_or_in_workers()
 def test_budget_that_is_used_up_leaves_a_shard_incomplete_and_not_failed(
     suite, options: tuple[str, ...]
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.chat_server import ChatServer
+from tests.workers import alone_or_in_workers
 
 SUITE = """
 import pytest
@@ -120,7 +121,7 @@ def test_test_that_passes_at_once_needs_no_word(flaky) -> None:
 SAMPLED = SUITE.replace("turns=1", "turns=1, samples=5, min_pass_rate=0.6")
 
 
-@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["plain", "xdist"])
+@alone_or_in_workers(1)
 def test_sample_that_another_plugin_runs_again_ends_the_run(
     flaky, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.workers import alone_or_in_workers
+
 FOLDER = Path("__snapshots__")
 
 TALK = """
@@ -162,7 +164,7 @@ FAILING_TEST = {"body": "return 'Hi.'", "claim": "0"}
     [
         (FAILING_DIALOGUE, ()),
         (FAILING_TEST, ()),
-        (FAILING_TEST, ("-n2",)),
+        pytest.param(FAILING_TEST, ("-n2",), marks=pytest.mark.slow),
         pytest.param(FAILING_DIALOGUE, ("-n2",), marks=pytest.mark.slow),
     ],
     ids=["dialogue", "test", "test, xdist", "dialogue, xdist"],
@@ -445,12 +447,12 @@ FILES_OF_SAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
-def test_each_sample_has_files_of_its_own(pytester, workers):
+@alone_or_in_workers()
+def test_each_sample_has_files_of_its_own(pytester, options):
     pytester.makepyfile(test_talk=SAMPLED.replace("{more}", ""))
-    pytester.runpytest_subprocess("--snapshot-update", *workers).assert_outcomes(passed=2)
+    pytester.runpytest("--snapshot-update", *options).assert_outcomes(passed=2)
     assert sorted(re.sub(r"~\w+", "", name) for name in snapshots()) == sorted(FILES_OF_SAMPLES)
-    result = pytester.runpytest_subprocess(*workers)
+    result = pytester.runpytest(*options)
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["18 snapshots passed."])
     result.stdout.no_fnmatch_line("*unused*")
@@ -468,13 +470,13 @@ def test_first_sample_has_the_file_of_the_test_without_samples(pytester):
     assert snapshots() == before
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "xdist"])
-def test_snapshots_of_samples_that_were_not_needed_are_not_removed(pytester, workers):
+@alone_or_in_workers(1)
+def test_snapshots_of_samples_that_were_not_needed_are_not_removed(pytester, options):
     pytester.makepyfile(test_talk=SAMPLED.replace("{more}", ""))
-    pytester.runpytest_subprocess("--snapshot-update").assert_outcomes(passed=2)
+    pytester.runpytest("--snapshot-update").assert_outcomes(passed=2)
     before = snapshots()
     pytester.makepyfile(test_talk=SAMPLED.replace("{more}", ", min_pass_rate=0.3"))
-    result = pytester.runpytest_subprocess("--snapshot-update", *workers)
+    result = pytester.runpytest("--snapshot-update", *options)
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*stopped after 1*"])
     result.stdout.no_fnmatch_line("*unused*")
@@ -483,16 +485,16 @@ def test_snapshots_of_samples_that_were_not_needed_are_not_removed(pytester, wor
 
 def test_snapshots_of_samples_that_are_not_asked_for_any_more_are_unused(pytester):
     pytester.makepyfile(test_talk=SAMPLED.replace("{more}", ""))
-    pytester.runpytest_subprocess("--snapshot-update").assert_outcomes(passed=2)
+    pytester.runpytest("--snapshot-update").assert_outcomes(passed=2)
     pytester.makepyfile(test_talk=SAMPLED.replace("{more}", "").replace("samples=3", "samples=2"))
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest()
     result.stdout.fnmatch_lines(["*6 snapshots unused.*"])
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "xdist"])
-def test_gate_with_snapshots_is_refused_before_anything_runs(pytester, workers):
+@alone_or_in_workers(1)
+def test_gate_with_snapshots_is_refused_before_anything_runs(pytester, options):
     pytester.makepyfile(test_talk=TALK.format(lines=STORY, turns=3).replace('Speaker("Bob"', 'Speaker("bob"'))
-    result = pytester.runpytest("--duolog-candidate", "bob=scripted:counter", *workers)
+    result = pytester.runpytest("--duolog-candidate", "bob=scripted:counter", *options)
     assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
     assert "passed" not in result.parseoutcomes()
     result.stdout.fnmatch_lines(

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from pytest_duolog.display import printable
+from tests.workers import alone_or_in_workers
 
 LONG = """
     import pytest
@@ -87,10 +88,8 @@ def test_failed_test_names_its_cassette_and_each_of_its_dialogues(pytester, chat
 
 
 @pytest.mark.skipif(not hasattr(pytest, "Subtests"), reason="this pytest has no subtests")
-@pytest.mark.parametrize(
-    "workers", [[], pytest.param(["-n", "1"], marks=pytest.mark.slow)], ids=["plain", "xdist"]
-)
-def test_dialogue_of_a_test_with_subtests_counts_once(pytester, workers):
+@alone_or_in_workers(1)
+def test_dialogue_of_a_test_with_subtests_counts_once(pytester, options):
     pytester.makepyfile(
         """
         import pytest
@@ -102,7 +101,7 @@ def test_dialogue_of_a_test_with_subtests_counts_once(pytester, workers):
                     assert len(dialogue.messages) == number
         """
     )
-    result = pytester.runpytest(*workers)
+    result = pytester.runpytest(*options)
     result.stdout.fnmatch_lines(["*- dialogue -*", "1 dialogue"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_duolog.results.store import read_record
+from tests.workers import alone_or_in_workers
 
 MARKER = '@pytest.mark.dialogue(model="scripted:counter", turns=1, stop_on=())'
 
@@ -225,7 +226,7 @@ def test_method_that_was_not_called_is_no_verdict(body, negation: str, of: str, 
     result.stdout.fnmatch_lines([f"E *{name} is a method and was not called*: write {name}(...)"])
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["plain", "xdist"])
+@alone_or_in_workers(1)
 @pytest.mark.parametrize(
     ("text", "outcome"),
     [
@@ -239,10 +240,10 @@ def test_method_that_was_not_called_is_no_verdict(body, negation: str, of: str, 
     ],
     ids=["fails", "transcript", "unmeasured", "unmeasured transcript", "not unmeasured", "uncalled", "holds"],
 )
-def test_sample_comes_to_the_same(pytester: pytest.Pytester, body, workers, text: str, outcome: str):
-    if workers and outcome != "failed":
+def test_sample_comes_to_the_same(pytester: pytest.Pytester, body, options, text: str, outcome: str):
+    if options and outcome != "failed":
         pytest.skip("once is enough")
-    result = body(text, *workers, marker=", samples=1, min_pass_rate=1")
+    result = body(text, *options, marker=", samples=1, min_pass_rate=1")
     result.assert_outcomes(**{"passed" if outcome == "passed" else "failed": 1})
     (sample,) = read_record(pytester.path / ".duolog" / "record.jsonl").samples
     assert sample.outcome == outcome
@@ -283,18 +284,18 @@ COMPLAINTS = [
 ]
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
-def test_marker_that_nothing_uses_is_warned_of(pytester: pytest.Pytester, workers):
+@alone_or_in_workers()
+def test_marker_that_nothing_uses_is_warned_of(pytester: pytest.Pytester, options):
     pytester.makepyfile(test_it=UNUSED)
-    result = pytester.runpytest("-W", "default", *workers)
+    result = pytester.runpytest("-W", "default", *options)
     result.assert_outcomes(passed=6, warnings=3)
     result.stdout.fnmatch_lines(COMPLAINTS)
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
-def test_marker_that_nothing_uses_is_an_error_where_warnings_are(pytester: pytest.Pytester, workers):
+@alone_or_in_workers()
+def test_marker_that_nothing_uses_is_an_error_where_warnings_are(pytester: pytest.Pytester, options):
     pytester.makepyfile(test_it=UNUSED)
-    result = pytester.runpytest("-W", "error", *workers)
+    result = pytester.runpytest("-W", "error", *options)
     assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
     assert "passed" not in result.parseoutcomes()
     result.stdout.fnmatch_lines(
