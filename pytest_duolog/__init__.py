@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_duolog.errors import EndpointError as EndpointError
     from pytest_duolog.errors import TranscriptError as TranscriptError
     from pytest_duolog.errors import UnusedMessages as UnusedMessages
+    from pytest_duolog.plugin.scenario_files import scenario_params as scenario_params
     from pytest_duolog.properties import *  # noqa: F403
     from pytest_duolog.running.dialogue import Dialogue as Dialogue
     from pytest_duolog.scenarios.scenario import Scenario as Scenario
@@ -51,6 +52,7 @@ _HOMES = {
         "TranscriptError",
         "UnusedMessages",
     ),
+    "plugin.scenario_files": ("scenario_params",),
     "scenarios.scenario": ("Scenario", "Speaker"),
     "transcripts.transcript": ("Message", "StopKind", "StopReason", "ToolCall", "Transcript", "Usage"),
 }

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_duolog.display import from_here, lines_of
 
@@ -32,8 +32,22 @@ class DuologError(Exception):
     """Base of every error that this package raises on purpose."""
 
 
+class Mistake(NamedTuple):
+    """One wrong argument: its name, after those that it is part of, and a line on it; no name means all together."""
+
+    where: tuple[str, ...]
+    line: str
+
+
 class ConfigurationError(DuologError, ValueError):
-    """A marker, option, setting or model name is wrong; the text names it and what is accepted."""
+    """A marker, option, setting or model name is wrong; the text names it and what is accepted.
+
+    `mistakes` are the wrong arguments one by one, where a scenario or a speaker was made of them.
+    """
+
+    def __init__(self, problem: str = "", *, mistakes: Sequence[Mistake] = ()) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__(problem or "\n".join(mistake.line for mistake in mistakes))
 
 
 class TranscriptError(DuologError, ValueError):

@@ -224,6 +224,7 @@ def test_public_names_are_these():
         "Usage",
         "Verdict",
         "judge",
+        "scenario_params",
     ]
     assert set(property_types()) <= set(pytest_duolog.__all__)
 

@@ -32,7 +32,7 @@ MARKER = (
     "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, stop_phrases=(), "
     "stop_on=('goodbye', 'loop'), grace=2, history=(), "
     "model=None, temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, "
-    "seconds_budget=None, cost_budget=None, stub=..., samples=1, min_pass_rate=1, claim='meets'): "
+    "seconds_budget=None, cost_budget=None, stub=..., samples=1, min_pass_rate=1, claim='meets', scenarios=None): "
     "the conversation that the `dialogue` fixture holds. `a` and `b` are Speakers or 'provider:model'. "
     "On a function, class or module; nearer values win, and a parametrized argument named like one sets it."
 )
@@ -91,6 +91,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         if matches(file_path, parent.config):
             return TranscriptFile.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "dialogue" in metafunc.fixturenames and any(metafunc.definition.iter_markers("dialogue")):
+        from pytest_duolog.plugin.scenario_files import parametrize
+
+        parametrize(metafunc)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,6 +12,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin.matrix import Cell, same_cells
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.results.plan import ScenarioPlan
+from pytest_duolog.scenarios.rows import SAMPLING, ScenarioRow
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import roles_of
@@ -21,8 +22,10 @@ FIXTURE_NAME = "dialogue"
 SCENARIO_FIXTURE = "duolog_scenario"
 VCR_FIXTURE = "duolog_vcr_config"
 PLUGIN = "pytest_duolog.plugin"
-# Arguments of the marker that say how often a test runs, not what is said in it.
-SAMPLING = ("samples", "min_pass_rate", "claim")
+# The argument of the marker that names a file of scenarios.
+FILE = "scenarios"
+# Arguments of the marker that are none of a scenario: `SAMPLING` says how often a test runs.
+OF_TEST = (*SAMPLING, FILE)
 PARAMETRIZED = "parametrized"
 
 
@@ -32,8 +35,8 @@ def marked_sources(item: pytest.Item) -> list[Source]:
     Raises ConfigurationError for a marker with positional arguments.
     """
     return [
-        Source(place, {name: value for name, value in values.items() if name not in SAMPLING})
-        for place, values in _marks(item)
+        Source(place, {name: value for name, value in values.items() if name not in OF_TEST})
+        for place, values in marks_of(item)
     ]
 
 
@@ -42,7 +45,8 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
 
     Raises ConfigurationError for what is wrong in it.
     """
-    sources = [*(values for _, values in _marks(item)), _direct_parameters(item, SAMPLING)]
+    rows = [given.sampling for given in _given_in_code(item) if isinstance(given, ScenarioRow)]
+    sources = [*(values for _, values in marks_of(item)), *rows, _direct_parameters(item, SAMPLING)]
     given = {name: value for values in sources for name, value in values.items() if name in SAMPLING}
     samples = settings_of(item.config).samples or given.get("samples")
     rate = {name: value for name, value in given.items() if name != "samples"}
@@ -59,7 +63,7 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
     return None if samples == 1 and not rate else ScenarioPlan(samples, **rate)
 
 
-def _marks(item: pytest.Item) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def marks_of(item: pytest.Item) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Where the markers of a test stand, and their arguments; the nearest last."""
     for node in item.listchain():
         for mark in _marks_of(node):
@@ -108,16 +112,27 @@ def _parameters(item: pytest.Item) -> Mapping[str, Any]:
 
 def scenario_of(item: pytest.Item) -> Scenario:
     """The scenario of a test as far as markers and parameters tell it before its fixtures run."""
-    return Scenario.build(known_values(item).values, beside=SAMPLING)
+    return Scenario.build(known_values(item).values, beside=OF_TEST)
 
 
 def known_values(item: pytest.Item) -> ScenarioValues:
     """The scenario values of a test that are known before its fixtures run."""
     sources = marked_sources(item)
     sources.append(Source(PARAMETRIZED, _direct_parameters(item, parameter_names(item)), is_matrix=True))
-    for given in _direct_parameters(item, [SCENARIO_FIXTURE]).values():
-        sources.append(Source(SCENARIO_FIXTURE, values_from_code(given), is_matrix=True))
+    sources += [_source_in_code(given, is_matrix=True) for given in _given_in_code(item)]
     return ScenarioValues.of(sources)
+
+
+def _given_in_code(item: pytest.Item) -> list[Any]:
+    """The `duolog_scenario` of a test where it is parametrized directly; else empty."""
+    return [*_direct_parameters(item, [SCENARIO_FIXTURE]).values()]
+
+
+def _source_in_code(given: Any, *, is_matrix: bool) -> Source:
+    """What a `duolog_scenario` sets, or a row of a file that stands for one."""
+    if isinstance(given, ScenarioRow):
+        return Source(given.place, given.values, is_matrix, is_change=True)
+    return Source(SCENARIO_FIXTURE, values_from_code(given), is_matrix)
 
 
 def all_values(item: pytest.Item, parameters: Mapping[str, Any], scenario: Any) -> ScenarioValues:
@@ -125,7 +140,7 @@ def all_values(item: pytest.Item, parameters: Mapping[str, Any], scenario: Any) 
 
     Raises ConfigurationError for what is no scenario.
     """
-    in_code = Source(SCENARIO_FIXTURE, values_from_code(scenario), SCENARIO_FIXTURE in _parameters(item))
+    in_code = _source_in_code(scenario, is_matrix=SCENARIO_FIXTURE in _parameters(item))
     return ScenarioValues.of(
         [*marked_sources(item), Source(PARAMETRIZED, parameters, is_matrix=True), in_code]
     )
@@ -171,8 +186,13 @@ def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytes
 def _cell_of(item: pytest.Item) -> Cell:
     """What a test will hold; raises ConfigurationError for what is wrong, or changes nothing, in it."""
     settings, values = settings_of(item.config), known_values(item)
-    scenario = scenario_of(item)
-    cast = settings.cast(scenario)
+    try:
+        scenario = scenario_of(item)
+        cast = settings.cast(scenario)
+    except ConfigurationError as error:
+        rows = [given for given in _given_in_code(item) if isinstance(given, ScenarioRow)]
+        where = f"{rows[0].place}: " if rows else ""
+        raise ConfigurationError(f"{where}{error}") from None
     idle = settings.idle(values, scenario)
     if wrong := [str(value) for value in idle if not value.is_overruled]:
         raise ConfigurationError("\n".join(wrong))

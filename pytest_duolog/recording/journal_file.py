@@ -289,12 +289,13 @@ def write_journal(path: Path, journal: Journal) -> None:
         file.append(line_text(value).encode() for value in values)
 
 
-def rename_test(source: Path, target: Path, test: str) -> None:
+def rename_test(source: Path, target: Path, test: str, *, keeps_source: bool = False) -> None:
     """Move a cassette to `target` as a recording of `test`; all of it but the header stays as it is, to the byte.
 
-    Raises UnreadableCassette if it has no header, or another run writes it or `target`.
+    `keeps_source` copies it instead. Raises UnreadableCassette if it has no header, or another run writes it or
+    `target`.
     """
-    change_header(source, target, lambda header: {**header, "test": test})
+    change_header(source, target, lambda header: {**header, "test": test}, keeps_source=keeps_source)
 
 
 def change_header(
@@ -303,11 +304,12 @@ def change_header(
     change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     *,
     n_bytes: int | None = None,
+    keeps_source: bool = False,
 ) -> None:
     """Move a cassette to `target`, which may be its own place, with another header; the rest stays, to the byte.
 
-    `n_bytes` is how long it is expected to be. Raises UnreadableCassette if it has no header, or another run writes it
-    or `target`, or has written it.
+    `n_bytes` is how long it is expected to be, `keeps_source` copies it instead. Raises UnreadableCassette if it has no
+    header, or another run writes it or `target`, or has written it.
     """
     n_bytes = source.stat().st_size if n_bytes is None else n_bytes
     with writing(source), LineFile(source, expected_bytes=n_bytes) as file:
@@ -319,5 +321,5 @@ def change_header(
         with writing(target), replacing(target) as changed:
             changed.append([line_text(header).encode()])
             changed.append_as_is(after)
-        if not is_in_place:
+        if not (is_in_place or keeps_source):
             source.unlink()

@@ -89,10 +89,13 @@ class Orphans:
             and (found.gone or (found.module == module and found.test.partition("[")[0] == function))
         ]
 
-    def take_over(self, location: CassetteLocation, header: Mapping[str, Any]) -> str | None:
-        """Give a test without a recording that of its dialogue, from a test that is gone; returns that test's node id.
+    def take_over(
+        self, location: CassetteLocation, header: Mapping[str, Any], *, from_siblings: bool = False
+    ) -> str | None:
+        """Give a test without a recording that of its dialogue, from a test that is gone; says where it came from.
 
-        None if it has a recording already, or nobody holds its dialogue.
+        `from_siblings` gives it a copy of the one that the same test has under other parameters, too. None if it has a
+        recording already, or nobody holds its dialogue.
         """
         if any(path.exists() for path in (location.path, location.partial_path)) or location.yaml_path:
             return None
@@ -100,10 +103,12 @@ class Orphans:
         for found in sorted(
             self.of(header, module=module), key=lambda one: -likeness(one.test, location.test)
         ):
-            if found.gone:
+            if found.gone or from_siblings:
                 with suppress(FileNotFoundError, UnreadableCassette):  # another worker was faster
-                    rename_test(found.path, location.path, location.owner)
-                    return found.node_id
+                    rename_test(found.path, location.path, location.owner, keeps_source=not found.gone)
+                    if found.gone:
+                        return f"took over the recording of {found.node_id}, which is gone"
+                    return f"has a copy of the recording of {found.node_id}, which holds the same dialogue"
         return None
 
 

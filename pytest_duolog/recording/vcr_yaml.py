@@ -12,7 +12,7 @@ from vcr.serialize import serialize
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls, address_of, real_uri
-from pytest_duolog.recording.bounded_yaml import BoundedYaml, UnfoldsTooFar
+from pytest_duolog.recording.bounded_yaml import BoundedYaml
 from pytest_duolog.recording.hooks import plain_response, vcr_request, vcr_response
 from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
 from pytest_duolog.recording.journal import FORMAT
@@ -20,6 +20,7 @@ from pytest_duolog.recording.journal_file import Journal, reading, refuse_confli
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.stored_response import kept_response
 from pytest_duolog.storage.line_file import read_content, replacing
+from pytest_duolog.storage.yaml_bounds import UnfoldsTooFar
 
 
 def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal:

@@ -270,6 +270,7 @@ class Dialogue(PropertyMethods):
             vcr_config=self.site.vcr_config,
             test_argument=self.site.test_argument,
             is_sample=self.site.is_sample,
+            is_of_table=any(source.is_change for source in self.site.values.sources),
         )
 
     def _location(self) -> CassetteLocation:

@@ -125,11 +125,13 @@ class Session:
         vcr_config: Mapping[str, Any],
         test_argument: str,
         is_sample: bool = False,
+        is_of_table: bool = False,
     ) -> Cassette:
         """The recording of a scenario; its models are those the scenario was cast with.
 
         A test that has none takes that of the very same dialogue over from a test that is gone, where the record mode
-        allows files to be written. A test that runs again in the same run, and is no sample, is not answered by the
+        allows files to be written; one whose scenario `is_of_table`, also from another row of it: rows get other ids
+        when an axis is added. A test that runs again in the same run, and is no sample, is not answered by the
         recording that its failed try has made.
         Raises UnreadableCassette if the recording cannot be read, or something else is in its place.
         """
@@ -137,8 +139,9 @@ class Session:
         redactor = self._redactor_for(scenario)
         header = redactor.json(make_header(scenario, location, now=CLOCK.now()))
         mode, notices = self._mode_of(location), []
-        if taken := self._orphans.take_over(location, header) if mode in ONCE_OR_NEW else None:
-            notices.append(f"took over the recording of {taken}, which is gone")
+        if mode in ONCE_OR_NEW:
+            taken = self._orphans.take_over(location, header, from_siblings=is_of_table)
+            notices += [taken] if taken else []
         if not is_sample and location.path in self._opened:
             if mode in ONCE_OR_NEW and location.path in self._recorded:
                 mode = RecordMode.REWRITE

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from pytest_duolog.display import shorten
-from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.errors import ConfigurationError, Mistake
 from pytest_duolog.transcripts.perspective import DEFAULT_STUB
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
 
@@ -159,9 +159,9 @@ class Speaker(Knobs):
         try:
             super().__init__(**({"name": name} if name else {}), **given)
         except ValidationError as error:
-            wrong += [_readable(problem) for problem in error.errors()]
+            wrong += [mistake for problem in error.errors() for mistake in _mistakes(problem)]
         if wrong:
-            raise ConfigurationError("\n".join(wrong))
+            raise ConfigurationError(mistakes=wrong)
 
     @field_validator("model")
     @classmethod
@@ -305,9 +305,9 @@ class Scenario(BaseModel):
                 {name: value for name, value in values.items() if name in known}, context=MERGED
             )
         except ValidationError as error:
-            wrong += [_readable(problem) for problem in error.errors()]
+            wrong += [mistake for problem in error.errors() for mistake in _mistakes(problem)]
         if wrong:
-            raise ConfigurationError("\n".join(wrong))
+            raise ConfigurationError(mistakes=wrong)
         return scenario
 
     @classmethod
@@ -321,7 +321,8 @@ class Scenario(BaseModel):
         together = {**values, **changes}
         for side in SIDES:
             own, given = speaker_fields(values.get(side)), changes.get(side, {})
-            if own is None or not isinstance(given, Mapping):
+            is_set = values.get(side) is not None or side in changes
+            if own is None or not isinstance(given, Mapping) or not is_set:
                 continue
             new = {*shared, *given}
             gone = {*new, "label"} if "model" in new else new  # the label was that of the other model
@@ -362,17 +363,21 @@ def speaker_fields(given: Any) -> dict[str, Any] | None:
     return dict(given) if isinstance(given, Mapping) else None
 
 
-def _unknown(name: str, known: list[str]) -> str:
+def _unknown(name: str, known: list[str]) -> Mistake:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     shown = name if name.isidentifier() else shorten(name)
-    return f"{shown}: unknown argument{hint} (known: {', '.join(sorted(known))})"
+    return Mistake((name,), f"{shown}: unknown argument{hint} (known: {', '.join(sorted(known))})")
 
 
-def _readable(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("str", "callable"))
+def _mistakes(problem: Any) -> list[Mistake]:
+    """What pydantic found wrong in one place; of a speaker, what its own arguments are told of."""
+    parts = tuple(str(part) for part in problem["loc"] if part not in ("str", "callable"))
+    where = ".".join(parts)
     if isinstance(cause := problem.get("ctx", {}).get("error"), ConfigurationError) and where in SIDES:
-        return "\n".join(f"{where}.{line}" for line in str(cause).splitlines())  # a speaker's own words
+        return [
+            Mistake((*parts, *mistake.where), f"{where}.{mistake.line}") for mistake in cause.mistakes
+        ] or [Mistake(parts, f"{where}.{line}") for line in str(cause).splitlines()]
     message = problem["msg"].removeprefix("Value error, ")
     value = "" if problem["type"] == "missing" or not where else f" (got {problem['input']!r:.120})"
-    return f"{where}: {message}{value}" if where else message
+    return [Mistake(parts, f"{where}: {message}{value}" if where else message)]

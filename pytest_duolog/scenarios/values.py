@@ -20,11 +20,13 @@ class Source(NamedTuple):
     """Arguments that were written in one place; `place` is named in complaints, as in 'the marker of the test'.
 
     `is_matrix` says that they are one cell of a parametrized test, so that each of them is there to make a difference.
+    `is_change` says that they change farther values as `Scenario.changed` does, instead of taking their place whole.
     """
 
     place: str
     values: Mapping[str, Any]
     is_matrix: bool = False
+    is_change: bool = False
 
 
 class Played(NamedTuple):
@@ -65,7 +67,12 @@ class ScenarioValues:
     @classmethod
     def of(cls, sources: Sequence[Source]) -> ScenarioValues:
         """The values of all sources; the nearest wins."""
-        return cls(sources, {name: value for source in sources for name, value in source.values.items()})
+        values: dict[str, Any] = {}
+        for source in sources:
+            values = (
+                Scenario.changed(values, source.values) if source.is_change else {**values, **source.values}
+            )
+        return cls(sources, values)
 
     def changed(self, changes: Mapping[str, Any], place: str) -> ScenarioValues:
         """The same with some arguments changed, as `Scenario.changed` says."""

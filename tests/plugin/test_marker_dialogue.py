@@ -438,10 +438,10 @@ def test_pytest_explains_it(pytester, option, lines):
 
 def test_marker_help_names_every_argument():
     from pytest_duolog.plugin import MARKER
-    from pytest_duolog.plugin.collection import SAMPLING
+    from pytest_duolog.plugin.collection import OF_TEST
     from pytest_duolog.scenarios.scenario import Scenario
 
-    accepted = {*Scenario.model_fields, *Scenario.shared_with_speakers, *SAMPLING}
+    accepted = {*Scenario.model_fields, *Scenario.shared_with_speakers, *OF_TEST}
     signature = MARKER[MARKER.index("(") + 1 : MARKER.index("): ")]
     for name in accepted:
         assert f"{name}=" in signature or name in ("a", "b"), name

@@ -9,9 +9,10 @@ import yaml
 
 from pytest_duolog.cli import main
 from pytest_duolog.errors import UnreadableCassette
-from pytest_duolog.recording.bounded_yaml import BoundedYaml, UnfoldsTooFar
+from pytest_duolog.recording.bounded_yaml import BoundedYaml
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.vcr_yaml import read_yaml
+from pytest_duolog.storage.yaml_bounds import UnfoldsTooFar
 
 
 def bomb(place: str, levels: int = 9) -> str:

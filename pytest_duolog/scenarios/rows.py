@@ -1,0 +1,134 @@
+"""Scenarios as rows of a table, and the matrix that rows and axes make together.
+
+A row has an id, which becomes part of the names of tests and recordings. It stays as it is when rows or values come
+after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.storage.json_text import canonical
+
+# Arguments that say how often a scenario is held and what is asked of the rate, not what is said in it.
+SAMPLING = ("samples", "min_pass_rate", "claim")
+LONGEST_LABEL = 24
+# Labels are made of the first of these that there is.
+TELLING = ("opener", "topic", "system", "model", "a.model", "b.model")
+
+
+@dataclass(frozen=True)
+class ScenarioRow:
+    """One scenario of a table: its id, the arguments that it sets, and where it is written.
+
+    `sampling` are `samples`, `min_pass_rate` and `claim`, as far as it has them.
+    """
+
+    id: str
+    values: Mapping[str, Any]
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    place: str = ""
+
+    def __repr__(self) -> str:
+        return f"<scenario {self.id!r}>"
+
+
+class Choice(NamedTuple):
+    """A value of an axis, and what stands for it in ids."""
+
+    label: str
+    value: Any
+
+
+class Axis(NamedTuple):
+    """An argument of a scenario that takes several values in turn."""
+
+    name: str
+    choices: Sequence[Choice]
+
+    @classmethod
+    def of(cls, name: str, values: Iterable[Any]) -> Axis:
+        """An axis whose values are called after themselves."""
+        values = list(values)
+        return cls(name, [Choice(*pair) for pair in zip(labels(values), values, strict=True)])
+
+
+def crossed(rows: Sequence[ScenarioRow], axes: Sequence[Axis]) -> Iterator[ScenarioRow]:
+    """Every row with every value of every axis; the axis that is named last changes fastest."""
+    for row in rows:
+        for choices in itertools.product(*(axis.choices for axis in axes)):
+            values = row.values
+            for axis, choice in zip(axes, choices, strict=True):
+                values = Scenario.changed(values, nested({axis.name: choice.value}))
+            parts = [row.id, *(choice.label for choice in choices)]
+            yield replace(row, id="-".join(filter(None, parts)), values=values)
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments with `a.system` as part of `a`, and a model alone as a speaker with this model."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        side, dot, inner = name.partition(".")
+        if side not in SIDES:
+            found[name] = value
+        elif dot:
+            found[side] = {**_fields(found.get(side)), inner: value}
+        else:
+            found[side] = (
+                {**_fields(value), **_fields(found.get(side))} if isinstance(value, str | dict) else value
+            )
+    return found
+
+
+def flat_names(values: Mapping[str, Any]) -> set[str]:
+    """The names of arguments with those of speakers apart: `opener`, `a.system`."""
+    return {
+        f"{name}.{inner}" if inner else name
+        for name, value in nested(values).items()
+        for inner in (value if name in SIDES and isinstance(value, dict) else [""])
+    }
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"model": value}
+    return value if isinstance(value, dict) else {}
+
+
+def labels(values: Iterable[Any]) -> list[str]:
+    """A short name for each value, no two the same; the first of two alike keeps the plain one."""
+    found: list[str] = []
+    for value in values:
+        label = label_of(value)
+        found.append(f"{label}-{digest(value)}" if label in found else label)
+    return found
+
+
+def label_of(value: Any) -> str:
+    """What stands for a value in an id: its first words, in small letters."""
+    if isinstance(value, Mapping):
+        flat = {
+            name: inner
+            for side, part in nested(value).items()
+            for name, inner in (
+                {f"{side}.{key}": one for key, one in part.items()}
+                if isinstance(part, dict)
+                else {side: part}
+            ).items()
+        }
+        value = next((flat[name] for name in TELLING if flat.get(name)), next(iter(flat.values()), None))
+    words = re.sub(r"[^a-z0-9.]+", "-", str("none" if value is None else value).lower()).strip("-.")
+    if len(words) > LONGEST_LABEL:
+        words = words[: LONGEST_LABEL + 1].rpartition("-")[0] or words[:LONGEST_LABEL]
+    return words.strip("-.") or digest(value)
+
+
+def digest(value: Any) -> str:
+    """A few characters that tell a value from others."""
+    return hashlib.sha256(canonical(value)).hexdigest()[:6]
