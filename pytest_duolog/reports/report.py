@@ -19,20 +19,21 @@ from markupsafe import Markup, escape
 
 from pytest_duolog.display import counted
 from pytest_duolog.gate.decide import RecordDecision
-from pytest_duolog.gate.decision import Decision
-from pytest_duolog.reports.report_view import RunView, views_of
+from pytest_duolog.reports.dialogue_view import MOST_BYTES, views_of
+from pytest_duolog.reports.gate_view import ANSWERS, SHOWN_ROWS, STATES, GateView
+from pytest_duolog.reports.run_view import RunView
 from pytest_duolog.reports.scenario_rows import Place, headline
 from pytest_duolog.reports.wording import record_words
 from pytest_duolog.results.filed import FiledDialogue, of_record
 from pytest_duolog.results.record import RunRecord
 
 PAGE = Path(__file__).parent / "page"
+# What the messages below the pairs of a gate may take, in bytes.
+MOST_BYTES_BELOW_PAIRS = 500_000
 # Controls, marks of direction, what takes no room (except the two joiners), and characters for private use.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff]"
+    "([\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff])\\1*"
 )
-STATES = {Decision.PASS: "pass", Decision.BLOCK: "block", Decision.INCONCLUSIVE: "open"}
-ANSWERS = {Decision.PASS: "Yes.", Decision.BLOCK: "No.", Decision.INCONCLUSIVE: "Not yet."}
 
 
 def report_text(
@@ -41,21 +42,22 @@ def report_text(
     places: Mapping[str, Place],  # noqa: ARG001  # the page links to nothing outside of it
 ) -> str:
     """The page of a run: what was decided, the matrix of its samples, and its dialogues, failures first."""
-    dialogues = list(of_record(record))
+    notes = tuple(record_words(record, decided))
     decision = decided.decision
     words = headline(decided).partition(": ")[2]
-    question = "May I merge?" if decided.pairs is not None else "Do all scenarios reach their bar?"
-    return _run_page(
-        RunView(
-            "gate" if decided.pairs is not None else "run",
-            views_of(dialogues),
-            STATES[decision],
-            question,
-            ANSWERS[decision],
-            f"{words[0].upper()}{words[1:]}.",
-            tuple(record_words(record, decided)),
-        )
+    run = RunView(
+        "run",
+        views_of(of_record(record), room=MOST_BYTES if decided.pairs is None else MOST_BYTES_BELOW_PAIRS),
+        STATES[decision],
+        "Do all scenarios reach their bar?",
+        ANSWERS[decision],
+        f"{words[0].upper()}{words[1:]}.",
+        notes,
     )
+    if decided.pairs is None:
+        return _run_page(run)
+    gate = GateView(record, decided.pairs, run, notes)
+    return _rendered("gate.html.j2", view=gate, title=gate.title)
 
 
 def dialogues_text(dialogues: Sequence[FiledDialogue]) -> str:
@@ -98,13 +100,19 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     style, script = (Markup(_part(name)) for name in ("report.css", "report.js"))  # noqa: S704  # our own files
-    environment.filters.update(visible=visible, counted=counted, kind=lambda value: type(value).__name__)
+    environment.filters.update(
+        visible=visible,
+        counted=counted,
+        kind=lambda value: type(value).__name__,
+        known=lambda n: "not known" if n is None else f"{n:,}",
+    )
     environment.globals.update(
         style=style,
         script=script,
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
         f"form-action 'none'",
         version=version("pytest-duolog"),
+        shown_rows=SHOWN_ROWS,
     )
     return environment
 
@@ -119,5 +127,11 @@ def _hash(text: str) -> str:
 
 def visible(text: str) -> Markup:
     """The text escaped, with a mark in the place of each character that cannot be seen and changes what is seen."""
-    found = _HIDDEN.sub(lambda hidden: f'<span class="ctl">U+{ord(hidden[0]):04X}</span>', str(escape(text)))
+    found = _HIDDEN.sub(_mark, str(escape(text)))
     return Markup(found)  # noqa: S704  # it was escaped, and the marks hold hexadecimal digits only
+
+
+def _mark(hidden: re.Match[str]) -> str:
+    """The mark for a character, and how often it stands there."""
+    times = f" ×{len(hidden[0])}" if len(hidden[0]) > 1 else ""
+    return f'<span class="ctl">U+{ord(hidden[1]):04X}{times}</span>'

@@ -192,17 +192,27 @@ def _never_passes(tally: ScenarioTally) -> bool:
     return tally.n > 0 and rates.n_passed_1 == rates.n_passed_2 == 0
 
 
-def _drop_words(decided: PairsDecision) -> str:
+def told_drop(decided: PairsDecision) -> tuple[str, float, Interval]:
+    """The mean change over the scenarios: what it is called, and how large it is, with its 95 % interval.
+
+    At least one scenario must have been measured.
+    """
     measured = [tally.drop for tally in decided.tallies if tally.n]
     drop = sum(measured) / len(measured)
     low, high = decided.drop_interval
     what, change, interval = (
         ("gain", -drop, Interval(-high, -low)) if drop < 0 else ("drop", drop, Interval(low, high))
     )
-    return f"mean {what} {points(change)}, 95 % {_range_words(interval)} (descriptive)"
+    return f"mean {what}", change, interval
 
 
-def _range_words(interval: Interval) -> str:
+def _drop_words(decided: PairsDecision) -> str:
+    what, change, interval = told_drop(decided)
+    return f"{what} {points(change)}, 95 % {range_words(interval)} (descriptive)"
+
+
+def range_words(interval: Interval) -> str:
+    """An interval of differences, in points."""
     return (
         f"{points(interval.low).removesuffix(' points')} to {points(interval.high).removesuffix(' points')}"
     )

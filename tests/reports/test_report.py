@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import shutil
-import subprocess
 import time
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -18,18 +15,15 @@ from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.properties.base import judge
 from pytest_duolog.properties.loops import NoLoops
 from pytest_duolog.reports.report import dialogues_text, report_text
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.dialogue_result import PropertyResult
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.results.record import RunRecord, SampleOutcome
 from pytest_duolog.results.store import write_record
 from pytest_duolog.transcripts.sources import Source
 from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript, TranscriptSpeaker
-from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 from tests.hostile import HOSTILE
-from tests.run_records import bar_record, gate_record
+from tests.reports.pages import HEALTHY, LOOPING, Page, filed, page_of, spoken
+from tests.run_records import bar_record
 
-LOOPING = dialogue(*LIGHTHOUSES, *RITUAL, *("See you.",) * 20)
-HEALTHY = dialogue(*LIGHTHOUSES, "It was a pleasure. Goodbye!")
 OUR_TAGS = frozenset(
     re.findall(
         r"\w+",
@@ -38,58 +32,6 @@ OUR_TAGS = frozenset(
         thead title tr tspan u ul""",
     )
 )
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-class Page(HTMLParser):
-    """What a browser would see: elements with their attributes, and the text of each kind of element."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[str, str]] = []
-        self._open = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len(attrs) == len(dict(attrs)), f"an attribute is there twice: {attrs}"
-        self.elements.append((tag, dict(attrs)))
-        self._open = tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append((self._open, data))
-
-    def of(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    @property
-    def words(self) -> str:
-        shown = " ".join(text for tag, text in self.texts if tag not in ("style", "script"))
-        return " ".join(shown.split())
-
-
-def filed(transcript: Transcript, name: str = "talk") -> FiledDialogue:
-    return FiledDialogue(Source(name, f"{name}.md", 1, transcript)).judged([])
-
-
-def spoken(record: RunRecord) -> RunRecord:
-    """The record with a dialogue in each sample, which loops where it failed."""
-    samples = []
-    for sample in record.samples:
-        talk = LOOPING if sample.outcome is SampleOutcome.FAILED else HEALTHY
-        first = Message(
-            speaker="Ann", content=f"Hello, {sample}."
-        )  # what is said again word for word counts once
-        said = talk.model_copy(update={"messages": (first, *talk.messages[1:])})
-        verdict = PropertyResult.of(judge(NoLoops(), said), said)
-        result = DialogueResult(transcript=said, verdicts=(verdict,)).with_reading()
-        samples.append(sample.model_copy(update={"dialogues": (result,)}))
-    return RunRecord(record.header, tuple(samples))
-
-
-def page_of(record: RunRecord) -> Page:
-    return Page(report_text(record, decide_record(record), {}))
 
 
 def test_a_dialogue_tells_its_story():
@@ -128,7 +70,7 @@ def test_tools_reasoning_and_three_speakers_are_shown():
         Message(speaker="C", content="", finish="truncated"),
     )
     page = Page(dialogues_text([filed(Transcript(messages=said))]))
-    for part in ("Think first.", "tool weather", "→ rain", "the model stopped: truncated", "(empty)"):
+    for part in ("Think first.", "tool weather", "→ rain", "cut off", "(empty)"):
         assert part in page.words
     assert any("s2" in (attributes.get("class") or "").split() for attributes in page.of("li"))
 
@@ -152,19 +94,6 @@ def test_of_a_cell_three_passes_keep_their_messages():
     }
     assert kept == {"d1", "d2", "d3", "d17", "d18", "d19", "d20"}
     assert "13 of all without their messages" in page.words
-
-
-def test_a_gate_answers_whether_to_merge():
-    page = page_of(spoken(gate_record({"a": ("+" * 20, "-" * 20), "b": ("+" * 20, "+" * 20)})))
-    assert re.search(r"May I merge\? No\. .*a", page.words)
-    assert "scenario baseline candidate" in page.words
-    assert (
-        page_of(spoken(gate_record(dict.fromkeys("abcd", ("+" * 20, "+" * 20))))).words.count(
-            "May I merge? Yes."
-        )
-        == 1
-    )
-    assert page_of(spoken(gate_record({"a": ("+", "+")}))).words.count("May I merge? Not yet.") == 1
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -252,28 +181,3 @@ def test_four_hundred_dialogues_are_small_and_quick():
     text = report_text(record, decide_record(record), {})
     assert time.process_time() - began <= 2
     assert len(text.encode()) <= 1_500_000
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look at the page with")
-def test_a_browser_shows_the_page_and_runs_no_text_of_models(tmp_path: Path):
-    assert CHROMIUM is not None
-    attacks = ("<script>document.title='owned'</script>", "<img src=x onerror=\"document.title='owned'\">")
-    page = tmp_path / "report.html"
-    page.write_text(dialogues_text([filed(dialogue(*LIGHTHOUSES, *attacks, *RITUAL))]), "utf-8")
-    dumped = subprocess.run(
-        [
-            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-            *(
-                "--disable-background-networking",
-                "--disable-component-update",
-                f"--user-data-dir={tmp_path / 'user'}",
-            ),
-            *("--dump-dom", page.as_uri()),
-        ],
-        capture_output=True,
-        check=True,
-        timeout=60,
-    ).stdout.decode()
-    assert '<html lang="en" class="js">' in dumped  # its own script has run
-    assert "<title>talk · duolog</title>" in dumped

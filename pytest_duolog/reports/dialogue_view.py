@@ -1,4 +1,4 @@
-"""What the pages of the HTML report show, as plain values: the templates compute nothing and detect nothing."""
+"""What the HTML report shows of a dialogue, as plain values: the templates compute nothing and detect nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import median
 
 from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Outcome
@@ -17,7 +16,7 @@ from pytest_duolog.results.dialogue_result import PropertyResult
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.reading import Fold, Phase, PhaseKind, Reading, folds, hidden_in, phases, story
 from pytest_duolog.results.record import SampleOutcome
-from pytest_duolog.transcripts.transcript import Message, Usage
+from pytest_duolog.transcripts.transcript import Message
 
 # A longer message shows its beginning, and the rest when it is asked for.
 LONG_WORDS = 90
@@ -34,28 +33,40 @@ MOST_BYTES = 1_000_000
 MESSAGE_BYTES = 260
 MOST_QUOTED = 90
 
+# So much of one message is on a page, and so much of a tool's call or of reasoning.
+MOST_TEXT = 100_000
+MOST_ASIDE = 10_000
+
 _SENTENCE_END = re.compile(r"[.!?:](?=\s)|\n")
 
 
 @dataclass(frozen=True)
-class MessageView:
-    """One message: its beginning, the rest of a long one, what the margin says, and what was not said aloud."""
+class Part:
+    """A text on a page: its beginning, the rest of a long one, and how many characters of it are not on the page."""
 
-    number: int
-    speaker: str
-    side: int
     head: str
-    rest: str
-    note: str
-    is_bad: bool
-    is_inside: bool
-    failures: Sequence[str]
-    asides: Sequence[tuple[str, str]]
+    rest: str = ""
+    n_cut: int = 0
 
     @property
     def n_rest(self) -> int:
         """How many words the rest has."""
         return len(self.rest.split())
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """One message: its text, what the margin says, and what was not said aloud."""
+
+    number: int
+    speaker: str
+    side: int
+    part: Part
+    note: str
+    is_bad: bool
+    is_inside: bool
+    failures: Sequence[str]
+    asides: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,7 @@ class DialogueView:
         if loop is not None:
             parts.append(f"loop from {loop.first}")
         if not parts and self.dialogue.broken:
-            parts.append(", ".join(_short(verdict.property) for verdict in self.dialogue.broken))
+            parts.append(", ".join(short_name(verdict.property) for verdict in self.dialogue.broken))
         return "; ".join(parts) or self.dialogue.problem or counted(self.n, "message")
 
     @property
@@ -209,29 +220,38 @@ class DialogueView:
     def _message(self, number: int, message: Message, failures: Sequence[str]) -> MessageView:
         names = [speaker.name for speaker in self.dialogue.source.transcript.speakers]
         is_inside = self.reading.is_inside(number)
-        head, rest = _split(re.sub(r"\n\s*\n(\s*\n)+", "\n\n", message.content.strip()))
         return MessageView(
             number,
             message.speaker,
             min(names.index(message.speaker), 2),
-            head,
-            rest,
+            part_of(message.content),
             self.reading.note(number),
             bool(failures) or (number == self.reading.goodbye and self.is_failed),
             is_inside,
             failures,
-            list(_asides(message)),
+            list(asides_of(message)),
         )
 
 
-def _asides(message: Message) -> Iterator[tuple[str, str]]:
+def asides_of(message: Message) -> Iterator[tuple[str, str]]:
+    """What a message brings besides its text, each as a title and its text."""
     if message.reasoning:
-        yield "reasoning", message.reasoning
+        yield "reasoning", _cut(message.reasoning)
     for call in message.tool_calls:
-        result = "" if call.result is None else f"\n→ {call.result}"
-        yield f"tool {call.name}", f"{call.arguments}{result}"
+        result = "" if call.result is None else f"\n→ {_cut(call.result)}"
+        yield f"tool {call.name[:MOST_QUOTED]}", f"{_cut(call.arguments)}{result}"
     if message.finish not in (None, "end", "tool"):
-        yield f"the model stopped: {message.finish}", ""
+        n = message.usage.tokens_written if message.usage else 0
+        after = f" after {counted(n, 'token')}" if n else ""
+        yield (
+            f"cut off{after}" if message.finish == "truncated" else f"the model stopped: {message.finish}",
+            "",
+        )
+
+
+def _cut(text: str) -> str:
+    n = len(text) - MOST_ASIDE
+    return text if n <= 0 else f"{text[:MOST_ASIDE]}\n({counted(n, 'more character')})"
 
 
 def is_failed(dialogue: FiledDialogue) -> bool:
@@ -246,22 +266,25 @@ def _cited(broken: Iterable[PropertyResult]) -> Mapping[int, Sequence[str]]:
     for verdict in broken:
         for citation in verdict.evidence:
             names = found.setdefault(citation.message, [])
-            if (name := _short(verdict.property)) not in names:
+            if (name := short_name(verdict.property)) not in names:
                 names.append(name)
     return found
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """A property without its arguments."""
     return name.partition("(")[0] or name
 
 
-def _split(text: str) -> tuple[str, str]:
-    """The beginning of a long text, cut after a sentence if one ends nearby, and the rest."""
+def part_of(text: str) -> Part:
+    """A text for a page, without runs of blank lines; a long one is cut after a sentence if one ends nearby."""
+    n_cut = max(0, len(text) - MOST_TEXT)
+    text = re.sub(r"\n[ \t\r]*\n(?:[ \t\r]*\n)+", "\n\n", text[:MOST_TEXT].strip())
     if len(text) <= LONG_CHARACTERS and len(text.split()) <= LONG_WORDS:
-        return text, ""
+        return Part(text, n_cut=n_cut)
     ends = [found.end() for found in _SENTENCE_END.finditer(text, 0, HEAD_CHARACTERS)]
     cut = ends[-1] if ends else HEAD_CHARACTERS
-    return text[:cut].rstrip(), text[cut:].strip()
+    return Part(text[:cut].rstrip(), text[cut:].strip(), n_cut)
 
 
 def _skyline(reading: Reading) -> Skyline:
@@ -286,10 +309,10 @@ def _skyline(reading: Reading) -> Skyline:
     spans = [
         Span(
             phase,
-            _short_number(100 * (phase.first - 1) / n),
-            _short_number(100 * phase.last / n),
-            _short_number(50 * (phase.first - 1 + phase.last) / n),
-            _short_number(100 * len(phase) / n),
+            percent_text(100 * (phase.first - 1) / n),
+            percent_text(100 * phase.last / n),
+            percent_text(50 * (phase.first - 1 + phase.last) / n),
+            percent_text(100 * len(phase) / n),
         )
         for phase in phases(reading)
     ]
@@ -307,215 +330,22 @@ def _skyline(reading: Reading) -> Skyline:
     )
 
 
-def _short_number(value: float) -> str:
+def percent_text(value: float) -> str:
+    """A share of 100, to a tenth, as SVG takes it."""
     return f"{value:.1f}".removesuffix(".0")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """The dialogues of one scenario in one column."""
-
-    dialogues: Sequence[DialogueView]
-
-    @property
-    def measured(self) -> list[DialogueView]:
-        """Those that say something of the models."""
-        return [view for view in self.dialogues if view.is_measured]
-
-    @property
-    def n_passed(self) -> int:
-        """How many passed."""
-        return sum(not view.is_failed for view in self.measured)
-
-    @property
-    def share(self) -> str:
-        """The share that passed, in percent, for a bar."""
-        return _short_number(100 * self.n_passed / len(self.measured)) if self.measured else "0"
-
-    @property
-    def squares(self) -> Sequence[DialogueView]:
-        """What is drawn one by one; nothing of a cell with too many."""
-        return self.measured if len(self.measured) <= MOST_SQUARES else ()
-
-
-@dataclass(frozen=True)
-class CostRow:
-    """What one model was asked for."""
-
-    model: str
-    replies: int
-    usage: Usage
-    seconds: float | None
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A page of many dialogues. `question`, `answer` and `reason` say what was decided, if anything was."""
-
-    title: str
-    dialogues: Sequence[DialogueView]
-    state: str
-    question: str
-    answer: str
-    reason: str
-    explained: Sequence[str] = ()
-
-    @property
-    def failures(self) -> list[DialogueView]:
-        """Those that failed, the longest after their goodbye first."""
-        failed = [view for view in self.dialogues if view.is_failed]
-        return sorted(failed, key=lambda view: (-(view.n - (view.reading.goodbye or view.n)), view.title))
-
-    @property
-    def errors(self) -> list[DialogueView]:
-        """Those that say nothing of the models."""
-        return [view for view in self.dialogues if not view.is_measured]
-
-    @property
-    def passes(self) -> list[DialogueView]:
-        """Those that passed."""
-        return [view for view in self.dialogues if view.is_measured and not view.is_failed]
-
-    @property
-    def n_left_out(self) -> int:
-        """How many have no messages on the page."""
-        return sum(not view.is_kept for view in self.dialogues)
-
-    @cached_property
-    def columns(self) -> list[str]:
-        """Arms of a gate; else models, if a scenario was held with several; else one."""
-        return list(dict.fromkeys(self._column(view.dialogue) for view in self.dialogues))
-
-    @cached_property
-    def _are_models_columns(self) -> bool:
-        models: dict[str, set[str]] = {}
-        for view in self.dialogues:
-            models.setdefault(_row(view.dialogue), set()).add(models_of(view.dialogue))
-        return any(len(found) > 1 for found in models.values())
-
-    def _column(self, dialogue: FiledDialogue) -> str:
-        if dialogue.arm:
-            return dialogue.arm
-        return models_of(dialogue) if self._are_models_columns else "samples"
-
-    @property
-    def prefix(self) -> str:
-        """What the names of all scenarios begin with, up to their tests."""
-        prefixes = {name.rpartition("::")[0] for name, _ in self.rows}
-        return f"{prefixes.pop()}::" if len(prefixes) == 1 and "" not in prefixes else ""
-
-    @cached_property
-    def rows(self) -> list[tuple[str, list[Cell]]]:
-        """The matrix: the scenarios that failed most first."""
-        found: dict[str, dict[str, list[DialogueView]]] = {}
-        for view in self.dialogues:
-            found.setdefault(_row(view.dialogue), {}).setdefault(self._column(view.dialogue), []).append(view)
-        rows = [
-            (name, [Cell(cells.get(column, ())) for column in self.columns]) for name, cells in found.items()
-        ]
-        return sorted(rows, key=lambda row: -max(len(cell.measured) - cell.n_passed for cell in row[1]))
-
-    @property
-    def properties(self) -> list[tuple[str, list[tuple[int, int]]]]:
-        """For each property and column: in how many dialogues it holds, of how many."""
-        names = dict.fromkeys(
-            verdict.property for view in self.dialogues for verdict in view.dialogue.verdicts
-        )
-        counts: Counter[tuple[str, str, bool]] = Counter(
-            (verdict.property, self._column(view.dialogue), verdict.outcome is Outcome.HOLDS)
-            for view in self.dialogues
-            for verdict in view.dialogue.verdicts
-        )
-        return [
-            (
-                name,
-                [
-                    (counts[name, column, True], counts[name, column, True] + counts[name, column, False])
-                    for column in self.columns
-                ],
-            )
-            for name in names
-        ]
-
-    @property
-    def stops(self) -> list[tuple[str, list[int]]]:
-        """For each reason to stop and column: how many dialogues."""
-        counts = Counter((_stop(view.dialogue), self._column(view.dialogue)) for view in self.dialogues)
-        reasons = sorted({reason for reason, _ in counts})
-        return [(reason, [counts[reason, column] for column in self.columns]) for reason in reasons]
-
-    @property
-    def lengths(self) -> list[tuple[str, str, str, str]]:
-        """For each scenario: messages, goodbyes, loops, each from the least to the most with the median."""
-        by_row: dict[str, list[DialogueView]] = {}
-        for view in self.dialogues:
-            by_row.setdefault(_row(view.dialogue), []).append(view)
-        return [
-            (
-                name,
-                _range([view.n for view in views]),
-                _range([view.reading.goodbye for view in views if view.reading.goodbye]),
-                _range([view.reading.main_loop.first for view in views if view.reading.main_loop]),
-            )
-            for name, views in by_row.items()
-        ]
-
-    @property
-    def costs(self) -> list[CostRow]:
-        """What each model was asked for."""
-        messages: dict[str, list[Message]] = {}
-        for view in self.dialogues:
-            transcript = view.dialogue.source.transcript
-            models = {speaker.name: speaker.model or speaker.name for speaker in transcript.speakers}
-            for message in transcript.messages:
-                if message.usage is not None or message.latency_ms is not None:
-                    messages.setdefault(models[message.speaker], []).append(message)
-        return [CostRow(model, len(found), _sum(found), _latency(found)) for model, found in messages.items()]
-
-
-def _sum(messages: Iterable[Message]) -> Usage:
-    return sum((message.usage for message in messages if message.usage), Usage())
-
-
-def _latency(messages: Iterable[Message]) -> float | None:
-    known = [message.latency_ms / 1000 for message in messages if message.latency_ms is not None]
-    return median(known) if known else None
-
-
-def _range(values: Sequence[int]) -> str:
-    if not values:
-        return "none"
-    low, high = min(values), max(values)
-    return str(low) if low == high else f"{low} to {high}, median {median(values):g}"
-
-
-def _stop(dialogue: FiledDialogue) -> str:
-    stop = dialogue.source.transcript.stop_reason
-    return stop.kind.value.replace("_", " ") if stop else "not recorded"
-
-
-def _row(dialogue: FiledDialogue) -> str:
-    return dialogue.test or dialogue.source.id
-
-
-def models_of(dialogue: FiledDialogue) -> str:
-    """The models of a dialogue; its speakers, where no model is known."""
-    speakers = dialogue.source.transcript.speakers
-    return ", ".join(dict.fromkeys(speaker.model or speaker.name for speaker in speakers))
-
-
-def views_of(dialogues: Iterable[FiledDialogue]) -> list[DialogueView]:
+def views_of(dialogues: Iterable[FiledDialogue], *, room: int = MOST_BYTES) -> list[DialogueView]:
     """The dialogues of a page: those that fail keep their messages, and of each cell the first few that pass.
 
-    If there is not room for all of these, the last ones do without.
+    If there is not room for all of these, in bytes, the last ones do without.
     """
     given = list(dialogues)
     n_kept: Counter[tuple[str, str, str]] = Counter()
     kept: set[int] = set()
-    room = MOST_BYTES
     for at in sorted(range(len(given)), key=lambda at: not is_failed(given[at])):
         dialogue = given[at]
-        cell = (_row(dialogue), dialogue.arm, models_of(dialogue))
+        cell = (row_of(dialogue), dialogue.arm, models_of(dialogue))
         size = _size(dialogue)
         if (is_failed(dialogue) or n_kept[cell] < KEPT_PASSES) and (size <= room or not kept):
             kept.add(at)
@@ -526,5 +356,20 @@ def views_of(dialogues: Iterable[FiledDialogue]) -> list[DialogueView]:
 
 def _size(dialogue: FiledDialogue) -> int:
     """About how many bytes its messages take on a page."""
-    messages = dialogue.source.transcript.messages
-    return sum(len(message.content.encode()) + MESSAGE_BYTES for message in messages)
+    return size_of(dialogue.source.transcript.messages)
+
+
+def size_of(messages: Iterable[Message]) -> int:
+    """About how many bytes messages take on a page."""
+    return sum(len(message.content[:MOST_TEXT].encode()) + MESSAGE_BYTES for message in messages)
+
+
+def row_of(dialogue: FiledDialogue) -> str:
+    """The scenario of a dialogue; its name, where no test held it."""
+    return dialogue.test or dialogue.source.id
+
+
+def models_of(dialogue: FiledDialogue) -> str:
+    """The models of a dialogue; its speakers, where no model is known."""
+    speakers = dialogue.source.transcript.speakers
+    return ", ".join(dict.fromkeys(speaker.model or speaker.name for speaker in speakers))

@@ -1,0 +1,587 @@
+"""What the page of a gate shows, as plain values: whether to merge, and if not, the pairs that say so.
+
+Nothing here decides: it reads the decision and the record that was decided about.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from pytest_duolog.display import counted, listed
+from pytest_duolog.gate.baseline import FIRST_CANARY
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_BLOCK, LOG_PASS, PairsDecision, Reason
+from pytest_duolog.gate.tally import ScenarioTally
+from pytest_duolog.reports.dialogue_view import percent_text
+from pytest_duolog.reports.pair_view import PairView, pair_of
+from pytest_duolog.reports.run_view import RunView, ShortNames, short_names
+from pytest_duolog.reports.wording import percent, points, range_words, told_drop
+from pytest_duolog.results.record import Arm, Look, RunRecord, Sample
+from pytest_duolog.stats.differences import score_interval
+from pytest_duolog.stats.intervals import Interval
+from pytest_duolog.stats.repeats import pass_hat_k
+
+# So many scenarios have a line in the forest plot at once; the others are folded, and of very many the last left out.
+SHOWN_ROWS = 12
+MOST_ROWS = 400
+# So many scenarios beside the worst have a card, and so many pairs stand in one.
+MOST_CARDS = 12
+MOST_PAIRS = 5
+# What the pairs of a page may take, in bytes.
+PAIRS_BYTES = 500_000
+# A heading names so many scenarios that got worse, each with its counts.
+MOST_IN_HEADING = 2
+# `k` of pass^k: how many dialogues running must all pass.
+TRIES = (1, 2, 4, 8, 16)
+
+STATES = {Decision.PASS: "pass", Decision.BLOCK: "block", Decision.INCONCLUSIVE: "open"}
+ANSWERS = {Decision.PASS: "Yes.", Decision.BLOCK: "No.", Decision.INCONCLUSIVE: "Not yet."}
+GLYPHS = {
+    "BLOCK": "✕",
+    "PASS": "✓",
+    "OPEN": "…",
+    "worse": "▼",
+    "lost": "▼",
+    "suspect": "◆",
+    "better": "▲",
+    "same": "=",
+    "none": "–",
+}
+TONES = {"BLOCK": "bad", "PASS": "good", "OPEN": "warn", "worse": "bad", "lost": "bad", "suspect": "warn"}
+
+# The heading of a gate that could not decide; what the reason is in full stands below it.
+OPEN_HEADINGS = {
+    Reason.OPEN: "Too little evidence so far.",
+    Reason.UNDECIDED: "Too little evidence after the last round.",
+    Reason.DRIFT: "The baseline is not what its stored samples were.",
+    Reason.REPEATS: "Every scenario gave the same dialogue again and again.",
+    Reason.ERRORS: "The candidate ends in errors more often than the baseline.",
+    Reason.UNANSWERED: "No dialogue of the last rounds came to an end.",
+    Reason.DEAD: "The baseline passes too seldom to get worse.",
+    Reason.DEPENDENCE: "The dialogues depend on each other.",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number that the gate is about, and what it is made of."""
+
+    label: str
+    value: str
+    small: str
+
+
+@dataclass(frozen=True)
+class ForestRow:
+    """One line of the forest plot; what nothing was measured of has no place on the axis.
+
+    `x`, `low` and `high` are places in percent of the width. `range` is the interval in words.
+    """
+
+    name: str
+    word: str
+    baseline: str
+    candidate: str
+    drop: str = ""
+    range: str = ""
+    x: str = ""
+    low: str = ""
+    high: str = ""
+    errors: str = ""
+    is_suite: bool = False
+
+    @property
+    def glyph(self) -> str:
+        """The sign before the word, for those who see no colours."""
+        return GLYPHS[self.word]
+
+    @property
+    def tone(self) -> str:
+        """What the colour says."""
+        return TONES.get(self.word, "mid")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The drops from `least` to `most`, in [-1, 1]."""
+
+    least: float
+    most: float
+    margin: float
+
+    @classmethod
+    def over(cls, drops: Iterable[Interval], margin: float) -> Axis:
+        """Room for some intervals, and for twice the margin on both sides of nothing."""
+        found = list(drops)
+        least = min([-2 * margin, *(interval.low for interval in found)])
+        most = max([2 * margin, *(interval.high for interval in found)])
+        return cls(max(-1.0, least), min(1.0, most), margin)
+
+    def place(self, drop: float) -> float:
+        """Where a drop lies, in percent of the width."""
+        inside = min(max(drop, self.least), self.most)
+        return 100 * (inside - self.least) / (self.most - self.least)
+
+    def x(self, drop: float) -> str:
+        """The same as SVG takes it."""
+        return percent_text(self.place(drop))
+
+    @property
+    def band(self) -> tuple[str, str, str]:
+        """Where no drop lies, where the margin lies, and how far they are apart."""
+        zero, margin = self.place(0), self.place(self.margin)
+        return percent_text(zero), percent_text(margin), percent_text(margin - zero)
+
+    @property
+    def ticks(self) -> list[tuple[str, str]]:
+        """Places and labels: a few round drops, no drop among them."""
+        width = self.most - self.least
+        step = next(step for step in (0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if width / step <= 5)
+        first, last = math.ceil(self.least / step - 1e-9), math.floor(self.most / step + 1e-9)
+        drops = [step * at for at in range(first, last + 1)]
+        return [(self.x(drop), points(drop).removesuffix(" points")) for drop in drops]
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """What is claimed, and the share of the evidence for it that its rule asks for, after every look."""
+
+    verdict: str
+    claim: str
+    shares: Sequence[float]
+    rounds: Sequence[int]
+    most: float
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the last look had enough."""
+        return bool(self.shares) and self.shares[-1] >= 1
+
+    @property
+    def dots(self) -> list[tuple[str, int]]:
+        """Where the looks lie, in percent of the width, with their rounds."""
+        places = (percent_text(100 * max(0.0, share) / self.most) for share in self.shares)
+        return list(zip(places, self.rounds, strict=True))
+
+    @property
+    def line(self) -> str:
+        """Where enough lies."""
+        return percent_text(100 / self.most)
+
+    @property
+    def last(self) -> str:
+        """The share at the last look; it is not rounded up to enough."""
+        if not self.shares:
+            return "no look"
+        share = 100 * max(0.0, self.shares[-1])
+        return f"{min(share, 99) if share < 100 else share:.0f} %"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One scenario with some of its pairs: the one of median harm first, then the others as far as there is room."""
+
+    row: ForestRow
+    pairs: Sequence[PairView]
+    n_pairs: int
+
+    @property
+    def n_hidden(self) -> int:
+        """How many pairs there was no room for."""
+        return self.n_pairs - len(self.pairs)
+
+
+@dataclass(frozen=True)
+class GateView:
+    """The page of a gate. `run` lists its dialogues; `notes` are all there is to say of it, the verdict first."""
+
+    record: RunRecord
+    decided: PairsDecision
+    run: RunView
+    notes: Sequence[str]
+
+    @property
+    def state(self) -> str:
+        """The decision as the style sheet knows it."""
+        return STATES[self.decided.decision]
+
+    @property
+    def answer(self) -> str:
+        """Whether to merge."""
+        return ANSWERS[self.decided.decision]
+
+    @property
+    def title(self) -> str:
+        """What the page is called."""
+        return f"{self.decided.decision.upper()}: {self.on_trial}"
+
+    @property
+    def on_trial(self) -> str:
+        """Which model is on trial as which role, in the place of which."""
+        plan = self.record.header.plan
+        return (
+            "; ".join(
+                f"{model} as {role}, in the place of {plan.baseline.get(role, 'another model')}"
+                for role, model in plan.candidate.items()
+            )
+            or "the candidate, in the place of the baseline"
+        )
+
+    @cached_property
+    def names(self) -> ShortNames:
+        """The names of the scenarios."""
+        return short_names(tally.scenario for tally in self.decided.tallies)
+
+    # The answer
+
+    @property
+    def heading(self) -> str:
+        """The one fact that the answer stands on."""
+        decided = self.decided
+        if decided.decision is Decision.PASS:
+            return f"The pass rate does not drop by {points(decided.plan.margin)} or more."
+        if decided.decision is Decision.INCONCLUSIVE:
+            return OPEN_HEADINGS.get(decided.reason, "The evidence decides neither way.") + self._needed
+        blamed = [tally for tally in self._ordered if tally.scenario in decided.blamed]
+        if 0 < len(blamed) <= MOST_IN_HEADING:
+            changes = (
+                f"{self.names.short[tally.scenario]} passed {_baseline_counts(tally)}, now {_candidate_counts(tally)}"
+                for tally in blamed
+            )
+            return f"{'; '.join(changes)}."
+        if blamed:
+            names = listed([self.names.short[tally.scenario] for tally in blamed], most=3)
+            return f"{len(blamed)} of {counted(len(decided.tallies), 'scenario')} got worse: {names}."
+        passed_1, n_1, passed_2, n_2 = self._totals
+        before = f"{n_1 - passed_1} of {n_1}" if passed_1 < n_1 else "none"
+        return f"The candidate fails {n_2 - passed_2} of {n_2} dialogues; the baseline fails {before}."
+
+    @property
+    def word(self) -> str:
+        """What the gate said."""
+        return self.decided.decision.upper()
+
+    @property
+    def risk(self) -> str:
+        """How sure that is, or what would decide."""
+        decided, margin = self.decided, points(self.decided.plan.margin)
+        if decided.decision is Decision.PASS:
+            return (
+                f"a candidate whose mean pass rate drops by {margin} or more passes in at most 5 % of gates. Between "
+                f"0 and {margin} either answer is right."
+            )
+        if decided.decision is Decision.BLOCK:
+            which = f"decided by {decided.reason.value}, after {counted(decided.n_rounds, 'round')}"
+            return f"{which}. A candidate as good as the baseline in every scenario is blocked in at most 5 % of gates."
+        if decided.reason in (Reason.OPEN, Reason.UNDECIDED):
+            words = self._missing or "the evidence decides neither way"
+        else:
+            words = self.notes[0].partition(": ")[2] if self.notes else decided.reason.value
+        return f"{words}. This is no pass, and fails the run unless it is told otherwise."
+
+    @property
+    def _missing(self) -> str:
+        """Which pairs, or new samples of a stored baseline, are to be run next."""
+        wanted, canaries = self.decided.wanted, self.decided.canaries_wanted
+        parts = []
+        if wanted:
+            parts.append(f"round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}")
+        if canaries:
+            n = counted(len(canaries), "new sample")
+            parts.append(f"{n} of the baseline would tell whether its stored samples still stand for it")
+        return "; ".join(parts)
+
+    @property
+    def _needed(self) -> str:
+        """How many more rounds would settle a gate that lacks evidence, and what allows them."""
+        decided = self.decided
+        if (
+            decided.reason not in (Reason.OPEN, Reason.UNDECIDED)
+            or not decided.n_rounds
+            or decided.canaries_wanted
+        ):
+            return ""
+        if decided.rounds_needed is None:
+            return " No number of rounds like these would settle it."
+        n_rounds = decided.n_rounds + decided.rounds_needed
+        allowed = "" if n_rounds <= decided.plan.max_rounds else f" (--duolog-rounds={n_rounds})"
+        return f" About {counted(decided.rounds_needed, 'more round')} would settle it{allowed}."
+
+    @property
+    def when(self) -> str:
+        """After which round the evidence is as it is."""
+        n = self.decided.n_rounds
+        return f"after round {n}" if n else "before the first round"
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        """The numbers of the gate."""
+        return list(self._facts())
+
+    def _facts(self) -> Iterator[Fact]:
+        decided = self.decided
+        passed_1, n_1, passed_2, n_2 = self._totals
+        if n_1 and n_2:
+            rates = f"{percent(passed_1 / n_1)} → {percent(passed_2 / n_2)}"
+            yield Fact("pass rate", rates, f"{passed_1} of {n_1} → {passed_2} of {n_2}")
+            what, change, interval = told_drop(decided)
+            yield Fact(what, points(change), f"95 % {range_words(interval)}, descriptive")
+        else:
+            yield Fact("pass rate", "not known", "no pair has an outcome on both sides")
+        yield Fact("smallest drop to catch", points(decided.plan.margin), "the margin of this gate")
+        counts = [tally.counts for tally in decided.tallies]
+        worse, same, better = (sum(found) for found in zip(*counts, strict=True))
+        if n_1 and n_2:
+            yield Fact("pairs", f"{worse} worse, {better} better", f"{same} the same")
+        rounds = f"{decided.n_rounds} of {counted(decided.plan.max_rounds, 'round')}"
+        yield Fact(
+            "took", counted(decided.n_dialogues, "dialogue"), f"of at most {decided.most_dialogues}; {rounds}"
+        )
+        if any(decided.n_errors):
+            one, two = decided.n_errors
+            yield Fact("errors", f"{one} → {two}", "baseline → candidate, after retries")
+        if decided.design_effect > 1:
+            n = sum(len(tally.pairs) for tally in decided.tallies)
+            yield Fact(
+                "evidence worth",
+                f"{n / decided.design_effect:.0f} of {n} pairs",
+                "the dialogues depend on each other",
+            )
+
+    @cached_property
+    def _totals(self) -> tuple[int, int, int, int]:
+        rates = [tally.rates for tally in self.decided.tallies]
+        return (
+            sum(rate.n_passed_1 for rate in rates),
+            sum(rate.n_1 for rate in rates),
+            sum(rate.n_passed_2 for rate in rates),
+            sum(rate.n_2 for rate in rates),
+        )
+
+    # The forest plot
+
+    @cached_property
+    def _ordered(self) -> list[ScenarioTally]:
+        """The largest drop first; what nothing was measured of last."""
+        return sorted(
+            self.decided.tallies,
+            key=lambda tally: (
+                not tally.n,
+                -tally.drop,
+                -self._intervals[tally.scenario].low,
+                tally.scenario,
+            ),
+        )
+
+    @cached_property
+    def _intervals(self) -> Mapping[str, Interval]:
+        found = {tally.rates: Interval(0, 0) for tally in self.decided.tallies}
+        known = {rates: score_interval([rates]) for rates in found}
+        return {tally.scenario: known[tally.rates] for tally in self.decided.tallies}
+
+    @cached_property
+    def axis(self) -> Axis:
+        """Room for all drops that were measured."""
+        drops = [self._intervals[tally.scenario] for tally in self.decided.tallies if tally.n]
+        return Axis.over(drops, float(self.decided.plan.margin))
+
+    @cached_property
+    def suite(self) -> ForestRow:
+        """All scenarios together."""
+        decided = self.decided
+        word = "OPEN" if decided.decision is Decision.INCONCLUSIVE else decided.decision.upper()
+        passed_1, n_1, passed_2, n_2 = self._totals
+        row = ForestRow(
+            f"all {counted(len(decided.tallies), 'scenario')}"
+            if len(decided.tallies) > 1
+            else "the scenario",
+            word,
+            f"{passed_1} of {n_1}" if n_1 else "none",
+            f"{passed_2} of {n_2}" if n_2 else "none",
+            errors=_error_words(*decided.n_errors),
+            is_suite=True,
+        )
+        if not (n_1 and n_2):
+            return row
+        drop = _mean(tally.drop for tally in decided.tallies if tally.n)
+        return self._placed(row, drop, decided.drop_interval)
+
+    @cached_property
+    def rows(self) -> list[ForestRow]:
+        """The scenarios, the largest drop first."""
+        return [self._row(tally) for tally in self._ordered[:MOST_ROWS]]
+
+    @property
+    def n_rows_left_out(self) -> int:
+        """How many scenarios have no line."""
+        return len(self.decided.tallies) - len(self.rows)
+
+    def _row(self, tally: ScenarioTally) -> ForestRow:
+        row = ForestRow(
+            self.names.short[tally.scenario],
+            self._word(tally),
+            _baseline_counts(tally),
+            _candidate_counts(tally),
+            errors=_error_words(
+                sum(pair.baseline is None for pair in tally.pairs),
+                sum(pair.candidate is None for pair in tally.pairs),
+            ),
+        )
+        return self._placed(row, tally.drop, self._intervals[tally.scenario]) if tally.n else row
+
+    def _word(self, tally: ScenarioTally) -> str:
+        """What is known of one scenario: only a gate that blames it says that it got worse."""
+        decided = self.decided
+        if tally.scenario in decided.blamed:
+            return "worse"
+        if tally.is_harmed:
+            return "lost" if tally.scenario in decided.accused else "suspect"
+        if not tally.n:
+            return "none"
+        return "better" if tally.drop < 0 and tally.net_losses <= -2 else "same"
+
+    def _placed(self, row: ForestRow, drop: float, interval: Interval) -> ForestRow:
+        axis = self.axis
+        return replace(
+            row,
+            drop=points(drop).removesuffix(" points"),
+            range=range_words(interval),
+            x=axis.x(drop),
+            low=axis.x(interval.low),
+            high=axis.x(interval.high),
+        )
+
+    # The pairs
+
+    @cached_property
+    def cards(self) -> list[Card]:
+        """The worst scenario, or the first one of a gate that passes, and then those that lost pairs."""
+        meant = [tally for tally in self._ordered[1:] if self._word(tally) in ("worse", "lost", "suspect")]
+        room = PAIRS_BYTES
+        found: list[Card] = []
+        for tally in [*self._ordered[:1], *meant[:MOST_CARDS]]:
+            pairs = self._pairs(tally)
+            kept: list[PairView] = []
+            for pair in pairs[:MOST_PAIRS]:
+                if pair.size <= room or not found:
+                    kept.append(pair)
+                    room -= pair.size
+            found.append(Card(self._row(tally), kept, len(pairs)))
+        return found
+
+    @property
+    def n_more_cards(self) -> int:
+        """How many further scenarios lost pairs."""
+        meant = [tally for tally in self._ordered[1:] if self._word(tally) in ("worse", "lost", "suspect")]
+        return max(0, len(meant) - MOST_CARDS)
+
+    def _pairs(self, tally: ScenarioTally) -> list[PairView]:
+        """The pairs that were looked at, the worst first, and before them that of median harm."""
+        harm: list[tuple[float, PairView]] = []
+        for number, pair in enumerate(tally.pairs, start=1):
+            baseline, candidate = self._samples(tally.scenario, number)
+            if baseline and candidate:
+                harm.append((pair.drop, pair_of(number, baseline, candidate)))
+        harm.sort(key=lambda found: -found[0])
+        n_worse = sum(drop > 0 for drop, _ in harm)
+        if n_worse > 2:
+            harm.insert(0, harm.pop(n_worse // 2))
+        return [pair for _, pair in harm]
+
+    def _samples(self, scenario: str, number: int) -> tuple[list[Sample], Sample | None]:
+        per_pair = self.record.header.plan.stored_per_pair or 1
+        stored = range(per_pair * (number - 1) + 1, per_pair * number + 1)
+        baseline = [self._sample(scenario, Arm.BASELINE, at) for at in stored if at < FIRST_CANARY]
+        return [sample for sample in baseline if sample], self._sample(scenario, Arm.CANDIDATE, number)
+
+    def _sample(self, scenario: str, arm: Arm, number: int) -> Sample | None:
+        return self.record.measured(scenario, arm).get(number) or self._given_up.get((scenario, arm, number))
+
+    @cached_property
+    def _given_up(self) -> Mapping[tuple[str, Arm, int], Sample]:
+        """Errors that retries did not help, which the gate counts as well."""
+        return {
+            (sample.scenario, sample.arm, sample.number): sample
+            for sample in self.record.samples
+            if sample.is_given_up
+        }
+
+    @property
+    def assertion(self) -> str:
+        """What the first pairs of all cards failed by, if it is the same."""
+        problems = {card.pairs[0].problem for card in self.cards if card.pairs}
+        return problems.pop() if len(problems) == 1 and len(self.cards) > 1 else ""
+
+    # Why it stopped, and how reliable both arms are
+
+    @cached_property
+    def evidence(self) -> list[EvidenceRow]:
+        """The three claims that a gate weighs."""
+        looks = self.decided.looks
+        claims = [
+            ("PASS", "the drop is below the margin", [look.log_pass / LOG_PASS for look in looks]),
+            ("BLOCK", "the mean drops at all", [look.log_block / LOG_BLOCK for look in looks]),
+            (
+                "BLOCK",
+                "one scenario drops",
+                [look.log_local / math.log(len(self.decided.tallies) / LOCAL_RISK) for look in looks],
+            ),
+        ]
+        most = 1.04 * max([1.2, *(share for _, _, shares in claims for share in shares)])
+        rounds = [look.round for look in looks]
+        return [EvidenceRow(verdict, claim, shares, rounds, most) for verdict, claim, shares in claims]
+
+    @property
+    def looks(self) -> list[Look]:
+        """The last look of each round."""
+        return list({look.round: look for look in self.decided.looks}.values())
+
+    @cached_property
+    def repeats(self) -> list[tuple[int, str, str]]:
+        """Pass^k of both arms: how likely `k` dialogues of one scenario all pass, as the mean over the scenarios.
+
+        Only for `k` that every scenario has enough dialogues for.
+        """
+        rates = [tally.rates for tally in self.decided.tallies]
+        least = min((min(rate.n_1, rate.n_2) for rate in rates), default=0)
+        return [
+            (
+                k,
+                percent(_mean(pass_hat_k(rate.n_passed_1, rate.n_1, k) for rate in rates)),
+                percent(_mean(pass_hat_k(rate.n_passed_2, rate.n_2, k) for rate in rates)),
+            )
+            for k in TRIES
+            if k <= least
+        ]
+
+    @property
+    def systems(self) -> list[tuple[str, str]]:
+        """What the speakers of the first pair were told."""
+        for card in self.cards:
+            for pair in card.pairs:
+                if pair.dialogues:
+                    speakers = pair.dialogues[0].transcript.speakers
+                    return [(speaker.name, speaker.system or "nothing") for speaker in speakers]
+        return []
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return math.fsum(found) / len(found)
+
+
+def _baseline_counts(tally: ScenarioTally) -> str:
+    rates = tally.rates
+    return f"{rates.n_passed_1} of {rates.n_1}" if rates.n_1 else "none"
+
+
+def _candidate_counts(tally: ScenarioTally) -> str:
+    rates = tally.rates
+    return f"{rates.n_passed_2} of {rates.n_2}" if rates.n_2 else "none"
+
+
+def _error_words(baseline: int, candidate: int) -> str:
+    return f"errors {baseline} → {candidate}" if baseline or candidate else ""

@@ -1,0 +1,82 @@
+"""Records and dialogues that the tests of pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html.parser import HTMLParser
+
+from pytest_duolog.gate.decide import decide_record
+from pytest_duolog.properties.base import judge
+from pytest_duolog.properties.loops import NoLoops
+from pytest_duolog.reports.report import report_text
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.results.plan import GatePlan
+from pytest_duolog.results.record import RunRecord, SampleOutcome
+from pytest_duolog.transcripts.sources import Source
+from pytest_duolog.transcripts.transcript import Message, Transcript
+from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+from tests.run_records import gate_record
+
+LOOPING = dialogue(*LIGHTHOUSES, *RITUAL, *("See you.",) * 20)
+HEALTHY = dialogue(*LIGHTHOUSES, "It was a pleasure. Goodbye!")
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements with their attributes, and the text of each kind of element."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self._open = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(attrs) == len(dict(attrs)), f"an attribute is there twice: {attrs}"
+        self.elements.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self._open, data))
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def words(self) -> str:
+        shown = " ".join(text for tag, text in self.texts if tag not in ("style", "script"))
+        return " ".join(shown.split())
+
+
+def filed(transcript: Transcript, name: str = "talk") -> FiledDialogue:
+    return FiledDialogue(Source(name, f"{name}.md", 1, transcript)).judged([])
+
+
+def spoken(record: RunRecord, said: Sequence[str] = ()) -> RunRecord:
+    """The record with a dialogue in each sample, which loops where it failed; `said` stands before it.
+
+    Every dialogue begins in its own words, for what is said again word for word counts once.
+    """
+    samples = []
+    for sample in record.samples:
+        talk = LOOPING if sample.outcome is SampleOutcome.FAILED else HEALTHY
+        first = Message(speaker="Ann", content=f"Hello, {sample}.")
+        more = tuple(Message(speaker="Ann", content=text) for text in said)
+        told = talk.model_copy(update={"messages": (first, *more, *talk.messages[1:])})
+        verdict = PropertyResult.of(judge(NoLoops(), told), told)
+        result = DialogueResult(transcript=told, verdicts=(verdict,)).with_reading()
+        samples.append(sample.model_copy(update={"dialogues": (result,)}))
+    return RunRecord(record.header, tuple(samples))
+
+
+def gate_of(
+    outcomes: dict[str, tuple[str, str]], plan: GatePlan | None = None, said: Sequence[str] = ()
+) -> RunRecord:
+    """The record of a gate whose samples hold dialogues; outcomes as in `gate_record`."""
+    return spoken(gate_record(outcomes, plan), said)
+
+
+def page_of(record: RunRecord) -> Page:
+    return Page(report_text(record, decide_record(record), {}))
