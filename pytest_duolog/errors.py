@@ -10,8 +10,9 @@ DuologError
 ├── Unmeasured             a verdict was used as true or false, but its property could not be measured
 ├── RunRecordError         a run record cannot be read, or does not fit its plan or another record
 └── CassetteError          anything about a recording
-    ├── CassetteMismatch   this request is not in the cassette
-    ├── UnusedMessages     the dialogue ended before the cassette did
+    ├── Misfit             the dialogue does not fit its recording
+    │   ├── CassetteMismatch  this request is not in the cassette
+    │   └── UnusedMessages    the dialogue ended before the cassette did
     ├── UnreadableCassette the file is damaged, of a newer format, or in use
     └── SecretInRecording  the recording would have held a key
 """
@@ -169,7 +170,22 @@ class CassetteError(DuologError):
         super().__init__(lines_of(problem, [("test", test), ("cassette", from_here(cassette_path)), *facts]))
 
 
-class CassetteMismatch(CassetteError):
+class Misfit(CassetteError):
+    """The dialogue does not fit its recording.
+
+    `changes` names what is another than it was when it was recorded, as in `turns`. `remedy` is what costs least of
+    what makes it fit again: a record mode, or `adopt` (`duolog cassettes adopt`); empty if nobody can tell.
+    """
+
+    def __init__(
+        self, problem: str, *, changes: tuple[str, ...] = (), remedy: str = "", **where: Any
+    ) -> None:
+        self.changes = changes
+        self.remedy = remedy
+        super().__init__(problem, **where)
+
+
+class CassetteMismatch(Misfit):
     """This request is not in the cassette, and the record mode does not allow asking the model.
 
     `message_number` is the message that was about to be made.
@@ -180,7 +196,7 @@ class CassetteMismatch(CassetteError):
         super().__init__(problem, **where)
 
 
-class UnusedMessages(CassetteError):
+class UnusedMessages(Misfit):
     """The dialogue ended before its recording did; `message_numbers` were recorded and not played."""
 
     def __init__(self, problem: str, *, message_numbers: tuple[int, ...], **where: Any) -> None:

@@ -156,6 +156,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    collector: Any = config.pluginmanager.get_plugin("duolog-collector")
+    if any(result.misfit for _, result in collector.dialogues):
+        from pytest_duolog.plugin.misfits import tell_misfits
+
+        tell_misfits(terminalreporter, collector.dialogues)
     if any((config.rootpath / ".duolog").glob("rewrite-*.jsonl")):
         from pytest_duolog.plugin.rewrites import end_rewrites
 

@@ -246,11 +246,13 @@ class Cassette(Recorder):
         Raises UnusedMessages if the recording goes on.
         """
         self._commit()
-        if self._left and not (self.mode is RecordMode.NEW_EPISODES and self._n_recorded):
+        if self._left and not self._drops_what_is_left():
             self.close()
             raise self._situation().unused(n_messages, stop_reason)
         if self._left:
             self.notices.append(f"{len(self._left)} recorded replies no longer fit and were dropped")
+            if not self._n_recorded:
+                self._write_used()
         for speaker, models in self._served.items():
             if len(models) > 1 and self._n_recorded:
                 self._notice(f"{speaker} was answered by {len(models)} models: {', '.join(sorted(models))}")
@@ -275,6 +277,20 @@ class Cassette(Recorder):
             # The run that finished it was killed before it could do this.
             put_in_place(self._source_path, self.location.path, n_bytes=self._source.n_bytes)
             self._source_path = self.location.path
+
+    def _drops_what_is_left(self) -> bool:
+        """Whether replies that were not used leave the file: they belong to the dialogue as it was."""
+        if self.mode is not RecordMode.NEW_EPISODES:
+            return False
+        is_changed = self._source is not None and bool(stale_facts(self._source.header, self._header))
+        return bool(self._n_recorded) or is_changed
+
+    def _write_used(self) -> None:
+        """Write what was played, and what it is a recording of today; nothing was asked anew."""
+        assert self._source is not None, "it was played"
+        recorded = self._source.header.get("recorded", self._header["recorded"])
+        self._header = {**self._header, "recorded": recorded}
+        self._write(self._used)
 
     def _last_words(self, n_messages: int) -> dict[str, Any]:
         """The last message if no model was asked for it: no line of the recording has what code said last."""
@@ -339,8 +355,10 @@ class Cassette(Recorder):
 
     def _commit(self) -> None:
         fresh = self._used[self._n_written :]
-        if not self._n_recorded or not fresh:
-            return
+        if self._n_recorded and fresh:
+            self._write(fresh)
+
+    def _write(self, fresh: Sequence[Interaction]) -> None:
         if self._writer is None:
             self._open_writer()
         assert self._writer is not None

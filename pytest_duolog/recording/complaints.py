@@ -11,11 +11,14 @@ from typing import Any
 from pytest_duolog.display import from_here, listed
 from pytest_duolog.errors import CassetteMismatch, UnusedMessages
 from pytest_duolog.recording import mismatch
-from pytest_duolog.recording.header import stale_facts
+from pytest_duolog.recording.header import changes, stale_facts
 from pytest_duolog.recording.interaction import Interaction, SentRequest
 from pytest_duolog.recording.journal_file import Journal, read_header, read_journal
 from pytest_duolog.recording.naming import module_of
 from pytest_duolog.recording.orphans import Recording
+
+# What makes a dialogue fit its recording again.
+ONCE, NEW_EPISODES, ADOPT = "once", "new_episodes", "adopt"
 
 # What answers for a model without anybody having set it up in the test.
 CACHE = "a cache of its own, like the disk caches of dspy and langchain, may have"
@@ -75,9 +78,16 @@ class Situation:
         if self.source is not None:
             return "\n".join(stale_facts(self.source.header, self.header))
         for path in self.other_pairings:
-            changes = stale_facts(read_header(path), self.header)
-            return "\n".join([f"recorded with other models, in {path.name}", *changes])
+            facts = stale_facts(read_header(path), self.header)
+            return "\n".join([f"recorded with other models, in {path.name}", *facts])
         return ""
+
+    def _changes(self) -> tuple[str, ...]:
+        if self.source is not None:
+            return tuple(changes(self.source.header, self.header))
+        if self.is_recast:  # that is no edit, and the other recording is as good as it was
+            return ()
+        return next((tuple(changes(read_header(path), self.header)) for path in self.other_pairings), ())
 
     def _command(self, mode: str) -> str:
         return f"pytest --record-mode={mode} {self.test_argument}"
@@ -85,12 +95,15 @@ class Situation:
     def mismatch(self, sent: SentRequest, message_number: int, speaker: str) -> CassetteMismatch:
         """The complaint about a request that is not recorded."""
         problem, facts = f"message {message_number} ({speaker}) has no recorded reply", []
+        remedy = NEW_EPISODES if self._changes() else ""
         near = mismatch.nearest(sent, message_number, self._comparable())
         if self.source is None:
             problem += ": there is no recording of this dialogue."
             is_change = self.other_pairings and not self.is_recast
             advice = f"record it: {self._command('rewrite' if is_change else 'once')}"
+            remedy = NEW_EPISODES if is_change else ONCE
             if orphans := self.orphans():
+                remedy = ADOPT
                 facts = [("held by", "\n".join(map(_orphan_words, orphans)))]
                 advice = (
                     f"take it over: duolog cassettes move {shlex.join((orphans[0].node_id, self._node_id))}\n"
@@ -99,6 +112,7 @@ class Situation:
                 )
         elif self._is_damaged and not self.left:
             problem += ": the cassette is damaged."
+            remedy = ""
             near, advice = (
                 None,
                 f"restore it from version control, or record again: {self._command('rewrite')}",
@@ -109,6 +123,7 @@ class Situation:
                 f": the recording {'ends' if self._is_finished else 'was cut off'} after message {last}."
             )
             near, advice = None, self._advice_to_go_on()
+            remedy = NEW_EPISODES if self._is_finished else ONCE
         else:
             problem += "."
             advice = (
@@ -125,6 +140,8 @@ class Situation:
         return CassetteMismatch(
             problem,
             message_number=message_number,
+            changes=self._changes(),
+            remedy=remedy,
             facts=[
                 ("state", self._state()),
                 ("recorded for", self._other_owner()),
@@ -172,15 +189,19 @@ class Situation:
                 if len(numbers) == 1
                 else f"messages {numbers[0]} to {numbers[-1]} are"
             )
+        # It drops what the scenario as it was had said, and asks nobody.
+        mode = NEW_EPISODES if self._changes() else "rewrite"
         return UnusedMessages(
             f"the dialogue ended after message {n_messages} ({stop_reason}), but its recording goes on: "
             f"{names} not used.",
             message_numbers=numbers,
+            changes=self._changes(),
+            remedy=NEW_EPISODES if self._changes() else "",
             facts=[
                 ("state", self._state()),
                 ("stale", self._stale()),
                 ("perhaps", self._elsewhere()),
-                ("to fix", f"if the shorter dialogue is meant: {self._command('rewrite')}"),
+                ("to fix", f"if the shorter dialogue is meant: {self._command(mode)}"),
             ],
             **self._where(),
         )

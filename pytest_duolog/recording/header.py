@@ -71,14 +71,24 @@ def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[s
 
     A header that does not say something (a foreign cassette has none) is not called stale for it.
     """
-    changes = [
-        f"{name.replace('_', ' ')}: {_told(recorded[name], today[name])}"
+    found = [f"{name}: {told}" for name, told in changes(recorded, today).items()]
+    return (
+        [f"recorded {recorded.get('recorded', 'at an unknown time')}; changed since:", *found]
+        if found
+        else []
+    )
+
+
+def changes(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, str]:
+    """What is another than it was, as in `turns` or `model of Ann`, and the two values of each."""
+    found = {
+        name.replace("_", " "): _told(recorded[name], today[name])
         for name in SCENARIO_FIELDS
         if name in recorded and not is_same(recorded[name], today[name])
-    ]
+    }
     for was, now in zip(_speakers(recorded), _speakers(today), strict=False):
-        changes += [
-            f"{label} of {now.get('name')}: {_told(was.get(name), now.get(name))}"
+        found |= {
+            f"{label} of {now.get('name')}": _told(was.get(name), now.get(name))
             for name, label in (
                 ("model", "model"),
                 ("system", "system prompt"),
@@ -86,10 +96,8 @@ def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[s
                 ("name", "name"),
             )
             if not is_same(was.get(name), now.get(name))
-        ]
-    if not changes:
-        return []
-    return [f"recorded {recorded.get('recorded', 'at an unknown time')}; changed since:", *changes]
+        }
+    return found
 
 
 def _speakers(header: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

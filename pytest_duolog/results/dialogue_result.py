@@ -57,6 +57,13 @@ class PropertyResult(Record):
         return Verdict(self.property, self.outcome, self.explanation, evidence)
 
 
+class RecordingMisfit(Record):
+    """That a dialogue does not fit its recording: what changed since, and what makes it fit (see `errors.Misfit`)."""
+
+    changes: tuple[Text, ...] = ()
+    remedy: Text
+
+
 class DialogueResult(Record):
     """One dialogue of a test: what was said, where that is recorded, what it took, and the verdicts on it.
 
@@ -64,6 +71,7 @@ class DialogueResult(Record):
     count replies, votes of judges included; `spared` counts messages that were not asked for because the dialogue was
     over. `fresh` are the numbers of the messages that a model wrote in this run. `notices` are for people.
     `reading` is what the detectors read in it, so that reports need not; None in what older versions wrote.
+    `misfit` is None for a dialogue that fits its recording, and where nobody can tell what would make it fit.
     """
 
     format: Literal[1] = DIALOGUE_FORMAT
@@ -77,6 +85,7 @@ class DialogueResult(Record):
     notices: tuple[Text, ...] = ()
     verdicts: tuple[PropertyResult, ...] = ()
     reading: Reading | None = None
+    misfit: RecordingMisfit | None = None
 
     @property
     def title(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest
-from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError
+from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, Misfit
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.base import Check, Property
 from pytest_duolog.properties.claims import Claim
@@ -18,9 +18,9 @@ from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.votes import Votes
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, RecordingMisfit
 from pytest_duolog.running.event_loop import in_event_loop, outside_event_loop
-from pytest_duolog.running.execution import Execution, Failed, Finished, Running
+from pytest_duolog.running.execution import Execution, Failed, Finished, Running, State
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
@@ -260,6 +260,7 @@ class Dialogue(PropertyMethods):
             spared=run.n_spared,
             fresh=tuple(sorted(cassette.fresh_messages)),
             notices=tuple(notices),
+            misfit=_misfit(state),
             verdicts=tuple(_without_keys(result, cassette.redactor) for result in verdicts),
         )
 
@@ -321,6 +322,13 @@ class Dialogue(PropertyMethods):
         if isinstance(self._execution.state, Running):
             state = "still running"
         return f"<Dialogue of {names}, {counted(len(running.run.messages), 'message')}, {state}>"
+
+
+def _misfit(state: State) -> RecordingMisfit | None:
+    error = state.error if isinstance(state, Failed) else None
+    if not (isinstance(error, Misfit) and error.remedy):
+        return None
+    return RecordingMisfit(changes=error.changes, remedy=error.remedy)
 
 
 def _without_keys(result: PropertyResult, redactor: Redactor) -> PropertyResult:

@@ -268,7 +268,7 @@ def test_more_turns_than_recorded(recorded, mode):
     assert recorded.files() == before
 
 
-@pytest.mark.parametrize("mode", ["none", "once", "new_episodes"])
+@pytest.mark.parametrize("mode", ["none", "once"])
 def test_fewer_turns_than_recorded(recorded, mode):
     recorded.change("turns=3", "turns=2")
     result = recorded.run(f"--record-mode={mode}")
@@ -277,10 +277,35 @@ def test_fewer_turns_than_recorded(recorded, mode):
         [
             "E *UnusedMessages: *ended after message 5 (turns: 2 turns), but *: messages 6 to 7 are not used.",
             "E *turns: recorded 3, now 2",
-            "E *to fix: *if the shorter dialogue is meant: pytest --record-mode=rewrite test_project.py::test_lamp",
+            "E *to fix: *the shorter dialogue is meant: pytest --record-mode=new_episodes test_project.py::test_lamp",
         ]
     )
     assert recorded.n_asked == 0
+
+
+def test_fewer_turns_shorten_the_recording_and_ask_no_model(recorded):
+    recorded.change("turns=3", "turns=2")
+    result = recorded.run("--record-mode=new_episodes")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*: 2 recorded replies no longer fit and were dropped"])
+    assert recorded.n_asked == 0
+    assert len(read_journal(recorded.cassette).interactions) == 4
+    recorded.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("mode", ["none", "once", "new_episodes"])
+def test_recording_that_goes_on_for_no_known_reason_is_kept(recorded, mode):
+    header, *lines = recorded.cassette.read_bytes().splitlines(keepends=True)
+    facts = json.loads(header)
+    facts["turns"] = 2
+    facts.pop("sum", None)
+    recorded.cassette.write_bytes(b"".join([json.dumps(facts).encode() + b"\n", *lines]))
+    recorded.change("turns=3", "turns=2")
+    before = recorded.files()
+    result = recorded.run(f"--record-mode={mode}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *the shorter dialogue is meant: pytest --record-mode=rewrite *"])
+    assert (recorded.n_asked, recorded.files()) == (0, before)
 
 
 # Recording
