@@ -12,9 +12,11 @@ pytest -v -p no:asyncio --record-mode=rewrite --snapshot-update
 echo
 echo "2. The same tests again, from the recordings: no model, no network."
 pytest -p no:asyncio
+duolog report tests/cassettes -o report.html
 
 echo
 echo "Look at:"
+echo "  all dialogues on one page:     $copy/report.html"
 echo "  a dialogue as people read it:  $copy/tests/__snapshots__/test_counter/"
 echo "  the recordings:                $copy/tests/cassettes/test_counter/"
 echo "  the tests:                     $copy/tests/test_counter.py"

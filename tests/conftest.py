@@ -33,6 +33,10 @@ sys.dont_write_bytecode = False
 
 for found in pkgutil.walk_packages(pytest_duolog.__path__, "pytest_duolog."):
     importlib.import_module(found.name)
+# Extension modules of the extra [topic], which cannot be imported twice in a process.
+for name in ("numpy", "safetensors.numpy", "tokenizers"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 
 distributions = importlib.metadata.distributions
 kept: dict[tuple[str, ...], list[importlib.metadata.Distribution]] = {}
