@@ -12,6 +12,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from pytest_duolog.detectors import lexicon, text
+from pytest_duolog.detectors.phrases import PhraseBook
 
 # A dialogue that took leave is over after at most so many more messages.
 CLEAN_TAIL = 8
@@ -21,6 +22,8 @@ TAIL_SENTENCES = 4
 SHORT = 14
 # A sentence after a polite one goes on with other business if it has more such words: neither grammar nor small talk.
 AFTERTHOUGHT = 2
+# What parts or greets is no longer than this.
+FEW_WORDS = 5
 # In so many first messages, words that greet and take leave greet.
 FIRST_MESSAGES = 2
 
@@ -52,6 +55,10 @@ class Reading:
     declines: bool = False
     asks: bool = False
     is_short: bool = False
+    parts: bool = False
+    """Whether it is a few words that part or greet: where a dialogue ends, they part."""
+    thanks: bool = False
+    """Whether it thanks and says hardly anything else."""
 
 
 @lru_cache(maxsize=64)  # a dialogue that needs judging says the same again and again
@@ -73,7 +80,16 @@ def read_leave(normalised: str) -> Reading:
         elif Cue.NONE < cue < Cue.FAREWELL and sum(map(lexicon.is_news, text.words(sentence))) > AFTERTHOUGHT:
             cue = Cue.NONE
     declines = bool(sentences and lexicon.NO.search(sentences[0]))
-    return Reading(cue, offers, declines, asks, len(text.words(normalised)) <= SHORT)
+    n_words = len(text.words(normalised))
+    parts = n_words <= FEW_WORDS and _is_only(lexicon.PARTING, normalised, news=0)
+    thanks = cue is Cue.POLITE and n_words <= SHORT and _is_only(lexicon.THANKS, normalised, news=AFTERTHOUGHT)
+    return Reading(cue, offers, declines, asks, n_words <= SHORT, parts, thanks)
+
+
+def _is_only(phrases: PhraseBook, normalised: str, *, news: int) -> bool:
+    """Whether a text has one of these phrases, and beside them at most so many words that say something."""
+    beside, n_phrases = phrases.subn(" ", normalised)
+    return bool(n_phrases) and sum(map(lexicon.is_news, text.words(beside))) <= news
 
 
 def sentence_cue(sentence: str) -> Cue:
@@ -113,13 +129,22 @@ class ClosingDetector:
         if self.closing is not None or not self._readings:
             return self.closing
         last = len(self._readings) - 1
-        reading, cue = self._readings[last], self._cue(last)
+        reading, cue = self._readings[last], self._parting_cue(last)
         if reading.offers or reading.asks:
             return None
-        before = self._cue(last - 1) if last else Cue.NONE
+        before = self._parting_cue(last - 1) if last else Cue.NONE
         if reading.is_short and (before >= Cue.ENOUGH or (before and cue)):
             return last - 1
         return last if cue >= Cue.ENOUGH else None
+
+    def ends_with_thanks(self) -> bool:
+        """Whether the last message only thanks, and nothing was asked before it: no goodbye, and yet an end."""
+        last = len(self._readings) - 1
+        return last >= FIRST_MESSAGES and self._readings[last].thanks and not self._readings[last - 1].asks
+
+    def _parting_cue(self, at: int) -> Cue:
+        """The cue of one of the last two messages: what may greet parts there."""
+        return Cue.FAREWELL if self._readings[at].parts and at >= FIRST_MESSAGES else self._cue(at)
 
     def _is_answered(self, here: int) -> bool:
         leave, answer = self._cue(here - 1), self._cue(here)

@@ -1,74 +1,248 @@
-"""Which language a text is in, from its script and its function words; `languages.toml` has them.
+"""Which language a text is in: by its script, its function words and its letters, which `languages.toml` has.
 
-It says nothing where the evidence is thin: short messages, languages it has no words of, two languages in one text.
+It says nothing where the evidence is thin: short messages, languages nobody taught it, two languages in one text.
+Where `py3langid` is installed (extra `languages`), it is asked about what these tables leave open.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections import Counter
+from collections.abc import Sequence
+from functools import cache
 from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_duolog.detectors import text
 
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
+
 # A script decides if it writes so much of a text; a letter of an unspaced script counts for half a word.
 SCRIPT_SHARE = 0.6
-# A language needs so many hits among the words, this share of them, and so many times the hits of any other language.
-HITS = 4
+# A language needs so many hits among the words, this share of them, and so many times the weight of any other language.
+# A word of several languages weighs the less the more they are, and so does a letter.
+HITS = 3
 HIT_SHARE = 0.2
-LEAD = 1.5
+LEAD = 1.6
+LEAST_WEIGHT = 1.4
+LETTER_WEIGHT = 0.7
 # Words, or letters of an unspaced script, below which a script proves nothing.
 FEWEST_WORDS = 4
 FEWEST_LETTERS = 6
 # Japanese mixes Han with kana; so large a share of kana tells it from Chinese.
 KANA_SHARE = 0.1
+# So many words of another language, and this share, make a text a mixture of two.
+MIXED_WORDS = 2
+MIXED_SHARE = 0.15
+# The library's answer counts with so many words and from this probability on, a higher one for few words.
+LIBRARY_WORDS = 5
+LIBRARY_MANY_WORDS = 8
+LIBRARY_CERTAIN = 0.42
+LIBRARY_CERTAIN_OF_FEW = 0.9
+# A text of so many different words of which so large a share are function words of a known language is in that language.
+# Where it is smaller, the library is asked; without the library, a text with an even smaller share of function words of
+# all languages together is in none of them, a smaller one where all letters are English.
+UNREAD_WORDS = 12
+KNOWN_SHARE = 0.3
+STRANGE_SHARE = 0.1
+STRANGE_SHARE_WITH_LETTERS = 0.17
+UNKNOWN = "unknown"
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("languages.toml").read_text("utf-8"))
-_WORDS = {language: frozenset(words.split()) for language, words in _TABLES["words"].items()}
+_WORDS = {
+    language: frozenset(text.words(text.normalise(words))) for language, words in _TABLES["words"].items()
+}
+_MIXED = {language: frozenset(words.split()) for language, words in _TABLES["mixed"].items()}
 _SCRIPTS = {name: re.compile(f"[{letters}]+") for name, letters in _TABLES["scripts"].items()}
+_LANGUAGES_OF: dict[str, list[str]] = _TABLES["languages"]
+_LETTERS = {letter: languages for letters, languages in _TABLES["letters"].items() for letter in letters}
 _UNSPACED = ("Han", "Kana", "Thai")
+
+# Nobody tells these from each other by a message or two.
+_FAMILIES = (
+    frozenset({"da", "no", "sv"}), frozenset({"cs", "sk"}), frozenset({"hr", "sr", "sl", "bs"}), frozenset({"id", "ms"}),
+    frozenset({"hi", "mr"}), frozenset({"nl", "af"}),
+)  # fmt: skip
 
 # The function words of all these languages.
 FUNCTION_WORDS = frozenset().union(*_WORDS.values())
 
-LANGUAGES = (
-    *_WORDS,
-    "zh",
-    "ja",
-    "ko",
-    *(name for name in _SCRIPTS if name not in ("Han", "Kana", "Hangul", "Latin")),
-)
+_OWN_SCRIPT = tuple(name for name in _SCRIPTS if name not in ("Han", "Kana", "Hangul", "Latin"))
+LANGUAGES = tuple(
+    dict.fromkeys((*_WORDS, "zh", "ja", *(code for codes in _LANGUAGES_OF.values() for code in codes)))
+) + tuple(script for script in _OWN_SCRIPT if len(_LANGUAGES_OF[script]) > 1)
+
+
+class Guess(NamedTuple):
+    """The language of a text as one of LANGUAGES, a code or the name of a script; None if unsure.
+
+    `mixed` are two languages that share the text.
+    """
+
+    language: str | None
+    mixed: frozenset[str] = frozenset()
 
 
 def language_of(content: str) -> str | None:
     """The language of a text as one of LANGUAGES, a code or the name of a script; None if unsure."""
-    folded = text.fold(text.without_asides(text.excerpt(content)))
-    letters = Counter({name: sum(map(len, script.findall(folded))) for name, script in _SCRIPTS.items()})
-    east_asian = letters["Han"] + letters["Kana"]
-    words = {name: len(script.findall(folded)) for name, script in _SCRIPTS.items()}
-    weights = {name: letters[name] / 2 if name in _UNSPACED else float(words[name]) for name in _SCRIPTS}
+    return guess_language(content).language
+
+
+def guess_language(content: str) -> Guess:
+    """The language of a text, or the two that are mixed in it."""
+    own = text.without_asides(text.excerpt(content))
+    folded = text.fold(own)
+    script = _script_of(folded)
+    if script is None:
+        return Guess(None)
+    if script == "Han":
+        return Guess(_east_asian(folded))
+    words = text.words(text.normalise(own))
+    if script == "Latin":
+        return _latin_language(words, folded)
+    codes = _LANGUAGES_OF[script]
+    enough = FEWEST_LETTERS if script in _UNSPACED else FEWEST_WORDS
+    if len(words) < enough:
+        return Guess(None)
+    if len(codes) == 1:
+        return Guess(codes[0])
+    return Guess(_best_of(words, codes) or _asked(folded, len(words), codes) or script)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two languages are one, or so near to each other that a message does not tell them apart."""
+    return (
+        one == other
+        or any({one, other} <= family for family in _FAMILIES)
+        or other in _LANGUAGES_OF.get(one, ())
+        or one in _LANGUAGES_OF.get(other, ())
+    )
+
+
+def unread_language(content: str) -> str | None:
+    """The language of a long text if it is none of those known here: a code, the name of a script or `unknown`.
+
+    None for a text that is in a known language, in several, or too short to tell.
+    """
+    own = text.without_asides(text.excerpt(content))
+    folded = text.fold(own)
+    words = [word for word in text.words(text.normalise(own)) if not word[0].isdigit()]
+    if len(set(words)) < UNREAD_WORDS:
+        return None
+    script = _script_of(folded)
+    if script is None:
+        return _foreign_script(folded)
+    if script not in ("Latin", "Cyrillic", "Arabic", "Devanagari"):
+        return None
+    counted = Counter(words)
+    tables = (*_WORDS.values(), *_MIXED.values())
+    known = max(sum(n for word, n in counted.items() if word in table) for table in tables) / len(words)
+    if known >= KNOWN_SHARE:
+        return None
+    identified = _identified(folded)
+    if identified is not None:
+        code, certainty = identified
+        return None if code in LANGUAGES or certainty < LIBRARY_CERTAIN_OF_FEW else code
+    heard = sum(n for word, n in counted.items() if word in FUNCTION_WORDS) / len(words)
+    strange = STRANGE_SHARE if folded.isascii() else STRANGE_SHARE_WITH_LETTERS
+    return UNKNOWN if known < strange and heard < strange else None
+
+
+def _foreign_script(folded: str) -> str | None:
+    """The name of the script that most letters of a text are in, if it is none of those known here."""
+    scripts = Counter(
+        unicodedata.name(letter, "").partition(" ")[0].capitalize() for letter in folded if letter.isalpha()
+    )
+    known = {"Latin", "Cjk", "Hiragana", "Katakana", "Hangul", *_OWN_SCRIPT, ""}
+    name, n = scripts.most_common(1)[0] if scripts else ("", 0)
+    return name if name not in known and n >= SCRIPT_SHARE * scripts.total() else None
+
+
+def _script_of(folded: str) -> str | None:
+    """The script that most of a text is in, Han for kana as well; None for a text without one, or of several."""
+    letters = {name: sum(map(len, script.findall(folded))) for name, script in _SCRIPTS.items()}
+    words = {name: len(script.findall(folded)) for name, script in _SCRIPTS.items() if letters[name]}
+    weights = {name: letters[name] / 2 if name in _UNSPACED else float(words.get(name, 0)) for name in _SCRIPTS}
     weights["Han"] += weights.pop("Kana")
     script = max(weights, key=lambda name: weights[name])
-    if weights[script] < SCRIPT_SHARE * sum(weights.values()) or not weights[script]:
-        return None
-    if script == "Latin":
-        return _latin_language(text.words(folded))
-    if script == "Han":
-        is_japanese = letters["Kana"] >= KANA_SHARE * east_asian
-        return None if east_asian < FEWEST_LETTERS else "ja" if is_japanese else "zh"
-    enough = letters[script] >= FEWEST_LETTERS if script in _UNSPACED else words[script] >= FEWEST_WORDS
-    return ("ko" if script == "Hangul" else script) if enough else None
+    return script if weights[script] and weights[script] >= SCRIPT_SHARE * sum(weights.values()) else None
 
 
-def _latin_language(words: list[str]) -> str | None:
-    """The language with by far the most function words among these; each word counts at most twice."""
+def _east_asian(folded: str) -> str | None:
+    kana = sum(map(len, _SCRIPTS["Kana"].findall(folded)))
+    letters = kana + sum(map(len, _SCRIPTS["Han"].findall(folded)))
+    return None if letters < FEWEST_LETTERS else "ja" if kana >= KANA_SHARE * letters else "zh"
+
+
+def _latin_language(words: Sequence[str], folded: str) -> Guess:
     counted = Counter(words)
-    hits = {
-        language: sum(min(2, n) for word, n in counted.items() if word in known)
-        for language, known in _WORDS.items()
-    }
-    best, second = sorted(hits, key=lambda language: -hits[language])[:2]
+    for language, known in _MIXED.items():
+        n_mixed = sum(n for word, n in counted.items() if word in known and word not in _WORDS["en"])
+        if n_mixed >= max(MIXED_WORDS, MIXED_SHARE * len(words)):
+            n_own = max(sum(n for word, n in counted.items() if word in table) for table in _LATIN.values())
+            if n_mixed >= n_own / 2:
+                return Guess(None, frozenset({language, "en"}))
+    found = _best_of(words, tuple(_LATIN))
+    return Guess(found or _asked(folded, len(words), tuple(_LATIN)))
+
+
+def _best_of(words: Sequence[str], codes: Sequence[str]) -> str | None:
+    """The language with by far the most evidence in these words; each word counts at most twice."""
+    counted = Counter(words)
+    hits = dict.fromkeys(codes, 0)
+    weights = dict.fromkeys(codes, 0.0)
+    for word, n in counted.items():
+        times = min(2, n)
+        having = [code for code in _HAVING.get(word, ()) if code in hits]
+        for code in having:
+            hits[code] += times
+            weights[code] += times / len(having)
+        if not having:
+            letters = next((_LETTERS[letter] for letter in word if letter in _LETTERS), ())
+            for code in letters:
+                if code in weights:
+                    weights[code] += LETTER_WEIGHT / len(letters)
+    best = max(codes, key=lambda code: (weights[code], hits[code]))
+    second = max((weights[code] for code in codes if not is_same(code, best)), default=0.0)
     total = sum(min(2, n) for n in counted.values())
-    is_clear = hits[best] >= max(HITS, HIT_SHARE * total) and hits[best] >= LEAD * hits[second]
+    is_clear = hits[best] >= max(HITS, HIT_SHARE * total) and weights[best] >= max(LEAST_WEIGHT, LEAD * second)
     return best if is_clear else None
+
+
+def _asked(folded: str, n_words: int, codes: Sequence[str]) -> str | None:
+    """What the library says, if it is sure enough."""
+    if n_words < LIBRARY_WORDS:
+        return None
+    code, certainty = _identified(folded) or ("", 0.0)
+    bound = LIBRARY_CERTAIN if n_words >= LIBRARY_MANY_WORDS else LIBRARY_CERTAIN_OF_FEW
+    return code if code in codes and certainty >= bound else None
+
+
+def _identified(folded: str) -> tuple[str, float] | None:
+    """The most probable language of a text and its probability; None without the library."""
+    library = _library()
+    if library is None:
+        return None
+    code, certainty = library.classify(folded)
+    return str(code), float(certainty)
+
+
+@cache
+def _library() -> LanguageIdentifier | None:
+    """The library, loaded once (0.5 s); None where it is not installed."""
+    try:
+        from py3langid import langid  # noqa: PLC0415
+    except ImportError:
+        return None
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+
+
+_HAVING: dict[str, list[str]] = {}
+for _language, _known in _WORDS.items():
+    for _word in _known:
+        _HAVING.setdefault(_word, []).append(_language)
+_OTHER_SCRIPTS = {code for codes in _LANGUAGES_OF.values() for code in codes}
+_LATIN = {code: table for code, table in _WORDS.items() if code not in _OTHER_SCRIPTS}

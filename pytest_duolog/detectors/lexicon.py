@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Callable
-from functools import cached_property, lru_cache
+from collections.abc import Sequence
+from functools import lru_cache
 from importlib import resources
 
-from pytest_duolog.detectors import languages, text
-from pytest_duolog.detectors.phrases import any_of
+from pytest_duolog.detectors import courtesies, languages, text
+from pytest_duolog.detectors.phrases import PhraseBook
 
 # A message longer than this, in characters, has more to say than that it cannot answer.
 _LONGEST_DEFLECTION = 200
@@ -23,54 +22,38 @@ def _filled(phrase: str) -> str:
     return phrase
 
 
-class Phrases:
-    """Families of the table as one pattern.
-
-    It is compiled when it is first used: all of them take longer than most dialogues take to replay.
-    """
-
-    def __init__(self, *families: str) -> None:
-        self._families = families
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        return any_of(_filled(phrase) for family in self._families for phrase in _TABLES[family])
-
-    @cached_property
-    def search(self) -> Callable[[str], re.Match[str] | None]:
-        """As of a compiled pattern."""
-        return self._pattern.search
-
-    @cached_property
-    def sub(self) -> Callable[[str, str], str]:
-        """As of a compiled pattern."""
-        return self._pattern.sub
-
-    @cached_property
-    def subn(self) -> Callable[[str, str], tuple[str, int]]:
-        """As of a compiled pattern."""
-        return self._pattern.subn
+def _book(*families: str, plain: Sequence[str] = (), first_word: bool = False) -> PhraseBook:
+    """Families of the table as one book, with families of the courtesies of other languages."""
+    return PhraseBook(
+        lambda: (_filled(phrase) for family in families for phrase in _TABLES[family]),
+        courtesies.phrases(*plain),
+        first_word=first_word,
+    )
 
 
-FAREWELL = Phrases("farewell")
-ENOUGH = Phrases("enough")
-LOOKING_BACK = Phrases("looking_back")
-OFFER = Phrases("offer")
-_ASKS = Phrases("asks")
-NO = Phrases("no")
-GREETING = Phrases("greeting")
-POLITE = Phrases("farewell", "enough", "looking_back", "thanks", "welcome")
-_DEFLECTION = Phrases("deflection")
-
-SOCIAL = frozenset(_TABLES["social"].split())
-FUNCTION_WORDS = (
-    frozenset(_TABLES["function_words"].split())
-    | frozenset("".join(_TABLES["function_characters"].split()))
-    | (languages.FUNCTION_WORDS - SOCIAL)
+FAREWELL = _book("farewell", plain=("goodbye",))
+ENOUGH = _book("enough", plain=("enough",))
+LOOKING_BACK = _book("looking_back")
+OFFER = _book("offer", plain=("offer",))
+_ASKS = _book("asks")
+NO = _book("no", plain=("no",), first_word=True)
+GREETING = _book("greeting", plain=("last",))
+POLITE = _book(
+    "farewell", "enough", "looking_back", "thanks", "welcome", plain=("goodbye", "enough", "thanks", "welcome")
 )
+PARTING = _book("parting", plain=("last",))
+THANKS = _book("thanks", plain=("thanks",))
+_DEFLECTION = _book("deflection")
+
+# Words of other languages that name things in English.
+_AMBIGUOUS = frozenset(_TABLES["ambiguous"].split())
+_SMALL_TALK = frozenset(_TABLES["small_talk"].split())
+_GRAMMAR = frozenset(_TABLES["function_words"].split()) | languages.FUNCTION_WORDS
+SOCIAL = frozenset(_TABLES["social"].split()) | (courtesies.SOCIAL - _AMBIGUOUS - _GRAMMAR - _SMALL_TALK)
+FUNCTION_WORDS = frozenset("".join(_TABLES["function_characters"].split())) | (_GRAMMAR - SOCIAL - _AMBIGUOUS)
 LISTENING = frozenset(_TABLES["listening"].split())
 SYMBOLS = frozenset(_TABLES["symbols"])
-SAYS_LITTLE = SOCIAL | frozenset(_TABLES["small_talk"].split())
+SAYS_LITTLE = SOCIAL | _SMALL_TALK
 # What English appends to a word without making another idea of it.
 _ENDINGS = ("s", "es", "d", "ed", "ing", "ly")
 

@@ -18,9 +18,17 @@ READ_LIMIT = 24_000
 _LOOKALIKES = str.maketrans("авеһікмнорсԛѕтуԝхјԁοακνριτυχ", "abehikmhopcqstywxjdoakvpitux")
 
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\u30fb]")
-_QUOTES = str.maketrans("\u2018\u2019\u02bc`´\u201c\u201d«»„", "'''''\"\"\"\"\"")
+_QUOTES = str.maketrans("\u2018\u2019\u02bc`´\u201c\u201d«»„\u061f\u060c", "'''''\"\"\"\"\"?,")
 _MIXED = re.compile(r"[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
-_COMBINING = re.compile(r"[\u0300-\u036f\ufe00-\ufe0f]")
+# Accents piled on letters, variation selectors, and the points of Hebrew and Arabic, which most writers leave out.
+_COMBINING = re.compile(
+    r"[\u0300-\u036f\ufe00-\ufe0f\u0591-\u05bd\u05bf\u05c1\u05c2\u0640\u064b-\u0652\u0670]"
+)
+# What writers of Arabic letters spell in several ways.
+_SPELLINGS = str.maketrans("أإآىيكۀةھ", "اااییکههه")
+_ARABIC = re.compile(r"[\u0620-\u06d3]")
+# The question mark of Greek looks like a semicolon, and is one in Unicode's compatible form.
+_GREEK_QUESTION = re.compile(r"(?<=[\u03ac-\u03ce]);")
 _INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
 # Time stamps of a log line, and positions such as "[12]" or "(3/10)": they run on by themselves.
@@ -33,8 +41,15 @@ _STAMP = re.compile(
 
 # Scripts that do not part words with spaces; there a word is one character.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"\d+(?:[.,:]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:'[^\W\d_{_UNSPACED}]+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？])|[\r\n]+")
+# Vowel signs of the scripts of India, which are part of a word and yet no letters.
+_SIGNS = (
+    "\u0900-\u0903\u093a-\u093c\u093e-\u094f\u0951-\u0957\u0962-\u0963\u0981-\u0983\u09bc\u09be-\u09cd\u09d7\u09e2-\u09e3"
+    "\u0a01-\u0a03\u0a3c\u0a3e-\u0a51\u0a70-\u0a71\u0a81-\u0a83\u0abc\u0abe-\u0acd\u0b01-\u0b03\u0b3c\u0b3e-\u0b57\u0b82\u0bbe-\u0bcd\u0bd7"
+    "\u0c00-\u0c04\u0c3c\u0c3e-\u0c56\u0c81-\u0c83\u0cbc\u0cbe-\u0cd6\u0d00-\u0d03\u0d3b-\u0d3c\u0d3e-\u0d4d\u0d57\u0d81-\u0d83\u0dca-\u0ddf"
+)
+_LETTERS = rf"[^\W\d_{_UNSPACED}]+(?:[{_SIGNS}]+[^\W\d_{_UNSPACED}]*)*"
+_WORD = re.compile(rf"\d+(?:[.,:]\d+)*|[{_UNSPACED}]|{_LETTERS}(?:'{_LETTERS})*")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？।॥۔])|[\r\n]+")
 # Reordering piled-up marks takes time that grows with the square of their number, so it is done piece by piece.
 _PIECE = re.compile(r"[\s\S]{1,64}(?=\s|\Z)|[\s\S]{1,64}")
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL)
@@ -73,14 +88,23 @@ def normalise(text: str) -> str:
     tell apart stays apart.
     """
     text = fold(excerpt(text))
-    if _MIXED.search(text):
-        text = text.translate(_LOOKALIKES)
+    if not text.isascii():
+        if _MIXED.search(text):
+            text = text.translate(_LOOKALIKES)
+        if _ARABIC.search(text):
+            text = text.translate(_SPELLINGS)
+        text = _GREEK_QUESTION.sub("?", text)
     return _STAMP.sub(" ", text)
 
 
 def words(normalised: str) -> list[str]:
     """Words of a normalised text in order; a number is one, and so is each character of an unspaced script."""
     return _WORD.findall(normalised)
+
+
+def word_spans(normalised: str) -> list[tuple[int, int]]:
+    """Where the words of a normalised text begin and end, in order."""
+    return [found.span() for found in _WORD.finditer(normalised)]
 
 
 def without_asides(text: str) -> str:

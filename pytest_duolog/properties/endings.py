@@ -9,7 +9,7 @@ from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.closings import CLEAN_TAIL, Cue, read_leave
 from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Property, Verdict, require_count
-from pytest_duolog.properties.loops import read_dialogue, tokens_of
+from pytest_duolog.properties.loops import read_dialogue, tokens_of, unread_in
 from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript
 
 # Reasons to stop that the dialogue did not choose.
@@ -32,7 +32,9 @@ class EndsCleanly(Property, method="ends_cleanly"):
     """The dialogue takes leave, and is over soon after.
 
     At most `messages_after_goodbye` messages follow the first goodbye, its answer among them; the last message
-    is not cut off, and no question is left open. A dialogue that ended by its stop phrase took leave with it.
+    is not cut off, and no question is left open. A dialogue that ended by its stop phrase took leave with it, and one
+    whose last message only thanks came to its end. Where no goodbye is found and its language is none that is read here,
+    it could not be measured.
     """
 
     messages_after_goodbye: int = CLEAN_TAIL
@@ -47,16 +49,26 @@ class EndsCleanly(Property, method="ends_cleanly"):
         """
         if not transcript.messages:
             return self.verdict(None, "there are no messages")
-        closing = find_closing(transcript)
+        closings = read_dialogue(transcript.messages).closings
+        closing = closings.at_end()
         reopened = None if closing is None else _reopened(transcript, closing)
         leave = "nobody said goodbye" if closing is None else self._leave(transcript, closing, reopened)
         tail = list(_tail_problems(transcript, closing))
-        problems = [*([] if self._took_leave(transcript, closing) else [leave]), *tail]
         stopped = _cut_short(transcript)
+        thanked = closing is None and not stopped and closings.ends_with_thanks()
+        if thanked:
+            leave = f"it ended with thanks in message {len(transcript)}"
+        took_leave = thanked or self._took_leave(transcript, closing)
+        problems = [*([] if took_leave else [leave]), *tail]
         evidence = self._evidence(transcript, closing, reopened, is_tail_bad=bool(tail))
+        unread = None if took_leave else unread_in(transcript.messages)
+        if unread and not tail and not stopped:
+            return self.verdict(
+                None, f"no goodbye is known in its language ({unread}), and none in another was found", evidence
+            )
         if problems or _stop_kind(transcript) is StopKind.LOOP:
             return self.verdict(False, "; ".join([*problems, *([stopped] if stopped else [])]), evidence)
-        if closing is None:
+        if closing is None and not thanked:
             return self.verdict(True, f"it ended by its stop phrase: {transcript.stop_reason}", evidence)
         return self.verdict(True, f"{leave}; {stopped}" if stopped else leave, evidence)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 
 from pytest_duolog.detectors import text
-from pytest_duolog.detectors.languages import LANGUAGES, language_of
+from pytest_duolog.detectors.languages import LANGUAGES, guess_language, is_same, language_of
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict, require_share
 from pytest_duolog.properties.endings import find_closing
@@ -19,6 +20,9 @@ from pytest_duolog.transcripts.transcript import Transcript
 SHORTEST_THIRD = 2
 # Lengths below so many words are all short: from 3 to 15 is no growth.
 SHORT_MESSAGE = 20
+
+# A dialogue mixes languages if so many of its messages do.
+MIXTURES = 2
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,10 @@ def _ratio(first: float, last: float) -> float:
 class KeepsLanguage(SpokenProperty, method="keeps_language"):
     """Every message is in one language: the given one, or that of the first message that shows one.
 
-    English, German, French, Spanish, Italian, Portuguese, Indonesian, Chinese, Japanese and Korean are known by their
-    codes, some further scripts by name. Code, addresses and quotations are left out; short messages and languages
-    nobody knows here prove nothing, nor does a message of two languages by halves. Where all messages are short they
-    are read together.
+    Languages have their codes (`en`, `ru`), and a script that several of them share has a name (`Cyrillic`), which
+    stands for all of these. Code, addresses and quotations are left out; short messages and languages nobody knows
+    here prove nothing, nor does a message of two languages by halves. A dialogue that mixes two languages in its
+    messages may use both. Where all messages are short they are read together.
     """
 
     language: str | None = None
@@ -123,17 +127,24 @@ class KeepsLanguage(SpokenProperty, method="keeps_language"):
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """Whether it is; the evidence is the messages in other languages."""
         own = {number: text.without_thinking(message.content) for number, message in said}
-        languages = {number: language_of(content) for number, content in own.items()}
-        shown = [language for language in languages.values() if language]
+        guesses = {number: guess_language(content) for number, content in own.items()}
+        shown = [guess.language for guess in guesses.values() if guess.language]
         together = None if shown else language_of("\n".join(own.values()))
         if not shown and together is None:
             return self.verdict(None, f"{len(said)} messages show no language")
         if not shown:
-            holds = self.language in (None, together)
+            holds = self.language is None or is_same(self.language, together or "")
             return self.verdict(holds, f"{len(said)} short messages are together in {together}", said[:1])
         expected = self.language or shown[0]
-        others = [item for item in said if languages[item[0]] not in (None, expected)]
-        spoken = Counter(languages[number] for number, _ in others)
+        mixtures = [guess.mixed for guess in guesses.values() if guess.mixed]
+        allowed = {expected, *(chain.from_iterable(mixtures) if len(mixtures) >= MIXTURES else ())}
+        others = [
+            item
+            for item in said
+            if (language := guesses[item[0]].language)
+            and not any(is_same(language, one) for one in allowed)
+        ]
+        spoken = Counter(guesses[number].language for number, _ in others)
         found = (
             ", ".join(f"{n} in {language}" for language, n in spoken.items()) or "none in another language"
         )

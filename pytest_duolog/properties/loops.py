@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pytest_duolog.detectors.languages import unread_language
 from pytest_duolog.detectors.loops import Loop, LoopDetector
 from pytest_duolog.detectors.staleness import Stale
+from pytest_duolog.detectors.text import without_thinking
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict
@@ -38,7 +40,9 @@ class NoLoops(Property, method="has_no_loops"):
             return self.verdict(None, "there are no messages")
         found = [loop for loop in find_loops(transcript) if loop.kind not in self.allow]
         if not found:
-            return self.verdict(True, f"none in {counted(len(transcript), 'message')}")
+            unread = unread_in(transcript.messages)
+            only = f"; of its language ({unread}) only copies are seen, no rituals" if unread else ""
+            return self.verdict(True, f"none in {counted(len(transcript), 'message')}{only}")
         numbered = list(transcript.numbered())
         return self.verdict(
             False,
@@ -59,6 +63,12 @@ def read_dialogue(messages: tuple[Message, ...]) -> LoopDetector:
     for message in messages:
         detector.read(message.speaker, message.content)
     return detector
+
+
+@lru_cache(maxsize=4)
+def unread_in(messages: tuple[Message, ...]) -> str | None:
+    """The language of a dialogue if it is none that the detectors read: a code, a script, or `unknown`."""
+    return unread_language("\n".join(without_thinking(message.content) for message in messages))
 
 
 def describe(loop: Loop, messages: Sequence[Message]) -> str:

@@ -1,0 +1,22 @@
+"""The courtesies of many languages in `courtesies.toml`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+
+from pytest_duolog.detectors import text
+
+_TABLES = tomllib.loads(resources.files(__package__).joinpath("courtesies.toml").read_text("utf-8"))
+
+LANGUAGES = tuple(_TABLES)
+# Words of courtesy, agreement and praise.
+SOCIAL = frozenset(
+    word for table in _TABLES.values() for word in text.words(text.normalise(table["social"]))
+)
+
+
+def phrases(*families: str) -> Iterator[str]:
+    """The plain phrases of these families in all languages, as `PhraseBook` takes them."""
+    return (phrase for table in _TABLES.values() for family in families for phrase in table[family])
