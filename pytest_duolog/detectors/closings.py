@@ -82,7 +82,9 @@ def read_leave(normalised: str) -> Reading:
     declines = bool(sentences and lexicon.NO.search(sentences[0]))
     n_words = len(text.words(normalised))
     parts = n_words <= FEW_WORDS and _is_only(lexicon.PARTING, normalised, news=0)
-    thanks = cue is Cue.POLITE and n_words <= SHORT and _is_only(lexicon.THANKS, normalised, news=AFTERTHOUGHT)
+    thanks = (
+        cue is Cue.POLITE and n_words <= SHORT and _is_only(lexicon.THANKS, normalised, news=AFTERTHOUGHT)
+    )
     return Reading(cue, offers, declines, asks, n_words <= SHORT, parts, thanks)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 
 from pytest_duolog.detectors import text
@@ -12,11 +12,9 @@ _TABLES = tomllib.loads(resources.files(__package__).joinpath("courtesies.toml")
 
 LANGUAGES = tuple(_TABLES)
 # Words of courtesy, agreement and praise.
-SOCIAL = frozenset(
-    word for table in _TABLES.values() for word in text.words(text.normalise(table["social"]))
-)
+SOCIAL = frozenset(word for table in _TABLES.values() for word in text.words(text.normalise(table["social"])))
 
 
-def phrases(*families: str) -> Iterator[str]:
-    """The plain phrases of these families in all languages, as `PhraseBook` takes them."""
-    return (phrase for table in _TABLES.values() for family in families for phrase in table[family])
+def phrases(*families: str, languages: Sequence[str] = LANGUAGES) -> Iterator[str]:
+    """The plain phrases of these families in some languages, as `PhraseBook` takes them."""
+    return (phrase for language in languages for family in families for phrase in _TABLES[language][family])

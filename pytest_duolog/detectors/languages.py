@@ -29,6 +29,8 @@ HIT_SHARE = 0.2
 LEAD = 1.6
 LEAST_WEIGHT = 1.4
 LETTER_WEIGHT = 0.7
+# A text is in two languages by halves if the other one has so large a share of the weight of the first.
+SHARED = 0.4
 # Words, or letters of an unspaced script, below which a script proves nothing.
 FEWEST_WORDS = 4
 FEWEST_LETTERS = 6
@@ -42,7 +44,7 @@ LIBRARY_WORDS = 5
 LIBRARY_MANY_WORDS = 8
 LIBRARY_CERTAIN = 0.42
 LIBRARY_CERTAIN_OF_FEW = 0.9
-# A text of so many different words of which so large a share are function words of a known language is in that language.
+# A text of so many different words, of which so large a share are function words of a known language, is in it.
 # Where it is smaller, the library is asked; without the library, a text with an even smaller share of function words of
 # all languages together is in none of them, a smaller one where all letters are English.
 UNREAD_WORDS = 12
@@ -63,17 +65,22 @@ _UNSPACED = ("Han", "Kana", "Thai")
 
 # Nobody tells these from each other by a message or two.
 _FAMILIES = (
-    frozenset({"da", "no", "sv"}), frozenset({"cs", "sk"}), frozenset({"hr", "sr", "sl", "bs"}), frozenset({"id", "ms"}),
-    frozenset({"hi", "mr"}), frozenset({"nl", "af"}),
-)  # fmt: skip
+    frozenset({"da", "no", "sv"}),
+    frozenset({"cs", "sk"}),
+    frozenset({"hr", "sr", "sl", "bs"}),
+    frozenset({"id", "ms"}),
+    frozenset({"hi", "mr"}),
+    frozenset({"nl", "af"}),
+)
 
 # The function words of all these languages.
 FUNCTION_WORDS = frozenset().union(*_WORDS.values())
 
 _OWN_SCRIPT = tuple(name for name in _SCRIPTS if name not in ("Han", "Kana", "Hangul", "Latin"))
-LANGUAGES = tuple(
-    dict.fromkeys((*_WORDS, "zh", "ja", *(code for codes in _LANGUAGES_OF.values() for code in codes)))
-) + tuple(script for script in _OWN_SCRIPT if len(_LANGUAGES_OF[script]) > 1)
+LANGUAGES = (
+    tuple(dict.fromkeys((*_WORDS, "zh", "ja", *(code for codes in _LANGUAGES_OF.values() for code in codes))))
+    + _OWN_SCRIPT
+)
 
 
 class Guess(NamedTuple):
@@ -109,7 +116,8 @@ def guess_language(content: str) -> Guess:
         return Guess(None)
     if len(codes) == 1:
         return Guess(codes[0])
-    return Guess(_best_of(words, codes) or _asked(folded, len(words), codes) or script)
+    found, is_contested = _best_of(words, codes)
+    return Guess(found or (None if is_contested else _asked(folded, len(words), codes)) or script)
 
 
 def is_same(one: str, other: str) -> bool:
@@ -165,7 +173,9 @@ def _script_of(folded: str) -> str | None:
     """The script that most of a text is in, Han for kana as well; None for a text without one, or of several."""
     letters = {name: sum(map(len, script.findall(folded))) for name, script in _SCRIPTS.items()}
     words = {name: len(script.findall(folded)) for name, script in _SCRIPTS.items() if letters[name]}
-    weights = {name: letters[name] / 2 if name in _UNSPACED else float(words.get(name, 0)) for name in _SCRIPTS}
+    weights = {
+        name: letters[name] / 2 if name in _UNSPACED else float(words.get(name, 0)) for name in _SCRIPTS
+    }
     weights["Han"] += weights.pop("Kana")
     script = max(weights, key=lambda name: weights[name])
     return script if weights[script] and weights[script] >= SCRIPT_SHARE * sum(weights.values()) else None
@@ -185,12 +195,15 @@ def _latin_language(words: Sequence[str], folded: str) -> Guess:
             n_own = max(sum(n for word, n in counted.items() if word in table) for table in _LATIN.values())
             if n_mixed >= n_own / 2:
                 return Guess(None, frozenset({language, "en"}))
-    found = _best_of(words, tuple(_LATIN))
-    return Guess(found or _asked(folded, len(words), tuple(_LATIN)))
+    found, is_contested = _best_of(words, tuple(_LATIN))
+    return Guess(None if is_contested else found or _asked(folded, len(words), tuple(_LATIN)))
 
 
-def _best_of(words: Sequence[str], codes: Sequence[str]) -> str | None:
-    """The language with by far the most evidence in these words; each word counts at most twice."""
+def _best_of(words: Sequence[str], codes: Sequence[str]) -> tuple[str | None, bool]:
+    """The language with by far the most evidence in these words, and whether another one has much, too.
+
+    Each word counts at most twice.
+    """
     counted = Counter(words)
     hits = dict.fromkeys(codes, 0)
     weights = dict.fromkeys(codes, 0.0)
@@ -206,10 +219,16 @@ def _best_of(words: Sequence[str], codes: Sequence[str]) -> str | None:
                 if code in weights:
                     weights[code] += LETTER_WEIGHT / len(letters)
     best = max(codes, key=lambda code: (weights[code], hits[code]))
-    second = max((weights[code] for code in codes if not is_same(code, best)), default=0.0)
+    others = [code for code in codes if not is_same(code, best)]
+    second = max((weights[code] for code in others), default=0.0)
     total = sum(min(2, n) for n in counted.values())
-    is_clear = hits[best] >= max(HITS, HIT_SHARE * total) and weights[best] >= max(LEAST_WEIGHT, LEAD * second)
-    return best if is_clear else None
+    is_clear = (
+        len(words) >= FEWEST_WORDS
+        and hits[best] >= max(HITS, HIT_SHARE * total)
+        and weights[best] >= max(LEAST_WEIGHT, LEAD * second)
+    )
+    is_contested = second >= max(2 * LEAST_WEIGHT, SHARED * weights[best])
+    return (best if is_clear and not is_contested else None), is_contested
 
 
 def _asked(folded: str, n_words: int, codes: Sequence[str]) -> str | None:

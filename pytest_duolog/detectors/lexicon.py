@@ -39,7 +39,12 @@ _ASKS = _book("asks")
 NO = _book("no", plain=("no",), first_word=True)
 GREETING = _book("greeting", plain=("last",))
 POLITE = _book(
-    "farewell", "enough", "looking_back", "thanks", "welcome", plain=("goodbye", "enough", "thanks", "welcome")
+    "farewell",
+    "enough",
+    "looking_back",
+    "thanks",
+    "welcome",
+    plain=("goodbye", "enough", "thanks", "welcome"),
 )
 PARTING = _book("parting", plain=("last",))
 THANKS = _book("thanks", plain=("thanks",))

@@ -9,17 +9,18 @@ compile than most dialogues take to replay.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from pytest_duolog.detectors import text
 
 _BOUNDARY = r"\b"
 _QUANTIFIERS = ("?", "*", "+", "{")
-# Phrases are sorted by so many first letters.
-_KEY = 2
-_WORD_START = re.compile(r"(?<!\w)\w")
+# Phrases are sorted by at most so many first letters.
+_KEY = 4
+_LETTER = rf"[\w{text.SIGNS}]"
+_WORD_START = re.compile(rf"(?<!{_LETTER}){_LETTER}{{1,{_KEY}}}")
 # In a plain phrase, any one word; at the end of a word, any ending.
 _ANY = "*"
 _EITHER = re.compile(r"\{([^{}]*)\}")
@@ -30,9 +31,8 @@ Span = tuple[int, int]
 class PhraseBook:
     """Phrases as regular expressions, and plain phrases of other languages, looked for together.
 
-    `expressions` gives regular expressions when they are first needed. `plain` phrases are words: `{a|b}` stands for
-    either, `word*` for every word that begins so, a lone `*` for any one word. With `first_word`, plain phrases are
-    looked for only at the start of a text.
+    `expressions` gives regular expressions when they are first needed. `plain` are phrases as `plain_expression` takes
+    them; with `first_word` they are looked for only at the start of a text.
     """
 
     def __init__(
@@ -65,31 +65,27 @@ class PhraseBook:
 
     @cached_property
     def _sorted(self) -> _Sorted:
-        return _Sorted.of(self._expressions())
-
-    @cached_property
-    def _plain_phrases(self) -> _PlainPhrases:
-        return _PlainPhrases(self._plain)
+        return _Sorted.of(self._expressions(), self._plain, first_word=self._first_word)
 
     def _spans(self, normalised: str) -> Iterator[Span]:
-        at_word, anywhere, other = self._sorted
-        for found in _WORD_START.finditer(normalised):
-            start = found.start()
-            for key in (normalised[start], normalised[start : start + _KEY]):
-                if key in at_word and (match := self._pattern(True, key).match(normalised, start)):
-                    yield match.span()
-        for key in anywhere:
-            if key in normalised:
-                yield from (match.span() for match in self._pattern(False, key).finditer(normalised))
-        if other:
-            yield from (match.span() for match in other.finditer(normalised))
-        yield from self._plain_phrases.spans(normalised, first_word=self._first_word)
+        sorted_ones = self._sorted
+        starts = _word_starts(normalised)
+        for key in starts.keys() & sorted_ones.at_word.keys():
+            pattern = self._pattern(sorted_ones.at_word, key, at_word=True)
+            yield from (match.span() for start in starts[key] if (match := pattern.match(normalised, start)))
+        if not sorted_ones.anywhere_letters.isdisjoint(normalised):
+            for key in sorted_ones.anywhere:
+                if key in normalised:
+                    pattern = self._pattern(sorted_ones.anywhere, key, at_word=False)
+                    yield from (match.span() for match in pattern.finditer(normalised))
+        if sorted_ones.other:
+            yield from (match.span() for match in sorted_ones.other.finditer(normalised))
 
-    def _pattern(self, at_word: bool, key: str) -> re.Pattern[str]:
+    def _pattern(self, table: Mapping[str, list[str]], key: str, *, at_word: bool) -> re.Pattern[str]:
         found = self._compiled.get((at_word, key))
         if found is None:
-            table = self._sorted.at_word if at_word else self._sorted.anywhere
-            found = self._compiled[at_word, key] = re.compile("|".join(dict.fromkeys(table[key])))
+            longest_first = sorted(dict.fromkeys(table[key]), key=len, reverse=True)
+            found = self._compiled[at_word, key] = re.compile("|".join(longest_first))
         return found
 
 
@@ -98,88 +94,78 @@ class _Sorted(NamedTuple):
 
     at_word: dict[str, list[str]]
     anywhere: dict[str, list[str]]
+    anywhere_letters: frozenset[str]
     other: re.Pattern[str] | None
 
     @classmethod
-    def of(cls, phrases: Iterable[str]) -> _Sorted:
+    def of(cls, expressions: Iterable[str], plain: Iterable[str], *, first_word: bool) -> _Sorted:
         at_word: dict[str, list[str]] = {}
         anywhere: dict[str, list[str]] = {}
         other: list[str] = []
-        for bounded, spelled in _spellings(phrases):
+        for bounded, spelled in _spellings(expressions):
             key = _key_of(spelled)
             if key:
                 (at_word if bounded else anywhere).setdefault(key, []).append(spelled)
             else:
                 other.append(_BOUNDARY * bounded + spelled)
-        return cls(at_word, anywhere, re.compile("|".join(other)) if other else None)
+        for expression, key in map(plain_expression, dict.fromkeys(_chosen(plain))):
+            if first_word:
+                other.append("^" + expression)
+            else:
+                (anywhere if text.is_unspaced(key) else at_word).setdefault(key, []).append(expression)
+        letters = frozenset(key[0] for key in anywhere)
+        return cls(at_word, anywhere, letters, re.compile("|".join(other)) if other else None)
+
+
+@lru_cache(maxsize=256)
+def _word_starts(normalised: str) -> Mapping[str, list[int]]:
+    """Where words begin, by each of their first letters up to `_KEY` of them."""
+    starts: dict[str, list[int]] = {}
+    for found in _WORD_START.finditer(normalised):
+        start, beginning = found.start(), found[0]
+        for length in range(1, len(beginning) + 1):
+            starts.setdefault(beginning[:length], []).append(start)
+    return starts
 
 
 def _key_of(spelled: str) -> str:
     """The first letters that every match begins with, at most `_KEY`; empty if there are none."""
-    for length in range(_KEY, 0, -1):
-        key = spelled[:length]
-        if len(key) == length and key.isalnum() and spelled[length : length + 1] not in _QUANTIFIERS:
-            return key
-    return ""
+    key = ""
+    for at, letter in enumerate(spelled[:_KEY]):
+        if not letter.isalnum() or spelled[at + 1 : at + 2] in _QUANTIFIERS:
+            break
+        key += letter
+    return key
 
 
-class _PlainPhrases:
-    """Phrases as runs of words, found by the word they begin with."""
+def plain_expression(phrase: str) -> tuple[str, str]:
+    """A phrase of plain words as a regular expression, and the letters that every match of it begins with.
 
-    def __init__(self, phrases: Iterable[str]) -> None:
-        self._by_word: dict[str, list[tuple[str, ...]]] = {}
-        self._by_beginning: dict[str, list[tuple[str, ...]]] = {}
-        for phrase in dict.fromkeys(spelled for whole in phrases for spelled in _either(whole)):
-            words = _plain_words(phrase)
-            first = words[0]
-            if first.endswith(_ANY):
-                self._by_beginning.setdefault(first[:_KEY], []).append(words)
-            else:
-                self._by_word.setdefault(first, []).append(words)
-
-    def spans(self, normalised: str, *, first_word: bool) -> Iterator[Span]:
-        """Where the phrases are."""
-        if not self._by_word and not self._by_beginning:
-            return
-        found = text.word_spans(normalised)
-        words = [normalised[start:end] for start, end in found]
-        for at, word in enumerate(words[:1] if first_word else words):
-            candidates = (*self._by_word.get(word, ()), *self._by_beginning.get(word[:_KEY], ()))
-            lengths = [len(phrase) for phrase in candidates if _fits(phrase, words, at)]
-            if lengths:
-                yield found[at][0], found[at + max(lengths) - 1][1]
+    The words are normalised. `word*` stands for every word that begins so, a lone `*` for any one word; blank space
+    between words matches any that is no word. In scripts without spaces a phrase is found inside a run of letters.
+    """
+    parts: list[str] = []
+    for part in phrase.split():
+        own = text.words(text.normalise(part.removesuffix(_ANY)))
+        joint = "" if own and text.is_unspaced(own[0]) else r"\W+"
+        spelled = joint.join(map(re.escape, own))
+        parts.append(f"{spelled}{_LETTER}{'*' if own else '+'}" if part.endswith(_ANY) else spelled)
+    first = text.words(text.normalise(phrase))[0]
+    if text.is_unspaced(first):
+        return "".join(parts), parts[0][:_KEY]
+    between = r"\W+"
+    return f"{between.join(parts)}(?!{_LETTER})", first.partition("'")[0][:_KEY]
 
 
-def _fits(phrase: Sequence[str], words: Sequence[str], at: int) -> bool:
-    if at + len(phrase) > len(words):
-        return False
-    return all(
-        word == wanted or (wanted[-1] == _ANY and word.startswith(wanted[:-1]))
-        for wanted, word in zip(phrase, words[at:], strict=False)
-    )
-
-
-def _plain_words(phrase: str) -> tuple[str, ...]:
-    """The words of a plain phrase, normalised, with their stars."""
-    return tuple(
-        piece
-        for part in phrase.split()
-        for piece in ([_ANY] if part == _ANY else _starred(text.words(text.normalise(part)), part))
-    )
-
-
-def _starred(words: list[str], part: str) -> list[str]:
-    return [*words[:-1], words[-1] + _ANY] if part.endswith(_ANY) else words
-
-
-def _either(phrase: str) -> Iterator[str]:
-    """The phrase with its choices written out."""
-    choice = _EITHER.search(phrase)
-    if choice is None:
-        yield phrase
-        return
-    for one in choice[1].split("|"):
-        yield from _either(phrase[: choice.start()] + one + phrase[choice.end() :])
+def _chosen(phrases: Iterable[str]) -> Iterator[str]:
+    """The phrases with their choices written out: `{a|b}` stands for either."""
+    for phrase in phrases:
+        choice = _EITHER.search(phrase)
+        if choice is None:
+            yield phrase
+        else:
+            for one in choice[1].split("|"):
+                yield from _chosen([phrase[: choice.start()] + one + phrase[choice.end() :]])
 
 
 def any_of(phrases: Iterable[str]) -> re.Pattern[str]:

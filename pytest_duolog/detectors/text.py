@@ -41,13 +41,14 @@ _STAMP = re.compile(
 
 # Scripts that do not part words with spaces; there a word is one character.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED_LETTER = re.compile(f"[{_UNSPACED}]")
 # Vowel signs of the scripts of India, which are part of a word and yet no letters.
-_SIGNS = (
+SIGNS = (
     "\u0900-\u0903\u093a-\u093c\u093e-\u094f\u0951-\u0957\u0962-\u0963\u0981-\u0983\u09bc\u09be-\u09cd\u09d7\u09e2-\u09e3"
     "\u0a01-\u0a03\u0a3c\u0a3e-\u0a51\u0a70-\u0a71\u0a81-\u0a83\u0abc\u0abe-\u0acd\u0b01-\u0b03\u0b3c\u0b3e-\u0b57\u0b82\u0bbe-\u0bcd\u0bd7"
     "\u0c00-\u0c04\u0c3c\u0c3e-\u0c56\u0c81-\u0c83\u0cbc\u0cbe-\u0cd6\u0d00-\u0d03\u0d3b-\u0d3c\u0d3e-\u0d4d\u0d57\u0d81-\u0d83\u0dca-\u0ddf"
 )
-_LETTERS = rf"[^\W\d_{_UNSPACED}]+(?:[{_SIGNS}]+[^\W\d_{_UNSPACED}]*)*"
+_LETTERS = rf"[^\W\d_{_UNSPACED}]+(?:[{SIGNS}]+[^\W\d_{_UNSPACED}]*)*"
 _WORD = re.compile(rf"\d+(?:[.,:]\d+)*|[{_UNSPACED}]|{_LETTERS}(?:'{_LETTERS})*")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？।॥۔])|[\r\n]+")
 # Reordering piled-up marks takes time that grows with the square of their number, so it is done piece by piece.
@@ -102,9 +103,9 @@ def words(normalised: str) -> list[str]:
     return _WORD.findall(normalised)
 
 
-def word_spans(normalised: str) -> list[tuple[int, int]]:
-    """Where the words of a normalised text begin and end, in order."""
-    return [found.span() for found in _WORD.finditer(normalised)]
+def is_unspaced(word: str) -> bool:
+    """Whether a word is in a script that does not part words with spaces."""
+    return bool(_UNSPACED_LETTER.match(word))
 
 
 def without_asides(text: str) -> str:

@@ -33,8 +33,8 @@ class EndsCleanly(Property, method="ends_cleanly"):
 
     At most `messages_after_goodbye` messages follow the first goodbye, its answer among them; the last message
     is not cut off, and no question is left open. A dialogue that ended by its stop phrase took leave with it, and one
-    whose last message only thanks came to its end. Where no goodbye is found and its language is none that is read here,
-    it could not be measured.
+    whose last message only thanks came to its end. Where no goodbye is found, and its language is none of those that
+    are read here, it could not be measured.
     """
 
     messages_after_goodbye: int = CLEAN_TAIL
@@ -64,7 +64,9 @@ class EndsCleanly(Property, method="ends_cleanly"):
         unread = None if took_leave else unread_in(transcript.messages)
         if unread and not tail and not stopped:
             return self.verdict(
-                None, f"no goodbye is known in its language ({unread}), and none in another was found", evidence
+                None,
+                f"no goodbye is known in its language ({unread}), and none in another was found",
+                evidence,
             )
         if problems or _stop_kind(transcript) is StopKind.LOOP:
             return self.verdict(False, "; ".join([*problems, *([stopped] if stopped else [])]), evidence)

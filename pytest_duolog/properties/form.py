@@ -141,8 +141,7 @@ class KeepsLanguage(SpokenProperty, method="keeps_language"):
         others = [
             item
             for item in said
-            if (language := guesses[item[0]].language)
-            and not any(is_same(language, one) for one in allowed)
+            if (language := guesses[item[0]].language) and not any(is_same(language, one) for one in allowed)
         ]
         spoken = Counter(guesses[number].language for number, _ in others)
         found = (

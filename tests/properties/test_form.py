@@ -99,7 +99,7 @@ def test_words_of_another_language_in_passing_are_no_change():
 
 
 def test_short_messages_are_read_together():
-    transcript = dialogue("Yes, it is.", "And why?", "I do not know.", "It was here.")
+    transcript = dialogue("Yes, it is.", "And why?", "Not here.", "It was so.")
     assert transcript.keeps_language().explanation == "4 short messages are together in en"
     assert not transcript.keeps_language("fr")
 
