@@ -99,6 +99,12 @@ def test_two_languages_in_one_text_are_a_mixture(content):
     assert "en" in guess.mixed
 
 
+ZULU = (
+    "Sawubona, ngicela ukubhuka ikamelo lezinsuku ezimbili. Ufika nini? Ngifika ngoLwesihlanu kusihlwa. "
+    "Kulungile, sikugcinele ikamelo. Ngiyabonga kakhulu, usale kahle. Hamba kahle."
+)
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [
@@ -111,7 +117,7 @@ def test_two_languages_in_one_text_are_a_mixture(content):
             "Armenian",
         ),
         (
-            "Sawubona, ngicela ukubhuka ikamelo. Ngifika ngoLwesihlanu kusihlwa. Ngiyabonga, sizobonana kusasa ekuseni.",
+            ZULU,
             None,
         ),
     ],
