@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 
 SHIPPED_WITH_SDIST = (
-    ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "PKG-INFO", "README.md", "benchmarks", "docs",
-    "example_project", "pyproject.toml", "pytest_duolog", "tests",
+    ".ci", ".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "PKG-INFO",
+    "README.md", "SECURITY.md", "benchmarks", "docs", "example_project", "pyproject.toml", "pytest_duolog", "tests",
 )  # fmt: skip
 
 
