@@ -61,12 +61,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read it has seen enough
         return 1
     except DuologError as error:
-        print(printable(f"duolog: {error}"), file=sys.stderr)
+        print(printable(f"duolog: {_without_secrets(str(error))}"), file=sys.stderr)
         return 2
     except OSError as error:
         print(printable(f"duolog: {error.filename or ''}: {error.strerror}"), file=sys.stderr)
         return 2
     return int(status)
+
+
+def _without_secrets(text: str) -> str:
+    """An error without secrets, which it may quote from a file; as it is where the project's settings are the error."""
+    from pytest_duolog.commands.redaction import project_redactor  # noqa: PLC0415  # most commands make no error
+
+    try:
+        return project_redactor().shown(text)
+    except DuologError:
+        return text
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_duolog.commands.pytest_runs import collect, replay
+from pytest_duolog.commands.redaction import project_redactor
 from pytest_duolog.display import counted, from_here, printable
 from pytest_duolog.endpoints.providers import base_urls
 from pytest_duolog.endpoints.registry import all_providers
@@ -25,7 +26,6 @@ from pytest_duolog.recording.maintenance import (
 )
 from pytest_duolog.recording.naming import folder_of
 from pytest_duolog.recording.orphans import Recording, recordings_under
-from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.settings import configured_providers, read_project_table
 from pytest_duolog.storage.line_file import is_in_use
 
@@ -133,7 +133,8 @@ def _export(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         target = _new_file(path.with_suffix(".jsonl"))
-        n_replies = import_yaml(path, target, base_urls=_base_urls(os.environ), redactor=Redactor(os.environ))
+        redactor = project_redactor()
+        n_replies = import_yaml(path, target, base_urls=_base_urls(os.environ), redactor=redactor)
         print(printable(f"{target}: {counted(n_replies, 'interaction')}"))
     return 0
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest_duolog.reports
-from pytest_duolog.commands.dialogue_files import as_filed, read_dialogues
+from pytest_duolog.commands.dialogue_files import read_dialogues, read_dialogues_in
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.by_name import property_types
 from pytest_duolog.results.examination import examine
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.transcripts.sources import Unreadable, read_sources
+from pytest_duolog.transcripts.sources import Unreadable
 from pytest_duolog.transcripts.text_file import decode_text
 
 STDIN = "-"
@@ -75,6 +75,6 @@ def _read(file: str) -> list[FiledDialogue | Unreadable]:
     if file != STDIN:
         return read_dialogues(Path(file))
     try:
-        return as_filed(read_sources(decode_text(sys.stdin.buffer.read(), "stdin"), file="stdin"))
+        return read_dialogues_in(decode_text(sys.stdin.buffer.read(), "stdin"), file="stdin")
     except TranscriptError as error:
         return [Unreadable("stdin", 1, str(error))]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pytest_duolog.commands.redaction import project_redactor
 from pytest_duolog.errors import CassetteError, RunRecordError, TranscriptError
 from pytest_duolog.recording.retelling import Retold, retold
 from pytest_duolog.results.filed import FiledDialogue, FileKind, Value, of_sample
@@ -21,8 +23,13 @@ SAMPLE_LINE = b'{"sample":'
 def read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
     """The dialogues of a file, in order; what cannot be read is among them with its reason.
 
-    What a file is is told from its content: a transcript, a chat log, a cassette or a run record.
+    What a file is is told from its content: a transcript, a chat log, a cassette or a run record. Secrets in them are
+    replaced: logs from elsewhere have never been looked through, and an old file may hold what is a secret now.
     """
+    return list(map(_without_secrets, _read_dialogues(path)))
+
+
+def _read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
     try:
         data = path.read_bytes()
         own = own_file(data.partition(b"\n")[0].decode("utf-8", "replace"))
@@ -30,7 +37,7 @@ def read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
             return list(_of_cassette(path))
         if own is OwnFile.RECORD:
             return list(_of_record(path))
-        return as_filed(read_sources(decode_text(data, str(path)), file=str(path)))
+        return _as_filed(read_sources(decode_text(data, str(path)), file=str(path)))
     except OSError as error:
         return [Unreadable(str(path), 1, f"cannot be read: {error.strerror}")]
     except (TranscriptError, CassetteError, RunRecordError) as error:
@@ -38,9 +45,21 @@ def read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
         return [Unreadable(str(path), 1, problem.removeprefix(f"{path}: ").partition("\n")[0])]
 
 
-def as_filed(found: list[Source | Unreadable]) -> list[FiledDialogue | Unreadable]:
+def read_dialogues_in(text: str, *, file: str) -> list[FiledDialogue | Unreadable]:
+    """The dialogues of a text with transcripts or chat logs, as `read_dialogues` gives them."""
+    return list(map(_without_secrets, _as_filed(read_sources(text, file=file))))
+
+
+def _as_filed(found: list[Source | Unreadable]) -> list[FiledDialogue | Unreadable]:
     """Dialogues of which nothing is known but their transcripts."""
     return [entry if isinstance(entry, Unreadable) else FiledDialogue(entry) for entry in found]
+
+
+def _without_secrets(entry: FiledDialogue | Unreadable) -> FiledDialogue | Unreadable:
+    redactor = project_redactor()
+    if isinstance(entry, Unreadable):
+        return replace(entry, problem=redactor.shown(entry.problem))
+    return entry.without_secrets(redactor.json)
 
 
 def _of_cassette(path: Path) -> Iterator[FiledDialogue | Unreadable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin.state import session_of
 from pytest_duolog.properties.base import Outcome, Property, judge
 from pytest_duolog.properties.by_name import given_property
 from pytest_duolog.results.examination import default_properties
@@ -42,7 +44,14 @@ class TranscriptFile(pytest.File):
         Recordings that the globs happen to match are left out.
         """
         chosen = _chosen_properties(self.config)
-        found = [entry for entry in read_file(self.path) if isinstance(entry, Source) or not entry.is_ours]
+        redactor = session_of(self.config).redactor
+        found = [
+            entry.without_secrets(redactor.json)
+            if isinstance(entry, Source)
+            else replace(entry, problem=redactor.shown(entry.problem))
+            for entry in read_file(self.path)
+            if isinstance(entry, Source) or not entry.is_ours
+        ]
         for entry in found:
             prefix = "" if len(found) == 1 else f"{_title(entry)}::"
             if isinstance(entry, Unreadable):

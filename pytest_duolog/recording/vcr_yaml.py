@@ -41,7 +41,9 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
                 journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
     except Exception as error:  # noqa: BLE001  # vcrpy checks nothing: a stranger's file can raise anything
         is_ours = isinstance(error, UnfoldsTooFar)
-        problem = str(error) if is_ours else f"{type(error).__name__}: {shorten(str(error), 300)}"
+        problem = (
+            str(error) if is_ours else f"{type(error).__name__}: {shorten(redactor.shown(str(error)), 300)}"
+        )
         raise UnreadableCassette(
             f"not a vcrpy cassette: {problem}",
             cassette_path=path,

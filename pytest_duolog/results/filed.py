@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from pytest_duolog.properties.base import Outcome, Property
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
@@ -56,6 +57,22 @@ class FiledDialogue:
     def broken(self) -> list[PropertyResult]:
         """The verdicts that are not good: what fails, and what could not be measured."""
         return [verdict for verdict in self.verdicts if verdict.outcome is not Outcome.HOLDS]
+
+    def without_secrets(self, redacted: Callable[[Any], Any]) -> FiledDialogue:
+        """The same without secrets in anything that is said; `redacted` replaces them in plain data."""
+        verdicts = tuple(
+            PropertyResult.model_validate(redacted(verdict.model_dump(mode="json")))
+            for verdict in self.verdicts
+        )
+        return replace(
+            self,
+            source=self.source.without_secrets(redacted),
+            test=redacted(self.test),
+            problem=redacted(self.problem),
+            parameters={name: redacted(value) for name, value in self.parameters.items()},
+            verdicts=verdicts,
+            notices=tuple(map(redacted, self.notices)),
+        )
 
     def judged(self, properties: Sequence[Property]) -> FiledDialogue:
         """The same with verdicts on these properties; without any, on the default ones, unless a run judged it."""

@@ -61,6 +61,13 @@ class Source:
         """The line on which message `number` (from 1) begins, or else the dialogue."""
         return self.message_lines[number - 1] if 0 < number <= len(self.message_lines) else self.line
 
+    def without_secrets(self, redacted: Callable[[Any], Any]) -> Source:
+        """The same without secrets in its name and its transcript; `redacted` replaces them in plain data."""
+        said = self.transcript.model_dump(mode="json")
+        safe = redacted(said)
+        transcript = self.transcript if safe == said else Transcript.model_validate(safe)
+        return replace(self, id=redacted(self.id), transcript=transcript)
+
     def with_topic(self, topic: str | None) -> Source:
         """The same, about `topic` if it does not say what it is about."""
         if topic is None or self.transcript.topic:

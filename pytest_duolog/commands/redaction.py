@@ -1,0 +1,82 @@
+"""What commands replace in texts before they show or write them: what a pytest run of the project would replace."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import iniconfig
+
+from pytest_duolog.endpoints.registry import all_providers
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.secret_names import EnvironmentRules
+from pytest_duolog.settings import configured_providers, read_project_table
+
+# pytest's own files, in the order in which it looks for them in a folder (9.2), and the section that each has to have.
+INI_FILES = {
+    "pytest.toml": ("pytest",),
+    ".pytest.toml": ("pytest",),
+    "pytest.ini": ("pytest",),
+    ".pytest.ini": ("pytest",),
+    "pyproject.toml": ("tool", "pytest"),
+    "tox.ini": ("pytest",),
+    "setup.cfg": ("tool:pytest",),
+}
+ALWAYS_COUNT = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini")
+SECRETS = "duolog_secrets"
+
+
+def project_redactor() -> Redactor:
+    """Knows the secrets in the environment, as the project in the working directory or above it says.
+
+    Raises ConfigurationError for what is wrong in its settings.
+    """
+    return _redactor_in(Path.cwd(), tuple(os.environ.items()))
+
+
+@lru_cache(maxsize=1)
+def _redactor_in(folder: Path, environ: tuple[tuple[str, str], ...]) -> Redactor:
+    root, rules = _rules(folder)
+    known = all_providers(configured_providers(read_project_table(root / "pyproject.toml")))
+    variables = [name for provider in known.values() for name in provider.secret_variables]
+    return Redactor(dict(environ), variables, rules=EnvironmentRules(rules))
+
+
+def _rules(folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder of pytest's ini file, `folder` if there is none, and what `duolog_secrets` says there."""
+    for above in (folder, *folder.parents):
+        for name in INI_FILES:
+            path = above / name
+            if path.is_file() and (found := _section(path)) is not None:
+                given = found.get(SECRETS, ())
+                return above, tuple(given.split() if isinstance(given, str) else map(str, given))
+    return folder, ()
+
+
+def _section(path: Path) -> Mapping[str, Any] | None:
+    """What pytest reads from a file; None if it passes over the file."""
+    try:
+        found = _toml_section(path) if path.suffix == ".toml" else _ini_section(path)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    return {} if found is None and path.name in ALWAYS_COUNT else found
+
+
+def _toml_section(path: Path) -> Mapping[str, Any] | None:
+    value: Any = tomllib.loads(path.read_text("utf-8"))
+    for name in INI_FILES[path.name]:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if isinstance(value, Mapping) and isinstance(value.get("ini_options"), Mapping):
+        return value["ini_options"]  # type: ignore[no-any-return]  # nothing is known of its values
+    return value if isinstance(value, Mapping) else None
+
+
+def _ini_section(path: Path) -> Mapping[str, Any] | None:
+    [section] = INI_FILES[path.name]
+    found = iniconfig.IniConfig(path)
+    return dict(found[section].items()) if section in found else None
