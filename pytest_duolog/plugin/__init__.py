@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_duolog import genuine as genuine  # to be taken before anything is patched
-from pytest_duolog.plugin.collector import SITE, Collector
+from pytest_duolog.plugin.collector import CLAIMS, SITE, Collector
 from pytest_duolog.plugin.options import add_options, given_shard
 from pytest_duolog.plugin.unused_markers import find_unused_markers
 from pytest_duolog.properties.claims import claims_of_test
@@ -171,6 +171,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Fail a test that asked for a verdict and did not look at it; a doctest looks at what it prints."""
     with claims_of_test() as claims:
+        item.stash[CLAIMS] = claims
         yield
     if (claims or SITE in item.stash) and isinstance(item, pytest.Function):
         from pytest_duolog.plugin.unseen import require_seen
@@ -215,6 +216,10 @@ def duolog_snapshot(request: pytest.FixtureRequest, snapshot: SnapshotAssertion)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    if call.excinfo is not None and (SITE in item.stash or item.stash.get(CLAIMS, [])):
+        from pytest_duolog.plugin.assertions import tell_verdicts_once
+
+        tell_verdicts_once(item, call.excinfo.value)
     report = yield
     if "dialogue" in getattr(item, "fixturenames", ()):
         from pytest_duolog.plugin.harmless import guard_of

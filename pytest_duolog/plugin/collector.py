@@ -13,6 +13,7 @@ from pytest_duolog.display import counted, printable
 
 if TYPE_CHECKING:
     from pytest_duolog.plugin.wire import RecordPart
+    from pytest_duolog.properties.claims import Claim
     from pytest_duolog.results.dialogue_result import DialogueResult
     from pytest_duolog.running.dialogue import TestSite
 
@@ -33,6 +34,8 @@ MOST_NAMED = 3
 
 # Stands in the stash of a test that opened a dialogue; here, because every run looks for it.
 SITE: pytest.StashKey[TestSite] = pytest.StashKey()
+# What the body of a test claimed besides its dialogues.
+CLAIMS: pytest.StashKey[list[Claim]] = pytest.StashKey()
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set

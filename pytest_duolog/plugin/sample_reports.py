@@ -17,6 +17,7 @@ from pytest_duolog.display import printable
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
+from pytest_duolog.plugin.assertions import asserted_line, said_by
 from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, STATUS_ATTRIBUTE, UNMEASURED_ATTRIBUTE
 from pytest_duolog.plugin.subtests import XPASS_STRICT, is_strict_xpass
@@ -33,6 +34,9 @@ MOST_SHOWN = 2
 INCONCLUSIVE = "inconclusive"
 # The property of JUnit XML that has the verdict.
 VERDICT = "duolog_verdict"
+
+# So much of why a sample did not pass is kept.
+LONGEST_PROBLEM = 300
 
 # How it marks the lines of a traceback that say what was raised.
 RAISED = "E   "
@@ -142,10 +146,18 @@ def sample_of(
         arm=attempt.arm,
         attempt=try_number,
         outcome=outcome,
-        problem=_first_line(wrong) if wrong else "",
+        problem=_problem(wrong, results) if wrong else "",
+        asserted=asserted_line(wrong) if wrong and wrong.when == "call" else "",
         dialogues=tuple(result.with_reading() for result in results),
         duration_s=round(sum(report.duration for report in reports), 3),
     )
+
+
+def _problem(wrong: pytest.TestReport, results: Sequence[DialogueResult]) -> str:
+    """The first line of why it did not pass; of an assertion about a property, what the property says."""
+    line = _first_line(wrong)
+    verdicts = (verdict for result in results for verdict in result.verdicts)
+    return said_by(line, verdicts)[:LONGEST_PROBLEM] or line
 
 
 def with_subtests(
@@ -197,7 +209,7 @@ def _first_line(report: pytest.TestReport) -> str:
         for before, line in pairwise(["", *text.splitlines()])
         if line.startswith(RAISED) and not before.startswith(RAISED)
     ]
-    return (marked[-1] if marked else text).strip().partition("\n")[0][:300]
+    return (marked[-1] if marked else text).strip().partition("\n")[0][:LONGEST_PROBLEM]
 
 
 def _text_of(report: pytest.TestReport) -> str:

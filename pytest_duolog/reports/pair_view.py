@@ -151,9 +151,7 @@ def pair_of(number: int, baseline: Sequence[Sample], candidate: Sample, name: st
     if len(baseline) == 1 and baseline[0].outcome is candidate.outcome:
         result = f"both {now.replace('ends', 'end').removesuffix('s').replace('passe', 'pass')}"
     is_failed = candidate.outcome is not SampleOutcome.PASSED
-    return PairView(
-        number, result, candidate.problem if is_failed else "", _dialogues(baseline, candidate, name)
-    )
+    return PairView(number, result, candidate.why if is_failed else "", _dialogues(baseline, candidate, name))
 
 
 def _dialogues(

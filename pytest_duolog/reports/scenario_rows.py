@@ -63,7 +63,7 @@ class ScenarioRow:
         """The words, the counts, and the first lines of the failures."""
         counts = (f"{arm} {n} of {all_} passed" for arm, (n, all_) in self.passed.items() if self.in_gate)
         failures = (
-            f"{failure.label(in_gate=self.in_gate)}: {failure.problem or 'no reason given'}"
+            f"{failure.label(in_gate=self.in_gate)}: {failure.why or 'no reason given'}"
             for failure in self.failures
         )
         return "\n".join(["; ".join([self.words, *counts]), *failures])

@@ -93,7 +93,7 @@ def _failure_text(row: ScenarioRow) -> str:
     lines = [f"### {code(row.scenario, LONGEST_NAME)}", ""]
     for sample in row.failures:
         arm = f" of the {sample.arm}" if row.in_gate else ""
-        lines.append(f"- sample {sample.number}{arm}: {code(sample.problem or 'failed')}")
+        lines.append(f"- sample {sample.number}{arm}: {code(sample.why or 'failed')}")
         if evidence := first_evidence(sample):
             number, message = evidence
             lines.append(

@@ -108,7 +108,7 @@ def of_sample(
         sample=sample.number,
         arm=sample.arm.value if in_gate else "",
         outcome=sample.outcome,
-        problem=sample.problem,
+        problem=sample.why,
         cassette=dialogue.cassette,
         parameters={} if turns is None else {"turns": turns},
         verdicts=dialogue.verdicts,

@@ -68,7 +68,8 @@ class Sample(Record):
     """One run of one test's body: one trial, however many dialogues it held.
 
     `number` is its place in the launch order of its scenario and arm, from 1: in a gate the round. `attempt`
-    counts the errors before it, from 1. `problem` is the first line of why it did not pass. One that `is_stored` is
+    counts the errors before it, from 1. `problem` is the first line of why it did not pass, and `asserted` the line of
+    the test that failed; versions before it had the field leave it empty. One that `is_stored` is
     from an earlier run. After an error that `is_given_up` it is not tried again.
     """
 
@@ -80,6 +81,7 @@ class Sample(Record):
     is_stored: bool = False
     is_given_up: bool = False
     problem: Text = ""
+    asserted: Text = ""
     dialogues: tuple[DialogueResult, ...] = ()
     duration_s: float | None = Field(default=None, ge=0)
 
@@ -100,6 +102,14 @@ class Sample(Record):
     def verdicts(self) -> Iterator[PropertyResult]:
         """The verdicts on all its dialogues."""
         return (verdict for dialogue in self.dialogues for verdict in dialogue.verdicts)
+
+    @property
+    def why(self) -> str:
+        """Why it did not pass; of an assertion about no property, the line that failed and what it came to."""
+        found = self.problem.removeprefix("AssertionError: ")
+        if self.asserted and found.startswith("assert "):
+            return f"{self.asserted}: {found.removeprefix('assert ')}"
+        return self.problem
 
     @property
     def is_measured(self) -> bool:
