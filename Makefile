@@ -1,5 +1,5 @@
 # `make example` shows the plugin at work on a real model, `make test` runs its tests except the slow ones, and `make slow`
-# runs those. Each makes its own virtual environment; nothing else has to be set up.
+# runs those, and the property-based ones with more examples. Each makes its own virtual environment; nothing else has to be set up.
 # `make docs` builds the documentation into docs/_build, and fails at a broken link.
 # `make test COVERAGE=yes` also measures what the tests cover, which takes half as long again, and fails below the bar.
 
@@ -41,7 +41,7 @@ endif
 
 slow: $(VENV)/.installed
 	$(BIN)/duolog local pull
-	$(BIN)/python -m pytest $(PARALLEL) -m slow
+	$(BIN)/python -m pytest $(PARALLEL) -m "slow or hypothesis" --hypothesis-profile=many
 
 docs: $(VENV)/.installed
 	$(BIN)/sphinx-build --fresh-env --fail-on-warning --quiet docs docs/_build

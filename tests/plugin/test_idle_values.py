@@ -369,6 +369,7 @@ numbers = iter(range(100))
     result.stdout.fnmatch_lines(["*PASS: 2 of 2 passed*", "*PASS: 3 of 3 passed*"])
 
 
+@pytest.mark.slow
 def test_workers_of_xdist_refuse_it_as_well(collected) -> None:
     body, line = REFUSED["grace"]
     assert_refused(collected(body, "-n1"), line)

@@ -188,7 +188,7 @@ def test_workers_of_xdist_write_it_down_together(suite: Suite) -> None:
     suite.run("--record-mode=rewrite", "-n2").assert_outcomes(passed=3, failed=1)
     assert len(list(FOLDER.glob("rewrite-*.jsonl"))) == 2
     suite.answer(NEW)
-    result = suite.run("--record-mode=once", "-n2")
+    result = suite.run("--record-mode=once")
     result.assert_outcomes(passed=4)
     result.stdout.no_fnmatch_line("*rewrite of*")
     assert (suite.n_asked, suite.ages()) == (4, [NEW] * 4)

@@ -538,7 +538,7 @@ def test_reruns_of_pytest_rerunfailures_do_not_hide_a_rate(sampled, options: tup
         ("folder", "Is a directory", ()),
         ("file/record.jsonl", "file is not a folder", ()),
         ("busy", "another run is writing", ()),
-        ("busy", "another run is writing", ("-n1",)),
+        pytest.param("busy", "another run is writing", ("-n1",), marks=pytest.mark.slow),
     ],
     ids=["folder", "file", "busy", "busy, xdist"],
 )

@@ -72,7 +72,12 @@ DUOLOG, RECORDING, CASSETTER = "pytest_duolog.plugin", "pytest_recording.plugin"
 
 @pytest.mark.parametrize(
     "plugins",
-    [(DUOLOG, RECORDING), (RECORDING, DUOLOG), (DUOLOG, CASSETTER), (CASSETTER, DUOLOG)],
+    [
+        (DUOLOG, RECORDING),
+        pytest.param((RECORDING, DUOLOG), marks=pytest.mark.slow),
+        pytest.param((DUOLOG, CASSETTER), marks=pytest.mark.slow),
+        (CASSETTER, DUOLOG),
+    ],
     ids=["before recording", "after recording", "before cassetter", "after cassetter"],
 )
 def test_one_option_records_for_both_in_every_order(run, tmp_path, plugins):
@@ -114,7 +119,7 @@ def test_mode_that_only_a_neighbour_knows_stops_dialogues_and_no_other_test(run,
     assert "--record-mode or duolog_record_mode: 'verify' is not known (accepted: none, " in result.stdout
 
 
-@pytest.mark.parametrize("neighbour", [RECORDING, CASSETTER])
+@pytest.mark.parametrize("neighbour", [RECORDING, pytest.param(CASSETTER, marks=pytest.mark.slow)])
 def test_dialogue_in_a_test_that_a_neighbour_records_too(run, tmp_path, chat_server, neighbour):
     both = PROJECT.replace(
         "    assert len(dialogue.messages) == 5\n", "    send(BESIDES)\n    assert dialogue.messages\n"

@@ -82,7 +82,7 @@ def gate(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
     [
         ("--duolog-baseline=stored.jsonl",),
         ("-o", "duolog_baseline=stored.jsonl"),
-        ("--duolog-baseline=stored.jsonl", "-n2"),
+        pytest.param(("--duolog-baseline=stored.jsonl", "-n2"), marks=pytest.mark.slow),
     ],
     ids=["option", "ini", "xdist"],
 )
@@ -135,7 +135,12 @@ def test_baseline_that_has_changed_decides_nothing(
         (("--duolog-model=Ann=openai:other",), "it was run with {'Ann': 'openai:asker', *", ()),
         (("-k", "0 or 1"), "its tests (-k chooses others), prompts or judges were others", ()),
         (NO_FILE, "--duolog-baseline: the run record cannot be read: No such file*", ()),
-        (NO_FILE, "--duolog-baseline: the run record cannot be read: No such file*", ("-n1",)),
+        pytest.param(
+            NO_FILE,
+            "--duolog-baseline: the run record cannot be read: No such file*",
+            ("-n1",),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["other models", "other scenarios", "no file", "no file, xdist"],
 )

@@ -127,6 +127,7 @@ def test_only_what_the_test_cannot_change_begins_early(
     assert (crowd.most > 1) is is_early
 
 
+@pytest.mark.slow
 def test_stop_at_the_first_failure_wastes_little(matrix, chat_server: ChatServer):
     Crowd(chat_server)
     result = matrix(
@@ -197,6 +198,7 @@ def test_worker_of_xdist_begins_the_dialogue_of_its_next_test(matrix, chat_serve
     assert len(chat_server.requests) == 12
 
 
+@pytest.mark.slow
 def test_worker_of_xdist_begins_the_samples_of_its_next_test(matrix, chat_server: ChatServer):
     crowd = Crowd(chat_server, expected=2)
     matrix(

@@ -62,12 +62,12 @@ def test_scripted_speakers_cost_no_replies(pytester: pytest.Pytester) -> None:
 
 
 def test_gate_with_workers_is_planned_with_every_round(pytester: pytest.Pytester) -> None:
-    result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo", "-n2")
-    result.stdout.fnmatch_lines(["with workers of pytest-xdist 120 dialogues: *"])
+    result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo", "--duolog-rounds=5", "-n2")
+    result.stdout.fnmatch_lines(["with workers of pytest-xdist 30 dialogues: *"])
 
 
 def test_gate_is_planned(pytester: pytest.Pytester) -> None:
-    result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo")
+    result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo", "--duolog-rounds=9")
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
         ["likely * dialogues, baseline and candidate together*", "an equal candidate: PASS in * of gates, *"]

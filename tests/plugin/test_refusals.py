@@ -37,6 +37,7 @@ def test_samples_that_every_worker_would_hold_are_refused(pytester: pytest.Pytes
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
+@pytest.mark.slow
 def test_every_worker_may_hold_dialogues_without_samples(pytester: pytest.Pytester):
     write(pytester)
     pytester.runpytest("-n2", "--dist=each").assert_outcomes(passed=4)

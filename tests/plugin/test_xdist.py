@@ -32,7 +32,7 @@ def cassettes() -> dict[str, list[str]]:
     }
 
 
-def test_workers_record_and_replay_what_one_process_does(pytester, chat_server):
+def test_workers_record_what_one_process_replays(pytester, chat_server):
     pytester.makepyfile(test_matrix=MATRIX)
     recorded = pytester.runpytest("-n", "2", "--record-mode=once")
     recorded.assert_outcomes(passed=4, failed=1)
@@ -46,11 +46,6 @@ def test_workers_record_and_replay_what_one_process_does(pytester, chat_server):
     alone.stdout.fnmatch_lines(
         ["cassette: *test_it?Two.?*.openai-small.1.jsonl", "5 dialogues, 18 replies replayed"]
     )
-    spread = pytester.runpytest("-n", "2")
-    spread.assert_outcomes(passed=4, failed=1)
-    spread.stdout.fnmatch_lines(
-        ["cassette: *test_it?Two.?*.openai-small.1.jsonl", "5 dialogues, 18 replies replayed"]
-    )
     assert len(chat_server.requests) == 18
     assert sorted(cassettes()) == names
 
@@ -60,6 +55,18 @@ def recorded(pytester, chat_server):
     pytester.makepyfile(test_matrix=MATRIX)
     pytester.runpytest("--record-mode=once").assert_outcomes(passed=4, failed=1)
     return pytester
+
+
+@pytest.mark.slow
+def test_workers_replay_what_one_process_recorded(recorded, chat_server):
+    before, n_asked = cassettes(), len(chat_server.requests)
+    spread = recorded.runpytest("-n", "2")
+    spread.assert_outcomes(passed=4, failed=1)
+    spread.stdout.fnmatch_lines(
+        ["cassette: *test_it?Two.?*.openai-small.1.jsonl", "5 dialogues, 18 replies replayed"]
+    )
+    assert len(chat_server.requests) == n_asked
+    assert cassettes() == before
 
 
 @pytest.mark.parametrize(

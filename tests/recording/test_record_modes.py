@@ -534,7 +534,12 @@ def test_no_reply_is_paid_for_while_another_run_records_it(project, mode):
 
 @pytest.mark.parametrize(
     ("how", "number"),
-    [(signal.SIGKILL, 1), (signal.SIGKILL, 4), (signal.SIGINT, 4), (signal.SIGTERM, 4)],
+    [
+        pytest.param(signal.SIGKILL, 1, marks=pytest.mark.slow),
+        (signal.SIGKILL, 4),
+        (signal.SIGINT, 4),
+        pytest.param(signal.SIGTERM, 4, marks=pytest.mark.slow),
+    ],
     ids=["SIGKILL, first", "SIGKILL", "SIGINT", "SIGTERM"],
 )
 def test_killed_run_loses_no_finished_message(project, how, number):

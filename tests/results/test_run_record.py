@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.errors import RunRecordError
@@ -212,7 +212,6 @@ def test_a_record_cannot_be_merged_with_itself() -> None:
     assert "give every record once" in str(raised.value)
 
 
-@settings(max_examples=100)
 @given(
     st.randoms(use_true_random=False), st.integers(1, 8), st.integers(1, 6), st.sampled_from([0.0, 0.1, 0.4])
 )
@@ -241,7 +240,6 @@ def test_any_split_merges_to_the_same_decision(
     assert decide_record(merged) == decide_record(whole)
 
 
-@settings(max_examples=50)
 @given(st.randoms(use_true_random=False))
 def test_bars_are_decided_the_same_from_shards(rng: random.Random) -> None:
     whole = bar_record({name: "".join(rng.choices("+-!", [9, 1, 1], k=20)) for name in "abc"})

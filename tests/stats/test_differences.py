@@ -6,7 +6,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.stats.binomial import binomial_pmf
@@ -51,7 +51,6 @@ def log_likelihood(counts: TwoRates, rate_1: float, rate_2: float) -> float:
 @pytest.mark.parametrize(
     "interval", [newcombe_interval, lambda counts: score_interval([counts])], ids=["newcombe", "score"]
 )
-@settings(max_examples=30)
 @given(two_rates())
 def test_exchanging_the_groups_mirrors_the_interval(interval, counts: TwoRates) -> None:
     low, high = interval(counts)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.stats.binomial import (
@@ -41,7 +41,6 @@ def coverage(interval: IntervalFunction, n: int, rate: float) -> float:
 
 
 @every_interval
-@settings(max_examples=40)
 @given(counts())
 def test_it_holds_the_observed_rate_and_stays_in_range(
     interval: IntervalFunction, data: tuple[int, int]
@@ -53,7 +52,6 @@ def test_it_holds_the_observed_rate_and_stays_in_range(
 
 
 @every_interval
-@settings(max_examples=40)
 @given(counts())
 def test_failures_mirror_passes(interval: IntervalFunction, data: tuple[int, int]) -> None:
     n_passed, n = data
@@ -62,7 +60,6 @@ def test_failures_mirror_passes(interval: IntervalFunction, data: tuple[int, int
 
 
 @every_interval
-@settings(max_examples=40)
 @given(counts())
 def test_one_more_pass_moves_it_up(interval: IntervalFunction, data: tuple[int, int]) -> None:
     n_passed, n = data
@@ -72,7 +69,6 @@ def test_one_more_pass_moves_it_up(interval: IntervalFunction, data: tuple[int, 
 
 
 @every_interval
-@settings(max_examples=40)
 @given(counts())
 def test_more_confidence_is_wider(interval: IntervalFunction, data: tuple[int, int]) -> None:
     narrow, wide = interval(*data, confidence=0.8), interval(*data, confidence=0.99)
@@ -99,7 +95,6 @@ def test_impossible_confidence_is_refused(interval: IntervalFunction, confidence
         interval(1, 2, confidence=confidence)
 
 
-@settings(max_examples=40)
 @given(st.integers(1, 40), st.floats(0.001, 0.999))
 def test_clopper_pearson_never_covers_less_than_it_says(n: int, rate: float) -> None:
     assert coverage(clopper_pearson_interval, n, rate) >= 0.95 - 1e-9

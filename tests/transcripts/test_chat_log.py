@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.transcripts.sources import Source, Unreadable, read_sources
@@ -444,7 +444,6 @@ HOSTILE_ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=60)
 @given(HOSTILE_JSON | HOSTILE_ENTRIES | st.fixed_dictionaries({"messages": HOSTILE_ENTRIES}))
 def test_any_json_is_read_or_refused_in_words(value: object):
     for found in read_sources(json.dumps(value), file="x.json"):
@@ -455,7 +454,6 @@ def test_any_json_is_read_or_refused_in_words(value: object):
             assert "\n" not in found.problem
 
 
-@settings(max_examples=40)
 @given(HOSTILE_ENTRIES)
 def test_results_never_speak(entries: list[dict[str, Any]]):
     secret = "what the tool gave back"
