@@ -20,6 +20,7 @@ from pytest_duolog.recording.mocks import (
     of_mocks_async,
 )
 from pytest_duolog.recording.vcrpy import vcrpy
+from pytest_duolog.recording.whole_answers import packed_from
 
 # The places at which vcrpy records a request as a whole, and what may be mocked below each.
 MOCKED_BELOW: dict[tuple[str, str], Callable[[], bool]] = {
@@ -120,7 +121,9 @@ def through_mocks(is_idle: Callable[[Any], bool]) -> Callable[..., Any]:
                 return of_mocks(partial(_sent, connection), is_certain=is_certain)
             except NotMocked:
                 real.close()  # it has sent half a request
-        return usual(connection, *args, **options)
+        if is_idle(connection.cassette):
+            return usual(connection, *args, **options)
+        return packed_from(connection, partial(usual, connection, *args, **options))
 
     return getresponse
 

@@ -26,6 +26,7 @@ from pytest_duolog.recording.network import Complaining, NetworkDoors
 from pytest_duolog.recording.noise import multipart_bytes
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.vcrpy import vcrpy
+from pytest_duolog.recording.whole_answers import refusing_buffers
 from pytest_duolog.storage.json_text import canonical
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class LibraryPatches:
                 self.custom_patches = hooks.custom_patches
                 self.skip_patchers = hooks.skip_patchers
                 self._stack.enter_context(self.doors.watch())
-                for patcher in [*self._patchers(), *_lasting_patches()]:
+                for patcher in [*self._patchers(), *_lasting_patches(), *refusing_buffers(self._is_idle)]:
                     self._stack.enter_context(patcher)
             self._n_users += 1
         removal = ExitStack()

@@ -107,13 +107,15 @@ def test_packed_answer_is_recorded_as_plain_text(serve, tmp_path, library, encod
 
 
 @pytest.mark.parametrize("encoding", PACKERS)
-@pytest.mark.parametrize("library", ["httpx", "httpx2"])  # urllib3 and aiohttp unpack before anybody is told
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_packed_answer_that_is_cut_short_is_not_taken_as_whole(serve, tmp_path, library, encoding):
     packed = PACKERS[encoding](TEXT.encode())
     speaker = LIBRARIES[library](serve(packed[:-6], encoding).url)
+    if library == "aiohttp" and encoding == "zstd" and sys.version_info < (3, 14):
+        pytest.importorskip("backports.zstd")  # aiohttp takes no other
     dialogue = hold(speaker, tmp_path, RecordMode.ONCE)
     with pytest.raises(
-        DialogueError, match=r"the answer of 127\.0\.0\.1 is cut short: it ends before what is packed"
+        DialogueError, match=r"the answer .*is cut short: it ends before what is packed|deflate"
     ):
         dialogue.messages  # noqa: B018
     assert list(tmp_path.rglob("*.jsonl")) == []
