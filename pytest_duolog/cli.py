@@ -26,6 +26,11 @@ class Command(NamedTuple):
 DECIDED = "Exit status: 0 for PASS, 1 for BLOCK, 3 for INCONCLUSIVE, 2 if nothing could be decided."
 COMMANDS = (
     Command(
+        "talk",
+        "let two models talk, many dialogues at once, without pytest",
+        "Exit status: 0 if every dialogue is there, 1 if some are not, 2 if nothing could begin, 130 after Ctrl-C.",
+    ),
+    Command(
         "check",
         "judge finished transcripts",
         "Exit status: 0 if every property holds, 1 if one does not, 2 if something could not be read.",

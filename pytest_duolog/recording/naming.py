@@ -18,7 +18,9 @@ from pytest_duolog.storage.line_file import is_file
 CASSETTE_FOLDER = "cassettes"
 UNSAFE = re.compile(r"[^A-Za-z0-9_.,=+@\[\]-]")
 
-# File names are limited to 255 bytes nearly everywhere; a name has a test part and a models part.
+# File names are limited to 255 bytes nearly everywhere; a name has a test part and a models part, that of a snapshot a
+# test part and, perhaps, one of its own.
+LONGEST_SNAPSHOT_TEST = 150
 LONGEST_TEST_PART = 120
 LONGEST_MODELS_PART = 80
 
@@ -54,6 +56,11 @@ def safe_name(
         return text
     digest = hashlib.sha256((identity or text).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{safe[: limit - 9]}~{digest}"
+
+
+def snapshot_test_part(test: str) -> str:
+    """What the name of a test's snapshots begins with; `test` is its function with its parameters."""
+    return safe_name(test, limit=LONGEST_SNAPSHOT_TEST)
 
 
 def models_part(models: Sequence[str], *, keeps_capitals: bool = False) -> str:

@@ -165,6 +165,24 @@ class Session:
             refuses_edited=self.settings.edited_cassettes == "fail",
         )
 
+    def open_recording(self, scenario: Scenario, location: CassetteLocation, mode: RecordMode) -> Cassette:
+        """The recording of a dialogue that is no test's; nothing is taken over from elsewhere.
+
+        Raises UnreadableCassette if it cannot be read, or something else is in its place.
+        """
+        location.check()
+        redactor = self._redactor_for(scenario)
+        return Cassette(
+            location,
+            mode=mode,
+            header=redactor.json(make_header(scenario, location, now=CLOCK.now())),
+            redactor=redactor,
+            hooks=VcrHooks({}),
+            base_urls=self._base_urls,
+            test_argument="",
+            permission=DialogueBudget(self.budget),
+        )
+
     def _mode_of(self, location: CassetteLocation) -> RecordMode:
         """The record mode of the run; of what an interrupted rewrite has left to do, that of the rewrite."""
         mode = self.settings.record_mode

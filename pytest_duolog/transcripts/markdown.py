@@ -91,6 +91,11 @@ def to_markdown(transcript: Transcript) -> str:
     return "\n\n".join([TITLE, "\n".join(header), HEADING, *body]) + "\n"
 
 
+def to_snapshot(transcript: Transcript) -> str:
+    """The same without the date: recording the same words again changes nothing."""
+    return to_markdown(transcript.model_copy(update={"recorded_at": None}))
+
+
 def _header(transcript: Transcript) -> Iterator[tuple[str, str]]:
     if transcript.recorded_at is not None:
         yield "Date", _date_text(transcript.recorded_at)

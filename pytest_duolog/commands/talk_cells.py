@@ -1,0 +1,147 @@
+"""The combinations that `duolog talk` is asked for: repeated options, crossed with the rows of a file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.running.talks import identity_of
+from pytest_duolog.scenarios.files import MOST_CELLS, read_scenarios
+from pytest_duolog.scenarios.rows import Axis, ScenarioRow, crossed, flat_names, label_of
+from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
+from pytest_duolog.scenarios.values import ScenarioValues, Source
+from pytest_duolog.settings import Settings
+
+# Options that may be repeated, and the argument of a scenario that each one sets.
+AXES: Mapping[str, tuple[str, str]] = {
+    "a": ("a.model", "the model of one speaker, provider:model"),
+    "b": ("b.model", "the model of the other speaker"),
+    "model": ("model", "the model of both speakers"),
+    "opener": (
+        "opener",
+        "the first message, said by speaker a (default 'Hello.'); '' lets its model write it",
+    ),
+    "system": ("system", "the instructions of both speakers"),
+    "system-a": ("a.system", "the instructions of speaker a"),
+    "system-b": ("b.system", "the instructions of speaker b"),
+    "topic": ("topic", "what the dialogue is about; models are not told"),
+    "temperature": ("temperature", "the temperature of both models"),
+    "max-tokens": ("max_tokens", "the most tokens of a reply"),
+    "seed": ("seed", "the seed of the first sample; further samples count on from it"),
+}
+TYPES: Mapping[str, type] = {"temperature": float, "max-tokens": int, "seed": int}
+# The embedded model seldom stops by itself.
+LOCAL_MAX_TOKENS = 120
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination: its row, its scenario as it was given and with its models, and how many samples it has."""
+
+    row: ScenarioRow
+    given: Scenario
+    cast: Scenario
+    n_samples: int
+
+
+def cells_of(arguments: argparse.Namespace, settings: Settings) -> list[Cell]:
+    """Every combination. Raises ConfigurationError for what is wrong in one, or changes nothing."""
+    given = {name: values for name in AXES if (values := getattr(arguments, name.replace("-", "_")))}
+    for name, values in given.items():
+        if len(set(values)) < len(values):
+            raise ConfigurationError(
+                f"--{name}: a value is given twice; to hold a dialogue many times, use --samples"
+            )
+    rows = read_scenarios(arguments.scenarios) if arguments.scenarios else [ScenarioRow("", {})]
+    for row in rows:
+        _check_once(row, given, arguments)
+    axes = [Axis.of(AXES[name][0], values) for name, values in given.items()]
+    n_cells = len(rows)
+    for axis in axes:
+        n_cells *= len(axis.choices)
+    if n_cells > MOST_CELLS:
+        raise ConfigurationError(f"these are {n_cells:,} combinations, and at most {MOST_CELLS:,} are held")
+    shown = [_unnamed(axis) if len(axis.choices) == 1 else axis for axis in axes]
+    cells = [_cell(row, arguments, settings) for row in crossed(rows, shown)]
+    _check_same(cells)
+    return cells
+
+
+def _unnamed(axis: Axis) -> Axis:
+    """An axis of one value, which ids need not tell from others."""
+    return axis._replace(choices=[choice._replace(label="") for choice in axis.choices])
+
+
+def _check_once(row: ScenarioRow, given: Mapping[str, Any], arguments: argparse.Namespace) -> None:
+    """Raises ConfigurationError if an option and a row set the same."""
+    options = {AXES[name][0]: name for name in given}
+    options |= {name: name for name in ("turns", "samples") if getattr(arguments, name)}
+    twice = (flat_names(row.values) | set(row.sampling)) & options.keys()
+    if arguments.stop_on and "stop_on" in row.values:
+        twice.add("stop_on")
+        options["stop_on"] = "stop-on"
+    if twice:
+        name = min(twice)
+        raise ConfigurationError(
+            f"{row.place}: {name} is given here and by --{options[name]}; leave one of them out"
+        )
+
+
+def _cell(row: ScenarioRow, arguments: argparse.Namespace, settings: Settings) -> Cell:
+    values = {**row.values, **({"turns": arguments.turns} if arguments.turns else {})}
+    try:
+        _check_effect(values, settings)
+        scenario = Scenario.build(_with_length(values, settings))
+        cast = settings.cast(scenario)
+    except ConfigurationError as error:
+        where = f"{row.place}: " if row.place else ""
+        raise ConfigurationError(f"{where}{error}") from None
+    name = row.id or label_of({"opener": scenario.opener or "no-opener"})
+    n_samples = arguments.samples or row.sampling.get("samples", 1)
+    return Cell(replace(row, id=name, values=values), scenario, cast, n_samples)
+
+
+def _check_effect(values: Mapping[str, Any], settings: Settings) -> None:
+    """Raises ConfigurationError for a wrong value, and for one that changes nothing."""
+    sources = ScenarioValues.of([Source("given", values)])
+    idle = settings.idle(sources, Scenario.build(values))
+    if wrong := [str(one) for one in idle if not one.is_overruled]:
+        raise ConfigurationError("\n".join(wrong))
+
+
+def _with_length(values: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """The values with a limit to the replies of the embedded model, where they have none."""
+    cast = settings.cast(Scenario.build(values))
+    changes: dict[str, Any] = {
+        side: {"max_tokens": LOCAL_MAX_TOKENS}
+        for side in SIDES
+        if (speaker := cast.speaker(side)).max_tokens is None and _is_local(speaker.model)
+    }
+    return Scenario.changed(values, changes)
+
+
+def _is_local(model: Any) -> bool:
+    return isinstance(model, str) and ModelName.parse(model).provider == "local"
+
+
+def local_models(scenario: Scenario) -> Iterator[str]:
+    """The embedded models that play in a scenario."""
+    for side in SIDES:
+        model = scenario.speaker(side).model
+        if isinstance(model, str) and _is_local(model):
+            yield ModelName.parse(model).model
+
+
+def _check_same(cells: Sequence[Cell]) -> None:
+    """Raises ConfigurationError if two combinations are one and the same dialogue."""
+    seen: dict[str, Cell] = {}
+    for cell in cells:
+        other = seen.setdefault(identity_of(cell.cast), cell)
+        if other is not cell:
+            raise ConfigurationError(
+                f"{cell.row.place or 'the options'}: {cell.row.id!r} is the same dialogue as {other.row.id!r}; to "
+                f"hold it many times, use --samples"
+            )
