@@ -14,8 +14,9 @@ from pytest_duolog.errors import TranscriptError
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.transcripts.sources import Unreadable
 
-# What a file with dialogues may be called; in a folder others are passed over.
-SUFFIXES = {".jsonl", ".json", ".md"}
+# What a file with dialogues may be called, those first that say most; in a folder others are passed over.
+FULLEST = (".json", ".jsonl", ".md")
+SUFFIXES = set(FULLEST)
 # Folders that hold no dialogues of the project.
 PASSED_OVER = {"node_modules", "site-packages", "__pycache__"}
 OWN_FOLDER = ".duolog"
@@ -78,21 +79,32 @@ def _entries(paths: Sequence[Path]) -> Iterator[FiledDialogue | Unreadable]:
 def _of_folder(folder: Path) -> Iterator[FiledDialogue | Unreadable]:
     """The dialogues of a folder's files, in the order of their names.
 
-    A file in which no dialogue can be read at all is none of ours, as a README is; how many there are is told.
+    A file in which no dialogue can be read at all is none of ours, as a README is; how many there are is told. A
+    dialogue that lies there as JSON, as a recording and as Markdown, as `duolog talk` leaves it, is one.
     """
     n_others = 0
-    for path in sorted(folder.rglob("*")):
-        if path.suffix not in SUFFIXES or not path.is_file() or _is_passed_over(path.relative_to(folder)):
-            continue
+    paths = [
+        path
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES and path.is_file() and not _is_passed_over(path.relative_to(folder))
+    ]
+    known: dict[Path, object] = {}
+    for path in sorted(paths, key=lambda path: (path.with_suffix(""), FULLEST.index(path.suffix))):
         entries = read_dialogues(path)
-        if any(isinstance(entry, FiledDialogue) for entry in entries):
-            yield from entries
-        else:
+        words = [_words(entry) for entry in entries if isinstance(entry, FiledDialogue)]
+        if not words:
             n_others += 1
+        elif len(entries) > 1 or known.get(path.with_suffix("")) != words:
+            yield from entries
+        known.setdefault(path.with_suffix(""), words)
     if n_others:
         print(
             printable(f"duolog: {folder}: no dialogue in {counted(n_others, 'other file')}"), file=sys.stderr
         )
+
+
+def _words(dialogue: FiledDialogue) -> list[tuple[str, str]]:
+    return [(message.speaker, message.content) for message in dialogue.source.transcript.messages]
 
 
 def _is_passed_over(path: Path) -> bool:

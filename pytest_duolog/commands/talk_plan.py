@@ -88,9 +88,10 @@ class Plan:
         elif more.n_turns and not more.targets:
             yield f"--more {more.n_turns}: no dialogue in {self.folder.path} has ended by its turns"
         if more.n_turns and self._n_over:
+            stay, them = ("stays as it is", "it") if self._n_over == 1 else ("stay as they are", "them")
             yield (
-                f"{counted(self._n_over, 'dialogue')} ended by goodbye or loop and stay as they are; --stop-on nothing "
-                f"continues them, too"
+                f"{counted(self._n_over, 'dialogue')} ended by goodbye or loop and {stay}; --stop-on nothing continues "
+                f"{them}, too"
             )
 
     def _take(self, cell: Cell, sample: int) -> None:

