@@ -1,7 +1,7 @@
-"""Conversational regression tests for pytest: two models, one recorded dialogue, honest checks.
+"""Conversational regression tests for pytest: two models talk, the dialogue is recorded once, replayed and checked.
 
-The names below are the public ones. They are imported when first used: the plugin is loaded in every pytest
-run, and most runs hold no dialogue.
+The names below are the public ones. They are imported when first used, because the plugin is loaded in every pytest run
+and most runs have no dialogue.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-# A test holds the list. The properties are public as soon as their package has them.
+# A test fails if this list changes. Every property of the package `properties` is public.
 __all__ = sorted([*_HOME_OF, *properties.__all__])  # noqa: PLE0605
 
-if not TYPE_CHECKING:  # for a type checker, what is not imported above is not there
+if not TYPE_CHECKING:  # type checkers know only the names that are imported above
 
     def __getattr__(name: str) -> Any:
         if name in properties.__all__:

@@ -1,4 +1,4 @@
-"""The `duolog` command: parses its arguments; what a command does stands in its module of `commands/`."""
+"""The `duolog` command line: parses the arguments; each command is a module of `commands/`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_duolog.errors import DuologError
 
 
 class Command(NamedTuple):
-    """A command, what it does, and what its exit status says; its module is imported when it is called."""
+    """A command: its help and its exit status. Its module is imported only when it is called."""
 
     name: str
     does: str
@@ -32,38 +32,38 @@ COMMANDS = (
     ),
     Command(
         "check",
-        "judge finished transcripts",
-        "Exit status: 0 if every property holds, 1 if one does not, 2 if something could not be read.",
+        "check finished transcripts",
+        "Exit status: 0 if all properties hold, 1 if one does not, 2 if something could not be read.",
     ),
     Command(
         "show",
-        "show dialogues as people read them, or as rows for programs",
-        "Exit status: 0 if everything was shown, 2 if something could not be read.",
+        "show dialogues as text for people, or as rows for programs",
+        "Exit status: 0 if everything could be read, 2 if not.",
     ),
     Command(
         "report",
-        "make one HTML page of dialogues or of a run",
-        "Exit status: 0 if the page has everything, 2 if something could not be read.",
+        "write an HTML page about dialogues or a run",
+        "Exit status: 0 if everything could be read, 2 if not.",
     ),
     Command("cassettes", "list, convert and clean up recordings"),
-    Command("gate", "decide again from run records", DECIDED),
-    Command("rejudge", "judge the dialogues of run records with today's properties", DECIDED),
-    Command("merge", "make one run record of those of shards, and decide once", DECIDED),
-    Command("local", "fetch the embedded model, and say whether it is there"),
+    Command("gate", "repeat the decision of a gate from run records", DECIDED),
+    Command("rejudge", "judge the dialogues of run records again with the current properties", DECIDED),
+    Command("merge", "merge the run records of shards and decide", DECIDED),
+    Command("local", "download the embedded model, or show whether it is installed"),
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status: 0 done, 1 something was found wrong, 2 it could not be done."""
+    """Run one command; returns its exit status: 0 for success, 1 if it found something wrong, 2 if it could not run."""
     argv = sys.argv[1:] if argv is None else argv
     arguments = _parser(argv).parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal speaks UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal supports UTF-8
     try:
         status = arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has closed it
         return 1
     except DuologError as error:
         print(printable(f"duolog: {_without_secrets(str(error))}"), file=sys.stderr)

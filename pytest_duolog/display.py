@@ -1,4 +1,4 @@
-"""Text that people read: numbers with their nouns, long text cut, model text made harmless for terminals."""
+"""Text that people read: counts with their nouns, shortened text, and model text that cannot control a terminal."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-# `::command::` at the start of a line, and `##[command]` anywhere: GitHub Actions, Azure Pipelines and TeamCity obey
-# them. What GitLab and Travis obey has an escape character in it.
+# `::command::` at the start of a line, and `##[command]` anywhere: GitHub Actions, Azure Pipelines and TeamCity execute
+# them. The commands of GitLab and Travis contain an escape character.
 _LOG_COMMAND = r"(?m)^[^\S\n]*:(?=:)|##(?=\[|vso\[|teamcity\[)"
 
 
 def lines_of(title: str, facts: Sequence[tuple[str, str]]) -> str:
-    """A title, then one indented `label: value` line a fact; facts with an empty value are left out.
+    """A title, then one indented line `label: value` for each fact; facts with an empty value are left out.
 
-    Lines after the first of a value are indented below it.
+    Further lines of a value are indented below its first one.
     """
     width = max((len(label) for label, value in facts if value), default=0) + 1
     rows = [title]
@@ -32,25 +32,25 @@ def lines_of(title: str, facts: Sequence[tuple[str, str]]) -> str:
 
 
 def from_here(path: Path) -> str:
-    """The path as a person in the working directory would type it."""
+    """The path relative to the working directory, as the user would type it."""
     try:
         here = Path.cwd()
-    except OSError:  # a test has removed it
+    except OSError:  # a test has removed the working directory
         return str(path)
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def shorten(text: str, limit: int = 120) -> str:
-    """`repr` of a text; one longer than `limit` characters is cut and its length is shown."""
+    """`repr` of a text; if it is longer than `limit` characters, it is cut and its length is shown."""
     if len(text) <= limit:
         return repr(text)
     return f"{text[:limit]!r}… ({len(text)} characters)"
 
 
 def printable(text: str) -> str:
-    """`text` with everything that a terminal, or a CI system that reads the log, would act on spelled out.
+    """`text` with visible escapes for everything that a terminal or a CI system would execute.
 
-    Line feeds and tabs stay, and so do spaces of every width and the two joiners that Persian and emoji need.
+    Line feeds, tabs, spaces of every width and the two joiners that Persian and emoji need are kept.
     """
     shown = "".join(map(_spelled_out, text))
     return re.sub(_LOG_COMMAND, lambda found: found[0][:-1] + f"\\x{ord(found[0][-1]):x}", shown)
@@ -64,22 +64,22 @@ def _spelled_out(character: str) -> str:
 
 
 def counted(n: int, one: str, many: str = "") -> str:
-    """A number with its noun."""
+    """A count with its noun: `counted(1, "test")` is `1 test`, `counted(2, "test")` is `2 tests`."""
     return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def and_more(n: int, most: int, what: str = "") -> list[str]:
-    """What says that the first `most` of `n` things are shown and how many are not; nothing if all are."""
+    """`and K more WHAT` if only the first `most` of `n` things are shown; an empty list if all are."""
     return [f"and {n - most} more {what}".rstrip()] if n > most else []
 
 
 def listed(names: Sequence[str], most: int = 5, *, between: str = ", ") -> str:
-    """The first few names, and how many more there are."""
+    """The first `most` names, and how many more there are."""
     return " ".join([between.join(names[:most]), *and_more(len(names), most)])
 
 
 def wrong_fields(error: ValidationError) -> str:
-    """What pydantic found wrong, on one line: `field: problem`, parted by semicolons."""
+    """The problems that pydantic found, on one line: `field: problem`, separated by semicolons."""
     found = [
         (".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, "))
         for problem in error.errors()

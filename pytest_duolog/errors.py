@@ -9,12 +9,12 @@ DuologError
 ├── DialogueError          a dialogue ended in an error; holds the transcript so far
 ├── Unmeasured             a verdict was used as true or false, but its property could not be measured
 ├── RunRecordError         a run record cannot be read, or does not fit its plan or another record
-└── CassetteError          anything about a recording
-    ├── Misfit             the dialogue does not fit its recording
+└── CassetteError          any problem with a recording
+    ├── Misfit             the dialogue does not match its recording
     │   ├── CassetteMismatch  this request is not in the cassette
     │   └── UnusedMessages    the dialogue ended before the cassette did
-    ├── UnreadableCassette the file is damaged, of a newer format, or in use
-    └── SecretInRecording  the recording would have held a key
+    ├── UnreadableCassette the file is damaged, has a newer format, or is in use
+    └── SecretInRecording  the recording would contain a key
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ class TranscriptError(DuologError, ValueError):
 class EndpointError(DuologError):
     """A model could not be asked, or its answer could not be used.
 
-    `status` is the HTTP status, `is_passing` whether asking again may help, `wait_s` for how many seconds the
-    provider wants to be left alone before that. `is_outcome` says that the model or its policy answered so (its context
-    is full, a filter stepped in), which is an outcome of the dialogue and no mishap.
+    `status` is the HTTP status, `is_passing` whether asking again may help, `wait_s` how many seconds the provider asks
+    to wait before that. `is_outcome` says that the model or its policy refused (its context is full, a filter blocked
+    it): this is an outcome of the dialogue, not a failure to reach the model.
     """
 
     def __init__(
@@ -105,14 +105,14 @@ class BudgetExceeded(EndpointError):
         self.limit = limit
         super().__init__(
             f"the budget of this run is used up: {used:,g} of {limit:,g} {unit}",
-            advice="raise --duolog-budget; --record-mode=once then goes on where this run stopped",
+            advice="raise --duolog-budget; then --record-mode=once continues where this run stopped",
         )
 
 
 class DialogueError(DuologError):
-    """A dialogue ended in an error; `transcript` holds what was said until then.
+    """A dialogue ended in an error; `transcript` holds the messages before it.
 
-    `is_outcome` says that a model or its policy answered so, as in EndpointError.
+    `is_outcome` says that a model or its policy refused, as in EndpointError.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class DialogueError(DuologError):
 
 
 class Unmeasured(DuologError):
-    """A verdict was taken for true or false whose property could not be measured: it is neither."""
+    """A verdict was used as true or false although its property could not be measured."""
 
     is_unmeasured = True
 
@@ -158,7 +158,7 @@ class RunRecordError(DuologError, ValueError):
 
 
 class CassetteError(DuologError):
-    """Anything about a recording; `cassette_path` says which."""
+    """Any problem with a recording; `cassette_path` is its file."""
 
     def __init__(
         self, problem: str, *, cassette_path: Path, test: str = "", facts: Sequence[tuple[str, str]] = ()
@@ -171,10 +171,10 @@ class CassetteError(DuologError):
 
 
 class Misfit(CassetteError):
-    """The dialogue does not fit its recording.
+    """The dialogue does not match its recording.
 
-    `changes` names what is another than it was when it was recorded, as in `turns`. `remedy` is what costs least of
-    what makes it fit again: a record mode, or `adopt` (`duolog cassettes adopt`); empty if nobody can tell.
+    `changes` names the values that have changed since the recording, such as `turns`. `remedy` is the cheapest way to
+    make them match again: a record mode, or `adopt` (`duolog cassettes adopt`); empty if it is not known.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class Misfit(CassetteError):
 class CassetteMismatch(Misfit):
     """This request is not in the cassette, and the record mode does not allow asking the model.
 
-    `message_number` is the message that was about to be made.
+    `message_number` is the message that the model was asked for.
     """
 
     def __init__(self, problem: str, *, message_number: int, **where: Any) -> None:
@@ -197,7 +197,7 @@ class CassetteMismatch(Misfit):
 
 
 class UnusedMessages(Misfit):
-    """The dialogue ended before its recording did; `message_numbers` were recorded and not played."""
+    """The dialogue ended before its recording; `message_numbers` are recorded and were not replayed."""
 
     def __init__(self, problem: str, *, message_numbers: tuple[int, ...], **where: Any) -> None:
         self.message_numbers = message_numbers
@@ -205,22 +205,22 @@ class UnusedMessages(Misfit):
 
 
 class UnreadableCassette(CassetteError):
-    """The file is damaged, of a newer format, or locked by another run."""
+    """The file is damaged, has a newer format, or is locked by another run."""
 
 
 class SecretInRecording(CassetteError):
-    """The recording would have held a key; nothing of that message was written."""
+    """The recording would contain a key; nothing of that message was written."""
 
 
 def sole_cause(error: BaseException) -> BaseException:
-    """The exception in a group of one, however deep it lies; `error` itself where it is no such group."""
+    """The only exception inside nested groups of one; `error` itself if it is not such a group."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
 
 
 def told(error: BaseException) -> str:
-    """What an exception is, in one text: kind and words, those of a group's members, and the cause that it names."""
+    """One text for an exception: its type and message, those of a group's members, and its cause."""
     error = sole_cause(error)
     if isinstance(error, BaseExceptionGroup):
         return f"{len(error.exceptions)} errors: " + "; ".join(map(told, error.exceptions))

@@ -1,8 +1,8 @@
-"""What tests replace in the whole process, as it was before any test ran.
+"""Clock, sockets and random numbers as they were before any test replaced them.
 
-One test's frozen clock or blocked socket must not reach another test's live dialogue. The plugin imports this module
-when pytest starts. freezegun puts functions of its own into every module that holds one of `time`'s, so those are kept
-in an object here, where it does not look.
+A frozen clock or a blocked socket of one test must not affect the live dialogue of another. The plugin imports this
+module when pytest starts. freezegun replaces the functions of `time` in every module that has one of them, so this
+module keeps them in an object, where freezegun does not look.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["CLOCK", "RANDOM", "PythonSocket", "Socket", "getaddrinfo", "uuid4"]
 
 
 class _Clock:
-    """Time that passes whatever a test does to `time` and `datetime`."""
+    """The real time, whatever a test does to `time` and `datetime`."""
 
     def __init__(self) -> None:
         self._monotonic = time.monotonic
@@ -25,7 +25,7 @@ class _Clock:
         self._epoch_s = time.time() - time.monotonic()
 
     def seconds(self) -> float:
-        """Seconds since an arbitrary moment; they never go back."""
+        """Seconds since an arbitrary moment; they never decrease."""
         return self._monotonic()
 
     def now(self) -> datetime:
@@ -33,23 +33,23 @@ class _Clock:
         return self._datetime.fromtimestamp(self._epoch_s + self._monotonic(), UTC)
 
     def ms_since(self, started_s: float) -> float:
-        """Milliseconds since a moment of `seconds`, to a tenth."""
+        """Milliseconds since `started_s`, a value of `seconds()`, rounded to 0.1."""
         return round((self._monotonic() - started_s) * 1000, 1)
 
 
 CLOCK = _Clock()
 
-# Numbers that neither follow from a test's seed nor use up those that the test expects.
+# Random numbers that do not depend on a test's seed and do not advance the test's own generator.
 RANDOM = random.Random()  # noqa: S311  # no secret depends on it
 
-# What everybody knows as `socket.socket`.
+# The class that is usually `socket.socket`.
 PythonSocket = socket.socket
 
 getaddrinfo = socket.getaddrinfo
 
 
 class Socket(socket.socket):
-    """A socket whose methods are the system's own, whatever is patched in `socket.socket`."""
+    """A socket with the original methods, whatever a test patches in `socket.socket`."""
 
     connect = socket.SocketType.connect
     connect_ex = socket.SocketType.connect_ex

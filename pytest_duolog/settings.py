@@ -1,4 +1,4 @@
-"""Everything a user can set outside a marker, merged once into one frozen object."""
+"""The settings of a pytest run outside of markers, merged once into one frozen object."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ from pytest_duolog.scenarios.values import Idle, Played, ScenarioValues
 from pytest_duolog.scenarios.variants import PROVIDER as VARIANT
 from pytest_duolog.scenarios.variants import Variant, check_names, variant_of
 
-# Live dialogues at a time: few enough for a small account's rate limit.
+# The default number of live dialogues at a time: low enough for the rate limit of a small account.
 DEFAULT_CONCURRENCY = 8
-# What a budget may limit.
+# The units that a budget can limit.
 BUDGET_UNITS = ("tokens", "seconds", "cost", "dialogues")
 
 FailOrWarn = Literal["fail", "warn"]
@@ -74,7 +74,7 @@ class ProviderTable(BaseModel):
 
 
 class RequestsTable(BaseModel):
-    """The `[tool.duolog.requests]` table: how long one message is tried for."""
+    """The `[tool.duolog.requests]` table: how long to try to get one message."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -87,7 +87,7 @@ class RequestsTable(BaseModel):
 
 
 class LimitTable(BaseModel):
-    """One `[tool.duolog.limits.NAME]` table: what the provider of this name is asked at most."""
+    """One `[tool.duolog.limits.NAME]` table: the limits for requests to this provider."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -112,13 +112,12 @@ class ProjectTable(BaseModel):
 class Settings:
     """The settings of one pytest run.
 
-    `overrides` (command line) beat a speaker's own model, which beats `models` (role table). `providers`
-    are the configured ones; the built-in ones are known without. `variants` are models with settings of their own.
-    `concurrency` live dialogues run at a time.
-    `edited_cassettes` says what happens where a recording was changed by hand.
-    `candidates` are the models on trial by role, and `gate` how they are compared. `samples` beats the markers'.
-    `inconclusive` is the exit status of a gate without an answer; 0 lets it pass.
-    `shard` is the part of the run that this one is. `secrets` says which environment variables hold secrets.
+    The model of a speaker is the first of `overrides` (command line), its own model, and `models` (role table).
+    `providers` are the configured ones, without the built-in ones. `variants` are models with their own settings.
+    `concurrency` is the number of live dialogues at a time. `edited_cassettes` says what happens if a recording was
+    edited by hand. `candidates` are the candidate models by role, and `gate` is the plan that compares them. `samples`
+    overrides the markers. `inconclusive` is the exit status of an inconclusive gate; 0: it passes. `shard` is the part
+    of the tests that this run has. `secrets` says which environment variables have secrets.
     """
 
     record_mode: RecordMode = RecordMode.NONE
@@ -162,10 +161,10 @@ class Settings:
         n_workers: int = 1,
         worker: int = 0,
     ) -> Settings:
-        """Command line over ini over `[tool.duolog]`; raises ConfigurationError for what is wrong in them.
+        """Merge command line, ini file and `[tool.duolog]`, in this order of precedence.
 
-        Each of `n_workers` processes of each shard gets its share of the budget and of the limits; this one is number
-        `worker` of its shard.
+        Each of the `n_workers` processes of each shard gets a share of the budget and of the limits; this process is
+        number `worker`, from 0, of its shard. Raises ConfigurationError for wrong values.
         """
         table = read_project_table(pyproject)
         part = Shard.parse(shard) if shard is not None else None
@@ -200,7 +199,7 @@ class Settings:
 
     @property
     def casting_arguments(self) -> list[str]:
-        """The options of pytest that make tests hold the same dialogues again, as often."""
+        """The pytest options with which tests run the same dialogues again, with the same samples."""
         models = {"--duolog-model": self.overrides, "--duolog-candidate": self.candidates}
         given = [
             f"{option}={role}={model}" for option, roles in models.items() for role, model in roles.items()
@@ -208,7 +207,7 @@ class Settings:
         return [*given, *([f"--duolog-samples={self.samples}"] if self.samples else [])]
 
     def check(self) -> None:
-        """Raises ConfigurationError that says where a model is named that cannot be had."""
+        """Raises ConfigurationError that names the setting with a model that cannot be used."""
         check_names(self.variants)
         sources = {
             "--duolog-model": self.overrides,
@@ -231,9 +230,9 @@ class Settings:
             check_model(model, self.providers)
 
     def cast(self, scenario: Scenario, *, on_trial: bool = False) -> Scenario:
-        """The scenario with a model for each speaker, the candidates if they are `on_trial`, and with what stops it.
+        """The scenario with a model for each speaker (the candidate models if `on_trial`) and with its reasons to stop.
 
-        Raises ConfigurationError for a model of an unknown provider, or a role that has no model.
+        Raises ConfigurationError for a model with an unknown provider, or a role without a model.
         """
         overrides = {**self.overrides, **(self.candidates if on_trial else {})}
         changes: dict[str, Any] = {
@@ -244,15 +243,15 @@ class Settings:
         return scenario.model_copy(update=changes)
 
     def idle(self, values: ScenarioValues, scenario: Scenario) -> list[Idle]:
-        """The arguments in `values` that change nothing in the `scenario` they make.
+        """The arguments in `values` that have no effect on their `scenario`.
 
-        What the command line puts in the place of a model counts as nothing here: it is for one run.
+        Models from the command line are ignored here, because they are for one run only.
         """
         played = {side: self._played(scenario.speaker(side)) for side in SIDES}
         return list(values.idle(played, scenario=scenario, stop_on=self.stop_on))
 
     def unsent(self, cast: Scenario) -> list[tuple[Side, str]]:
-        """The settings that were given to a speaker, and that its model is never sent."""
+        """The settings of speakers that are not sent to their models."""
         return [
             (side, name)
             for side in SIDES
@@ -262,9 +261,9 @@ class Settings:
         ]
 
     def asked(self, cast: Scenario) -> Scenario:
-        """The scenario without settings that models are not sent: if two of these are equal, the same is asked.
+        """The scenario without settings that are not sent to models: two equal ones send the same requests.
 
-        What a function of the project does with its speaker nobody knows, so its settings stay.
+        The settings of a speaker that is a function are kept, because the function may use them.
         """
         for side, name in self.unsent(cast):
             if isinstance(cast.speaker(side).model, str):
@@ -279,12 +278,12 @@ class Settings:
         return Played(speaker.name)
 
     def _check_spelling(self, name: str) -> None:
-        """Raises ConfigurationError if the role table means a speaker without a model, and writes it another way."""
+        """Raises ConfigurationError if the role table has a similar name for a speaker without a model."""
         alike = [role for role in self.models if _plain(role) == _plain(name)]
         if alike:
             raise ConfigurationError(
-                f"{name!r} has no model, but [tool.duolog.models] or duolog_model has one for {alike[0]!r}: write both "
-                f"alike, or give the speaker a model"
+                f"{name!r} has no model, but [tool.duolog.models] or duolog_model has one for "
+                f"{alike[0]!r}: use the same name, or give the speaker a model"
             )
 
     def _with_model(self, speaker: Speaker, overrides: Mapping[str, str]) -> Speaker:
@@ -293,7 +292,8 @@ class Settings:
         if model is None and speaker.role:
             raise ConfigurationError(
                 f"role {role!r} has no model: give it one in [tool.duolog.models] or with "
-                f"--duolog-model {role}=provider:model (roles with a model: {', '.join(self.models) or 'none'})"
+                f"--duolog-model {role}=provider:model (roles with a model: "
+                f"{', '.join(self.models) or 'none'})"
             )
         if model is None:
             self._check_spelling(role)
@@ -303,22 +303,22 @@ class Settings:
             if variant := variant_of(model, self.variants):
                 return variant.played_by(speaker, model)
             check_model(model, self.providers)
-        label = None if role in overrides else speaker.label  # it was that of the speaker's own model
+        label = None if role in overrides else speaker.label  # the label belongs to the speaker's own model
         return speaker.model_copy(update={"model": model, "label": label})
 
 
 def _plain(role: str) -> str:
-    """A role without what is easily written in two ways."""
+    """A role without differences in case and separators."""
     return re.sub(r"[\W_]", "", role.casefold())
 
 
 def roles_of(scenario: Scenario) -> set[str]:
-    """The names under which `--duolog-model` knows the speakers of a scenario."""
+    """The names that `--duolog-model` accepts for the speakers of a scenario."""
     return {scenario.speaker(side).role or scenario.speaker(side).name for side in SIDES}
 
 
 def read_project_table(pyproject: Path | None) -> ProjectTable:
-    """`[tool.duolog]` of a pyproject.toml; the defaults if there is none."""
+    """The `[tool.duolog]` table of a pyproject.toml; the defaults if there is none."""
     if pyproject is None or not pyproject.is_file():
         return ProjectTable()
     try:
@@ -331,21 +331,22 @@ def read_project_table(pyproject: Path | None) -> ProjectTable:
 
 
 def configured_providers(table: ProjectTable) -> dict[str, Provider]:
-    """The providers of the table by name; raises ConfigurationError for a wrong one."""
+    """The providers of the table by name; raises ConfigurationError for an invalid one."""
     return {name: _provider(name, given) for name, given in table.providers.items()}
 
 
 def _provider(name: str, given: ProviderTable) -> Provider:
     if name in ("local", "scripted", VARIANT):
-        raise ConfigurationError(f"[tool.duolog.providers.{name}]: the name is taken")
+        raise ConfigurationError(f"[tool.duolog.providers.{name}]: the name is reserved")
     if not re.fullmatch(PROVIDER_NAME, name):  # it is the host of a logical address
         raise ConfigurationError(
-            f"[tool.duolog.providers.{name}]: a name has lower-case letters, digits, - and _ only"
+            f"[tool.duolog.providers.{name}]: a name may have only lower-case letters, digits, - and _"
         )
     protocol = given.protocol or (name if name in published_points() else "openai")
     if protocol not in known_protocols():
         raise ConfigurationError(
-            f"[tool.duolog.providers.{name}]: unknown protocol {protocol!r} (known: {', '.join(known_protocols())})"
+            f"[tool.duolog.providers.{name}]: unknown protocol {protocol!r} (known: "
+            f"{', '.join(known_protocols())})"
         )
     try:
         usual = _usual(name, given, protocol)
@@ -359,7 +360,7 @@ def _provider(name: str, given: ProviderTable) -> Provider:
             f"[tool.duolog.providers.{name}]: base_url {base_url!r} does not start with http:// or https://"
         )
     if given.base_url is not None and Address.parse(base_url) is None:
-        raise ConfigurationError(f"[tool.duolog.providers.{name}]: base_url {base_url!r} is no address")
+        raise ConfigurationError(f"[tool.duolog.providers.{name}]: base_url {base_url!r} is not an address")
     return replace(
         usual,
         base_url=base_url,
@@ -375,10 +376,10 @@ def _provider(name: str, given: ProviderTable) -> Provider:
 
 
 def _usual(name: str, given: ProviderTable, protocol: str) -> Provider:
-    """What holds for what a table leaves out: of a published protocol, its own provider.
+    """Defaults for a table: those of the provider of a published protocol.
 
-    A key is not sent to another address than it is for, so a table with an address has to name its key, but for the
-    table that has the provider's own name.
+    A key must not be sent to another address. Therefore a table with an address must also name the variable of its key,
+    unless it has the provider's own name.
     """
     if protocol in PROTOCOLS:
         return Provider("", protocol=protocol, key_header=key_header_of(protocol))
@@ -394,14 +395,14 @@ def _record_mode(value: str) -> RecordMode:
     except ValueError:
         modes = ", ".join(mode.value for mode in RecordMode)
         raise ConfigurationError(
-            f"--record-mode or duolog_record_mode: {value!r} is not known (accepted: {modes})"
+            f"--record-mode or duolog_record_mode: unknown value {value!r} (accepted: {modes})"
         ) from None
 
 
 def _check_limits(settings: Settings) -> None:
     known = [
         name for name in known_providers(settings.providers) if name != "scripted"
-    ]  # nobody is asked there
+    ]  # they get no requests
     for name in settings.limits:
         if name not in known:
             raise ConfigurationError(
@@ -428,12 +429,12 @@ def _inconclusive(given: str) -> int:
 
 def _fail_or_warn(name: str, given: str) -> FailOrWarn:
     if given not in get_args(FailOrWarn):
-        raise ConfigurationError(f"{name}: {given!r} is not known (accepted: fail, warn)")
+        raise ConfigurationError(f"{name}: unknown value {given!r} (accepted: fail, warn)")
     return given  # type: ignore[return-value]  # it is one of them
 
 
 def _count(name: str, given: str | int | None) -> int | None:
-    """A whole number above 0; None where nothing was given."""
+    """A whole number above 0; None if nothing was given."""
     if given is None or given == "":
         return None
     try:
@@ -450,20 +451,21 @@ def _stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
     unknown = sorted(set(names) - {*STOP_ON, "nothing"})
     accepted = ", ".join([*STOP_ON, "nothing"])
     if unknown:
-        raise ConfigurationError(f"duolog_stop_on: {unknown[0]!r} is not known (accepted: {accepted})")
+        raise ConfigurationError(f"duolog_stop_on: unknown value {unknown[0]!r} (accepted: {accepted})")
     if given and "nothing" in names:
-        raise ConfigurationError(f"duolog_stop_on: 'nothing' stands alone (accepted: {accepted})")
+        raise ConfigurationError(f"duolog_stop_on: 'nothing' cannot be combined (accepted: {accepted})")
     return given
 
 
 def _candidates(pairs: Iterable[str]) -> dict[str, str]:
-    """One model on trial for each role; of two the other one would go untried without a word."""
+    """One candidate model for each role; raises ConfigurationError for a second one."""
     given = [_role_model("--duolog-candidate", pair) for pair in pairs]
     models: dict[str, str] = {}
     for role, model in given:
         if models.setdefault(role, model) != model:
             raise ConfigurationError(
-                f"--duolog-candidate: {role!r} is given twice ({models[role]}, {model}); try one after the other"
+                f"--duolog-candidate: {role!r} is given twice ({models[role]}, {model}); test one "
+                "candidate at a time"
             )
     return models
 
@@ -481,11 +483,11 @@ def _role_model(source: str, pair: str) -> tuple[str, str]:
 
 
 def parse_budget(text: str, *, n_shares: int = 1, share: int = 0) -> dict[str, float]:
-    """The limits in `tokens=100000,cost=2.50`, each divided among `n_shares` processes; this is number `share`, from 0.
+    """The limits in `tokens=100000,cost=2.50`, divided by `n_shares` processes; this is number `share`, from 0.
 
-    Whole dialogues are dealt out, so that no process may begin a part of one.
+    Dialogues are divided as whole numbers.
 
-    Raises ConfigurationError that names what is wrong and what is accepted.
+    Raises ConfigurationError that names the wrong part and what is accepted.
     """
     limits = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -496,8 +498,9 @@ def parse_budget(text: str, *, n_shares: int = 1, share: int = 0) -> dict[str, f
             limit = -1.0
         if unit not in BUDGET_UNITS or unit in limits or not 0 < limit < float("inf"):
             raise ConfigurationError(
-                f"--duolog-budget: {part!r} is not a limit, or a second one; give NAME=NUMBER, parted by commas "
-                f"(names: {', '.join(BUDGET_UNITS)}), for example tokens=100000,cost=2.50"
+                f"--duolog-budget: {part!r} is not a limit, or a second one; write NAME=NUMBER, "
+                f"separated by commas (names: {', '.join(BUDGET_UNITS)}), for example "
+                "tokens=100000,cost=2.50"
             )
         limits[unit] = (limit + n_shares - 1 - share) // n_shares if unit == "dialogues" else limit / n_shares
     return limits

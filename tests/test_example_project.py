@@ -61,7 +61,7 @@ def test_a_changed_prompt_is_a_miss_that_the_readme_describes(project: Path, run
     before = files_of(project)
     result = run_pytest()
     assert result.ret == 1
-    assert "system prompt of Clerk: another text" in result.stdout.str()
+    assert "system prompt of Clerk: edited" in result.stdout.str()
     assert "message 2 (Clerk) has no recorded reply." in result.stdout.str()
     assert "record again: pytest --record-mode=rewrite" in result.stdout.str()
     assert "2 passed" in result.stdout.str(), (

@@ -114,17 +114,20 @@ def test_binary_pyproject_is_named(tmp_path):
             LAB + 'protocol = "smtp"\n',
             r"\[tool.duolog.providers.lab\]: unknown protocol 'smtp' \(known: .*openai.*\)",
         ),
-        (LAB.replace(".lab", ".local"), r"\[tool.duolog.providers.local\]: the name is taken"),
-        (LAB.replace(".lab", ".scripted"), r"\[tool.duolog.providers.scripted\]: the name is taken"),
+        (LAB.replace(".lab", ".local"), r"\[tool.duolog.providers.local\]: the name is reserved"),
+        (LAB.replace(".lab", ".scripted"), r"\[tool.duolog.providers.scripted\]: the name is reserved"),
         (
             LAB.replace(".lab", ".Lab"),
-            r"\[tool.duolog.providers.Lab\]: a name has lower-case letters, digits, - and _",
+            r"\[tool.duolog.providers.Lab\]: a name may have only lower-case letters, digits, - and _",
         ),
         (
             LAB.replace(".lab", '."my lab"'),
-            r"\[tool.duolog.providers.my lab\]: a name has lower-case letters",
+            r"\[tool.duolog.providers.my lab\]: a name may have only lower-case letters",
         ),
-        (LAB.replace(".lab", '."a:b"'), r"\[tool.duolog.providers.a:b\]: a name has lower-case letters"),
+        (
+            LAB.replace(".lab", '."a:b"'),
+            r"\[tool.duolog.providers.a:b\]: a name may have only lower-case letters",
+        ),
         ('[tool.duolog.models]\nagent = "opnai:x"\n', "model 'opnai:x': unknown provider 'opnai'"),
         ('[tool.duolog]\ndefault_model = "x"\n', "model 'x' is not 'provider:model'"),
     ],
@@ -143,7 +146,7 @@ def test_unknown_record_mode_is_refused_with_the_known_ones():
     with pytest.raises(ConfigurationError) as caught:
         merged(record_mode="sometimes")
     assert str(caught.value) == (
-        "--record-mode or duolog_record_mode: 'sometimes' is not known "
+        "--record-mode or duolog_record_mode: unknown value 'sometimes' "
         "(accepted: none, once, new_episodes, all, rewrite)"
     )
 

@@ -1,1 +1,1 @@
-"""Commands of `duolog` that work on finished files, one module each."""
+"""The commands of `duolog`, one module each."""

@@ -1,4 +1,4 @@
-"""`duolog cassettes`: lists, converts and cleans up recordings."""
+"""`duolog cassettes`: lists, converts, moves and removes recordings."""
 
 from __future__ import annotations
 
@@ -31,50 +31,48 @@ from pytest_duolog.storage.line_file import is_in_use
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the actions; each sets `run`."""
+    """Add the subcommands; each sets `run`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
-    listed = _action(actions, "list", "show what is recorded, and whether it is whole")
+    listed = _action(actions, "list", "list recordings, and whether they are complete")
     _add_paths(listed)
     listed.set_defaults(run=_list)
 
-    exported = _action(actions, "export", "write cassettes as plain vcrpy YAML, beside them")
+    exported = _action(actions, "export", "convert cassettes to plain vcrpy YAML, in the same folder")
     exported.add_argument(
-        "paths", nargs="+", type=Path, metavar="CASSETTE.jsonl", help="becomes CASSETTE.yaml"
+        "paths", nargs="+", type=Path, metavar="CASSETTE.jsonl", help="is written as CASSETTE.yaml"
     )
     exported.set_defaults(run=_export)
 
-    imported = _action(actions, "import", "write plain vcrpy YAML as cassettes, beside them")
+    imported = _action(actions, "import", "convert plain vcrpy YAML to cassettes, in the same folder")
     imported.add_argument(
-        "paths", nargs="+", type=Path, metavar="CASSETTE.yaml", help="becomes CASSETTE.jsonl"
+        "paths", nargs="+", type=Path, metavar="CASSETTE.yaml", help="is written as CASSETTE.jsonl"
     )
     imported.set_defaults(run=_import)
 
-    pruned = _action(actions, "prune", "name recordings that no test uses; with --delete, remove them")
+    pruned = _action(actions, "prune", "list recordings that no test uses; with --delete, remove them")
     _add_paths(pruned)
-    pruned.add_argument(
-        "--superseded", action="store_true", help="also older recordings made with other models"
-    )
-    pruned.add_argument("--delete", action="store_true", help="remove the files that are named")
+    pruned.add_argument("--superseded", action="store_true", help="also older recordings with other models")
+    pruned.add_argument("--delete", action="store_true", help="remove the listed files")
     pruned.set_defaults(run=_prune)
 
-    moved = _action(actions, "move", "give the recordings of a test that was renamed to the test it is now")
+    moved = _action(actions, "move", "move the recordings of a renamed test to its new name")
     moved.add_argument(
-        "old", metavar="OLD", help="the test as it was called: tests/test_x.py[::class][::test]"
+        "old", metavar="OLD", help="the old name of the test: tests/test_x.py[::class][::test]"
     )
-    moved.add_argument("new", metavar="NEW", help="the test as it is called now, in the same form")
-    moved.add_argument("--dry-run", action="store_true", help="say what would be moved, and move nothing")
+    moved.add_argument("new", metavar="NEW", help="the new name of the test, in the same form")
+    moved.add_argument("--dry-run", action="store_true", help="print what would be moved, and move nothing")
     moved.set_defaults(run=_move)
 
     adopted = _action(
         actions,
         "adopt",
-        "give recordings whose test is gone to the tests that now hold the very same dialogues",
+        "move recordings whose test no longer exists to tests with equal dialogues",
     )
     adopted.add_argument(
-        "paths", nargs="*", metavar="TEST", help="what pytest collects (default: as pytest does)"
+        "paths", nargs="*", metavar="TEST", help="the tests to collect (default: as pytest does)"
     )
-    adopted.add_argument("--dry-run", action="store_true", help="say what would be moved, and move nothing")
+    adopted.add_argument("--dry-run", action="store_true", help="print what would be moved, and move nothing")
     adopted.set_defaults(run=_adopt)
 
 
@@ -91,7 +89,7 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=[Path()],
         metavar="PATH",
-        help="cassettes, and folders that are searched for them (default: here and below)",
+        help="cassettes, or folders to search for them (default: the working directory)",
     )
 
 
@@ -142,19 +140,19 @@ def _import(arguments: argparse.Namespace) -> int:
 def _new_file(path: Path) -> Path:
     if path.exists():
         advice = "move it away, or delete it if it is not needed"
-        raise CassetteError("there is a file already", cassette_path=path, facts=[("to fix", advice)])
+        raise CassetteError("the file exists already", cassette_path=path, facts=[("to fix", advice)])
     return path
 
 
 def _prune(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
-        path.stat()  # a mistyped folder is not an empty one
+        path.stat()  # a folder that does not exist is an error
     found = [Recording(facts.path, facts.header) for facts in cassettes_under(arguments.paths)]
     modules = sorted({recording.module for recording in found if recording.module.is_file()})
     inventory = collect(modules) if modules else Inventory()
     for name, problem in inventory.broken.items():
         print(
-            printable(f"duolog: {name} cannot be collected, and its recordings are left alone:\n{problem}"),
+            printable(f"duolog: {name} cannot be collected, so its recordings are kept:\n{problem}"),
             file=sys.stderr,
         )
     recordings = prunable(found, inventory, superseded=arguments.superseded, replay=replay)
@@ -165,7 +163,7 @@ def _prune(arguments: argparse.Namespace) -> int:
     ]
     for path, reason in unused:
         if is_in_use(path):
-            print(printable(f"left alone: {path} (another run is writing it right now)"))
+            print(printable(f"kept: {path} (another run is writing it right now)"))
             continue
         print(printable(f"{'removed' if arguments.delete else 'unused'}: {path} ({reason})"))
         if arguments.delete:
@@ -178,7 +176,7 @@ def _move(arguments: argparse.Namespace) -> int:
     new_file, _, new = arguments.new.partition("::")
     if bool(old) != bool(new):
         raise ConfigurationError(
-            f"move takes two modules or two tests, not {arguments.old!r} and {arguments.new!r}"
+            f"move needs two modules or two tests, not {arguments.old!r} and {arguments.new!r}"
         )
     folder = folder_of(Path(old_file))
     moves = [
@@ -187,12 +185,12 @@ def _move(arguments: argparse.Namespace) -> int:
         if _belongs(found.test, old)
     ]
     if not moves:
-        raise ConfigurationError(f"{arguments.old}: there is no recording of it in {folder}")
+        raise ConfigurationError(f"{arguments.old}: there is no recording of this test in {folder}")
     return _carry_out(moves, dry_run=arguments.dry_run)
 
 
 def _belongs(test: str, name: str) -> bool:
-    """Whether a test is the one that is named, has it with parameters, or is in the class that is named."""
+    """Whether `test` is the test `name`, one of its parametrized cases, or in the class `name`."""
     return bool(test) and (not name or test == name or test.startswith((f"{name}[", f"{name}::")))
 
 
@@ -202,7 +200,7 @@ def _adopt(arguments: argparse.Namespace) -> int:
     for line in adoption.left_alone:
         print(printable(line))
     if not adoption.moves and not adoption.left_alone:
-        print("nothing to move: every recording that a collected test could take over has its test")
+        print("nothing to move: no test without a recording has a dialogue of a recording without a test")
     return _carry_out(adoption.moves, dry_run=arguments.dry_run) or int(bool(adoption.left_alone))
 
 
@@ -212,7 +210,8 @@ def _carry_out(moves: Sequence[Move], *, dry_run: bool) -> int:
     for move in moves:
         print(
             printable(
-                f"{'would move' if dry_run else 'moved'}: {from_here(move.source)} -> {from_here(move.target)}"
+                f"{'would move' if dry_run else 'moved'}: {from_here(move.source)} -> "
+                f"{from_here(move.target)}"
             )
         )
     return 0

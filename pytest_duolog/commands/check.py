@@ -1,4 +1,4 @@
-"""`duolog check`: judges finished transcripts, with no model and no network."""
+"""`duolog check`: checks finished transcripts, without a model and without network."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from pytest_duolog.transcripts.sources import Unreadable
 from pytest_duolog.transcripts.text_file import decode_text
 
 STDIN = "-"
-# Modules of `reports` whose names begin so make a report, each with a function `report_lines`.
+# The modules of `reports` with this prefix are the report formats; each has a function `report_lines`.
 REPORT = "check_"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `duolog check`, and what it runs."""
+    """Add the arguments of `duolog check`."""
     parser.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
-        help="transcripts, chat logs, cassettes and run records; - is stdin, with transcripts or logs",
+        help="transcripts, chat logs, cassettes or run records; - reads transcripts or logs from stdin",
     )
     add_property_argument(
         parser,
-        "check this instead of NoLoops, EndsCleanly and, where a topic is stated, StaysOnTopic (known: "
-        f"{', '.join(property_types())})",
+        "a property to check instead of NoLoops, EndsCleanly and, if a topic is stated, StaysOnTopic "
+        f"(known: {', '.join(property_types())})",
     )
-    parser.add_argument("--topic", metavar="TEXT", help="what the dialogues are about, where they do not say")
+    parser.add_argument("--topic", metavar="TEXT", help="the topic of dialogues that do not state one")
     parser.add_argument(
-        "--format", choices=_formats(), default="text", help="how findings are printed (default text)"
+        "--format", choices=_formats(), default="text", help="the format of the report (default text)"
     )
     parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""Any file with dialogues: transcripts, chat logs, cassettes and run records, with all that the file knows of each."""
+"""Reads dialogues from transcripts, chat logs, cassettes and run records, with all facts in the files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pytest_duolog.results.store import read_record
 from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, own_file, read_sources
 from pytest_duolog.transcripts.text_file import decode_text
 
-# What a scenario is run with: values of a cassette's header that are neither a hash nor about the file.
+# The values of a cassette's header that belong to the scenario and are not hashes.
 SCENARIO_VALUES = ("turns", "opener_by", "grace", "stop_on", "token_budget", "seconds_budget", "cost_budget")
 SAMPLE_LINE = b'{"sample":'
 
 
 def read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
-    """The dialogues of a file, in order; what cannot be read is among them with its reason.
+    """The dialogues of a file, in order; an Unreadable stands for each one that cannot be read.
 
-    What a file is is told from its content: a transcript, a chat log, a cassette or a run record. Secrets in them are
-    replaced: logs from elsewhere have never been looked through, and an old file may hold what is a secret now.
+    The kind of file (transcript, chat log, cassette or run record) is recognised by its content. Secrets are replaced:
+    logs from elsewhere may contain some, and an old file may contain a value that is a secret now.
     """
     return list(map(_without_secrets, _read_dialogues(path)))
 
@@ -46,12 +46,12 @@ def _read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
 
 
 def read_dialogues_in(text: str, *, file: str) -> list[FiledDialogue | Unreadable]:
-    """The dialogues of a text with transcripts or chat logs, as `read_dialogues` gives them."""
+    """The dialogues of a text with transcripts or chat logs, as `read_dialogues` returns them."""
     return list(map(_without_secrets, _as_filed(read_sources(text, file=file))))
 
 
 def _as_filed(found: list[Source | Unreadable]) -> list[FiledDialogue | Unreadable]:
-    """Dialogues of which nothing is known but their transcripts."""
+    """Dialogues without other facts than their transcripts."""
     return [entry if isinstance(entry, Unreadable) else FiledDialogue(entry) for entry in found]
 
 
@@ -88,7 +88,7 @@ def _damage(path: Path, found: Retold) -> Iterator[Unreadable]:
 
 
 def _named(test: str, run: str, sample: int | None) -> str:
-    """What a person calls a dialogue of a test."""
+    """The name of a test's dialogue for people."""
     of_run = f", dialogue {run}" if run else ""
     return f"{test}{of_run}, sample {sample}" if sample and sample > 1 else f"{test}{of_run}"
 
@@ -121,7 +121,7 @@ def _of_record(path: Path) -> Iterator[FiledDialogue | Unreadable]:
 
 
 def _sample_lines(path: Path) -> list[int]:
-    """The lines of a record, from 1, that hold a sample each."""
+    """The numbers of the lines of a record that have a sample, from 1."""
     return [
         number
         for number, line in enumerate(path.read_bytes().split(b"\n"), start=1)

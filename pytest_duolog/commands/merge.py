@@ -1,4 +1,4 @@
-"""`duolog merge`: makes one run record of the records of shards, and decides once."""
+"""`duolog merge`: merges the run records of shards and decides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_duolog.results.store import read_record, write_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `duolog merge`, and what it runs."""
+    """Add the arguments of `duolog merge`."""
     add_record_arguments(parser)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="MERGED.jsonl", help="the record to write"

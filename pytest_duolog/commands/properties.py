@@ -1,4 +1,4 @@
-"""The properties that are given on a command line, those of the user's own included."""
+"""Properties on a command line, including the user's own."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pytest_duolog.properties.by_name import given_property
 
 
 def add_property_argument(parser: argparse.ArgumentParser, text: str) -> None:
-    """Add `--property`; `text` says what it does."""
+    """Add `--property` with the help `text`."""
     parser.add_argument(
         "--property",
         action="append",
         default=[],
         metavar="NAME(...)",
-        help=f"{text}; may be given several times, as in --property 'TerminatesWithin(turns=20)'; a property of your "
-        f"own is module:Class(...)",
+        help=f"{text}; can be given several times, for example --property 'TerminatesWithin(turns=20)'; your own "
+        f"property is module:Class(...)",
     )
 
 
 def given_properties(arguments: argparse.Namespace) -> list[Property]:
-    """The properties in order; modules are found in the working directory first, as with `python -m`.
+    """The properties in order; modules are searched in the working directory first, as with `python -m`.
 
     Raises ConfigurationError that says what is accepted.
     """

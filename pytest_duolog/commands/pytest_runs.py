@@ -1,4 +1,4 @@
-"""Asking pytest, in a process of its own, which dialogues the tests of a project hold."""
+"""Runs pytest in a separate process to find out which dialogues the tests of a project have."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.inventory import Inventory
 
-# Exit statuses of pytest after which what was collected is known: passed, failed, interrupted by errors of collection,
-# no test collected.
+# Exit statuses of pytest after a complete collection: passed, failed, interrupted by collection errors, no test
+# collected.
 KNOWN = (0, 1, 2, 5)
 
 
 def collect(tests: Iterable[str | Path]) -> Inventory:
-    """What pytest collects of these tests, or of all if none is named; nothing is run.
+    """The inventory of these tests, or of all if none is named; runs no test.
 
-    Raises ConfigurationError with pytest's words if it does not come to an end.
+    Raises ConfigurationError with pytest's output if the collection fails.
     """
     return _run(["--collect-only", *map(str, tests)])
 
 
 def replay(tests: Iterable[str]) -> Inventory:
-    """What these tests use when they are replayed; no model is asked. Raises what `collect` raises."""
+    """The inventory of these tests after replaying them; asks no model. Raises the errors of `collect`."""
     return _run(["--record-mode=none", *tests])
 
 

@@ -1,4 +1,4 @@
-"""`duolog rejudge`: judges the dialogues of run records with today's properties, with no model and no network."""
+"""`duolog rejudge`: judges the dialogues of run records again, without a model and without network."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.rejudge import rejudged
 from pytest_duolog.results.store import read_record, write_record
 
-# So many of the samples with another outcome are named.
+# At most this many samples with another outcome are listed.
 MOST_NAMED = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `duolog rejudge`, and what it runs."""
+    """Add the arguments of `duolog rejudge`."""
     add_record_arguments(parser)
-    add_property_argument(parser, "check this instead of what the record names")
+    add_property_argument(parser, "a property to check instead of those in the record")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="REJUDGED.jsonl", help="the record to write"
     )

@@ -1,4 +1,4 @@
-"""`duolog report`: one HTML page of dialogues or of a run, which opens from disk."""
+"""`duolog report`: writes one HTML page about dialogues or a run, which opens without a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_duolog.transcripts.sources import OwnFile, own_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `duolog report`, and what it runs."""
+    """Add the arguments of `duolog report`."""
     add_dialogue_arguments(parser)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="REPORT.html", help="the page to write"
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the page; 0 if everything was read, 2 if something was not."""
+    """Write the page; 0 if everything could be read, 2 if not."""
     dialogues, n_unreadable = given_dialogues(arguments)
     if not dialogues:
         return 2
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_run(arguments: argparse.Namespace) -> bool:
-    """Whether the paths are the records of one run, whole and as they were judged: then its decision is shown."""
+    """Whether the paths are only records of one run, with the original verdicts; then the page shows its decision."""
     return (
         bool(arguments.paths)
         and not (arguments.text or arguments.property)

@@ -1,4 +1,4 @@
-"""`duolog show`: dialogues as people read them, or as rows for programs."""
+"""`duolog show`: shows dialogues as text for people, or as rows for programs."""
 
 from __future__ import annotations
 
@@ -20,38 +20,40 @@ from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.rows import Row, dialogue_rows, message_rows
 
 TEXT, MARKDOWN = "text", "md"
-# Of a wide terminal a text takes so many columns, so that the eye finds the next line.
+# Text is at most this many columns wide, so that it stays readable on wide terminals.
 MOST_COLUMNS = 110
 LEAST_COLUMNS = 40
-# What shows pages where the user has not said it in PAGER; it lets our colours through.
+# The pager if PAGER is not set; it passes colours through.
 PAGER = "less -R"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `duolog show`, and what it runs."""
+    """Add the arguments of `duolog show`."""
     add_dialogue_arguments(parser)
     parser.add_argument(
         "--format",
         choices=(TEXT, MARKDOWN, *FORMATS),
         default=TEXT,
-        help="text for people (default), transcripts in Markdown, or a table with a row a dialogue",
+        help="text for people (default), transcripts in Markdown, or a table with one row for each dialogue",
     )
-    parser.add_argument("--messages", action="store_true", help="in a table, a row a message")
+    parser.add_argument("--messages", action="store_true", help="in a table, one row for each message")
     parser.add_argument(
-        "--full", action="store_true", help="in text, fold nothing: repeats, tools, reasoning, instructions"
+        "--full",
+        action="store_true",
+        help="in text, show everything: repeats, tools, reasoning, system prompts",
     )
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help="write to this file, and there every character as it is; on stdout, control characters are spelled out",
+        help="write to this file, with all characters unchanged; on stdout, control characters are shown as escapes",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show the dialogues; 0 if everything was read, 2 if something was not."""
+    """Show the dialogues; 0 if everything could be read, 2 if not."""
     _check(arguments)
     dialogues, n_unreadable = given_dialogues(arguments)
     if arguments.format == TEXT:
@@ -66,13 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raises ConfigurationError for an option that would have no effect."""
+    """Raises ConfigurationError for an option without effect."""
     if arguments.messages and arguments.format not in FORMATS:
         raise ConfigurationError(f"--messages is for tables: add --format {'|'.join(FORMATS)}")
     if arguments.full and arguments.format != TEXT:
-        raise ConfigurationError(f"--full is for text: --format {arguments.format} leaves nothing out")
+        raise ConfigurationError(f"--full is for text: --format {arguments.format} always shows everything")
     if arguments.format == "parquet" and arguments.output is None:
-        raise ConfigurationError("--format parquet is no text: say with -o FILE where to write it")
+        raise ConfigurationError("--format parquet is not text: write it to a file with -o FILE")
 
 
 def _write_table(rows: list[Row], arguments: argparse.Namespace) -> None:
@@ -119,7 +121,7 @@ def _lines(dialogues: Sequence[FiledDialogue], page: Page) -> Iterator[str]:
 
 
 def _paged(text: str) -> bool:
-    """Whether a pager showed it; not if there is none."""
+    """Show the text in a pager; False if there is no pager."""
     command = shlex.split(os.environ.get("PAGER") or PAGER)
     program = shutil.which(command[0]) if command else None
     if program is None:

@@ -1,1 +1,1 @@
-"""Incremental readers of a dialogue: each takes one message after the other and keeps what it needs."""
+"""Detectors, which read a dialogue message by message and keep what they need."""

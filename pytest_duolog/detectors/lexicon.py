@@ -1,4 +1,4 @@
-"""The social phrases and words of `lexicon.toml`, compiled."""
+"""The compiled social phrases and words of `lexicon.toml`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import resources
 from pytest_duolog.detectors import courtesies, languages, text
 from pytest_duolog.detectors.phrases import PhraseBook
 
-# A message longer than this, in characters, has more to say than that it cannot answer.
+# A longer message, in characters, does more than say that it cannot answer.
 _LONGEST_DEFLECTION = 200
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
@@ -23,7 +23,7 @@ def _filled(phrase: str) -> str:
 
 
 def _book(*families: str, plain: Sequence[str] = (), first_word: bool = False) -> PhraseBook:
-    """Families of the table as one book, with families of the courtesies of other languages."""
+    """Several families of the table as one book, with families of courtesies in other languages."""
     return PhraseBook(
         lambda: (_filled(phrase) for family in families for phrase in _TABLES[family]),
         courtesies.phrases(*plain),
@@ -59,12 +59,12 @@ FUNCTION_WORDS = frozenset("".join(_TABLES["function_characters"].split())) | (_
 LISTENING = frozenset(_TABLES["listening"].split())
 SYMBOLS = frozenset(_TABLES["symbols"])
 SAYS_LITTLE = SOCIAL | _SMALL_TALK
-# What English appends to a word without making another idea of it.
+# English suffixes that do not change the meaning of a word.
 _ENDINGS = ("s", "es", "d", "ed", "ing", "ly")
 
 
 def _says_little(word: str) -> bool:
-    """Whether a word, or the word that it is an English form of, belongs to social talk."""
+    """Whether a word, or its base form in English, belongs to social talk."""
     if word in SAYS_LITTLE:
         return True
     stems = (
@@ -77,18 +77,18 @@ def _says_little(word: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def is_news(word: str) -> bool:
-    """Whether a word belongs neither to grammar nor to social talk."""
+    """Whether a word has content: it belongs neither to grammar nor to social talk."""
     return word not in FUNCTION_WORDS and not _says_little(word)
 
 
 def deflects(normalised: str) -> bool:
-    """Whether a message of a sentence or two asks to hear it again, or says that nothing can be done."""
+    """Whether a short message only asks to repeat something, or says that it cannot help."""
     return len(normalised) <= _LONGEST_DEFLECTION and bool(_DEFLECTION.search(normalised))
 
 
 @lru_cache(maxsize=256)
 def asks(normalised: str) -> bool:
-    """Whether a text has a question or a request in it that is more than an offer of help."""
+    """Whether a text has a question or a request, other than an offer of help."""
     return any(
         not OFFER.search(sentence)
         if "?" in sentence

@@ -1,9 +1,9 @@
-"""Looking for many phrases at once.
+"""Searches for many phrases at once.
 
-A plain alternation tries hundreds of phrases at every character. Here they are sorted by how they begin, and those that
-begin a word are tried only there. `any_of` makes one pattern of them, which finds the same, ten times as fast. A
-`PhraseBook` compiles of them only what begins like a word that it meets: the patterns of ten languages take longer to
-compile than most dialogues take to replay.
+A plain alternation tries hundreds of phrases at every character. Here phrases are grouped by their beginning, and
+phrases that begin a word are tried only at the beginning of a word. `any_of` makes one pattern of them with the same
+matches, ten times as fast. A `PhraseBook` compiles only the phrases that begin like a word in the text: compiling the
+patterns of ten languages takes longer than replaying most dialogues.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def _expanded(phrase: str) -> Iterator[str]:
 
 
 def _alternatives(phrase: str) -> list[str]:
-    """The parts between the bars that stand in no group."""
+    """The alternatives at the top level of a pattern."""
     cuts = [at for at, character, depth in _structure(phrase) if character == "|" and depth == 0]
     return [phrase[start + 1 : end] for start, end in zip([-1, *cuts], [*cuts, len(phrase)], strict=True)]
 
@@ -225,7 +225,7 @@ def _end_of_group(phrase: str) -> int:
 
 
 def _structure(phrase: str) -> Iterator[tuple[int, str, int]]:
-    """Brackets and bars that mean something, with their positions and how deep in groups they stand."""
+    """The brackets and bars that are not escaped, with their positions and their depth in groups."""
     depth, at = 0, 0
     while at < len(phrase):
         character = phrase[at]

@@ -1,4 +1,4 @@
-"""The phrases of `role_phrases.toml`, compiled."""
+"""The compiled phrases of `role_phrases.toml`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Words, sentences and symbols of a message, read the same way by every detector.
+"""Splits a message into words, sentences and symbols, in the same way for every detector.
 
-Nothing here knows a language's grammar, and nothing depends on hash seeds. Long texts are cut before they are
-looked at, so that no message costs more than a few pages would.
+It knows no grammar, and no result depends on hash seeds. Long texts are cut first, so that no message takes longer than
+a few pages of text.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import islice
 
-# Characters of one message that are read: three quarters of them from its start, the rest from its end.
+# The number of characters of a message that are read: three quarters from its start, the rest from its end.
 READ_LIMIT = 24_000
 
-# Letters of other alphabets that are drawn like Latin ones, and pass for them inside a Latin word.
+# Letters of other alphabets that look like Latin ones, and count as these inside a Latin word.
 _LOOKALIKES = str.maketrans("авеһікмнорсԛѕтуԝхјԁοακνριτυχ", "abehikmhopcqstywxjdoakvpitux")
 
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\u30fb]")
 _QUOTES = str.maketrans("\u2018\u2019\u02bc`´\u201c\u201d«»„\u061f\u060c", "'''''\"\"\"\"\"?,")
 _MIXED = re.compile(r"[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
-# Accents piled on letters, variation selectors, and the points of Hebrew and Arabic, which most writers leave out.
+# Combining accents, variation selectors, and the points of Hebrew and Arabic, which most writers leave out.
 _COMBINING = re.compile(
     r"[\u0300-\u036f\ufe00-\ufe0f\u0591-\u05bd\u05bf\u05c1\u05c2\u0640\u064b-\u0652\u0670]"
 )
-# What writers of Arabic letters spell in several ways.
+# Arabic letters that are written in several ways.
 _SPELLINGS = str.maketrans("أإآىيكۀةھ", "اااییکههه")
 _ARABIC = re.compile(r"[\u0620-\u06d3]")
-# The question mark of Greek looks like a semicolon, and is one in Unicode's compatible form.
+# The Greek question mark looks like a semicolon, and Unicode's compatible form is a semicolon.
 _GREEK_QUESTION = re.compile(r"(?<=[\u03ac-\u03ce]);")
 _INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
-# Time stamps of a log line, and positions such as "[12]" or "(3/10)": they run on by themselves.
+# Time stamps of log lines, and counters such as "[12]" or "(3/10)", which change by themselves.
 _STAMP = re.compile(
     r"\b\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?z?(?!\w)"
     r"|[\[(]\s*\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]m)?\s*[\])]"
@@ -39,10 +39,10 @@ _STAMP = re.compile(
     r"|[\[(]\s*#?\d+(?:\s*(?:of|/)\s*\d+)?\s*[\])]"
 )
 
-# Scripts that do not part words with spaces; there a word is one character.
+# Scripts without spaces between words; there, each character counts as a word.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _UNSPACED_LETTER = re.compile(f"[{_UNSPACED}]")
-# Vowel signs of the scripts of India, which are part of a word and yet no letters.
+# Vowel signs of Indian scripts, which are part of a word but not letters.
 SIGNS = (
     "\u0900-\u0903\u093a-\u093c\u093e-\u094f\u0951-\u0957\u0962-\u0963\u0981-\u0983\u09bc\u09be-\u09cd\u09d7\u09e2-\u09e3"
     "\u0a01-\u0a03\u0a3c\u0a3e-\u0a51\u0a70-\u0a71\u0a81-\u0a83\u0abc\u0abe-\u0acd\u0b01-\u0b03\u0b3c\u0b3e-\u0b57\u0b82\u0bbe-\u0bcd\u0bd7"
@@ -51,11 +51,11 @@ SIGNS = (
 _LETTERS = rf"[^\W\d_{_UNSPACED}]+(?:[{SIGNS}]+[^\W\d_{_UNSPACED}]*)*"
 _WORD = re.compile(rf"\d+(?:[.,:]\d+)*|[{_UNSPACED}]|{_LETTERS}(?:'{_LETTERS})*")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？।॥۔])|[\r\n]+")
-# Reordering piled-up marks takes time that grows with the square of their number, so it is done piece by piece.
+# Normalising many combining marks takes quadratic time, so it is done piece by piece.
 _PIECE = re.compile(r"[\s\S]{1,64}(?=\s|\Z)|[\s\S]{1,64}")
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL)
 
-# Code, addresses, and what is quoted: not the speaker's own words.
+# Code, addresses and quotations: not the speaker's own words.
 _ASIDE = re.compile(
     r"```.*?(?:```|\Z)|`[^`\n]{1,300}`|\bhttps?://\S+"
     r'|"[^"\n]{1,300}"|“[^”\n]{1,300}”|„[^“”\n]{1,300}[“”]|«[^»\n]{1,300}»|「[^」\n]{1,300}」|『[^』\n]{1,300}』',
@@ -64,17 +64,17 @@ _ASIDE = re.compile(
 
 
 def excerpt(text: str, limit: int = READ_LIMIT) -> str:
-    """The beginning and the end of a text longer than `limit` characters; a shorter one as it is."""
+    """The beginning and the end of a text with more than `limit` characters; a shorter one unchanged."""
     if len(text) <= limit:
         return text
     return text[: limit * 3 // 4] + "\n" + text[-limit // 4 :]
 
 
 def fold(text: str) -> str:
-    """The whole text in one spelling, in time proportional to its length.
+    """The whole text in one spelling, in linear time.
 
-    Compatibility forms, letter case, dashes and quotes of every kind, and invisible and piled-up characters make no
-    difference any more.
+    It removes differences of compatibility forms, case, kinds of dashes and quotes, and invisible or combining
+    characters.
     """
     if not text.isascii():
         text = "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
@@ -83,10 +83,10 @@ def fold(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """The text without what makes no difference to a reader.
+    """The text without differences that do not matter to a reader.
 
-    It is folded, look-alike letters and time stamps go, and one longer than READ_LIMIT is cut. What a reader would
-    tell apart stays apart.
+    It is folded, look-alike letters are replaced, time stamps are removed, and text longer than READ_LIMIT is cut.
+    Texts that a reader would distinguish stay different.
     """
     text = fold(excerpt(text))
     if not text.isascii():
@@ -99,7 +99,7 @@ def normalise(text: str) -> str:
 
 
 def words(normalised: str) -> list[str]:
-    """Words of a normalised text in order; a number is one, and so is each character of an unspaced script."""
+    """The words of a normalised text in order; a number is a word, and so is each character of an unspaced script."""
     return _WORD.findall(normalised)
 
 
@@ -114,26 +114,26 @@ def without_asides(text: str) -> str:
 
 
 def n_words(text: str) -> int:
-    """How many words a text has, whether it is normalised or not."""
+    """The number of words of a text, normalised or not."""
     return len(words(text.translate(_QUOTES)))
 
 
 def sentences(normalised: str) -> list[str]:
-    """Sentences of a normalised text in order, without blank ones; a line break ends one."""
+    """The sentences of a normalised text in order, without blank ones; a line break ends a sentence."""
     parts = (piece.strip(" \t*_>#-\"'~") for piece in _SENTENCE_END.split(normalised))
     return [part for part in parts if part and not part.isspace()]
 
 
 def without_thinking(text: str) -> str:
-    """The text without passages in `<think>` tags, the last of which may be open to the end."""
+    """The text without passages in `<think>` tags; the last one need not be closed."""
     return _THINKING.sub("", text) if "<" in text else text
 
 
 def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:
-    """Matches any of the phrases, ignoring case, as whole words; None if there are none.
+    """A pattern for any of the phrases as whole words, ignoring case; None without phrases.
 
-    Blank space in a phrase matches any other. A phrase that begins or ends in a script without letter case (Chinese,
-    Thai, Arabic) has no word boundary on that side, since such scripts may not part words with spaces.
+    Blank space in a phrase matches any blank space. A phrase that begins or ends in a script without letter case
+    (Chinese, Thai, Arabic) has no word boundary on that side, because such scripts may not separate words with spaces.
     """
     if not phrases:
         return None
@@ -151,7 +151,7 @@ def _bounded(character: str) -> bool:
 
 
 def ngrams(items: Sequence[str], n: int) -> list[tuple[str, ...]]:
-    """Runs of `n` neighbours in order; the whole, if it is shorter and not empty."""
+    """All sequences of `n` neighbouring items in order; the whole if it is shorter and not empty."""
     if len(items) < n:
         return [tuple(items)] if items else []
     return list(zip(*(islice(items, start, None) for start in range(n)), strict=False))

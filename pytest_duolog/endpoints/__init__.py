@@ -1,1 +1,1 @@
-"""Where models answer: one module a protocol, messages in, reply out."""
+"""Endpoints of models: messages in, reply out; one module for each protocol."""

@@ -1,4 +1,4 @@
-"""Addresses as people paste them: with spaces around them, with a query, Ollama's short forms, and Azure's many."""
+"""Reads addresses as users paste them: with spaces, with a query, and in the forms that Ollama and Azure accept."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from pytest_duolog.errors import EndpointError
 OLLAMA_PORT = 11434
 USUAL_PORTS = {"http": 80, "https": 443}
 
-# A server that listens at all addresses says one of these of itself; a client calls the loopback.
+# A server that listens on all addresses reports one of these; a client must use the loopback address instead.
 ALL_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nobody listens here
 
-# The versions of Azure's classic API are dates; those of the newer one are words, or are left out.
+# Versions of Azure's classic API are dates; versions of the newer API are words or are left out.
 CLASSIC_VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
 AZURE_VERSION_VARIABLES = ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION")
 
 
 @dataclass(frozen=True)
 class Address:
-    """An address of an API: `url` has no query and does not end in a slash; `query` goes with every request."""
+    """An address of an API: `url` without a query and a final slash; `query` is added to every request."""
 
     url: str
     query: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Address | None:
-        """The address in a text; None if it is no http:// or https:// address."""
+        """The address in a text; None if it is not an http:// or https:// address."""
         text = text.strip()
         try:
             parts = urlsplit(text)
             port = parts.port
-            httpx.URL(text)  # which will be asked, and refuses more
+            httpx.URL(text)  # httpx sends the request, and it rejects more addresses
         except (ValueError, httpx.InvalidURL):
             return None
         scheme, host = parts.scheme.lower(), parts.hostname or ""
@@ -51,7 +51,7 @@ class Address:
 
     @property
     def path(self) -> str:
-        """What stands behind the host; empty if nothing does."""
+        """The path behind the host; empty if there is none."""
         return urlsplit(self.url).path
 
     @property
@@ -61,7 +61,7 @@ class Address:
 
 
 def ollama_address(text: str) -> str:
-    """What `OLLAMA_HOST` means to Ollama: a host, a port, both, or an address, with or without a path.
+    """The address for a value of `OLLAMA_HOST`, by Ollama's rules: a host, a port, both, or a whole address.
 
     Source: https://github.com/ollama/ollama/blob/main/envconfig/config.go, `Host`.
     """
@@ -79,7 +79,7 @@ def ollama_address(text: str) -> str:
 
 
 def _host_and_port(text: str) -> tuple[str, str]:
-    """The two parts of `host:port`; the port is empty where there is none."""
+    """The two parts of `host:port`; the port is empty if there is none."""
     found = re.fullmatch(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([^:]*)", text)
     if found:
         return found[1] or found[2] or "", found[3]
@@ -91,15 +91,15 @@ def _host_and_port(text: str) -> tuple[str, str]:
 
 
 def azure_address(given: Address, model: str, environ: Mapping[str, str]) -> Address:
-    """Where the deployment `model` is asked, from what people paste: a resource, its `/openai`, or a deployment's URL.
+    """The address of the deployment `model`, from the address of a resource, its `/openai`, or a deployment.
 
-    A version that is a date, in the address or in a variable, means the classic API, whose addresses hold the
-    deployment. Otherwise it is the newer one, which has the deployment in the request.
-    Source: https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
-    Raises EndpointError if the address is one of the classic API and nothing says its version.
+    A version that is a date, in the address or in a variable, means the classic API, with the deployment in the
+    address. Otherwise it is the newer API, with the deployment in the request. Source:
+    https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle. Raises EndpointError if the address
+    belongs to the classic API and no version is given.
     """
     path = given.path.removesuffix("/chat/completions")
-    if path.endswith("/models"):  # Azure's API for models of all makers
+    if path.endswith("/models"):  # Azure's API for models of all vendors
         return Address(given.root + path, given.query)
     resource, found, rest = f"{path}/".partition("/openai/")
     root = given.root + (resource if found else path)
@@ -124,6 +124,6 @@ def azure_address(given: Address, model: str, environ: Mapping[str, str]) -> Add
 
 
 def azure_roots(given: Address) -> list[str]:
-    """The addresses below which all requests to a resource lie, the longest first."""
+    """The base addresses of all requests to a resource, the longest first."""
     root = given.root + f"{given.path}/".partition("/openai/")[0].rstrip("/")
     return [f"{root}/openai/v1", root]

@@ -1,4 +1,4 @@
-"""What came back from a provider: a JSON object, or a fault that says whether asking again may help.
+"""Reads a provider's response: a JSON object, or an error that says whether a retry can help.
 
 Sources of the rules: the errors pages of OpenAI, Anthropic, Gemini and OpenRouter, and what their SDKs retry.
 """
@@ -21,35 +21,42 @@ from pytest_duolog.errors import EndpointError
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.storage.json_text import DEEPEST, NestedTooDeep, parsed
 
-# Besides these, every status from 500 on but 501 (not implemented) and 505. 498 is Groq's "no capacity".
+# These statuses are retried, and every status from 500 on except 501 (not implemented) and 505. 498 is Groq's "no
+# capacity".
 PASSING_STATUSES = frozenset({408, 409, 425, 429, 498})
 LASTING_STATUSES = frozenset({501, 505})
 
-# What a provider answers to a request that it understood.
+# Statuses of a provider that understood the request and refused it.
 ABOUT_THE_REQUEST = frozenset({400, 403, 413, 422, 451})
 
-# Nothing is there, or it is not asked like that: often the address is wrong.
+# Nothing has this address, or it does not accept this method: often the address is wrong.
 NOT_THERE = frozenset({404, 405})
 
-# Words for "paid up to here"; waiting does not help. A per-day limit of Gemini is one as well.
+# Error codes for a used-up quota, where waiting does not help. Gemini's limit per day is one of them.
 NO_QUOTA = re.compile(
     r"insufficient_quota|credit_balance_exhausted|enforced_spend_limit_reached|insufficient_credits|PerDay"
 )
 
-# What a provider says, and what helps against it.
+# Patterns in a provider's error message, and the advice for each.
 HINTS = (
-    (r"temperature|top_p|top_k", "this model does not take that setting: leave it unset"),
-    (r"max_completion_tokens|max_tokens", "this model takes another limit: leave max_tokens unset"),
+    (r"temperature|top_p|top_k", "this model does not accept that setting: leave it unset"),
+    (r"max_completion_tokens|max_tokens", "this model uses another limit: leave max_tokens unset"),
     (
         r"context.{0,20}(length|size|window)|exceed_context|too many tokens|prompt is too long",
-        "the history no longer fits the model: fewer turns, shorter replies (max_tokens), or a larger context",
+        (
+            "the history does not fit the model's context: use fewer turns, shorter replies "
+            "(max_tokens), or a larger context"
+        ),
     ),
-    (r"alternat", "the model's template wants user and assistant in turn, and `user` first; see `stub`"),
+    (
+        r"alternat",
+        "the model's template requires alternating user and assistant messages, `user` first; see `stub`",
+    ),
     (r"model.{0,80}not (found|exist)|no endpoints found|not a valid model", "check the model's name"),
 )
 
 
-# What a model or its policy says instead of a reply. Another try would hide it.
+# Refusals by a model or its policy. They are results of the dialogue, so they are not retried.
 OUTCOMES = re.compile(
     r"context.{0,20}(length|size|window)|exceed_context|too many tokens|(prompt|input) is too long"
     r"|content.?(filter|policy|management)|responsible.?ai|moderation|flagged|safety|prohibited.?content|invalid_prompt"
@@ -60,9 +67,9 @@ OUTCOMES = re.compile(
 
 @dataclass(frozen=True)
 class Answer:
-    """A response without its stream. `model` is the label of the model asked, `key_env` where its key was read.
+    """A complete response. `model` is the label of the model, `key_env` the variable with its key.
 
-    `asked` is the method and the address of the request, `address_env` the variable that the address is from.
+    `asked` is the method and the address of the request, `address_env` the variable with the address.
     """
 
     model: str
@@ -75,7 +82,7 @@ class Answer:
 
     @classmethod
     def of(cls, answered: HttpAnswer, *, model: str, key_env: str | None = None) -> Answer:
-        """The answer of a line; `key_env` names where keys are read from, where it does not say so itself."""
+        """The answer from a line; `key_env` is used if the line does not name the variable of the key."""
         return cls(
             model,
             answered.status_code,
@@ -95,7 +102,7 @@ class Answer:
         advice: str = "",
         is_outcome: bool = False,
     ) -> EndpointError:
-        """An error about this answer, to be raised."""
+        """An error about this response, for the caller to raise."""
         return EndpointError(
             problem,
             model=self.model,
@@ -107,12 +114,12 @@ class Answer:
         )
 
     def json_object(self) -> dict[str, Any]:
-        """The body; raises EndpointError if it is an error, or no JSON object."""
+        """The body; raises EndpointError if it is an error or not a JSON object."""
         if 300 <= self.status < 400:
             raise self.fault(
                 f"HTTP {self.status}: redirected to {shorten(self.headers.get('location', ''))}",
                 advice=f"check the provider's base_url{self._where()}; "
-                "a redirect is not followed, it would take the key along",
+                "redirects are not followed, because they would pass on the key",
             )
         try:
             body = parsed(self.content)
@@ -133,40 +140,43 @@ class Answer:
         if self.status >= 400 or (isinstance(body, dict) and body.get("error")):
             raise self.refused(body if isinstance(body, dict) else {"error": body})
         if not isinstance(body, dict):
-            raise self.fault(f"the answer is JSON but not an object: {shorten(str(body))}", is_passing=True)
+            raise self.fault(f"the response is JSON but not an object: {shorten(str(body))}", is_passing=True)
         return body
 
     def _where(self) -> str:
-        """The address that was asked and where it is from, in brackets; empty if nobody knows."""
+        """The address of the request and its variable, in brackets; empty if they are not known."""
         source = f", from {self.address_env}" if self.address_env else ""
         return f" ({self.asked}{source})" if self.asked else ""
 
     def _page_advice(self, *, is_page: bool) -> str:
         if is_page:
-            return f"a web page is no API: check the provider's base_url{self._where()}, and proxies"
+            return (
+                f"this is a web page, not an API: check the provider's base_url{self._where()} and your "
+                "proxies"
+            )
         return self._not_found_advice() if self.status in NOT_THERE else ""
 
     def _not_found_advice(self) -> str:
         path = urlsplit(self.asked.partition(" ")[2]).path
-        lacks_version = "; most servers have their API below /v1" if path == "/chat/completions" else ""
+        lacks_version = "; most servers have their API under /v1" if path == "/chat/completions" else ""
         return f"is the address right?{self._where()}{lacks_version}" if self.asked else ""
 
     def check(self, reply: Reply) -> None:
-        """Raises EndpointError for a reply that is none: broken off, cut before its first word, or a tool call."""
+        """Raises EndpointError for an unusable reply: aborted, cut before its first word, or a tool call."""
         if reply.finish == "error":
-            raise self.fault(f"the model broke off: {reply.raw_finish!r}", is_passing=True)
+            raise self.fault(f"the model aborted its reply: {reply.raw_finish!r}", is_passing=True)
         if reply.content.strip():
             return
         if reply.tool_calls or reply.finish == "tool":
             names = ", ".join(call.name for call in reply.tool_calls) or "no name"
             raise self.fault(
-                f"instead of a reply, the model called a tool: {shorten(names)}",
-                advice="nothing here runs tools: take them out of the request, or use a callable that runs them",
+                f"the model called a tool instead of replying: {shorten(names)}",
+                advice="tools are not run here: remove them from the request, or use a callable that runs them",
                 is_outcome=True,
             )
         if reply.finish == "truncated":
             thought = (
-                " in thinking" if reply.reasoning or (reply.usage and reply.usage.reasoning_tokens) else ""
+                " in reasoning" if reply.reasoning or (reply.usage and reply.usage.reasoning_tokens) else ""
             )
             raise self.fault(
                 f"the model reached its token limit{thought} before its first word ({reply.raw_finish!r})",
@@ -175,7 +185,7 @@ class Answer:
             )
 
     def _as_text(self) -> str:
-        """The beginning of the body without tags, on one line."""
+        """The body as text without tags, on one line."""
         text = self.content[:2000].decode("utf-8", "replace")
         return " ".join(re.sub(r"<[^>]{0,200}>", " ", text).split())
 
@@ -184,7 +194,7 @@ class Answer:
         return status in PASSING_STATUSES or (status >= 500 and status not in LASTING_STATUSES)
 
     def refused(self, body: Mapping[str, Any]) -> EndpointError:
-        """The error that a body holds under `error`, or is; to be raised."""
+        """The error in a body, under `error` or as the whole body, for the caller to raise."""
         error = body.get("error")
         details = error if isinstance(error, Mapping) else {}
         said = str(details.get("message") or error or body)
@@ -195,7 +205,7 @@ class Answer:
             where = f"HTTP {self.status} with error {code!r} in it"
         problem = f"{where}{_upstream(details)}: {shorten(said, 400)}"
         if status == 402 or NO_QUOTA.search(json.dumps(body)):
-            return self.fault(f"{problem}; no quota left, waiting will not help")
+            return self.fault(f"{problem}; the quota is used up, waiting does not help")
         should = self.headers.get("x-should-retry")
         is_passing = self._status_may_pass(status) if should not in ("true", "false") else should == "true"
         return self.fault(
@@ -208,7 +218,7 @@ class Answer:
 
     def _advice(self, status: int, said: str) -> str:
         if self.key_env and (status in (401, 403) or re.search("API.?key", said, re.IGNORECASE)):
-            return f"the key was read from {self.key_env}; check it"
+            return f"check the key in {self.key_env}"
         if self._status_may_pass(status):
             return ""
         hint = next((advice for words, advice in HINTS if re.search(words, said, re.IGNORECASE)), "")
@@ -217,7 +227,7 @@ class Answer:
         return hint
 
     def _wait_s(self, details: Mapping[str, Any]) -> float | None:
-        """For how long the provider wants to be left alone: in a header, or (Gemini) among the details."""
+        """The seconds that the provider asks to wait: from a header, or (Gemini) from the error's details."""
         milliseconds = self.headers.get("retry-after-ms", "")
         if re.fullmatch(r"\d{1,12}(\.\d+)?", milliseconds):
             return float(milliseconds) / 1000
@@ -231,7 +241,7 @@ class Answer:
 
 
 def _upstream(details: Mapping[str, Any]) -> str:
-    """Who behind a gateway failed (OpenRouter says it)."""
+    """The provider behind a gateway that failed (OpenRouter names it)."""
     metadata = details.get("metadata")
     name = metadata.get("provider_name") if isinstance(metadata, Mapping) else None
     return f" from {shorten(str(name), 60)}" if name else ""

@@ -1,4 +1,4 @@
-"""The Messages protocol of Anthropic, which llama.cpp, vLLM and LM Studio speak as well.
+"""The Messages protocol of Anthropic; llama.cpp, vLLM and LM Studio also support it.
 
 Source: https://docs.anthropic.com/en/api/messages.
 """
@@ -28,12 +28,12 @@ from pytest_duolog.endpoints.reading import (
 from pytest_duolog.transcripts.perspective import ChatMessage
 from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
-# From the newer version on, a request with a sampling setting is refused even if it has the default value.
+# The newer version refuses a request with a sampling setting, even if it has the default value.
 VERSION = "2026-10-21"
 VERSION_WITH_SAMPLING = "2023-06-01"
 SAMPLING = ("temperature", "top_p", "top_k")
 
-# The protocol insists on a limit. This one is above what a chat message needs and below what any model allows.
+# The protocol requires a limit. This one is more than a chat message needs and less than any model's maximum.
 DEFAULT_MAX_TOKENS = 4096
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -47,23 +47,23 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
 
 
 class AnthropicMessages(ChatProtocol):
-    """One model behind a messages address."""
+    """One model with an address for messages."""
 
     volatile_fields = ("id",)
     key_header = "x-api-key"
     unsent_knobs = ("seed",)
 
     def path(self, request: ChatRequest) -> str:
-        """The same for all models; the base URL is without the version, as in the vendor's own variable."""
+        """The path is the same for all models; the base URL has no version, as in the vendor's own variable."""
         return "/v1/messages"
 
     def headers(self, request: ChatRequest) -> Mapping[str, str]:
-        """The version of the protocol: the old one only where the user asks for a sampling setting."""
+        """The version of the protocol: the old one only if the user sets a sampling setting."""
         wants_sampling = any(name in request.knobs or name in request.extra for name in SAMPLING)
         return {"anthropic-version": VERSION_WITH_SAMPLING if wants_sampling else VERSION}
 
     def fields(self, request: ChatRequest) -> Mapping[str, Any]:
-        """Model, system prompt and knobs; there is no seed in this protocol, so none is sent."""
+        """Model, system prompt and settings; the protocol has no seed, so none is sent."""
         knobs = {name: value for name, value in request.knobs.items() if name not in self.unsent_knobs}
         system = system_of(request.messages)
         return {
@@ -76,11 +76,11 @@ class AnthropicMessages(ChatProtocol):
         }
 
     def history(self, request: ChatRequest) -> Sequence[ChatMessage]:
-        """All but the system prompt."""
+        """The messages without the system prompt."""
         return without_system(request.messages)
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
-        """The text blocks, joined; thinking and tool blocks go into the record."""
+        """The reply: the joined text blocks; thinking and tool blocks are kept for the transcript."""
         if not isinstance(body.get("content"), list):
             raise lacking(body, "content")
         blocks = objects_at(body, "content", "")
@@ -112,7 +112,7 @@ def _output_format(schema: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _joined(blocks: Sequence[Mapping[str, Any]], kind: str) -> str | None:
-    """The text of the blocks of a kind; None if there are none, Malformed for what is no text."""
+    """The joined text of the blocks of a kind; None if there are none. Raises Malformed if one is not text."""
     found = _of_kind(blocks, kind)
     for block in found:
         if not isinstance(block.get(kind, NOT_THERE), str | None):
@@ -121,7 +121,7 @@ def _joined(blocks: Sequence[Mapping[str, Any]], kind: str) -> str | None:
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage | None:
-    """`input_tokens` is without what was cached, `output_tokens` includes what was thought."""
+    """The usage; `input_tokens` excludes cached tokens, `output_tokens` includes reasoning."""
     if not usage:
         return None
     reasoning = token_count(usage, "output_tokens_details", "thinking_tokens")

@@ -1,9 +1,9 @@
-"""Where a model answers: messages in, reply out.
+"""What an endpoint is: it takes a chat history and returns a model's reply.
 
-An endpoint knows nothing of transcripts, cassettes or tests. To add a protocol, write a class with
-`async def reply(request) -> Reply` (a plain `def` works too) and either name its factory in `registry.py`
-or publish it from another package under the entry point group `pytest_duolog.endpoints`. A protocol that posts
-JSON and gets JSON back has most of its work done by `ChatProtocol` in `protocol.py`.
+An endpoint knows nothing about transcripts, cassettes or tests. To add a protocol, write a class with `async def
+reply(request) -> Reply` (a plain `def` works too) and either name its factory in `registry.py` or publish it from
+another package under the entry point group `pytest_duolog.endpoints`. For a protocol with JSON requests and responses,
+`ChatProtocol` in `protocol.py` does most of the work.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Then = TypeVar("Then")
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """One question to a model: its whole chat history, oldest first, ending with `user`.
+    """One request to a model: its whole chat history, oldest first, ending with `user`.
 
-    `knobs` holds only what the user set (`temperature`, `top_p`, `max_tokens`, `seed`); `extra` goes into
-    the request body as it is. `schema` is the JSON schema that the reply must follow; a protocol that cannot say so
-    leaves it out, and the words of the request have to do.
+    `knobs` has only the settings that the user set (`temperature`, `top_p`, `max_tokens`, `seed`); `extra` is added to
+    the request body unchanged. `schema` is the JSON schema of the reply; a protocol that does not support schemas
+    leaves it out.
     """
 
     model: str
@@ -44,12 +44,11 @@ class ChatRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model answered.
+    """The reply of a model.
 
-    `finish` is why it stopped, in this package's words; `raw_finish` in the provider's. `reasoning` is kept
-    for the record and never shown to the other side, and so are `tool_calls`. `model` is the model that served,
-    where it was said.
-    `latency_ms` is the time the answer took when it was recorded.
+    `finish` is why it stopped, as one of this package's finish reasons; `raw_finish` is the provider's own reason.
+    `reasoning` and `tool_calls` are kept in the transcript; the other side never sees them. `model` is the model that
+    replied, if the provider names it. `latency_ms` is the duration of the request when it was recorded.
     """
 
     content: str
@@ -63,25 +62,24 @@ class Reply:
 
 
 class Endpoint(Protocol):
-    """Where a model answers."""
+    """An endpoint of a model."""
 
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
-        """The model's answer, to be awaited unless it is at hand.
+        """The model's reply, or an awaitable if it is not available yet.
 
-        Raises EndpointError if the model cannot be asked or its answer cannot be used.
+        Raises EndpointError if the model cannot be asked or its response cannot be used.
         """
         ...
 
 
 @dataclass(frozen=True)
 class EndpointConfig:
-    """What an endpoint factory is given.
+    """The arguments of an endpoint factory.
 
-    What goes through `client`, or `line`, is recorded and replayed; an endpoint that uses another client is not
-    recorded. A built-in protocol posts to `base_url`, which is a logical address (`duolog://provider`): the real one,
-    and the key, are put in below the recording, so that neither can reach a cassette. `key_env` names the
-    variable the key is read from, for error messages. `headers` are those that the user's table adds to each request,
-    without those that hold variables; recordings are told apart by them.
+    Requests through `client` or `line` are recorded and replayed; requests through another client are not. A built-in
+    protocol posts to `base_url`, a logical address (`duolog://provider`): the real address and the key are added below
+    the recording, so neither can get into a cassette. `key_env` names the variable with the key, for error messages.
+    `headers` are the headers from the user's table, without those that contain variables; a replay compares them.
     """
 
     provider: str
@@ -93,14 +91,14 @@ class EndpointConfig:
 
     @cached_property
     def client(self) -> httpx.AsyncClient:
-        """An HTTP client for the line."""
+        """An HTTP client whose requests go over the line."""
         from pytest_duolog.endpoints.line_client import client_on  # noqa: PLC0415  # a replay needs no HTTP client
 
         return client_on(self.line)
 
 
 def then(answer: First | Awaitable[First], change: Callable[[First], Then]) -> Then | Awaitable[Then]:
-    """What `change` makes of an answer, as soon as it is there."""
+    """`change` applied to the answer, now or when it is awaited."""
 
     async def changed(awaited: Awaitable[First]) -> Then:
         return change(await awaited)

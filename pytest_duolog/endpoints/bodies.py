@@ -1,4 +1,4 @@
-"""The body of a response, read within bounds: an endless one, or a small one that unpacks to gigabytes, is cut."""
+"""Reads the body of a response up to a limit, against endless bodies and small ones that unpack to gigabytes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pytest_duolog.errors import EndpointError
 async def bounded_body(
     response: httpx.Response, limit: int, *, origin: str, model: str, on_bytes: Callable[[int], None]
 ) -> bytes:
-    """All bytes of the body, unpacked; `on_bytes` is told the size of each part as it arrives.
+    """The unpacked body; `on_bytes` is called with the size of each part as it arrives.
 
-    `origin` and `model` are who answers, for error messages.
+    `origin` and `model` name the server and the model in error messages.
 
-    Raises EndpointError if there are more than `limit`, before or after unpacking.
+    Raises EndpointError if the body has more than `limit` bytes, before or after unpacking.
     """
     parts, n_bytes = [], 0
     assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -31,22 +31,22 @@ async def bounded_body(
 
 
 def _unpacked(content: bytes, encoding: str, limit: int, origin: str, model: str) -> bytes:
-    """Plain text is asked for, but some gateways pack it all the same."""
+    """The unpacked body. Requests ask for unpacked bodies, but some gateways pack them anyway."""
     try:
         return unpacked(content, encoding, limit)
     except TooLarge:
         raise _too_large(origin, model, limit) from None
     except PackedWrongly as error:
         is_passing = not isinstance(error, UnknownEncoding)
-        problem = f"the answer of {origin} {error}"
+        problem = f"the response from {origin} {error}"
         if not is_passing:
-            problem += "; plain text was asked for"
+            problem += ", although the request asked for an unpacked body"
         raise EndpointError(problem, model=model, is_passing=is_passing) from None
 
 
 def _too_large(origin: str, model: str, limit: int) -> EndpointError:
     return EndpointError(
-        f"the answer of {origin} is larger than {limit} bytes and was not read further",
+        f"the response from {origin} is larger than {limit} bytes",
         model=model,
         advice="set max_tokens, or raise largest_reply_bytes in [tool.duolog.requests]",
     )

@@ -1,6 +1,6 @@
-"""The encodings in which HTTP packs a body (`Content-Encoding`), undone within bounds.
+"""Unpacks the encodings of HTTP bodies (`Content-Encoding`), up to a limit.
 
-What is cut short is no body: libraries that unpack it piece by piece give what they have and say nothing.
+An incomplete body is an error here; libraries that unpack piece by piece would return the beginning without an error.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
-# Libraries that cannot bound what they give are fed so much at a time.
+# Libraries without a limit for their output get this many bytes at a time.
 CHUNK_BYTES = 256
 
 
 class PackedWrongly(ValueError):
-    """A body that cannot be unpacked; the text says what is wrong with it."""
+    """A body that cannot be unpacked; the text is the problem."""
 
 
 class CutShort(PackedWrongly):
-    """The body ends before what is packed in it does."""
+    """The body ends before its packed content ends."""
 
 
 class UnknownEncoding(PackedWrongly):
-    """Nothing installed here unpacks it."""
+    """No installed library can unpack it."""
 
 
 class TooLarge(PackedWrongly):
@@ -34,9 +34,9 @@ class TooLarge(PackedWrongly):
 
 
 def unpacked(content: bytes, encoding: str, limit: int) -> bytes:
-    """The body behind `content`, whose `Content-Encoding` is `encoding`; of several the last is undone first.
+    """The unpacked `content` with the `Content-Encoding` `encoding`; of several encodings, the last is undone first.
 
-    Raises PackedWrongly: it ends too early, is damaged, unpacks to more than `limit` bytes, or nobody here knows how.
+    Raises PackedWrongly if it is incomplete, damaged, unpacks to more than `limit` bytes, or has an unknown encoding.
     """
     for name in reversed(encoding.lower().split(",")):
         unpack = _unpacker(name.strip())
@@ -46,13 +46,13 @@ def unpacked(content: bytes, encoding: str, limit: int) -> bytes:
 
 
 def is_packed(content: bytes, encoding: str) -> bool:
-    """Whether `content` looks like what `encoding` says. Some libraries unpack a body and leave the header."""
+    """Whether `content` looks packed with `encoding`. Some libraries unpack a body and leave the header."""
     match encoding.lower().split(",")[-1].strip():
         case "gzip" | "x-gzip":
             return content.startswith(GZIP_MAGIC)
         case "zstd":
             return content.startswith(ZSTD_MAGIC)
-        case _:  # these have no magic number, and hardly ever are text
+        case _:  # these have no magic number, but packed bytes are hardly ever text
             return not _is_text(content)
 
 
@@ -76,7 +76,7 @@ def _unpacker(name: str) -> Callable[[bytes, int], bytes] | None:
             return _unbrotli
         case "zstd":
             return _unzstd
-    raise UnknownEncoding(f"is packed as {name!r}, which nothing here unpacks")
+    raise UnknownEncoding(f"has the encoding {name!r}, which cannot be unpacked")
 
 
 def _gunzip(content: bytes, limit: int) -> bytes:
@@ -86,7 +86,7 @@ def _gunzip(content: bytes, limit: int) -> bytes:
 
 
 def _inflate(content: bytes, limit: int) -> bytes:
-    """With or without the header of zlib: the standard wants it, and some servers leave it out."""
+    """Unpack deflate with or without the header of zlib: the standard requires it, but some servers leave it out."""
     wbits = zlib.MAX_WBITS if _has_zlib_header(content) else -zlib.MAX_WBITS
     return _joined(content, limit, lambda rest, room: _from_zlib(zlib.decompressobj(wbits), rest, room))
 
@@ -117,13 +117,11 @@ def _first_installed(*names: str, encoding: str) -> Any:
             return import_module(name)
         except ImportError:
             continue
-    raise UnknownEncoding(
-        f"is packed as {encoding!r}, and none of {', '.join(names)} is installed, which unpack it"
-    )
+    raise UnknownEncoding(f"has the encoding {encoding!r}; to unpack it, install one of {', '.join(names)}")
 
 
 class _Part(NamedTuple):
-    """What was unpacked, whether that is all that was packed together, and what follows it."""
+    """The unpacked bytes, whether this part is complete, and the bytes after it."""
 
     content: bytes
     is_whole: bool
@@ -131,7 +129,7 @@ class _Part(NamedTuple):
 
 
 def _joined(content: bytes, limit: int, unpack: Callable[[bytes, int], _Part]) -> bytes:
-    """All that is packed in `content`, one part after the other; servers may pad them with zeros."""
+    """The unpacked bytes of all parts of `content`, which servers may pad with zeros."""
     parts, n_bytes = [], 0
     while content:
         try:
@@ -143,13 +141,13 @@ def _joined(content: bytes, limit: int, unpack: Callable[[bytes, int], _Part]) -
         if n_bytes > limit:
             raise TooLarge(f"unpacks to more than {limit} bytes")
         if not part.is_whole:
-            raise CutShort("is cut short: it ends before what is packed in it does")
+            raise CutShort("is incomplete: it ends before its packed content ends")
         content = part.rest.lstrip(b"\0")
     return b"".join(parts)
 
 
 def _from_zlib(unpacker: Any, content: bytes, room: int) -> _Part:
-    """With zlib, or Python's own zstd, which has the same methods."""
+    """Unpack one part with zlib, or with Python's own zstd, which has the same methods."""
     return _Part(unpacker.decompress(content, room), unpacker.eof, unpacker.unused_data)
 
 
@@ -173,7 +171,7 @@ def _from_zstandard(unpacker: Any, content: bytes, room: int) -> _Part:
 def _fed(
     feed: Callable[[bytes], bytes], is_finished: Callable[[], bool], content: bytes, room: int
 ) -> tuple[bytes, int]:
-    """What comes of feeding `content` chunk by chunk until it is finished or too much, and how much was fed."""
+    """Unpack `content` chunk by chunk until the part is complete or too large; returns also the bytes used."""
     parts, n_bytes, at = [], 0, 0
     while at < len(content) and n_bytes < room and not is_finished():
         parts.append(feed(content[at : at + CHUNK_BYTES]))

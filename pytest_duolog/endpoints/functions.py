@@ -1,6 +1,6 @@
-"""Any callable as a speaker: a list of `{"role", "content"}` in, the reply's text (or a `Reply`) out.
+"""Callables as speakers: a list of `{"role", "content"}` in, the text of the reply (or a `Reply`) out.
 
-Several texts are paragraphs of one reply: in a dialogue each side has one message in turn.
+A list of texts becomes the paragraphs of one reply, because each side has one message in turn.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from pytest_duolog.errors import EndpointError
 class FunctionEndpoint:
     """A user's function, sync or async.
 
-    A sync function is called at once, in the caller's thread; with `in_thread` it gets a thread of its own, so that it
-    cannot hold up an event loop, and may run one. It is given up after `limit_s` seconds, which cancels an async
-    function and leaves a thread to itself; one that is called at once cannot be given up.
+    A sync function runs in the caller's thread. With `in_thread` it runs in a thread of its own: it cannot block an
+    event loop, and it may run its own. After `limit_s` seconds an async function is cancelled, and a thread is no
+    longer waited for; there is no limit for a function in the caller's thread.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class FunctionEndpoint:
         self._limit_s = limit_s
 
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
-        """What the function returned; raises EndpointError if that is no reply, or did not come in time."""
+        """The function's reply; raises EndpointError if it returns no reply, or not in time."""
         messages = [message._asdict() for message in request.messages]
         if self._in_thread:
             return self._awaited(call_in_thread(self._function, messages))
@@ -45,7 +45,9 @@ class FunctionEndpoint:
         with anyio.move_on_after(self._limit_s):
             answer = await awaited
             return self._read(await answer if inspect.isawaitable(answer) else answer)
-        left = "it runs on in its thread, which nothing can end" if self._in_thread else "it was cancelled"
+        left = (
+            "it continues in its thread, which cannot be stopped" if self._in_thread else "it was cancelled"
+        )
         raise EndpointError(
             f"the callable did not return within {self._limit_s:g} s; {left}",
             advice="if it is only slow, raise function_timeout_s in [tool.duolog.requests], or the dialogue's "

@@ -49,20 +49,20 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
 
 
 class Gemini(ChatProtocol):
-    """One model behind a `generateContent` address."""
+    """One model with an address for `generateContent`."""
 
     history_name = "contents"
     volatile_fields = ("responseId", "createTime")
     model_name = "modelVersion"
-    key_header = "x-goog-api-key"  # never `?key=`, which would be part of the address
+    key_header = "x-goog-api-key"  # not `?key=`, which would be part of the address
 
     def path(self, request: ChatRequest) -> str:
-        """The model is part of the address; a tuned one comes with its folder (`tunedModels/...`)."""
+        """The path with the model; the name of a tuned one includes its folder (`tunedModels/...`)."""
         name = request.model if "/" in request.model else f"models/{request.model}"
         return f"/{quote(name)}:generateContent"
 
     def fields(self, request: ChatRequest) -> Mapping[str, Any]:
-        """The system prompt and the knobs, which share `generationConfig` with the user's own."""
+        """The system prompt and the settings, merged into the user's own `generationConfig`."""
         extra = dict(request.extra)
         settings = {KNOBS.get(name, name): value for name, value in request.knobs.items()}
         if request.schema is not None:
@@ -76,16 +76,16 @@ class Gemini(ChatProtocol):
         }
 
     def history(self, request: ChatRequest) -> Sequence[ChatMessage]:
-        """All but the system prompt."""
+        """The messages without the system prompt."""
         return without_system(request.messages)
 
     def entry(self, message: ChatMessage) -> dict[str, Any]:
-        """A message with its text as the only part; the model's own role is called `model`."""
+        """A message with its text as the only part; the model's own messages have the role `model`."""
         role = "model" if message.role == "assistant" else message.role
         return {"role": role, "parts": [{"text": message.content}]}
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
-        """The first candidate; a prompt that was blocked has none and is a filtered reply."""
+        """The reply of the first candidate; a blocked prompt has no candidate and gives a filtered reply."""
         blocked = text_at(object_in(body, "promptFeedback"), "blockReason", "promptFeedback.")
         candidates = body.get("candidates")
         usage = _usage(object_in(body, "usageMetadata"))
@@ -119,7 +119,7 @@ def _joined(parts: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage | None:
-    """`promptTokenCount` includes what was cached, `candidatesTokenCount` is without what was thought."""
+    """The usage; `promptTokenCount` includes cached tokens, `candidatesTokenCount` excludes reasoning."""
     if not usage:
         return None
     cached = token_count(usage, "cachedContentTokenCount")

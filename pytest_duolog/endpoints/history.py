@@ -1,6 +1,6 @@
-"""What a protocol tells its recorder about its JSON; and request bodies whose chat history is encoded only once.
+"""What a protocol tells the recorder about its JSON, and request bodies that encode each message only once.
 
-A dialogue sends its whole history with every message, so encoding it anew each time would be quadratic work; here each
+A dialogue sends its whole history with every message. Encoding all of it each time would be quadratic work, so each
 message is encoded once and the pieces are joined.
 """
 
@@ -14,20 +14,20 @@ from pytest_duolog.transcripts.perspective import ChatMessage
 
 
 def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Iterable[bytes]) -> bytes:
-    """The object of `fields` with a list under `history_name` whose elements are canonical already."""
+    """The canonical JSON of `fields` with a list of `pieces`, which are canonical already, under `history_name`."""
     before = canonical({name: value for name, value in fields.items() if name < history_name})[1:-1]
     after = canonical({name: value for name, value in fields.items() if name > history_name})[1:-1]
     opening = b'{%s"%s":[' % (before + b"," if before else b"", history_name.encode())
     closing = b"]%s}" % (b"," + after if after else b"")
-    # The history is long: it is copied twice, not more.
+    # The history is long, so it is copied only twice.
     return b"".join((opening, b",".join(pieces), closing))
 
 
 class HistoryEncoder(dict[ChatMessage, bytes]):
     """Encodes request bodies that differ only in a growing list of chat messages.
 
-    Maps each message to its canonical JSON, which is made when first looked up; `entry` is what a protocol
-    makes of a message.
+    Maps each message to its canonical JSON, which is computed at the first lookup; `entry` is the protocol's function
+    that converts a message.
     """
 
     def __init__(self, history_name: str, entry: Callable[[ChatMessage], Any] = ChatMessage._asdict) -> None:
@@ -49,22 +49,22 @@ class HistoryEncoder(dict[ChatMessage, bytes]):
 
 
 class AnswerForm(Protocol):
-    """What a protocol knows of the JSON in its answers; a recorder knows no provider's fields."""
+    """What a protocol knows about the JSON of its responses; the recorder knows no provider's fields."""
 
     def kept(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """An answer's body as it is recorded: without what changes with every answer and means nothing."""
+        """The body of a response as it is recorded: without fields that change each time and have no meaning."""
         ...
 
     def served_model(self, body: Mapping[str, Any]) -> str | None:
-        """The model that an answer says it is from; None if it says nothing."""
+        """The model that the response names; None if it names none."""
         ...
 
 
 class HistoryBody(NamedTuple):
-    """A request body in parts, so that whoever stores or compares it need not take it apart again.
+    """A request body in parts, so that it need not be parsed to store or compare it.
 
-    `fields` is all of it but the history, which stands under `history_name` and has one element a message,
-    made by `entry`. `answers` is what is known of the answer.
+    `fields` is the body without the history. The history is a list under `history_name` with one element for each
+    message, made by `entry`. `answers` describes the response.
     """
 
     fields: Mapping[str, Any]

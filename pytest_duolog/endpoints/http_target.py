@@ -1,7 +1,7 @@
-"""The user's own chatbot as a speaker: behind an address, or an ASGI or WSGI application in this process.
+"""The user's own chatbot as a speaker: at an address, or an ASGI or WSGI application in this process.
 
-What a chatbot behind an address is asked is recorded like any request. An application in this process is not: it is
-what is being tested, and runs in replays as well; requests it makes itself are recorded, as those of a callable are.
+Requests to a chatbot at an address are recorded. An application in this process is not recorded: it is the code under
+test and also runs in replays. HTTP requests that it sends are recorded, like those of a callable.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template, filled_i
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.storage.json_text import canonical
 
-ADVICE = "say in `reply` where the text is, as in 'choices.0.text'"
+ADVICE = "set `reply` to the place of the text, for example 'choices.0.text'"
 
 
 class HttpEndpoint:
-    """One dialogue with a chatbot; `destination_of` is the way to it that it brings itself."""
+    """One dialogue with a chatbot; `destination_of` gives its real address."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class HttpEndpoint:
         self._destination_of = destination_of
 
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
-        """The chatbot's answer, to be awaited unless it is recorded; raises EndpointError if there is none."""
+        """The chatbot's reply, or an awaitable if it is not recorded; raises EndpointError if there is none."""
         answer = self._config.line.post(
             HttpQuestion(
                 self._config.base_url,
@@ -93,21 +93,21 @@ class HttpEndpoint:
         for value in values:
             if place and isinstance(value, str) and value.lstrip().startswith("{"):
                 raise answer.fault(
-                    f"a part of the answer is no whole JSON: {shorten(value)}", is_passing=True
+                    f"a part of the response is not complete JSON: {shorten(value)}", is_passing=True
                 )
         found = [said for value in values for said in values_at(value, place)]
         if not found:
             raise answer.fault(
-                f"the answer has no text at {place!r}; it has {self._told(values)}", advice=ADVICE
+                f"the response has no text at {place!r}; it has {self._told(values)}", advice=ADVICE
             )
         for said in found:
             if not isinstance(said, str | None):
-                raise answer.fault(f"the answer has {shown(said)} at {place!r}, not text", advice=ADVICE)
+                raise answer.fault(f"the response has {shown(said)} at {place!r}, not text", advice=ADVICE)
         return Reply(("" if is_stream(answer) else "\n\n").join(filter(None, found)))
 
     @staticmethod
     def _told(values: Sequence[Any]) -> str:
-        """What an answer has instead of a text."""
+        """The fields that a response has instead of the text."""
         if not values:
             return "no parts"
         return fields_of(values[0]) if isinstance(values[0], dict) else shorten(str(values[0]))
@@ -117,9 +117,9 @@ class HttpEndpoint:
 class HttpTarget:
     """The user's own chatbot, as a model: `Speaker("Bot", model=HttpTarget("http://localhost:8000/chat"))`.
 
-    `request`, `reply` and `session` are described at `Template`. `${NAME}` in `headers` is an environment variable.
-    `name` stands for the address in recordings, so that it may change; by default it is the host. With `app`, an ASGI
-    or WSGI application, requests go to that, and `url` may be only a path.
+    `Template` describes `request`, `reply` and `session`. `${NAME}` in `headers` is an environment variable. Recordings
+    have `name` instead of the address, so that the address may change; by default it is the host. With `app`, an ASGI
+    or WSGI application, requests go to the application, and `url` may be only a path.
     """
 
     url: str
@@ -137,11 +137,11 @@ class HttpTarget:
         if self.app is None and urlsplit(self.url).scheme not in ("http", "https"):
             raise ConfigurationError(f"HttpTarget: {self.url!r} does not start with http:// or https://")
         if self.app is None and Address.parse(self.url) is None:
-            raise ConfigurationError(f"HttpTarget: {self.url!r} is no address")
+            raise ConfigurationError(f"HttpTarget: {self.url!r} is not an address")
 
     @property
     def label(self) -> str:
-        """What stands for it in transcripts and names of recordings."""
+        """Its name in transcripts and in names of recordings."""
         return f"app:{self._logical_host}" if self.app is not None else f"http:{self._logical_host}"
 
     @property
@@ -151,7 +151,7 @@ class HttpTarget:
 
     @property
     def secret_variables(self) -> list[str]:
-        """The environment variables whose values go into headers."""
+        """The environment variables whose values are in headers."""
         return variables_in(self.headers)
 
     @property
@@ -159,7 +159,7 @@ class HttpTarget:
         return self.name or urlsplit(self.url).hostname or "chatbot"
 
     def open_endpoint(self, line: Line) -> HttpEndpoint:
-        """An endpoint for one dialogue, which asks over `line`, or the application."""
+        """An endpoint for one dialogue, which sends requests over `line` or to the application."""
         parts = urlsplit(self.url)
         origin = "http://app" if self.is_local else f"{parts.scheme}://{parts.netloc}"
         provider = Provider(origin, headers=self.headers)

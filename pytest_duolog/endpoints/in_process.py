@@ -1,4 +1,4 @@
-"""An ASGI or WSGI application in this process, in place of a network."""
+"""Sends requests to an ASGI or WSGI application in this process."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pytest_duolog.endpoints.threads import call_in_thread
 
 
 def line_to(app: Any, destination_of: Callable[[str, str], Destination]) -> TransportLine:
-    """A line to an application, which is asked once."""
+    """A line to an application, without retries."""
     live = LiveTransport(destination_of, through=AppTransport(app))
     return TransportLine(RetryingTransport(live, Patience(tries=1)))
 
 
 class AppTransport(httpx.AsyncBaseTransport):
-    """Hands requests to an application; what that raises comes through as it is.
+    """Passes requests to an application; its exceptions are passed on unchanged.
 
-    The methods are httpx's own even while vcrpy has them patched: the application runs, whatever is recorded.
+    It uses httpx's original methods even while vcrpy patches them: the application always runs.
     """
 
     def __init__(self, app: Any) -> None:
@@ -33,7 +33,7 @@ class AppTransport(httpx.AsyncBaseTransport):
         self._is_async = inspect.iscoroutinefunction(called)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The application's answer. A WSGI application runs in a thread of its own."""
+        """The application's response. A WSGI application runs in a thread of its own."""
         if self._is_async:
             send = inspect.unwrap(httpx.ASGITransport.handle_async_request)
             response: httpx.Response = await send(httpx.ASGITransport(self._app), request)

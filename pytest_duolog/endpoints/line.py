@@ -1,7 +1,7 @@
-"""The line to a provider: a question in, the bytes of the answer out.
+"""The interface between endpoints and the network or the recording: a request in, the bytes of the response out.
 
-What an endpoint of this package asks is posted to a logical address (`duolog://provider/...`). A line may have the
-answer at hand, when it is recorded, or has to wait for it.
+Endpoints of this package post to a logical address (`duolog://provider/...`). A line returns a recorded response at
+once; for a live one it returns an awaitable.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ JSON_HEADERS: Mapping[str, str] = {"accept": "*/*", "content-type": "application
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """A whole answer; `headers` have names in lower case.
+    """A complete response; `headers` have names in lower case.
 
-    What comes from the network tells its errors what was `asked`, and which variables address and key are from.
+    For error messages, a response from the network has the request in `asked`, and the variables of its address and
+    key.
     """
 
     status_code: int
@@ -38,12 +39,12 @@ class HttpAnswer:
 
 @dataclass(frozen=True)
 class HttpQuestion:
-    """What is posted to `url`.
+    """A request to `url`.
 
-    `content` gives the body's bytes, which a replay does not need where `body` has the same in parts. `read` makes a
-    Reply of an answer, or raises EndpointError if it is none. `model` is the model asked, `session` the id that stands
-    below the recording in place of the recorded one, `destination_of` a way of its own from the logical address to the
-    real one. `asked_in` are the names of headers that are part of what is asked.
+    `content` returns the bytes of the body; a replay does not need them if `body` has it in parts. `read` makes a Reply
+    from a response, or raises EndpointError. `model` is the label of the model, `session` the real session id, which is
+    sent instead of the recorded one, and `destination_of` a function from the logical address to the real one.
+    `asked_in` are names of headers that a replay compares.
     """
 
     url: str
@@ -59,11 +60,11 @@ class HttpQuestion:
 
 
 class Line(Protocol):
-    """Where questions are posted."""
+    """Something that answers requests."""
 
     def post(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
-        """The answer, at once if it is at hand.
+        """The response, or an awaitable if it is not available yet.
 
-        Raises EndpointError if there is none, and CassetteError as the recording raises it.
+        Raises EndpointError if there is none, and the CassetteError of the recording.
         """
         ...

@@ -1,4 +1,4 @@
-"""httpx on a line, in both directions: a client whose requests go over it, and a transport that answers on it."""
+"""Connects httpx and lines: a client whose requests go over a line, and a line that uses a transport."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import httpx
 
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
 
-# What is told of a request for the errors about its answer: see `LiveTransport`.
+# Extensions with facts for error messages about the response: see `LiveTransport`.
 TOLD = ("duolog_key_env", "duolog_address_env", "duolog_asked")
 
 
 class LineTransport(httpx.AsyncBaseTransport):
-    """Posts the requests of a client on a line."""
+    """Sends the requests of a client over a line."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer as a response; raises what the line raises."""
+        """The response; raises the errors of the line."""
         content = await request.aread()
         answer = self._line.post(
             HttpQuestion(
@@ -42,11 +42,11 @@ class LineTransport(httpx.AsyncBaseTransport):
 
 
 def client_on(line: Line) -> httpx.AsyncClient:
-    """A client whose requests go over the line. It holds nothing that has to be closed."""
+    """A client whose requests go over the line. It need not be closed."""
     transport = LineTransport(line)
     return httpx.AsyncClient(
         transport=transport,
-        # cassetter (0.16) wraps the transport of every client, but not what is mounted.
+        # cassetter (0.16) wraps the transport of every client, but not mounted transports.
         mounts={"all://": transport},
         timeout=None,  # noqa: S113  # see Patience
         trust_env=False,
@@ -54,13 +54,13 @@ def client_on(line: Line) -> httpx.AsyncClient:
 
 
 class TransportLine:
-    """Sends what is posted through a transport, and records nothing."""
+    """A line that sends requests through a transport and records nothing."""
 
     def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
         self._transport = transport
 
     async def post(self, question: HttpQuestion) -> HttpAnswer:
-        """The answer, read to its end; raises what the transport raises."""
+        """The complete response; raises the errors of the transport."""
         response = await self._transport.handle_async_request(http_request(question))
         content = await response.aread()
         await response.aclose()
@@ -72,7 +72,7 @@ class TransportLine:
 
 
 def http_request(question: HttpQuestion) -> httpx.Request:
-    """The request of a question; what is said of it besides travels in the extensions."""
+    """The httpx request of a question; the question's other fields are in its extensions."""
     extensions = {
         "duolog_read": question.read,
         "duolog_model": question.model,
@@ -89,7 +89,7 @@ def http_request(question: HttpQuestion) -> httpx.Request:
 
 
 def http_answer(response: httpx.Response, content: bytes) -> HttpAnswer:
-    """The answer in a response whose body was read."""
+    """The answer for a response whose body was read."""
     told = response.extensions
     return HttpAnswer(
         response.status_code,

@@ -1,4 +1,4 @@
-"""The way to the network, below the recording: real addresses and keys exist only here."""
+"""Sends requests to the network, below the recording: only this module knows real addresses and keys."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from pytest_duolog.errors import EndpointError
 LOGICAL_SCHEME = "duolog"
 
 
-# Under this name lives the copy of httpcore that nobody else knows.
+# The name of this package's own copy of httpcore.
 OWN_HTTPCORE = "_duolog_httpcore"
 
 
 @cache
 def unpatched_transport() -> type[httpx.AsyncHTTPTransport]:
-    """The transport of httpx, whatever vcrpy, cassetter or a test's mocks have put in its place, or in httpcore's.
+    """The original transport of httpx, even if vcrpy, cassetter or mocks have replaced it or classes of httpcore.
 
-    It is the class in a second copy of httpx's module, above a second copy of httpcore, which nobody else knows.
+    It is the class in a second copy of httpx's module, which uses a second copy of httpcore. Nobody else patches them.
     """
     # Works around vcrpy (since 8.2) and cassetter (0.16), which replace `handle_async_request` on httpx's class for the
-    # whole process: a request of ours would land in a user's cassette, or be recorded twice. A subclass inherits what
-    # they put there. vcrpy's patch can be looked through (`__wrapped__`), cassetter's cannot. And works around the
-    # mocks of other tests: respx (0.23) replaces the same in httpcore's classes. To be dropped when all of them can be
-    # looked through, or when httpx (0.27 and 0.28 have none) offers a transport that they do not patch.
+    # whole process: our requests would be recorded in a user's cassette, or twice. A subclass inherits their patch.
+    # vcrpy's patch can be bypassed (`__wrapped__`), cassetter's cannot. Also works around the mocks of other tests:
+    # respx (0.23) patches httpcore's classes. To be dropped when all of them can be bypassed, or when httpx (0.27 and
+    # 0.28 do not) offers a transport that they do not patch.
     httpcore = _own_httpcore()[OWN_HTTPCORE]
 
     def import_own(name: str, *args: Any, **options: Any) -> ModuleType:
@@ -55,7 +55,7 @@ def unpatched_transport() -> type[httpx.AsyncHTTPTransport]:
 
 @cache
 def _own_httpcore() -> Mapping[str, ModuleType]:
-    """The modules of a copy of httpcore, by name; inside, httpcore imports itself by relative names only."""
+    """The modules of a copy of httpcore, by name; httpcore imports its own modules by relative names only."""
     usual = find_spec("httpcore")
     assert usual is not None, "httpx needs it"
     assert usual.origin is not None, "it is an ordinary package"
@@ -73,13 +73,13 @@ def _own_httpcore() -> Mapping[str, ModuleType]:
 
 
 class LiveTransport(httpx.AsyncBaseTransport):
-    """Sends requests for logical addresses (`duolog://provider/...`) to where the provider really is.
+    """Sends requests for logical addresses (`duolog://provider/...`) to the real address of the provider.
 
-    Other addresses are left as they are. Proxies come from the environment, except on the way to loopback. A
-    request is told, in its extensions, who is asked (`duolog_origin`) and through which proxy (`duolog_proxy`), a
-    response, what was asked (`duolog_asked`) and which variables address and key are from (`duolog_address_env`,
-    `duolog_key_env`). A request may bring its own way to a destination (`duolog_destination`).
-    With `through`, everything goes that way.
+    Other addresses stay as they are. Proxies come from the environment, except for loopback addresses. For error
+    messages, the extensions of a request get the server (`duolog_origin`) and the proxy (`duolog_proxy`), those of a
+    response the request (`duolog_asked`) and the variables of address and key (`duolog_address_env`, `duolog_key_env`).
+    A request may have its own function for the real address (`duolog_destination`). With `through`, all requests use
+    that transport.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class LiveTransport(httpx.AsyncBaseTransport):
         through: httpx.AsyncBaseTransport | None = None,
         around: Surroundings | None = None,
     ) -> None:
-        """`around` are the surroundings of a dialogue that was begun early; others see those of the moment."""
+        """`around` is the environment of a dialogue that began early; without it, the current environment is used."""
         self._destination_of = destination_of
         self._around = around
         self._through = through
         self._by_proxy: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request; the response is still to be read.
+        """Send one request; the body of the response is not read yet.
 
-        Raises EndpointError if a logical address has no destination, and httpx's own errors.
+        Raises EndpointError if a logical address has no real address, and httpx's own errors.
         """
         if request.url.scheme != LOGICAL_SCHEME:
             return await self._transport_through(self._proxy_to(request.url)).handle_async_request(request)
@@ -150,19 +150,19 @@ class LiveTransport(httpx.AsyncBaseTransport):
 
 def _transport(proxy: Proxy | None, around: Surroundings) -> httpx.AsyncHTTPTransport:
     transport = unpatched_transport()
-    sys.modules.update(_own_httpcore())  # pytester, and others, forget what was imported meanwhile
+    sys.modules.update(_own_httpcore())  # pytester and others remove modules that were imported meanwhile
     try:
         return transport(proxy=proxy.url if proxy else None, verify=tls_context(around))
     except ImportError:  # httpx names its own extra
         assert proxy is not None, "only proxies need more than httpx"
         raise EndpointError(
-            f"{proxy.variable} names a SOCKS proxy, and what httpx needs for one is not installed",
+            f"{proxy.variable} names a SOCKS proxy, but httpx's extra for SOCKS is not installed",
             advice="pip install 'httpx[socks]'",
         ) from None
 
 
 def _below(destination: Destination, logical: httpx.URL) -> httpx.URL:
-    """The real address of a logical one. An address pasted with the path of its requests is taken as it is."""
+    """The real address for a logical one. An address that already has the path of the request is used unchanged."""
     path, _, query = logical.raw_path.decode("ascii").partition("?")
     base = destination.base_url
     if path != "/" and not urlsplit(base).path.endswith(path):
@@ -177,17 +177,17 @@ def _origin(url: httpx.URL) -> str:
 
 
 def _shown(url: httpx.URL) -> str:
-    """An address as it may be told: without userinfo, and without a query but for Azure's version."""
+    """An address for messages: without userinfo, and without a query except Azure's version."""
     version = url.params.get("api-version")
     return f"{_origin(url)}{url.path}" + (f"?api-version={version}" if version else "")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or an address is this machine's own."""
+    """Whether a host name or an address is the loopback of this machine."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host == "localhost"
     address = getattr(address, "ipv4_mapped", None) or address
-    # A server says the latter of itself: http://0.0.0.0:8000.
+    # Servers report 0.0.0.0 as their address: http://0.0.0.0:8000.
     return address.is_loopback or address.is_unspecified

@@ -1,4 +1,4 @@
-"""What the environment says of the way to the network: proxies, and whose certificates are trusted."""
+"""Reads proxies and trusted certificates from the environment."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ import httpx
 from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.errors import EndpointError
 
-# Where the certificates of a private authority may be named, the first one first; the last two are those of requests
-# and curl. Each may be a file or a folder.
+# Variables with the certificates of a private authority, in order of precedence; the last two are those of requests and
+# curl. Each may name a file or a folder.
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
-# Numbers of OpenSSL for what no authority can mend.
+# OpenSSL's numbers of errors that another certificate authority cannot fix.
 OTHER_FLAWS = {
-    9: "the certificate is not valid yet, by this machine's clock",
-    10: "the certificate has expired, by this machine's clock",
-    62: "the certificate is for another host than the address names",
-    64: "the certificate is for another host than the address names",
+    9: "the certificate is not valid yet according to this machine's clock",
+    10: "the certificate has expired according to this machine's clock",
+    62: "the certificate is for another host than the one in the address",
+    64: "the certificate is for another host than the one in the address",
 }
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy's address, and the variable that it is from."""
+    """A proxy's address and the variable that sets it."""
 
     url: str = field(repr=False)  # it may hold a password
     variable: str
@@ -48,19 +48,19 @@ class Surroundings:
 
     @classmethod
     def of_now(cls, environ: Mapping[str, str] = os.environ) -> Surroundings:
-        """As they are; the environment may change."""
+        """The current environment, which may change later."""
         return cls(environ, getproxies())
 
     @classmethod
     def kept(cls) -> Surroundings:
-        """As they are at this moment, whatever becomes of the environment."""
+        """A copy of the current environment."""
         return cls(dict(os.environ), getproxies())
 
 
 def proxy_for(url: httpx.URL, around: Surroundings) -> Proxy | None:
-    """The proxy that is named for an address; one without a scheme is an HTTP proxy, as to curl.
+    """The proxy for an address; one without a scheme is an HTTP proxy, as in curl.
 
-    Raises EndpointError that names the variable for what is no address.
+    Raises EndpointError that names the variable if its value is not an address.
     """
     if _is_bypassed(f"{url.host}:{url.port}" if url.port else url.host, around):
         return None
@@ -86,20 +86,20 @@ def _proxy_address(text: str, kind: str, around: Surroundings) -> str:
     scheme, rest = (scheme.lower(), rest) if separator else ("http", text)
     if scheme not in PROXY_SCHEMES or Address.parse(f"http://{rest}") is None:
         raise EndpointError(
-            f"{_variable(kind, around)} holds no address of a proxy",
+            f"{_variable(kind, around)} is not the address of a proxy",
             advice="write it as http://host:port, or unset it",
         )
     return f"{scheme}://{rest}"
 
 
 def _variable(kind: str, around: Surroundings) -> str:
-    """Which variable names the proxy; on some systems it may be the system's own setting."""
+    """The variable that sets the proxy; on some systems it is a setting of the system."""
     name = f"{kind}_proxy"
     return next((found for found in (name, name.upper()) if around.environ.get(found)), name.upper())
 
 
 def tls_context(around: Surroundings) -> ssl.SSLContext:
-    """Whom a server's certificate may be from: the authorities that the environment names, or httpx's usual ones.
+    """The TLS settings: trust the authorities that the environment names, or else httpx's default ones.
 
     Raises EndpointError that names the variable if its certificates cannot be read.
     """
@@ -109,7 +109,7 @@ def tls_context(around: Surroundings) -> ssl.SSLContext:
     return _context("", "")
 
 
-@cache  # reading the certificates takes longer than most of what a dialogue costs
+@cache  # reading the certificates takes longer than most other steps of a dialogue
 def _context(variable: str, path: str) -> ssl.SSLContext:
     if not path:
         return httpx.create_ssl_context(trust_env=False)
@@ -117,16 +117,18 @@ def _context(variable: str, path: str) -> ssl.SSLContext:
         if Path(path).is_dir():
             return ssl.create_default_context(capath=path)
         return ssl.create_default_context(cafile=path)
-    except OSError as error:  # ssl's own error is one
-        reason = "no certificate in PEM form is in it" if isinstance(error, ssl.SSLError) else error.strerror
+    except OSError as error:  # ssl.SSLError is a subclass
+        reason = (
+            "it contains no certificate in PEM format" if isinstance(error, ssl.SSLError) else error.strerror
+        )
         raise EndpointError(
-            f"the certificates that {variable} names cannot be read: {path}: {reason}",
-            advice=f"name a PEM file in {variable}, or unset it",
+            f"the certificates of {variable} cannot be read: {path}: {reason}",
+            advice=f"set {variable} to a PEM file, or unset it",
         ) from None
 
 
 def certificate_advice(error: BaseException) -> str:
-    """What helps against an error about a certificate, or about none; empty for another error."""
+    """Advice for a TLS error; empty for another error."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
@@ -135,11 +137,11 @@ def certificate_advice(error: BaseException) -> str:
     if not isinstance(cause, ssl.SSLCertVerificationError):
         is_plain = cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST")
         return (
-            "the server does not speak TLS there: should the address begin with http://?" if is_plain else ""
+            "the server does not use TLS at this address: should it begin with http://?" if is_plain else ""
         )
     if cause.verify_code in OTHER_FLAWS:
-        return f"{OTHER_FLAWS[cause.verify_code]}; this is the server's to mend"
+        return f"{OTHER_FLAWS[cause.verify_code]}; this must be fixed on the server"
     return (
-        "the certificate is from an authority that is not trusted here: name the file with that authority's "
-        "certificate (PEM) in SSL_CERT_FILE, or in REQUESTS_CA_BUNDLE"
+        "the certificate is from an authority that is not trusted on this machine: set SSL_CERT_FILE "
+        "(or REQUESTS_CA_BUNDLE) to a file with that authority's certificate (PEM)"
     )

@@ -1,7 +1,7 @@
-"""Ollama's own chat protocol: unlike its OpenAI dialect it takes the size of the context with the request.
+"""Ollama's own chat protocol. Unlike its OpenAI protocol, it accepts the size of the context with the request.
 
-A prompt past that size is cut silently; `extra={"options": {"num_ctx": 16384}}` makes room for a long dialogue.
-Source: https://github.com/ollama/ollama/blob/main/docs/api.md.
+Ollama silently cuts a longer prompt; `extra={"options": {"num_ctx": 16384}}` makes room for a long dialogue. Source:
+https://github.com/ollama/ollama/blob/main/docs/api.md.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
 KNOBS = {"max_tokens": "num_predict"}
 
-# `load` answers a request that only loaded the model.
+# `load` is the finish reason of a request that only loaded the model.
 FINISH_REASONS: Mapping[str, FinishReason] = {"stop": "end", "length": "truncated", "load": "error"}
 
 
 class OllamaChat(ChatProtocol):
-    """One model behind Ollama's chat address."""
+    """One model with Ollama's address for chats."""
 
     volatile_fields = (
         "created_at",
@@ -45,11 +45,11 @@ class OllamaChat(ChatProtocol):
     )
 
     def path(self, request: ChatRequest) -> str:
-        """The same for all models."""
+        """The path is the same for all models."""
         return "/api/chat"
 
     def fields(self, request: ChatRequest) -> Mapping[str, Any]:
-        """Model and knobs, which share `options` with the user's own."""
+        """Model and settings, merged into the user's own `options`."""
         extra = dict(request.extra)
         options = {KNOBS.get(name, name): value for name, value in request.knobs.items()}
         options |= extra.pop("options", {})
@@ -62,7 +62,7 @@ class OllamaChat(ChatProtocol):
         }
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
-        """The message."""
+        """The reply in the message."""
         message = body.get("message")
         if not (isinstance(message, Mapping) and message):
             raise lacking(body, "message")

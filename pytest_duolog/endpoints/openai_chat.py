@@ -1,6 +1,6 @@
-"""The chat-completions protocol of OpenAI, which most servers speak.
+"""The chat-completions protocol of OpenAI, which most servers support.
 
-Source: https://platform.openai.com/docs/api-reference/chat; what gateways add, from their own documentation
+Source: https://platform.openai.com/docs/api-reference/chat; additions of gateways are from their own documentation
 (OpenRouter: `reasoning`, `provider`, `usage.cost`, errors in a 200; Mistral: `model_length`, `random_seed`).
 """
 
@@ -32,7 +32,7 @@ from pytest_duolog.endpoints.reading import (
 )
 from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
-# A price above it, endless or not, is a mistake.
+# A higher cost, or an infinite one, is a mistake.
 HIGHEST_COST = 1e9
 
 FINISH_REASONS: Mapping[str, FinishReason] = {
@@ -49,7 +49,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "insufficient_system_resource": "error",
 }
 
-# Every other server knows the usual names.
+# All other servers use the usual names.
 RENAMED_KNOBS: Mapping[str, Mapping[str, str]] = {
     "openai": {"max_tokens": "max_completion_tokens"},
     "azure": {"max_tokens": "max_completion_tokens"},
@@ -58,7 +58,7 @@ RENAMED_KNOBS: Mapping[str, Mapping[str, str]] = {
 
 
 class OpenAIChat(ChatProtocol):
-    """One model behind a chat-completions address."""
+    """One model with an address for chat completions."""
 
     volatile_fields = (
         "id",
@@ -69,21 +69,21 @@ class OpenAIChat(ChatProtocol):
     )  # the last two: llama.cpp, Groq
 
     def path(self, request: ChatRequest) -> str:
-        """The same for all models."""
+        """The path is the same for all models."""
         return "/chat/completions"
 
     def fields(self, request: ChatRequest) -> Mapping[str, Any]:
-        """Model and knobs, a knob under the provider's name for it."""
+        """Model and settings, each under the provider's name for it."""
         names = RENAMED_KNOBS.get(self._config.provider, {})
         knobs = {names.get(name, name): value for name, value in request.knobs.items()}
         return {"model": request.model, **knobs, **_response_format(request.schema), **request.extra}
 
     def served_model(self, body: Mapping[str, Any]) -> str | None:
-        """The model, with the provider behind a gateway that names it (OpenRouter)."""
+        """The model, with the provider behind the gateway if it is named (OpenRouter)."""
         return served_by(body)
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
-        """The first choice."""
+        """The reply of the first choice."""
         choices = body.get("choices")
         if not (isinstance(choices, list) and choices and isinstance(choices[0], Mapping)):
             raise lacking(body, "choices")
@@ -123,7 +123,7 @@ def _response_format(schema: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _usage(usage: Mapping[str, Any]) -> Usage | None:
-    """`prompt_tokens` includes what was cached, `completion_tokens` what was thought."""
+    """The usage; `prompt_tokens` includes cached tokens, `completion_tokens` includes reasoning."""
     if not usage:
         return None
     cached = token_count(usage, "prompt_tokens_details", "cached_tokens")

@@ -1,9 +1,9 @@
-"""What all chat protocols over HTTP have in common: a JSON body with the history is posted, a JSON object comes back.
+"""Base class of chat protocols over HTTP: they post a JSON body with the history and get a JSON object.
 
-A protocol is a subclass that says where to post (`path`), what stands in the body beside the history (`fields`),
-how a message of the history is written (`entry`) and what the answer means (`read`). What else is peculiar to its JSON
-is declared on it as well, because nothing outside this folder knows a provider's fields: where the history stands, what
-changes with every answer and means nothing, where the served model is named, and which header takes the key.
+A protocol is a subclass that defines where to post (`path`), the fields of the body next to the history (`fields`), how
+a message of the history is written (`entry`), and how to read the response (`read`). It also declares the other facts
+about its JSON, because nothing outside this folder knows a provider's fields: the field of the history, the fields that
+change with every response and have no meaning, the field of the model that replied, and the header for the key.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pytest_duolog.transcripts.perspective import ChatMessage
 
 
 class ChatProtocol(ABC):
-    """One model behind an HTTP address.
+    """One model with an HTTP address.
 
-    `history_name` is the request's field with the messages. `unsent_knobs` are the settings for which a request has no
-    field. `volatile_fields` are fields of an answer that change with every answer and mean nothing, as ids and clocks
-    do: they are not recorded, so that recording the same words again changes nothing. `model_name` is the answer's
-    field with the model that served. The key is sent in `key_header`, by default as `Authorization: Bearer`. A
-    published protocol may say in `provider` where its provider is.
+    `history_name` is the request's field with the messages. `unsent_knobs` are the settings that the protocol does not
+    support. `volatile_fields` are fields of a response that change every time and have no meaning, such as ids and
+    times: they are not recorded, so that recording the same reply again gives the same file. `model_name` is the field
+    of the response with the model that replied. The key is sent in `key_header`, by default as `Authorization: Bearer`.
+    A published protocol can describe its provider in `provider`.
     """
 
     history_name: ClassVar[str] = "messages"
@@ -46,44 +46,44 @@ class ChatProtocol(ABC):
 
     @abstractmethod
     def path(self, request: ChatRequest) -> str:
-        """Where to post, below the base URL."""
+        """The path to post to, relative to the base URL."""
 
     @abstractmethod
     def fields(self, request: ChatRequest) -> Mapping[str, Any]:
-        """The body without the history; a knob is in it only if it was set."""
+        """The body without the history; it has only the settings that were set."""
 
     @abstractmethod
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
-        """The reply in an answer's body.
+        """The reply in the body of a response.
 
-        Raises what `answer.fault` makes, or Malformed, if there is none.
+        Raises an error made by `answer.fault`, or Malformed, if there is none.
         """
 
     def headers(self, request: ChatRequest) -> Mapping[str, str]:
-        """What the protocol wants in the request's header, the key not among it."""
+        """Headers that the protocol requires, without the key."""
         return {}
 
     def history(self, request: ChatRequest) -> Sequence[ChatMessage]:
-        """The messages that go under `history_name`."""
+        """The messages for `history_name`."""
         return request.messages
 
     def entry(self, message: ChatMessage) -> dict[str, Any]:
-        """A message as it stands in the history."""
+        """The JSON value of a message in the history."""
         return message._asdict()
 
     def kept(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """An answer's body as it is recorded, and read from then on."""
+        """The body of a response without volatile fields, as it is recorded and read."""
         kept = {name: item for name, item in body.items() if name not in self.volatile_fields}
         if self.model_name in kept:
             kept[self.model_name] = _without_folder(kept[self.model_name])
         return kept
 
     def served_model(self, body: Mapping[str, Any]) -> str | None:
-        """The model that an answer says it is from; None if it says nothing."""
+        """The model that the response names; None if it names none."""
         return text_in(body, self.model_name)
 
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
-        """The model's answer, to be awaited unless it is recorded; raises EndpointError if there is none."""
+        """The model's reply, or an awaitable if it is not recorded; raises EndpointError if there is none."""
         body = HistoryBody(self.fields(request), self.history_name, self.history(request), self.entry, self)
         read = partial(self._usable_reply, f"{self._config.provider}:{request.model}")
         answer = self._config.line.post(
@@ -100,7 +100,7 @@ class ChatProtocol(ABC):
         return then(answer, lambda answered: replace(read(answered), latency_ms=answered.latency_ms))
 
     def _usable_reply(self, label: str, answered: HttpAnswer) -> Reply:
-        """The reply in an answer; below the recording this decides whether a try has failed."""
+        """The reply in a response; below the recording it decides whether a try has failed."""
         answer = Answer.of(answered, model=label, key_env=self._config.key_env)
         body = answer.json_object()
         try:
@@ -109,7 +109,7 @@ class ChatProtocol(ABC):
             raise answer.fault(str(error), is_passing=True) from None
         except (LookupError, TypeError, AttributeError, ValueError) as error:  # of a published protocol
             raise answer.fault(
-                f"the answer cannot be read ({type(error).__name__}: {error}); it has {fields_of(body)}",
+                f"the response cannot be read ({type(error).__name__}: {error}); it has {fields_of(body)}",
                 is_passing=True,
             ) from error
         if not isinstance(reply.content, str):
@@ -119,13 +119,13 @@ class ChatProtocol(ABC):
 
 
 def _without_folder(model: Any) -> Any:
-    """Some servers name the file of the weights as the model, with the folders of this machine."""
+    """The model's name without folders: some servers return the path of the file with the weights."""
     is_path = isinstance(model, str) and ("\\" in model or model.startswith("/"))
     return model.replace("\\", "/").rpartition("/")[2] if is_path else model
 
 
 def without_system(messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
-    """The history without the system prompt, for protocols that have a field for that."""
+    """The history without the system prompt, for protocols that have a separate field for it."""
     return messages[1:] if messages[0].role == "system" else messages
 
 

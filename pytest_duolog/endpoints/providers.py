@@ -1,4 +1,4 @@
-"""Where models live: a row for each provider, and the address and headers it is reached with today.
+"""The built-in providers, and the current address and headers of a provider.
 
 Users add rows under `[tool.duolog.providers]`.
 """
@@ -19,20 +19,19 @@ AddressForm = Literal["plain", "ollama", "azure"]
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
-# A provider's name is the host of its logical addresses.
+# A provider's name is the host of its logical address.
 PROVIDER_NAME = r"[a-z0-9][a-z0-9_-]*"
 
 
 @dataclass(frozen=True)
 class Provider:
-    """Where models live and how they are spoken to.
+    """A provider: the address of its models and the protocol to use.
 
-    `base_url_env` names a variable that overrides `base_url`, which may be written in the provider's own way
-    (`address_form`). `api_key_env` names the variable that holds the key, or else
-    `other_key_env`; it is asked for only where `needs_key`, and sent in `key_header`, `authorization` if it is None.
-    `headers` are further ones; `${NAME}` in them is an environment variable. `template` is how a chatbot of protocol
-    `http` is spoken to. `source` is where somebody wrote the row, for error messages. Nothing is read
-    before a model is really called.
+    `base_url_env` names a variable that overrides `base_url`; its value may have the provider's own form
+    (`address_form`). `api_key_env` names the variable with the key, or else `other_key_env`; it is required only if
+    `needs_key`, and sent in `key_header`, or in `authorization` if that is None. `headers` are further headers;
+    `${NAME}` in them is an environment variable. `template` describes the JSON of a chatbot with protocol `http`.
+    `source` is the place of the definition, for error messages. No variable is read before a model is really asked.
     """
 
     base_url: str
@@ -49,23 +48,23 @@ class Provider:
 
     @property
     def has_address(self) -> bool:
-        """Whether it says where it is, or which variable does."""
+        """Whether it has an address, or a variable for one."""
         return bool(self.base_url or self.base_url_env)
 
     @property
     def secret_variables(self) -> list[str]:
-        """The variables whose values go into headers."""
+        """The variables whose values are in headers."""
         named = (self.api_key_env, self.other_key_env, *variables_in(self.headers))
         return [name for name in named if name]
 
 
 def literal_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that say the same in every environment."""
+    """The headers without variables."""
     return {name: text for name, text in headers.items() if not VARIABLE.search(text)}
 
 
 def variables_in(headers: Mapping[str, str]) -> list[str]:
-    """The environment variables that headers are filled in with."""
+    """The environment variables in headers."""
     return [name for text in headers.values() for name in VARIABLE.findall(text)]
 
 
@@ -89,7 +88,7 @@ PROVIDERS: Mapping[str, Provider] = {
         "https://generativelanguage.googleapis.com/v1beta",
         protocol="gemini",
         base_url_env="GEMINI_BASE_URL",
-        api_key_env="GOOGLE_API_KEY",  # beats the other one in the vendor's SDK, too
+        api_key_env="GOOGLE_API_KEY",  # it has precedence in the vendor's SDK, too
         other_key_env="GEMINI_API_KEY",
         needs_key=True,
         key_header="x-goog-api-key",
@@ -124,9 +123,10 @@ PROVIDERS: Mapping[str, Provider] = {
 
 @dataclass(frozen=True)
 class Destination:
-    """The real address behind a logical one, and the headers that open it.
+    """The real address for a logical one, and the headers to send.
 
-    `key_env` is where the key was read, `address_env` where the address was. `query` goes with every request.
+    `key_env` is the variable with the key, `address_env` the variable with the address. `query` is added to every
+    request.
     """
 
     base_url: str
@@ -139,10 +139,10 @@ class Destination:
 def destination(
     name: str, provider: Provider, environ: Mapping[str, str] = os.environ, model: str = ""
 ) -> Destination:
-    """Where `model` of `provider` is reached today.
+    """The current real address and headers for `model` of `provider`.
 
-    Raises EndpointError naming the variable if an address, a key or a header needs one that is not set, or that
-    holds what can be neither.
+    Raises EndpointError that names the variable if an address, a key or a header needs one that is not set or not
+    valid.
     """
     text, address_env = _address_text(provider, environ)
     if not text:
@@ -150,7 +150,7 @@ def destination(
     address = _address(provider, text)
     if address is None:
         raise EndpointError(
-            f"{address_env or f'the base_url of provider {name!r}'} holds no http:// or https:// address"
+            f"{address_env or f'the base_url of provider {name!r}'} is not an http:// or https:// address"
         )
     if provider.address_form == "azure":
         address = azure_address(address, model, environ)
@@ -167,22 +167,23 @@ def destination(
 
 
 def _filled_in(name: str, text: str, environ: Mapping[str, str]) -> str:
-    """The text of a header, with the values of the variables that are named in it."""
+    """The text of a header, with the values of its variables."""
 
     def value(found: re.Match[str]) -> str:
         if found[1] not in environ:
-            raise _unset(name, "a header is not complete", found[1])
+            raise _unset(name, "a header is incomplete", found[1])
         return _header_value(found[1], environ)
 
     return VARIABLE.sub(value, text)
 
 
 def _header_value(variable: str, environ: Mapping[str, str]) -> str:
-    """What a variable holds; an HTTP library's own complaint about it would show the secret."""
+    """The value of a variable, checked here because an HTTP library's error would show the secret."""
     value = environ[variable].strip()
     if not (value.isascii() and value.isprintable()):
         raise EndpointError(
-            f"the key in {variable} holds a character that no key has (a line break, or one outside ASCII)"
+            f"the key in {variable} contains a character that no key can have (a line break, or one "
+            "outside ASCII)"
         )
     return value
 
@@ -197,9 +198,9 @@ def _unset(name: str, problem: str, variable: str) -> EndpointError:
 def base_urls(
     known: Mapping[str, Provider], environ: Mapping[str, str] = os.environ
 ) -> list[tuple[str, str]]:
-    """(provider, URL) for every address under which a provider is reached, today's before the usual one.
+    """(provider, URL) for every address of a provider, the current one before the default.
 
-    Queries are no part of them. The embedded model has no fixed address and is not among them.
+    They have no queries. The embedded model is not among them, because it has no fixed address.
     """
     pairs = [
         (name, url)
@@ -211,7 +212,7 @@ def base_urls(
 
 
 def _address_text(provider: Provider, environ: Mapping[str, str]) -> tuple[str, str | None]:
-    """The address as somebody wrote it, and the variable that it is from, None where it is the usual one."""
+    """The address as it was written, and the variable that sets it; None for the default address."""
     variable = provider.base_url_env
     text = environ.get(variable, "").strip() if variable else ""
     return (text, variable) if text else (provider.base_url.strip(), None)

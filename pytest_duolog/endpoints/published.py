@@ -1,9 +1,9 @@
-"""Protocols that other packages publish, under the entry point group `pytest_duolog.endpoints`.
+"""Loads protocols that other packages publish under the entry point group `pytest_duolog.endpoints`.
 
-The name of the entry point is the name of the protocol, and of the provider that speaks it. What it names is called
-with an `EndpointConfig` and makes an endpoint; a subclass of `ChatProtocol` is such a thing. Its attribute `provider`,
-a `Provider`, says where the provider is and which variables hold address and key; without one, `acme` is reached at
-`ACME_BASE_URL` with the key in `ACME_API_KEY`.
+The name of the entry point is the name of the protocol and of its provider. The object is called with an
+`EndpointConfig` and returns an endpoint; a subclass of `ChatProtocol` can be used directly. Its attribute `provider`, a
+`Provider`, has the address of the provider and the variables for address and key; without it, `acme` has the variables
+`ACME_BASE_URL` and `ACME_API_KEY`.
 """
 
 from __future__ import annotations
@@ -26,33 +26,34 @@ Factory = Callable[[EndpointConfig], Endpoint]
 
 @cache
 def published_points() -> Mapping[str, Sequence[EntryPoint]]:
-    """The entry points of other packages by name; a name that two packages use has two."""
+    """The entry points of other packages by name; a name that two packages use has two entry points."""
     found: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point not in found.setdefault(point.name, []):  # a package may lie on the path twice
+        if point not in found.setdefault(point.name, []):  # a package can be on the path twice
             found[point.name].append(point)
     return found
 
 
 def published_factory(name: str) -> Factory:
-    """What the entry point of this name publishes.
+    """The factory that the entry point of this name publishes.
 
-    Raises ConfigurationError that names the entry point if it is not one that works.
+    Raises ConfigurationError that names the entry point if it cannot be used.
     """
     points = published_points()[name]
     if len(points) > 1:
         raise ConfigurationError(
-            f"{' and '.join(map(_shown, points))} both publish a protocol named {name!r}; uninstall one of them"
+            f"{' and '.join(map(_shown, points))} both publish a protocol named {name!r}; uninstall "
+            "one of them"
         )
     [point] = points
     if not re.fullmatch(PROVIDER_NAME, name):  # it is the host of a logical address
         raise ConfigurationError(
-            f"{_shown(point)}: the name {shorten(name)} is none for a provider, which has lower-case letters, digits, "
-            f"- and _ only"
+            f"{_shown(point)}: the name of a provider may have only lower-case letters, digits, - and "
+            f"_, not {shorten(name)}"
         )
     try:
         factory: Factory = point.load()
-    except Exception as error:  # it is another package's code that is loaded
+    except Exception as error:  # the code of another package may raise anything
         problem = f"{type(error).__name__}: {error}"
         raise ConfigurationError(
             f"{_shown(point)} cannot be loaded: {shorten(problem, 300)}; reinstall or upgrade that package"
@@ -63,7 +64,7 @@ def published_factory(name: str) -> Factory:
 
 
 def published_provider(name: str) -> Provider:
-    """Where the provider of a published protocol is, as the protocol says; raises what `published_factory` raises."""
+    """The provider of a published protocol; raises the errors of `published_factory`."""
     factory = published_factory(name)
     variable = re.sub(r"\W", "_", name).upper()
     given = getattr(factory, "provider", None)
@@ -71,28 +72,31 @@ def published_provider(name: str) -> Provider:
         given = Provider("", base_url_env=f"{variable}_BASE_URL", api_key_env=f"{variable}_API_KEY")
     if not isinstance(given, Provider):
         raise ConfigurationError(
-            f"{_shown(published_points()[name][0])}: its attribute 'provider' is {shorten(repr(given))}, not a Provider"
+            f"{_shown(published_points()[name][0])}: its attribute 'provider' is "
+            f"{shorten(repr(given))}, not a Provider"
         )
     return replace(given, protocol=name, key_header=given.key_header or getattr(factory, "key_header", None))
 
 
 def open_published(name: str, config: EndpointConfig) -> Endpoint:
-    """The endpoint that a published factory makes; raises ConfigurationError if it is none."""
+    """The endpoint from a published factory; raises ConfigurationError if it is not an endpoint."""
     endpoint = published_factory(name)(config)
     if not callable(getattr(endpoint, "reply", None)):
-        raise ConfigurationError(f"the entry point {name!r} made {endpoint!r}, which has no method 'reply'")
+        raise ConfigurationError(
+            f"the entry point {name!r} returned {endpoint!r}, which has no method 'reply'"
+        )
     return _CheckedEndpoint(name, endpoint)
 
 
 class _CheckedEndpoint:
-    """An endpoint of another package, whose `reply` may be sync, and might return anything."""
+    """Checks the replies of another package's endpoint, which may be sync."""
 
     def __init__(self, name: str, endpoint: Endpoint) -> None:
         self._name = name
         self._endpoint = endpoint
 
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
-        """What the endpoint returned; raises EndpointError if that is no Reply."""
+        """The endpoint's reply; raises EndpointError if it is not a Reply."""
         return then(self._endpoint.reply(request), self._checked)
 
     def _checked(self, reply: object) -> Reply:

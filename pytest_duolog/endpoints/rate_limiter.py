@@ -1,6 +1,6 @@
-"""The way to one provider, which all dialogues of a run go through: so many at a time, so many a minute.
+"""Limits the requests to one provider from all dialogues of a run: how many at a time, and how many in a minute.
 
-A provider that asks one dialogue to wait is left alone by all of them.
+If a provider asks one dialogue to wait, all dialogues wait.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import anyio
 
 from pytest_duolog.genuine import CLOCK
 
-# Dialogues run on more than one event loop, so whoever finds no place looks again this often.
+# Dialogues run on more than one event loop, so a waiting request checks for a free place this often.
 LOOK_AGAIN_S = 0.02
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What one provider is asked at most; None is no limit. `[tool.duolog.limits.NAME]` in pyproject.toml sets it."""
+    """The limits of one provider; None is no limit. Set by `[tool.duolog.limits.NAME]` in pyproject.toml."""
 
     concurrency: int | None = None
     requests_per_minute: float | None = None
 
     def share(self, n_processes: int) -> Limit:
-        """What each of so many processes may ask; at least one request at a time, without which nothing would end."""
+        """The share of each of `n_processes` processes; at least one request at a time."""
         concurrency, per_minute = self.concurrency, self.requests_per_minute
         return Limit(
             concurrency=concurrency and max(1, concurrency // n_processes),
@@ -35,7 +35,7 @@ class Limit:
 
 
 class RateLimiter:
-    """Lets requests through as the limit, and the provider, allow."""
+    """Lets requests through when the limits and the provider allow it."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class RateLimiter:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """Wait for a place, and hold it."""
+        """Wait for a free place and keep it inside the block."""
         while (wait_s := self._try_to_enter()) > 0:
             await self._sleep(wait_s)
         try:
@@ -63,7 +63,7 @@ class RateLimiter:
                 self._n_inside -= 1
 
     async def leave_to_ask_again(self) -> float:
-        """Wait, with a place held, until the provider may be asked once more; how many seconds that took."""
+        """Wait, while keeping a place, until another request may be sent; returns how many seconds it waited."""
         waited_s = 0.0
         while (wait_s := self._try_to_ask()) > 0:
             waited_s += wait_s
@@ -71,12 +71,12 @@ class RateLimiter:
         return waited_s
 
     def close_for(self, seconds: float) -> None:
-        """Let nobody in for so long; those who are inside stay."""
+        """Let no new request through for `seconds`; requests that already have a place keep it."""
         with self._lock:
             self._opens_at = max(self._opens_at, self._clock() + seconds)
 
     def _try_to_enter(self) -> float:
-        """0 with a place taken, or how long to wait before trying again."""
+        """Take a place and return 0, or return how many seconds to wait before the next attempt."""
         with self._lock:
             is_full = self._limit.concurrency is not None and self._n_inside >= self._limit.concurrency
             wait_s = LOOK_AGAIN_S if is_full else self._wait_s()
@@ -88,7 +88,7 @@ class RateLimiter:
             return self._wait_s()
 
     def _wait_s(self) -> float:
-        """0 if a request may be sent now, which then counts; or how long to wait before trying again."""
+        """Count a request and return 0 if it may be sent now, or return how many seconds to wait."""
         now = self._clock()
         if now < self._opens_at:
             return self._opens_at - now

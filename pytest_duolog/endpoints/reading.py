@@ -1,8 +1,8 @@
-"""Reading what a provider answered.
+"""Reads fields of a provider's response.
 
-What is said must have the form that the protocol promises: a reply is text, null or "" is an empty one, and anything
-else is an error that says what came, because a wrong form that is read as silence would pass for an answer. What is
-told besides (models, token counts) may be missing, null or of another type, and counts as not told.
+The text of a reply must have the form that the protocol defines: a string, or null or "" for an empty reply. Anything
+else is an error that shows the value; if it were read as an empty reply, a broken response would look valid. Other
+facts (models, token counts) may be missing, null or of another type; then they count as unknown.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ NOT_THERE = object()
 
 
 class Malformed(ValueError):
-    """An answer does not have the form that its protocol promises; the text says where, and what came."""
+    """A response does not have the form that its protocol defines; the text has the place and the value."""
 
 
 def wrong(where: str, value: Any, expected: str) -> Malformed:
-    """What to raise for a value that is none of the expected kind; `where` is its place in the answer."""
+    """The error for a value of the wrong kind; `where` is its place in the response."""
     if value is NOT_THERE:
-        return Malformed(f"the answer cannot be read: {where} is not there")
-    return Malformed(f"the answer cannot be read: {where} is {shown(value)}, not {expected}")
+        return Malformed(f"the response cannot be read: {where} is missing")
+    return Malformed(f"the response cannot be read: {where} is {shown(value)}, not {expected}")
 
 
 def lacking(body: Mapping[str, Any], name: str) -> Malformed:
-    """What to raise for an answer without the field in which its reply stands, or with something else there."""
-    came = f"\n  came:    {name} = {shown(body[name])}" if name in body else ""
-    return Malformed(f"the answer has no {name}; it has {fields_of(body)}{came}")
+    """The error for a response without the field of its reply, or with a wrong value in it."""
+    came = f"\n  got:     {name} = {shown(body[name])}" if name in body else ""
+    return Malformed(f"the response has no {name}; it has {fields_of(body)}{came}")
 
 
 def shown(value: Any) -> str:
-    """A JSON value on one line, harmless to a terminal; a long one is cut."""
+    """A JSON value on one line, safe for terminals; a long one is cut."""
     try:
         text = json.dumps(value)
     except (TypeError, ValueError):
@@ -47,7 +47,7 @@ def shown(value: Any) -> str:
 
 
 def text_at(values: Mapping[str, Any], name: str, where: str) -> str | None:
-    """The text under a name, None if it is null or not there; raises Malformed for anything else."""
+    """The text under a name; None if it is null or missing. Raises Malformed for anything else."""
     value = values.get(name)
     if value is None or isinstance(value, str):
         return value
@@ -55,7 +55,7 @@ def text_at(values: Mapping[str, Any], name: str, where: str) -> str | None:
 
 
 def object_at(values: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
-    """The object under a name; raises Malformed if there is none."""
+    """The object under a name; raises Malformed for anything else."""
     value = values.get(name, NOT_THERE)
     if isinstance(value, Mapping):
         return value
@@ -63,7 +63,7 @@ def object_at(values: Mapping[str, Any], name: str, where: str) -> Mapping[str, 
 
 
 def objects_at(values: Mapping[str, Any], name: str, where: str) -> list[Mapping[str, Any]]:
-    """The objects in the list under a name, none if it is null or not there; raises Malformed for anything else."""
+    """The objects in the list under a name; empty if it is null or missing. Raises Malformed for anything else."""
     items = values.get(name)
     if items is None:
         return []
@@ -76,9 +76,9 @@ def objects_at(values: Mapping[str, Any], name: str, where: str) -> list[Mapping
 
 
 def said_in(content: Any, where: str) -> str | None:
-    """The text of a `content` field: a string, null, or a list of parts; None if no part of the list has one.
+    """The text of a `content` field: a string, null, or a list of parts; None if there is no text.
 
-    Raises Malformed for what is none of them.
+    Raises Malformed for any other value.
     """
     if content is None or isinstance(content, str):
         return content or ""
@@ -89,13 +89,13 @@ def said_in(content: Any, where: str) -> str | None:
 
 
 def joined(parts: Sequence[Mapping[str, Any]], kind: str, where: str) -> str | None:
-    """The texts under `kind` in all parts, joined; None if there are no parts, Malformed for what is no text."""
+    """The joined texts under `kind` in all parts; None if there are no parts. Raises Malformed if one is not text."""
     texts = [text_at(part, kind, f"{where}[].") or "" for part in parts]
     return "".join(texts) if texts else None
 
 
 def needs_words(finish: FinishReason) -> bool:
-    """Whether a reply must say something: a model that stopped by itself has words, or null and "" for none."""
+    """Whether the response must have a text: true if the model stopped by itself."""
     return finish in ("end", "other")
 
 
@@ -105,13 +105,13 @@ def text_in(values: Mapping[str, Any], *names: str) -> str | None:
 
 
 def served_by(body: Mapping[str, Any]) -> str | None:
-    """The model that an answer of any protocol names, with the provider behind a gateway where that is named."""
+    """The model that a response of any protocol names, with the provider behind a gateway if it is named."""
     model, provider = text_in(body, "model", "modelVersion"), text_in(body, "provider")
     return f"{model} at {provider}" if model and provider else model
 
 
 def objects_in(values: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """The objects in the list under a name."""
+    """The objects in the list under a name; empty for anything else."""
     items = values.get(name)
     return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
 
@@ -123,22 +123,22 @@ def object_in(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def fields_of(values: Mapping[str, Any]) -> str:
-    """What an answer has instead of what was expected, harmless to a terminal."""
+    """The fields of a response as text, safe for terminals."""
     names = ", ".join(sorted(map(str, values)))
     return (names if names.isprintable() and len(names) <= LONGEST_LIST else shorten(names)) or "nothing"
 
 
 def thinking_parts(content: Any) -> str | None:
-    """The text of the parts of a `content` field that are thinking, as Mistral sends them."""
+    """The joined text of the thinking parts of a `content` field, as Mistral sends them."""
     parts = objects_in({"content": content}, "content")
     return "".join(said_in(part.get("thinking"), "thinking") or "" for part in parts) or None
 
 
 def split_thinking(content: str) -> tuple[str, str | None]:
-    """The content without the `<think>` block it begins with, and that block's text.
+    """The content without a `<think>` block at its beginning, and the text of that block.
 
-    A template may have opened the block itself, so that the content only closes it. A block that is not closed
-    was cut off by a token limit: all of it is thinking.
+    The opening tag may be missing, because some chat templates add it to the prompt. A block without a closing tag was
+    cut off by a token limit; then all of the content is reasoning.
     """
     before, closed, after = content.partition("</think>")
     is_opened = before.lstrip().startswith("<think>")
@@ -149,7 +149,7 @@ def split_thinking(content: str) -> tuple[str, str | None]:
 
 
 def tool_calls(calls: Iterable[Mapping[str, Any]], *, arguments: str) -> tuple[ToolCall, ...]:
-    """Tool calls from objects with a name and arguments, which some protocols send as text and some as JSON.
+    """Tool calls from objects with a name and arguments; some protocols send arguments as text, some as JSON.
 
     Raises Malformed for one without a name.
     """
@@ -168,7 +168,7 @@ def _json_text(value: Any) -> str:
 
 
 def token_count(counts: Mapping[str, Any], *path: str) -> int | None:
-    """The token count at `path` in a usage object; None where it is not there, or not a count."""
+    """The token count at `path` in a usage object; None if it is missing or not a count."""
     value: Any = counts
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -176,5 +176,5 @@ def token_count(counts: Mapping[str, Any], *path: str) -> int | None:
 
 
 def less(total: int | None, *parts: int | None) -> int | None:
-    """What is left of a count without its parts, never below 0."""
+    """`total` without `parts`, at least 0; None if `total` is not known."""
     return None if total is None else max(0, total - sum(part or 0 for part in parts))

@@ -1,4 +1,4 @@
-"""What a model said in an answer that somebody has recorded: nothing is asked."""
+"""Reads the reply in a recorded response, without a request."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pytest_duolog.endpoints.published import published_factory, published_point
 from pytest_duolog.endpoints.registry import CHAT_PROTOCOLS
 from pytest_duolog.errors import ConfigurationError, EndpointError
 
-# What reading raises for an answer of another form; protocols may be other people's.
+# Errors of reading a response of another form; protocols may come from other packages.
 UNREADABLE = (EndpointError, ValueError, TypeError, LookupError, AttributeError)
 
 
 class _NoLine:
-    """Where nothing is asked."""
+    """A line that refuses every request."""
 
     def post(self, question: HttpQuestion) -> HttpAnswer:
-        raise EndpointError("a recorded answer is read, and nothing is asked")
+        raise EndpointError("a recorded response is read without requests")
 
 
 def recorded_reply(provider: str, status: int, content: bytes) -> Reply | None:
-    """The reply in an answer, by the protocol of the provider, or else by the first that can read it; None if none can.
+    """The reply in a response, read by the provider's protocol or else by the first one that can; None if none can.
 
-    `provider` may be empty, or one that only the project's settings know.
+    `provider` may be empty, or a provider that only the project's settings define.
     """
     for protocol in _protocols(provider):
         config = EndpointConfig(provider=provider, model="", base_url="", line=_NoLine())

@@ -1,7 +1,7 @@
-"""From `provider:model` to an endpoint.
+"""Finds the endpoint for `provider:model`.
 
-A protocol is a row in `CHAT_PROTOCOLS`, a provider one in `providers.py`; what other packages publish is in
-`published.py`.
+A protocol is a row in `CHAT_PROTOCOLS`, a provider a row in `providers.py`; `published.py` loads protocols of other
+packages.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.local.weights import MODELS
 from pytest_duolog.scenarios.scenario import Knobs, Model, ModelName, Target
 
-# `http://localhost:8000/chat` is a model, too.
+# An address such as `http://localhost:8000/chat` is a model, too.
 ADDRESSES = ("http", "https")
 
 CHAT_PROTOCOLS: Mapping[str, type[ChatProtocol]] = {
@@ -45,9 +45,9 @@ PROTOCOLS = (*CHAT_PROTOCOLS, "http")
 
 
 def provider_named(name: str, configured: Mapping[str, Provider]) -> Provider:
-    """Where a provider is, by the user's table, as built in, or by the protocol that another package publishes.
+    """The provider from the user's table, the built-in providers, or a protocol of another package.
 
-    Raises ConfigurationError if there is none of this name, or what is published does not work.
+    Raises ConfigurationError if there is none with this name, or the published one cannot be used.
     """
     if found := configured.get(name) or PROVIDERS.get(name):
         return found
@@ -58,7 +58,7 @@ def provider_named(name: str, configured: Mapping[str, Provider]) -> Provider:
 
 
 def all_providers(configured: Mapping[str, Provider]) -> dict[str, Provider]:
-    """Every provider by name; a published one that does not work is left out, which is told to who asks for it."""
+    """Every provider by name, without published ones that cannot be used; asking for such a model raises the error."""
     published: dict[str, Provider] = {}
     for name in published_points():
         with suppress(ConfigurationError):
@@ -67,22 +67,22 @@ def all_providers(configured: Mapping[str, Provider]) -> dict[str, Provider]:
 
 
 def key_header_of(protocol: str) -> str | None:
-    """The header that takes the key in a built-in protocol; None for the usual one."""
+    """The header for the key in a built-in protocol; None for the default one."""
     return CHAT_PROTOCOLS[protocol].key_header if protocol in CHAT_PROTOCOLS else None
 
 
 def known_providers(configured: Mapping[str, Provider]) -> list[str]:
-    """Every name that may stand before the colon."""
+    """Every name that may be before the colon."""
     return sorted({*PROVIDERS, *configured, *published_points(), "scripted"})
 
 
 def known_protocols() -> list[str]:
-    """Every name of a protocol, the built-in ones first."""
+    """The names of all protocols, the built-in ones first."""
     return [*PROTOCOLS, *sorted(set(published_points()) - set(PROTOCOLS))]
 
 
 def is_published(model: Model, configured: Mapping[str, Provider]) -> bool:
-    """Whether a model is asked by the code of another package."""
+    """Whether the protocol of a model comes from another package."""
     if not isinstance(model, str):
         return False
     name = ModelName.parse(model).provider
@@ -92,7 +92,7 @@ def is_published(model: Model, configured: Mapping[str, Provider]) -> bool:
 
 
 def check_model(name: str, configured: Mapping[str, Provider]) -> None:
-    """Raises ConfigurationError that lists the known providers if `name` uses another one."""
+    """Raises ConfigurationError that lists the known providers if the provider in `name` is unknown."""
     provider, model = ModelName.parse(name)
     if provider in ADDRESSES:
         HttpTarget(name)
@@ -102,7 +102,8 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
         return
     if provider in PROVIDERS and provider in published_points():
         raise ConfigurationError(
-            f"an installed package publishes a protocol named {provider!r}, which is the name of a built-in provider; "
+            f"an installed package publishes a protocol named {provider!r}, which is the name of a "
+            "built-in provider; "
             f"uninstall it, or rename its entry point"
         )
     try:
@@ -114,7 +115,7 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
 
 
 def unsent_knobs(model: Model, configured: Mapping[str, Provider]) -> Collection[str]:
-    """The settings that a model is never sent. Of scripted models nothing is said: they are sent nothing at all."""
+    """The settings that are never sent to a model. Empty for scripted models, which get no request."""
     if not isinstance(model, str):
         return () if isinstance(model, Script) else tuple(Knobs.model_fields)
     name = ModelName.parse(model).provider
@@ -136,7 +137,7 @@ def open_endpoint(
     in_thread: bool = False,
     limit_s: float = math.inf,
 ) -> Endpoint:
-    """The endpoint behind a model; what it asks goes over `line`. A function has `limit_s` for a reply."""
+    """The endpoint of a model; its requests go over `line`. A function has `limit_s` seconds for a reply."""
     if isinstance(model, str):
         return _named(model, line, configured)
     if isinstance(model, Target):

@@ -1,8 +1,7 @@
-"""Asking until there is an answer, within limits.
+"""Retries failed requests, within limits.
 
-This stands below the recording: a try that failed is no part of a cassette, and a replay waits for nothing. What
-counts as an answer, the protocol says: it leaves a function with the request (`duolog_read`) that makes a Reply of a
-response, or raises.
+It works below the recording: failed tries are not in a cassette, and a replay never waits. The protocol decides what
+counts as a valid response: its function in the request (`duolog_read`) makes a Reply from a response, or raises.
 """
 
 from __future__ import annotations
@@ -27,20 +26,20 @@ PASSING_FAULTS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtoc
 LONGEST_BACKOFF_S = 8.0
 CONNECT_TIMEOUT_S = 10.0
 
-# What the transport did to a body that is now whole and plain.
+# Headers about transport encodings, which do not apply to the complete, unpacked body.
 WIRE_HEADERS = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"connection"})
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long one message is tried for; `[tool.duolog.requests]` in pyproject.toml sets it.
+    """How long to try to get one message. Set by `[tool.duolog.requests]` in pyproject.toml.
 
-    `timeout_s` covers all tries and the waits between them; a server that is silent for half of it is given up
-    earlier, for another try. Between tries the wait doubles from `backoff_s` up to 8 s, unless the provider names
-    one; if that is above `longest_wait_s` there is no other try. A body above `largest_reply_bytes`, unpacked, is
-    not read.
+    `timeout_s` covers all tries and the waits between them; if a server is silent for half of this time, the try
+    ends. The wait between tries doubles from `backoff_s` up to 8 s, unless the provider asks for a time; if that is
+    longer than `longest_wait_s`, there is no other try. A body with more than `largest_reply_bytes`, unpacked, is
+    an error.
 
-    A callable asks with a client of its own, and has `function_timeout_s` for a reply.
+    A callable uses its own client and has `function_timeout_s` for a reply.
     """
 
     tries: int = 3
@@ -48,28 +47,28 @@ class Patience:
     backoff_s: float = 0.5
     longest_wait_s: float = 60.0
     largest_reply_bytes: int = 8 * 1024 * 1024
-    function_timeout_s: float = 600.0  # what the clients of OpenAI and Anthropic wait by themselves
+    function_timeout_s: float = 600.0  # the default timeout of the clients of OpenAI and Anthropic
 
     @property
     def silence_s(self) -> float:
-        """How long a server may send nothing."""
+        """How many seconds a server may send nothing."""
         return self.timeout_s / 2
 
     @property
     def connect_s(self) -> float:
-        """How long a connection may take."""
+        """How many seconds a connection may take."""
         return min(CONNECT_TIMEOUT_S, self.silence_s)
 
     def wait_s(self, n_tries: int, error: EndpointError) -> float:
-        """How long to wait after `n_tries` tries, the last of which ended in `error`."""
+        """How many seconds to wait after `n_tries` tries, the last of which ended in `error`."""
         if error.wait_s is not None:
             return error.wait_s
         longest = min(LONGEST_BACKOFF_S, self.backoff_s * 2 ** (n_tries - 1))
-        return RANDOM.uniform(longest / 2, longest)  # only to keep many dialogues out of step
+        return RANDOM.uniform(longest / 2, longest)  # random, so that dialogues do not retry at the same time
 
 
 class RetryingTransport(httpx.AsyncBaseTransport):
-    """Sends through `live`, again after faults that may pass; what it returns is a whole answer."""
+    """Sends requests through `live`, retries temporary errors, and returns a complete response."""
 
     def __init__(
         self,
@@ -85,25 +84,25 @@ class RetryingTransport(httpx.AsyncBaseTransport):
         self.sleep = sleep
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer to one request, read to its end.
+        """The complete response to one request.
 
-        Raises EndpointError with what happened at the last try, and how often it was tried.
+        Raises EndpointError with the error of the last try and the number of tries.
         """
         rate_limiter = self.rate_limiter_to(request.url.host)
-        async with rate_limiter.place():  # waiting for it is no part of the time that the provider has
+        async with rate_limiter.place():  # waiting here does not count towards the provider's timeout
             tries = _Tries(self, with_real_id(request), rate_limiter)
             with anyio.move_on_after(self.patience.timeout_s):
                 return await tries.until_answered()
         raise tries.out_of_time()
 
     async def aclose(self) -> None:
-        """Close what is below."""
+        """Close the transport."""
         await self.live.aclose()
 
 
 @dataclass
 class _Tries:
-    """The tries at one answer."""
+    """The tries to get one response."""
 
     transport: RetryingTransport
     request: httpx.Request
@@ -134,7 +133,7 @@ class _Tries:
             except EndpointError as error:
                 await self._wait_after(error)
                 continue
-            # Silence is an answer in the end; but now and then a model only stumbles.
+            # An empty reply is accepted in the end, but sometimes a retry gives a real one.
             if reply is None or reply.content.strip() or reply.finish != "end" or self.n > 1:
                 return response
 
@@ -169,24 +168,25 @@ class _Tries:
         self.n_bytes += n_bytes
 
     async def _wait_after(self, error: EndpointError) -> None:
-        """Wait for the next try; raises what is to be said if there will be none."""
+        """Wait for the next try; raises the final error if there is none."""
         if not error.is_passing or self.n >= self._patience.tries:
             raise self._after_tries(error) from None
         wait_s, limit_s = self._patience.wait_s(self.n, error), self._patience.longest_wait_s
         if wait_s > limit_s:
             raise EndpointError(
-                f"{error.problem}; asks to wait {wait_s:.0f} s, over the limit of {limit_s:g} s",
+                f"{error.problem}; the provider asks to wait {wait_s:.0f} s, more than the limit of "
+                f"{limit_s:g} s",
                 model=error.model,
                 status=error.status,
-                advice="run it later, or raise longest_wait_s in [tool.duolog.requests]",
+                advice="run again later, or raise longest_wait_s in [tool.duolog.requests]",
             ) from None
         if CLOCK.seconds() + wait_s >= self.ends_at:
             raise EndpointError(
-                f"{error.problem} ({self._history()}); a try after another {wait_s:.0f} s would come too late, "
-                f"there are {self._patience.timeout_s:g} s for an answer",
+                f"{error.problem} ({self._history()}); another try after {wait_s:.0f} s would "
+                f"exceed the limit of {self._patience.timeout_s:g} s",
                 model=error.model,
                 status=error.status,
-                advice="run it later, or raise timeout_s in [tool.duolog.requests]",
+                advice="run again later, or raise timeout_s in [tool.duolog.requests]",
             ) from None
         self.last_error = error
         if error.wait_s is None:
@@ -198,7 +198,7 @@ class _Tries:
 
     @property
     def _label(self) -> str:
-        """Who is asked, as people write it; empty where no model is named."""
+        """The model of the request as `provider:model`; empty if it is not known."""
         model = self.request.extensions.get("duolog_model", "")
         return f"{self.request.url.host}:{model}" if model else ""
 
@@ -216,34 +216,37 @@ class _Tries:
         return f"{tries}, {self.waited_s:.1f} s of waiting between them" if self.n > 1 else tries
 
     def out_of_time(self) -> EndpointError:
-        """What to say when the time for this answer is over."""
+        """The error when the time for this response is over."""
         return EndpointError(
-            f"no whole answer from {self._origin} within {self._patience.timeout_s:g} s ({self._history()}, "
-            f"{self.n_bytes} bytes of the last one)"
+            f"no complete response from {self._origin} within {self._patience.timeout_s:g} s "
+            f"({self._history()}, {self.n_bytes} bytes of the last response)"
             + (f"; the try before: {self.last_error.problem}" if self.last_error else ""),
             model=self._label,
-            advice="raise timeout_s in [tool.duolog.requests] if the model is only slow",
+            advice="if the model is only slow, raise timeout_s in [tool.duolog.requests]",
         )
 
     def _transport_fault(self, error: httpx.TransportError) -> EndpointError:
         proxy = self.request.extensions.get("duolog_proxy")
         details, advice = (
             str(error) or "no details",
-            f"is {self._origin.rpartition(' ')[2]} up, and the right address?",
+            f"check that {self._origin.rpartition(' ')[2]} is the right address and is running",
         )
         is_passing = isinstance(error, PASSING_FAULTS)
         if isinstance(error, httpx.ConnectTimeout):
             details = f"no connection within {self._patience.connect_s:g} s"
         elif isinstance(error, httpx.TimeoutException):
             details = f"silent for {self._patience.silence_s:g} s"
-            advice = "raise timeout_s in [tool.duolog.requests] if the model is only slow"
+            advice = "if the model is only slow, raise timeout_s in [tool.duolog.requests]"
         elif said := certificate_advice(error):
             advice, is_passing = said, False
         elif isinstance(error, httpx.ProxyError) and details.startswith("407"):
-            advice, is_passing = f"{proxy} wants a name and a password: http://name:password@host:port", False
+            advice, is_passing = (
+                f"{proxy} requires a name and a password: http://name:password@host:port",
+                False,
+            )
         if proxy:
             details += f", through {proxy}"
-        so_far = f" after {self.n_bytes} bytes of the answer" if self.n_bytes else ""
+        so_far = f" after {self.n_bytes} bytes of the response" if self.n_bytes else ""
         return EndpointError(
             f"{type(error).__name__} while asking {self._origin}{so_far}: {details}",
             model=self._label,
@@ -253,4 +256,4 @@ class _Tries:
 
 
 def _nothing(answer: HttpAnswer) -> None:
-    """Whatever comes is an answer: the protocol of this request has left no function to tell."""
+    """Accept every response: the request has no function that checks it."""

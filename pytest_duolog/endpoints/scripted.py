@@ -1,7 +1,7 @@
-"""Speakers that need no model: for tests of one's own tests, and for examples.
+"""Speakers without a model, for examples and for testing tests.
 
-A script keeps no state: which line comes next follows from how often it has spoken in the history it is
-shown, so one script may serve many dialogues at once.
+A script has no state: the next line depends on how many messages it already has in the history, so one script can be
+used in many dialogues at once.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Then = Literal["repeat", "cycle", "silence"]
 
 
 class Script:
-    """A speaker that says given lines in order; an opener that it is made to say counts as its first.
+    """A speaker that says the given lines in order; if it has the opener, that counts as its first line.
 
-    After the last line it says that line for ever (`then="repeat"`), starts again (`"cycle"`) or says
-    nothing, which ends the dialogue (`"silence"`). A line may be a `Reply`.
+    After the last line it repeats that line (`then="repeat"`), starts again (`"cycle"`) or says nothing, which ends the
+    dialogue (`"silence"`). A line may be a `Reply`.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Script:
         self.__qualname__ = name
 
     def __call__(self, messages: list[dict[str, Any]]) -> str | Reply:
-        """The line whose turn it is after this history."""
+        """The next line after this history."""
         spoken: int = sum(message["role"] == "assistant" for message in messages)
         if spoken < len(self.lines):
             return self.lines[spoken]
@@ -49,12 +49,12 @@ class Script:
 
 
 def echo(messages: list[dict[str, Any]]) -> str:
-    """Says again what it was told."""
+    """Repeats the other side's message."""
     return str(messages[-1]["content"])
 
 
 def counter(messages: list[dict[str, Any]]) -> str:
-    """Counts its own messages, so that each is new."""
+    """Says the number of its message, so that each one is new."""
     spoken = sum(message["role"] == "assistant" for message in messages)
     return f"This is message {spoken + 1} of mine."
 
@@ -75,7 +75,7 @@ PERSONAS: dict[str, Callable[..., Any]] = {
 
 
 def persona(name: str) -> Callable[..., Any]:
-    """The persona behind `scripted:name`.
+    """The persona with the model name `scripted:name`.
 
     Raises ConfigurationError that lists the known ones.
     """

@@ -1,6 +1,7 @@
-"""Session ids: a chatbot that keeps state must get a new one with each recording, and a replay must ask the same.
+"""Session ids of chatbots: each recording needs a new id, but a replay must send the same request.
 
-So recordings hold one id that nobody has, and the real one exists only below them. Both have the same length.
+Therefore recordings contain a fixed id, which is replaced by the real one below the recording. Both have the same
+length.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import httpx
 
 from pytest_duolog import genuine
 
-# As long and of the same form as the real ones.
+# It has the length and the form of the real ones.
 RECORDED_ID = str(UUID(int=0))
 
 
 def new_session_id() -> str:
-    """An id that no session has had."""
+    """A new session id."""
     return str(genuine.uuid4())
 
 
 def with_real_id(request: httpx.Request) -> httpx.Request:
-    """The request as it is sent: with the real id (extension `duolog_session`) in address, headers and body."""
+    """The request with the real id (extension `duolog_session`) in address, headers and body, as it is sent."""
     session = request.extensions.get("duolog_session")
     if session is None:
         return request
@@ -37,6 +38,6 @@ def with_real_id(request: httpx.Request) -> httpx.Request:
 
 
 def with_recorded_id(request: httpx.Request, content: bytes) -> bytes:
-    """An answer's body as it is recorded."""
+    """The body of a response with the fixed id, as it is recorded."""
     session = request.extensions.get("duolog_session")
     return content if session is None else content.replace(session.encode(), RECORDED_ID.encode())

@@ -1,4 +1,4 @@
-"""The parts of a chatbot's answer: the whole body, or one part an event (SSE) or a line (NDJSON) of a stream."""
+"""Splits a chatbot's response into parts: events (SSE) or lines (NDJSON) of a stream, or the whole body."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ LINES = ("application/x-ndjson", "application/jsonl")
 
 
 def is_stream(answer: Answer) -> bool:
-    """Whether the answer comes in parts that belong together."""
+    """Whether the response is a stream."""
     return _media_type(answer) in (EVENTS, *LINES)
 
 
 def values_in(answer: Answer) -> Iterator[Any]:
-    """The parts in order, as JSON values where they are JSON, and as text where not.
+    """The parts in order: JSON values if they are JSON, otherwise text.
 
-    A number or the like is text unless the whole answer says of itself that it is JSON: a stream of words has some.
-    Raises EndpointError for an error status, and for an error among the parts.
+    In a stream of text, a part that is only a number stays text; it is a JSON value only if the content type is JSON.
+    Raises EndpointError for an error status and for an error among the parts.
     """
     if answer.status >= 300:
         answer.json_object()
@@ -31,7 +31,7 @@ def values_in(answer: Answer) -> Iterator[Any]:
     if _media_type(answer) == EVENTS:
         parts = list(_event_data(answer, text))
     elif is_stream(answer):
-        parts = [line for line in text.split("\n") if line.strip()]  # a JSON text may hold other line ends
+        parts = [line for line in text.split("\n") if line.strip()]  # JSON text may contain other line ends
     else:
         parts = [text]
     is_json = re.fullmatch(r"application/(.*\+)?json", _media_type(answer)) is not None

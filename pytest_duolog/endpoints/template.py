@@ -1,8 +1,8 @@
-"""How a chatbot with a JSON of its own is spoken to: a template for what it is sent, places in what it answers.
+"""Describes the JSON of the user's own chatbot: a template for the request, and places in the response.
 
-A template is a JSON value; a text in it that is only `{name}` becomes that value whatever its type, and `{name}` inside
-a longer text becomes its text. A place is written `choices.0.text`: names of fields, numbers in lists, `*` for all of a
-list.
+A template is a JSON value. A text that is only `{name}` is replaced by that value with its type; `{name}` inside a
+longer text is replaced by the value's text. A place is written `choices.0.text`: names of fields, positions in lists,
+`*` for all elements of a list.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ DEFAULT_REQUEST: Mapping[str, Any] = {"session": "{session}", "message": "{messa
 
 @dataclass(frozen=True)
 class Template:
-    """How a chatbot is spoken to.
+    """The request and the response of a chatbot.
 
-    `request` is the JSON body with placeholders: `{message}` (the other side's last words), `{messages}` (the whole
-    history as role and content), `{system}`, `{session}` (an id, one a dialogue), `{model}`. `reply` is the place of
-    the text in the answer, empty for all of it; several texts are paragraphs of one reply, those of a stream are
-    joined as they are. `session` is the place of the chatbot's own session id, sent from then on instead of ours.
+    `request` is the JSON body with placeholders: `{message}` (the other side's last message), `{messages}` (the whole
+    history with role and content), `{system}`, `{session}` (an id for each dialogue), `{model}`. `reply` is the place
+    of the text in the response, empty for all of it. Several texts become paragraphs of one reply; the texts of a
+    stream are joined directly. `session` is the place of the chatbot's own session id in the response; later requests
+    send that id.
     """
 
     request: Any = field(default_factory=lambda: DEFAULT_REQUEST)
@@ -42,7 +43,7 @@ class Template:
 
 
 def filled_in(template: Any, values: Mapping[str, Any]) -> Any:
-    """The template with its placeholders replaced; one that is not among `values` stays as it is."""
+    """The template with its placeholders replaced; placeholders that are not in `values` are kept."""
     if isinstance(template, str):
         whole = PLACEHOLDER.fullmatch(template)
         if whole and whole[1] in values:
@@ -65,7 +66,7 @@ def placeholders_in(template: Any) -> set[str]:
 
 
 def values_at(value: Any, place: str) -> list[Any]:
-    """What stands at a place in a JSON value, in order; the value itself where the place is empty."""
+    """The values at a place in a JSON value, in order; the value itself if the place is empty."""
     found = [value]
     for name in place.split(".") if place else ():
         found = [inner for item in found for inner in _inside(item, name)]
@@ -73,7 +74,7 @@ def values_at(value: Any, place: str) -> list[Any]:
 
 
 def texts_at(value: Any, place: str) -> list[str]:
-    """The texts and numbers at a place in a JSON value, as texts; anything else is left out."""
+    """The texts and numbers at a place in a JSON value, as text; other values are left out."""
     found = values_at(value, place)
     return [str(item) for item in found if isinstance(item, str | int | float) and not isinstance(item, bool)]
 

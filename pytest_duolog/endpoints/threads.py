@@ -1,4 +1,4 @@
-"""Blocking calls beside an event loop, in threads that nobody has to wait for."""
+"""Runs blocking calls next to an event loop, in threads that need not finish."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ Result = TypeVar("Result")
 
 
 async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Result:
-    """What `function` gives, or raises, called in a thread of its own with the caller's context variables.
+    """Call `function` in a new thread with the caller's context variables; returns its result or raises its exception.
 
-    The event loop's own worker threads would hold up a cancellation, and the end of the process, until the call
-    returns; this one is left to itself.
+    Unlike the event loop's own worker threads, this thread delays neither a cancellation nor the end of the process.
     """
     is_done = anyio.Event()
     wake = waker(is_done.set)
@@ -39,22 +38,22 @@ async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Re
 
 
 def waker(function: Callable[[], None]) -> Callable[[], None]:
-    """What any thread may call, without waiting, to have `function` called in the event loop that runs here now."""
+    """A function that any thread may call, without waiting, to run `function` in the event loop of this thread."""
     token: Any = anyio.lowlevel.current_token().native_token
     soon = getattr(token, "call_soon_threadsafe", None) or token.run_sync_soon  # asyncio's, or trio's
 
     def wake() -> None:
-        with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+        with suppress(RuntimeError):  # the loop has ended
             soon(function)
 
     return wake
 
 
 def context_without_loop() -> Context:
-    """The caller's context variables for another thread, which has no event loop yet."""
+    """A copy of the caller's context variables for another thread, without the event loop."""
     context = copy_context()
     for variable in context:
-        # By this variable of sniffio's anyio would take the new thread for this one's event loop.
+        # With this variable of sniffio, anyio would believe that the new thread runs this event loop.
         if variable.name == "current_async_library_cvar":
             context.run(variable.set, None)
     return context

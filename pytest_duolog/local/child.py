@@ -1,9 +1,8 @@
-"""The process that holds the model: a llama.cpp server that lives exactly as long as its parent.
+"""The child process of the embedded model: a llama.cpp server that ends when its parent ends.
 
-Run as a script, in isolation from the parent's packages except xllamacpp. The first line on standard input is
-its configuration as JSON; on standard output it answers with one line, `READY {"url": ...}` or
-`FAILED {"reason": ...}`. Standard input then is the life line: when it closes, which it does even if the parent
-is killed outright, the process ends.
+It runs as a script, without the parent's packages except xllamacpp. The first line on standard input is its
+configuration as JSON; it writes one line to standard output, `READY {"url": ...}` or `FAILED {"reason": ...}`. When
+standard input closes, the process ends; this also happens if the parent is killed.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    while os.read(0, 1):  # a thread inside sys.stdin would hold its lock when the interpreter ends
+    while os.read(0, 1):  # a thread in sys.stdin would hold its lock when the interpreter ends
         pass
     os._exit(0)
 
@@ -46,7 +45,7 @@ def _start(config: dict[str, Any]) -> Any:
     params.model.path = config["gguf"]
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config["n_threads"]
     for name, value in config["params"].items():
-        if hasattr(params, name):  # the names drift between llama.cpp versions
+        if hasattr(params, name):  # names differ between llama.cpp versions
             setattr(params, name, set(value) if name == "model_alias" else value)
     return xllamacpp.Server(params)
 

@@ -1,6 +1,6 @@
-"""llama.cpp's server in a child process: started when first needed, one a model, stopped with its owner.
+"""Runs llama.cpp's server in a child process: one for each model, started when first needed, stopped with its owner.
 
-It is a process of its own because native threads, fork and an abort inside C++ would take pytest down.
+It needs a separate process because native threads, fork or an abort in C++ could end pytest.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LocalServer:
     def __init__(self, model: str, gguf: Path, *, chat_template: str = "") -> None:
         """Start the server and wait until it answers.
 
-        Raises LocalModelError, with llama.cpp's own last lines, if it does not come up.
+        Raises LocalModelError with llama.cpp's last lines of output if it does not start.
         """
         self.model = model
         self.api_key = secrets.token_urlsafe(24)
@@ -78,7 +78,7 @@ class LocalServer:
         word, _, facts = answer.partition(" ")
         if word == "READY":
             return str(json.loads(facts)["url"])
-        # llama.cpp logs from a thread, whose last words come at the end.
+        # llama.cpp logs from a thread, whose last lines arrive at the end.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_TIMEOUT_S)
         reason = (
@@ -87,7 +87,7 @@ class LocalServer:
         raise self._failed(f"did not start: {reason}")
 
     def _read_answer(self) -> None:
-        """Pass on the first line that is an answer, or an empty one at the end; drop what follows."""
+        """Pass on the first line that is an answer, or an empty line at the end of the output; ignore the rest."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.startswith(("READY ", "FAILED ")):
@@ -107,21 +107,21 @@ class LocalServer:
         )
 
     def check_alive(self) -> None:
-        """Raises LocalModelError, with llama.cpp's own last lines, if the process is gone."""
+        """Raises LocalModelError with llama.cpp's last lines of output if the process has ended."""
         status = self._process.poll()
         if status is None:
             return
         how = f"with status {status}" if status >= 0 else f"by {_signal_name(-status)}"
-        likely = "; the system ends processes with SIGKILL when memory is short" if "SIGKILL" in how else ""
+        likely = "; the system kills processes with SIGKILL if memory runs out" if "SIGKILL" in how else ""
         raise self._failed(
-            f"is gone: its process ended {how}",
-            advice=f"run again; --record-mode=once goes on after what is recorded{likely}",
+            f"stopped: its process ended {how}",
+            advice=f"run again; --record-mode=once continues after the recorded messages{likely}",
         )
 
     def stop(self) -> None:
-        """End the process and wait for it; doing it twice is harmless."""
+        """End the process and wait for it; a second call does nothing."""
         assert self._process.stdin is not None
-        with suppress(OSError):  # it may be gone already
+        with suppress(OSError):  # it may have ended already
             self._process.stdin.close()
         try:
             self._process.wait(STOP_TIMEOUT_S)
@@ -150,8 +150,8 @@ def _config(model: str, gguf: Path, api_key: str, chat_template: str) -> dict[st
         "n_threads": 1,
         "params": {
             "n_parallel": N_PARALLEL,
-            "n_ctx": N_PARALLEL * CONTEXT_TOKENS,  # is divided among the slots
-            "n_predict": MOST_REPLY_TOKENS,  # the default is endless
+            "n_ctx": N_PARALLEL * CONTEXT_TOKENS,  # shared by the slots
+            "n_predict": MOST_REPLY_TOKENS,  # the default is unlimited
             "port": 0,
             "hostnames": ["127.0.0.1"],
             "api_keys": [api_key],
@@ -159,7 +159,7 @@ def _config(model: str, gguf: Path, api_key: str, chat_template: str) -> dict[st
             "ui": False,
             "cache_ram_mib": 256,  # the default is 8 GiB
             "prefill_assistant": False,
-            "model_alias": [f"local/{model}"],  # else replies carry the absolute path of the file
+            "model_alias": [f"local/{model}"],  # otherwise replies contain the absolute path of the file
             "verbosity": 1,
             "chat_template": chat_template,
         },
@@ -167,7 +167,7 @@ def _config(model: str, gguf: Path, api_key: str, chat_template: str) -> dict[st
 
 
 class LocalServers:
-    """The servers of one session, by model, each started when first asked for."""
+    """The servers of one session, by model, each started when first needed."""
 
     def __init__(self) -> None:
         self._servers: dict[str, LocalServer] = {}
@@ -176,7 +176,7 @@ class LocalServers:
     def get(self, model: str) -> LocalServer:
         """The running server of a model.
 
-        Raises LocalModelError naming the command that brings the missing piece.
+        Raises LocalModelError that names the command for installing the missing part.
         """
         with self._lock:
             server = self._servers.get(model)

@@ -54,8 +54,8 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
         if rate:
             named = ", ".join(f"{name}={value!r}" for name, value in rate.items())
             raise ConfigurationError(
-                f"{named} changes nothing: the test runs once; say how often with samples=, --duolog-samples or "
-                f"duolog_samples (1 is accepted)"
+                f"{named} has no effect: the test runs once; say how often with samples=, "
+                "--duolog-samples or duolog_samples (1 is accepted)"
             )
         return None
     if not isinstance(samples, int) or isinstance(samples, bool):
@@ -276,5 +276,8 @@ def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
     ):
         if unused:
             named = ", ".join(map(repr, sorted(unused)))
-            return f"{option}: no collected test has a speaker with the role or name {named} (there are: {known})"
+            return (
+                f"{option}: no collected test has a speaker with the role or name {named} (there are: "
+                f"{known})"
+            )
     return ""

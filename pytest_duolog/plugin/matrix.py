@@ -1,4 +1,4 @@
-"""Parametrized tests whose cells hold one and the same dialogue: what was parametrized changes nothing."""
+"""Finds parametrized tests whose cases all run the same dialogue: the parameter has no effect."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LONGEST_VALUES = 120
 
 
 class Cell(NamedTuple):
-    """A collected test with the dialogue that it will hold.
+    """A collected test with the dialogue that it will run.
 
-    `asked` is its scenario with its models, without what they are not sent; `idle` are values that change nothing;
-    `parameters` are the names of those of its parametrized arguments that belong to the scenario.
+    `asked` is its scenario with its models, without settings that are not sent to them; `idle` are values that have no
+    effect; `parameters` are the names of its parametrized arguments that belong to the scenario.
     """
 
     item: pytest.Item
@@ -29,7 +29,7 @@ class Cell(NamedTuple):
 
 
 def same_cells(cells: Iterable[Cell]) -> Iterator[tuple[Cell, str]]:
-    """The first cell of each test in which a parametrized argument changes nothing, and a word on it."""
+    """The first cell of each test in which a parametrized argument has no effect, with the error message."""
     tests: dict[tuple[Any, str], list[Cell]] = defaultdict(list)
     for cell in cells:
         tests[cell.item.parent, getattr(cell.item, "originalname", "")].append(cell)
@@ -43,13 +43,13 @@ def same_cells(cells: Iterable[Cell]) -> Iterator[tuple[Cell, str]]:
 def _complaint(name: str, cells: Sequence[Cell]) -> str:
     values = ", ".join(repr(_parameters(cell)[name]) for cell in cells)
     return (
-        f"{name} (parametrized) changes nothing: {counted(len(cells), 'cell')} hold the same dialogue "
-        f"({values:.{LONGEST_VALUES}}); to hold one dialogue many times, use samples="
+        f"{name} (parametrized) has no effect: {counted(len(cells), 'case')} run the same dialogue "
+        f"({values:.{LONGEST_VALUES}}); to run one dialogue many times, use samples="
     )
 
 
 def _groups(cells: Sequence[Cell], name: str) -> Iterator[list[Cell]]:
-    """The cells that differ in one argument alone, or in those that are parametrized together with it."""
+    """Groups of cells that differ only in one argument, or in those that are parametrized together with it."""
     together = [
         other
         for other in _parameters(cells[0])
@@ -72,5 +72,5 @@ def _parameters(cell: Cell) -> Mapping[str, Any]:
 
 
 def _identity(cell: Cell, name: str) -> int:
-    """What tells an argument's values apart, which need not be comparable; pytest passes the very ones it was given."""
+    """An id for an argument's value, which need not be comparable; pytest passes the given objects themselves."""
     return id(_parameters(cell)[name])

@@ -55,7 +55,7 @@ def _check_gate_options(config: pytest.Config) -> None:
             for name in ("margin", "rounds")
         ]
         if not has_gate
-        else [("samples", "changes nothing in a gate, which takes pairs: see --duolog-rounds")]
+        else [("samples", "has no effect in a gate, which runs pairs: see --duolog-rounds")]
     )
     for name, problem in idle:
         if config.getoption(f"duolog_{name}"):

@@ -1,4 +1,4 @@
-"""What must hold for a dialogue; one module a family. `base` says how to write your own.
+"""The properties of dialogues, one module for each family. `base` explains how to write your own.
 
 Do not edit: `python -m tests.properties.generate` writes this file from the classes in the modules beside it.
 """
@@ -90,7 +90,7 @@ __all__ = [
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-if not TYPE_CHECKING:  # for a type checker, what is not imported above is not there
+if not TYPE_CHECKING:  # type checkers know only the names that are imported above
 
     def __getattr__(name: str) -> Any:
         if name not in _HOME_OF:
@@ -99,14 +99,14 @@ if not TYPE_CHECKING:  # for a type checker, what is not imported above is not t
 
 
 class PropertyMethods(Checked):
-    """Adds a method for each property; every one gives a verdict, true only where the property holds.
+    """Adds a method for each property. Each method returns a verdict, which is true only if the property holds.
 
     A method takes the arguments of its class. The class is imported when the method is first called.
     """
 
     @property_method
     def answers_questions(self, min_share: float = 1.0, *, speaker: str | None = None) -> Verdict:
-        """Questions of the other side are taken up by the very next message of `speaker`: `AnswersQuestions`."""
+        """The next message of `speaker` responds to each question of the other side: `AnswersQuestions`."""
         from pytest_duolog.properties.content import AnswersQuestions
 
         __tracebackhide__ = True
@@ -114,7 +114,7 @@ class PropertyMethods(Checked):
 
     @property_method
     def ends_cleanly(self, messages_after_goodbye: int = 8) -> Verdict:
-        """The dialogue takes leave, and is over soon after: `EndsCleanly`."""
+        """The dialogue says goodbye and ends soon after: `EndsCleanly`."""
         from pytest_duolog.properties.endings import EndsCleanly
 
         __tracebackhide__ = True
@@ -122,7 +122,7 @@ class PropertyMethods(Checked):
 
     @property_method
     def has_max_words(self, words: int, *, speaker: str | None = None) -> Verdict:
-        """No message is longer than so many words: `MaxWords`."""
+        """No message has more than `words` words: `MaxWords`."""
         from pytest_duolog.properties.content import MaxWords
 
         __tracebackhide__ = True
@@ -241,7 +241,7 @@ class PropertyMethods(Checked):
 
     @property_method
     def stays_in_role(self, *, speaker: str | None = None) -> Verdict:
-        """Each speaker stays what it is: `StaysInRole`."""
+        """Each speaker keeps its role: `StaysInRole`."""
         from pytest_duolog.properties.roles import StaysInRole
 
         __tracebackhide__ = True
@@ -257,7 +257,7 @@ class PropertyMethods(Checked):
 
     @property_method
     def terminates_within(self, turns: int) -> Verdict:
-        """The dialogue comes to an end by itself within so many turns: `TerminatesWithin`."""
+        """The dialogue ends by itself within `turns` turns: `TerminatesWithin`."""
         from pytest_duolog.properties.endings import TerminatesWithin
 
         __tracebackhide__ = True

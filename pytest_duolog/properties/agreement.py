@@ -1,4 +1,4 @@
-"""The speakers do not merely agree with each other."""
+"""The property that speakers do not merely agree with each other."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pytest_duolog.properties.base import Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcripts.transcript import Transcript
 
-# Agreement says nothing new with at most so many new words, or with so small a share of them.
+# Agreement adds nothing if it has at most this many new words, or at most this share of new words.
 NEW_WORDS = 2
 NEW_SHARE = 0.25
-# Words are one if so many first letters are the same.
+# Words count as equal if this many first letters are equal.
 STEM = 5
-# Agreement of several phrases is agreement: "Absolutely, you're so right!"
+# Several phrases of agreement in a row are agreement: "Absolutely, you're so right!"
 _AGREEMENTS = re.compile(rf"(?<!\w)(?:{role_phrases.AGREEMENT.pattern})")
 _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
@@ -28,8 +28,8 @@ _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
     """Both sides never merely agree with each other for `messages` messages in a row.
 
-    Such a message begins with agreement or praise ("Absolutely!", "You're right"), in ten languages, and hardly has a
-    word of content that was not there before. Agreement in ever new words is not seen.
+    Such a message begins with agreement or praise ("Absolutely!", "You're right"), in ten languages, and has almost no
+    new content words. Agreement that always uses new words is not found.
     """
 
     messages: int = 4
@@ -38,7 +38,7 @@ class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
         require_count(self, self.messages, "messages", least=2)
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether they do not; the evidence is the longest such run."""
+        """The verdict; the evidence is the longest run of mere agreement."""
         marked = groupby(zip(said, _merely_agreeing(said), strict=True), key=itemgetter(1))
         runs = [[item for item, _ in run] for agrees, run in marked if agrees]
         shared = [run for run in runs if self.speaker or len({message.speaker for _, message in run}) > 1]
@@ -46,13 +46,14 @@ class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
         is_spiral = len(longest) >= self.messages
         return self.verdict(
             not is_spiral,
-            f"the longest run of mere agreement has {counted(len(longest), 'message')} (at most {self.messages - 1})",
+            f"the longest run of mere agreement has {counted(len(longest), 'message')} (at most "
+            f"{self.messages - 1})",
             longest if is_spiral else (),
         )
 
 
 def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool]:
-    """Whether each message agrees and adds nothing."""
+    """Whether each message only agrees and adds nothing."""
     known: set[str] = set()
     for _, message in said:
         folded = text.normalise(message.content).lstrip(" *_\"'¡")

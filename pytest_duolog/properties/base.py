@@ -1,4 +1,4 @@
-"""What a property is, and what a verdict says.
+"""Properties and verdicts, and how to write a property of your own.
 
 A property of your own is a frozen dataclass with a `check` method:
 
@@ -10,8 +10,8 @@ A property of your own is a frozen dataclass with a `check` method:
             first = transcript.messages[0]
             return self.verdict(first.content.startswith(self.greeting), f"it opens with {first.content!r}")
 
-`dialogue.satisfies(GreetsFirst())` checks it; so does any function that takes a transcript and gives a verdict or a
-boolean. Properties combine with `&`, `|` and `~`.
+`dialogue.satisfies(GreetsFirst())` checks it. `satisfies` also takes any function that gets a transcript and returns a
+verdict or a boolean. Properties combine with `&`, `|` and `~`.
 
 A property of this package also names its method, `class GreetsFirst(Property, method="greets_first")`, and has a row in
 docs/properties.md; `python -m tests.properties.generate` writes the method, with the arguments of the class.
@@ -32,13 +32,13 @@ from pytest_duolog.errors import CassetteError, ConfigurationError, Unmeasured, 
 from pytest_duolog.properties.claims import Claim, claim, claims_of_check
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
-# Evidence is shown up to so many messages, each quoted up to so many characters.
+# A verdict shows at most this many messages as evidence, each with at most this many characters.
 MAX_EVIDENCE = 6
 MAX_QUOTE = 160
 
 
 class Outcome(StrEnum):
-    """Whether a property holds; what could not be measured is neither."""
+    """Whether a property holds, fails, or could not be measured."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -47,7 +47,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """One message that shows it: its number from 1, who said it, its text."""
+    """One message as evidence: its number from 1, its speaker, its text."""
 
     message: int
     speaker: str
@@ -64,7 +64,7 @@ class Evidence:
 
 
 class _Seen:
-    """A field of a verdict; whoever reads it has looked at the verdict."""
+    """A field of a verdict; reading it marks the verdict as checked by the test."""
 
     def __init__(self, *default: object) -> None:
         self._default = default
@@ -77,7 +77,7 @@ class _Seen:
             if verdict.claim is not None:
                 verdict.claim.is_seen = True
             return vars(verdict)[self._name]
-        if not self._default:  # so a dataclass asks whether there is one
+        if not self._default:  # dataclasses look up the default in this way
             raise AttributeError(f"{self._name} has no default")
         return self._default[0]
 
@@ -89,12 +89,13 @@ class _Seen:
 class Verdict:
     """Whether a property holds for a transcript, why, and at which messages.
 
-    It is true where the property holds and false where it fails; what could not be measured has no truth value and
-    raises Unmeasured. `explanation` has the measured value beside its bound. The repr, which a failed assertion prints,
-    has nothing in it that a terminal or a CI system would act on. Verdicts combine as properties do.
+    It is true if the property holds and false if it fails; if it could not be measured, using it as a boolean raises
+    Unmeasured. `explanation` has the measured value next to its bound. The repr, which a failed assertion prints,
+    contains nothing that a terminal or a CI system would execute. Verdicts combine with `&`, `|` and `~`, like
+    properties.
 
-    `claim` is set by the methods of transcripts and dialogues: a test that asks for a verdict has to look at it. Its
-    truth, its outcome, explanation and evidence, and a comparison count.
+    The methods of transcripts and dialogues set `claim`: a test that asks for a verdict must also check it. Using it as
+    a boolean, reading its outcome, explanation or evidence, and comparing it count as a check.
     """
 
     property: str
@@ -109,7 +110,7 @@ class Verdict:
     claim: Claim | None = field(default=None, compare=False, repr=False)
 
     def claimed(self, claims: list[Claim] | None) -> Verdict:
-        """The same as a claim: one of a dialogue that goes into `claims`, or one of the test that runs now."""
+        """The verdict with a claim, which is added to `claims` of a dialogue, or to the test that runs now."""
         return self._claimed(claims, of_dialogue=claims is not None)
 
     def _claimed(self, claims: list[Claim] | None, *, of_dialogue: bool) -> Verdict:
@@ -117,7 +118,7 @@ class Verdict:
         return replace(self, claim=made)
 
     def claimed_with(self, *parts: Verdict) -> Verdict:
-        """The same as a claim if one of its parts was one."""
+        """The verdict with a claim if one of its parts had one."""
         claims = [part.claim for part in parts if part.claim is not None]
         return self._claimed(None, of_dialogue=any(part.of_dialogue for part in claims)) if claims else self
 
@@ -146,7 +147,7 @@ class Verdict:
         return printable("\n".join([f"{self.property} {self.outcome}: {self.explanation}", *shown]))
 
 
-# Of the outcomes of several parts, the first in this order that there is is that of the whole.
+# The outcome of a whole is the first of these that one of its parts has.
 AND = (Outcome.FAILS, Outcome.UNMEASURED, Outcome.HOLDS)
 OR = (Outcome.HOLDS, Outcome.UNMEASURED, Outcome.FAILS)
 
@@ -182,9 +183,9 @@ def _joined(names: Iterable[str], word: str) -> str:
 
 
 class MethodForm(NamedTuple):
-    """How a property of the package is asked of a transcript or a dialogue: the method's name.
+    """The method of transcripts and dialogues that checks a property of the package: its name.
 
-    `gathers` is the field, if any, that takes all positional arguments of the method: one value or a tuple of them.
+    `gathers` is the field, if any, that gets all positional arguments of the method: one value, or a tuple of them.
     """
 
     name: str
@@ -203,28 +204,28 @@ class Property(ABC):
 
     @abstractmethod
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether it holds for this transcript. It reads the transcript and touches nothing else."""
+        """The verdict on this transcript. Reads the transcript and has no side effects."""
 
     def verdict(
         self, holds: bool | None, explanation: str, evidence: Iterable[tuple[int, Message] | Evidence] = ()
     ) -> Verdict:
         """This property's verdict; `holds` None means that it could not be measured.
 
-        `evidence` are the messages that show it, with their numbers, or evidence that quotes a part of one.
+        `evidence` are messages with their numbers, or Evidence that quotes a part of a message.
         """
         outcome = Outcome.UNMEASURED if holds is None else Outcome.HOLDS if holds else Outcome.FAILS
         quoted = tuple(item if isinstance(item, Evidence) else Evidence.of(*item) for item in evidence)
         return Verdict(str(self), outcome, explanation, quoted)
 
     def asking(self, ask: Callable[[Any], str]) -> Property:
-        """The same property with a way to the models it asks; one that asks none is itself.
+        """The same property with `ask`, which asks its models; a property that asks no model returns itself.
 
-        A property that holds others passes it on to them.
+        A property with parts passes `ask` on to them.
         """
         return self
 
     def __str__(self) -> str:
-        """The property as it is written, with the fields that differ from their defaults."""
+        """The property as Python code, with the fields that differ from their defaults."""
         configured: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
         shown = [
             f"{field.name}={_value_text(value)}"
@@ -250,7 +251,7 @@ class Property(ABC):
 
 
 def _value_text(value: object) -> str:
-    """A field's value as it is written; a function by its name, since its repr has an address in it."""
+    """A field's value as Python code; for a function its name, because its repr contains a memory address."""
     name = getattr(value, "__qualname__", None)
     return name if callable(value) and isinstance(name, str) else repr(value)
 
@@ -262,7 +263,9 @@ def _default(field: Field[Any]) -> object:
 def require_count(owner: Property, value: object, of: str, *, least: int) -> None:
     """Raises ConfigurationError unless `value`, a field of `owner`, is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigurationError(f"{type(owner).__name__}: {value!r} is not a number of {of} from {least} on")
+        raise ConfigurationError(
+            f"{type(owner).__name__}: {value!r} is not a number of {of}, at least {least}"
+        )
 
 
 def require_share(owner: Property, name: str, value: object) -> None:
@@ -277,9 +280,9 @@ Check = Property | Callable[[Transcript], Verdict | bool]
 def judge(check: Check, transcript: Transcript) -> Verdict:
     """The verdict of a property, or of a function that takes a transcript.
 
-    A check that raises could not be measured, and so is one that gives neither a verdict nor a boolean. Only
-    CassetteError is passed on: a recording that does not fit is no finding about the dialogue. Raises
-    ConfigurationError for what is neither a property nor a function.
+    If the check raises, or returns neither a verdict nor a boolean, the verdict is that it could not be measured. Only
+    CassetteError is passed on: a recording that does not match says nothing about the dialogue. Raises
+    ConfigurationError if `check` is neither a property nor a function.
     """
     _require_check(check)
     name = _name(check)
@@ -297,24 +300,24 @@ def judge(check: Check, transcript: Transcript) -> Verdict:
 
 
 def _verdict_of(result: object, name: str) -> Verdict:
-    """The verdict that a check gave or meant."""
+    """The verdict for the return value of a check."""
     if isinstance(result, Verdict):
-        _ = result.outcome  # it is looked at
+        _ = result.outcome  # this marks it as checked
         return replace(result, claim=None)
     if isinstance(result, bool):
         return Verdict(name, Outcome.HOLDS if result else Outcome.FAILS, f"it returned {result}")
     if inspect.iscoroutine(result):
         result.close()
-        return Verdict(name, Outcome.UNMEASURED, "it is async; a check has to be a sync function")
+        return Verdict(name, Outcome.UNMEASURED, "it is async, but a check must be a sync function")
     returned = shorten(result) if isinstance(result, str) else reprlib.repr(result)
     return Verdict(name, Outcome.UNMEASURED, f"it returned {returned}, neither a verdict nor a boolean")
 
 
 def _unless_unseen(verdict: Verdict, claims: Iterable[Claim]) -> Verdict:
-    """The verdict of a check, unless the check asked for another one that does not hold, and did not look at it."""
+    """The verdict of a check; unmeasured if the check asked for a verdict that does not hold and did not check it."""
     for made in claims:
         if made.is_bad:
-            said = f"it did not look at the verdict of line {made.line}: {made.verdict!r}"
+            said = f"it did not check the verdict of line {made.line}: {made.verdict!r}"
             return Verdict(verdict.property, made.verdict.outcome, said, made.verdict.evidence)
     return verdict
 
@@ -324,7 +327,7 @@ def _require_check(check: object) -> None:
         raise ConfigurationError(f"{check.__name__} is a class of properties: write {check.__name__}(...)")
     if not isinstance(check, Property) and not callable(check):
         raise ConfigurationError(
-            f"{reprlib.repr(check)} is neither a property nor a function from a transcript"
+            f"{reprlib.repr(check)} is neither a property nor a function that takes a transcript"
         )
 
 
@@ -334,16 +337,16 @@ def _name(check: Check) -> str:
 
 @dataclass(frozen=True)
 class AllOf(Property):
-    """Every part holds; one that fails decides, and otherwise one that could not be measured."""
+    """All parts hold. If one fails, it fails; otherwise, if one could not be measured, neither could the whole."""
 
     parts: tuple[Check, ...]
 
     def asking(self, ask: Callable[[Any], str]) -> Property:
-        """The same, with the parts that ask models able to."""
+        """The same with `ask` for the parts that ask models."""
         return AllOf(tuple(_asking(part, ask) for part in self.parts))
 
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether all hold, with the evidence of those that do not."""
+        """The verdict, with the evidence of the parts that do not hold."""
         return _combined(str(self), [judge(part, transcript) for part in self.parts], AND)
 
     def __str__(self) -> str:
@@ -352,16 +355,16 @@ class AllOf(Property):
 
 @dataclass(frozen=True)
 class AnyOf(Property):
-    """At least one part holds; one that holds decides, and otherwise one that could not be measured."""
+    """At least one part holds. If none holds and one could not be measured, neither could the whole."""
 
     parts: tuple[Check, ...]
 
     def asking(self, ask: Callable[[Any], str]) -> Property:
-        """The same, with the parts that ask models able to."""
+        """The same with `ask` for the parts that ask models."""
         return AnyOf(tuple(_asking(part, ask) for part in self.parts))
 
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether any holds, with the evidence of those that decide."""
+        """The verdict, with the evidence of the parts that decide it."""
         return _combined(str(self), [judge(part, transcript) for part in self.parts], OR)
 
     def __str__(self) -> str:
@@ -370,12 +373,12 @@ class AnyOf(Property):
 
 @dataclass(frozen=True)
 class Not(Property):
-    """The part fails. What could not be measured stays so."""
+    """The part fails. If the part could not be measured, neither could this."""
 
     part: Check
 
     def asking(self, ask: Callable[[Any], str]) -> Property:
-        """The same, with the part able to ask models."""
+        """The same with `ask` for the part."""
         return Not(_asking(self.part, ask))
 
     def check(self, transcript: Transcript) -> Verdict:
@@ -387,7 +390,7 @@ class Not(Property):
 
 
 def _parts(check: Check, whole: type[AllOf | AnyOf]) -> tuple[Check, ...]:
-    """What a check brings into a combination: the parts of one of the same kind, else itself."""
+    """The parts of a check for a combination: its own parts if it is of the same kind, else the check."""
     _require_check(check)
     return check.parts if isinstance(check, whole) else (check,)
 

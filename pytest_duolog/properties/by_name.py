@@ -1,4 +1,4 @@
-"""Properties by name, as they are written on a command line: `TerminatesWithin(turns=20)`."""
+"""Reads properties from text such as `TerminatesWithin(turns=20)`, on a command line or in an ini file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 @cache
 def property_types() -> dict[str, type[Property]]:
-    """Every property of the package by name, in alphabetical order: the members of its modules."""
+    """Every property of the package by name, in alphabetical order."""
     names = (module.name for module in iter_modules(pytest_duolog.properties.__path__))
     modules = [import_module(f"{pytest_duolog.properties.__name__}.{name}") for name in names]
     found = {
@@ -33,7 +33,7 @@ def property_types() -> dict[str, type[Property]]:
 
 
 def parse_property(written: str) -> Property:
-    """The property of the package that is written as `Name` or `Name(field=value)`, values being Python literals.
+    """The property of the package for the text `Name` or `Name(field=value)`; values are Python literals.
 
     Raises ConfigurationError that says what is accepted.
     """
@@ -41,16 +41,16 @@ def parse_property(written: str) -> Property:
     known = property_types()
     if name not in known:
         raise ConfigurationError(
-            f"property {written!r} is not known (known: {', '.join(known)}; one of your own: module:Class(...))"
+            f"unknown property {written!r} (known: {', '.join(known)}; one of your own: module:Class(...))"
         )
     return _made(known[name], call, written)
 
 
 def given_property(written: str) -> Property:
-    """The same, or a property of the user's own: `module:Class`, `module:Class(field=value)` or `module:NAME`.
+    """The same, or the user's own property: `module:Class`, `module:Class(field=value)` or `module:NAME`.
 
-    The module is imported, so `written` must come from the user and not from a file of somebody else's. NAME is a
-    ready property, such as `NoLoops() & MaxWords(150)`. Raises ConfigurationError that says what is accepted.
+    The module is imported, so `written` must come from the user, not from an untrusted file. NAME is a property in the
+    module, such as `NAME = NoLoops() & MaxWords(150)`. Raises ConfigurationError that says what is accepted.
     """
     module, colon, rest = written.partition(":")
     if not colon or not _MODULE.fullmatch(module.strip()):
@@ -58,7 +58,7 @@ def given_property(written: str) -> Property:
     name, call = _parsed(rest, written)
     try:
         found = attrgetter(name)(import_module(module.strip()))
-    except (Exception, SystemExit) as error:  # whatever a module of the user's raises
+    except (Exception, SystemExit) as error:  # the user's module may raise anything
         raise ConfigurationError(f"property {written!r}: {type(error).__name__}: {error}") from error
     if isinstance(found, Property) and call is None:
         return found
@@ -68,7 +68,7 @@ def given_property(written: str) -> Property:
 
 
 def _parsed(code: str, written: str) -> tuple[str, ast.Call | None]:
-    """The name that is written, and the call of it if it is called."""
+    """The name in the text, and its call if there is one."""
     try:
         found = ast.parse(code.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

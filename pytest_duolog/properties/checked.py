@@ -1,4 +1,4 @@
-"""What a transcript and a dialogue have in common: properties are asked of them."""
+"""Base class of transcripts and dialogues: both can be checked for properties."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def property_method(function: Method) -> Method:
-    """Make it an error to take a method itself, which was not called, for a verdict."""
+    """Make it an error to use the method itself as a verdict, without a call."""
     return cast("Method", _PropertyMethod(function))
 
 
@@ -31,7 +31,7 @@ class _PropertyMethod:
 
 
 class _Bound:
-    """A method of one transcript or dialogue. It has no truth value: `assert dialogue.ends_cleanly` says nothing."""
+    """A method of one transcript or dialogue. It has no truth value, so `assert dialogue.ends_cleanly` fails."""
 
     def __init__(self, method: Callable[..., Any]) -> None:
         self._method = method
@@ -59,32 +59,32 @@ class _Bound:
 
 
 class Checked:
-    """Answers whether properties hold; the properties are imported when the first one is asked for."""
+    """Checks properties; they are imported when the first one is checked."""
 
     def _checked(self) -> Transcript:
-        """The transcript that is judged."""
+        """The transcript to judge."""
         raise NotImplementedError
 
     def _ready(self, check: Check) -> Check:
-        """The check with all that it needs besides the transcript."""
+        """The check with everything that it needs in addition to the transcript."""
         return check
 
     def _claims(self) -> list[Claim] | None:
-        """Where it keeps which verdicts it was asked for; None if nobody knows its test."""
+        """The list of verdicts that were asked for; None if its test is not known."""
         return None
 
     @property_method
     def satisfies(self, *checks: Check) -> Verdict:
-        """Whether all these properties hold, or functions that take a transcript.
+        """The verdict whether all these properties hold; functions that take a transcript count as properties.
 
-        Raises ConfigurationError without any, and for what is neither.
+        Raises ConfigurationError without arguments, and for an argument that is neither.
         """
         from pytest_duolog.properties.base import AllOf, judge  # noqa: PLC0415  # base needs transcripts
 
         __tracebackhide__ = True
         if not checks:
             raise ConfigurationError(
-                "satisfies() needs a property, or a function from a transcript to a boolean"
+                "satisfies() needs a property, or a function that takes a transcript and returns a boolean"
             )
         ready = self._ready(checks[0] if len(checks) == 1 else AllOf(checks))
         return judge(ready, self._checked()).claimed(self._claims())

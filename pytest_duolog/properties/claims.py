@@ -1,7 +1,7 @@
-"""Which verdicts a test asked for, where, and whether anybody looked at them.
+"""Records which verdicts a test asked for, in which line, and whether the test checked them.
 
-A verdict that nobody looks at tests nothing: `dialogue.never_says("refund")` without `assert`. The methods of
-transcripts and dialogues therefore give a verdict with a claim, and whoever reads the outcome has seen it.
+A verdict that is not checked tests nothing: `dialogue.never_says("refund")` without `assert`. Therefore the methods of
+transcripts and dialogues return a verdict with a claim, and reading the outcome marks the claim as seen.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 
 @dataclass(eq=False)
 class Claim:
-    """A verdict that was asked for, and the line that asked.
+    """A verdict that was asked for, and the line that asked for it.
 
-    `verdict` is the same one without a claim, to be read by those who report it; `holds` is whether its property does.
-    To print a verdict is no test of a dialogue; of a transcript (`of_dialogue` is false), which may stand in a notebook
-    or a doctest, it is.
+    `verdict` is the same verdict without a claim, for reports; `holds` says whether its property holds. Printing the
+    verdict on a transcript counts as a check, because it may be in a notebook or a doctest; printing the verdict on a
+    dialogue (`of_dialogue`) does not.
     """
 
     verdict: Verdict
@@ -38,25 +38,25 @@ class Claim:
     is_seen: bool = False
 
     def place(self, root: Path) -> str:
-        """The line as `FILE:LINE`, from the folder `root` on."""
+        """The line as `FILE:LINE`, relative to the folder `root`."""
         file = Path(self.file)
         return f"{file.relative_to(root).as_posix() if file.is_relative_to(root) else file}:{self.line}"
 
     @property
     def is_bad(self) -> bool:
-        """Whether the property fails, or could not be measured, and nobody looked."""
+        """Whether the property fails or could not be measured, and the verdict was not checked."""
         return not (self.is_seen or self.holds)
 
 
-# Transcripts are values and know no test, so the list of the test that runs stands here; the last one is the innermost.
+# Transcripts do not know their test, so the lists of running tests are kept here; the last one is the innermost.
 _tests: list[list[Claim]] = []
-# What a check asks of the transcript while it judges is part of its own verdict, and no claim of the test.
+# A verdict that a check asks for while it judges is part of the check's own verdict, not a claim of the test.
 _inside_check: ContextVar[list[Claim] | None] = ContextVar("duolog_inside_check", default=None)
 
 
 @contextmanager
 def claims_of_test() -> Iterator[list[Claim]]:
-    """Collect what is claimed meanwhile, in any thread."""
+    """Collect the claims that are made inside the block, in any thread."""
     claims: list[Claim] = []
     _tests.append(claims)
     try:
@@ -67,7 +67,7 @@ def claims_of_test() -> Iterator[list[Claim]]:
 
 @contextmanager
 def claims_of_check() -> Iterator[list[Claim]]:
-    """Collect what a check claims."""
+    """Collect the claims that a check makes inside the block."""
     claims: list[Claim] = []
     token = _inside_check.set(claims)
     try:
@@ -77,9 +77,9 @@ def claims_of_check() -> Iterator[list[Claim]]:
 
 
 def claim(verdict: Verdict, claims: list[Claim] | None = None, *, holds: bool, of_dialogue: bool) -> Claim:
-    """A claim of whoever runs now, at the nearest line outside this package.
+    """A claim at the nearest line outside this package.
 
-    It goes into `claims`, or the list of the test that runs; inside a check, into that of the check.
+    It is added to `claims`, or to the list of the running test; inside a check, to the list of the check.
     """
     made = Claim(verdict, holds, of_dialogue, *_caller())
     inside = _inside_check.get()

@@ -1,4 +1,4 @@
-"""What is said, what is never said, how much at once, and whether questions are answered."""
+"""Properties of what is said: phrases, the length of messages, and whether questions are answered."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pytest_duolog.transcripts.transcript import Transcript
 
 Phrase = str | re.Pattern[str]
 
-# Characters quoted on either side of what was found.
+# Characters that are quoted on each side of a found phrase.
 CONTEXT = 60
 
-# A question counts if it is among so many last sentences of a message: earlier ones are often rhetorical.
+# A question counts only in the last sentences of a message, this many: earlier ones are often rhetorical.
 LAST_SENTENCES = 2
 _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
-# Beginnings of short answers, folded; "okay" is none: it acknowledges.
+# Beginnings of short answers, normalised; "okay" is not among them, because it only acknowledges.
 _SHORT_ANSWER = re.compile(
-    # Thanks are no answer, but an offer is taken by them: "Thank you, that would be lovely."
+    # Thanks alone are not an answer, but they can accept an offer: "Thank you, that would be lovely."
     r"(?:(?:thank you|thanks)[,.!]? )?(?:that would|that'd|i'd (?:love|like)|please)\b|"
     r"(?:yes|yeah|yep|yup|no|nope|nah|sure|absolutely|definitely|certainly|of course|maybe|perhaps|probably"
     r"|i'm|i am|ja|nein|doch|oui|non|sí|si|sì|sim|não|ya|tidak|bukan|belum)\b"
@@ -34,10 +34,10 @@ _SHORT_ANSWER = re.compile(
 
 @dataclass(frozen=True)
 class _Phrased(SpokenProperty):
-    """Looks for a phrase, or for any of several.
+    """Searches for one phrase, or for any of several.
 
-    A string is found as whole words, whatever their case, spacing, dashes and quotes; a compiled pattern is searched in
-    the text as it was written, and may take as long as its author lets it.
+    A string is searched as whole words; case, spacing, and the kind of dashes and quotes do not matter. A compiled
+    pattern is searched in the original text; its run time is not limited.
     """
 
     phrases: Phrase | tuple[Phrase, ...]
@@ -47,12 +47,12 @@ class _Phrased(SpokenProperty):
         wrong = [phrase for phrase in given if not _is_phrase(phrase)]
         if wrong or not given:
             raise ConfigurationError(
-                f"{type(self).__name__}: a phrase is a text that is not blank, or a compiled pattern "
+                f"{type(self).__name__}: a phrase must be a non-blank string or a compiled pattern "
                 f"(got {wrong[0] if wrong else given!r})"
             )
 
     def _found(self, said: Sequence[Numbered]) -> list[Evidence]:
-        """The messages in which a phrase is, quoted around its first place."""
+        """The messages that contain a phrase, quoted around its first occurrence."""
         given = self.phrases if isinstance(self.phrases, tuple) else (self.phrases,)
         written = [phrase for phrase in given if isinstance(phrase, re.Pattern)]
         folded = text.phrase_pattern([text.fold(phrase) for phrase in given if isinstance(phrase, str)])
@@ -71,10 +71,10 @@ class _Phrased(SpokenProperty):
 
 @dataclass(frozen=True)
 class Mentions(_Phrased, method="mentions", gathers="phrases"):
-    """At least one message has the phrase, or one of several; `speaker` says whose."""
+    """At least one message has the phrase, or one of several; only messages of `speaker` if it is given."""
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether it is there, and where."""
+        """The verdict; the evidence is the messages that contain the phrase."""
         found = self._found(said)
         shown = f"{self._phrases_text()} is in {len(found)} of {len(said)} messages (at least 1)"
         return self.verdict(bool(found), shown, found or [said[-1]])
@@ -82,10 +82,10 @@ class Mentions(_Phrased, method="mentions", gathers="phrases"):
 
 @dataclass(frozen=True)
 class NeverSays(_Phrased, method="never_says", gathers="phrases"):
-    """No message has the phrase, nor any of several; `speaker` says whose."""
+    """No message has the phrase, nor any of several; only messages of `speaker` if it is given."""
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether none has it; the evidence is those that have."""
+        """The verdict; the evidence is the messages that contain the phrase."""
         found = self._found(said)
         shown = f"{self._phrases_text()} is in {len(found)} of {len(said)} messages (at most 0)"
         return self.verdict(not found, shown, found)
@@ -96,7 +96,7 @@ def _is_phrase(phrase: object) -> bool:
 
 
 def _quote(content: str, written: Sequence[re.Pattern[str]], folded: re.Pattern[str] | None) -> str | None:
-    """What stands around the first thing found, as it was written where it was found that way."""
+    """The text around the first occurrence, in its original form if it was found in that form."""
     for pattern in [*written, *([folded] if folded else [])]:
         if found := pattern.search(content):
             return _around(content, *found.span())
@@ -112,7 +112,7 @@ def _around(content: str, start: int, end: int) -> str:
 
 @dataclass(frozen=True)
 class MaxWords(SpokenProperty, method="has_max_words"):
-    """No message is longer than so many words; in scripts without spaces every character counts as one."""
+    """No message has more than `words` words; in scripts without spaces, each character counts as a word."""
 
     words: int
 
@@ -120,7 +120,7 @@ class MaxWords(SpokenProperty, method="has_max_words"):
         require_count(self, self.words, "words", least=1)
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether none is; the evidence is those that are, the longest first."""
+        """The verdict; the evidence is the messages that are too long, the longest first."""
         lengths = {number: text.n_words(message.content) for number, message in said}
         longest = max(lengths, key=lambda number: lengths[number])
         too_long = [item for item in said if lengths[item[0]] > self.words]
@@ -135,11 +135,11 @@ class MaxWords(SpokenProperty, method="has_max_words"):
 
 @dataclass(frozen=True)
 class AnswersQuestions(SpokenProperty, method="answers_questions"):
-    """Questions of the other side are taken up by the very next message of `speaker`.
+    """The next message of `speaker` responds to each question of the other side.
 
-    A reply ignores a question if it has no words, nothing but thanks, acknowledgements and goodbyes, or only the
-    question itself. Asking back takes it up. A wrong answer and one beside the point are not found out: that takes a
-    judge. At least `min_share` of the questions, 0 to 1, must be taken up.
+    A message ignores a question if it has no words, has only thanks, acknowledgements and goodbyes, or only repeats the
+    question. A question in return counts as a response. A wrong or irrelevant answer is not detected: this needs a
+    judge. At least the share `min_share` of the questions, 0 to 1, must get a response.
     """
 
     min_share: float = 1.0
@@ -148,23 +148,23 @@ class AnswersQuestions(SpokenProperty, method="answers_questions"):
         require_share(self, "min_share", self.min_share)
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether they are; the evidence is questions with the replies that ignore them."""
+        """The verdict; the evidence is the questions and the messages that ignore them."""
         pairs = list(_questions(transcript, {number for number, _ in said}))
         if not pairs:
-            return self.verdict(True, f"no question was left to answer in {len(transcript)} messages")
+            return self.verdict(True, f"there is no question to answer in {len(transcript)} messages")
         ignored = [
             (asked, reply) for asked, reply, question in pairs if not _takes_up(question, reply[1].content)
         ]
         taken = len(pairs) - len(ignored)
         return self.verdict(
             taken >= self.min_share * len(pairs),
-            f"{taken} of {len(pairs)} questions were taken up (at least {self.min_share:.0%})",
+            f"{taken} of {len(pairs)} questions got a response (at least {self.min_share:.0%})",
             [item for pair in ignored for item in pair],
         )
 
 
 def _questions(transcript: Transcript, answering: set[int]) -> Iterator[tuple[Numbered, Numbered, str]]:
-    """Messages that end with a question, the replies to them, and the normalised question."""
+    """Messages that end with a question, the next message, and the normalised question."""
     numbered = list(transcript.numbered())
     for asked, reply in pairwise(numbered):
         if reply[0] in answering and asked[1].speaker != reply[1].speaker:
@@ -183,13 +183,13 @@ def _takes_up(question: str, reply: str) -> bool:
     if said and (_SHORT_ANSWER.match(said[0]) or lexicon.NO.search(said[0])):
         return True
     if any(lexicon.ENOUGH.search(sentence) for sentence in said):
-        return True  # "that will be all" declines what was asked
+        return True  # "that will be all" declines an offer
     asked = text.words(question)
     return any(_says_something(sentence) and text.words(sentence) != asked for sentence in said)
 
 
 def _says_something(sentence: str) -> bool:
-    """Whether a sentence is more than a courtesy: a courteous one needs a word of its own besides."""
+    """Whether a sentence is more than a courtesy: a courteous one needs another word."""
     words = text.words(sentence)
     if not lexicon.POLITE.search(sentence) and lexicon.SOCIAL.isdisjoint(words):
         return bool(words)

@@ -1,4 +1,4 @@
-"""The dialogue ends, and ends well."""
+"""Properties of the end of a dialogue."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pytest_duolog.properties.base import Property, Verdict, require_count
 from pytest_duolog.properties.loops import read_dialogue, tokens_of, unread_in
 from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript
 
-# Reasons to stop that the dialogue did not choose.
+# Reasons to stop that did not come from the dialogue itself.
 _CUT_SHORT = {
-    StopKind.TURNS: "it was stopped by the turn cap",
+    StopKind.TURNS: "it was stopped at its turn limit",
     StopKind.LOOP: "it was stopped in a loop",
     StopKind.BUDGET: "its budget ran out",
     StopKind.ERROR: "it ended with an error",
@@ -22,19 +22,18 @@ _CUT_SHORT = {
     StopKind.REFUSAL: "a model refused to go on",
 }
 
-# A dialogue that reaches its cap with so many messages after its goodbye was over: the answer to it, and the two that a
-# running dialogue is given before it is stopped.
+# A dialogue that reaches its turn limit with at most this many messages after its goodbye was over: the answer to the
+# goodbye, and the two messages of grace before a running dialogue is stopped.
 ANSWER_AND_GRACE = 3
 
 
 @dataclass(frozen=True)
 class EndsCleanly(Property, method="ends_cleanly"):
-    """The dialogue takes leave, and is over soon after.
+    """The dialogue says goodbye and ends soon after.
 
-    At most `messages_after_goodbye` messages follow the first goodbye, its answer among them; the last message
-    is not cut off, and no question is left open. A dialogue that ended by its stop phrase took leave with it, and one
-    whose last message only thanks came to its end. Where no goodbye is found, and its language is none of those that
-    are read here, it could not be measured.
+    At most `messages_after_goodbye` messages follow the first goodbye, including the answer to it; the last message is
+    not cut off, and it is not an open question. A stop phrase counts as a goodbye, and thanks in the last message are a
+    clean end. If no goodbye is found and the language is not supported, the property could not be measured.
     """
 
     messages_after_goodbye: int = CLEAN_TAIL
@@ -43,9 +42,9 @@ class EndsCleanly(Property, method="ends_cleanly"):
         require_count(self, self.messages_after_goodbye, "messages", least=0)
 
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether it does; the evidence is the goodbye, who reopened it, and the end that is not clean.
+        """The verdict; the evidence is the goodbye, the message that reopened the dialogue, and a bad last message.
 
-        A transcript without messages could not be measured.
+        Could not be measured without messages.
         """
         if not transcript.messages:
             return self.verdict(None, "there are no messages")
@@ -65,13 +64,13 @@ class EndsCleanly(Property, method="ends_cleanly"):
         if unread and not tail and not stopped:
             return self.verdict(
                 None,
-                f"no goodbye is known in its language ({unread}), and none in another was found",
+                f"its language ({unread}) is not supported, and no goodbye in another one was found",
                 evidence,
             )
         if problems or _stop_kind(transcript) is StopKind.LOOP:
             return self.verdict(False, "; ".join([*problems, *([stopped] if stopped else [])]), evidence)
         if closing is None and not thanked:
-            return self.verdict(True, f"it ended by its stop phrase: {transcript.stop_reason}", evidence)
+            return self.verdict(True, f"it ended with its stop phrase: {transcript.stop_reason}", evidence)
         return self.verdict(True, f"{leave}; {stopped}" if stopped else leave, evidence)
 
     def _took_leave(self, transcript: Transcript, closing: int | None) -> bool:
@@ -80,7 +79,7 @@ class EndsCleanly(Property, method="ends_cleanly"):
         return len(transcript) - 1 - closing <= self.messages_after_goodbye
 
     def _leave(self, transcript: Transcript, closing: int, reopened: int | None) -> str:
-        """Where it took leave, how many messages come after that, and who reopened it."""
+        """Where it said goodbye, how many messages followed, and who reopened it."""
         after = transcript.messages[closing + 1 :]
         cost = f" ({tokens_of(after)})" if len(after) > self.messages_after_goodbye else ""
         by = (
@@ -109,15 +108,15 @@ def _tail_problems(transcript: Transcript, closing: int | None) -> Iterator[str]
     if last.finish == "truncated":
         yield f"message {len(transcript)} is cut off by the token limit"
     elif closing != len(transcript) - 1 and _asks(last.content):
-        yield f"the question of message {len(transcript)} is left open"
+        yield f"the question in message {len(transcript)} is not answered"
 
 
 @dataclass(frozen=True)
 class TerminatesWithin(Property, method="terminates_within"):
-    """The dialogue comes to an end by itself within so many turns; one that was stopped by a cap did not.
+    """The dialogue ends by itself within `turns` turns; one that was stopped at its limit did not.
 
-    A turn is one reply from each speaker, and the opener comes before the first. A dialogue that had just taken leave
-    when it reached its cap ended by itself.
+    A turn is one reply from each speaker; the opener comes before the first turn. A dialogue that had just said goodbye
+    when it reached its limit ended by itself.
     """
 
     turns: int
@@ -126,7 +125,7 @@ class TerminatesWithin(Property, method="terminates_within"):
         require_count(self, self.turns, "turns", least=0)
 
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether it does, with the number of turns that it took; without messages it could not be measured."""
+        """The verdict with the number of turns; could not be measured without messages."""
         if not transcript.messages:
             return self.verdict(None, "there are no messages")
         turns = len(transcript) // 2
@@ -135,23 +134,23 @@ class TerminatesWithin(Property, method="terminates_within"):
         kind = _stop_kind(transcript) or StopKind.TURNS
         stopped = _cut_short(transcript)
         if kind is StopKind.TURNS and stopped and _had_taken_leave(transcript):
-            return self.verdict(turns <= self.turns, f"{shown}, and took leave at its cap", last)
+            return self.verdict(turns <= self.turns, f"{shown}, and it said goodbye at its turn limit", last)
         if stopped and kind in (StopKind.TURNS, StopKind.LOOP, StopKind.BUDGET, StopKind.ERROR):
             return self.verdict(False, f"{stopped}: {shown}", last)
         return self.verdict(turns <= self.turns, shown, last)
 
 
 def find_closing(transcript: Transcript) -> int | None:
-    """The position, from 0, of the first message of a finished transcript that takes leave."""
+    """The position, from 0, of the first message of a finished transcript that says goodbye; None if none does."""
     return read_dialogue(transcript.messages).closings.at_end()
 
 
 def _cut_short(transcript: Transcript) -> str | None:
-    """What stopped the dialogue, if it was not itself; a transcript that does not say may have run to its cap."""
+    """What stopped the dialogue from outside; a transcript without a stop reason may have reached its turn limit."""
     if transcript.stop_reason:
         return _CUT_SHORT.get(transcript.stop_reason.kind)
     if transcript.turns is not None and len(transcript) >= 2 * transcript.turns + 1:
-        return f"it ran to its cap of {counted(transcript.turns, 'turn')}"
+        return f"it reached its limit of {counted(transcript.turns, 'turn')}"
     return None
 
 
@@ -169,13 +168,13 @@ def _had_taken_leave(transcript: Transcript) -> bool:
 
 
 def _asks(content: str) -> bool:
-    """Whether a message ends with a question, and not with a farewell."""
+    """Whether a message ends with a question and not with a goodbye."""
     reading = read_leave(text.normalise(text.without_thinking(content)))
     return reading.asks and reading.cue < Cue.FAREWELL
 
 
 def _reopened(transcript: Transcript, closing: int) -> int | None:
-    """The number of the message that asked something after the goodbye and its answer."""
+    """The number of the message that asked a question after the goodbye and its answer; None if none did."""
     for number, message in list(transcript.numbered())[closing + 2 :]:
         if lexicon.asks(text.normalise(text.without_thinking(message.content))):
             return number

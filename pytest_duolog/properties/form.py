@@ -1,4 +1,4 @@
-"""How the dialogue is shaped: who talks how much, whether messages keep their length, and in which language."""
+"""Properties of the form of a dialogue: each speaker's share, the length of messages, and their language."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pytest_duolog.properties.endings import find_closing
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcripts.transcript import Transcript
 
-# A speaker's messages are compared third by third, and a third is at least so many messages.
+# The first and the last third of a speaker's messages are compared; a third has at least this many messages.
 SHORTEST_THIRD = 2
-# Lengths below so many words are all short: from 3 to 15 is no growth.
+# Lengths below this many words count as this many: from 3 to 15 words is not growth.
 SHORT_MESSAGE = 20
 
-# A dialogue mixes languages if so many of its messages do.
+# A dialogue mixes languages if at least this many of its messages do.
 MIXTURES = 2
 
 
@@ -29,7 +29,7 @@ MIXTURES = 2
 class Balanced(Property, method="is_balanced"):
     """No speaker says more than `max_share`, 0 to 1, of all words.
 
-    The default allows nine words to one; between peers .7 is a bound that means something.
+    The default allows nine words to one; for speakers with equal parts, 0.7 is a useful bound.
     """
 
     max_share: float = 0.9
@@ -38,7 +38,7 @@ class Balanced(Property, method="is_balanced"):
         require_share(self, "max_share", self.max_share)
 
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether nobody does; a dialogue without words could not be measured."""
+        """The verdict with the largest share; could not be measured without words."""
         words = Counter({speaker.name: 0 for speaker in transcript.speakers})
         for message in transcript.messages:
             words[message.speaker] += text.n_words(message.content)
@@ -59,20 +59,22 @@ class Balanced(Property, method="is_balanced"):
 
 @dataclass(frozen=True)
 class KeepsLength(SpokenProperty, method="keeps_length"):
-    """Messages neither grow nor shrink: each speaker's last third is like its first, up to a factor of `max_ratio`.
+    """Messages neither grow nor shrink: a speaker's last third is like its first, within a factor of `max_ratio`.
 
-    Medians are compared, of words, goodbyes left out; lengths below twenty words count as twenty. A speaker needs
-    six messages before the goodbye to be measured.
+    It compares medians of the number of words, without goodbyes; lengths below twenty words count as twenty. A speaker
+    with fewer than six messages before the goodbye is not measured.
     """
 
     max_ratio: float = 4.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.max_ratio, int | float) or not self.max_ratio >= 1:
-            raise ConfigurationError(f"KeepsLength: max_ratio {self.max_ratio!r} is not a number from 1 on")
+            raise ConfigurationError(
+                f"KeepsLength: max_ratio {self.max_ratio!r} is not a number of at least 1"
+            )
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether they keep it; the evidence is a speaker's shortest and longest message."""
+        """The verdict; the evidence is a speaker's shortest and longest message."""
         closing = find_closing(transcript)
         own: dict[str, list[Numbered]] = defaultdict(list)
         for number, message in said:
@@ -84,13 +86,13 @@ class KeepsLength(SpokenProperty, method="keeps_length"):
         changes = {name: _first_and_last(messages) for name, messages in measured.items()}
         changed = [name for name, (first, last) in changes.items() if _ratio(first, last) > self.max_ratio]
         shown = "; ".join(
-            f"{name}: {first:.0f} words at first, {last:.0f} at last"
+            f"{name}: {first:.0f} words in the first third, {last:.0f} in the last"
             for name, (first, last) in changes.items()
             if name in changed or not changed
         )
         return self.verdict(
             not changed,
-            f"{shown} (at most {self.max_ratio:g} times more or less)",
+            f"{shown} (at most {self.max_ratio:g} times longer or shorter)",
             [item for name in changed for item in (measured[name][0], measured[name][-1])],
         )
 
@@ -108,12 +110,12 @@ def _ratio(first: float, last: float) -> float:
 
 @dataclass(frozen=True)
 class KeepsLanguage(SpokenProperty, method="keeps_language"):
-    """Every message is in one language: the given one, or that of the first message that shows one.
+    """Every message is in one language: the given one, or the one of the first message whose language is recognised.
 
-    Languages have their codes (`en`, `ru`), and a script that several of them share has a name (`Cyrillic`), which
-    stands for all of these. Code, addresses and quotations are left out; short messages and languages nobody knows
-    here prove nothing, nor does a message of two languages by halves. A dialogue that mixes two languages in its
-    messages may use both. Where all messages are short they are read together.
+    Languages have codes (`en`, `ru`); a script that several languages share has a name (`Cyrillic`), which stands for
+    all of them. Code, addresses and quotations are left out. Messages that are short, in an unknown language, or half
+    in one language and half in another are not counted. If several messages of a dialogue mix two languages, both are
+    allowed. If all messages are short, they are read as one text.
     """
 
     language: str | None = None
@@ -125,16 +127,18 @@ class KeepsLanguage(SpokenProperty, method="keeps_language"):
             )
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether it is; the evidence is the messages in other languages."""
+        """The verdict; the evidence is the messages in other languages."""
         own = {number: text.without_thinking(message.content) for number, message in said}
         guesses = {number: guess_language(content) for number, content in own.items()}
         shown = [guess.language for guess in guesses.values() if guess.language]
         together = None if shown else language_of("\n".join(own.values()))
         if not shown and together is None:
-            return self.verdict(None, f"{len(said)} messages show no language")
+            return self.verdict(None, f"no language is recognised in {len(said)} messages")
         if not shown:
             holds = self.language is None or is_same(self.language, together or "")
-            return self.verdict(holds, f"{len(said)} short messages are together in {together}", said[:1])
+            return self.verdict(
+                holds, f"{len(said)} short messages, read as one text, are in {together}", said[:1]
+            )
         expected = self.language or shown[0]
         mixtures = [guess.mixed for guess in guesses.values() if guess.mixed]
         allowed = {expected, *(chain.from_iterable(mixtures) if len(mixtures) >= MIXTURES else ())}
@@ -148,5 +152,7 @@ class KeepsLanguage(SpokenProperty, method="keeps_language"):
             ", ".join(f"{n} in {language}" for language, n in spoken.items()) or "none in another language"
         )
         return self.verdict(
-            not others, f"expected {expected}; of {len(shown)} messages that show a language, {found}", others
+            not others,
+            f"expected {expected}; of {len(shown)} messages with a recognised language, {found}",
+            others,
         )

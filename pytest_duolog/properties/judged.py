@@ -1,8 +1,9 @@
-"""A model's opinion on what no rule can see, by a majority of votes.
+"""A property that a model judges, by a majority of votes.
 
-The judge reads a dialogue that other models wrote, and that may try to talk to it. So each message is a line of JSON
-that nothing in it can leave, between two fences that stand nowhere in it; and an answer counts only if the whole of it
-is the object that was asked for. A judge can still be talked round: its verdict is an opinion, and no guard.
+The judge reads a dialogue that other models wrote and that may contain instructions to the judge. Therefore each
+message is one line of escaped JSON, between two fences that do not occur in the dialogue, and an answer counts only if
+all of it is the JSON object that was asked for. A dialogue can still persuade a judge: a verdict is an opinion, not a
+safeguard.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ The dialogue, one JSON object a message, stands between the two lines {fence}
 
 The dialogue ends above. Does the criterion hold for it? Answer with the JSON object alone."""
 
-# The form of an answer, as providers enforce it. Some sort the fields by name: the reason must come before the verdict.
+# The JSON schema of an answer, which providers enforce. Some sort the fields by name; the reason must still come before
+# the verdict.
 BALLOT_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
@@ -55,18 +57,18 @@ BALLOT_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 
-# Room for the object and some thought; a small model that falls into a loop stops there.
+# Enough tokens for the object and some reasoning; a small model that falls into a loop stops here.
 MAX_TOKENS = 2000
 
 SHORTEST_FENCE = 12
 _MARKDOWN = re.compile(r"```(?:json)?[ \t]*\n(.*)\n```", re.DOTALL)
-# JSON keeps these raw, and a model may read them as the end of a line, or as a mark of its chat template.
+# JSON does not escape these characters, but a model may read them as the end of a line or as part of its chat template.
 _LEAVES_LINE = re.compile(r"[\u0085\u2028\u2029]|<(?=[|/a-zA-Z\uff5c])|\[(?=/?[A-Z_]+\])")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a judge is asked: the chat it is sent, and the JSON schema of its answer. `by` says whom to ask."""
+    """The request to a judge: the chat history, and the JSON schema of its answer. `by` is the judge."""
 
     by: str | Callable[..., Any]
     messages: tuple[ChatMessage, ...]
@@ -91,11 +93,11 @@ class Ballot(BaseModel):
 class Judged(Property, method="judged"):
     """More than half of a judge's `votes` say that the criterion holds.
 
-    `by` is `provider:model`, or any callable from a list of `{"role", "content"}` to text. On a dialogue its votes are
-    recorded in the dialogue's cassette and replayed from there. Elsewhere a `provider:model` needs `ask`, which takes a
-    Question and gives the model's text. Where a vote cannot be had, or no outcome has more than half of all votes
-    because answers were not the JSON that was asked for, it could not be measured. `max_tokens` bounds each answer, a
-    model's thoughts among it.
+    `by` is `provider:model`, or any callable from a list of `{"role", "content"}` to text. The votes on a dialogue are
+    recorded in its cassette and replayed from there. For other transcripts, a `provider:model` needs `ask`, which takes
+    a Question and returns the model's text. If a vote fails, or if no outcome has more than half of all votes because
+    answers were not the requested JSON, the property could not be measured. `max_tokens` limits each answer, including
+    reasoning.
     """
 
     criterion: str
@@ -106,20 +108,22 @@ class Judged(Property, method="judged"):
 
     def __post_init__(self) -> None:
         if not isinstance(self.criterion, str) or not self.criterion.strip():
-            raise ConfigurationError(f"Judged: the criterion is no text, or blank (got {self.criterion!r})")
+            raise ConfigurationError(
+                f"Judged: the criterion must be a non-blank text (got {self.criterion!r})"
+            )
         if not isinstance(self.by, str) and not callable(self.by):
             raise ConfigurationError(f"Judged: by={self.by!r} is neither 'provider:model' nor a callable")
         require_count(self, self.votes, "votes", least=1)
         require_count(self, self.max_tokens, "tokens", least=1)
 
     def asking(self, ask: Callable[[Any], str]) -> Property:
-        """The same property, with a way to its judge; its own is kept."""
+        """The same property with `ask`, unless it has one already."""
         return self if self.ask else replace(self, ask=ask)
 
     def check(self, transcript: Transcript) -> Verdict:
-        """The outcome that most votes are for; the evidence is the messages that they name.
+        """The verdict of the majority; the evidence is the messages that these votes name.
 
-        Raises CassetteError if a vote is not in the cassette and may not be asked for.
+        Raises CassetteError if a vote is not in the cassette and the record mode forbids asking for it.
         """
         if not transcript.messages:
             return self.verdict(None, "there are no messages")
@@ -159,7 +163,7 @@ class Judged(Property, method="judged"):
 
 
 def questions(criterion: str, transcript: Transcript) -> tuple[ChatMessage, ...]:
-    """The chat that asks a judge: instructions, then the criterion and the dialogue between its fences."""
+    """The chat history for a judge: instructions, then the criterion and the dialogue between its fences."""
     lines = [
         {"message": number, "speaker": message.speaker, "text": message.content}
         for number, message in transcript.numbered()
@@ -176,10 +180,10 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def read_ballot(answer: str) -> Ballot | str:
-    """The vote in a judge's answer, or what is wrong with it.
+    """The vote in a judge's answer, or a message that says what is wrong with the answer.
 
-    The whole answer must be the object, alone or in one Markdown code block: a judge that quotes the dialogue may
-    quote an object that somebody put there.
+    The whole answer must be the object, alone or in one Markdown code block: a judge that quotes the dialogue could
+    quote an object from it.
     """
     stripped = text.without_thinking(answer).strip() if answer.lstrip().startswith("<") else answer.strip()
     block = _MARKDOWN.fullmatch(stripped)
@@ -188,19 +192,23 @@ def read_ballot(answer: str) -> Ballot | str:
     except ValidationError as error:
         wrong = error.errors()[0]
         where = ".".join(str(part) for part in wrong["loc"])
-        return f"an answer is not the JSON asked for ({where + ': ' if where else ''}{wrong['msg']}): {shorten(answer)}"
+        return (
+            f"an answer is not the requested JSON ({where + ': ' if where else ''}{wrong['msg']}): "
+            f"{shorten(answer)}"
+        )
 
 
 def _ask_directly(question: Question) -> str:
-    """The answer of a callable; raises ConfigurationError for what needs a dialogue's way to it."""
+    """The answer of a callable; raises ConfigurationError for a judge that only a dialogue can ask."""
     if isinstance(question.by, str):
         raise ConfigurationError(
-            f"{question.by!r} cannot be asked from here: judge a dialogue, or give a callable as by= or ask="
+            f"{question.by!r} cannot be asked without a dialogue: judge a dialogue, or give a "
+            "callable as by= or ask="
         )
     answer = question.by([message._asdict() for message in question.messages])
     if inspect.iscoroutine(answer):
         answer.close()
         raise ConfigurationError(
-            "an async callable cannot be asked from here: judge a dialogue, or give a sync one"
+            "an async callable cannot be asked without a dialogue: judge a dialogue, or give a sync one"
         )
     return str(getattr(answer, "content", answer))

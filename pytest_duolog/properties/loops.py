@@ -1,4 +1,4 @@
-"""The dialogue does not go round in circles."""
+"""The property that a dialogue has no loops."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ KINDS = (*(kind.value for kind in Stale), "stuck", "deflection")
 class NoLoops(Property, method="has_no_loops"):
     """No stretch of the dialogue adds nothing new.
 
-    `allow` are kinds of loops that are not held against it: `repeat`, `rephrased`, `empty`, `ritual`,
-    `vague`, `listening`, `stuck`, `deflection` (see `Loop`).
+    `allow` are kinds of loops that are accepted: `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`,
+    `stuck`, `deflection` (see `Loop`).
     """
 
     allow: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class NoLoops(Property, method="has_no_loops"):
             )
 
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether there is none; the evidence is where each begins."""
+        """The verdict; the evidence is the first message of each loop."""
         if not transcript.messages:
             return self.verdict(None, "there are no messages")
         found = [loop for loop in find_loops(transcript) if loop.kind not in self.allow]
@@ -58,7 +58,7 @@ def find_loops(transcript: Transcript) -> list[Loop]:
 
 @lru_cache(maxsize=4)
 def read_dialogue(messages: tuple[Message, ...]) -> LoopDetector:
-    """A detector that has read these messages; several properties of a dialogue share one reading of it."""
+    """A detector that has read these messages; the properties of a dialogue share it."""
     detector = LoopDetector()
     for message in messages:
         detector.read(message.speaker, message.content)
@@ -72,7 +72,7 @@ def unread_in(messages: tuple[Message, ...]) -> str | None:
 
 
 def describe(loop: Loop, messages: Sequence[Message]) -> str:
-    """One sentence on a loop: where, how long, who, of what kind."""
+    """One sentence about a loop: its messages, length, speakers and kind."""
     inside = messages[loop.onset : loop.end + 1]
     comes_back = "" if loop.period is None else f", period {loop.period}"
     return (
@@ -83,7 +83,7 @@ def describe(loop: Loop, messages: Sequence[Message]) -> str:
 
 
 def tokens_of(messages: Sequence[Message]) -> str:
-    """How many tokens messages cost; estimated at four characters each where no provider counted them."""
+    """The number of tokens of messages; estimated as four characters for a token if no provider counted them."""
     counted = [(message.usage.tokens_written or None) if message.usage else None for message in messages]
     total = sum(
         n if n is not None else -(-len(message.content) // 4)

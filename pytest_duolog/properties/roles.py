@@ -1,7 +1,7 @@
-"""Each speaker stays what it is: it speaks for itself, keeps its thoughts and its prompt, its character and its side.
+"""Properties of roles: a speaker speaks for itself, leaks nothing, stays in character and on its side.
 
-Phrases in ten languages and verbatim copies are what is looked for, code and quotations left out; what is said in other
-words is not seen. False alarms are rarer than misses on purpose.
+These properties search for phrases in ten languages and for verbatim copies, outside code and quotations; paraphrases
+are not found. False alarms are rarer than misses on purpose.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from pytest_duolog.properties.base import Evidence, Outcome, Verdict, require_co
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcripts.transcript import Transcript
 
-# A name shorter than this may be an option of a list: "A: tea, B: coffee". In scripts without letter case two
-# characters are a whole name.
+# A shorter name may be an option of a list: "A: tea, B: coffee". In scripts without letter case, two characters are a
+# complete name.
 SHORTEST_NAME = 3
 LONGEST_NAME = 60
-# An item of a list begins with a bullet and is no line of a script: "- Ann: salad".
+# A line with a bullet is a list item, not a line of a script: "- Ann: salad".
 _LABEL = re.compile(
     rf"^[ \t*_#]{{0,8}}(?<!\* )([^\s:：*>#•-][^\n:：*]{{0,{LONGEST_NAME}}}?)[*_]{{0,3}}[ \t]{{0,3}}[:：]",
     re.MULTILINE,
 )
-# A form has "Customer: John Smith"; who speaks says at least so many words.
+# A form has "Customer: John Smith"; a spoken line has at least this many words.
 SPOKEN_WORDS = 3
-# What chat templates put between messages; no message holds it.
+# The separators of chat templates; a normal message does not contain them.
 _TEMPLATE_MARK = re.compile(
     r"<[|｜][A-Za-z_▁]{2,30}[|｜]>|<(?:start|end)_of_turn>"
     r"|\[/?INST\]|^#{2,3} ?(?:Human|User|Assistant|Instruction|Response):",
     re.MULTILINE,
 )
 
-# What chat formats call the side that is a machine.
+# The names of the machine's side in chat formats.
 _MACHINE_ROLES = ("assistant", "model")
 
-# A copy of so many words running is no accident, nor is one of a whole prompt with at least half as many.
+# A copy of this many consecutive words is not chance, nor is a copy of a whole prompt with at least half as many.
 COPIED_WORDS = 12
 
 
 def _own_words(content: str) -> str:
-    """What is the speaker's own in a message, folded."""
+    """The speaker's own words in a message, normalised."""
     return text.fold(text.without_asides(text.excerpt(content)))
 
 
 def _quoted(said: Sequence[Numbered], pattern: re.Pattern[str]) -> list[Evidence]:
-    """The messages in which the folded pattern is, quoted from its first place on."""
+    """The messages that match the pattern, quoted from the first match on."""
     return [
         Evidence(number, message.speaker, _as_written(message.content, content, found))
         for number, message in said
@@ -56,7 +56,7 @@ def _quoted(said: Sequence[Numbered], pattern: re.Pattern[str]) -> list[Evidence
 
 
 def _as_written(written: str, folded: str, found: re.Match[str]) -> str:
-    """The message from what was found on, as it was written where folding kept its length, else folded."""
+    """The message from the match on: the original text if folding kept its length, else the folded text."""
     own = text.without_asides(text.excerpt(written))
     return (own if len(own) == len(folded) else folded)[found.start() :]
 
@@ -65,13 +65,13 @@ def _as_written(written: str, folded: str, found: re.Match[str]) -> str:
 class SpeaksForItself(SpokenProperty, method="speaks_for_itself"):
     """No message continues with the other side's lines.
 
-    Found are lines that begin with another speaker's name and a colon, two or more with labels such as "User:" and
-    "Assistant:", or "Customer:" and "Agent:", in ten languages, and the marks that chat templates put between messages.
-    Names of one or two letters are not looked for, nor are items of a list.
+    It finds lines that begin with another speaker's name and a colon, two or more lines with labels such as "User:" and
+    "Assistant:", or "Customer:" and "Agent:", in ten languages, and the separators of chat templates. Names of one or
+    two letters and list items do not count.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether none does; the evidence begins at the line that is not the speaker's own."""
+        """The verdict; the evidence begins at the line that is not the speaker's own."""
         names = {
             name for speaker in transcript.speakers if _is_telling(name := text.fold(speaker.name).strip())
         }
@@ -89,7 +89,7 @@ def _is_telling(name: str) -> bool:
 
 
 def _foreign_line(content: str, names: set[str]) -> str | None:
-    """A message from its first line for somebody else on; None if there is none."""
+    """A message from the first line of another speaker on; None if there is none."""
     own = text.without_asides(text.excerpt(content))
     roles: dict[str, int] = {}
     for label in _LABEL.finditer(own):
@@ -105,7 +105,7 @@ def _foreign_line(content: str, names: set[str]) -> str | None:
 
 
 def _is_spoken(content: str, start: int) -> bool:
-    """Whether the line goes on with a few words."""
+    """Whether the line continues with at least a few words."""
     return text.n_words(content[start : start + 80].partition("\n")[0]) >= SPOKEN_WORDS
 
 
@@ -113,22 +113,22 @@ def _is_spoken(content: str, start: int) -> bool:
 class LeaksNoReasoning(SpokenProperty, method="leaks_no_reasoning"):
     """No message thinks aloud: no `<think>` tags, no "the user wants me to ...".
 
-    Reasoning that the endpoint kept apart was never said and is no leak.
+    Reasoning that the endpoint returned separately was not part of the message and is not a leak.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether none does; the evidence begins where the thought does."""
+        """The verdict; the evidence begins where the reasoning begins."""
         found = _quoted(said, role_phrases.THINKING)
-        return self.verdict(not found, f"{len(found)} of {len(said)} messages hold reasoning", found)
+        return self.verdict(not found, f"{len(found)} of {len(said)} messages contain reasoning", found)
 
 
 @dataclass(frozen=True)
 class LeaksNoPrompt(SpokenProperty, method="leaks_no_prompt"):
     """No speaker recites its system prompt, or talks about having one.
 
-    Reciting is a verbatim run of at least `words` words (the whole of a shorter prompt, if it has half as many) in
-    which the prompt instructs: facts and texts that a prompt holds are there to be said. A paraphrase is not seen.
-    Where no prompt is known it could not be measured, unless somebody talks about one.
+    Reciting means at least `words` consecutive words of the prompt's instructions (all of a shorter prompt, if it has
+    half as many words): facts and texts in a prompt may be said. A paraphrase is not found. If no prompt is known, the
+    property could not be measured, unless a speaker talks about having one.
     """
 
     words: int = COPIED_WORDS
@@ -137,7 +137,7 @@ class LeaksNoPrompt(SpokenProperty, method="leaks_no_prompt"):
         require_count(self, self.words, "words", least=2)
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether nobody does; the evidence quotes what was recited."""
+        """The verdict; the evidence quotes the recited words."""
         prompts = {speaker.name: _runs(speaker.system or "", self.words) for speaker in transcript.speakers}
         recited = [
             Evidence(number, message.speaker, run)
@@ -148,7 +148,7 @@ class LeaksNoPrompt(SpokenProperty, method="leaks_no_prompt"):
             [*recited, *_quoted(said, role_phrases.DISCLOSURE)], key=lambda evidence: evidence.message
         )
         if not found and not any(prompts[message.speaker] for _, message in said):
-            return self.verdict(None, "no system prompt is known that is long enough to recognise")
+            return self.verdict(None, "no known system prompt is long enough to be recognised")
         return self.verdict(
             not found,
             f"{len(recited)} of {len(said)} messages recite {self.words} words of their prompt, "
@@ -157,7 +157,7 @@ class LeaksNoPrompt(SpokenProperty, method="leaks_no_prompt"):
         )
 
     def _recited(self, content: str, prompt: frozenset[tuple[str, ...]]) -> str | None:
-        """The first run of a message that is in the prompt, and instructs."""
+        """The first consecutive words of a message that are an instruction of the prompt."""
         width = len(next(iter(prompt)))
         words = text.words(text.fold(text.excerpt(content)))
         copied = [run in prompt for run in text.ngrams(words, width)] if len(words) >= width else []
@@ -169,7 +169,7 @@ class LeaksNoPrompt(SpokenProperty, method="leaks_no_prompt"):
 
 
 def _runs(prompt: str, width: int) -> frozenset[tuple[str, ...]]:
-    """The runs of words by which a prompt is recognised; none if it is too short."""
+    """The sequences of words by which a prompt is recognised; empty if it is too short."""
     words = text.words(_own_words(prompt))
     return frozenset(text.ngrams(words, width)) if len(words) >= width / 2 else frozenset()
 
@@ -178,13 +178,13 @@ def _runs(prompt: str, width: int) -> frozenset[tuple[str, ...]]:
 class StaysInCharacter(SpokenProperty, method="stays_in_character"):
     """Nobody says that it is a machine ("as an AI language model"), in ten languages.
 
-    Who has a machine's part may: where the speaker's own prompt, the topic or the opener speaks of an AI, a language
-    model, a bot or a helpful assistant, saying so breaks no character, and it could not be measured. Without a prompt,
-    the speaker's name counts: "assistant" in a chat log.
+    A speaker that plays a machine may say so: if its own prompt, the topic or the opener mentions an AI, a language
+    model, a bot or a helpful assistant, the property could not be measured for it. Without a prompt, the speaker's name
+    counts, such as "assistant" in a chat log.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether nobody does; the evidence begins where it is said."""
+        """The verdict; the evidence begins where a speaker says it."""
         premise = f"{transcript.topic or ''} {transcript.messages[0].content}"
         machines = {
             speaker.name
@@ -195,13 +195,15 @@ class StaysInCharacter(SpokenProperty, method="stays_in_character"):
         }
         characters = [item for item in said if item[1].speaker not in machines]
         if not characters:
-            return self.verdict(None, "everybody who speaks may be a machine: prompt, topic or opener say so")
+            return self.verdict(
+                None, "every speaker may be a machine: its prompt, the topic or the opener says so"
+            )
         found = _quoted(characters, role_phrases.MACHINE)
         return self.verdict(not found, f"{len(found)} of {len(characters)} messages break character", found)
 
 
 def _part_of(name: str) -> str:
-    """What a name says of its speaker's part: chat logs call a machine by its role."""
+    """The part that a speaker's name implies: chat logs use the role of a machine as its name."""
     return "AI" if text.fold(name) in _MACHINE_ROLES else name
 
 
@@ -209,14 +211,14 @@ def _part_of(name: str) -> str:
 class KeepsItsSide(SpokenProperty, method="keeps_its_side"):
     """The speaker who is helped does not begin to offer help.
 
-    "How can I help you?", in ten languages, is for one side only: for the one whose system prompt makes it no
-    customer, and where prompts do not say, for the one that says it first. Who is a customer by its prompt does not
-    serve otherwise either: "I'd be happy to assist you. May I have your order number?" Where both sides have the same
-    prompt it could not be measured.
+    Only one side may say "How can I help you?", in ten languages: the one whose system prompt does not make it a
+    customer; if the prompts do not say, the one that says it first. A customer by its prompt must not act as the helper
+    in other ways either: "I'd be happy to assist you. May I have your order number?" If both sides have the same
+    prompt, the property could not be measured.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether nobody does; the evidence begins with the offer."""
+        """The verdict; the evidence begins with the offer."""
         systems = {speaker.name: speaker.system for speaker in transcript.speakers}
         if len(systems) > 1 and len(set(systems.values())) == 1 and None not in systems.values():
             return self.verdict(None, "both sides have the same system prompt")
@@ -235,19 +237,19 @@ class KeepsItsSide(SpokenProperty, method="keeps_its_side"):
             [*found, *_quoted(serving, role_phrases.SERVES)], key=lambda evidence: evidence.message
         )
         return self.verdict(
-            not found, f"{len(found)} of {len(said)} messages offer the help they are there to get", found
+            not found, f"{len(found)} of {len(said)} messages of the helped side offer help", found
         )
 
 
 @dataclass(frozen=True)
 class StaysInRole(SpokenProperty, method="stays_in_role"):
-    """Each speaker stays what it is: it speaks for itself, leaks nothing, stays in character and on its side.
+    """Each speaker keeps its role: it speaks for itself, leaks nothing, stays in character and on its side.
 
-    Parts that could not be measured are left out and named.
+    Parts that could not be measured are left out, and the verdict names them.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether every part that could be measured holds; the evidence is that of the parts that fail."""
+        """The verdict on all parts that could be measured; the evidence is that of the parts that fail."""
         parts = (SpeaksForItself, LeaksNoReasoning, LeaksNoPrompt, StaysInCharacter, KeepsItsSide)
         verdicts = [part(speaker=self.speaker).check(transcript) for part in parts]
         measured = [verdict for verdict in verdicts if verdict.outcome is not Outcome.UNMEASURED]

@@ -1,4 +1,4 @@
-"""What properties of messages have in common: whose messages they look at, and when there is nothing to measure."""
+"""Base class of properties of messages: selects the messages, and says when there is nothing to measure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Numbered = tuple[int, Message]
 
 @dataclass(frozen=True)
 class SpokenProperty(Property):
-    """A property of one speaker's messages, or of everybody's where `speaker` is None.
+    """A property of one speaker's messages, or of all messages if `speaker` is None.
 
-    Without such messages, or with a speaker whom the transcript does not know, it could not be measured.
+    Without such messages, or with a speaker that the transcript does not have, it could not be measured.
     """
 
     speaker: str | None = field(default=None, kw_only=True)
 
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether the messages have it."""
+        """The verdict on the messages of `speaker`."""
         said = [item for item in transcript.numbered() if self.speaker in (None, item[1].speaker)]
         if said:
             return self.assess(transcript, said)
@@ -31,8 +31,8 @@ class SpokenProperty(Property):
         if self.speaker is not None and self.speaker not in names:
             known = listed(names, 10) or "none"
             return self.verdict(None, f"there is no speaker {self.speaker!r} (speakers: {known})")
-        return self.verdict(None, f"{self.speaker} said nothing" if names else "there are no messages")
+        return self.verdict(None, f"{self.speaker} has no messages" if names else "there are no messages")
 
     @abstractmethod
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """Whether these numbered messages have it; there is at least one."""
+        """The verdict on these numbered messages; there is at least one."""

@@ -1,4 +1,4 @@
-"""The dialogue is about its topic."""
+"""The property that a dialogue stays on its topic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.topics.assess import THRESHOLD, WORDS, TopicAssessment, assess_topic
 from pytest_duolog.transcripts.transcript import Transcript
 
-# So many messages are quoted where a stretch that drifted begins.
+# This many messages are quoted from the beginning of a stretch that drifted.
 _QUOTED = 2
 
 
@@ -19,9 +19,9 @@ _QUOTED = 2
 class StaysOnTopic(Property, method="stays_on_topic"):
     """The dialogue is about its topic, and does not leave it.
 
-    The topic is the one given here, or the one the scenario states; without either, the dialogue is held against
-    its own opening, and need only not leave what it is about. The measures lie between 0 and 1, see `assess_topic`;
-    below `threshold` is off topic. Greetings, closings, small talk and short acknowledgements are no drift.
+    The topic is `topic`, or else the one of the scenario. Without either, the dialogue is compared with its own
+    opening: it must not leave what it is about. The measures are between 0 and 1, see `assess_topic`; below `threshold`
+    is off topic. Greetings, closings, small talk and short acknowledgements do not count as drift.
     """
 
     topic: str | None = None
@@ -30,31 +30,31 @@ class StaysOnTopic(Property, method="stays_on_topic"):
     def __post_init__(self) -> None:
         is_text = isinstance(self.topic, str) and bool(self.topic.strip())
         if self.topic is not None and not is_text:
-            raise ConfigurationError(f"StaysOnTopic: the topic is no text, or blank (got {self.topic!r})")
+            raise ConfigurationError(f"StaysOnTopic: the topic must be a non-blank text (got {self.topic!r})")
         if type(self.threshold) not in (int, float) or not 0 <= self.threshold <= 1:
             raise ConfigurationError(
                 f"StaysOnTopic: threshold {self.threshold!r} is not a number from 0 to 1"
             )
 
     def check(self, transcript: Transcript) -> Verdict:
-        """Whether it does; the evidence is where each stretch begins that does not.
+        """The verdict; the evidence is the beginning of each stretch that drifted.
 
-        Where too little is said to tell, it could not be measured.
+        Could not be measured if the dialogue has too little content.
         """
         if not transcript.messages:
             return self.verdict(None, "there are no messages")
         found = assess_topic(transcript, self.topic or transcript.topic or None, threshold=self.threshold)
         about = "what it is about" if found.statement is None else shorten(found.statement)
         if found.score is None:
-            return self.verdict(None, f"too little is said to hold it against {about}{_advice(found)}")
+            return self.verdict(None, f"too little is said to compare it with {about}{_advice(found)}")
         numbered = list(transcript.numbered())
         shown = [numbered[at] for first, last in found.stretches for at in range(first, last + 1)[:_QUOTED]]
         problems = self._problems(found, about)
         if problems:
             return self.verdict(False, f"{'; '.join(problems)} (by {_described(found)})", shown)
-        holds = f"nothing leaves {about}, in {len(numbered)} messages"
+        holds = f"no message leaves {about}, in {len(numbered)} messages"
         if found.statement is not None:
-            holds = f"{found.score:.2f} for {about} (at least {self.threshold}), and nothing leaves it"
+            holds = f"{found.score:.2f} for {about} (at least {self.threshold}), and no message leaves it"
         return self.verdict(True, f"{holds} (by {_described(found)})")
 
     def _problems(self, found: TopicAssessment, about: str) -> Sequence[str]:
@@ -71,7 +71,7 @@ class StaysOnTopic(Property, method="stays_on_topic"):
 def _described(found: TopicAssessment) -> str:
     if found.method != WORDS:
         return found.method
-    return "the same words only; pip install 'pytest-duolog[topic]' compares meanings"
+    return "equal words only; pip install 'pytest-duolog[topic]' to compare meanings"
 
 
 def _advice(found: TopicAssessment) -> str:

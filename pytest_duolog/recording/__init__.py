@@ -1,1 +1,1 @@
-"""Cassettes: what is matched, played, recorded, and kept out of files."""
+"""Cassettes: matching, replaying and recording requests, and keeping secrets out of files."""

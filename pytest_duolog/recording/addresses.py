@@ -1,18 +1,18 @@
-"""Addresses as they are stored and matched: without secrets, and whatever the environment says where a provider is.
+"""Addresses as they are stored and matched: without secrets, and independent of the environment.
 
-A parameter that holds a credential must not reach a file, and must not matter to a replay; one that only looks like it
-(`key=user-5`, `token=...`) must matter, or the answer to another question is played. So of an address's parameters
+A parameter with a credential must not be stored and must not affect matching. A parameter that only looks like one
+(`key=user-5`, `token=...`) must affect matching, or the response to another request would be replayed. Therefore
 
-1. values that are known to be credentials (of variables, of a known shape) become `[redacted NAME]`, which is equal to
-   any other value: it is the environment's;
-2. signatures for a time, with their times, become `[redacted key]`;
-3. other values of parameters named like a credential become `[redacted token HASH]`, and have to be equal; the same
-   value in a body does as well, so that what an answer gave can be sent on;
-4. all other values stay (`page_token` marks a place and is no credential).
+1. values that are known to be credentials (from variables, or by their shape) become `[redacted NAME]`, which matches
+   any other value, because it depends on the environment;
+2. signatures that expire, with their times, become `[redacted key]`;
+3. other values of parameters with a name like a credential become `[redacted token HASH]` and must be equal; the same
+   value in a body gets the same marker, so that a value from a response can be sent later;
+4. all other values are kept (`page_token` marks a position and is not a credential).
 
-A request may go by several names. One that a function sends to a provider's address is stored under the provider's
-(`duolog://openai/...`), since another environment has the provider elsewhere; and with a hash of the address itself,
-since the address may have been the function's own.
+A request can have several names. A request of a function to a provider's address is stored with the provider's name
+(`duolog://openai/...`), because the provider's address depends on the environment, and also with a hash of the address
+itself, because the function may have set that address.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlencode, urlspli
 from pytest_duolog.recording.secret_names import is_place, kind_of
 from pytest_duolog.recording.secret_spans import token_marker
 
-# Pairs of a provider and a URL under which it is reached.
+# Pairs of a provider and one of its URLs.
 BaseUrls = Sequence[tuple[str, str]]
 
 KEY_PARAMETER = (
@@ -36,7 +36,8 @@ KEY_PARAMETER = (
 )
 KEY_PARAMETERS = re.compile(rf"^(?:{KEY_PARAMETER})$", re.IGNORECASE)
 
-# Signatures for a time: if an address has all of the first, the second change with every request.
+# Signatures that expire: if an address has all parameters of the first set, those of the second change with every
+# request.
 TIMED_SIGNATURES = (
     ({"x-amz-signature"}, re.compile(r"x-amz-.*")),  # AWS
     ({"x-goog-signature"}, re.compile(r"x-goog-.*")),  # Google
@@ -49,22 +50,22 @@ TIMED_SIGNATURES = (
 
 MARKER = re.compile(r"\[redacted [^\[\]]*\]")
 ESCAPED_MARKER = re.compile(r"%5Bredacted(?:\+|%20)[^&#]*?%5D", re.IGNORECASE)
-# What stands for a value that the environment has; any other one would do.
+# The marker of a value that depends on the environment; it matches any other value.
 ANYTHING = re.compile(r"\[redacted (?!token [0-9a-f]{8}\])[^\[\]]*\]")
 USUAL_PORT = re.compile(r"^(http://[^/?#]*):80(?=[/?#]|$)|^(https://[^/?#]*):443(?=[/?#]|$)")
 
 
 class Address(NamedTuple):
-    """The address of a request: `uri` is shown and stored, `names` are others that it goes by."""
+    """The address of a request: `uri` is shown and stored, `names` are its other names."""
 
     uri: str
     names: frozenset[str] = frozenset()
 
 
 def without_secrets(uri: str, redacted: Callable[[str], str], credentials: Mapping[str, str]) -> str:
-    """An address without userinfo, fragment and secret values of its parameters.
+    """An address without userinfo, fragment and secret values of parameters.
 
-    `redacted` takes known secrets out of a text; `credentials` are values that variables hold, however short.
+    `redacted` removes known secrets from a text; `credentials` are the values of variables, of any length.
     """
     parts = urlsplit(uri)
     host = parts.netloc.rpartition("@")[2]
@@ -84,23 +85,23 @@ def without_secrets(uri: str, redacted: Callable[[str], str], credentials: Mappi
 
 
 def with_plain_markers(uri: str) -> str:
-    """An address in which somebody has escaped what stands for secrets, with that as it was."""
+    """The address with unescaped markers of secrets, in case a library has escaped them."""
     return ESCAPED_MARKER.sub(lambda found: unquote_plus(found[0]), uri)
 
 
 def is_credential(name: str) -> bool:
-    """Whether a parameter is named like one that holds a credential."""
+    """Whether a parameter's name is that of a credential."""
     return not is_place(name) and (KEY_PARAMETERS.match(name) is not None or kind_of(name) is not None)
 
 
 def _hidden(value: str) -> str:
-    """What stands for a value; if a part of it is known to be a secret, the rest is not looked at."""
+    """The marker for a value; if a part of it is a known secret, the rest does not matter."""
     found = MARKER.search(value)
     return found[0] if found else token_marker(value)
 
 
 def address_of(uri: str, base_urls: BaseUrls) -> Address:
-    """The address of a request without secrets, with all that it goes by."""
+    """The address of a request without secrets, with all its names."""
     uri = _normal(uri)
     if not uri.startswith(("http://", "https://")):
         return Address(uri)
@@ -115,12 +116,12 @@ def address_of(uri: str, base_urls: BaseUrls) -> Address:
 
 
 def hash_of(uri: str) -> str:
-    """What an address goes by that is stored under a provider's name: it does not tell where that was reached."""
+    """The hash of an address that is stored with a provider's name; it does not reveal the provider's address."""
     return hashlib.sha256(ANYTHING.sub("[redacted]", uri).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _normal(uri: str) -> str:
-    """An address in one spelling: small letters up to the path, and no port that is the scheme's own."""
+    """An address in its normal form: lower case up to the path, and no default port."""
     scheme, separator, rest = uri.partition("://")
     host = re.match(r"[^/?#]*", rest)[0]  # type: ignore[index]  # it matches nothing, too
     normal = f"{scheme.lower()}{separator}{host.lower()}{rest[len(host) :]}"
@@ -133,7 +134,7 @@ def _normal_base(base_url: str) -> str:
 
 
 def is_same_address(recorded: str, sent: str) -> bool:
-    """Whether two addresses are the same but for credentials that the environment has."""
+    """Whether two addresses are equal except for credentials from the environment."""
     if recorded == sent:
         return True
     if not (ANYTHING.search(recorded) or ANYTHING.search(sent)):
@@ -151,7 +152,7 @@ def _is_same_parameter(recorded: tuple[str, str], sent: tuple[str, str]) -> bool
 
 
 def without_key_parameters(uri: str) -> str:
-    """An address as format 1 stored it: without parameters named like a credential."""
+    """An address as format 1 stored it: without parameters that have a name like a credential."""
     parts = urlsplit(uri)
     query = parse_qsl(parts.query, keep_blank_values=True)
     return urlunsplit(
@@ -160,7 +161,7 @@ def without_key_parameters(uri: str) -> str:
 
 
 def real_uri(uri: str, base_urls: BaseUrls) -> str:
-    """The address with a provider's base URL for its name, if it has one."""
+    """The address with a provider's base URL instead of its name, if it has one."""
     for provider, base_url in base_urls:
         if uri.startswith(f"duolog://{provider}/"):
             return base_url + uri[len(f"duolog://{provider}") :]

@@ -1,4 +1,4 @@
-"""vcrpy's YAML, for files from strangers: what a small file may unfold to is bounded."""
+"""A YAML serializer for vcrpy that limits the size to which an untrusted file can expand."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from vcr.serializers import yamlserializer
 
 from pytest_duolog.storage.yaml_bounds import LONGEST_NUMBER, UnfoldsTooFar, unfolds_beyond
 
-# What an alias stands for is named so, and so is text now and then; only a file that has it is looked at closely.
+# An anchor of an alias; text can look the same, so a file with a match is checked in detail.
 ANCHOR = re.compile(r"(?:^|[\s\[{,:?-])&[\w-]", re.MULTILINE)
 
-# What aliases may add: vcrpy itself writes them, for objects that a user's hooks gave it twice.
+# The size that aliases may add: vcrpy itself writes aliases for objects that a user's hooks return twice.
 MOST_BYTES = 16 * 1024 * 1024
 MOST_TIMES = 10
 
 
 def _number(loader: Any, node: yaml.ScalarNode) -> Any:
     if len(node.value) > LONGEST_NUMBER:
-        raise UnfoldsTooFar(f"it holds a number of {len(node.value)} characters")
+        raise UnfoldsTooFar(f"it contains a number with {len(node.value)} characters")
     is_int = node.tag == "tag:yaml.org,2002:int"
     return loader.construct_yaml_int(node) if is_int else loader.construct_yaml_float(node)
 
@@ -31,11 +31,11 @@ _SERIALIZER = yamlserializer.with_custom_tags(
 
 
 class BoundedYaml:
-    """A serializer of vcrpy's."""
+    """A serializer for vcrpy."""
 
     @staticmethod
     def deserialize(text: str) -> Any:
-        """The value of a cassette. Raises UnfoldsTooFar if it would unfold to much more than the file holds."""
+        """The value of a cassette. Raises UnfoldsTooFar if it would expand to much more than the file's size."""
         if ANCHOR.search(text):
             _check_unfolded(text)
         return _SERIALIZER.deserialize(text)
@@ -50,4 +50,4 @@ def _check_unfolded(text: str) -> None:
     limit = MOST_TIMES * len(text) + MOST_BYTES
     root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     if root is not None and unfolds_beyond(limit, root):
-        raise UnfoldsTooFar(f"its aliases unfold to more than {limit:,} bytes")
+        raise UnfoldsTooFar(f"its aliases expand to more than {limit:,} bytes")

@@ -1,7 +1,7 @@
-"""The recording of one dialogue: what is played, what is asked anew, and what is written when.
+"""The recording of one dialogue: decides which replies are replayed, which are asked for, and what is written.
 
-A cassette plays a recorded reply only for an equal request, and each at most once. What was asked anew is
-written when the message it was for is finished, so that a file never holds half a message.
+A cassette replays a recorded reply only for an equal request, and each reply at most once. New replies are written when
+their message is finished, so that a file never has half a message.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from pytest_duolog.recording.stored_response import holds_secret
 from pytest_duolog.recording.vcrpy import vcrpy
 from pytest_duolog.transcripts.transcript import Message, StopReason
 
-# So many edited lines of a cassette are named in notices.
+# Notices name at most this many edited lines of a cassette.
 MOST_NAMED = 5
 
 
 class RecordMode(StrEnum):
-    """When models are asked, in vcrpy's words.
+    """When models are asked; the names are vcrpy's.
 
-    `none` never asks; `once` records what has no recording yet and finishes an unfinished one;
-    `new_episodes` replays what still fits and asks for the rest; `all` and `rewrite` ask for everything
-    anew, and the old recording stays in place until the new one is complete.
+    `none` never asks. `once` records dialogues without a recording and finishes incomplete recordings. `new_episodes`
+    replays what still matches and asks for the rest. `all` and `rewrite` ask for everything again; the old recording is
+    kept until the new one is complete.
     """
 
     NONE = "none"
@@ -59,11 +59,11 @@ class RecordMode(StrEnum):
 
 
 class Cassette(Recorder):
-    """Plays and records on behalf of one running dialogue.
+    """Replays and records one running dialogue.
 
-    It observes the dialogue to know which message is being made. `notices` collects what a person should be
-    told although the test may pass, `fresh_messages` the numbers of those whose model was asked anew. `votes` are what
-    judges said of the recorded dialogue: see `Votes`.
+    It observes the dialogue to know which message is being made. `notices` are messages for the user, also if the test
+    passes; `fresh_messages` are the numbers of messages whose model was asked in this run. `votes` are the recorded
+    votes of judges: see `Votes`.
     """
 
     def __init__(
@@ -82,14 +82,13 @@ class Cassette(Recorder):
         refuses_edited: bool = False,
         begun: Callable[[Path], None] = lambda _path: None,
     ) -> None:
-        """Open the recording at `location`; nothing is written before something is recorded.
+        """Open the recording at `location`; no file is written before the first recorded message.
 
-        `header` describes the dialogue as it is today, `base_urls` where providers are reached,
-        `test_argument` is how pytest is told to run this test, `permission` is called before a model is asked and
-        raises if it may not be. `orphans` are recordings of tests that are gone, `notices` what is known already.
-        `refuses_edited` makes it an error that lines are not as they were recorded.
-        `begun` is told the file in which a new recording grows.
-        Raises UnreadableCassette if the file is damaged beyond use.
+        `header` describes the current dialogue, `base_urls` are the providers' addresses, `test_argument` has the
+        arguments with which pytest runs this test. `permission` is called before a model is asked and raises if that is
+        forbidden. `orphans` are recordings of tests that no longer exist, `notices` are the notices so far. With
+        `refuses_edited`, edited lines are an error. `begun` is called with the file of a new recording. Raises
+        UnreadableCassette if the file cannot be used.
         """
         super().__init__(redactor, hooks)
         self.location = location
@@ -102,7 +101,7 @@ class Cassette(Recorder):
         self._begun = begun
         self._header: Mapping[str, Any] = redactor.json(header)
         self._base_urls = base_urls
-        # Most requests of a dialogue go to one address.
+        # Most requests of a dialogue have the same address.
         self._addresses = lru_cache(maxsize=64)(lambda uri: address_of(redactor.uri(uri), base_urls))
         self._refuses_edited = refuses_edited
         self.test_argument = test_argument
@@ -120,7 +119,7 @@ class Cassette(Recorder):
         self._end: Mapping[str, Any] | None = None
         self._last_message: Message | None = None
 
-    # What there is to play
+    # What can be replayed
 
     def _read_source(self) -> Journal | None:
         if self.mode in (RecordMode.ALL, RecordMode.REWRITE):
@@ -144,8 +143,8 @@ class Cassette(Recorder):
             and self.location.partial_path.exists()
         ):
             self.notices.append(
-                f"{self.location.partial_path.name} is an unfinished newer recording; "
-                f"finish it with --record-mode=once, or delete it"
+                f"{self.location.partial_path.name} is a newer recording that is incomplete; finish "
+                "it with --record-mode=once, or delete it"
             )
         loaded = list(filter(None, map(self.hooks.loaded, journal.interactions)))
         self.votes = [interaction for interaction in loaded if interaction.is_vote]
@@ -155,8 +154,9 @@ class Cassette(Recorder):
     def _check_edited(self, journal: Journal) -> None:
         if journal.edited and self._refuses_edited:
             advice = (
-                f"restore it from version control, or record again: pytest --record-mode=rewrite {self.test_argument}\n"
-                f"if the change is meant, duolog_edited_cassettes = warn plays it as it is"
+                "restore it from version control, or record again: pytest --record-mode=rewrite "
+                f"{self.test_argument}\n"
+                f"if the edit is intended, duolog_edited_cassettes = warn replays the file as it is"
             )
             raise UnreadableCassette(
                 "the cassette was changed after it was recorded",
@@ -178,12 +178,12 @@ class Cassette(Recorder):
 
     @property
     def path(self) -> Path:
-        """The file that a person should look at."""
+        """The file to show to the user."""
         return self._source_path
 
     @property
     def recorded_at(self) -> datetime | None:
-        """When the dialogue was recorded; None if nothing of it is, or nobody knows."""
+        """When the dialogue was recorded; None if it is not recorded or the time is not known."""
         continues = self._source is not None and (self._writer is None or self._resumes)
         recorded = (self._source.header if continues and self._source else self._header).get("recorded")
         if not (self._used and recorded):
@@ -195,7 +195,7 @@ class Cassette(Recorder):
 
     @property
     def _resumes(self) -> bool:
-        """Whether new messages are appended to the very file that is being played."""
+        """Whether new messages are appended to the same file that is being replayed."""
         return (
             self.mode is RecordMode.ONCE
             and self._source is not None
@@ -205,35 +205,35 @@ class Cassette(Recorder):
 
     @property
     def test(self) -> str:
-        """The test that this is a recording of, as the header names it."""
+        """The name of the recorded test in the header."""
         return str(self._header["test"])
 
     @property
     def is_rewritten(self) -> bool:
-        """Whether this run has written the file anew; votes that were in the old one are not in it."""
+        """Whether this run has replaced the file; votes of the old file are not in it."""
         return self._writer is not None and not self._resumes
 
     def as_journal(self) -> Journal:
-        """The finished dialogue as a file would hold it, without votes."""
+        """The finished dialogue in the form of a file, without votes."""
         return Journal(self._header, list(filter(None, map(self.hooks.saved, self._used))), self._end)
 
-    # The dialogue tells how it is going
+    # Called by the dialogue
 
     def asking(self, message_number: int, speaker: str) -> None:
-        """Message `message_number` is about to be made."""
+        """Called before message `message_number` is made."""
         self._asking = (message_number, speaker)
         self._n_used_before = len(self._used)
 
     def note_mock(self, speaker: str = "") -> None:
-        """A mock of the test has answered, for `speaker` or for who is being asked."""
+        """Note that a mock of the test has answered, for `speaker` or for the speaker that is being asked."""
         speaker = speaker or self._asking[1]
         self._mocked.add(speaker)
         self._notice(f"{speaker} was answered by a mock of the test, which is not recorded")
 
     def said(self, message_number: int, message: Message) -> None:
-        """That message is finished: what was recorded for it goes into the file.
+        """Called after a message: writes what was recorded for it.
 
-        Raises SecretInRecording if it would hold a key, UnreadableCassette if it cannot be written.
+        Raises SecretInRecording if it would contain a key, UnreadableCassette if it cannot be written.
         """
         self._last_message = message
         if message_number == self._asking[0] and len(self._used) == self._n_used_before:
@@ -241,16 +241,16 @@ class Cassette(Recorder):
         self._commit()
 
     def finish(self, stop_reason: StopReason, n_messages: int) -> None:
-        """The dialogue has ended by itself.
+        """Called after the dialogue ended without an error.
 
-        Raises UnusedMessages if the recording goes on.
+        Raises UnusedMessages if the recording has more messages.
         """
         self._commit()
         if self._left and not self._drops_what_is_left():
             self.close()
             raise self._situation().unused(n_messages, stop_reason)
         if self._left:
-            self.notices.append(f"{len(self._left)} recorded replies no longer fit and were dropped")
+            self.notices.append(f"{len(self._left)} recorded replies no longer match and were dropped")
             if not self._n_recorded:
                 self._write_used()
         for speaker, models in self._served.items():
@@ -273,41 +273,41 @@ class Cassette(Recorder):
                 self._source_path = self.location.path
             self.close()
         elif self.mode is RecordMode.ONCE and self._source_path == self.location.partial_path:
-            assert self._source is not None, "it was played"
-            # The run that finished it was killed before it could do this.
+            assert self._source is not None, "it was replayed"
+            # The run that finished the recording was killed before this step.
             put_in_place(self._source_path, self.location.path, n_bytes=self._source.n_bytes)
             self._source_path = self.location.path
 
     def _drops_what_is_left(self) -> bool:
-        """Whether replies that were not used leave the file: they belong to the dialogue as it was."""
+        """Whether unused replies are removed from the file, because they belong to an older version of the dialogue."""
         if self.mode is not RecordMode.NEW_EPISODES:
             return False
         is_changed = self._source is not None and bool(stale_facts(self._source.header, self._header))
         return bool(self._n_recorded) or is_changed
 
     def _write_used(self) -> None:
-        """Write what was played, and what it is a recording of today; nothing was asked anew."""
-        assert self._source is not None, "it was played"
+        """Write the replayed messages with the current header; no model was asked."""
+        assert self._source is not None, "it was replayed"
         recorded = self._source.header.get("recorded", self._header["recorded"])
         self._header = {**self._header, "recorded": recorded}
         self._write(self._used)
 
     def _last_words(self, n_messages: int) -> dict[str, Any]:
-        """The last message if no model was asked for it: no line of the recording has what code said last."""
+        """The last message if no model was asked for it, because no line of the recording has it."""
         message = self._last_message
         if message is None or any(used.message_number == n_messages for used in self._used):
             return {}
         return {"last": {"speaker": message.speaker, "content": message.content}}
 
     def close(self) -> None:
-        """Let go of the file; without `finish` it stays unfinished and can be resumed."""
+        """Close the file; without `finish` it stays incomplete and can be resumed."""
         if self._writer is not None:
             self._writer.close()
 
-    # Playing
+    # Replaying
 
     def address(self, uri: str) -> Address:
-        """An address as it is matched and stored: without secrets, providers by name."""
+        """An address as it is matched and stored: without secrets, with the names of providers."""
         return self._addresses(uri)
 
     def _on_played(self, interaction: Interaction) -> None:
@@ -321,10 +321,10 @@ class Cassette(Recorder):
         self.permission()
         if self._writer is None:
             check_place(self._path_to_write(), n_bytes=self._bytes_expected())
-            check_place(self.location.path, n_bytes=None)  # which the finished recording will replace
+            check_place(self.location.path, n_bytes=None)  # the finished recording will replace it
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
-            self._notice(f"{self.path.name} was unfinished: resumed after message {last}")
+            self._notice(f"{self.path.name} was incomplete: resumed after message {last}")
 
     def _notice(self, text: str) -> None:
         if text not in self.notices:
@@ -368,11 +368,11 @@ class Cassette(Recorder):
             number, speaker = self._asking
             self.close()
             raise SecretInRecording(
-                f"message {number} ({speaker}) holds something shaped like a key where it cannot be replaced; "
-                f"it was not written",
+                f"message {number} ({speaker}) contains something that looks like a key and cannot be "
+                "replaced; it was not written",
                 cassette_path=self.location.path,
                 test=self.test,
-                facts=[("to fix", "remove it in duolog_vcr_config's 'before_save_interaction'")],
+                facts=[("to fix", "remove it with 'before_save_interaction' in duolog_vcr_config")],
             )
         self._writer.append(lines)
         self._n_written = len(self._used)
@@ -391,13 +391,13 @@ class Cassette(Recorder):
             self._begun(self._writer.path)
 
     def _bring_up_to_date(self) -> None:
-        """Give an unfinished recording today's header where another dialogue began it with the same messages."""
+        """Give an incomplete recording the current header if another dialogue began it with the same messages."""
         assert self._source is not None
         if stale_facts(self._source.header, self._header):
             path, today = self._source_path, self._header
 
             def brought_up(begun: Mapping[str, Any]) -> dict[str, Any]:
-                return {**today, "duolog": begun["duolog"]}  # its lines stay as they are
+                return {**today, "duolog": begun["duolog"]}  # its lines do not change
 
             change_header(path, path, brought_up, n_bytes=self._source.n_bytes)
             renewed = read_journal(self._source_path)
@@ -409,7 +409,7 @@ class Cassette(Recorder):
         return self.location.path if self._is_new else self.location.partial_path
 
     def _bytes_expected(self) -> int | None:
-        """How long the file to be written is before it is; None where an older attempt is given up, however long."""
+        """The expected length of the file before writing; None if an older incomplete file is replaced."""
         if self._resumes:
             assert self._source is not None
             return self._source.n_bytes
@@ -435,7 +435,7 @@ class Cassette(Recorder):
 
     def _answered_elsewhere(self) -> dict[str, str]:
         unasked = {
-            name: f"{name} said {counted(n, 'message')} without a recorded request: {CACHE} answered (turn it off in "
+            name: f"{name} has {counted(n, 'message')} without a recorded request: {CACHE} answered (turn it off in "
             f"tests)"
             for name, n in self._n_unasked.items()
         }

@@ -1,4 +1,4 @@
-"""What is said when a dialogue and its recording part ways: what happened, where, what differs, what to do."""
+"""Errors for a dialogue that does not match its recording: what happened, where, what differs, what to do."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from pytest_duolog.recording.journal_file import Journal, read_header, read_jour
 from pytest_duolog.recording.naming import module_of
 from pytest_duolog.recording.orphans import Recording
 
-# What makes a dialogue fit its recording again.
+# The ways to make a dialogue match its recording again.
 ONCE, NEW_EPISODES, ADOPT = "once", "new_episodes", "adopt"
 
-# What answers for a model without anybody having set it up in the test.
-CACHE = "a cache of its own, like the disk caches of dspy and langchain, may have"
+# Caches that can answer for a model although the test did not set them up.
+CACHE = "a cache of its own, such as the disk caches of dspy and langchain, may have"
 
 
 @dataclass(frozen=True)
 class Situation:
-    """All that a complaint is made from.
+    """The facts for an error message.
 
-    `source` is the recording that is played, None if there is none; `left` is what of it was not played;
-    `other_pairings` are recordings of the same dialogue with other models, which are meant where it `is_recast`.
-    `answered_elsewhere` says of speakers who seems to have answered in the place of the recording.
-    `test_argument` is how pytest is told to run the test. `orphans` finds recordings of this very dialogue whose own
-    test is gone.
+    `source` is the recording that is replayed, None if there is none; `left` are its interactions that were not
+    replayed. `other_pairings` are recordings of the same dialogue with other models; with `is_recast`, other models are
+    intended. `answered_elsewhere` has the probable cause for speakers that were not answered by the recording.
+    `test_argument` has the arguments with which pytest runs the test. `orphans` finds recordings of an equal dialogue
+    whose test no longer exists.
     """
 
     path: Path
@@ -51,7 +51,7 @@ class Situation:
         return self.source.interactions if self.source else ()
 
     def _comparable(self) -> Sequence[Interaction]:
-        """What is recorded of this dialogue, with other models if there is nothing else."""
+        """The recorded interactions of this dialogue; with other models if there are no others."""
         if self.source is None:
             for path in self.other_pairings:
                 return read_journal(path).interactions
@@ -63,7 +63,7 @@ class Situation:
 
     @property
     def _is_damaged(self) -> bool:
-        """Whether lines before the end are missing; what is only cut off can be finished."""
+        """Whether lines before the end are missing; a recording that is only cut off can be finished."""
         return self._is_finished and bool(self.source and self.source.damage)
 
     def _where(self) -> dict[str, Any]:
@@ -71,8 +71,8 @@ class Situation:
 
     def _state(self) -> str:
         n_played = len(self._recorded) - len(self.left)
-        state = f"record mode {self.mode!r}, {len(self._recorded)} recorded, {n_played} played"
-        return state if self._is_finished or self.source is None else f"{state}, unfinished"
+        state = f"record mode {self.mode!r}, {len(self._recorded)} recorded, {n_played} replayed"
+        return state if self._is_finished or self.source is None else f"{state}, incomplete"
 
     def _stale(self) -> str:
         if self.source is not None:
@@ -93,7 +93,7 @@ class Situation:
         return f"pytest --record-mode={mode} {self.test_argument}"
 
     def mismatch(self, sent: SentRequest, message_number: int, speaker: str) -> CassetteMismatch:
-        """The complaint about a request that is not recorded."""
+        """The error for a request that is not recorded."""
         problem, facts = f"message {message_number} ({speaker}) has no recorded reply", []
         remedy = NEW_EPISODES if self._changes() else ""
         near = mismatch.nearest(sent, message_number, self._comparable())
@@ -127,15 +127,15 @@ class Situation:
         else:
             problem += "."
             advice = (
-                f"if the change is meant, record again: {self._command('rewrite')}\n"
-                f"if this text changes with every run, fix its source (seed, clock), or make it equal in "
-                f"duolog_vcr_config's 'before_record_request'"
+                f"if the change is intended, record again: {self._command('rewrite')}\n"
+                f"if this text changes with every run, fix its source (seed, clock), or make it equal with "
+                f"'before_record_request' in duolog_vcr_config"
             )
         if near is not None:
             whose = f"message {near.message_number} ({near.speaker})" if near.message_number else "unnumbered"
             differing = "\n".join(mismatch.differences(near.request, sent))
             if not differing and self.source is not None:
-                whose += ", the same request, whose reply has been played"
+                whose += ", the same request, whose reply was already replayed"
             facts += [("nearest", whose), ("differs", differing)]
         return CassetteMismatch(
             problem,
@@ -156,12 +156,12 @@ class Situation:
 
     @property
     def _node_id(self) -> str:
-        """The test as a person in the working directory names it to pytest."""
+        """The test's node id relative to the working directory."""
         test = str(self.header["test"]).partition("::")[2]
         return f"{from_here(module_of(self.path.parent))}::{test}"
 
     def _other_owner(self) -> str:
-        """The test that the recording was made for, if it was renamed or the file was copied since."""
+        """The test that the recording was made for, if it was renamed or the file was copied later."""
         owner = str(self.source.header.get("test") or "") if self.source else ""
         return owner if owner != self.header["test"] else ""
 
@@ -174,12 +174,12 @@ class Situation:
         if not self._is_finished:
             return f"finish the recording: {self._command('once')}"
         return (
-            f"if the longer dialogue is meant, record the rest: {self._command('new_episodes')}\n"
-            f"or all of it anew: {self._command('rewrite')}"
+            f"if the longer dialogue is intended, record the rest: {self._command('new_episodes')}\n"
+            f"or record all of it again: {self._command('rewrite')}"
         )
 
     def unused(self, n_messages: int, stop_reason: object) -> UnusedMessages:
-        """The complaint about a recording that goes on after the dialogue has ended."""
+        """The error for a recording that has more messages than the dialogue."""
         numbers = tuple(interaction.message_number for interaction in self.left)
         if not all(numbers):
             names = f"{len(numbers)} replies are"
@@ -189,11 +189,11 @@ class Situation:
                 if len(numbers) == 1
                 else f"messages {numbers[0]} to {numbers[-1]} are"
             )
-        # It drops what the scenario as it was had said, and asks nobody.
+        # This mode drops the messages of the old scenario and asks no model.
         mode = NEW_EPISODES if self._changes() else "rewrite"
         return UnusedMessages(
-            f"the dialogue ended after message {n_messages} ({stop_reason}), but its recording goes on: "
-            f"{names} not used.",
+            f"the dialogue ended after message {n_messages} ({stop_reason}), but its recording has "
+            f"more messages: {names} not used.",
             message_numbers=numbers,
             changes=self._changes(),
             remedy=NEW_EPISODES if self._changes() else "",
@@ -201,7 +201,7 @@ class Situation:
                 ("state", self._state()),
                 ("stale", self._stale()),
                 ("perhaps", self._elsewhere()),
-                ("to fix", f"if the shorter dialogue is meant: {self._command(mode)}"),
+                ("to fix", f"if the shorter dialogue is intended: {self._command(mode)}"),
             ],
             **self._where(),
         )
@@ -213,7 +213,7 @@ class Situation:
         )
 
     def _unrecorded_cache(self, speaker: str) -> str:
-        """That a speaker asks now who did not ask when the dialogue was recorded."""
+        """The explanation for a speaker that sends requests now and sent none when the dialogue was recorded."""
         names = {interaction.speaker for interaction in self._recorded}
         if not self._is_finished or speaker in names or "" in names:
             return ""

@@ -1,4 +1,4 @@
-"""Functions of ours in front of those of HTTP libraries: they ask the mocks of a test, and then the recording."""
+"""Replaces functions of HTTP libraries: the replacements ask the mocks of a test first, and then the recording."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytest_duolog.recording.mocks import (
 from pytest_duolog.recording.vcrpy import vcrpy
 from pytest_duolog.recording.whole_answers import packed_from
 
-# The places at which vcrpy records a request as a whole, and what may be mocked below each.
+# The functions at which vcrpy records a whole request, and the functions below each that can be mocked.
 MOCKED_BELOW: dict[tuple[str, str], Callable[[], bool]] = {
     ("httpx", "handle_request"): lambda: is_httpcore_mocked("httpcore"),
     ("httpx", "handle_async_request"): lambda: is_httpcore_mocked("httpcore"),
@@ -33,17 +33,17 @@ MOCKED_BELOW: dict[tuple[str, str], Callable[[], bool]] = {
 
 
 class Front:
-    """A function of ours in the place of a library's, and in front of a mock that stands there already.
+    """A replacement of a library's function, which also asks a mock that has replaced it already.
 
-    vcrpy takes no notice of a mock: its patch (9.4) goes on to the function that it found when it was imported. This
-    one asks the mock first. It does no harm when it is left behind, as it may be where a mock that was put in front of
-    it is taken away after it: while `is_idle`, it does nothing.
+    vcrpy ignores mocks: its patch (9.4) calls the function that it found when it was imported. This replacement asks
+    the mock first. It is harmless if it stays in place, which can happen if a mock that was put in front of it is
+    removed after it: while `is_idle`, it only calls the original.
     """
 
     def __init__(
         self, owner: Any, name: str, recorded: Callable[..., Any], is_idle: Callable[[], bool]
     ) -> None:
-        """`recorded` is what vcrpy would put in the place: it plays or records a request."""
+        """`recorded` is vcrpy's replacement, which replays or records a request."""
         self._owner = owner
         self._name = name
         self._recorded = recorded
@@ -61,7 +61,7 @@ class Front:
         self._function = None
 
     def put(self) -> None:
-        """Stand in front: a mock that was there before may have been taken away, and ours with it."""
+        """Put the replacement in place again: removing a mock may have removed it, too."""
         current = vars(self._owner)[self._name]
         if current is not self._function:
             make = self._sync if self._name == "handle_request" else self._async
@@ -107,9 +107,9 @@ class Front:
 
 
 def through_mocks(is_idle: Callable[[Any], bool]) -> Callable[..., Any]:
-    """How one of vcrpy's connections gets a response; `is_idle` tells whether its cassette has nothing to do.
+    """Make the method with which vcrpy's connections get a response; `is_idle` says whether its cassette is not in use.
 
-    These connections stand in for those of http.client and urllib3, and make a real one that mocks may have changed.
+    These connections replace those of http.client and urllib3, and use a real one, which mocks may have changed.
     """
     usual = vcrpy("vcr.stubs").VCRConnection.getresponse
 
@@ -140,7 +140,7 @@ def _sent(connection: Any) -> Any:
     if type(response).__module__.partition(".")[0] != "urllib3":
         return response
     stubs = vcrpy("vcr.stubs")
-    answer = {  # its body was read with it, and urllib3 will want to read it once more
+    answer = {  # its body was read already, and urllib3 will read it again
         "status": {"code": response.status, "message": response.reason},
         "headers": stubs.serialize_headers(response),
         "body": {"string": response.data},

@@ -1,4 +1,4 @@
-"""The first line of a cassette: what was recorded, when, under which conditions, and what changed since."""
+"""The header of a cassette: what was recorded, when, with which settings, and what has changed since then."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
 from pytest_duolog.storage.json_text import is_same
 
-# What a recording depends on besides its speakers.
+# The values that a recording depends on, in addition to its speakers.
 SCENARIO_FIELDS = (
     *("opener", "opener_by", "turns", "stop_phrases", "stop_on", "grace", "stub", "history"),
     *("token_budget", "seconds_budget", "cost_budget"),
@@ -22,7 +22,7 @@ SCENARIO_FIELDS = (
 
 
 def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime) -> dict[str, Any]:
-    """The header for a recording of `scenario` made at `now`; prompts are in it as hashes."""
+    """The header for a recording of `scenario` made at `now`; it has hashes of prompts."""
     return {
         "duolog": FORMAT,
         "plugin": _plugin_version(),
@@ -48,7 +48,7 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
 
 @cache
 def _plugin_version() -> str:
-    """Read once: looking it up takes as long as a reply from a recording."""
+    """The version, read once: the lookup takes as long as replaying a reply."""
     return version("pytest-duolog")
 
 
@@ -62,14 +62,14 @@ def _speaker(speaker: Speaker) -> dict[str, Any]:
 
 
 def text_hash(text: str | None) -> str | None:
-    """Enough of a SHA-256 to tell two prompts apart."""
+    """The first digits of a SHA-256, enough to distinguish two prompts."""
     return None if text is None else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
-    """What changed since the recording, one line each; empty if nothing did.
+    """What has changed since the recording, one line for each change; empty if nothing has.
 
-    A header that does not say something (a foreign cassette has none) is not called stale for it.
+    A value that the header does not have does not count as changed (foreign cassettes have no header).
     """
     found = [f"{name}: {told}" for name, told in changes(recorded, today).items()]
     return (
@@ -106,9 +106,9 @@ def _speakers(header: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _told(was: Any, now: Any) -> str:
-    """The two values; of prompts only the hash is known, and it tells nobody anything."""
+    """Both values; for prompts only the kind of change, because the header has only hashes."""
     if all(value is None or _is_hash(value) for value in (was, now)):
-        return "added" if was is None else "removed" if now is None else "another text"
+        return "added" if was is None else "removed" if now is None else "edited"
     return f"recorded {was!r}, now {now!r}"
 
 

@@ -1,4 +1,4 @@
-"""vcrpy's own filters and hooks, from the user's `duolog_vcr_config`, applied to our interactions."""
+"""Applies vcrpy's filters and hooks from the user's `duolog_vcr_config` to interactions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ACCEPTED = (
     "skip_patchers",
 )
 
-# What a response of a user's own code may unpack to.
+# The largest unpacked size of a response for a user's own code.
 MOST_UNPACKED_BYTES = 256 * 1024 * 1024
 
 InteractionHook = Callable[..., tuple["Request", dict[str, Any]] | None]
@@ -43,17 +43,19 @@ InteractionHook = Callable[..., tuple["Request", dict[str, Any]] | None]
 class VcrHooks:
     """The user's vcrpy configuration.
 
-    `match_on` and the like are refused: a dialogue that matched loosely would play yesterday's reply to
-    today's prompt. What must not count in matching can be made equal in `before_record_request`.
+    `match_on` and similar settings are refused: with loose matching, an old reply would be replayed for a new prompt.
+    To ignore a part of requests in matching, make it equal in `before_record_request`.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        """Raises ConfigurationError for a setting that is unknown or would loosen the replay."""
+        """Raises ConfigurationError for a setting that is unknown or would loosen the matching."""
         wrong = sorted(set(config) - set(ACCEPTED))
         if wrong:
             raise ConfigurationError(
-                f"duolog_vcr_config: {', '.join(map(repr, wrong))} cannot be set for dialogues, which always match "
-                f"on method, address and whole body (accepted: {', '.join(ACCEPTED)}; to make two requests equal, "
+                f"duolog_vcr_config: {', '.join(map(repr, wrong))} cannot be set for dialogues, which "
+                "always match "
+                f"on method, address and whole body (accepted: {', '.join(ACCEPTED)}; to make two "
+                "requests equal, "
                 f"change them in 'before_record_request')"
             )
         self.skip_patchers: Sequence[str] = tuple(config.get("skip_patchers", ()))
@@ -73,25 +75,25 @@ class VcrHooks:
         self._on_load = [restore, *_listed(config.get("after_load_interaction"))]
 
     def request(self, sent: SentRequest) -> SentRequest | None:
-        """The request as it is matched and stored; None if it is not to be recorded at all."""
+        """The request as it is matched and stored; None if it must not be recorded."""
         if self._is_empty:
             return sent
         changed = self._change_request(vcr_request(sent))
         return None if changed is None else _our_request(changed, sent)
 
     def response(self, response: Response) -> Response | None:
-        """The response as it is stored; None if it is not to be recorded."""
+        """The response as it is stored; None if it must not be recorded."""
         if self._is_empty:
             return response
         changed = self._change_response(copy.deepcopy(vcr_response(response)))
         return None if changed is None else our_response(changed)
 
     def saved(self, interaction: Interaction) -> Interaction | None:
-        """The interaction as it goes into the file; None if it is to be left out."""
+        """The interaction as it is written to the file; None to leave it out."""
         return self._run(self._on_save, interaction)
 
     def loaded(self, interaction: Interaction) -> Interaction | None:
-        """The interaction as it is matched, from the file; None if it is to be left out."""
+        """The interaction from the file as it is matched; None to leave it out."""
         changed = self._run(self._on_load, interaction)
         if changed is None:
             return None
@@ -119,7 +121,7 @@ def _listed(hooks: Any) -> list[InteractionHook]:
 
 
 def vcr_request(sent: SentRequest) -> Request:
-    """A request in the form vcrpy and its stubs use."""
+    """A request in vcrpy's form."""
     headers = {name: values[0] for name, values in sent.headers.items()}
     request: Request = vcrpy("vcr.request").Request(sent.method, sent.uri, sent.body.content(), headers)
     return request
@@ -135,7 +137,7 @@ def _our_request(request: Request, origin: SentRequest) -> SentRequest:
 
 
 def vcr_response(response: Response) -> dict[str, Any]:
-    """A response in the form vcrpy and its stubs use."""
+    """A response in vcrpy's form."""
     return {
         "status": {"code": response.status, "message": response.reason},
         "headers": {name: list(values) for name, values in response.headers.items()},
@@ -144,7 +146,7 @@ def vcr_response(response: Response) -> dict[str, Any]:
 
 
 def our_response(response: Mapping[str, Any]) -> Response:
-    """A response from the form vcrpy and its stubs use."""
+    """A response from vcrpy's form."""
     content = response["body"]["string"]
     return Response(
         int(response["status"]["code"]),
@@ -155,9 +157,9 @@ def our_response(response: Mapping[str, Any]) -> Response:
 
 
 def plain_response(response: Mapping[str, Any]) -> Response:
-    """The same without its content encoding: what is packed, nobody can search for keys.
+    """The response with an unpacked body, because a packed body cannot be searched for keys.
 
-    What nothing here unpacks stays as it is. Raises PackedWrongly if it is cut short or damaged.
+    A body with an unknown encoding stays as it is. Raises PackedWrongly if the body is incomplete or damaged.
     """
     ours = our_response(response)
     encoding = ", ".join(ours.headers.get("content-encoding", ()))

@@ -1,4 +1,4 @@
-"""One request and its response, in the form in which they are compared and stored."""
+"""Requests and responses in the form in which they are compared and stored."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pytest_duolog.storage.json_text import canonical, parsed
 
 @dataclass(frozen=True)
 class Body:
-    """A request body that compares quickly with another one.
+    """A request body in a form that can be compared quickly.
 
-    JSON with a history, under `history_name`, has it in `pieces`, one canonical message each, and the rest in `fields`;
-    other JSON is all in `fields`; what is not JSON is `raw`.
+    For JSON with a history under `history_name`, `pieces` has the messages of the history in canonical form and
+    `fields` the rest. Other JSON is in `fields`; a body that is not JSON is in `raw`.
     """
 
     fields: Any = None
@@ -37,9 +37,9 @@ class Body:
         history_name: str | None = None,
         is_strange: bool = False,
     ) -> Body:
-        """The body behind bytes that came from somebody's client or file; `redactor` takes its secrets out.
+        """The body for the bytes of a client or a file; `redactor` removes its secrets.
 
-        One that `is_strange` was made by somebody's own code, and may hold random ids.
+        With `is_strange` it comes from a user's own code and may contain random ids.
         """
         try:
             value = without_random_ids(parsed(raw)) if is_strange else parsed(raw)
@@ -51,13 +51,13 @@ class Body:
     def of_stranger(
         cls, raw: bytes, headers: Mapping[str, Any], redactor: Redactor
     ) -> tuple[Body, dict[str, list[str]]]:
-        """The body of a request of somebody's own code without noise and secrets, and its headers that are kept."""
+        """The body of a request of a user's own code without noise and secrets, and the headers that are kept."""
         content, plain = without_noise(raw, headers)
         return cls.parse(content, redactor, is_strange=True), kept_headers(plain, REQUEST_HEADERS)
 
     @classmethod
     def of_json(cls, value: Any, history_name: str | None = None) -> Body:
-        """The body behind a JSON value; the history is looked for where nobody says where it is."""
+        """The body for a JSON value; if `history_name` is not given, the history is searched."""
         if not isinstance(value, dict):
             return cls(value)
         name = history_name or _longest_list(value)
@@ -71,15 +71,15 @@ class Body:
         return canonical(self.fields)
 
     def same_as(self, other: Body) -> bool:
-        """Whether both are the same canonical JSON, or the same bytes."""
+        """Whether both have the same canonical JSON, or the same bytes."""
         if self.raw != other.raw:
             return False
-        if self.history_name != other.history_name:  # one of the two was looked for
+        if self.history_name != other.history_name:  # one of them was searched
             return self.content() == other.content()
         return self.pieces == other.pieces and self._fields_key == other._fields_key
 
     def pieces_under(self, name: str) -> Sequence[bytes]:
-        """The elements of the list that stands under a name, one canonical value each; empty if there is none."""
+        """The elements of the list under a name, in canonical form; empty if there is no list."""
         if name == self.history_name:
             return self.pieces
         items = self.fields.get(name) if isinstance(self.fields, dict) else None
@@ -101,7 +101,7 @@ class Body:
 
 
 def _longest_list(value: Mapping[str, Any]) -> str | None:
-    """The field of a stranger's body that is most like a history: its longest list of objects."""
+    """The field of an unknown body that is probably the history: the longest list of objects."""
     lists = {
         name: item
         for name, item in value.items()
@@ -112,11 +112,11 @@ def _longest_list(value: Mapping[str, Any]) -> str | None:
 
 @dataclass(frozen=True)
 class SentRequest:
-    """A request without secrets, ready to be compared and stored.
+    """A request without secrets, in the form that is compared and stored.
 
-    `names` are what the address goes by besides `uri` (see `addresses`). `answers` is what the protocol that made it
-    knows of its answers; None for a request of somebody's own code. `is_early` says that it was stored in format 1,
-    which left out parameters named like a credential, and headers that matter.
+    `names` are the other names of the address `uri` (see `addresses`). `answers` describes the protocol's responses;
+    None for a request of a user's own code. `is_early` says that it was stored in format 1, which left out relevant
+    headers and parameters with a name like a credential.
     """
 
     method: str
@@ -128,7 +128,7 @@ class SentRequest:
     is_early: bool = False
 
     def same_as(self, other: SentRequest) -> bool:
-        """Whether a reply recorded for one answers the other: method, address, body and decisive headers are equal."""
+        """Whether the requests are equal for a replay: method, address, body and decisive headers."""
         return (
             self.method == other.method
             and self.has_address_of(other)
@@ -138,11 +138,11 @@ class SentRequest:
 
     @property
     def decisive_headers(self) -> Mapping[str, list[str]]:
-        """The headers that change what comes back; how the body is written, the body itself shows."""
+        """The headers that can change the response, without those about the encoding of the body."""
         return {name: values for name, values in self.headers.items() if name not in FORM_HEADERS}
 
     def has_address_of(self, other: SentRequest) -> bool:
-        """Whether this recorded request went to the address of the other one."""
+        """Whether this recorded request has the address of the other one."""
         if self.uri == other.uri or self.names & {other.uri, *other.names} or self.uri in other.names:
             return True
         if self.is_early:
@@ -152,7 +152,7 @@ class SentRequest:
 
 @dataclass(frozen=True)
 class Response:
-    """What came back: status, the allowed headers, and the body with its encoding undone."""
+    """A response: status, the allowed headers, and the unpacked body."""
 
     status: int
     reason: str
@@ -162,10 +162,10 @@ class Response:
 
 @dataclass(frozen=True)
 class Interaction:
-    """A request with its response, made for one message of a dialogue, or for a judge's vote on all of them.
+    """A request and its response, for one message of a dialogue or for a judge's vote on the dialogue.
 
-    `message_number` is 0 where a foreign cassette does not say. `latency_ms` is None where it was not measured.
-    `served` is the model that the response is from, None if it does not say.
+    `message_number` is 0 if a foreign cassette does not have it. `latency_ms` is None if it was not measured. `served`
+    is the model that the response names, None if it names none.
     """
 
     request: SentRequest

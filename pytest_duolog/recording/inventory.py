@@ -1,4 +1,4 @@
-"""What the tests of a project hold, as pytest collected them: which dialogues, recorded where."""
+"""The dialogues of a project's tests, as pytest collected them, and the places of their recordings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pytest_duolog.recording.orphans import Recording, likeness
 class CollectedDialogue(BaseModel):
     """The first dialogue of a collected test.
 
-    `test` is the test's id inside `module`, `samples` how often it runs. `headers` are those of its recordings today,
-    one a sample; empty if fixtures set what is said, so that it is known only once they ran.
+    `test` is the test's id inside `module`, `samples` how often it runs. `headers` are the current headers of its
+    recordings, one for each sample; empty if fixtures set the scenario, so that it is not known before they run.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,22 +30,22 @@ class CollectedDialogue(BaseModel):
     headers: tuple[Mapping[str, Any], ...] = ()
 
     def location(self, sample: int) -> CassetteLocation:
-        """Where the recording of a sample, from 1, lies today."""
+        """The current place of the recording of a sample, from 1."""
         models = [str(speaker["model"]) for speaker in self.headers[sample - 1]["speakers"]]
         return CassetteLocation(folder_of(self.module), self.test, models, sample=sample)
 
     @property
     def is_recorded(self) -> bool:
-        """Whether a sample of it has a recording; True where it is not known what is said."""
+        """Whether a sample of it has a recording; True if its scenario is not known."""
         places = map(self.location, range(1, len(self.headers) + 1))
         return not self.headers or any(place.path.exists() or place.yaml_path for place in places)
 
 
 class Inventory(BaseModel):
-    """What pytest collected and, if the tests ran, what they used.
+    """What pytest collected and, if the tests ran, which recordings they used.
 
-    `modules` are the test modules that were collected, `broken` those that could not be, each with the reason.
-    `passed` are the node ids of tests that passed, `used` the cassettes of their dialogues.
+    `modules` are the collected test modules, `broken` those that could not be collected, each with the reason. `passed`
+    are the node ids of tests that passed, `used` the cassettes of their dialogues.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +57,7 @@ class Inventory(BaseModel):
     used: frozenset[Path] = frozenset()
 
     def of(self, recording: Recording) -> CollectedDialogue | None:
-        """The collected test that a recording is of, by its place; None if there is none."""
+        """The collected test of a recording, found by the recording's place; None if there is none."""
         return next(
             (
                 found
@@ -68,7 +68,7 @@ class Inventory(BaseModel):
         )
 
     def is_orphan(self, recording: Recording) -> bool:
-        """Whether no test can use a recording: its module is gone, or was collected without its test."""
+        """Whether no test can use a recording: its module does not exist, or was collected without its test."""
         if not recording.test:
             return False
         is_collected = recording.module.resolve() in self.modules
@@ -76,17 +76,17 @@ class Inventory(BaseModel):
 
 
 class Adoption(NamedTuple):
-    """Which recordings are given to which tests, and in words for which tests that cannot be told."""
+    """Which recordings go to which tests, and messages about tests for which there are several candidates."""
 
     moves: list[Move]
     left_alone: list[str]
 
 
 def adopt(inventory: Inventory, recordings: Iterable[Recording]) -> Adoption:
-    """Give the recordings of tests that are gone to tests that hold the very same dialogue and have no recording.
+    """Assign the recordings of tests that no longer exist to tests with an equal dialogue and no recording.
 
-    All recordings of a test go together: samples, further dialogues, other models. Where several tests held the same
-    dialogue the most similar name decides; a draw is left alone.
+    All recordings of a test stay together: samples, further dialogues, other models. If several tests had the same
+    dialogue, the most similar name decides; if two are equally similar, nothing is assigned.
     """
     old_tests: dict[tuple[Path, str], list[Recording]] = {}
     for found in filter(inventory.is_orphan, recordings):
@@ -108,7 +108,7 @@ def adopt(inventory: Inventory, recordings: Iterable[Recording]) -> Adoption:
         if len(draw) > 1:
             names = ", ".join(sorted(old_tests[one.old][0].node_id for one in draw))
             adoption.left_alone.append(
-                f"{pair.new.nodeid}: several tests that are gone held this dialogue ({names}); "
+                f"{pair.new.nodeid}: several tests that no longer exist had this dialogue ({names}); "
                 f"choose one: duolog cassettes move OLD {pair.new.nodeid}"
             )
         else:
@@ -130,10 +130,10 @@ def prunable(
     superseded: bool = False,
     replay: Callable[[Sequence[str]], Inventory],
 ) -> Iterator[tuple[Recording, str]]:
-    """Recordings that no test uses any more, each with the reason.
+    """Recordings that no test uses any longer, each with the reason.
 
-    `replay` runs tests from their recordings: which further dialogues they hold, collecting does not tell. With
-    `superseded` also recordings of the same dialogue with other models than the newest.
+    `replay` replays tests to find their further dialogues, which are not known from collection. With `superseded`, also
+    older recordings of the same dialogue with other models than the newest one.
     """
     used: list[Recording] = []
     further: dict[str, list[Recording]] = {}
@@ -149,7 +149,7 @@ def prunable(
     for nodeid, group in further.items():
         for found in group:
             if nodeid in ran.passed and found.path.resolve() not in ran.used:
-                yield found, f"{nodeid} holds no dialogue named {found.header['run']!r} any more"
+                yield found, f"{nodeid} no longer has a dialogue named {found.header['run']!r}"
             else:
                 used.append(found)
     if superseded:
@@ -159,13 +159,13 @@ def prunable(
 def _unused_reason(found: Recording, inventory: Inventory, dialogue: CollectedDialogue | None) -> str:
     whole = whole_of(found.path)
     if is_partial(found.path) and whole.exists():
-        return f"interrupted while {whole.name} was recorded again"
+        return f"the run that recorded {whole.name} again was interrupted"
     if inventory.is_orphan(found):
-        return found.gone or f"its test {found.module.name}::{found.test} is gone"
+        return found.gone or f"its test {found.module.name}::{found.test} no longer exists"
     sample = found.header.get("sample")
     is_of_gate = found.header.get(
         "gate", True
-    )  # recordings of before do not say, and a gate has samples of its own
+    )  # older recordings do not have the number, and a gate has its own samples
     if dialogue is not None and isinstance(sample, int) and sample > dialogue.samples and not is_of_gate:
         return f"its test has {counted(dialogue.samples, 'sample')} now"
     return ""

@@ -1,26 +1,26 @@
-"""The lines of a cassette file: JSON Lines, append-only, each text stored once.
+"""Encodes and decodes the lines of a cassette file: JSON Lines, append-only, each text stored once.
 
     {"duolog": 2, "test": "...", "sample": 1, "recorded": "...", ...}          the header
     {"n": 1, "message": 2, "speaker": "Bob", "request": {...}, "response": {...}, "served": "...", "texts": [...]}
     ...
-    {"end": {"stop": {...}, "messages": 21, "served": [...]}}                  absent: unfinished
-                                               with `last`, what was said last, if no model was asked for it
-    {"n": 21, "vote": true, "message": 21, "speaker": "judge", ...}            what a judge said of it
+    {"end": {"stop": {...}, "messages": 21, "served": [...]}}                  absent: incomplete
+                                               with `last`, the last message, if no model was asked for it
+    {"n": 21, "vote": true, "message": 21, "speaker": "judge", ...}            the vote of a judge
 
-Longer texts are listed under `texts` of the line that first has them, and meant by `{"$": "n.i"}` from there
-on. A chat history, which stands in the field that `history` names, is the difference from an earlier one:
-`{"like": n, "keep": k, "then": [...]}` means the first k messages of interaction n, then these. So a line is as long
-as what was newly said, and a file grows with the words of its dialogue, not with their square.
+Longer texts are listed under `texts` of the first line that has them; later lines refer to them with `{"$": "n.i"}`. A
+chat history, in the field that `history` names, is stored as a difference from an earlier one: `{"like": n, "keep": k,
+"then": [...]}` means the first k messages of interaction n, then these. So a line is as long as its new text, and the
+size of a file is proportional to the text of its dialogue, not to its square.
 
 Each line ends with its checksum, under `sum` (see `storage/checksums.py`).
 
-The JSON of a response is canonical, or spelled as `as` says (see `SPELLINGS`); what is spelled in another way is text.
+The JSON of a response is canonical, or in the spelling of `as` (see `SPELLINGS`); other JSON is stored as text.
 
 Format history:
 1, the first.
-2, a request names the field of its history, and an interaction the model that served; so any protocol's is read.
-   Addresses have all their parameters, and other names that they go by (`names`). Headers that matter are kept and
-   compared. Lines have checksums if the header has one.
+2, a request names the field of its history, and an interaction the model that replied: every protocol can be read.
+   Addresses have all their parameters and their other names (`names`). Relevant headers are kept and compared. Lines
+   have checksums if the header has one.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ from pytest_duolog.storage.json_text import canonical, parsed
 
 FORMAT = 2
 
-# A reference costs about as many characters as this.
+# A reference has about this many characters.
 SHORTEST_STORED_TEXT = 32
 
-# Objects that mean something here; one of the same form in a request or response is wrapped in `{"$$": ...}`.
+# Keys of objects with a special meaning; an object with such a key in a request or response is wrapped in `{"$$":
+# ...}`.
 HISTORY_KEYS = {"like", "keep", "then"}
 RESERVED = ({"$"}, {"$$"}, HISTORY_KEYS)
 
-# How servers and libraries write JSON: whoever reads an answer as text must find the same text in a replay.
+# How servers and libraries write JSON: code that reads a response as text must get the same text in a replay.
 SPELLINGS = {
     "compact": json.JSONEncoder(ensure_ascii=False, separators=(",", ":")),
     "compact-ascii": json.JSONEncoder(separators=(",", ":")),
@@ -53,18 +54,18 @@ SPELLINGS = {
     "indented-ascii": json.JSONEncoder(indent=2),
 }
 
-# How many interactions back a history's base is looked for: a dialogue has two views, a tool loop a few more.
+# How many interactions back the base of a history is searched: a dialogue has two views, a tool loop a few more.
 BASE_REACH = 8
 
-# What one file may unfold to. References make small files that mean much text; cassettes come from strangers.
+# The largest expanded size of one file. References let a small file expand to much text, and cassettes are not trusted.
 MOST_UNFOLDED_BYTES = 512 * 1024 * 1024
 
 
 class JournalCodec:
-    """Turns interactions into lines and back; holds the texts and histories that later lines refer to."""
+    """Converts interactions to lines and back; keeps the texts and histories that later lines refer to."""
 
     def __init__(self, version: int = FORMAT) -> None:
-        """Read what was written in format `version`; what is written is in today's."""
+        """`version` is the format of the lines to read; lines are always written in the current format."""
         self._format = version
         self._texts: dict[str, str] = {}
         self._identities: dict[str, str] = {}
@@ -113,8 +114,7 @@ class JournalCodec:
     def decode(self, line: Mapping[str, Any]) -> Interaction:
         """The interaction of a line.
 
-        Raises KeyError, TypeError, AttributeError or ValueError if the line is not one, or refers to
-        something that is not there.
+        Raises KeyError, TypeError, AttributeError or ValueError if the line is invalid or refers to something missing.
         """
         number = int(line["n"])
         self._number = max(self._number, number)
@@ -237,7 +237,7 @@ class JournalCodec:
         text = self._texts[identity]
         self._unfolded_bytes += len(text)
         if self._unfolded_bytes > MOST_UNFOLDED_BYTES:
-            raise ValueError(f"the file unfolds to more than {MOST_UNFOLDED_BYTES} bytes")
+            raise ValueError(f"the file expands to more than {MOST_UNFOLDED_BYTES} bytes")
         return text
 
 
@@ -248,7 +248,7 @@ def line_text(value: Mapping[str, Any]) -> str:
 
 
 def newly_said(line: str) -> dict[str, Any]:
-    """The request and the response of a line with its own longer texts in place, and nothing for those of others."""
+    """The request and the response of a line with its own longer texts inserted; texts of other lines are left out."""
     value = json.loads(line)
     own = {f"{value['n']}.{index}": text for index, text in enumerate(value.get("texts", ()))}
 
@@ -266,7 +266,7 @@ def newly_said(line: str) -> dict[str, Any]:
 
 
 def _names(request: Mapping[str, Any]) -> frozenset[str]:
-    """What an address goes by besides; only one that is under a provider's name has it stored."""
+    """The other names of an address; they are stored only for an address with a provider's name."""
     if "names" in request:
         return frozenset(map(str, request["names"]))
     uri = str(request["uri"])
@@ -278,7 +278,7 @@ def _headers(part: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _name_of_difference(folded: Any) -> str | None:
-    """The field of a history that is stored as a difference, in a line of format 1, which does not name it."""
+    """The field of a history that is stored as a difference, for a line of format 1, which does not name it."""
     fields = folded.items() if isinstance(folded, dict) else ()
     return next(
         (name for name, item in fields if isinstance(item, dict) and item.keys() == HISTORY_KEYS), None
@@ -286,7 +286,7 @@ def _name_of_difference(folded: Any) -> str | None:
 
 
 def common_start(left: Sequence[Any], right: Sequence[Any]) -> int:
-    """How many elements two sequences begin with in common."""
+    """The number of equal elements at the beginning of two sequences."""
     shorter = min(len(left), len(right))
     if left[:shorter] == right[:shorter]:
         return shorter

@@ -1,4 +1,4 @@
-"""Reading a cassette file with all its damage, and appending to one so that a crash loses nothing finished."""
+"""Reads cassette files, also damaged ones, and appends to them so that a crash loses no finished message."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from pytest_duolog.storage.line_file import (
     what_to_do,
 )
 
-# What reading a line raises that is not one of ours, whatever a stranger put there.
+# The errors of reading an invalid line.
 UNUSABLE = (ValueError, TypeError, AttributeError, OverflowError)
 
 
 HEADER_START = b'{"duolog":'
-# How git, Mercurial and others mark what two branches say in one place.
+# The conflict markers of git, Mercurial and others.
 CONFLICT = re.compile(rb"(?m)^(?:<{7}|>{7}) ")
 
 
 @dataclass
 class Journal:
-    """What a cassette file holds.
+    """The content of a cassette file.
 
-    `end` is None for an unfinished recording. `damage` names the lines that could not be used, `edited` those that are
-    not as they were written. `codec` can go on writing where the file ends, `whole_bytes` is where its last whole line
-    does, and `n_bytes` where the file itself did.
+    `end` is None for an incomplete recording. `damage` names the lines that could not be used, `edited` the lines that
+    were changed later. `codec` can continue writing at the end of the file, `whole_bytes` is the position of the end of
+    the last whole line, `n_bytes` the length of the file.
     """
 
     header: Mapping[str, Any]
@@ -56,15 +56,15 @@ class Journal:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the dialogue was recorded to its end."""
+        """Whether the recording is complete."""
         return self.end is not None
 
 
 def read_journal(path: Path) -> Journal:
-    """The contents of a cassette file; lines that cannot be used are left out and named in `damage`.
+    """The content of a cassette file; lines that cannot be used are left out and named in `damage`.
 
-    Raises UnreadableCassette if it cannot be read at all, has no header or is of a newer format, and
-    FileNotFoundError if there is none.
+    Raises UnreadableCassette if it cannot be read, has no header or has a newer format, and FileNotFoundError if there
+    is none.
     """
     with reading(path):
         lines = read_lines(path)
@@ -81,12 +81,14 @@ def read_journal(path: Path) -> Journal:
         if wrong.number in names or wrong.written_as:
             journal.edited.append(wrong.told(names.get(wrong.number, "left out"), "recorded"))
     if rest and lines.torn.strip():
-        journal.damage.append(f"line {len(rest) + 1} is cut short ({len(lines.torn)} bytes) and was left out")
+        journal.damage.append(
+            f"line {len(rest) + 1} is incomplete ({len(lines.torn)} bytes) and was left out"
+        )
     return journal
 
 
 def read_header(path: Path) -> Mapping[str, Any]:
-    """The header alone; raises what `read_journal` raises."""
+    """Only the header; raises the errors of `read_journal`."""
     with reading(path):
         line = read_first_line(path)
     refuse_conflict(line, path)
@@ -94,23 +96,23 @@ def read_header(path: Path) -> Mapping[str, Any]:
 
 
 def ends_in_header(path: Path) -> bool:
-    """Whether the run that began a cassette ended at once: the file is empty, or holds the start of a header alone."""
+    """Whether the run that began a cassette ended at once: the file is empty or has only the start of a header."""
     with reading(path):
         line = read_first_line(path)
     return not line.endswith(b"\n") and HEADER_START.startswith(line[: len(HEADER_START)])
 
 
 def refuse_conflict(content: bytes, path: Path) -> None:
-    """Raises UnreadableCassette for a file with an unresolved merge conflict: it holds two recordings, mixed."""
+    """Raises UnreadableCassette for a file with an unresolved merge conflict, which mixes two recordings."""
     if found := CONFLICT.search(content):
         name = shlex.quote(from_here(path))
         advice = (
-            f"keep one of the two recordings as a whole: git checkout --ours {name} (or --theirs)\n"
-            f"if neither fits the merged test, record it again with --record-mode=rewrite"
+            f"keep one of the two recordings: git checkout --ours {name} (or --theirs)\n"
+            f"if neither matches the merged test, record it again with --record-mode=rewrite"
         )
         line = content.count(b"\n", 0, found.start()) + 1
         raise UnreadableCassette(
-            f"the cassette holds an unresolved merge conflict, from line {line} on",
+            f"the cassette has an unresolved merge conflict, from line {line} on",
             cassette_path=path,
             facts=[("to fix", advice)],
         )
@@ -118,7 +120,7 @@ def refuse_conflict(content: bytes, path: Path) -> None:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Makes errors of the file system UnreadableCassette, except that the cassette at `path` is not there."""
+    """Convert errors of the file system to UnreadableCassette, except FileNotFoundError for `path`."""
     try:
         yield
     except FileNotFoundError:
@@ -151,7 +153,7 @@ def _header(line: bytes, path: Path) -> Mapping[str, Any]:
 
 
 def _take_line(journal: Journal, number: int, line: bytes) -> str | None:
-    """Add what a line holds, and say what that is; None if it cannot be used."""
+    """Add the content of a line and return its description; None if it cannot be used."""
     try:
         value = parsed(line)
         if "end" in value:
@@ -159,7 +161,7 @@ def _take_line(journal: Journal, number: int, line: bytes) -> str | None:
             return "the end"
         interaction = journal.codec.decode(value)
     except KeyError as error:
-        journal.damage.append(f"line {number} refers to {error}, which is not there, and was left out")
+        journal.damage.append(f"line {number} refers to {error}, which is missing, and was left out")
     except UNUSABLE as error:
         journal.damage.append(f"line {number} cannot be read ({error}) and was left out")
     else:
@@ -171,9 +173,9 @@ def _take_line(journal: Journal, number: int, line: bytes) -> str | None:
 
 
 def check_place(path: Path, *, n_bytes: int | None) -> None:
-    """Raises UnreadableCassette if a JournalWriter could not write at `path`; asked before a reply is paid for.
+    """Raises UnreadableCassette if a JournalWriter could not write at `path`; called before a reply costs anything.
 
-    `n_bytes` is how long the file there is expected to be, None for any length.
+    `n_bytes` is the expected length of the file, None for any length.
     """
     with writing(path):
         check_writable(path, expected_bytes=n_bytes)
@@ -181,7 +183,7 @@ def check_place(path: Path, *, n_bytes: int | None) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Makes errors of the file system, and what other runs do to the cassette at `path`, UnreadableCassette."""
+    """Convert errors of the file system, and conflicts with other runs about `path`, to UnreadableCassette."""
     try:
         yield
     except FileInUse:
@@ -201,13 +203,16 @@ def writing(path: Path) -> Iterator[None]:
             f"the cassette cannot be written: {error.strerror}",
             cassette_path=path,
             facts=[
-                ("to fix", f"{what_to_do(error)}; --record-mode=once then goes on after what is recorded")
+                (
+                    "to fix",
+                    f"{what_to_do(error)}; then --record-mode=once continues after the recorded messages",
+                )
             ],
         ) from None
 
 
 class JournalWriter:
-    """Appends lines to one cassette file; every call leaves a file that reads whole.
+    """Appends lines to one cassette file; after every call the file can be read.
 
     The file is locked while it is open, so that a second run cannot record into it.
     """
@@ -220,10 +225,10 @@ class JournalWriter:
         journal: Journal | None = None,
         replaces: bool = False,
     ) -> None:
-        """Start a new file with `header`, or go on with the one `journal` was read from.
+        """Start a new file with `header`, or continue the file that `journal` was read from.
 
-        `replaces` says that a file that is already there is given up for the new one.
-        Raises UnreadableCassette if the place cannot be written, or another run writes it or has written it.
+        With `replaces`, an existing file is replaced by the new one. Raises UnreadableCassette if the file cannot be
+        written, or another run is writing it or has written it.
         """
         self._codec = journal.codec if journal else JournalCodec()
         with writing(path):
@@ -241,34 +246,34 @@ class JournalWriter:
 
     @property
     def path(self) -> Path:
-        """Where the file is."""
+        """The path of the file."""
         return self._file.path
 
     def lines_for(self, interactions: Iterable[Interaction]) -> list[str]:
-        """The lines that would be written for these interactions, in order."""
+        """The lines for these interactions, in order."""
         return [line_text(self._codec.encode(interaction)) for interaction in interactions]
 
     def append(self, lines: Iterable[str]) -> None:
-        """Write lines made by `lines_for`; raises UnreadableCassette if the disk does not take them."""
+        """Write lines made by `lines_for`; raises UnreadableCassette if they cannot be written."""
         with writing(self.path):
             self._file.append(line.encode() for line in lines)
 
     def finish(self, end: Mapping[str, Any]) -> None:
-        """Write the line that says the dialogue is recorded to its end."""
+        """Write the line that marks the recording as complete."""
         self.append([line_text({"end": end})])
 
     def take_place_of(self, path: Path) -> None:
-        """Become the file at `path`, and close; raises UnreadableCassette if another run is writing that one."""
+        """Replace the file at `path` and close; raises UnreadableCassette if another run is writing that file."""
         with writing(path):
             self._file.take_place_of(path)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the lock and close the file."""
         self._file.close()
 
 
 def put_in_place(path: Path, target: Path, *, n_bytes: int) -> None:
-    """Make the file at `path`, which is `n_bytes` long, the cassette at `target`.
+    """Move the file at `path`, with the length `n_bytes`, to the cassette at `target`.
 
     Raises UnreadableCassette if that fails, or another run is writing one of them.
     """
@@ -277,9 +282,9 @@ def put_in_place(path: Path, target: Path, *, n_bytes: int) -> None:
 
 
 def write_journal(path: Path, journal: Journal) -> None:
-    """Write a whole cassette file at once; a file that was there is replaced only by a complete one.
+    """Write a whole cassette file at once; an existing file is replaced only by a complete one.
 
-    Raises UnreadableCassette if the place cannot be written, or another run is writing it.
+    Raises UnreadableCassette if the file cannot be written, or another run is writing it.
     """
     codec = JournalCodec()
     values = [journal.header, *map(codec.encode, journal.interactions)]
@@ -290,9 +295,9 @@ def write_journal(path: Path, journal: Journal) -> None:
 
 
 def rename_test(source: Path, target: Path, test: str, *, keeps_source: bool = False) -> None:
-    """Move a cassette to `target` as a recording of `test`; all of it but the header stays as it is, to the byte.
+    """Move a cassette to `target` as a recording of `test`; only the header changes.
 
-    `keeps_source` copies it instead. Raises UnreadableCassette if it has no header, or another run writes it or
+    `keeps_source` copies it instead. Raises UnreadableCassette if it has no header, or another run is writing it or
     `target`.
     """
     change_header(source, target, lambda header: {**header, "test": test}, keeps_source=keeps_source)
@@ -306,10 +311,10 @@ def change_header(
     n_bytes: int | None = None,
     keeps_source: bool = False,
 ) -> None:
-    """Move a cassette to `target`, which may be its own place, with another header; the rest stays, to the byte.
+    """Move a cassette to `target`, which may be its own path, with another header; only the header changes.
 
-    `n_bytes` is how long it is expected to be, `keeps_source` copies it instead. Raises UnreadableCassette if it has no
-    header, or another run writes it or `target`, or has written it.
+    `n_bytes` is its expected length, `keeps_source` copies it instead. Raises UnreadableCassette if it has no header,
+    or another run is writing it or `target`, or has written it.
     """
     n_bytes = source.stat().st_size if n_bytes is None else n_bytes
     with writing(source), LineFile(source, expected_bytes=n_bytes) as file:

@@ -1,4 +1,4 @@
-"""What people do with cassette files by hand: list them, convert them, give them to another test."""
+"""Lists cassette files, converts them, and moves them to another test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pytest_duolog.storage.line_file import is_in_use, left_by_killed_run
 
 @dataclass(frozen=True)
 class CassetteFacts:
-    """One cassette as a person asks about it; `problem` says why a file could not be read."""
+    """The facts about one cassette that `duolog cassettes list` shows; `problem` says why a file could not be read."""
 
     path: Path
     header: Mapping[str, Any]
@@ -32,19 +32,19 @@ class CassetteFacts:
 
     @property
     def recorded(self) -> str:
-        """When it was recorded, to the second; empty if the file does not say."""
+        """When it was recorded, to the second; empty if the file does not have it."""
         return str(self.header.get("recorded") or "")
 
     @property
     def models(self) -> list[str]:
-        """The models asked, one that played both sides once."""
+        """The models; a model of both sides is listed once."""
         speakers = self.header.get("speakers")
         listed = speakers if isinstance(speakers, list) else []
         return list(dict.fromkeys(str(item.get("model")) for item in listed if isinstance(item, Mapping)))
 
 
 def cassettes_under(paths: Iterable[Path]) -> Iterator[CassetteFacts]:
-    """Every cassette among `paths` and in `cassettes` folders below those that are folders, sorted by path."""
+    """The cassettes in `paths` and in `cassettes` folders below the folders in `paths`, sorted by path."""
     for path in sorted({found for given in paths for found in _files(given)}):
         try:
             journal = read_journal(path)
@@ -62,7 +62,7 @@ def cassettes_under(paths: Iterable[Path]) -> Iterator[CassetteFacts]:
 
 
 def leftovers_under(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """Unfinished files that killed runs left beside cassettes, sorted by path, each with the name of the cassette."""
+    """Temporary files of killed runs next to cassettes, sorted by path, each with the name of the cassette."""
     folders = {path for path in paths if path.is_dir()}
     for path in sorted({found for folder in folders for found in files_in_cassette_folders(folder)}):
         name = left_by_killed_run(path)
@@ -78,14 +78,14 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def export_yaml(source: Path, target: Path, *, base_urls: BaseUrls) -> Journal:
-    """Write a cassette as plain vcrpy YAML, without its damaged lines; returns what it holds."""
+    """Write a cassette as plain vcrpy YAML, without its damaged lines; returns its content."""
     journal = read_journal(source)
     write_yaml(target, journal.interactions, base_urls=base_urls)
     return journal
 
 
 def import_yaml(source: Path, target: Path, *, base_urls: BaseUrls, redactor: Redactor) -> int:
-    """Write a plain vcrpy cassette as one of ours; returns the number of interactions."""
+    """Convert a plain vcrpy cassette to this package's format; returns the number of interactions."""
     foreign = read_yaml(source, base_urls=base_urls, redactor=redactor)
     header = {"duolog": FORMAT, "imported_from": source.name}
     end: dict[str, Any] = {"messages": None, "stop": None, "served": []}
@@ -94,7 +94,7 @@ def import_yaml(source: Path, target: Path, *, base_urls: BaseUrls, redactor: Re
 
 
 class Move(NamedTuple):
-    """A cassette and the place where its new test looks for it."""
+    """A cassette, and the path at which its new test expects it."""
 
     source: Path
     target: Path
@@ -102,7 +102,7 @@ class Move(NamedTuple):
 
 
 def move_of(recording: Recording, module: Path, test: str) -> Move:
-    """What gives a recording to the test called `test` in `module`."""
+    """The move that gives a recording to the test `test` in `module`."""
     speakers = recording.header.get("speakers") or ()
     location = CassetteLocation(
         folder_of(module),
@@ -116,7 +116,7 @@ def move_of(recording: Recording, module: Path, test: str) -> Move:
 
 
 def carry_out(moves: Sequence[Move]) -> None:
-    """Move cassettes, and write their new test into their headers.
+    """Move cassettes and write the new tests into their headers.
 
     Raises CassetteError, before anything is moved, if a target exists already or two moves have the same one.
     """
@@ -126,9 +126,11 @@ def carry_out(moves: Sequence[Move]) -> None:
             raise CassetteError(
                 f"{from_here(move.source)} cannot be moved: there is a recording already",
                 cassette_path=move.target,
-                facts=[("to fix", "delete the one that is not needed, then move again; nothing was moved")],
+                facts=[
+                    ("to fix", "delete the recording that is not needed and try again; nothing was moved")
+                ],
             )
     for source, target, test in moves:
         rename_test(source, target, test)
-        with suppress(OSError):  # it is not empty
+        with suppress(OSError):  # the folder is not empty
             source.parent.rmdir()

@@ -1,4 +1,4 @@
-"""Why a request is not in the cassette: the nearest recorded one, and what differs."""
+"""Finds the recorded request that is most similar to a new one, and their differences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_DIFFERENCES = 3
 
 
 def nearest(sent: SentRequest, message_number: int, recorded: Sequence[Interaction]) -> Interaction | None:
-    """The recorded interaction most like `sent`: the longest common history, the same message, the same length."""
+    """The recorded interaction most similar to `sent`: by the longest common history, message number and length."""
     return max(
         recorded,
         key=lambda interaction: (
@@ -28,7 +28,7 @@ def nearest(sent: SentRequest, message_number: int, recorded: Sequence[Interacti
 
 
 def differences(recorded: SentRequest, sent: SentRequest) -> list[str]:
-    """What differs, each as lines: the field, the recorded value, the sent value. At most three fields."""
+    """The differences, at most three; each has lines with the field, the recorded value and the sent value."""
     found = [
         *_pair("method", recorded.method, sent.method),
         *([] if recorded.has_address_of(sent) else _pair("address", recorded.uri, sent.uri)),
@@ -76,7 +76,7 @@ def _value_differences(where: str, recorded: Any, sent: Any) -> list[str]:
 
 class _Absent:
     def __repr__(self) -> str:
-        return "(not there)"
+        return "(missing)"
 
 
 ABSENT = _Absent()
@@ -90,7 +90,7 @@ def _pair(where: str, recorded: Any, sent: Any) -> list[str]:
 
 
 def _around_difference(recorded: Any, sent: Any) -> tuple[str, str]:
-    """Both values, long texts from shortly before the place where they part."""
+    """Both values; long texts start shortly before their first difference."""
     if not (isinstance(recorded, str) and isinstance(sent, str)):
         return (
             shorten(recorded) if isinstance(recorded, str) else repr(recorded),

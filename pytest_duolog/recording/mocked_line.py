@@ -1,4 +1,4 @@
-"""The line on which a test's mocks of httpx may answer what our own endpoints ask."""
+"""Lets a test's mocks of httpx answer the requests of this package's endpoints."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pytest_duolog.recording.network import NetworkDoors
 from pytest_duolog.recording.vcrpy import ORIGINALS
 
 with ORIGINALS.in_place():
-    # The client's own way of sending, whatever a test puts in its place for the code that it tests.
+    # The original method of the client, even if a test has replaced it for the code under test.
     _send = httpx.AsyncClient.send
 
-# Where pytest-httpx remembers what it was sent.
+# The attribute in which pytest-httpx keeps the requests.
 REMEMBERED = ("_requests", "_requests_not_matched")
 
 
 class MockedLine:
-    """Asks mocks, at the real address of a provider and as patiently as the provider itself."""
+    """Asks mocks at the real address of a provider, with the same retries as for the provider."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class MockedLine:
         self._doors = doors
 
     async def post(self, question: HttpQuestion) -> HttpAnswer:
-        """A mock's answer; raises NotMocked if none has one, and EndpointError if it is not a reply."""
+        """A mock's response; raises NotMocked if no mock has one, and EndpointError if it is not a reply."""
         mocks = _MocksTransport()
         live = LiveTransport(self._destination_of, through=mocks)
         with self._doors.watch():
@@ -49,11 +49,11 @@ class MockedLine:
             except EndpointError:
                 if mocks.n_asked:
                     raise
-                raise NotMocked from None  # there is no address to ask at
+                raise NotMocked from None  # there is no address for the request
 
 
 class _MocksTransport(httpx.AsyncBaseTransport):
-    """Sends by a client of httpx as anybody would make it, so that mocks see the request, and never to the network."""
+    """Sends through a normal httpx client, so that mocks see the request; never sends to the network."""
 
     def __init__(self) -> None:
         self.n_asked = 0
@@ -71,9 +71,9 @@ class _MocksTransport(httpx.AsyncBaseTransport):
 
 @contextmanager
 def _without_trace(transport: type) -> Iterator[None]:
-    """Have pytest-httpx forget a request that it has no answer to."""
-    # Works around pytest-httpx (0.36): it fails a test for every request that it did not expect, and there is no other
-    # way to ask whether it has an answer. To be dropped when there is one.
+    """Make pytest-httpx forget a request for which it has no response."""
+    # Works around pytest-httpx (0.36): it fails a test for every unexpected request, and there is no other way to find
+    # out whether it has a response. To be dropped when there is one.
     function = beneath(vars(transport)["handle_async_request"])
     cells = [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
     lists: list[list[Any]] = [

@@ -1,7 +1,8 @@
-"""Mocks that a test has set up go before recording: who recognises them, and asks them first.
+"""Finds the mocks of a test and asks them first: they have precedence over the recording.
 
-A mock replaces a function somewhere between the caller and the network. Whether it has an answer only the mock knows:
-so it is asked, and may not reach the network. If it would, nothing is mocked there, and the recording has its turn.
+A mock replaces a function between the caller and the network. Only the mock knows whether it has a response, so it is
+called, but without access to the network. If the call would reach the network, the request is not mocked, and the
+recording is used.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pytest_duolog import genuine
 
 Answer = TypeVar("Answer")
 
-# Where mocks of httpx may stand, above and below its transports (httpx2 has the same classes).
+# Functions of httpx that mocks replace, above and below its transports (httpx2 has the same classes).
 HTTPCORE = {
     "handle_request": ("ConnectionPool", "HTTPProxy", "SOCKSProxy", "HTTPConnection"),
     "handle_async_request": (
@@ -38,22 +39,22 @@ HTTPX = (
 
 CONNECTION_METHODS = ("connect", "request", "putrequest", "endheaders", "send", "getresponse")
 
-# Packages whose patches record, as ours do, and invent nothing.
+# Packages whose patches record, like this package's, and are not mocks.
 RECORDERS = ("vcr", "cassetter")
 
-# What mocks raise when they have no answer: the module of the exception, and its name or the beginning of its words.
+# The exceptions of mocks without a response: the module, and the name or the beginning of the message.
 NO_ANSWER = (
     ("respx", "AllMockedAssertionError"),
     ("pook", "PookNoMatches"),
     ("httpx", "No response can be found for "),  # pytest-httpx
 )
 
-# How a function of ours says which one it stands in front of.
+# The attribute of a replacement with the function that it replaces.
 BENEATH = "_duolog_beneath"
 
 
-class NotMocked(Exception):  # it says what is the case
-    """No mock has an answer: the request was on its way to the network."""
+class NotMocked(Exception):  # the name states a fact
+    """No mock has a response: the request would have reached the network."""
 
 
 @dataclass
@@ -65,7 +66,7 @@ _attempt: ContextVar[_Attempt | None] = ContextVar("duolog_attempt", default=Non
 
 
 def leaves_for_the_network() -> None:
-    """To be called where a request would leave this process; raises NotMocked where only mocks are being asked."""
+    """Called before a request leaves this process; raises NotMocked if only mocks are being asked."""
     attempt = _attempt.get()
     if attempt is not None:
         attempt.has_left = True
@@ -73,21 +74,21 @@ def leaves_for_the_network() -> None:
 
 
 def is_asking_mocks() -> bool:
-    """Whether this is called on behalf of a request that only mocks are being asked about."""
+    """Whether the current request only asks mocks."""
     return _attempt.get() is not None
 
 
 def of_mocks(call: Callable[[], Answer], *, is_certain: bool = True) -> Answer:
-    """What mocks answer, or raise, in `call`; raises NotMocked if they have no answer.
+    """The response, or the exception, of mocks in `call`, which cannot reach the network; raises NotMocked without one.
 
-    Where it is not certain that there is a mock, an exception may be that of a guard, and is no answer.
+    If it is not certain that there is a mock, an exception may come from a network guard and counts as no response.
     """
     with _asking(is_certain=is_certain):
         return call()
 
 
 async def of_mocks_async(call: Callable[[], Awaitable[Answer]], *, is_certain: bool = True) -> Answer:
-    """The same for what has to be awaited."""
+    """The same for async calls."""
     with _asking(is_certain=is_certain):
         return await call()
 
@@ -115,19 +116,19 @@ def _means_no_answer(error: Exception) -> bool:
 
 
 def beneath(function: Any) -> Any:
-    """What a function of ours stands in front of, and any other function itself."""
+    """The function that one of this package's functions replaces; any other function itself."""
     while (below := getattr(function, "__dict__", {}).get(BENEATH)) is not None:
         function = below
     return function
 
 
 def is_replaced(owner: Any, name: str) -> bool:
-    """Whether somebody has put a function of their own in the place of one of a class's, or a module's."""
+    """Whether a function of a class or a module has been replaced."""
     return is_foreign(owner, vars(owner).get(name))
 
 
 def is_foreign(owner: Any, function: Any) -> bool:
-    """Whether a function that stands in a class, or a module, was written elsewhere."""
+    """Whether the code of a function in a class or a module is from another package."""
     function = beneath(function)
     if isinstance(function, mock.NonCallableMock):
         return True
@@ -139,12 +140,12 @@ def is_foreign(owner: Any, function: Any) -> bool:
 
 
 def is_mock(owner: Any, name: str) -> bool:
-    """Whether a test has put a mock in that place; who records there has not."""
+    """Whether a test has replaced this function with a mock; patches that record do not count."""
     return is_mocking(owner, vars(owner).get(name))
 
 
 def is_mocking(owner: Any, function: Any) -> bool:
-    """Whether a function that stands in a class is a test's mock."""
+    """Whether a function in a class is a test's mock."""
     return is_foreign(owner, function) and not _is_recorder(beneath(function))
 
 
@@ -155,14 +156,14 @@ def _is_recorder(function: Any) -> bool:
 
 
 def _home(module: str) -> str | None:
-    """The folder of a module's package, or the file of one without."""
+    """The folder of a module's package; the file of a module without a package."""
     package = sys.modules.get(module.partition(".")[0])
     folders = getattr(package, "__path__", None)
     return f"{next(iter(folders))}{os.sep}" if folders else getattr(package, "__file__", None)
 
 
 def is_httpcore_mocked(package: str) -> bool:
-    """Whether something is mocked below the transports of httpx, or httpx2."""
+    """Whether something below the transports of httpx or httpx2 is mocked."""
     module = sys.modules.get(package)
     return module is not None and any(
         is_mock(owner, method)
@@ -173,7 +174,7 @@ def is_httpcore_mocked(package: str) -> bool:
 
 
 def is_httpx_mocked() -> bool:
-    """Whether anything is mocked that could answer what an endpoint of ours asks."""
+    """Whether anything is mocked that could answer a request of this package's endpoints."""
     httpx = sys.modules.get("httpx")
     return httpx is not None and (
         any(is_mock(getattr(httpx, owner), name) for owner, name in HTTPX)
@@ -183,19 +184,19 @@ def is_httpx_mocked() -> bool:
 
 
 def are_sockets_replaced() -> bool:
-    """Whether something stands in for sockets that is none; a guard is one."""
+    """Whether sockets are replaced by something that is not a socket; a network guard does not count."""
     current = socket.socket
     is_socket = isinstance(current, type) and issubclass(current, genuine.PythonSocket)
     return not is_socket or isinstance(socket.create_connection, mock.NonCallableMock)
 
 
 def is_connection_mocked(kind: type) -> bool:
-    """Whether something is mocked in a class of connections, of http.client or of urllib3 on top of it."""
+    """Whether something is mocked in a connection class of http.client, or of urllib3 on top of it."""
     return any(is_mock(owner, name) for owner in kind.__mro__[:-1] for name in CONNECTION_METHODS)
 
 
 def is_aiohttp_mocked() -> bool:
-    """Whether something is mocked below aiohttp's sessions."""
+    """Whether something below aiohttp's sessions is mocked."""
     aiohttp = sys.modules.get("aiohttp")
     return aiohttp is not None and any(
         is_mock(owner, name)

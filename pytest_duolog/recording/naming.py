@@ -1,4 +1,4 @@
-"""Where the recording of a dialogue lies: one file a sample, named after test, models and sample number."""
+"""The file names of recordings: one file for each sample, named after test, models and sample number."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from pytest_duolog.storage.line_file import is_file
 CASSETTE_FOLDER = "cassettes"
 UNSAFE = re.compile(r"[^A-Za-z0-9_.,=+@\[\]-]")
 
-# File names are limited to 255 bytes nearly everywhere; a name has a test part and a models part, that of a snapshot a
-# test part and, perhaps, one of its own.
+# Most file systems limit names to 255 bytes. A cassette's name has a part for the test and a part for the models; a
+# snapshot's name has a part for the test and perhaps its own name.
 LONGEST_SNAPSHOT_TEST = 150
 LONGEST_TEST_PART = 120
 LONGEST_MODELS_PART = 80
 
 
-# What may stand in a test's parameters, or in the name of a further dialogue, without a hash: nothing that could be
-# taken for the other's end. What parts class and test (`::`) becomes a dot and is none in parameters.
+# Characters that need no hash in a test's parameters, or in the name of a further dialogue: none of them can be
+# confused with the separators of a name. `::` between class and test becomes a dot, so parameters have no dot.
 PLAIN_PARAMETERS = re.compile(r"(?:(?!::)[^\[\]])*")
 PLAIN_RUN = re.compile(r"[^\[\].]*")
 
@@ -37,7 +37,7 @@ def folder_of(module: Path) -> Path:
 
 
 def module_of(folder: Path) -> Path:
-    """The test module of a cassette folder, whether it exists or not."""
+    """The test module of a cassette folder, which may not exist."""
     return folder.parent.parent / f"{folder.name}.py"
 
 
@@ -46,9 +46,9 @@ def safe_name(
 ) -> str:
     """`text` as part of a file name: ASCII, no separators, at most `limit` characters.
 
-    A text that had to be changed, or is not `is_plain`, gets a hash of what it stands for (`identity`, the text itself
-    where that is empty), so that two never share a name. So does a text with capitals, which some file systems do not
-    tell from small letters, unless it `keeps_capitals`.
+    A text that was changed, or is not `is_plain`, gets a hash of `identity` (if empty, of the text), so that two texts
+    never have the same name. A text with capitals also gets a hash, unless `keeps_capitals`, because some file systems
+    ignore case.
     """
     safe = UNSAFE.sub("-", text)
     is_plain = is_plain and (keeps_capitals or text == text.lower())
@@ -59,12 +59,12 @@ def safe_name(
 
 
 def snapshot_test_part(test: str) -> str:
-    """What the name of a test's snapshots begins with; `test` is its function with its parameters."""
+    """The beginning of the names of a test's snapshots; `test` is its function with its parameters."""
     return safe_name(test, limit=LONGEST_SNAPSHOT_TEST)
 
 
 def models_part(models: Sequence[str], *, keeps_capitals: bool = False) -> str:
-    """The models of a dialogue for a file name; one that plays both sides is named once."""
+    """The models of a dialogue for a file name; a model of both sides is named once."""
     parts = [
         safe_name(model.replace(":", "-", 1), limit=LONGEST_MODELS_PART // 2, keeps_capitals=keeps_capitals)
         for model in dict.fromkeys(models)
@@ -74,11 +74,11 @@ def models_part(models: Sequence[str], *, keeps_capitals: bool = False) -> str:
 
 @dataclass(frozen=True)
 class CassetteLocation:
-    """The files of one dialogue sample.
+    """The files for one sample of a dialogue.
 
-    `folder` is the cassette folder of the test module. `test` is the test's id in its module with its
-    parameters, `run` the name of a further dialogue of that test (empty for its first). In a gate, and where the
-    command line recast a speaker, the same dialogue is held with other models, too, and that is no mistake.
+    `folder` is the cassette folder of the test module. `test` is the test's id in its module with its parameters, `run`
+    the name of a further dialogue of that test (empty for its first). In a gate, and if the command line changes a
+    model, there are recordings of the same dialogue with several models.
     """
 
     folder: Path
@@ -91,7 +91,7 @@ class CassetteLocation:
 
     @property
     def owner(self) -> str:
-        """The test as the header names it: with its module, without the folders above it."""
+        """The test's name in the header: with its module, without folders."""
         return f"{module_of(self.folder).name}::{self.test}"
 
     def _test_part(self, *, keeps_capitals: bool = False) -> str:
@@ -111,12 +111,12 @@ class CassetteLocation:
 
     @cached_property
     def path(self) -> Path:
-        """The cassette. One with the older name, which kept capitals, is used where there is no other."""
+        """The cassette. A file with the older name, which kept capitals, is used if there is no other."""
         path, older = (self.folder / self._file_name(keeps_capitals=kept) for kept in (False, True))
         return older if older != path and not path.exists() and self._owns(older) else path
 
     def _owns(self, path: Path) -> bool:
-        """Whether a file of exactly this name is there, for this very dialogue."""
+        """Whether there is a file with exactly this name, for this dialogue."""
         try:
             header = read_header(path) if path.name in os.listdir(path.parent) else {}  # noqa: PTH208  # on macOS `exists` is true for other capitals, too
         except (UnreadableCassette, FileNotFoundError):
@@ -125,18 +125,18 @@ class CassetteLocation:
 
     @property
     def partial_path(self) -> Path:
-        """Where a new recording grows while an older one is still in place."""
+        """The file of a new recording while an older one is still in place."""
         return partial_of(self.path)
 
     @property
     def yaml_path(self) -> Path | None:
-        """A plain vcrpy cassette in the place of ours: under our name, or under pytest-recording's."""
+        """A plain vcrpy cassette instead of this package's: with this package's name or with pytest-recording's."""
         stems = [self._file_name(keeps_capitals=kept).removesuffix(".jsonl") for kept in (False, True)]
         paths = [self.folder / f"{name}.yaml" for name in (*stems, self._test_part(keeps_capitals=True))]
         return next((path for path in paths if path.is_file()), None)
 
     def check(self) -> None:
-        """Raises UnreadableCassette if what is in its place is no file, or nobody may look there."""
+        """Raises UnreadableCassette if its path is not a file, or permission is missing."""
         with reading(self.folder):
             own = self.path
         for path in (own, self.partial_path):
@@ -157,15 +157,15 @@ class CassetteLocation:
 
 
 def partial_of(path: Path) -> Path:
-    """Where a new recording of the cassette at `path` grows."""
+    """The file of a new recording of the cassette at `path`."""
     return path.with_name(path.name.removesuffix(".jsonl") + ".partial.jsonl")
 
 
 def is_partial(path: Path) -> bool:
-    """Whether `path` is a recording that has not yet taken the place of an older one."""
+    """Whether `path` is a new recording that has not replaced an older one yet."""
     return path.name.endswith(".partial.jsonl")
 
 
 def whole_of(path: Path) -> Path:
-    """The cassette whose place the unfinished recording at `path` takes."""
+    """The cassette that the incomplete recording at `path` will replace."""
     return path.with_name(path.name.removesuffix(".partial.jsonl").removesuffix(".jsonl") + ".jsonl")

@@ -1,8 +1,8 @@
-"""The doors through which requests leave this process.
+"""Blocks the functions through which requests leave this process.
 
-At each of them a request that only mocks are asked about turns back. In a replay they are closed to speakers' own code,
-but for loopback: vcrpy's patches answer for the HTTP libraries they know, and any other way out ends at the sockets of
-this process. What another process does is not seen.
+They stop requests that only ask mocks. In a replay they are blocked for speakers' own code, except for loopback:
+vcrpy's patches answer for the HTTP libraries that they know, and everything else uses the sockets of this process.
+Requests of other processes are not noticed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pytest_duolog.endpoints.live import is_loopback
 from pytest_duolog.errors import EndpointError
 from pytest_duolog.recording.mocks import BENEATH, is_asking_mocks, is_replaced, leaves_for_the_network
 
-# Gives the way to complain to whoever opens a connection now; None for those who may.
+# Returns the function that reports an error to the code that opens a connection now; None if it may connect.
 Complaining = Callable[[EndpointError], None]
 
 HostsIn = Callable[[Any], Iterable[str]]
 
-# The functions of `socket` that may ask a name server, and the addresses in what they give.
+# The functions of `socket` that may ask a name server, and how to get the addresses from their results.
 LOOK_UPS: Mapping[str, HostsIn] = {
     "getaddrinfo": lambda found: [str(entry[4][0]) for entry in found],
     "gethostbyname": lambda found: [found],
@@ -35,7 +35,7 @@ LOOK_UPS: Mapping[str, HostsIn] = {
     "gethostbyaddr": lambda found: found[2],
 }
 
-# The methods of a socket that may be given an address, and where among the arguments it is.
+# The methods of a socket that may get an address, and its position in the arguments.
 ADDRESSED = {
     "connect": slice(0, 1),
     "connect_ex": slice(0, 1),
@@ -43,10 +43,10 @@ ADDRESSED = {
     "sendmsg": slice(3, 4),
 }
 
-# By these a request goes out on a connection that is open already. asyncio wakes itself with them on Windows.
+# These methods send a request on an open connection. asyncio also uses them to wake itself on Windows.
 SENDING = () if sys.platform == "win32" else ("send", "sendall")
 
-# The same in httpcore (httpcore2), for event loops whose sockets Python does not see.
+# The same in httpcore (httpcore2), for event loops that do not use Python's sockets.
 HTTPCORE = {
     "handle_request": ("HTTP11Connection", "HTTP2Connection"),
     "handle_async_request": ("AsyncHTTP11Connection", "AsyncHTTP2Connection"),
@@ -59,8 +59,8 @@ INTERNET = (socket.AF_INET, socket.AF_INET6)
 class NetworkDoors:
     """Patches of `socket`, in place while somebody needs them.
 
-    `closed_to` gives the way to complain to whoever may not leave, or None; `allowed` are hosts that stay open to
-    everybody; it may grow.
+    `closed_to` returns the function that reports an error to code that may not connect, or None. `allowed` are hosts
+    that are open to all code; the set may grow.
     """
 
     def __init__(self, closed_to: Callable[[], Complaining | None], allowed: set[str]) -> None:
@@ -89,7 +89,7 @@ class NetworkDoors:
 
     def _patchers(self) -> Iterable[Any]:
         for name, hosts_in in LOOK_UPS.items():
-            if not is_replaced(socket, name):  # a test's own look-up asks nobody
+            if not is_replaced(socket, name):  # a test's own function asks no name server
                 yield _patch(socket, name, self._checked_look_up(getattr(socket, name), hosts_in))
         for name, at in ADDRESSED.items():
             if hasattr(genuine.PythonSocket, name):  # Windows has no sendmsg
@@ -126,9 +126,9 @@ class NetworkDoors:
         if complain is None:
             return
         error = EndpointError(
-            f"the speaker's code wants to reach {name}, and record mode 'none' keeps dialogues off the network",
-            advice="record it (--record-mode=once) with a library that is recorded (httpx, requests, aiohttp, ...), or "
-            "exclude the host with duolog_vcr_config's 'ignore_hosts'",
+            f"the speaker's code tried to reach {name}, but record mode 'none' allows no network",
+            advice="record it (--record-mode=once) with a supported library (httpx, requests, aiohttp, ...), or "
+            "exclude the host with 'ignore_hosts' in duolog_vcr_config",
         )
         complain(error)
         raise error

@@ -1,12 +1,11 @@
-"""What HTTP libraries put into a request by chance or by the clock: it says nothing, and is neither matched nor stored.
+"""Removes the parts of requests that HTTP libraries choose at random or by the clock; they are not matched or stored.
 
-Found by sending the same twice with httpx, httpx2, requests, aiohttp and the SDKs of OpenAI, Anthropic, Google, Mistral
-and Ollama. In headers there are more (ids, dates, versions), and these are not recorded at all; in bodies there are
+They were found by sending the same request twice with httpx, httpx2, requests, aiohttp and the SDKs of OpenAI,
+Anthropic, Google, Mistral and Ollama. Headers with ids, dates and versions are not recorded at all; bodies have
 
-- the boundaries of multipart bodies, which are random;
-- packing, whose result depends on the clock (gzip) and on the library;
-- tokens by which a server knows a repeated request again (AWS, gRPC gateways), and ids of JSON-RPC, where they are
-  random.
+- random boundaries of multipart bodies;
+- compression, whose result depends on the clock (gzip) and on the library;
+- tokens by which a server recognises a repeated request (AWS, gRPC gateways), and ids of JSON-RPC, if they are random.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ RANDOM = "[random id]"
 
 
 def without_noise(content: bytes, headers: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """A request's body and headers without what is random in how they are written."""
+    """A request's body and headers without random parts."""
     headers = {name.lower(): value for name, value in headers.items()}
     content = _unpacked(content, _text(headers.get("content-encoding")).strip().lower())
     kind = _text(headers.get("content-type"))
@@ -47,10 +46,10 @@ def _text(value: Any) -> str:
 
 
 def _unpacked(content: bytes, encoding: str) -> bytes:
-    """A body without gzip or deflate; one that is packed otherwise, or damaged, as it is."""
+    """The body unpacked from gzip or deflate; other bodies, and damaged ones, unchanged."""
     if encoding not in ("gzip", "x-gzip", "deflate"):
         return content
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either form, told by its header
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # both forms, recognised by the header
     try:
         unpacked = unpacker.decompress(content, MOST_UNPACKED_BYTES)
     except zlib.error:
@@ -59,7 +58,7 @@ def _unpacked(content: bytes, encoding: str) -> bytes:
 
 
 def without_random_ids(value: Any) -> Any:
-    """A JSON body without random tokens that only tell a server that a request is repeated."""
+    """A JSON body without random tokens that only mark a repeated request."""
     if isinstance(value, list):
         return [without_random_ids(item) for item in value]
     if not isinstance(value, dict):
@@ -78,7 +77,7 @@ def _is_random(value: Any) -> bool:
 
 
 def multipart_bytes(parts: Iterable[tuple[Mapping[str, str], bytes]]) -> bytes:
-    """A multipart body in one spelling, from the headers and the contents of its parts."""
+    """A multipart body with a fixed boundary, from the headers and contents of its parts."""
     lines = []
     for headers, content in parts:
         written = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

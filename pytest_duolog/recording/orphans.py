@@ -1,4 +1,4 @@
-"""Recordings whose test is gone: a test that was renamed or moved takes its recordings over, and no model is asked."""
+"""Finds recordings whose test no longer exists, so that renamed or moved tests can take them over."""
 
 from __future__ import annotations
 
@@ -23,50 +23,50 @@ DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 @dataclass(frozen=True)
 class Recording:
-    """A cassette file and its header; `test` is its test's id inside the module that it lies beside."""
+    """A cassette file and its header; `test` is its test's id inside the module next to its folder."""
 
     path: Path
     header: Mapping[str, Any]
 
     @property
     def test(self) -> str:
-        """The test's id inside its module, with its parameters; empty if the file does not say."""
+        """The test's id inside its module, with its parameters; empty if the file does not have it."""
         return str(self.header.get("test") or "").partition("::")[2]
 
     @property
     def module(self) -> Path:
-        """The module that the cassette lies beside, whether it exists or not."""
+        """The module next to the cassette's folder, which may not exist."""
         return module_of(self.path.parent)
 
     @property
     def node_id(self) -> str:
-        """The test as a person in the working directory names it to pytest."""
+        """The test's node id relative to the working directory."""
         return f"{from_here(self.module)}::{self.test}"
 
     @property
     def recorded(self) -> str:
-        """When it was recorded, to the second; empty if the file does not say."""
+        """When it was recorded, to the second; empty if the file does not have it."""
         return str(self.header.get("recorded") or "")
 
     @property
     def gone(self) -> str:
-        """Why no test can use it, as far as the source shows; empty if there may be one."""
+        """Why no test can use it, according to the source code; empty if there may be one."""
         if not self.test:
             return ""
         if not self.module.is_file():
-            return f"its test module {self.module.name} is gone"
+            return f"its test module {self.module.name} no longer exists"
         if not defines(self.module, self.test.partition("[")[0].split("::")):
-            return f"its test {self.module.name}::{self.test} is gone"
+            return f"its test {self.module.name}::{self.test} no longer exists"
         return ""
 
     def holds(self, header: Mapping[str, Any]) -> bool:
-        """Whether it is a recording of the very dialogue that `header` describes, whatever its test is called."""
+        """Whether it is a recording of the dialogue that `header` describes, with any test name."""
         alike = all(self.header.get(name) == header.get(name) for name in ("run", "sample"))
         return alike and bool(self.header.get("speakers")) and not stale_facts(self.header, header)
 
 
 class Orphans:
-    """The recordings below a folder, looked through when first asked for."""
+    """The recordings below a folder, which are read when first needed."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -76,9 +76,9 @@ class Orphans:
         return list(recordings_under(self._root))
 
     def of(self, header: Mapping[str, Any], *, module: Path) -> list[Recording]:
-        """Recordings of the dialogue that `header` describes, that its test may take over.
+        """Recordings of the dialogue in `header` that its test may take over.
 
-        `module` is the test's module. Their own test is gone, or is the same test with other parameters.
+        `module` is the test's module. Their own test no longer exists, or is the same test with other parameters.
         """
         function = str(header["test"]).partition("::")[2].partition("[")[0]
         return [
@@ -92,10 +92,10 @@ class Orphans:
     def take_over(
         self, location: CassetteLocation, header: Mapping[str, Any], *, from_siblings: bool = False
     ) -> str | None:
-        """Give a test without a recording that of its dialogue, from a test that is gone; says where it came from.
+        """Give a test without a recording the one of an equal dialogue, from a test that no longer exists.
 
-        `from_siblings` gives it a copy of the one that the same test has under other parameters, too. None if it has a
-        recording already, or nobody holds its dialogue.
+        `from_siblings` also allows a copy of the recording of the same test with other parameters. Returns a notice
+        about the source; None if the test has a recording already, or there is no equal dialogue.
         """
         if any(path.exists() for path in (location.path, location.partial_path)) or location.yaml_path:
             return None
@@ -107,13 +107,13 @@ class Orphans:
                 with suppress(FileNotFoundError, UnreadableCassette):  # another worker was faster
                     rename_test(found.path, location.path, location.owner, keeps_source=not found.gone)
                     if found.gone:
-                        return f"took over the recording of {found.node_id}, which is gone"
-                    return f"has a copy of the recording of {found.node_id}, which holds the same dialogue"
+                        return f"took over the recording of {found.node_id}, which no longer exists"
+                    return f"uses a copy of the recording of {found.node_id}, which has the same dialogue"
         return None
 
 
 def likeness(one: str, other: str) -> float:
-    """How much alike two names are: 1 if they are the same, 0 if they have nothing in common."""
+    """The similarity of two names: 1 if they are equal, 0 if they have nothing in common."""
     return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
@@ -132,7 +132,7 @@ def cassette_files(root: Path) -> Iterator[Path]:
 
 
 def files_in_cassette_folders(root: Path) -> Iterator[Path]:
-    """All files beside cassettes, without hidden folders, virtual environments and packages of JavaScript."""
+    """All files in cassette folders, without hidden folders, virtual environments and JavaScript packages."""
     for name, folders, files in os.walk(root):
         if "pyvenv.cfg" in files:
             folders.clear()
@@ -146,7 +146,7 @@ def files_in_cassette_folders(root: Path) -> Iterator[Path]:
 def defines(file: Path, names: list[str]) -> bool:
     """Whether a module has the function at the end of `names`, inside the classes before it; never runs it.
 
-    A method that a class does not have itself may be inherited, so it counts as there if the class has bases.
+    A method that a class does not define may be inherited, so it counts as existing if the class has bases.
     """
     try:
         scope: ast.Module | ast.ClassDef = ast.parse(file.read_bytes())

@@ -1,8 +1,8 @@
-"""Recording of HTTP libraries inside a user's own speaker, through vcrpy's patches.
+"""Records the HTTP requests of a user's own speakers, with vcrpy's patches.
 
-vcrpy patches libraries for the whole process. Here one set of patches serves all dialogues: it looks up the
-dialogue on whose behalf a request is made, which travels in a context variable (into tasks and into worker
-threads of the event loop), and leaves everybody else's requests alone. What another process sends is not seen.
+vcrpy patches libraries for the whole process. One set of patches serves all dialogues: it finds the dialogue of a
+request with a context variable (which tasks and worker threads of the event loop inherit) and does not touch other
+requests. Requests of other processes are not recorded.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from pytest_duolog.storage.json_text import canonical
 if TYPE_CHECKING:
     from vcr.request import Request
 
-# Transports that reach no network: who made them wants them used, in a replay as well.
+# Transports without a network: they are also used in a replay.
 IN_PROCESS = frozenset({"MockTransport", "WSGITransport", "ASGITransport"})
 
-# Where the classes come from that vcrpy replaces.
+# The modules of the classes that vcrpy replaces.
 LIBRARIES = frozenset({"http", "urllib3", "botocore", "httplib2", "vcr"})
 
 _speaking: ContextVar[WatchedEndpoint | None] = ContextVar("duolog_speaking", default=None)
@@ -51,9 +51,9 @@ class WatchedEndpoint:
         self._problem: CassetteError | EndpointError | None = None
 
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
-        """The endpoint's reply, to be awaited unless it is at hand.
+        """The endpoint's reply, or an awaitable if it is not available yet.
 
-        Raises the cassette's own error if there was one, whatever the libraries in between made of it.
+        If the cassette raised an error, raises that error, even if the libraries in between changed it.
         """
         with self._turn():
             answer = self._endpoint.reply(request)
@@ -75,11 +75,11 @@ class WatchedEndpoint:
                 raise self._problem
 
     def takes(self, request: Request) -> bool:
-        """Whether `request` would be recorded at all; users may exclude hosts."""
+        """Whether `request` is recorded at all; users may exclude hosts."""
         return self._sent(request) is not None
 
     def knows(self, request: Request) -> bool:
-        """Whether the response to `request` is recorded; the cassette does not complain if not."""
+        """Whether the response to `request` is recorded; never raises."""
         sent = self._sent(request)
         return sent is not None and self._cassette.holds(sent)
 
@@ -96,7 +96,7 @@ class WatchedEndpoint:
             raise
 
     def complain(self, problem: CassetteError | EndpointError) -> None:
-        """Have `reply` raise this, whatever becomes of it in between."""
+        """Make `reply` raise this error, even if the libraries in between change it."""
         self._problem = problem
 
     def play(self, request: Request) -> dict[str, Any]:
@@ -107,10 +107,10 @@ class WatchedEndpoint:
         return vcr_response(response)
 
     def record(self, request: Request, response: Mapping[str, Any]) -> None:
-        """Take a fresh response.
+        """Record a new response.
 
-        One that is cut short is not recorded: the library that asked for it may take it as whole, and a replay could
-        not give it the same bytes.
+        An incomplete one is not recorded: the library may accept it as complete, but a replay could not return the same
+        bytes.
         """
         sent = self._sent(request)
         if sent is None:
@@ -118,7 +118,7 @@ class WatchedEndpoint:
         try:
             plain = plain_response(response)
         except PackedWrongly as error:
-            self.complain(EndpointError(f"the answer of {request.host} {error}", is_passing=True))
+            self.complain(EndpointError(f"the response from {request.host} {error}", is_passing=True))
         else:
             self._cassette.record(sent, plain)
 
@@ -129,10 +129,10 @@ class WatchedEndpoint:
 
 
 class LibraryPatches:
-    """vcrpy's patches of HTTP libraries, in place while at least one dialogue wants them.
+    """vcrpy's patches of HTTP libraries, in place while at least one dialogue needs them.
 
-    To vcrpy this object is the cassette; it hands each request to the speaker it belongs to. With `offline`, the
-    speakers' code is kept off the network altogether, but for hosts that the user has excluded from recording.
+    vcrpy uses this object as the cassette; it passes each request to its speaker. With `offline`, the speakers' code
+    cannot reach the network, except hosts that the user has excluded from recording.
     """
 
     _path = "duolog"
@@ -164,9 +164,9 @@ class LibraryPatches:
         return removal
 
     def _patchers(self) -> Iterator[Any]:
-        # vcrpy's public `use_cassette` brings a cassette of its own, one for the whole process. Its builder of
-        # patches takes any object with a cassette's methods; it has done so since 1.0. To be dropped when
-        # vcrpy finds the cassette by context (as cassetter does).
+        # vcrpy's public `use_cassette` uses one cassette for the whole process. Its builder of patches accepts any
+        # object with a cassette's methods (since 1.0). To be dropped when vcrpy finds the cassette by context, as
+        # cassetter does.
         for patcher in vcrpy("vcr.patch").CassettePatcherBuilder(self).build():
             name = getattr(patcher, "attribute", "")
             owner = patcher.getter() if name else None  # a module or a class
@@ -181,7 +181,7 @@ class LibraryPatches:
         yield mock.patch.object(vcrpy("vcr.stubs").VCRConnection, "getresponse", through_mocks(self._is_idle))
 
     def _is_idle(self, cassette: object = None) -> bool:
-        """Whether nobody speaks; or another cassette, of the user's, is asked for."""
+        """Whether no speaker is active, or `cassette` is another one, made by the user."""
         return cassette not in (None, self) or not (self._speakers or _speaking.get())
 
     def _remove(self) -> None:
@@ -192,7 +192,7 @@ class LibraryPatches:
                 self._stack.close()
 
     def speaker(self, watched: WatchedEndpoint) -> ExitStack:
-        """Count `watched` among those who speak, until the returned stack is closed."""
+        """Count `watched` as active until the returned stack is closed."""
         for front in self._fronts:
             front.put()
         self._speakers.append(watched)
@@ -201,10 +201,10 @@ class LibraryPatches:
         return turn
 
     def _owner_of(self, request: Request) -> WatchedEndpoint | None:
-        """On whose behalf `request` is made; None if it is nobody's, and goes where it would have gone anyway.
+        """The speaker of `request`; None if it belongs to no speaker and must not be changed.
 
-        A library's own threads do not carry the context variable; if only one speaker is at work it is that one's,
-        and if only one has it recorded, that one's. Raises EndpointError if nobody can tell.
+        A library's own threads do not have the context variable: then it is the only active speaker, or the only one
+        that has the request recorded. Raises EndpointError if there are several.
         """
         speaking = _speaking.get()
         if speaking is not None:
@@ -214,60 +214,61 @@ class LibraryPatches:
             candidates = [watched for watched in candidates if watched.knows(request)]
             if len(candidates) != 1:
                 raise EndpointError(
-                    "several dialogues are at work, and a request from a thread of its own could be any one's",
+                    "several dialogues are running, and a request from another thread could belong "
+                    "to any of them",
                     advice="start the thread in the speaker's context (asyncio.to_thread, or "
-                    "contextvars.copy_context().run), or hold one dialogue after the other",
+                    "contextvars.copy_context().run), or run one dialogue after the other",
                 )
         return candidates[0] if candidates else None
 
     def _watcher(self) -> Complaining | None:
-        """How to complain to who is at work in this thread, as far as that can be told."""
+        """The function that reports an error to the speaker in this thread; None if the speaker is not known."""
         speaking = _speaking.get()
         if speaking is None and len(self._speakers) == 1:
             speaking = self._speakers[0]
         return speaking.complain if speaking else None
 
-    # What vcrpy's stubs call, always with one and the same object for a request
+    # Called by vcrpy's stubs, always with the same object for a request
 
     def can_play_response_for(self, request: Request) -> bool:
-        """Whether a recorded response will be played."""
+        """Whether a recorded response will be replayed."""
         owner = request.duolog_owner = self._owner_of(request)
         return owner is not None and owner.has(request)
 
     def play_response(self, request: Request) -> dict[str, Any]:
-        """That response."""
+        """The recorded response."""
         owner = request.duolog_owner
         assert owner is not None, "vcrpy asks before it plays"
         response: dict[str, Any] = owner.play(request)
         return response
 
     def append(self, request: Request, response: Mapping[str, Any]) -> None:
-        """Take a response that came from the network."""
+        """Record a response from the network."""
         if request.duolog_owner is not None:
             request.duolog_owner.record(request, response)
 
     def filter_request(self, request: Request) -> Request:
-        """Filtering is the cassette's business."""
+        """Return the request unchanged; the cassette filters it."""
         return request
 
     def find_requests_with_most_matches(self, request: Request) -> list[tuple[Request, list[str], list[str]]]:
-        """Aiohttp's stub follows recorded redirects with it."""
+        """Find recorded requests; aiohttp's stub uses it to follow recorded redirects."""
         return [(request, [], [])]
 
 
 def _is_mocked_class(current: Any) -> bool:
-    """Whether what vcrpy would replace is a mock already, or a test's own class."""
+    """Whether the class that vcrpy would replace is a mock, or a test's own class."""
     if isinstance(current, type):
         return current.__module__.partition(".")[0] not in LIBRARIES
     return isinstance(current, mock.NonCallableMock)
 
 
 def _lasting_patches() -> list[Any]:
-    """Patches that keep vcrpy's in place all the time."""
+    """Patches that keep vcrpy's patches in place all the time."""
     # Works around vcrpy (all versions, 9.4 too): while it makes a connection of http.client, urllib3 or requests, it
-    # takes all its patches away (`force_reset`), for every thread. Another speaker's request would go to the network,
-    # and two threads at once can leave the patches away for good. It does so only for `http.client.HTTPSConnection`,
-    # which looks up its own class by name when one is made; here that moment alone is covered. To be dropped when
+    # removes all its patches (`force_reset`), for every thread. Another speaker's request would go to the network, and
+    # two threads at once can remove the patches permanently. It does so only for `http.client.HTTPSConnection`, which
+    # looks up its own class by name when an object is made; these patches cover only that moment. To be dropped when
     # vcrpy has no `force_reset`, or one that other threads do not see.
     real = vcrpy("vcr.stubs").VCRHTTPSConnection._baseclass  # noqa: SLF001 - vcrpy's own record of the class it replaced
     make = real.__init__
@@ -289,20 +290,20 @@ def _body_bytes(request: Request) -> bytes:
         return body or b""
     if isinstance(body, str | Mapping | list):
         return body.encode() if isinstance(body, str) else canonical(body)
-    if hasattr(body, "add_field"):  # a form of aiohttp: it makes the same body each time it is called
+    if hasattr(body, "add_field"):  # an aiohttp form, which makes the same body each time it is called
         body = body()
     if hasattr(body, "decode"):
         return _payload_bytes(body)
     if hasattr(body, "read"):
         return bytes(body.read())
     parts = list(body)
-    if any(isinstance(part, tuple) for part in parts):  # how aiohttp holds the parts of a multipart body
+    if any(isinstance(part, tuple) for part in parts):  # aiohttp's form of the parts of a multipart body
         return multipart_bytes((payload.headers, _payload_bytes(payload)) for payload, *_ in parts)
     return b"".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
 
 
 def _payload_bytes(payload: Any) -> bytes:
-    """The bytes of a payload of aiohttp, which writes it later; reading it before takes nothing away."""
+    """The bytes of an aiohttp payload, which is written later; reading it here does not consume it."""
     if hasattr(payload, "boundary"):
         return multipart_bytes((part.headers, _payload_bytes(part)) for part, *_ in payload)
     text: str = payload.decode("latin-1")

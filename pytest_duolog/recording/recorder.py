@@ -1,4 +1,4 @@
-"""What endpoints are recorded through, whatever it is that they answer for: a message, or a judge's vote."""
+"""Base class for recording endpoints: the replies of a dialogue, or the votes of judges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pytest_duolog.recording.stored_response import is_answer, kept_response, se
 
 
 class Recorder(ABC):
-    """Plays recorded responses, each only for an equal request and at most once, and takes fresh ones.
+    """Replays recorded responses, each only for an equal request and at most once, and records new ones.
 
-    A subclass says when a model may be asked, and writes what is taken.
+    A subclass decides when a model may be asked, and writes new responses.
     """
 
     def __init__(self, redactor: Redactor, hooks: VcrHooks) -> None:
@@ -27,12 +27,12 @@ class Recorder(ABC):
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many responses were played and how many recorded."""
+        """How many responses were replayed and how many recorded."""
         return len(self._used) - self._n_recorded, self._n_recorded
 
     @property
     def n_left(self) -> int:
-        """How many recorded responses were not asked for."""
+        """How many recorded responses were not used."""
         return len(self._left)
 
     @abstractmethod
@@ -41,28 +41,28 @@ class Recorder(ABC):
 
     @abstractmethod
     def note_mock(self) -> None:
-        """A mock of the test has answered, which is not recorded and to be told."""
+        """Note that a mock of the test has answered: it is not recorded, and a notice says so."""
 
     @abstractmethod
     def _check_may_ask(self, sent: SentRequest) -> None:
-        """Raises CassetteMismatch, or whatever else forbids it, if the model may not be asked."""
+        """Raises CassetteMismatch or another error if the model may not be asked."""
 
     @abstractmethod
     def _interaction(self, sent: SentRequest, response: Response, latency_ms: float | None) -> Interaction:
-        """What is stored for a fresh response."""
+        """The interaction to store for a new response."""
 
     @abstractmethod
     def _on_played(self, interaction: Interaction) -> None:
-        """A recorded response was played."""
+        """Called after a recorded response was replayed."""
 
     @abstractmethod
     def _on_recorded(self, interaction: Interaction) -> None:
-        """A fresh response is about to be counted among those used."""
+        """Called before a new response is counted as used."""
 
     def has(self, sent: SentRequest) -> bool:
-        """Whether the reply to `sent` is recorded; False if the model is to be asked.
+        """Whether the reply to `sent` is recorded; False if the model must be asked.
 
-        Raises CassetteMismatch if it is not, and the record mode does not allow asking.
+        Raises CassetteMismatch if it is not recorded and the record mode forbids asking.
         """
         if self.holds(sent):
             return True
@@ -70,19 +70,19 @@ class Recorder(ABC):
         return False
 
     def holds(self, sent: SentRequest) -> bool:
-        """Whether the reply to `sent` is recorded and not yet played; never raises."""
+        """Whether the reply to `sent` is recorded and was not replayed yet; never raises."""
         return self._find(sent) is not None
 
     def play(self, sent: SentRequest) -> Response | None:
-        """The recorded response to `sent`, or None if the model is to be asked; raises what `has` raises."""
+        """The recorded response to `sent`, or None if the model must be asked; raises the errors of `has`."""
         index = self._find(sent)
         if index is None:
             self._check_may_ask(sent)
             return None
         interaction = self._left.pop(index)
-        if interaction.served is None:  # format 1 did not name the model
+        if interaction.served is None:  # format 1 does not have the model
             interaction = replace(interaction, served=served_model(interaction.response, sent))
-        if interaction.request.is_early:  # nor all of the request
+        if interaction.request.is_early:  # nor the complete request
             interaction = replace(interaction, request=sent)
         self._used.append(interaction)
         self._on_played(interaction)
@@ -93,7 +93,7 @@ class Recorder(ABC):
         return next(places, None)
 
     def record(self, sent: SentRequest, response: Response, latency_ms: float | None = None) -> Response:
-        """Take a fresh response, without its secrets; what is returned is what a replay will return."""
+        """Record a new response and return it without its secrets, exactly as a replay will return it."""
         kept = kept_response(response, self.redactor, answers=sent.answers)
         stored = self.hooks.response(kept) if is_answer(response, sent) else None
         if stored is not None:
@@ -106,5 +106,5 @@ class Recorder(ABC):
         return stored or kept
 
     def last_latency_ms(self) -> float | None:
-        """How long the response played or recorded last took when it was made."""
+        """The duration in ms of the last replayed or recorded response when it was made."""
         return self._used[-1].latency_ms if self._used else None

@@ -1,16 +1,15 @@
-"""Secrets never reach a file or a report: what is dropped, what is replaced, and a last look before writing.
+"""Keeps secrets out of files and reports: what is dropped, what is replaced, and the last check before writing.
 
-Of headers only an allow-list is kept, both ways. Of an address the userinfo is dropped, and the values of key-like
-parameters are replaced (`addresses`).
-In texts these are replaced:
+Only headers of an allow-list are kept, for requests and responses. Addresses lose their userinfo, and the values of
+parameters with a name like a key are replaced (`addresses`). In texts these are replaced:
 
 1. values of environment variables that hold secrets (`secret_names`), also as base64;
-2. what is shaped like a secret (`shapes`);
-3. what stands beside a name that promises one: `password=...`, `"api_key": "..."`, `?token=...`, `://user:...@host`.
+2. text with the shape of a secret (`shapes`);
+3. values next to a name of a secret: `password=...`, `"api_key": "..."`, `?token=...`, `://user:...@host`.
 
-A text is read as it is, and once more for each layer of escapes in it (JSON's, an address's, HTML's): `secret_spans`.
-All of it happens before matching, so that a recording made with a key replays without one. What is shown to people may
-have been cut before, so parts of secrets are looked for in it as well: `secret_parts`.
+A text is read as it is, and again for each layer of escapes in it (JSON, addresses, HTML): `secret_spans`. All of this
+happens before matching, so that a recording made with a key replays without one. Text for people may have been cut, so
+parts of secrets are replaced in it, too: `secret_parts`.
 """
 
 from __future__ import annotations
@@ -35,23 +34,23 @@ from pytest_duolog.recording.secret_parts import SHORTEST_PART, KnownSecrets
 from pytest_duolog.recording.secret_spans import marker_of, spans_in, start_of_secret, with_markers
 from pytest_duolog.recording.shapes import Span
 
-# Headers that say nothing but how a body is written.
+# Headers that only describe the encoding of a body.
 FORM_HEADERS = frozenset({"content-type", "accept"})
-# These change what a model does with the same body.
+# Headers that change what a model does with the same body.
 DECISIVE_HEADERS = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
 REQUEST_HEADERS = FORM_HEADERS | DECISIVE_HEADERS
 RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "location", "retry-after"})
 
-# The same in an address somewhere in a text.
+# The same for an address inside a text.
 SHOWN_PARAMETERS = re.compile(rf"(?<=[?&])({KEY_PARAMETER})=[^&\s\"'<>]+", re.IGNORECASE)
 SHOWN_USERINFO = re.compile(r"(?<=://)[^/\s@\"'<>]+@")
 
-# A text is looked at again after replacing: a key may have its shape only now, without what stood before it.
+# Text is checked again after replacing, because a key may be recognised only without the text before it.
 MOST_PASSES = 3
 
 
 class Redactor:
-    """Replaces secrets; the same text always becomes the same text, and redacting twice changes nothing."""
+    """Replaces secrets; equal texts always give equal results, and redacting twice changes nothing."""
 
     def __init__(
         self,
@@ -62,10 +61,10 @@ class Redactor:
         headers: Mapping[str, str] | None = None,
         known: KnownSecrets | None = None,
     ) -> None:
-        """Know the secrets in `environ`: of variables in `key_variables`, and of those that `rules` or names tell.
+        """Find the secrets in `environ`: the values of `key_variables`, and of others by `rules` or name.
 
-        `headers` are sent along, and hold secrets where they are named so. `known` are the secrets of the whole run,
-        of which not even parts are shown; what is found is added.
+        `headers` are sent with requests and hold secrets if their names say so. `known` are the secrets of the whole
+        run, of which not even parts are shown; the secrets found here are added.
         """
         self._secrets = {
             **dict.fromkeys(secrets_in_headers(headers or {}), "secret"),
@@ -80,7 +79,7 @@ class Redactor:
         self._marker = re.compile(rf"(\[redacted (?:{names}|token [0-9a-f]{{8}})\])")
         self._known = KnownSecrets() if known is None else known
         self._known.add(self._secrets)
-        # A message is sent in two views, a field always again.
+        # Each message is sent in two views, and fields in every request.
         self._recent = lru_cache(maxsize=64)(self._redacted)
 
     def text(self, text: str) -> str:
@@ -130,7 +129,7 @@ class Redactor:
             return self.text(content.decode("latin-1")).encode("latin-1", "replace")
 
     def pieces(self, pieces: Sequence[str]) -> list[str]:
-        """The pieces of one text, with every secret replaced that stands in one or goes over several."""
+        """The pieces of one text, with every secret replaced, also if it spans several pieces."""
         whole = "".join(pieces)
         kept, at, rest = [], 0, self._spans(whole)
         for piece in pieces:
@@ -151,15 +150,15 @@ class Redactor:
         return kept
 
     def shown(self, text: str) -> str:
-        """`text` as it is shown to people: addresses in it are without secrets, and parts of secrets are replaced, too.
+        """`text` for people: addresses in it are without secrets, and parts of secrets are replaced, too.
 
-        What was shortened for people may hold the beginning or the end of a secret.
+        Shortened text may have only the beginning or the end of a secret.
         """
         whole = self.text(SHOWN_USERINFO.sub("", SHOWN_PARAMETERS.sub(_without_value, text)))
         return self._known.without_parts(whole)
 
     def json(self, value: Any) -> Any:
-        """`value` with the secrets in all its texts, names of fields included, replaced."""
+        """`value` with the secrets replaced in all its texts, including names of fields."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
@@ -185,13 +184,13 @@ class Redactor:
         return text[:start] + marker_of(text, Span(start, len(text), kind.value))
 
     def uri(self, uri: str) -> str:
-        """An address without userinfo, secret values of parameters, and secrets elsewhere in it."""
+        """An address without userinfo and without secrets in parameters or elsewhere."""
         return self.text(without_secrets(uri, self.text, self._credentials))
 
     def finds_secret(self, line: str, said: Any = None) -> bool:
-        """Whether a line about to be written still holds one; `said` is the value of what it newly says.
+        """Whether a line still has a secret before it is written; `said` is the value of its new content.
 
-        The line itself is read for values and shapes only: what stands side by side in it does not belong together.
+        In the line itself only values and shapes are searched, because neighbouring texts in it may be unrelated.
         """
         parts = self._marker.split(line)[::2]
         is_left = any(spans_in(part, self._of_variables, with_names=False) for part in parts)
@@ -199,7 +198,7 @@ class Redactor:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether a short value is no part of a longer word."""
+    """Whether a short value is not part of a longer word."""
     return not (text[start - 1 : start].isalnum() and text[start].isalnum()) and not (
         text[end : end + 1].isalnum() and text[end - 1].isalnum()
     )
@@ -210,7 +209,7 @@ def _without_value(found: re.Match[str]) -> str:
 
 
 def _spellings(value: str) -> set[str]:
-    """How a value may stand in a text besides escapes, which are undone: in a form, and inside base64."""
+    """The spellings of a value in a text, apart from escapes: in a form, and inside base64."""
     spellings = {value, value.replace(" ", "+")}
     if len(value) >= SHORTEST_PART:
         spellings |= _inside_base64(value.encode("utf-8", "surrogatepass"))
@@ -218,7 +217,7 @@ def _spellings(value: str) -> set[str]:
 
 
 def _inside_base64(value: bytes) -> set[str]:
-    """What every base64 has in it that encodes a text with the value: it depends on the place within three bytes."""
+    """The parts of base64 that encode a text with the value; they depend on the position modulo three bytes."""
     found = set()
     for n_before in range(3):
         encoded = base64.b64encode(bytes(n_before) + value).rstrip(b"=").decode("ascii")

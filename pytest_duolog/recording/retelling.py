@@ -1,8 +1,8 @@
-"""The dialogue that a cassette is a recording of.
+"""Reconstructs the dialogue from a cassette.
 
-A cassette holds what models were sent and what they answered. The longest chat history that was sent has what
-everybody had said until then, functions and personas included; an answer has the words, thoughts and costs of one
-message. Whose model was asked, and which message that was for, stands on each line.
+A cassette has the requests to models and their responses. The longest chat history in a request has all messages before
+it, including those of functions and personas; a response has the text, reasoning and costs of one message. Each line
+has the speaker and the number of its message.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOGICAL = "duolog://"
 
 @dataclass(frozen=True)
 class Retold:
-    """The dialogue of a cassette; `header` is the first line, `notices` are what a person should know of it."""
+    """The dialogue of a cassette; `header` is the first line, `notices` are messages for the user."""
 
     transcript: Transcript
     header: Mapping[str, Any]
@@ -42,7 +42,7 @@ class Retold:
 def retold(path: Path) -> Retold:
     """The dialogue of a cassette file.
 
-    Raises UnreadableCassette if it is none, and TranscriptError if nothing in it can be read as a dialogue.
+    Raises UnreadableCassette if it is not a cassette, and TranscriptError if it has no readable dialogue.
     """
     try:
         journal = read_journal(path)
@@ -53,9 +53,9 @@ def retold(path: Path) -> Retold:
 
 @dataclass(frozen=True)
 class _View:
-    """A chat history as it was sent for one message: what was said before it, and with which instructions.
+    """The chat history of the request for one message: the messages before it, and the system prompt.
 
-    `is_certain` says that they are the instructions of the speaker: code may ask models anything for its messages.
+    `is_certain` says that it is the speaker's system prompt; a function may send other requests for its messages.
     """
 
     interaction: Interaction
@@ -76,7 +76,7 @@ class _Retelling:
         views = [view for interaction in self._said if (view := self._view(interaction))]
         messages = self._messages(views)
         if not messages:
-            raise TranscriptError("the recording holds no chat history and no answer that can be read")
+            raise TranscriptError("the recording has no chat history and no readable response")
         end = self._journal.end or {}
         notices = list(self._notices(views, len(messages)))
         header = self._journal.header
@@ -90,20 +90,20 @@ class _Retelling:
                 recorded_at=_date(header.get("recorded")),
             )
         except ValidationError as error:
-            raise TranscriptError(f"the recording is no dialogue: {error.errors()[0]['msg']}") from None
+            raise TranscriptError(f"the recording is not a dialogue: {error.errors()[0]['msg']}") from None
         return Retold(transcript, header, tuple(notices), tuple(self._journal.damage))
 
     def _notices(self, views: Sequence[_View], n_messages: int) -> Iterator[str]:
         yield from self._journal.edited
         if not self._journal.is_finished:
-            yield "the recording is unfinished"
+            yield "the recording is incomplete"
         n_said = (self._journal.end or {}).get("messages")
         if not views:
-            yield "told from the answers of models alone: no request holds the dialogue"
+            yield "reconstructed from the responses of models only: no request has the dialogue"
         elif isinstance(n_said, int) and n_messages < n_said:
             yield (
-                f"the recording holds {n_messages} of {counted(n_said, 'message')}: what code said last was sent to "
-                f"nobody"
+                f"the recording has {n_messages} of {counted(n_said, 'message')}: the last message, "
+                "from code, is in no request"
             )
 
     def _messages(self, views: Sequence[_View]) -> list[Message]:
@@ -127,21 +127,21 @@ class _Retelling:
         ]
 
     def _n_given(self) -> int:
-        """How many messages nobody made in this dialogue: its opener, or what was said in another one."""
+        """How many messages were given: the opener, or the history from another dialogue."""
         header = self._journal.header
         if header.get("history"):
             return min((interaction.message_number for interaction in self._said), default=1) - 1
         return int(bool(header.get("opener")))
 
     def _last(self, n_messages: int) -> Iterator[Message]:
-        """The last message of the dialogue, if no model was asked for it: the end of the recording has it."""
+        """The last message of the dialogue if no model was asked for it; the end of the recording has it."""
         end = self._journal.end or {}
         last = end.get("last")
         if isinstance(last, Mapping) and end.get("messages") == n_messages + 1:
             yield Message(speaker=str(last.get("speaker")), content=str(last.get("content")))
 
     def _view(self, interaction: Interaction) -> _View | None:
-        """What the request of an interaction says of the dialogue; None if it holds no chat history."""
+        """The view of the dialogue in a request; None if the request has no chat history."""
         try:
             body = interaction.request.body.value()
             reader = reader_of(body)
@@ -160,12 +160,12 @@ class _Retelling:
         system = next((speaker.system for speaker in seen.speakers if speaker.system), None)
         number = interaction.message_number
         if number and len(messages) not in (number - 1, number):
-            return None  # code asked something else
-        has_stub = len(messages) == number  # a word before its own that nobody said
+            return None  # a function asked something else
+        has_stub = len(messages) == number  # a first `user` message that is not part of the dialogue
         return _View(interaction, tuple(messages[has_stub:]), system, self._is_told(own, system))
 
     def _is_told(self, name: str, system: str | None) -> bool:
-        """Whether a speaker has these instructions, of which the header has a hash."""
+        """Whether this is a speaker's system prompt, according to the hash in the header."""
         return any(
             item.get("name") == name and item.get("system", text_hash(system)) == text_hash(system)
             for item in self._speakers
@@ -178,7 +178,7 @@ class _Retelling:
         return next((other for other in self._names if other != name), "user")
 
     def _reply(self, interaction: Interaction) -> Message | None:
-        """The message that an answer holds; None if no protocol can read it."""
+        """The message in a response; None if no protocol can read it."""
         uri, response = interaction.request.uri, interaction.response
         provider = uri.removeprefix(LOGICAL).partition("/")[0] if uri.startswith(LOGICAL) else ""
         reply = recorded_reply(provider, response.status, response.content)
@@ -216,7 +216,7 @@ def _message(speaker: str, reply: Reply, latency_ms: float | None) -> Message | 
 
 
 def _completed(message: Message, reply: Message | None, *, is_given: bool) -> Message:
-    """The message with what its answer knows of it; one that code said ended by itself, as far as anybody knows."""
+    """The message with the facts from its response; a message from code counts as complete."""
     if reply and (reply.speaker, reply.content) == (message.speaker, message.content.strip()):
         return reply
     return message if is_given or message.finish else message.model_copy(update={"finish": "end"})

@@ -1,15 +1,15 @@
-"""What runs with record mode `rewrite` set out to record anew, and what of it is done.
+"""Keeps track of runs with record mode `rewrite`: which tests they must record again, and which of them are done.
 
-A run that is killed, interrupted or out of budget leaves old recordings beside fresh ones, and the files do not say
-which is which. So each process that rewrites keeps a file of lines in `.duolog`, and so does each that goes on:
+A run that is killed, interrupted or out of budget leaves old recordings next to new ones, and the files do not show
+which are which. Therefore each process that rewrites, or continues a rewrite, keeps a file in `.duolog`:
 
     {"rewrite": "<id>", "started": "...", "tests": ["tests/test_a.py::test_it[0b5f2a...]", ...]}
     {"rewrite": "<id>", "test": "...", "begun": "tests/cassettes/test_a/test_it....partial.jsonl"}
     {"rewrite": "<id>", "test": "...", "fresh": "tests/cassettes/test_a/test_it....jsonl"}
     {"rewrite": "<id>", "test": "...", "done": true}
 
-Parameters of a test can be any text, a secret one, too; a hash stands for them. The latest rewrite of a test counts.
-When all tests of all files are done, the files are removed.
+Parameters of a test can be any text, even a secret, so the file has a hash of them. The latest rewrite of a test
+counts. When all tests of all files are done, the files are removed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PATTERN = "rewrite-*.jsonl"
 
 @dataclass
 class Rewrite:
-    """One run that set out to record tests anew; files are named as in its lines."""
+    """One run that records tests again; paths are as in its lines."""
 
     started: str
     tests: set[str] = field(default_factory=set)
@@ -45,7 +45,7 @@ class Rewrite:
     done: set[str] = field(default_factory=set)
 
     def take(self, line: Mapping[str, Any]) -> None:
-        """Take a line in."""
+        """Add a line."""
         self.tests.update(line.get("tests", ()))
         test = str(line.get("test"))
         if "begun" in line:
@@ -57,17 +57,17 @@ class Rewrite:
 
 
 class Rewrites:
-    """The rewrites of a project, as its files tell them and as this process goes on with them."""
+    """The rewrites of a project, from its files and from this process."""
 
     def __init__(self, root: Path) -> None:
-        """`root` is the folder below which all tests of the project lie."""
+        """`root` is the folder with all tests of the project."""
         self._root = root.absolute()
         self._lock = Lock()
         self._file: LineFile | None = None
         self._unfinished: dict[str, set[str]] = {}
         self._rewrites: dict[str, Rewrite] = {}
         for path in self.paths():
-            with suppress(OSError):  # another process has just removed it: all is done
+            with suppress(OSError):  # another process has just removed it, because all is done
                 self._read(path)
 
     def paths(self) -> list[Path]:
@@ -76,7 +76,7 @@ class Rewrites:
 
     def _read(self, path: Path) -> None:
         for line in read_lines(path).whole:
-            with suppress(ValueError, TypeError, AttributeError):  # nothing is known from a damaged line
+            with suppress(ValueError, TypeError, AttributeError):  # a damaged line is ignored
                 self._take(parsed(line))
 
     def _take(self, line: Mapping[str, Any]) -> None:
@@ -100,7 +100,7 @@ class Rewrites:
         return max((rewrite.started for rewrite in self._rewrites.values()), default="")
 
     def left(self) -> list[str]:
-        """The tests that are not done, without those that are gone."""
+        """The tests that are not done and still exist."""
         tests = {test for rewrite in self._rewrites.values() for test in rewrite.tests}
         return sorted(test for test in tests if self._latest(test) and self._is_there(test))
 
@@ -110,12 +110,12 @@ class Rewrites:
         return path.is_file() and defines(path, names.partition("[")[0].split("::"))
 
     def is_due(self, location: CassetteLocation) -> bool:
-        """Whether this recording is to be made anew: its test is not done, and it is not fresh."""
+        """Whether this recording must be made again: its test is not done, and the recording is not new."""
         found = self._latest(self.test_of(location))
         return found is not None and self._name(location.path) not in found[1].fresh
 
     def can_resume(self, location: CassetteLocation) -> bool:
-        """Whether the unfinished file of this recording was begun by the rewrite that it is due for."""
+        """Whether the incomplete file of this recording was begun by the same rewrite."""
         found = self._latest(self.test_of(location))
         begun = found[1].begun.get(self.test_of(location), ()) if found else ()
         if location.partial_path.exists():
@@ -123,7 +123,7 @@ class Rewrites:
         return self._name(location.path) in begun
 
     def test_of(self, location: CassetteLocation) -> str:
-        """A test as these files name it: its module, from the root folder, and its id in there."""
+        """A test's name in these files: its module relative to the root folder, and its id in the module."""
         name, bracket, parameters = location.test.partition("[")
         hashed = hashlib.sha256(parameters.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         return f"{self._name(module_of(location.folder))}::{name}" + (f"[{hashed}]" if bracket else "")
@@ -134,32 +134,32 @@ class Rewrites:
     # What this process does
 
     def begin(self, tests: Collection[str], *, run: str = "") -> None:
-        """Set out to record tests anew; `run` is the same in all processes of one run.
+        """Begin to record tests again; `run` is the same in all processes of one run.
 
-        Raises OSError if nothing can be written.
+        Raises OSError if the file cannot be written.
         """
         line = {"rewrite": run or uuid4().hex, "started": CLOCK.now().isoformat()}
         with self._lock:
             self._write({**line, "tests": sorted(tests)})
 
     def begun(self, location: CassetteLocation, path: Path) -> None:
-        """A recording grows in the file at `path`."""
+        """Note that the file at `path` is the new recording."""
         self._note(location, {"begun": self._name(path)})
 
     def finished(self, location: CassetteLocation) -> None:
-        """A recording is complete."""
+        """Note that a recording is complete."""
         with self._lock:
             self._unfinished.get(self.test_of(location), set()).discard(self._name(location.path))
         if self.is_due(location):
             self._note(location, {"fresh": self._name(location.path)})
 
     def failed(self, location: CassetteLocation) -> None:
-        """A recording could not be completed, for now."""
+        """Note that a recording is not complete."""
         with self._lock:
             self._unfinished.setdefault(self.test_of(location), set()).add(self._name(location.path))
 
     def tested(self, test: str) -> None:
-        """A test has run to its end; it is done if all its recordings are complete."""
+        """Note that a test has ended; it is done if all its recordings are complete."""
         with self._lock:
             found = self._latest(test)
             if found is not None and not self._unfinished.get(test):
@@ -178,20 +178,20 @@ class Rewrites:
         self._take(line)
 
     def close(self) -> None:
-        """Let go of the file of this process."""
+        """Close the file of this process."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
 def clear_if_done(root: Path) -> Rewrites | None:
-    """The rewrites that are not done; None if all are, and then their files are removed."""
+    """The rewrites that are not done; if all are done, removes their files and returns None."""
     rewrites = Rewrites(root)
     if rewrites.left():
         return rewrites
     for path in rewrites.paths():
         with suppress(OSError):  # another run has it open, or has removed it
             path.unlink()
-    with suppress(OSError):  # there is something else in it
+    with suppress(OSError):  # the folder is not empty
         (root / FOLDER).rmdir()
     return None

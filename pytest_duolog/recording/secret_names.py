@@ -1,9 +1,9 @@
-"""What a name says about a value: `DB_PASSWORD`, `"apiKey": ...`, `?api_key=...`, `client_secret = '...'`.
+"""Recognises names of secrets: `DB_PASSWORD`, `"apiKey": ...`, `?api_key=...`, `client_secret = '...'`.
 
-A name is read word by word, so that `PATH` holds no `pat` and `KEYBOARD` no key. Environment variables and names in
-texts are two things. A variable that is named so exists to hold a secret; its value can be any text but for a path, an
-address or a switch. Names and values in texts are mostly code, prose and documentation, so there the value has to look
-like a secret as well.
+A name is split into words, so that `PATH` does not contain `pat`, nor `KEYBOARD` a key. Environment variables and names
+in texts have different rules. A variable with such a name has a secret; its value can be any text except a path, an
+address or a switch. Names and values in texts are mostly code, prose and documentation, so there the value must look
+like a secret, too.
 """
 
 from __future__ import annotations
@@ -24,27 +24,28 @@ def _listed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Shorter values are left alone: they stand in too many words.
+# Shorter values are not replaced: they occur in too many words.
 SHORTEST = 8
 SHORTEST_PASSWORD = 6
-# A value of letters alone may be a word; one as long as this is a pass phrase.
+# A value with only letters may be a word; one with this length is a pass phrase.
 SHORTEST_LETTERS = 12
 SHORTEST_TOKEN = 16
 LONGEST_NAME = 100
 
 PASSWORDS = _listed("password passwd passphrase passcode pwd pass passwort")
 SECRETS = PASSWORDS | _listed("secret credential authorization apikey connstr")
-# A key is secret by the word before it; a primary key or a sort key is none.
+# Words before `key` that make it a secret; a primary key or a sort key is not one.
 SECRET_KEYS = _listed(
-    "api access account auth client deploy encryption functions host license master private secret service shared "
+    "api access account auth client deploy encryption functions host license master private secret "
+    "service shared "
     "signing ssh storage subscription webhook"
 )
-# What these name is made to be sent back, or marks a place in a text.
+# A token with one of these words is meant to be sent back, or marks a position in a text.
 PLACES = _listed(
     "page next previous prev continuation continue pagination sync cursor scroll resume delta change "
     "start end begin eos bos pad unk stop mask sep cls skip"
 )
-# Words that may be glued to others: `PGPASSWORD`, `GITHUBTOKEN`, `MYAPIKEY`.
+# Words that can be joined to others: `PGPASSWORD`, `GITHUBTOKEN`, `MYAPIKEY`.
 GLUED = (
     "password",
     "passwd",
@@ -57,22 +58,28 @@ GLUED = (
     "secretkey",
 )
 
-# Words of environment variables that hold secrets, those of what is no secret beside them, and the last words of
-# variables that tell something about a secret and hold none.
+# Words of environment variables with secrets; words that make them harmless; and last words of variables that only
+# describe a secret.
 VARIABLES = SECRETS | _listed("key token auth oauth pat dsn jwt bearer cookie creds cred webhook")
 HARMLESS = _listed("public publishable primary foreign sort partition max min limit budget count num")
 ABOUT = _listed(
-    "path file dir directory folder sock socket host hostname port url uri endpoint type mode method name user "
-    "username ttl expiry expires expiration length size region enabled disabled required algorithm alg format prefix "
-    "header issuer audience scope scopes provider domain layout timeout version parallelism backend server class cmd "
+    "path file dir directory folder sock socket host hostname port url uri endpoint type mode method "
+    "name user "
+    "username ttl expiry expires expiration length size region enabled disabled required algorithm "
+    "alg format prefix "
+    "header issuer audience scope scopes provider domain layout timeout version parallelism backend "
+    "server class cmd "
     "command helper policy realm strategy flow env"
 )
 WORKING_DIRECTORIES = _listed("PWD OLDPWD")
 
 _PLACEHOLDERS = _listed(
-    "true false none null nil undefined yes no on off empty required optional enabled disabled string text number "
-    "boolean object array bytes default value password passwd passphrase passcode pwd pass secret token key apikey "
-    "credential credentials hidden masked redacted basic bearer digest oauth oauth2 username admin testing example "
+    "true false none null nil undefined yes no on off empty required optional enabled disabled "
+    "string text number "
+    "boolean object array bytes default value password passwd passphrase passcode pwd pass secret "
+    "token key apikey "
+    "credential credentials hidden masked redacted basic bearer digest oauth oauth2 username admin "
+    "testing example "
     "sample unknown invalid missing incorrect changeme foobar placeholder anonymous localhost private public "
     "development production staging letmein include same-origin same-site session current expired not-set n/a"
 )
@@ -84,11 +91,13 @@ _PLACEHOLDER = re.compile(
     re.DOTALL,
 )
 _SENTENCE_WORDS = _listed(
-    "the and for are was has have not you your can must may will with that this from should characters least enter "
+    "the and for are was has have not you your can must may will with that this from should "
+    "characters least enter "
     "please required invalid password does match field value cannot blank been used too short long than"
 )
 _USUAL_FOLDERS = _listed(
-    "usr bin sbin etc home root tmp var opt run mnt private Users Volumes dev proc sys lib srv work workspace app data "
+    "usr bin sbin etc home root tmp var opt run mnt private Users Volumes dev proc sys lib srv work "
+    "workspace app data "
     "builds github nix snap Applications Library"
 )
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*+(?:(?:\.|->|::)[A-Za-z_$][\w$]*+)*+")
@@ -101,7 +110,7 @@ _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za
 
 
 class Kind(Enum):
-    """What a name promises: a secret, or what is one if it looks like one."""
+    """What a name means: a secret, or a value that is a secret if it looks like one."""
 
     SECRET = "secret"  # noqa: S105  # a word
     TOKEN = "token"  # noqa: S105
@@ -109,7 +118,7 @@ class Kind(Enum):
 
 @lru_cache(maxsize=4096)
 def kind_of(name: str) -> Kind | None:
-    """What the name of a field, a parameter, a header or an assignment promises; None if nothing."""
+    """The kind of the name of a field, a parameter, a header or an assignment; None if it is not a secret's name."""
     words = _words(name)
     while len(words) > 1 and (words[-1].isdigit() or words[-1] in ("base", "value", "id", "confirmation")):
         words = words[:-1]
@@ -126,12 +135,12 @@ def kind_of(name: str) -> Kind | None:
 
 
 def is_place(name: str) -> bool:
-    """Whether a name is that of something to be sent back that marks a place: `page_token`, `next_key`."""
+    """Whether a name is that of a position marker to be sent back: `page_token`, `next_key`."""
     return bool(PLACES & set(_words(name)))
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in small letters; `api_keys` hold keys, but `max_tokens` is a number and stays plural."""
+    """The words of a name in lower case; `api_keys` becomes singular, but `max_tokens` is a number and stays plural."""
     words = [word.lower() for word in _WORD_ENDS.split(name[: LONGEST_NAME + 1]) if word]
     if len(name) > LONGEST_NAME or not words:
         return []
@@ -143,9 +152,9 @@ def _words(name: str) -> list[str]:
 
 
 def is_secret_in_text(kind: Kind, value: str, *, is_whole: bool) -> bool:
-    """Whether the value beside such a name is a secret, as far as its look tells.
+    """Whether the value next to such a name looks like a secret.
 
-    `is_whole` says that it is all of a text: a string in code, or a field of a JSON object.
+    `is_whole` says that the value is a complete text: a string in code, or a field of a JSON object.
     """
     value = value.strip()
     if not (is_whole or value.isalpha() or _DIGIT.search(value)):
@@ -160,7 +169,7 @@ def is_secret_in_text(kind: Kind, value: str, *, is_whole: bool) -> bool:
 def _looks_like_password(value: str, *, is_whole: bool) -> bool:
     if _SPACE.search(value):
         return is_whole and _is_pass_phrase(value)
-    if value[0] in ",;:)]}" or value[-1] in "([{":  # what stood between two strings
+    if value[0] in ",;:)]}" or value[-1] in "([{":  # text between two strings
         return False
     if value.isalpha():
         return len(value) >= (
@@ -172,7 +181,7 @@ def _looks_like_password(value: str, *, is_whole: bool) -> bool:
 
 
 def is_word(letters: str) -> bool:
-    """Whether letters are written as people and programs write words: `hello`, `HELLO`, `userName`, `dbURL`."""
+    """Whether letters have the case of a normal word or identifier: `hello`, `HELLO`, `userName`, `dbURL`."""
     return (
         letters.isupper() or re.fullmatch(r"[A-Z]?[a-z]+(?:[A-Z][a-z]{2,}|[A-Z]{2,4}+)*", letters) is not None
     )
@@ -192,40 +201,40 @@ def _is_code(value: str) -> bool:
 
 
 def _is_pass_phrase(value: str) -> bool:
-    """Whether a text is four small words or more and no sentence: "correct horse battery staple"."""
+    """Whether a text is four or more lower-case words and not a sentence: "correct horse battery staple"."""
     words = value.split()
     is_plain = all(len(word) >= 3 and word.isalpha() and word.islower() for word in words)
     return len(words) >= 4 and is_plain and not _SENTENCE_WORDS & set(words)
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether a value stands for one: `<your key>`, `${KEY}`, `***`, `none`, `changeme`."""
+    """Whether a value is a placeholder: `<your key>`, `${KEY}`, `***`, `none`, `changeme`."""
     return value.lower() in _PLACEHOLDERS or _PLACEHOLDER.fullmatch(value) is not None
 
 
 @dataclass(frozen=True)
 class EnvironmentRules:
-    """Which variables hold secrets: by their names, and as the user says.
+    """Decides which variables have secrets: by their names, and by the user's rules.
 
-    A rule is the name of a variable, `*` and `?` allowed, whose value is a secret; after `!` it is none. The last rule
-    that fits decides.
+    A rule is the name of a variable, `*` and `?` allowed, whose value is a secret; with `!` before it, the value is not
+    a secret. The last rule that matches decides.
     """
 
     rules: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raises ConfigurationError for a rule that can be no name of a variable."""
+        """Raises ConfigurationError for a rule that cannot be the name of a variable."""
         for rule in self.rules:
             if not re.fullmatch(r"!?[\w*?]+", rule):
                 raise ConfigurationError(
-                    f"duolog_secrets: {rule!r} is not the name of an environment variable "
-                    f"(accepted: names, `*` and `?` in them, `!` before one that holds no secret)"
+                    f"duolog_secrets: {rule!r} is not the name of an environment variable (accepted: "
+                    "names, with `*` and `?`; `!` before a name that has no secret)"
                 )
 
     def secrets(self, environ: Mapping[str, str], named: Sequence[str] = ()) -> dict[str, str]:
-        """The secret values, and those inside them, each with the name of its variable.
+        """The secret values, and secret parts of values, each with the name of its variable.
 
-        `named` are variables that hold secrets whatever they are called.
+        `named` are variables that have secrets regardless of their names.
         """
         found: dict[str, str] = {}
         for name, value in environ.items():
@@ -243,7 +252,7 @@ class EnvironmentRules:
 
 
 def secrets_in(name: str, value: str, *, is_given: bool = False) -> Iterator[str]:
-    """What of a variable's value is secret; `is_given` says that it is, whatever name and value look like."""
+    """The secret parts of a variable's value; with `is_given`, the value is a secret regardless of its name."""
     yield from _of_address(value)
     if not (is_given or holds_secret(name)):
         return
@@ -252,7 +261,7 @@ def secrets_in(name: str, value: str, *, is_given: bool = False) -> Iterator[str
     )
     if len(value) >= SHORTEST if is_given else is_secret_value(value, is_password=is_password):
         yield value
-    for part in map(str.strip, re.split(r"[\n,;]+", value)):  # several keys, or lines, which may stand alone
+    for part in map(str.strip, re.split(r"[\n,;]+", value)):  # several keys, or lines, which may occur alone
         has_digit = any(map(str.isdigit, part))
         if part != value and len(part) >= SHORTEST_TOKEN and has_digit and is_secret_value(part):
             yield part
@@ -261,7 +270,7 @@ def secrets_in(name: str, value: str, *, is_given: bool = False) -> Iterator[str
 
 
 def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
-    """The secret values of request headers, without the scheme; what is filled in from a variable is that one's."""
+    """The secret values of request headers, without the scheme and without values from variables."""
     for name, text in headers.items():
         value = re.sub(r"^(?i:basic|bearer|token|apikey|bot)\s+", "", text.strip())
         if "${" not in value and (kind_of(name) or name.lower() == "cookie") and is_secret_value(value):
@@ -269,7 +278,7 @@ def secrets_in_headers(headers: Mapping[str, str]) -> Iterator[str]:
 
 
 def _of_address(value: str) -> Iterator[str]:
-    """The password in an address, as it is and as it is spelled there; the address itself is found by its form."""
+    """The password in an address, decoded and encoded; the address itself is found by its form."""
     if "://" not in value or "@" not in value:
         return
     try:
@@ -281,7 +290,7 @@ def _of_address(value: str) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def holds_secret(variable: str) -> bool:
-    """Whether a variable with this name exists to hold a secret."""
+    """Whether a variable with this name has a secret."""
     if variable in WORKING_DIRECTORIES:
         return False
     words = [
@@ -299,7 +308,7 @@ def holds_secret(variable: str) -> bool:
 
 
 def is_secret_value(value: str, *, is_password: bool = False) -> bool:
-    """Whether a value can be a secret at all: no switch, no path, no address, and long enough not to be a word."""
+    """Whether a value can be a secret: not a switch, path or address, and longer than a usual word."""
     if is_placeholder(value) or _is_path(value) or _is_plain_address(value):
         return False
     if value.isalpha():
@@ -316,7 +325,7 @@ def _is_path(value: str) -> bool:
 
 
 def _is_plain_address(value: str) -> bool:
-    """Whether a value is an address without anything secret in it."""
+    """Whether a value is an address without a secret."""
     try:
         parts = urlsplit(value)
     except ValueError:

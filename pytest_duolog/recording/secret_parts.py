@@ -1,7 +1,7 @@
-"""Parts of secrets, which are left where something was shortened for people.
+"""Finds parts of secrets in text that was shortened for people.
 
-pytest cuts the middle out of long values, leaves out where long texts begin alike, and ends after some lines. What it
-shows may begin or end in a secret, or be a piece of one.
+pytest cuts the middle out of long values, leaves out equal beginnings of long texts, and stops after some lines. So the
+shown text may start or end inside a secret, or be a piece of one.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from pytest_duolog.recording.secret_spans import merged, shaped, with_markers
 from pytest_duolog.recording.shapes import Span, is_random
 
 SHORTEST_PART = 8
-# How long a piece out of the middle must be: a shorter one could be chance.
+# The smallest length of a piece from the middle: a shorter one could be chance.
 PIECE = 10
 MOST_KNOWN = 1000
 LONGEST_KNOWN = 5000
 
-# What pytest, reprlib and `shorten` leave where they took something out.
+# The marks of pytest, reprlib and `shorten` for omitted text.
 _CUT = re.compile(r"(?:\\?['\"])?(?:\.{3}|…)")
 _TOKEN_BEFORE = re.compile(r"[A-Za-z0-9_+/=.~:-]{4,200}$")
 _TOKEN_AFTER = re.compile(r"[A-Za-z0-9_+/=~:-]+(?:\.[A-Za-z0-9_+/=~:-]+)*")
 _TOKEN = re.compile(r"[A-Za-z0-9_+/=.~:%!@#$^*-]{10,}")
 _END_OF_KEY = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY")
 _KEY_LINES = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n\\")
-# Goes on with whatever a key began with.
+# Matches the continuation of any key.
 _FILLERS = ("0a1b2c3d4e5f6a7b" * 8, "0A1B2C3D4E5F6A7B" * 8)
 MOST_CUTS = 1000
 LONGEST_KEY = 10_000
 
 
 class KnownSecrets:
-    """The secrets that a run has come across, each with what it is called; parts of them are found in texts."""
+    """The secrets that a run has found, with their names; finds parts of them in texts."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._pieces: dict[str, str] = {}
 
     def add(self, secrets: Mapping[str, str]) -> None:
-        """Know these from now on."""
+        """Add secrets."""
         for secret, name in secrets.items():
             known = secret[:LONGEST_KNOWN]
             is_short = len(secret) <= SHORTEST_PART
@@ -53,7 +53,7 @@ class KnownSecrets:
                     self._pieces.setdefault(piece, name)
 
     def without_parts(self, text: str) -> str:
-        """`text` without pieces of known secrets, and without what was cut off in the middle of a shape."""
+        """`text` without pieces of known secrets, and without shapes of secrets that were cut."""
         spans = [span for secret, name in self._names.items() for span in _ends(text, secret, name)]
         spans += self._found_pieces(text)
         spans += _ends_of_keys(text)
@@ -72,7 +72,7 @@ class KnownSecrets:
 
 
 def _ends(text: str, secret: str, name: str) -> Iterator[Span]:
-    """The beginning and the end of a secret; what could be a word counts only where something was cut off."""
+    """The beginning and the end of a secret; a part that could be a word counts only next to a cut."""
     at = text.find(secret[:SHORTEST_PART])
     while at >= 0:
         n = SHORTEST_PART
@@ -101,7 +101,7 @@ def _ends_of_keys(text: str) -> Iterator[Span]:
 
 
 def _beside_cuts(text: str) -> Iterator[Span]:
-    """What was begun before a cut, and what goes on after it."""
+    """Secrets that begin before a cut, and secrets that continue after it."""
     for n_cuts, cut in enumerate(_CUT.finditer(text)):
         if n_cuts >= MOST_CUTS:
             return
@@ -115,6 +115,6 @@ def _beside_cuts(text: str) -> Iterator[Span]:
 
 
 def _begun(token: str) -> int | None:
-    """Where in a token that is cut off a secret begins; None where none does."""
+    """The position of a secret's beginning in a token that was cut; None if there is none."""
     starts = (span.start for filler in _FILLERS for span in shaped(token + filler) if span.start < len(token))
     return min(starts, default=None)

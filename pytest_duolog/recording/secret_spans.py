@@ -1,6 +1,6 @@
-"""Where secrets stand in a text: what is shaped like one, and what stands beside a name that promises one.
+"""Finds the positions of secrets in a text: by their shape, and by a name next to them.
 
-A text is read as it is, and once more for each layer of escapes in it.
+A text is read as it is, and again for each layer of escapes in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pytest_duolog.recording.secret_names import (
 )
 from pytest_duolog.recording.shapes import SHAPES, SHORTEST_SHAPE, SPACED_SHAPES, Shape, Span, is_random
 
-# Beside a name: `password: str = "..."`, `"password": "..."`, `--password ...`, `<password>...`.
+# Next to a name: `password: str = "..."`, `"password": "..."`, `--password ...`, `<password>...`.
 _NAMES = ("pass", "pwd", "secret", "token", "key", "credential", "auth", "connection")
 _NAMED = re.compile(
     r"(?:pass(?:word|wd|phrase|code|wort)?|pwd|secret|token|key|credential|auth|connection[ _-]?string)"
@@ -33,7 +33,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _SMALL_LETTERS = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-# What stands before a name, backwards: the rest of its word, and the word before.
+# The text before a name, backwards: the rest of its word, and the word before.
 _NAME_BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,40}+(?: [A-Za-z0-9_]{1,30}+)?")
 LONGEST_BEFORE = 72
 _SCHEME = re.compile(r"[\"'`]?(?:(?:bearer|basic|token|bot|apikey)\s+)?", re.IGNORECASE)
@@ -43,7 +43,7 @@ _SIGNATURES = re.compile(
     r"(?:key|sig|signature|x-(?:amz|goog)-(?:signature|credential|security-token))", re.IGNORECASE
 )
 
-# What the layers of a text are written in: JSON and code, addresses and forms, HTML and XML.
+# The escapes of the layers: JSON and code, addresses and forms, HTML and XML.
 _ESCAPE = re.compile(
     r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[/\"'nrt\\])|%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f])++|&(?:amp|lt|gt|quot|#39|#x27);"
 )
@@ -62,14 +62,14 @@ MOST_LAYERS = 3
 
 HASH_ROUNDS = 10_000
 
-# What secrets are called that are in no variable.
+# The names of secrets that are not from a variable.
 GENERIC = ("key", Kind.SECRET.value, Kind.TOKEN.value)
 
 
 def spans_in(text: str, further: Callable[[str], Iterator[Span]], *, with_names: bool = True) -> list[Span]:
-    """Where secrets stand in a text, in order and apart.
+    """The spans of secrets in a text, in order and without overlaps.
 
-    `further` finds those that have no look of their own. What stands beside a name counts only `with_names`.
+    `further` finds secrets without a shape of their own. Values next to a name are searched only `with_names`.
     """
     finders = (further, shaped, _named, _in_addresses) if with_names else (further, shaped)
     spans: list[Span] = []
@@ -81,13 +81,13 @@ def spans_in(text: str, further: Callable[[str], Iterator[Span]], *, with_names:
 
 
 def start_of_secret(value: str) -> int:
-    """Where the secret begins in what stands beside a name: after a scheme, as in `Bearer ...`."""
+    """The position of the secret in a value next to a name: after a scheme, as in `Bearer ...`."""
     found = _SCHEME.match(value)
     return found.end() if found else 0
 
 
 def shaped(text: str) -> Iterator[Span]:
-    """What has the form of a secret."""
+    """The spans with the shape of a secret."""
     for anchor, shape in _SPACED:
         if anchor in text:
             yield from shape.spans(text, anchor)
@@ -102,7 +102,7 @@ def shaped(text: str) -> Iterator[Span]:
 
 
 def _by_sign() -> dict[str, list[tuple[str, Shape]]]:
-    """The shapes by a character of their anchors that few texts have, so that most are not looked for at all."""
+    """The shapes by a rare character of their anchors, so that most shapes need not be searched."""
     signs: dict[str, list[tuple[str, Shape]]] = {}
     for shape in SHAPES:
         for anchor in shape.anchors:
@@ -116,11 +116,11 @@ _SPACED = [(anchor, shape) for shape in SPACED_SHAPES for anchor in shape.anchor
 
 
 def _named(text: str) -> Iterator[Span]:
-    """What stands beside a name that promises a secret."""
+    """The spans of values next to a name of a secret."""
     if not any(sign in text for sign in ("=", ":", "--", ">")):
         return
     small = text.lower()
-    if len(small) != len(text):  # some letters of few languages become two
+    if len(small) != len(text):  # in some languages, a letter becomes two in lower case
         small = text.translate(_SMALL_LETTERS)
     for name in _NAMES:
         at = small.find(name)
@@ -133,7 +133,7 @@ def _named(text: str) -> Iterator[Span]:
 
 
 def _in_addresses(text: str) -> Iterator[Span]:
-    """Passwords and key-like parameters of addresses."""
+    """The spans of passwords and key-like parameters in addresses."""
     if "=" in text:
         for found in _PARAMETER.finditer(text):
             yield from _parameter(found)
@@ -179,7 +179,7 @@ def _parameter(found: re.Match[str]) -> Iterator[Span]:
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """Spans in order and apart; those that overlap are one, called after a variable if it is just its value."""
+    """Spans in order; overlapping ones are merged, with the name of a variable if the span is exactly its value."""
     merged: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end, span.name in GENERIC)):
         last = merged[-1] if merged else None
@@ -191,7 +191,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def with_markers(text: str, spans: Iterable[Span]) -> str:
-    """The text with a marker in the place of each span; they are in order and apart."""
+    """The text with each span replaced by a marker; spans are in order and do not overlap."""
     parts, at = [], 0
     for span in spans:
         parts += [text[at : span.start], marker_of(text, span)]
@@ -200,9 +200,10 @@ def with_markers(text: str, spans: Iterable[Span]) -> str:
 
 
 def marker_of(text: str, span: Span) -> str:
-    """What stands for a secret.
+    """The marker that replaces a secret.
 
-    What is one only by a doubtful name (`token`) may be none, and tell two requests apart; it keeps a hash.
+    A value with an ambiguous name (`token`) may not be a secret and may distinguish two requests, so its marker has a
+    hash.
     """
     if span.name != Kind.TOKEN.value:
         return f"[redacted {span.name}]"
@@ -211,22 +212,23 @@ def marker_of(text: str, span: Span) -> str:
 
 @lru_cache(maxsize=4096)
 def token_marker(value: str) -> str:
-    """What stands for a value that may be no secret, and must stay apart from others.
+    """The marker for a value that may not be a secret and must be distinguishable from others.
 
-    The hash is short and costs time, so that a weak password is not read off it; there is no key to it, because who
-    replays has none but the file.
+    The hash is short and slow to compute, so that it does not reveal a weak password. It uses no key, because a replay
+    has only the file.
     """
     content = value.encode("utf-8", "surrogatepass")
     return f"[redacted token {hashlib.pbkdf2_hmac('sha256', content, b'duolog', HASH_ROUNDS).hex()[:8]}]"
 
 
 class _Layer:
-    """A text with one layer of escapes undone, and where its characters come from."""
+    """A text with one layer of escapes decoded, and the original positions of its characters."""
 
     def __init__(self, outside: _Layer | None) -> None:
         self.text = ""
         self._outside = outside
-        # Where pieces begin, here and outside; how long a piece is outside if it is an escape, and -1 if it is none.
+        # The beginnings of pieces, here and in the outer text; the outer length of a piece if it is an escape,
+        # otherwise -1.
         self._inner, self._outer, self._lengths = [0], [0], [-1]
 
     @classmethod
@@ -250,7 +252,7 @@ class _Layer:
         return layer if parts else None
 
     def outermost(self, span: Span) -> Span:
-        """Where a span of the text stands in the text with all its escapes; an escape is taken whole."""
+        """The position of a span in the original text; an escape is included as a whole."""
         outer = Span(self._origin(span.start)[0], self._origin(span.end - 1)[1], span.name)
         return self._outside.outermost(outer) if self._outside else outer
 
@@ -263,7 +265,7 @@ class _Layer:
 
 
 def _readings(text: str) -> list[str]:
-    """The text; and as a form means it, where a plus sign is a space."""
+    """The text, and the text of a form, where a plus sign is a space."""
     is_form = "+" in text and "=" in text and " " not in text
     return [text, text.replace("+", " ")] if is_form else [text]
 

@@ -1,4 +1,4 @@
-"""A response as it is kept: without secrets, and without what its protocol calls noise."""
+"""Responses as they are stored: without secrets, and without the volatile fields of their protocol."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_h
 from pytest_duolog.recording.stream_redaction import without_secrets_in_list, without_secrets_in_stream
 from pytest_duolog.storage.json_text import canonical, parsed
 
-# A failed try is no answer: it is repeated or reported, never replayed.
+# Statuses of failed tries, which are retried or reported, but never recorded.
 FAILED_TRIES = frozenset({401, 403, 407, 408, 409, 425, 429})
 
 
 def is_answer(response: Response, sent: SentRequest) -> bool:
-    """Whether the response to `sent` is worth keeping.
+    """Whether the response to `sent` is recorded.
 
-    A function of the user's may live with a 404 and have to find it again in a replay; to a protocol every error
-    status is a failed try.
+    A user's function may handle a 404, so that a replay must return it; for a protocol every error status is a failed
+    try.
     """
     if sent.answers:
         return response.status < 400
@@ -26,9 +26,9 @@ def is_answer(response: Response, sent: SentRequest) -> bool:
 
 
 def kept_response(response: Response, redactor: Redactor, *, answers: AnswerForm | None = None) -> Response:
-    """The response that is stored, and the one that a caller gets: a replay must not differ from the recording.
+    """The response to store and also to return to the caller, so that a replay does not differ from the recording.
 
-    `answers` is what the protocol that asked knows of it.
+    `answers` describes the responses of the protocol.
     """
     headers = kept_headers(response.headers, RESPONSE_HEADERS)
     if "location" in headers:
@@ -43,7 +43,7 @@ def _kept_content(content: bytes, redactor: Redactor, answers: AnswerForm | None
         value = parsed(content)
     except ValueError:
         return redactor.bytes(_without_secrets_in_stream(content, redactor))
-    if answers is None:  # its reader may pass it on as it is, and must find the same text in a replay
+    if answers is None:  # its reader may use the text itself, so a replay must return the same text
         is_stream = isinstance(value, list)
         redacted = without_secrets_in_list(value, redactor) if is_stream else redactor.json(value)
         return content if redacted == value else canonical(redacted)
@@ -51,7 +51,7 @@ def _kept_content(content: bytes, redactor: Redactor, answers: AnswerForm | None
 
 
 def holds_secret(line: str, redactor: Redactor) -> bool:
-    """Whether a line of a cassette about to be written holds a secret that redaction has left, or a hook has added."""
+    """Whether a line of a cassette still has a secret before it is written: redaction missed it, or a hook added it."""
     said = newly_said(line)
     text = said["response"].get("text", "")
     return redactor.finds_secret(line, said) or without_secrets_in_stream(text, redactor) != text
@@ -60,12 +60,12 @@ def holds_secret(line: str, redactor: Redactor) -> bool:
 def _without_secrets_in_stream(content: bytes, redactor: Redactor) -> bytes:
     try:
         return without_secrets_in_stream(content.decode("utf-8"), redactor).encode("utf-8")
-    except UnicodeError:  # no stream of text
+    except UnicodeError:  # not a stream of text
         return content
 
 
 def served_model(response: Response, sent: SentRequest) -> str | None:
-    """The model that the response to `sent` says it is from; None if it says nothing."""
+    """The model that the response to `sent` names; None if it names none."""
     try:
         body = parsed(response.content)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Secrets in streams: a model sends its words in pieces, and a key may be cut between two events.
+"""Replaces secrets in streams: a model sends its text in pieces, and a key may be split over several events.
 
 The texts at one place of the events (`choices.0.delta.content`, `delta.text`) are read as one text. A secret in it is
-replaced by a marker in the event it begins in and taken out of the others, so that whoever joins the pieces finds the
-marker. Events without a secret stay as they are, to the byte.
+replaced by a marker in its first event and removed from the others, so that the joined pieces contain the marker.
+Events without a secret do not change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LINE_END = re.compile(r"(\r\n|\n|\r)")
 
 
 class _Event(NamedTuple):
-    """A line with a piece of the stream: `before` it, and its value, which is JSON or text."""
+    """A line with a piece of the stream: the text `before` it, and its value, which is JSON or text."""
 
     line: int
     before: str
@@ -32,8 +32,8 @@ class _Event(NamedTuple):
 
 
 def without_secrets_in_stream(text: str, redactor: Redactor) -> str:
-    """A stream without secrets, those that go over several events included; another text as it is."""
-    parts = _LINE_END.split(text)  # lines, and between them their ends
+    """A stream without secrets, including those that span several events; other text is returned unchanged."""
+    parts = _LINE_END.split(text)  # lines and line ends in turn
     events = [event for number in range(0, len(parts), 2) if (event := _event_of(number, parts[number]))]
     changed = without_secrets_in_list([event.value for event in events], redactor)
     for event, value in zip(events, changed, strict=True):
@@ -64,13 +64,13 @@ def _event_of(number: int, line: str) -> _Event | None:
 
 
 def _spelled(value: Any, line: str) -> str:
-    """JSON as the line had it: with spaces or without, in ASCII or not."""
+    """JSON in the spelling of the line: with or without spaces, in ASCII or not."""
     separators = (", ", ": ") if re.search(r'": ', line) else (",", ":")
     return json.dumps(value, ensure_ascii=line.isascii(), separators=separators)
 
 
 def _changed(values: list[Any], redactor: Redactor) -> list[Any]:
-    """The events with the secrets replaced that are cut between them."""
+    """The events without secrets that are split between them."""
     places: dict[tuple[str | int, ...], list[int]] = defaultdict(list)
     texts: list[str] = []
 

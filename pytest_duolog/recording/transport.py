@@ -1,7 +1,7 @@
-"""The line through which our own endpoints are recorded and replayed.
+"""The line that records and replays this package's endpoints.
 
-Each dialogue has one of its own, with its own cassette, so any number of them can run at once. Nothing below
-it is reached, or even built, for a reply that is in the cassette.
+Each dialogue has its own line with its own cassette, so any number of dialogues can run at once. For a recorded reply,
+nothing below the line is called or built.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from pytest_duolog.recording.secret_names import kind_of
 
 
 class RecordedLine:
-    """Plays from a cassette, or asks over `live` and records."""
+    """Replays from a cassette, or sends requests over `live` and records them."""
 
     def __init__(self, cassette: Recorder, live: Line, *, mocks: MockedLine | None = None) -> None:
-        """`mocks` is where mocks are asked; without it there are none for this dialogue."""
+        """`mocks` asks the mocks of the test; None if they do not apply to this dialogue."""
         self._cassette = cassette
         self._live = live
         self._mocks = mocks
         self._encoders: dict[Any, HistoryEncoder] = {}
 
     def post(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
-        """The answer of a test's mock, or the recorded one, or a fresh one.
+        """The response of a test's mock, or the recorded one, or a live one.
 
-        Raises CassetteMismatch if there is none and the record mode does not allow asking.
+        Raises CassetteMismatch if there is none and the record mode forbids asking.
         """
         if self._mocks is not None and is_httpx_mocked():
             return self._mocked(question, self._mocks)
@@ -87,7 +87,7 @@ class RecordedLine:
         )
 
     def _headers(self, question: HttpQuestion) -> dict[str, list[str]]:
-        """What is compared, and stored, of the headers; none that holds a key by its name."""
+        """The headers that are compared and stored, without those that have the name of a key."""
         asked_in = {name.lower() for name in question.asked_in if kind_of(name) is None} - {"cookie"}
         kept = kept_headers(question.headers, REQUEST_HEADERS | asked_in)
         return {name: self._cassette.redactor.json(values) for name, values in kept.items()}

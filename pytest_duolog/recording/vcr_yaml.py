@@ -1,4 +1,4 @@
-"""Plain vcrpy cassettes (YAML): read for replay and import, written for export."""
+"""Reads plain vcrpy cassettes (YAML) for replay and import, and writes them for export."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from pytest_duolog.storage.yaml_bounds import UnfoldsTooFar
 
 
 def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal:
-    """A vcrpy cassette as a finished recording.
+    """A vcrpy cassette as a complete recording.
 
     Addresses below a provider's base URL become logical ones (`base_urls` are pairs of provider and URL), so that a
     cassette recorded against the real host replays. Failed tries in it are left out.
     Raises UnreadableCassette if the file is not a vcrpy cassette, FileNotFoundError if there is none.
     """
-    with reading(path):  # vcrpy does not say what is wrong with a file that cannot be read
+    with reading(path):  # vcrpy does not report why a file cannot be read
         refuse_conflict(read_content(path), path)
     journal = Journal({"duolog": FORMAT}, end={})
     try:
@@ -53,7 +53,7 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
 
 
 def write_yaml(path: Path, interactions: Iterable[Interaction], *, base_urls: BaseUrls) -> None:
-    """A cassette that plain vcrpy replays; logical addresses become the providers' real ones."""
+    """Write a cassette that plain vcrpy can replay; logical addresses become the providers' real ones."""
     requests, responses = [], []
     for interaction in interactions:
         request = vcr_request(interaction.request)

@@ -1,7 +1,7 @@
-"""vcrpy, imported when it is first needed: it imports every HTTP library that is installed.
+"""Imports vcrpy when it is first needed, because vcrpy imports every installed HTTP library.
 
-It remembers the functions of those libraries as it finds them, and a replay or a recording goes back to them. Mocks of
-the test that is running must not be among them, so they are taken away while it is imported.
+vcrpy remembers the functions of those libraries at import and calls them later. Mocks of the running test must not be
+among them, so the original functions are put back during the import.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _HTTPX = (
     "MockTransport.handle_async_request",
 )
 
-# What vcrpy (9.4) remembers of each module, from `vcr/patch.py` and the modules of `vcr.stubs`; and the way in which a
-# client of httpx sends, which we ask mocks by.
+# The names that vcrpy (9.4) remembers from each module (`vcr/patch.py` and the modules of `vcr.stubs`), and the method
+# with which an httpx client sends, which is used for asking mocks.
 REMEMBERED: Mapping[str, Sequence[str]] = {
     "http.client": ("HTTPConnection", "HTTPSConnection", "HTTPResponse"),
     "urllib3.connection": ("HTTPConnection", "HTTPSConnection", "VerifiedHTTPSConnection"),
@@ -49,9 +49,9 @@ Imported = Callable[[str, ModuleType], None]
 
 
 class Originals:
-    """HTTP libraries as they were when they were imported, or when this began to watch.
+    """The functions of HTTP libraries as they were when they were imported, or when watching began.
 
-    While it watches, it looks at each of the libraries as soon as it is imported.
+    While it watches, it remembers the functions of each library directly after its import.
     """
 
     def __init__(self) -> None:
@@ -67,11 +67,11 @@ class Originals:
             if module is not None and self._modules.get(name) is not module:
                 self._look_at(name, module)
         self._n_watching += 1
-        if self._finder not in sys.meta_path:  # pytester, and others, restore it
+        if self._finder not in sys.meta_path:  # pytester and others restore the list
             sys.meta_path.insert(0, self._finder)
 
     def unwatch(self) -> None:
-        """End what `watch` began."""
+        """Stop watching."""
         self._n_watching -= 1
         if not self._n_watching and self._finder in sys.meta_path:
             sys.meta_path.remove(self._finder)
@@ -82,7 +82,7 @@ class Originals:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Have the libraries as they were."""
+        """Put the original functions in place inside the block."""
         with ExitStack() as stack:
             for name, places in self._places.items():
                 for owner, attribute, original in (
@@ -94,17 +94,17 @@ class Originals:
 
 
 def _places(module: ModuleType, path: str) -> Iterator[tuple[Any, str, Any]]:
-    """An attribute and what it belongs to, each with the object that has it."""
+    """The attributes on a path, each with its owner and value."""
     owner: Any = module
     for name in path.split("."):
-        if name not in vars(owner):  # of another version, or inherited
+        if name not in vars(owner):  # the library has another version, or the name is inherited
             return
         yield owner, name, vars(owner)[name]
         owner = vars(owner)[name]
 
 
 class _Finder(MetaPathFinder):
-    """Finds nothing itself: has `imported` called with each of the libraries after it was imported."""
+    """Calls `imported` with each of the libraries after its import; finds no modules itself."""
 
     def __init__(self, imported: Imported) -> None:
         self._imported = imported
@@ -113,7 +113,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """What the other finders find."""
+        """The result of the other finders."""
         if fullname not in REMEMBERED or getattr(self._asking, "is_busy", False):
             return None
         self._asking.is_busy = True
@@ -129,7 +129,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(Loader):
-    """Loads with another loader, and is gone when the module is loaded."""
+    """Loads with another loader and removes itself from the loaded module."""
 
     def __init__(self, usual: Loader, imported: Imported) -> None:
         self._usual = usual
@@ -139,11 +139,11 @@ class _Loader(Loader):
         return getattr(self._usual, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """As the usual loader does it."""
+        """Create the module with the other loader."""
         return self._usual.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        """The same; afterwards the module is looked at."""
+        """Execute the module with the other loader, then call `imported`."""
         assert module.__spec__ is not None, "it is being imported"
         module.__spec__.loader = module.__loader__ = self._usual
         self._usual.exec_module(module)
@@ -155,7 +155,7 @@ _lock = threading.Lock()
 
 
 def vcrpy(module: str = "vcr") -> Any:
-    """A module of vcrpy's, which knows the libraries without the mocks of tests."""
+    """A module of vcrpy, which knows the libraries without the mocks of tests."""
     if module not in sys.modules:
         with _lock, ORIGINALS.in_place():
             import_module("vcr")

@@ -1,4 +1,4 @@
-"""What judges said of a dialogue: the lines of its cassette after the dialogue's end."""
+"""The votes of judges on a dialogue: the lines of its cassette after the end of the dialogue."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ JUDGE = "judge"
 
 
 class Votes(Recorder):
-    """Plays and records the votes on a dialogue that has ended; each is written when it was given.
+    """Replays and records the votes on a dialogue that has ended; each vote is written at once.
 
-    Record modes mean what they mean for messages; `once` asks for a vote where all recorded ones were used.
+    Record modes have the same meaning as for messages; `once` asks for a new vote if all recorded ones were used.
     """
 
     def __init__(self, cassette: Cassette, n_messages: int) -> None:
-        """`cassette` is the dialogue's, which is finished; `n_messages` are judged."""
+        """`cassette` is that of the finished dialogue, which has `n_messages` messages."""
         super().__init__(cassette.redactor, cassette.hooks)
         self._cassette = cassette
         self._n_messages = n_messages
@@ -32,7 +32,7 @@ class Votes(Recorder):
         return self._cassette.address(uri)
 
     def note_mock(self) -> None:
-        """A mock of the test has voted."""
+        """Note that a mock of the test has voted."""
         self._cassette.note_mock(JUDGE)
 
     def _interaction(self, sent: SentRequest, response: Response, latency_ms: float | None) -> Interaction:
@@ -68,17 +68,18 @@ class Votes(Recorder):
             lines = writer.lines_for([saved])
             if any(holds_secret(line, self.redactor) for line in lines):
                 raise SecretInRecording(
-                    "a judge's vote holds something shaped like a key where it cannot be replaced; it was not written",
+                    "a judge's vote contains something that looks like a key and cannot be replaced; "
+                    "it was not written",
                     cassette_path=path,
                     test=self._cassette.test,
-                    facts=[("to fix", "remove it in duolog_vcr_config's 'before_save_interaction'")],
+                    facts=[("to fix", "remove it with 'before_save_interaction' in duolog_vcr_config")],
                 )
             writer.append(lines)
         finally:
             writer.close()
 
     def _replaces_old_votes(self) -> bool:
-        """Whether the file is from an earlier run whose votes are to be asked for anew."""
+        """Whether the file is from an earlier run and its votes must be asked for again."""
         anew = self._cassette.mode in (RecordMode.ALL, RecordMode.REWRITE)
         return anew and not self._cassette.is_rewritten and not self._n_recorded
 
@@ -86,7 +87,7 @@ class Votes(Recorder):
         cassette, recorded = self._cassette, self._cassette.votes
         near = mismatch.nearest(sent, self._n_messages, self._left or recorded)
         mode = "new_episodes" if recorded else "once"
-        counts = f"{len(recorded)} votes recorded, {len(self._used)} played"
+        counts = f"{len(recorded)} votes recorded, {len(self._used)} replayed"
         return CassetteMismatch(
             "a vote of the judge is not recorded." if recorded else "no vote of a judge is recorded.",
             message_number=self._n_messages,

@@ -1,1 +1,1 @@
-"""What people and programs read about a finished run."""
+"""Reports about finished runs and dialogues, for people and for programs."""

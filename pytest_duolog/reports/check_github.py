@@ -1,4 +1,4 @@
-"""Annotations of GitHub Actions: workflow commands, one a finding, with nothing of them left to model text."""
+"""Reports of `duolog check` as annotations of GitHub Actions, one for each finding; model text cannot add commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_duolog.transcripts.sources import Unreadable
 
 
 def report_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
-    """The report, line by line, in the syntax of GitHub's workflow commands."""
+    """The lines of the report, in the syntax of GitHub's workflow commands."""
     for examination in examinations:
         for verdict in examination.findings:
             yield workflow_command(

@@ -1,4 +1,4 @@
-"""One JSON object a dialogue, on a line of its own. docs/check.md describes it; message numbers are from 1."""
+"""Reports of `duolog check` as JSON Lines, one object for each dialogue; docs/check.md describes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_duolog.topics.boundaries import find_boundaries
 from pytest_duolog.transcripts.sources import Unreadable
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Transcript
 
-# The founding format's own names for the speakers are sides.
+# The speaker names of the first published dialogues, which are sides.
 _SIDES = dict(zip(DEFAULT_NAMES, "AB", strict=True))
 
 
@@ -24,17 +24,17 @@ def report_lines(
     examinations: Sequence[Examination],
     unreadable: Sequence[Unreadable],  # noqa: ARG001  # a report is given both
 ) -> Iterator[str]:
-    """The report, line by line, in ASCII; what could not be read is not among the dialogues."""
+    """The lines of the report, in ASCII; dialogues that could not be read are left out."""
     return (inert_json(facts(examination)) for examination in examinations)
 
 
 def inert_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON text in ASCII; `##[` and `##vso[`, which Azure Pipelines obeys wherever they stand, are spelled out."""
+    """JSON text in ASCII; `##[` and `##vso[`, which Azure Pipelines would execute, are escaped."""
     return json.dumps(value, indent=indent).replace("##", r"#\u0023")
 
 
 def facts(examination: Examination) -> dict[str, Any]:
-    """What is known of one dialogue, as JSON values."""
+    """The facts about one dialogue, as JSON values."""
     transcript = examination.source.transcript
     stop = transcript.stop_reason
     return {

@@ -1,4 +1,4 @@
-"""SARIF 2.1.0, which code scanning services and editors read."""
+"""Reports of `duolog check` in SARIF 2.1.0, for code scanning services and editors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def report_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
-    """The report, one JSON text in ASCII."""
+    """The report as one JSON text in ASCII."""
     results = [
         _result(examination, verdict) for examination in examinations for verdict in examination.findings
     ]
@@ -46,7 +46,7 @@ def report_lines(examinations: Sequence[Examination], unreadable: Sequence[Unrea
 
 
 def _rule(written: str) -> dict[str, Any]:
-    """A property with the words that code scanning services show beside its findings, and some insist on."""
+    """A property as a rule, with the texts that code scanning services show with its findings; some require them."""
     known = property_types().get(written.partition("(")[0])
     what, _, more = (inspect.getdoc(known) or "").partition("\n\n")
     described = {"text": what or written}
@@ -77,7 +77,7 @@ def _notification(failed: Unreadable) -> dict[str, Any]:
 
 def _location(file: str, line: int) -> dict[str, Any]:
     path = PurePath(file)
-    # A file name can be any bytes.
+    # A file name can contain any bytes.
     uri = quote(os.fsencode(path.as_posix()), safe="/:" if path.drive else "/")
     if path.is_absolute():
         uri = f"file:///{uri.lstrip('/')}"

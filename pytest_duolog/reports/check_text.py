@@ -1,4 +1,4 @@
-"""What a person reads: one paragraph a finding, and a line that counts them."""
+"""Reports of `duolog check` as text: one paragraph for each finding, and a line with the counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytest_duolog.transcripts.sources import Unreadable
 
 
 def report_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
-    """The report, line by line; the explanations' line feeds are part of it."""
+    """The lines of the report; explanations may contain line feeds."""
     for examination in examinations:
         for verdict in examination.findings:
             yield printable(f"{_place(examination, verdict)}: {verdict!r}")

@@ -1,4 +1,4 @@
-"""What got worse as a Code Quality report of GitLab, which shows it in the merge request.
+"""Reports of runs as GitLab's Code Quality report, which merge requests show.
 
 Format: docs.gitlab.com, "Code Quality report format".
 """
@@ -21,10 +21,10 @@ LONGEST_TEXT = 1000
 
 
 def report_text(record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]) -> str:
-    """The report as JSON text: an entry a scenario that does not pass, the worst first; an empty list if all do.
+    """The report as JSON text: an entry for each scenario that does not pass, the worst first.
 
-    A gate that does not pass without a scenario to name has one entry, at the first test of its plan. An entry keeps
-    its fingerprint from run to run, so that GitLab can tell what is new.
+    If a gate does not pass but no single scenario is the cause, there is one entry, at the first test of the plan. The
+    fingerprint of an entry is the same in every run, so that GitLab shows only new ones.
     """
     entries = list(_entries(record, decided, places))
     return json.dumps(entries, ensure_ascii=False, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""The run as a CTRF document (Common Test Report Format, ctrf.io): one test a scenario, and one for the gate."""
+"""Reports of runs in CTRF (Common Test Report Format, ctrf.io): one test for each scenario, and one for the gate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATUSES = {Decision.PASS: "passed", Decision.BLOCK: "failed", Decision.INCONCLU
 def report_text(record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]) -> str:
     """The document as JSON text; times are in milliseconds.
 
-    It stops when its samples would have ended one after the other: the record does not know how many ran at a time.
+    The stop time assumes that samples ran one after the other, because the record does not have how many ran at a time.
     """
     tests = list(_tests(record, decided, places))
     started = record.header.created

@@ -1,6 +1,6 @@
-"""A dialogue as people read it on a terminal: what happens in one line, then its messages with notes in the margin.
+"""Dialogues as text for a terminal: a summary in one line, then the messages with notes in the margin.
 
-What models wrote goes through `printable` line by line, so that no wrapped line begins with a command.
+Model text goes through `printable` line by line, so that no wrapped line begins with a command.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pytest_duolog.results.reading import PhaseKind, folds, hidden_in, phases, s
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 LONGEST_NAME = 16
-# However narrow the terminal is, a text has so many columns.
+# The smallest number of columns of text, also on a narrower terminal.
 LEAST_TEXT = 20
 
 
 class Ink(StrEnum):
-    """What a piece of text is, as the numbers that a terminal takes for colours."""
+    """The styles of text, as colour codes of terminals."""
 
     STRONG = "1"
     FAINT = "2"
@@ -38,19 +38,19 @@ SPEAKER_INKS = (Ink.FIRST, Ink.SECOND, Ink.OTHER)
 
 @dataclass(frozen=True)
 class Page:
-    """What dialogues are shown on: its width in columns, whether it has colours, whether nothing is folded."""
+    """The output for dialogues: its width in columns, whether it has colours, and whether everything is shown."""
 
     width: int = 100
     is_coloured: bool = False
     is_full: bool = False
 
     def ink(self, text: str, *inks: Ink) -> str:
-        """The text in these colours, where there are colours."""
+        """The text in these styles, if there are colours."""
         return f"\x1b[{';'.join(inks)}m{text}\x1b[0m" if self.is_coloured and text else text
 
 
 def dialogue_lines(dialogue: FiledDialogue, page: Page) -> Iterator[str]:
-    """The dialogue, line by line; nothing that a model wrote reaches a terminal as anything but text."""
+    """The lines of the dialogue; model text cannot control the terminal."""
     yield from _head(dialogue, page)
     yield ""
     yield from _Talk(dialogue, page).lines()
@@ -74,7 +74,7 @@ def _head(dialogue: FiledDialogue, page: Page) -> Iterator[str]:
     if page.is_full:
         for speaker in transcript.speakers:
             if speaker.system:
-                yield from _wrapped(f"{speaker.name} was told: {speaker.system}", page.width)
+                yield from _wrapped(f"system prompt of {speaker.name}: {speaker.system}", page.width)
     if dialogue.outcome is not None:
         yield from _wrapped(f"{dialogue.outcome.value} {dialogue.problem}".rstrip(), page.width)
     for verdict in dialogue.verdicts:
@@ -103,7 +103,7 @@ def _facts(dialogue: FiledDialogue) -> Iterator[str]:
 
 
 def stop_words(transcript: Transcript) -> str:
-    """Why a dialogue ended."""
+    """Why a dialogue ended, as text."""
     stop = transcript.stop_reason
     return f"stopped by {stop}" if stop else "no stop reason recorded"
 
@@ -124,7 +124,7 @@ class _Talk:
         self._cited = _cited(dialogue)
 
     def lines(self) -> Iterator[str]:
-        """The messages in order, with a line where a part begins and one for each fold."""
+        """The messages in order, with a line at the beginning of each part and one for each fold."""
         starts = {phase.first: phase for phase in phases(self._reading) if phase.kind is not PhaseKind.TALK}
         found = [] if self._page.is_full else folds(self._reading)
         fold_of = {number: fold for fold in found for number in hidden_in(fold, self._cited)}
@@ -172,7 +172,7 @@ class _Talk:
         if note and width - len(note) - 2 >= LEAST_TEXT:
             first, *rest = _paragraphs(content, width, len(note) + 2)
             first = f"{first:<{width - len(note)}}{page.ink(note, ink)}"
-        else:  # there is no room for a margin
+        else:  # the terminal is too narrow for a margin
             above = [*_wrapped(note, width, ink=(page, ink))] if note else []
             first, *rest = [*above, *_paragraphs(content, width, 0)]
         yield f"{bar}{head}  {first}".rstrip()
@@ -181,7 +181,7 @@ class _Talk:
             yield f"{bar}{' ' * (self._indent - 2)}{line}".rstrip()
 
     def _asides(self, number: int, message: Message, width: int) -> Iterator[str]:
-        """What was not said aloud, and what verdicts quote of the message."""
+        """Reasoning, tool calls and other facts of the message, and quotes from verdicts."""
         page = self._page
         if message.reasoning:
             n = len(message.reasoning.split())
@@ -208,7 +208,7 @@ class _Talk:
 
 
 def _cited(dialogue: FiledDialogue) -> Mapping[int, Mapping[str, Sequence[str]]]:
-    """For each message that a broken property points at: the properties, with the parts they quote."""
+    """For each message that is evidence of a failed property: the properties, with the quoted parts."""
     found: dict[int, dict[str, list[str]]] = {}
     for verdict in dialogue.broken:
         for citation in verdict.evidence:
@@ -229,7 +229,7 @@ def _wrapped(text: str, width: int, *, ink: tuple[Page, Ink] | None = None) -> I
 
 
 def _paragraphs(text: str, width: int, reserved: int) -> list[str]:
-    """The text in lines of at most `width` columns, the first shorter by `reserved`; runs of blank lines are one."""
+    """The text in lines of at most `width` columns, the first shorter by `reserved`; several blank lines become one."""
     lines: list[str] = []
     for paragraph in printable(text).expandtabs(4).split("\n"):
         indent = " " * reserved if not lines else ""

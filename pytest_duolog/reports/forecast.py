@@ -1,4 +1,4 @@
-"""What a run will take and risk, in words, before anything is spent."""
+"""Forecasts of the costs and risks of a run as text, for `--duolog-plan`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Transcript
 
-# Taken for the pass rate of a scenario that nothing is known of.
+# The assumed pass rate of a scenario without earlier samples.
 USUAL_RATE = 0.95
 
 
 @dataclass(frozen=True)
 class Habits:
-    """How often a scenario passes, and what one sample of it takes: replies, and tokens if they are known.
+    """The pass rate of a scenario, and the costs of one sample: replies, and tokens if they are known.
 
-    `is_known` says whether an earlier run showed it; if not, the replies are the most there can be.
+    `is_known` says whether they are from an earlier run; if not, the replies are the maximum.
     """
 
     replies: float
@@ -32,9 +32,9 @@ class Habits:
 
 
 def habits_of(record: RunRecord, scenario: str) -> Habits | None:
-    """What an earlier run shows of a scenario; None if it has no measured sample of it.
+    """The habits of a scenario in an earlier run; None if it has no measured sample of it.
 
-    The pass rate is drawn half a sample towards a half (Krichevsky and Trofimov 1981): nothing is certain.
+    The pass rate includes half a pass and half a failure (Krichevsky and Trofimov 1981), so it is never 0 or 1.
     """
     samples = list(record.measured(scenario, Arm.BASELINE).values())
     if not samples:
@@ -54,13 +54,13 @@ def _n_replies(sample: Sample) -> int:
 
 
 def _n_asked_for(transcript: Transcript) -> int:
-    """The messages that a model was asked for; a scripted persona costs nothing."""
+    """The number of messages that a model was asked for, without scripted personas, which cost nothing."""
     free = {speaker.name for speaker in transcript.speakers if is_free(speaker.model)}
     return sum(message.finish is not None and message.speaker not in free for message in transcript.messages)
 
 
 def is_free(model: object) -> bool:
-    """Whether nothing need be asked for what a model says: it is a scripted persona."""
+    """Whether a model is a scripted persona, which costs nothing."""
     return isinstance(model, str) and model.startswith("scripted:")
 
 
@@ -70,16 +70,17 @@ def _tokens(sample: Sample) -> int:
 
 
 def forecast_words(plan: RunPlan, habits: Mapping[str, Habits]) -> Iterator[str]:
-    """The dialogues, replies and tokens that a plan is likely to take and the most it can, then its risks.
+    """The likely and the largest numbers of dialogues, replies and tokens of a plan, then its risks.
 
     `habits` has every scenario of the plan.
     """
     found = [habits[scenario] for scenario in plan.scenarios]
     n_known = sum(known.is_known for known in found)
     yield (
-        f"pass rates and lengths of {n_known} of {counted(len(found), 'scenario')} are those of the last run record"
+        f"pass rates and lengths of {n_known} of {counted(len(found), 'scenario')} are from the last "
+        "run record"
         if n_known
-        else f"nothing is known of the scenarios: taken to pass {percent(USUAL_RATE)} of the time, in dialogues "
+        else f"no earlier run is known: assuming that scenarios pass {percent(USUAL_RATE)} of the time, with dialogues "
         f"of full length"
     )
     if plan.gate is not None:
@@ -94,8 +95,8 @@ def _gate_forecast(gate: GatePlan, found: Sequence[Habits]) -> Iterator[str]:
     worse = forecast(gate, rates, [max(0.0, rate - float(gate.margin)) for rate in rates])
     most = 2 * gate.max_rounds * len(found)
     yield (
-        f"likely {equal.mean_dialogues:.0f} dialogues, baseline and candidate together; nine in ten gates stay within "
-        f"{equal.p90_dialogues}, and none takes more than {most}"
+        f"about {equal.mean_dialogues:.0f} dialogues, baseline and candidate together; nine in ten "
+        f"gates need at most {equal.p90_dialogues}, and none needs more than {most}"
     )
     yield from _cost_words(found, [equal.mean_dialogues / len(found)] * len(found))
     yield (
@@ -103,7 +104,8 @@ def _gate_forecast(gate: GatePlan, found: Sequence[Habits]) -> Iterator[str]:
         f"{percent(equal.block_probability)}, INCONCLUSIVE in {percent(equal.inconclusive_probability)}"
     )
     yield (
-        f"one that is worse by {points(gate.margin)} everywhere: BLOCK in {percent(worse.block_probability)}, PASS in "
+        f"one that is worse by {points(gate.margin)} everywhere: BLOCK in "
+        f"{percent(worse.block_probability)}, PASS in "
         f"{percent(worse.pass_probability)}, INCONCLUSIVE in {percent(worse.inconclusive_probability)}"
     )
     clean = clean_pairs_to_pass(gate)
@@ -122,11 +124,12 @@ def _samples_forecast(bars: Mapping[str, ScenarioPlan | None], habits: Mapping[s
     }
     dialogues = [found.mean_samples for found in expected.values()]
     most = sum(bar.samples for bar in bars.values() if bar is not None)
-    yield f"likely {sum(dialogues):.0f} dialogues, and no more than {most}"
+    yield f"about {sum(dialogues):.0f} dialogues, and at most {most}"
     yield from _cost_words([habits[scenario] for scenario in expected], dialogues)
     all_pass = math.prod(found.pass_probability for found in expected.values())
     yield (
-        f"at these pass rates at least one of {counted(len(expected), 'test')} fails in {percent(1 - all_pass)} of runs"
+        f"at these pass rates at least one of {counted(len(expected), 'test')} fails in "
+        f"{percent(1 - all_pass)} of runs"
     )
     for scenario, bar in bars.items():
         if bar is not None:
@@ -137,12 +140,12 @@ def _samples_forecast(bars: Mapping[str, ScenarioPlan | None], habits: Mapping[s
 
 def _cost_words(found: Sequence[Habits], dialogues: Sequence[float]) -> Iterator[str]:
     replies = math.fsum(known.replies * n for known, n in zip(found, dialogues, strict=True))
-    yield f"about {replies:,.0f} replies to ask models for, as far as they are not recorded"
+    yield f"about {replies:,.0f} replies from models, without those that are recorded"
     tokens = [known.tokens * n for known, n in zip(found, dialogues, strict=True) if known.tokens is not None]
     if len(tokens) == len(found):
         yield f"about {math.fsum(tokens):,.0f} tokens read and written"
     elif tokens:
         yield (
             f"about {math.fsum(tokens):,.0f} tokens read and written by {len(tokens)} of "
-            f"{counted(len(found), 'scenario')}; those of the others are not known"
+            f"{counted(len(found), 'scenario')}; the others are not known"
         )

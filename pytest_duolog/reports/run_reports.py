@@ -1,7 +1,8 @@
-"""The files that a run can leave for other programs: what each is called, and who asks for it.
+"""The report files that a run can write: their names and the options that request them.
 
-A report is a module of this package with a function `report_text(record, decided, places)`, and an entry in
-`RUN_REPORTS`. The modules are imported when they are written: every run of pytest reads this list for its options.
+A report is a module of this package with a function `report_text(record, decided, places)` and an entry in
+`RUN_REPORTS`. The modules are imported only when a report is written, because every pytest run reads this list for its
+options.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class RunReport(NamedTuple):
-    """A file about the verdicts of a run.
+    """A report file about the verdicts of a run.
 
-    `module` is its module, and with `help` the name of its option. `variable` is the environment variable of a CI
-    system that names a file which the report is added to.
+    `module` is its module; with `help`, it is also the name of its option. `variable` is an environment variable of a
+    CI system with the path of a file to which the report is added.
     """
 
     module: str
@@ -31,20 +32,20 @@ class RunReport(NamedTuple):
 
     @property
     def option(self) -> str:
-        """Its option of pytest."""
+        """Its pytest option."""
         return f"--duolog-{self.module.replace('_', '-')}"
 
     @property
     def key(self) -> str:
-        """Its key in the ini file."""
+        """Its ini key."""
         return f"duolog_{self.module}"
 
     def write(
         self, path: Path, record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]
     ) -> str | None:
-        """Write it, or add it to the file that a variable names; returns the line to say if that is not possible.
+        """Write the report, or add it to the file of the variable; returns an error message if that fails.
 
-        `places` are the tests of the scenarios, as far as they are known.
+        `places` are the known places of the scenarios' tests.
         """
         text: str = import_module(f"{__package__}.{self.module}").report_text(record, decided, places)
         try:

@@ -1,7 +1,7 @@
-"""The verdict of a run as Markdown: for a summary of GitHub Actions, or the comment of a bot.
+"""Reports of runs as Markdown, for a step summary of GitHub Actions or the comment of a bot.
 
-What models wrote, and whatever else comes from outside, is text and nothing else: every punctuation mark stands as a
-character reference, so that it can be no link, image, table or tag, and a mention or a reference to an issue is broken.
+Text from models and from other outside sources is only text: every punctuation mark becomes a character reference, so
+that it cannot be a link, image, table or tag, and mentions and references to issues do not work.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from pytest_duolog.reports.scenario_rows import Place, ScenarioRow, first_eviden
 from pytest_duolog.reports.wording import SIGNS, error_words, pairs_words, plan_words
 from pytest_duolog.results.record import Arm, RunRecord
 
-# GitHub drops a summary of more than a megabyte whole, and a comment ends at 64 kB.
+# GitHub rejects a summary of more than a megabyte, and a comment has at most 64 kB.
 MAX_BYTES = 60_000
-# What the table may take of it.
+# The largest size of the table.
 TABLE_BYTES = 30_000
-# What is left for the lines that say what was left out.
+# The size that is reserved for the lines about omitted parts.
 RESERVED_BYTES = 1000
 LONGEST_NAME = 200
-# So many different bars are explained, and so many damages named.
+# The largest numbers of different plans that are explained, and of damages that are listed.
 MOST_EXPLAINED = 6
 LONGEST_TEXT = 500
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _CALLING = re.compile(r"[@#]")
-# After `@` or `#` it ends what would be a mention or a reference, and takes no room.
+# A character without width: after `@` or `#` it prevents a mention or a reference.
 _WORD_JOINER = "\u2060"
 
 
 def inert(text: str, limit: int = LONGEST_TEXT) -> str:
-    """A text as Markdown that shows it on one line and does nothing."""
+    """Markdown that shows a text on one line, without any other effect."""
     return _references(_CALLING.sub(rf"\g<0>{_WORD_JOINER}", _one_line(text, limit)))
 
 
 def code(text: str, limit: int = LONGEST_TEXT) -> str:
-    """The same in code letters, where nothing is a mention anyway, so that it can be copied as it is."""
+    """The same as inline code, which can be copied unchanged because it has no mentions."""
     return f"<code>{_references(_one_line(text, limit))}</code>"
 
 
@@ -103,7 +103,7 @@ def _failure_text(row: ScenarioRow) -> str:
 
 
 def _fitting(parts: Iterable[str], room: int, what: str) -> Iterator[str]:
-    """As many parts as there is room for, and how many there was none for."""
+    """As many parts as fit, and the number of the others."""
     n_left_out = 0
     for part in parts:
         room -= _size([part])

@@ -1,4 +1,4 @@
-"""Rows of plain values as JSON, JSON Lines, CSV and Parquet."""
+"""Writes rows of plain values as JSON, JSON Lines, CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ def table_text(rows: Sequence[Row], kind: str) -> str:
 
 
 def write_parquet(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows as a Parquet file; raises ConfigurationError if pyarrow is not there."""
+    """Write the rows as a Parquet file; raises ConfigurationError if pyarrow is not installed."""
     try:
         import pyarrow as pa  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
-            "--format parquet needs pyarrow, which is not installed: `pip install pyarrow`, or take --format csv"
+            "--format parquet needs pyarrow, which is not installed: `pip install pyarrow`, or use "
+            "--format csv"
         ) from error
     parquet.write_table(pa.Table.from_pylist(list(rows)), path)

@@ -1,4 +1,4 @@
-"""What a person reads in a terminal. Model text is made harmless: control characters are shown, not sent."""
+"""Sections of pytest's terminal output about dialogues. Control characters in model text are shown as escapes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.transcripts.transcript import Message, Usage
 
-# How much of a dialogue stands under a failed test: how it began, and how it ended.
+# How many messages of a dialogue are shown for a failed test: the first and the last ones.
 FIRST_MESSAGES = 2
 LAST_MESSAGES = 6
 LONGEST_MESSAGE = 400
 
 
 def dialogue_section(result: DialogueResult) -> str:
-    """The dialogue of a failed test: where it is recorded, why it stopped, what failed, how it began and ended."""
+    """The dialogue of a failed test: its recording, stop reason, failed verdicts, and first and last messages."""
     return "\n".join(_section_lines(result))
 
 
@@ -38,7 +38,7 @@ def _section_lines(result: DialogueResult) -> Iterator[str]:
 
 
 def _message_lines(messages: list[tuple[int, Message]]) -> Iterator[str]:
-    """The first and the last messages, and how many stand between them; all if that is one or none."""
+    """The first and the last messages, and the number between them; all messages if that number is 0 or 1."""
     n_hidden = len(messages) - FIRST_MESSAGES - LAST_MESSAGES
     first, last = (messages[:FIRST_MESSAGES], messages[-LAST_MESSAGES:]) if n_hidden > 1 else (messages, [])
     yield from (_message_text(*numbered) for numbered in first)
@@ -48,16 +48,16 @@ def _message_lines(messages: list[tuple[int, Message]]) -> Iterator[str]:
 
 
 def cost_words(messages: Iterable[Message]) -> str:
-    """What messages took and cost, as far as it is known; empty if nothing is.
+    """The time, tokens and costs of messages, as far as they are known; empty if nothing is known.
 
-    Model time is the sum of what the replies took: dialogues that run at once take more of it than a clock shows.
+    Model time is the sum over all replies, so it can exceed the real time if dialogues run at once.
     """
     messages = list(messages)
     seconds = sum(message.latency_ms or 0 for message in messages) / 1000
     usage = sum((message.usage for message in messages if message.usage), Usage())
     cached, thought, cost = usage.cache_read_tokens, usage.reasoning_tokens, usage.cost or 0
     from_cache = f", {cached:,} of them from a cache" if cached else ""
-    thinking = f", {thought:,} of them thinking" if thought else ""
+    thinking = f", {thought:,} of them reasoning" if thought else ""
     parts = [
         (seconds, f"{seconds:.1f} s of model time"),
         (usage.tokens_read, f"{usage.tokens_read:,} tokens read{from_cache}"),

@@ -1,4 +1,4 @@
-"""GitHub Actions reads a job's output for commands (`::error file=...::text`); these are ours, and keep out others'.
+"""Writes workflow commands of GitHub Actions (`::error file=...::text`), and disables commands in other output.
 
 Format: docs.github.com, "Workflow commands for GitHub Actions".
 """
@@ -15,7 +15,7 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.reports.scenario_rows import Place, headline, scenario_rows
 from pytest_duolog.results.record import RunRecord
 
-# A step shows ten errors and ten warnings; other steps and tools want some of a job's fifty.
+# A step shows at most ten errors and ten warnings, and a job fifty; some are left for other tools.
 MOST_ANNOTATIONS = 8
 LONGEST_TEXT = 2000
 
@@ -23,7 +23,7 @@ LEVELS = {Decision.BLOCK: "error", Decision.INCONCLUSIVE: "warning"}
 
 
 def workflow_command(name: str, text: str, **properties: str | int) -> str:
-    """One command on one line; nothing in the values can end it or begin another."""
+    """One command on one line; the values cannot end it or begin another one."""
     given = ",".join(f"{key}={_value(str(value))}" for key, value in properties.items())
     return f"::{name}{' ' if given else ''}{given}::{_data(text)}"
 
@@ -39,7 +39,7 @@ def _value(text: str) -> str:
 def annotation_lines(
     record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]
 ) -> Iterator[str]:
-    """The verdict and the scenarios that do not pass, worst first, as annotations; none if all is well.
+    """The verdict and the scenarios that do not pass, the worst first, as annotations; none if all pass.
 
     There are at most eight; the last one says how many were left out.
     """
@@ -49,7 +49,7 @@ def annotation_lines(
         return
     yield from found[: MOST_ANNOTATIONS - 1]
     (left_out,) = and_more(len(found), MOST_ANNOTATIONS - 1)
-    yield workflow_command("warning", f"{left_out}: see the step's summary", title="dialogues")
+    yield workflow_command("warning", f"{left_out}: see the summary of the step", title="dialogues")
 
 
 def _found(record: RunRecord, decided: RecordDecision, places: Mapping[str, Place]) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _cut(text: str) -> str:
 
 @contextmanager
 def commands_stopped(write_line: Callable[[str], object]) -> Iterator[None]:
-    """While it lasts, no printed line is a command: what ends it is a word that nobody can foresee."""
+    """Inside the block, no printed line is a command; only a random token can end this."""
     token = secrets.token_hex(16)
     write_line(f"::stop-commands::{token}")
     try:

@@ -1,1 +1,1 @@
-"""The run record: what every sample came to, in a file that grows by lines and merges by addition."""
+"""The run record: the result of every sample, in a file that grows by whole lines and can be merged with others."""

@@ -1,6 +1,6 @@
-"""What one dialogue came to: the value that travels from the dialogue to the run record and to every report.
+"""The result of one dialogue: the value that the dialogue makes and that the run record and every report use.
 
-A report needs something more? Add a field with a default here, and a line to the history of the format.
+If a report needs another fact, add a field with a default here, and a line to the format history.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ DIALOGUE_FORMAT: Literal[1] = 1
 
 
 class Citation(Record):
-    """One message that shows a verdict: its number from 1.
+    """One message as evidence of a verdict: its number from 1.
 
-    `quote` is the part of it that counts, None for the whole message; `speaker` is None for who said it.
+    `quote` is the relevant part, None for the whole message; `speaker` is None for the speaker of the message.
     """
 
     message: int
@@ -29,9 +29,10 @@ class Citation(Record):
 
 
 class PropertyResult(Record):
-    """What one property said of a dialogue: a verdict without the texts that the transcript has already.
+    """The verdict of one property on a dialogue, without the texts that the transcript already has.
 
-    `asked_at` is the line that asked for it, as `FILE:LINE` below the root folder; empty if no test did.
+    `asked_at` is the line of the test that asked for it, as `FILE:LINE` relative to the root folder; empty if no test
+    did.
     """
 
     property: Text
@@ -52,26 +53,27 @@ class PropertyResult(Record):
         )
 
     def verdict(self, transcript: Transcript) -> Verdict:
-        """The verdict that it was made of, given the same transcript."""
+        """The verdict that it was made from, given the same transcript."""
         evidence = tuple(_evidence(citation, transcript) for citation in self.evidence)
         return Verdict(self.property, self.outcome, self.explanation, evidence)
 
 
 class RecordingMisfit(Record):
-    """That a dialogue does not fit its recording: what changed since, and what makes it fit (see `errors.Misfit`)."""
+    """A dialogue that does not match its recording: the changes since, and the remedy (see `errors.Misfit`)."""
 
     changes: tuple[Text, ...] = ()
     remedy: Text
 
 
 class DialogueResult(Record):
-    """One dialogue of a test: what was said, where that is recorded, what it took, and the verdicts on it.
+    """One dialogue of a test: its transcript, its recording, its costs, and the verdicts on it.
 
     `name` is empty for the fixture's own dialogue. `cassette` is None if nothing is recorded. `played` and `recorded`
-    count replies, votes of judges included; `spared` counts messages that were not asked for because the dialogue was
-    over. `fresh` are the numbers of the messages that a model wrote in this run. `notices` are for people.
-    `reading` is what the detectors read in it, so that reports need not; None in what older versions wrote.
-    `misfit` is None for a dialogue that fits its recording, and where nobody can tell what would make it fit.
+    count the replies that were replayed and recorded, votes of judges included. `spared` is the number of messages that
+    were saved because the dialogue stopped at a goodbye or in a loop. `fresh` are the numbers of the messages that a
+    model wrote in this run. `notices` are messages for the user. `reading` has the findings of the detectors, so that
+    reports need not run them; None in results of older versions. `misfit` is None for a dialogue that matches its
+    recording, or if no remedy is known.
     """
 
     format: Literal[1] = DIALOGUE_FORMAT
@@ -89,11 +91,11 @@ class DialogueResult(Record):
 
     @property
     def title(self) -> str:
-        """What a report calls it."""
+        """Its name in reports."""
         return f"dialogue {self.name}" if self.name else "dialogue"
 
     def with_reading(self) -> Self:
-        """The same, with what the detectors of today read in it."""
+        """The result with the findings of the current detectors."""
         return self.model_copy(update={"reading": read(self.transcript)})
 
     @property
@@ -122,7 +124,7 @@ def _evidence(citation: Citation, transcript: Transcript) -> Evidence:
 
 
 def _whole(number: int, transcript: Transcript) -> Evidence | None:
-    """The whole message as evidence; None if there is none with this number, whatever a property says."""
+    """The whole message as evidence; None if there is no message with this number."""
     if not 0 < number <= len(transcript):
         return None
     return Evidence.of(number, transcript.messages[number - 1])

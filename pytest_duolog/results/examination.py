@@ -1,4 +1,4 @@
-"""Whether a finished dialogue is what it should be."""
+"""Checks a finished dialogue against properties."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pytest_duolog.transcripts.sources import Source
 
 @dataclass(frozen=True)
 class Examination:
-    """One dialogue, and the verdicts on what was asked of it."""
+    """One dialogue and the verdicts on it."""
 
     source: Source
     verdicts: tuple[Verdict, ...]
 
     @property
     def findings(self) -> list[Verdict]:
-        """The verdicts that are not good: what fails, and what could not be measured."""
+        """The verdicts on properties that fail or could not be measured."""
         return [verdict for verdict in self.verdicts if verdict.outcome is not Outcome.HOLDS]
 
     def line_of(self, verdict: Verdict) -> int:
-        """The line of the file that shows it best."""
+        """The line of the file to show for a verdict."""
         return self.source.line_of(verdict.evidence[0].message if verdict.evidence else 0)
 
 
@@ -36,6 +36,6 @@ def examine(source: Source, properties: Sequence[Property] = ()) -> Examination:
 
 
 def default_properties(source: Source) -> list[Property]:
-    """What is checked where nobody says: loops, the ending, and the topic where one is stated."""
+    """The properties that are checked by default: no loops, a clean ending, and the topic if one is stated."""
     topic = [StaysOnTopic()] if source.transcript.topic else []
     return [NoLoops(), EndsCleanly(), *topic]

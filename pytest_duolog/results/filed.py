@@ -1,4 +1,4 @@
-"""One dialogue and all that its file knows of it: a transcript, a cassette or a run record."""
+"""One dialogue with all facts that its file has about it: a transcript, a cassette or a run record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Value = str | int | float | bool
 
 
 class FileKind(StrEnum):
-    """What a dialogue was read from."""
+    """The kind of file that a dialogue was read from."""
 
     TRANSCRIPT = "transcript"
     CASSETTE = "cassette"
@@ -27,10 +27,10 @@ class FileKind(StrEnum):
 
 @dataclass(frozen=True)
 class FiledDialogue:
-    """One dialogue of a file, and what the file knows of it besides its transcript.
+    """One dialogue of a file: its transcript, and the other facts that the file has.
 
-    `test` is the test that held it, `sample` its number among the samples of that test, `arm` its side of a gate.
-    `parameters` are what the scenario was run with, as far as the file says: a speaker's settings stand under
+    `test` is the test that ran it, `sample` its number among the samples of that test, `arm` its side of a gate.
+    `parameters` are the values of the scenario, as far as the file has them; a speaker's settings have keys
     `NAME.SETTING`. `verdicts` and `outcome` are those of the run. `notices` say what is missing.
     """
 
@@ -49,13 +49,13 @@ class FiledDialogue:
 
     @property
     def reading(self) -> Reading:
-        """What its messages bring: as the file has it, else read now."""
+        """The findings of the detectors: from the file, or else computed now."""
         stored, transcript = self.stored_reading, self.source.transcript
         return stored if stored is not None and stored.fits(transcript) else read(transcript)
 
     @property
     def broken(self) -> list[PropertyResult]:
-        """The verdicts that are not good: what fails, and what could not be measured."""
+        """The verdicts on properties that fail or could not be measured."""
         return [verdict for verdict in self.verdicts if verdict.outcome is not Outcome.HOLDS]
 
     def without_secrets(self, redacted: Callable[[Any], Any]) -> FiledDialogue:
@@ -75,7 +75,7 @@ class FiledDialogue:
         )
 
     def judged(self, properties: Sequence[Property]) -> FiledDialogue:
-        """The same with verdicts on these properties; without any, on the default ones, unless a run judged it."""
+        """The dialogue with verdicts on these properties; without any, on the default ones, unless a run judged it."""
         if not properties and (self.verdicts or self.kind is FileKind.RECORD):
             return self
         transcript = self.source.transcript
@@ -83,12 +83,12 @@ class FiledDialogue:
         return replace(self, verdicts=tuple(PropertyResult.of(verdict, transcript) for verdict in verdicts))
 
     def with_topic(self, topic: str | None) -> FiledDialogue:
-        """The same, about `topic` if it does not say what it is about."""
+        """The dialogue with `topic`, unless it states its own topic."""
         return replace(self, source=self.source.with_topic(topic))
 
 
 def of_record(record: RunRecord, file: str = "") -> Iterator[FiledDialogue]:
-    """The dialogues of a record that is in memory, in the order of its samples."""
+    """The dialogues of a record, in the order of its samples; `file` is the path to show."""
     for sample in record.samples:
         for dialogue in sample.dialogues:
             yield of_sample(record, file, 1, sample, dialogue)
@@ -97,7 +97,7 @@ def of_record(record: RunRecord, file: str = "") -> Iterator[FiledDialogue]:
 def of_sample(
     record: RunRecord, file: str, line: int, sample: Sample, dialogue: DialogueResult
 ) -> FiledDialogue:
-    """One dialogue of a sample that stands on this line of the record's file."""
+    """One dialogue of the sample on this line of the record's file."""
     in_gate = record.header.plan.gate is not None
     name = f"{sample.label(in_gate=in_gate)}{f', {dialogue.title}' if dialogue.name else ''}"
     turns = dialogue.transcript.turns

@@ -1,4 +1,4 @@
-"""What was decided before a run: samples and pass rates of each scenario, and the gate over all of them."""
+"""The plan of a run: the samples and pass rate of each scenario, and the gate over all of them."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from pytest_duolog.stats.acceptance import AcceptancePlan, acceptance_plan, proo
 
 DEFAULT_MARGIN = Decimal("0.10")
 DEFAULT_MAX_ROUNDS = 20
-# So many scenarios in which two plans differ are named.
+# An error about two plans names at most this many scenarios that differ.
 MOST_NAMED = 5
 MISSING = object()
 
-# Records come from strangers: what a plan asks for, and the numbers in it, are bounded.
+# Records are not trusted, so the numbers in a plan are limited.
 MOST_SAMPLES = 1000
 MOST_DIGITS = 30
 
 
 class Claim(StrEnum):
-    """What a pass says: the count reached the bar, or the rate is shown to be above it."""
+    """What a pass means: enough samples passed, or the pass rate is proven to be high enough."""
 
     MEETS = "meets"
     PROVE = "prove"
 
 
 def _decimal(value: object) -> Decimal:
-    """A number as the decimal it is written as; a float 0.9 is nine tenths."""
+    """A number as an exact decimal; the float 0.9 is nine tenths."""
     try:
         number = Decimal(str(value))
     except InvalidOperation:
@@ -49,7 +49,7 @@ def _decimal(value: object) -> Decimal:
 
 def _check_most(number: int, what: str) -> None:
     if number > MOST_SAMPLES:
-        raise ConfigurationError(f"{number} {what} are more than {MOST_SAMPLES}, the most there can be")
+        raise ConfigurationError(f"{number} {what} are too many (at most {MOST_SAMPLES})")
 
 
 ExactNumber = Annotated[Decimal, BeforeValidator(_decimal)]
@@ -57,9 +57,9 @@ ExactNumber = Annotated[Decimal, BeforeValidator(_decimal)]
 
 @dataclass(frozen=True)
 class ScenarioPlan:
-    """At least `min_pass_rate` of `samples` must pass.
+    """The plan of one scenario: at least the share `min_pass_rate` of `samples` must pass.
 
-    Raises ConfigurationError for no samples, a rate outside (0, 1], or too few samples to prove it.
+    Raises ConfigurationError for no samples, a rate outside (0, 1], or too few samples to prove the rate.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -83,21 +83,21 @@ class ScenarioPlan:
 
     @cached_property
     def acceptance(self) -> AcceptancePlan:
-        """When the count decides, and what that risks."""
+        """When the count decides, and with which risks."""
         make = proof_plan if self.claim is Claim.PROVE else acceptance_plan
         return make(self.samples, self.min_pass_rate)
 
     @property
     def is_rounded_up(self) -> bool:
-        """Whether samples times rate is not whole, so that the count asks for more than the rate says."""
+        """Whether samples times rate is not a whole number, so that more samples must pass than the rate says."""
         return self.claim is Claim.MEETS and self.samples * self.min_pass_rate != self.acceptance.n_needed
 
 
 @dataclass(frozen=True)
 class GatePlan:
-    """The gate over all scenarios: `margin` is the smallest drop of the mean pass rate that must be caught.
+    """The gate over all scenarios: `margin` is the smallest drop of the mean pass rate that it must detect.
 
-    A round is one pair from each scenario; after `max_rounds` the gate decides with what there is. Raises
+    A round is one pair from each scenario; after `max_rounds` the gate decides with the samples that it has. Raises
     ConfigurationError for a margin outside (0, 1) or no rounds.
     """
 
@@ -110,8 +110,8 @@ class GatePlan:
         object.__setattr__(self, "margin", _decimal(self.margin))
         if not 0 < self.margin < 1:
             raise ConfigurationError(
-                f"margin {self.margin} is not inside (0, 1): it is the smallest drop of the pass rate that must be "
-                f"caught, for example 0.10 for ten points"
+                f"margin {self.margin} is not inside (0, 1): it is the smallest drop of the pass rate that "
+                f"the gate must detect, for example 0.10 for ten points"
             )
         _check_most(self.max_rounds, "rounds")
         if self.max_rounds < 1:
@@ -120,19 +120,18 @@ class GatePlan:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run set out to do; records with another plan are not merged with it.
+    """The plan of a run; records with different plans are not merged.
 
-    `scenarios` are all of them, those that other shards run included: one that is missing from a merged record is
-    then seen to be missing. `key` stands for whatever else must be the same, as a hash: prompts, judges.
-    `stored_per_pair` is how many stored samples of the baseline stand against one of the candidate; 0 without a stored
-    baseline.
+    `scenarios` has all scenarios, including those of other shards, so that a missing shard is noticed after merging.
+    `key` is a hash of everything else that must be equal, such as prompts and judges. `stored_per_pair` is the number
+    of stored baseline samples for each candidate sample; 0 without a stored baseline.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     scenarios: Mapping[str, ScenarioPlan | None]
     gate: GatePlan | None = None
-    # The models by role, on trial only where there is a gate.
+    # The models by role; `candidate` is empty without a gate.
     baseline: Mapping[str, str] = field(default_factory=dict)
     candidate: Mapping[str, str] = field(default_factory=dict)
     key: str = ""
@@ -140,10 +139,10 @@ class RunPlan:
 
     def __post_init__(self) -> None:
         if not self.scenarios:
-            raise ConfigurationError("the plan has no scenarios: no test asks for samples")
+            raise ConfigurationError("the plan has no scenarios: no test has samples")
 
     def differences(self, other: RunPlan) -> list[str]:
-        """In which parts two plans differ, in words; empty if they are one plan."""
+        """The differences of two plans as text; empty if they are equal."""
         found = [
             f"{name}: {_plan_value(mine)} and {_plan_value(theirs)}"
             for name in ("gate", "baseline", "candidate")
@@ -164,7 +163,7 @@ class RunPlan:
 
 
 def _plan_value(value: object) -> str:
-    """A part of a plan as people write it."""
+    """A part of a plan as text."""
     if isinstance(value, GatePlan):
         return f"margin {value.margin} ({value.max_rounds} rounds)"
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""What a run came to: its samples and what the gate saw, as one value.
+"""The record of a run: its samples and the looks of the gate, as one value.
 
-Records add up: `merge` gives the same record for any split of the samples and any order of the parts.
+`merge` gives the same record for any split of the samples and any order of the parts.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
 from pytest_duolog.transcripts.transcript import Record, StopKind, Text
 
-# Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its verdicts itself. Lines have
+# Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its own verdicts. Lines have
 # checksums if the header has one.
 FORMAT = 2
 
 
 class Arm(StrEnum):
-    """Which side of a gate a sample is on; a run without a candidate is all baseline."""
+    """The side of a gate that a sample belongs to; without a gate, all samples are baseline."""
 
     BASELINE = "baseline"
     CANDIDATE = "candidate"
 
 
 class SampleOutcome(StrEnum):
-    """Whether a test's body passed; an error says nothing of the model and is repeated, never counted."""
+    """Whether a test's body passed; an error says nothing about the model, so it is retried."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -54,7 +54,7 @@ class _OldVerdict(Record):
     messages: tuple[int, ...] = ()
 
     def result(self) -> PropertyResult:
-        """The same in today's form."""
+        """The verdict in the current format."""
         evidence = tuple(Citation(message=number) for number in self.messages)
         return PropertyResult(
             property=self.property, outcome=self.outcome, explanation=self.explanation, evidence=evidence
@@ -65,12 +65,12 @@ _OLD_VERDICTS: TypeAdapter[tuple[_OldVerdict, ...]] = TypeAdapter(tuple[_OldVerd
 
 
 class Sample(Record):
-    """One run of one test's body: one trial, however many dialogues it held.
+    """One run of one test's body, with any number of dialogues.
 
-    `number` is its place in the launch order of its scenario and arm, from 1: in a gate the round. `attempt`
-    counts the errors before it, from 1. `problem` is the first line of why it did not pass, and `asserted` the line of
-    the test that failed; versions before it had the field leave it empty. One that `is_stored` is
-    from an earlier run. After an error that `is_given_up` it is not tried again.
+    `number` is its position in the launch order of its scenario and arm, from 1; in a gate it is the round. `attempt`
+    is 1 plus the number of errors before it. `problem` is the first line of the reason why it did not pass, `asserted`
+    the line of the test that failed (empty in older versions). `is_stored` says that it is from an earlier run,
+    `is_given_up` that it is not retried after this error.
     """
 
     scenario: Text
@@ -88,7 +88,7 @@ class Sample(Record):
     @model_validator(mode="before")
     @classmethod
     def _of_format_1(cls, value: Any) -> Any:
-        """There the verdicts stood beside the dialogues; of several dialogues nobody knows which is whose."""
+        """Format 1 has verdicts next to the dialogues, without saying which dialogue each one is on."""
         if not (isinstance(value, dict) and "properties" in value):
             return value
         fields = dict(value)
@@ -105,7 +105,7 @@ class Sample(Record):
 
     @property
     def why(self) -> str:
-        """Why it did not pass; of an assertion about no property, the line that failed and what it came to."""
+        """Why it did not pass; for a plain assertion, the line that failed and its values."""
         found = self.problem.removeprefix("AssertionError: ")
         if self.asserted and found.startswith("assert "):
             return f"{self.asserted}: {found.removeprefix('assert ')}"
@@ -113,14 +113,14 @@ class Sample(Record):
 
     @property
     def is_measured(self) -> bool:
-        """Whether it says anything of the model."""
+        """Whether it says anything about the model."""
         return self.outcome is not SampleOutcome.ERROR
 
     @cached_property
     def fingerprint(self) -> str | None:
-        """The same for samples in which the same words were said; None without dialogues, or if one ended in an error.
+        """Equal for samples with the same messages; None without dialogues, or if one ended in an error.
 
-        What was said before an error may be the opener alone, and that the error came again is news.
+        Before an error there may be only the opener, so an equal text would not mean a repeated sample.
         """
         stops = [dialogue.transcript.stop_reason for dialogue in self.dialogues]
         if not stops or any(stop is not None and stop.kind is StopKind.ERROR for stop in stops):
@@ -133,24 +133,24 @@ class Sample(Record):
 
     @property
     def key(self) -> tuple[str, int, Arm, int]:
-        """What no two samples of a run share."""
+        """The key of the sample, unique in a run."""
         return self.scenario, self.number, self.arm, self.attempt
 
     def __str__(self) -> str:
         return self.label(in_gate=True)
 
     def label(self, *, in_gate: bool) -> str:
-        """Which sample it is; outside a gate nobody speaks of arms."""
+        """The name of the sample for people; without a gate it does not mention the arm."""
         arm = f" of the {self.arm}" if in_gate else ""
         attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
         return f"{self.scenario}, sample {self.number}{arm}{attempt}"
 
 
 class Look(Record):
-    """What the gate saw after a complete round, and so why it stopped or went on.
+    """The state of the gate after a complete round, which explains why it stopped or continued.
 
-    The counts are of all pairs so far. The evidence is in natural logarithms: for a drop below the margin, for a
-    drop at all, and the largest for a drop of one scenario. After the suite has passed only the `suspects` go on.
+    The counts are of all pairs so far. The evidence is in natural logarithms: for a drop below the margin, for a drop
+    at all, and the largest for a drop of one scenario. After the suite has passed, only the `suspects` continue.
     """
 
     round: int = Field(ge=1)
@@ -164,7 +164,7 @@ class Look(Record):
 
 
 class Header(Record):
-    """The first line of a record: the plan, the version of the plugin that judged, when it began, which shard."""
+    """The first line of a record: the plan, the version of the plugin, the start time, and the shard."""
 
     plan: RunPlan
     plugin: Text
@@ -174,10 +174,10 @@ class Header(Record):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A header, samples in the order in which they came, and the looks of the gate.
+    """A header, samples in the order in which they finished, and the looks of the gate.
 
-    `damage` names what could not be read, and of merged records the shards that are missing. Raises RunRecordError for
-    a sample that is not of this plan or is there twice.
+    `damage` names what could not be read and, for merged records, missing shards. Raises RunRecordError for a sample
+    that is not in the plan or occurs twice.
     """
 
     header: Header
@@ -192,13 +192,13 @@ class RunRecord:
 
     @classmethod
     def read(cls, path: str | Path) -> RunRecord:
-        """The record in a file; raises RunRecordError if it is none."""
+        """The record in a file; raises RunRecordError if it is not a run record."""
         from pytest_duolog.results.store import read_record  # noqa: PLC0415  # it makes records itself
 
         return read_record(Path(path))
 
     def to_rows(self) -> list[dict[str, Any]]:
-        """One row a dialogue, ready for pandas or polars: the columns of `duolog show --format csv`."""
+        """One row for each dialogue, for pandas or polars, with the columns of `duolog show --format csv`."""
         from pytest_duolog.results.filed import of_record  # noqa: PLC0415  # these are made of records
         from pytest_duolog.results.rows import dialogue_rows  # noqa: PLC0415
 
@@ -218,23 +218,23 @@ class RunRecord:
 
 
 def check_sample(sample: Sample, plan: RunPlan, seen: set[tuple[object, ...]]) -> None:
-    """Raises RunRecordError if the sample is not of this plan or is among `seen`; adds it to them."""
+    """Add the sample to `seen`. Raises RunRecordError if it is not in the plan or was seen already."""
     if sample.scenario not in plan.scenarios:
-        raise RunRecordError(f"{sample}: the plan has no such scenario")
+        raise RunRecordError(f"{sample}: the plan does not have this scenario")
     if sample.arm is Arm.CANDIDATE and plan.gate is None:
         raise RunRecordError(f"{sample}: the plan has no gate, and so no candidate")
     keys: list[tuple[object, ...]] = [sample.key]
     if sample.is_measured:
         keys.append((sample.scenario, sample.number, sample.arm))
     if not seen.isdisjoint(keys):
-        raise RunRecordError(f"{sample}: it is there twice", advice="give every record once")
+        raise RunRecordError(f"{sample}: it occurs twice", advice="give every record only once")
     seen.update(keys)
 
 
 def merge(records: Iterable[RunRecord]) -> RunRecord:
-    """The record of all samples together, in the order of the plan; looks are left out, for a part cannot see all.
+    """The record with all samples, in the order of the plan; looks are left out, as no part saw all samples.
 
-    Raises RunRecordError if there is none, if plans or plugin versions differ, or if a sample is there twice.
+    Raises RunRecordError without records, if plans or plugin versions differ, or if a sample occurs twice.
     """
     parts = list(records)
     if not parts:
@@ -255,7 +255,7 @@ def merge(records: Iterable[RunRecord]) -> RunRecord:
 def _missing_words(labels: Sequence[str], plan: RunPlan, samples: Sequence[Sample]) -> Iterator[str]:
     missing = plan.scenarios.keys() - {sample.scenario for sample in samples}
     for shard, scenarios in missing_shards(labels, missing, plan.scenarios).items():
-        yield f"shard {shard} is missing, or ended early: no samples of {listed(scenarios)}"
+        yield f"shard {shard} is missing or ended early: it has no samples of {listed(scenarios)}"
 
 
 def _check_same_plan(one: Header, other: Header) -> None:
@@ -264,7 +264,7 @@ def _check_same_plan(one: Header, other: Header) -> None:
         differences.append(f"plugin: {one.plugin} and {other.plugin}")
     if differences:
         raise RunRecordError(
-            "these records are of different plans",
+            "these records have different plans",
             facts=[("differs", "\n".join(differences))],
             advice="merge only shards of one run",
         )

@@ -1,4 +1,4 @@
-"""A run record judged again: the same dialogues under today's properties, with no model asked."""
+"""Judges the dialogues of a run record again with the current properties, without asking a model."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 
-ADVICE = "say what is to be checked: --property 'NoLoops()'"
+ADVICE = "name the properties to check: --property 'NoLoops()'"
 
 
 def rejudged(record: RunRecord, properties: Sequence[Property], *, plugin: str) -> RunRecord:
-    """The record with its measured samples judged anew; errors stay errors, and looks are left out.
+    """The record with new verdicts on its measured samples; errors stay errors, and looks are left out.
 
-    With `properties` a sample passes if all of them hold for all of its dialogues. Without, those that its record
-    names are checked again, and one that failed though all of them had held stays failed: other assertions of its test
-    decided that. What can no longer be measured is an error. The record's key says that the judge is another one, so
-    that it is not merged with records of the old one; `plugin` is the version that judges.
+    With `properties`, a sample passes if all of them hold for all of its dialogues. Without, the properties that the
+    sample names are checked again; a sample that failed although all of them held stays failed, because another
+    assertion of its test failed. A sample that can no longer be measured becomes an error. The key of the plan changes,
+    so that the record is not merged with records of other verdicts. `plugin` is the version that judges.
 
-    Raises RunRecordError for a sample that keeps no dialogue or, without `properties`, names none that are known.
+    Raises RunRecordError for a sample without a dialogue or, without `properties`, for one that names no known
+    property.
     """
     samples = tuple(
         _rejudged(sample, properties) if sample.is_measured else sample for sample in record.samples
@@ -37,7 +38,7 @@ def rejudged(record: RunRecord, properties: Sequence[Property], *, plugin: str) 
 
 def _rejudged(sample: Sample, properties: Sequence[Property]) -> Sample:
     if not sample.dialogues:
-        raise RunRecordError(f"{sample}: its record keeps no dialogue, so there is nothing to judge again")
+        raise RunRecordError(f"{sample}: its record has no dialogue, so it cannot be judged again")
     checked = [properties or _recorded(sample, dialogue) for dialogue in sample.dialogues]
     if not any(checked):
         raise RunRecordError(f"{sample}: its record names no property", advice=ADVICE)

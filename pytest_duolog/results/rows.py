@@ -1,6 +1,6 @@
-"""Dialogues and messages as rows of plain values, which pandas, polars and spreadsheets take as they are.
+"""Dialogues and messages as rows of plain values for pandas, polars and spreadsheets.
 
-Every row of a table has the same columns, None where nothing is known.
+All rows of a table have the same columns, with None for unknown values.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ Row = dict[str, Any]
 
 
 def dialogue_rows(dialogues: Iterable[FiledDialogue]) -> list[Row]:
-    """One row a dialogue.
+    """One row for each dialogue.
 
-    `parameter.NAME` is what the scenario was run with, `verdict.PROPERTY` the outcome of a property. Message numbers
-    count from 1; `cost` is in the provider's currency.
+    `parameter.NAME` is a value of the scenario, `verdict.PROPERTY` the outcome of a property. Message numbers count
+    from 1; `cost` is in the provider's currency.
     """
     return _even(map(_dialogue_row, dialogues))
 
 
 def message_rows(dialogues: Iterable[FiledDialogue]) -> list[Row]:
-    """One row a message; the first columns say which dialogue it is of, as in `dialogue_rows`."""
+    """One row for each message; the first columns identify its dialogue, as in `dialogue_rows`."""
     return _even(row for dialogue in dialogues for row in _message_rows(dialogue))
 
 
 def _even(rows: Iterable[Row]) -> list[Row]:
     found = list(rows)
     columns = dict.fromkeys(column for row in found for column in row)
-    # What differs between dialogues comes last.
+    # The columns that depend on the dialogues come last.
     names = sorted(
         columns, key=lambda name: name.startswith(("speaker_", "model_", "parameter.", "verdict."))
     )
@@ -121,7 +121,7 @@ def _message_rows(dialogue: FiledDialogue) -> Iterator[Row]:
 
 
 def _tool_calls(message: Message) -> str | None:
-    """The calls as a JSON list; a table has no lists."""
+    """The calls as a JSON list, because a cell of a table cannot hold a list."""
     calls = [call.model_dump(mode="json") for call in message.tool_calls]
     return json.dumps(calls, ensure_ascii=False) if calls else None
 

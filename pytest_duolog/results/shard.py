@@ -1,8 +1,8 @@
-"""One run in several parts, one a machine: which of the tests each part runs, and which parts a record lacks.
+"""Splits one run over several machines: which tests each shard runs, and which shards a record lacks.
 
-Tests are dealt like cards, in the order of their names, so that every machine comes to the same deal whatever order it
-collects them in. Those with samples are dealt first: they cost the most, and no part has more than one of them more
-than another.
+Tests are assigned to shards in turn, in the order of their names, so that every machine computes the same split in
+whatever order it collects them. Tests with samples come first, because they cost most: the numbers of them in two
+shards differ by at most one.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from pytest_duolog.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Shard:
-    """Part `number`, from 1, of a run in `n_shards` parts."""
+    """Shard `number`, from 1, of a run in `n_shards` shards."""
 
     number: int
     n_shards: int
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """The shard that is written I/N; raises ConfigurationError if it is none."""
+        """The shard for the text I/N; raises ConfigurationError for any other text."""
         found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
         number, n_shards = map(int, found.groups()) if found else (0, 0)
         if not 1 <= number <= n_shards:
             raise ConfigurationError(
-                f"duolog_shard: {text!r} is not I/N, the number of this shard and how many there are (1/3, 2/3 and 3/3)"
+                f"duolog_shard: {text!r} is not I/N, the number of this shard and the number of "
+                "shards (1/3, 2/3 and 3/3)"
             )
         return cls(number, n_shards)
 
@@ -36,7 +37,7 @@ class Shard:
         return f"{self.number}/{self.n_shards}"
 
     def share(self, scenarios: Iterable[str], others: Iterable[str] = ()) -> list[str]:
-        """The names that this shard is dealt: of the tests with samples, and of the others."""
+        """The names of this shard's tests: of those with samples, and of the others."""
         first = set(scenarios)
         names = [*sorted(first), *sorted(set(others) - first)]
         return names[self.number - 1 :: self.n_shards]
@@ -45,7 +46,7 @@ class Shard:
 def missing_shards(
     labels: Iterable[str], missing: Iterable[str], scenarios: Iterable[str]
 ) -> dict[str, list[str]]:
-    """The shards that were dealt the `missing` ones of all scenarios, by the labels of the records that are there.
+    """The shards of the `missing` scenarios, according to the labels of the records that are there.
 
     Empty if none of these is the record of a shard.
     """
@@ -59,7 +60,7 @@ def missing_shards(
 
 
 def _shard(label: str) -> Shard | None:
-    """The shard of a label; programs that make records may write others."""
+    """The shard of a label; None for labels that other programs wrote."""
     try:
         return Shard.parse(label)
     except ConfigurationError:

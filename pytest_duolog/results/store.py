@@ -1,11 +1,11 @@
-"""The run record as a file: JSON Lines, a header, then one line a sample and one a look of the gate.
+"""Reads and writes run records: JSON Lines with a header, then one line for each sample and each look of the gate.
 
     {"duolog_record": 1, "plan": {...}, "plugin": "0.1.0", "created": "..."}
     {"sample": {"scenario": "tests/test_refunds.py::test_polite", "number": 1, "outcome": "passed", ...}}
     {"look": {"round": 3, "worse": 0, "same": 60, "better": 0, ...}}
 
-Every line is written at once and whole, with its checksum (under `sum`, see `storage/checksums.py`), so that a run that
-dies loses what it was doing and nothing before.
+Every line is written at once, with its checksum (under `sum`, see `storage/checksums.py`), so that a run that dies
+loses only the sample that it was running.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class _Line(Record):
 
     @property
     def name(self) -> str:
-        """What the line holds, for people."""
+        """The content of the line in words."""
         return str(self.sample) if self.sample else f"round {self.look.round}" if self.look else "nothing"
 
 
 def read_record(path: Path) -> RunRecord:
-    """The record in a file. A last line that is cut short is left out and named in `damage`.
+    """The record in a file. An incomplete last line is left out and named in `damage`.
 
-    Raises RunRecordError if the file is missing, is not a record, is of a newer format, or is damaged elsewhere.
+    Raises RunRecordError if the file is missing, is not a record, has a newer format, or is damaged elsewhere.
     """
     try:
         lines = read_lines(path)
@@ -66,7 +66,7 @@ def _record(lines: Lines, path: Path) -> RunRecord:
         raise RunRecordError(
             "the run record has no whole first line" if lines.torn else "the run record is empty",
             path=path,
-            advice="its run ended before the first sample: leave it out, or run it again",
+            advice="its run ended before the first sample: leave the file out, or run again",
         )
     first, *rest = lines.whole
     header = _header(first, path)
@@ -74,7 +74,7 @@ def _record(lines: Lines, path: Path) -> RunRecord:
     names = ["the header", *(entry.name for entry in entries)]
     problems = [wrong.told(names[wrong.number - 1], "written") for wrong in wrong_lines(lines.whole)]
     if lines.torn:
-        problems.append(f"line {len(rest) + 2} is cut short ({len(lines.torn)} bytes) and was left out")
+        problems.append(f"line {len(rest) + 2} is incomplete ({len(lines.torn)} bytes) and was left out")
     try:
         return RunRecord(
             header,
@@ -118,14 +118,14 @@ def _line(line: bytes, number: int, path: Path) -> _Line:
 
 
 class RecordWriter:
-    """Appends to one run record; the file is locked meanwhile, and reads whole after every call.
+    """Appends to one run record; the file is locked meanwhile, and can be read after every call.
 
-    If a record of the same plan exists, it is continued. Texts must be free of secrets.
-    Raises RunRecordError for a record of another plan, or one that another run is writing.
+    If a record of the same plan exists, it is continued. Texts must be free of secrets. Raises RunRecordError for a
+    record with another plan, or one that another run is writing.
     """
 
     def __init__(self, path: Path, header: Header, *, is_fresh: bool = False) -> None:
-        """With `is_fresh` a record that exists is an error: another run has begun it just now."""
+        """With `is_fresh`, an existing record is an error: another run has just begun it."""
         self.path = path
         self._record = RunRecord(header)
         with _writing(path):
@@ -150,27 +150,27 @@ class RecordWriter:
         differences = self._record.header.plan.differences(header.plan)
         if differences:
             raise RunRecordError(
-                "the run record that is there is of another plan",
+                "the existing run record has another plan",
                 path=self.path,
                 facts=[("differs", "\n".join(differences))],
-                advice="move it away, or run what it was made with",
+                advice="move it away, or run the tests that it was made with",
             )
         with _writing(self.path):
             self._file.cut(lines.whole_bytes)
 
     @property
     def record(self) -> RunRecord:
-        """What is in the file now."""
+        """The current content of the file."""
         return RunRecord(self._record.header, tuple(self._samples), tuple(self._looks), self._record.damage)
 
     def append(self, sample: Sample) -> None:
-        """Write a sample. Raises RunRecordError if it is not of the plan, or there already."""
+        """Write a sample. Raises RunRecordError if it is not in the plan, or was written already."""
         check_sample(sample, self._record.header.plan, self._seen)
         self._samples.append(sample)
         self._write(_sample_fields(sample))
 
     def append_look(self, look: Look) -> None:
-        """Write what the gate saw after a round."""
+        """Write a look of the gate after a round."""
         self._looks.append(look)
         self._write(_look_fields(look))
 
@@ -179,7 +179,7 @@ class RecordWriter:
             self._file.append([_line_bytes(value)])
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the lock and close the file."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -192,9 +192,9 @@ class RecordWriter:
 
 
 def fresh_record(path: Path, header: Header) -> RecordWriter:
-    """A writer of a new record; one that is there already is kept beside it, as `NAME.previous.jsonl`.
+    """A writer of a new record; an existing one is renamed to `NAME.previous.jsonl`.
 
-    Raises RunRecordError if another run is writing it, or if there can be no file.
+    Raises RunRecordError if another run is writing it, or if the file cannot be written.
     """
     with _writing(path):
         if path.is_file() and (n_bytes := path.stat().st_size):
@@ -204,7 +204,7 @@ def fresh_record(path: Path, header: Header) -> RecordWriter:
 
 
 def check_place(path: Path) -> None:
-    """Raises RunRecordError if no record could be written at `path`; asked before a sample is paid for."""
+    """Raises RunRecordError if no record can be written at `path`; called before a sample costs anything."""
     with _writing(path):
         check_writable(path, expected_bytes=None)
 
@@ -212,7 +212,7 @@ def check_place(path: Path) -> None:
 def write_record(path: Path, record: RunRecord) -> None:
     """Write a whole record at once; a file that was there is replaced only by a complete one.
 
-    Raises RunRecordError if the place cannot be written, or another run is writing it.
+    Raises RunRecordError if the file cannot be written, or another run is writing it.
     """
     fields = [
         _header_fields(record.header),

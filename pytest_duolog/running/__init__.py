@@ -1,1 +1,1 @@
-"""Holding dialogues: one, many at once, within limits."""
+"""Runs dialogues: one, or many at once, within limits."""

@@ -1,4 +1,4 @@
-"""What asking models may cost in one pytest run. Replays are free."""
+"""The budget of one pytest run for asking models; replays are free."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pytest_duolog.transcripts.transcript import Usage
 
 @dataclass
 class RunBudget:
-    """Counts what a run's models cost, against `limits` by unit; what has no limit is only counted.
+    """Counts the costs of a run, by unit; units in `limits` are limited, others only counted.
 
-    `seconds` pass from the first request on. The check comes before a request, so that what is being answered may
-    take the sum over its limit. `has_refused` says that something was not asked because of it.
+    `seconds` count from the first request on. The check is before a request, so that requests in progress can exceed
+    the limit. `has_refused` says that a request was refused because of the budget.
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -28,12 +28,12 @@ class RunBudget:
     has_refused: bool = False
     _started: float | None = None
     _lock: Lock = field(default_factory=Lock)
-    # Of the dialogues that have asked models and come to their end: how many there are, and the most that one took.
+    # Of the finished dialogues that asked models: their number, and the largest costs of one.
     _n_ended: int = 0
     _largest: dict[str, float] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Raises BudgetExceeded if nothing may be asked any more."""
+        """Raises BudgetExceeded if the budget is used up."""
         if self._started is None:
             self._started = CLOCK.seconds()
         used = {**_amounts(self.usage), "seconds": self._seconds()}
@@ -42,7 +42,7 @@ class RunBudget:
                 raise self._refusal(unit, amount)
 
     def begin_dialogue(self) -> None:
-        """One more dialogue asks a model; raises BudgetExceeded if that is one too many."""
+        """Count one more dialogue that asks a model; raises BudgetExceeded if that is one too many."""
         with self._lock:
             if self.n_dialogues >= self.limits.get("dialogues", float("inf")):
                 raise self._refusal("dialogues", self.n_dialogues)
@@ -53,21 +53,21 @@ class RunBudget:
         return BudgetExceeded(unit, used=used, limit=self.limits[unit])
 
     def spend(self, usage: Usage) -> None:
-        """Add what a reply cost."""
+        """Add the costs of a reply."""
         with self._lock:
             self.usage += usage
 
     def end_dialogue(self, usage: Usage, seconds: float) -> None:
-        """A dialogue that asked models for `usage` has come to its end after `seconds`."""
+        """Note that a dialogue ended after `seconds` with the costs `usage`."""
         with self._lock:
             self._n_ended += 1
             for unit, amount in {**_amounts(usage), "seconds": seconds, "dialogues": 1}.items():
                 self._largest[unit] = max(self._largest.get(unit, 0), amount)
 
     def has_room_for(self, n_dialogues: int) -> bool:
-        """Whether so many dialogues, those that run among them, can end before the budget does.
+        """Whether the budget is likely to be enough for `n_dialogues`, including those that run now.
 
-        Each is taken to be as large as the largest so far. Before one has ended there is room for one alone.
+        Each is assumed to cost as much as the largest so far. Until one has ended, only one may run.
         """
         if n_dialogues <= 1 or not self.limits:
             return True
@@ -80,18 +80,18 @@ class RunBudget:
         )
 
     def _seconds(self) -> float:
-        """How long ago the first request was."""
+        """The seconds since the first request."""
         return round(CLOCK.seconds() - self._started, 1) if self._started is not None else 0
 
 
 def _amounts(usage: Usage) -> dict[str, float]:
-    """What was used, by unit."""
+    """The costs by unit."""
     return {"tokens": usage.tokens_read + usage.tokens_written, "cost": round(usage.cost or 0.0, 6)}
 
 
 @dataclass
 class DialogueBudget:
-    """A dialogue's access to the budget of the run: calling it asks for leave to ask a model."""
+    """A dialogue's access to the budget of the run: call it before asking a model."""
 
     run: RunBudget
     _has_begun: bool = False
@@ -105,7 +105,7 @@ class DialogueBudget:
 
 
 class MeteredEndpoint:
-    """An endpoint whose fresh replies are paid for from the budget of the run."""
+    """An endpoint whose live replies count against the budget of the run."""
 
     def __init__(self, endpoint: Endpoint, recorder: Recorder, budget: RunBudget) -> None:
         self._endpoint = endpoint

@@ -1,4 +1,4 @@
-"""The object behind the `dialogue` fixture: a conversation that runs when it is first looked at."""
+"""The object behind the `dialogue` fixture: a dialogue that runs when a test first uses it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TestSite:
-    """The test that a dialogue is part of: where its recordings go, and what its dialogues start from.
+    """The test that a dialogue belongs to: the place of its recordings and the settings of its dialogues.
 
-    `test` is the test's id inside its module, `test_argument` how pytest is told to run it so. `observers`
-    gives those who watch a dialogue of the test. `sample` is the number of this run of the test, from 1, `is_sample`
-    whether the test runs for a rate or a gate, and `is_candidate` whether the models on trial speak in it.
+    `test` is the test's id inside its module, `test_argument` the arguments with which pytest runs it in the same way.
+    `observers` returns the observers of a dialogue of the test. `sample` is the number of this run of the test, from 1;
+    `is_sample` says whether the test runs for a pass rate or a gate, `is_candidate` whether the candidate models speak.
     """
 
     session: Session
@@ -56,16 +56,16 @@ class TestSite:
 
 
 class Dialogue(PropertyMethods):
-    """A conversation between two models.
+    """A dialogue between two models.
 
-    Nothing happens before its transcript, messages, stop reason or a property is asked for; then it runs, or is
-    replayed, once. `is_looked_at` says whether anybody has asked for anything of it. `name` is empty for the fixture's
-    own dialogue, and tells those made by `run` apart. In an `async def` test, `await dialogue` runs it without holding
-    up the event loop.
+    It runs, or is replayed, once: when the test first asks for its transcript, messages, stop reason or a property.
+    `is_looked_at` says whether the test has asked for anything of it. `name` is empty for the fixture's own dialogue;
+    each dialogue made by `run` has another one. In an `async def` test, `await dialogue` runs it without blocking the
+    event loop.
     """
 
     def __init__(self, site: TestSite, values: ScenarioValues, *, run: str = "") -> None:
-        """Raises ConfigurationError for `values` that are wrong or change nothing; they are the marker's, changed."""
+        """`values` are the marker's, with changes. Raises ConfigurationError if some are wrong or have no effect."""
         scenario = Scenario.build(values.values)
         settings = site.session.settings
         if wrong := [str(idle) for idle in settings.idle(values, scenario) if not idle.is_overruled]:
@@ -92,9 +92,9 @@ class Dialogue(PropertyMethods):
 
     @property
     def transcript(self) -> Transcript:
-        """What was said, in order.
+        """The transcript of the finished dialogue.
 
-        Raises DialogueError if a speaker failed and CassetteError if the recording did not fit.
+        Raises DialogueError if a speaker failed and CassetteError if the recording does not match.
         """
         __tracebackhide__ = True
         return self._finished().transcript
@@ -110,7 +110,7 @@ class Dialogue(PropertyMethods):
         return check.asking(self._ask_judge) if isinstance(check, Property) else check
 
     def _ask_judge(self, question: Question) -> str:
-        """A judge's answer, played from or recorded into this dialogue's cassette after the dialogue."""
+        """A judge's answer, replayed from this dialogue's cassette or recorded into it after the dialogue."""
         model = ModelName.parse(question.by).model if isinstance(question.by, str) else ""
         request = ChatRequest(
             model=model,
@@ -132,12 +132,12 @@ class Dialogue(PropertyMethods):
         """Why the dialogue ended."""
         __tracebackhide__ = True
         stop_reason = self.transcript.stop_reason
-        assert stop_reason is not None, "a dialogue that ran has ended for a reason"
+        assert stop_reason is not None, "every dialogue that ran has a stop reason"
         return stop_reason
 
     @property
     def cassette_path(self) -> Path:
-        """The file this dialogue is recorded in, whether it exists yet or not."""
+        """The file of this dialogue's recording, which may not exist yet."""
         self.is_looked_at = True
         running = self._execution.running
         return running.cassette.path if running else self._location().path
@@ -145,11 +145,11 @@ class Dialogue(PropertyMethods):
     def run(self, *, name: str | None = None, **changes: Any) -> Dialogue:
         """A further dialogue of the same test, with some scenario values changed.
 
-        It has a recording of its own, called after `name`, or after its number among the test's dialogues.
-        It runs at once; in an `async def` test it runs when awaited (`await dialogue.run(...)`).
+        It has its own recording, named after `name`, or after its number among the test's dialogues. It runs at once;
+        in an `async def` test it runs when awaited (`await dialogue.run(...)`).
 
-        A value for both speakers, like `system` or `model`, takes the place of each one's own; a mapping, as in
-        `b={"system": "..."}`, changes one speaker.
+        A value for both speakers, like `system` or `model`, replaces the value of each; a mapping, as in `b={"system":
+        "..."}`, changes one speaker.
 
         Raises ConfigurationError for a wrong value, or a name that the test has used before.
         """
@@ -157,18 +157,20 @@ class Dialogue(PropertyMethods):
         return self._further(self.site.values.changed(changes, "dialogue.run"), name)
 
     def fork(self, at: int, *, name: str | None = None, **changes: Any) -> Dialogue:
-        """A further dialogue that says the first `at` messages again and goes on from there, with some values changed.
+        """A further dialogue that continues after the first `at` messages of this one, with some values changed.
 
-        Only what comes after is asked for, and recorded. Values are changed, and it has a name and runs, as with `run`.
+        Only the messages after them are asked for and recorded. `name` and `changes` are as in `run`, and it runs like
+        that one.
 
-        Raises ConfigurationError if there is no message `at`, and what `run` raises.
+        Raises ConfigurationError if there is no message `at`, and the errors of `run`.
         """
         __tracebackhide__ = True
         if not 0 < at <= len(self.messages):
             raise ConfigurationError(f"fork: there is no message {at!r} in {len(self.messages)} messages")
         if "history" in changes:
             raise ConfigurationError(
-                "fork: its history is what was said here; for another one, use run(history=...)"
+                "fork: its history is the first messages of this dialogue; for another history, use "
+                "run(history=...)"
             )
         changes = {**changes, "history": self.messages[:at]}
         return self._further(self._values.changed(changes, "dialogue.fork"), name or f"fork{at}")
@@ -179,7 +181,8 @@ class Dialogue(PropertyMethods):
         name = name or f"run{len(names)}"
         if name in names:
             raise ConfigurationError(
-                f"this test already has a dialogue named {name!r}; names keep recordings apart, so give another `name=`"
+                f"this test already has a dialogue named {name!r}; set another `name=`, because each "
+                "recording needs its own"
             )
         further = Dialogue(self.site, values, run=name)
         if not in_event_loop():
@@ -187,11 +190,11 @@ class Dialogue(PropertyMethods):
         return further
 
     def begin(self) -> None:
-        """Start it now, beside others; whoever looks at it waits until it is finished."""
+        """Start it now, in parallel with others; its results are available when it is finished."""
         self._execution.begin()
 
     def abandon(self) -> None:
-        """Give up what nobody has waited for."""
+        """Cancel it if nobody waits for it."""
         self._execution.abandon()
 
     def __await__(self) -> Generator[Any, Any, Dialogue]:
@@ -207,12 +210,12 @@ class Dialogue(PropertyMethods):
         __tracebackhide__ = True
         self.is_looked_at = True
         if self._execution.must_be_awaited:
-            raise ConfigurationError(f"{self!r} is not at its end: await it before it is looked at")
+            raise ConfigurationError(f"{self!r} has not ended: await it before you use its results")
         return self._execution.finish()
 
     @property
     def has_run(self) -> bool:
-        """Whether it ran, to its end or to an error."""
+        """Whether it has ended, normally or with an error."""
         return self._execution.is_over
 
     @property
@@ -222,7 +225,7 @@ class Dialogue(PropertyMethods):
 
     @property
     def was_prevented(self) -> bool:
-        """Whether it failed for a reason that says nothing of the speakers: no answer, or no recording."""
+        """Whether it failed for a reason that says nothing about the speakers: no response, or no recording."""
         state = self._execution.state
         if not isinstance(state, Failed):
             return False
@@ -232,7 +235,7 @@ class Dialogue(PropertyMethods):
 
     @property
     def result(self) -> DialogueResult | None:
-        """What it came to, without keys; None if it did not run."""
+        """Its result without secrets; None if it did not run."""
         state, running = self._execution.state, self._execution.running
         if running is None or not self.has_run:
             return None
@@ -276,7 +279,7 @@ class Dialogue(PropertyMethods):
 
     def _location(self) -> CassetteLocation:
         settings = self.site.session.settings
-        redacted = self.site.session.redactor.text  # all of it stands in the name of a file
+        redacted = self.site.session.redactor.text  # all of it is part of a file name
         return CassetteLocation(
             self.site.folder,
             redacted(self.site.test),
@@ -288,22 +291,22 @@ class Dialogue(PropertyMethods):
         )
 
     def _unsent(self) -> Iterator[str]:
-        """What to tell of settings that a speaker's model is not sent.
+        """Notices about settings that are not sent to a speaker's model.
 
-        A value that was given for both is told of if neither takes it.
+        A value for both speakers is reported only if neither model gets it.
         """
         unsent = self.site.session.settings.unsent(self._scenario)
         for side, name in unsent:
             other = "b" if side == "a" else "a"
             if (other, name) in unsent or self._values.is_own(side, name):
                 speaker = self._scenario.speaker(side)
-                yield f"{name} of {speaker.name} is not sent: {speaker.model_label} takes none"
+                yield f"{name} of {speaker.name} is not sent: {speaker.model_label} does not support it"
 
     def _limiting_nothing(self, run: DialogueRun, fresh: Collection[int]) -> Iterator[str]:
-        """What to tell of budgets for what no reply says."""
+        """Notices about budgets in units that no reply reports."""
         asked = [message for number, message in enumerate(run.messages, start=1) if number in fresh]
         limits = self.site.session.settings.budget
-        said_nothing = "limits nothing: no reply said"
+        said_nothing = "has no effect: no reply reported"
         if self._scenario.token_budget and run.n_asked and not run.spent.tokens_written:
             yield f"token_budget {said_nothing} how many tokens it has"
         if self._scenario.cost_budget and run.n_asked and run.spent.cost is None:
@@ -332,17 +335,17 @@ def _misfit(state: State) -> RecordingMisfit | None:
 
 
 def _without_keys(result: PropertyResult, redactor: Redactor) -> PropertyResult:
-    """A result as it may be shown and stored; a function's error or a judge's answer can have a key in it."""
+    """A result without secrets; a function's error or a judge's answer can contain a key."""
     return PropertyResult.model_validate(redactor.json(result.model_dump(mode="json")))
 
 
 def _unused_votes(votes: Votes) -> list[str]:
     n_left = votes.n_left
-    return [f"{n_left} recorded votes of a judge were not asked for"] if n_left else []
+    return [f"{n_left} recorded votes of a judge were not used"] if n_left else []
 
 
 def _cut_short(messages: Sequence[Message], fresh: Collection[int]) -> list[str]:
-    """What to tell of fresh messages that ended at a token limit; nothing if there are none."""
+    """A notice about live messages that ended at a token limit; empty if there are none."""
     cut = [number for number, message in enumerate(messages, 1) if message.finish == "truncated"]
     numbers = [str(number) for number in cut if number in fresh]
     if not numbers:

@@ -1,4 +1,4 @@
-"""Event loops that tests cannot disturb, and code that is kept away from a running one."""
+"""Event loops that tests cannot affect, and calls outside of a running event loop."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ else:
 
 
 class SteadyLoop(_UsualLoop):
-    """An event loop whose clock no test can stop, and that starts where a test has blocked `socket.socket`.
+    """An event loop that works even if a test has frozen the clock or blocked `socket.socket`.
 
-    asyncio itself looks up `time.monotonic` and `socket.socket` whenever it needs them.
+    asyncio looks up `time.monotonic` and `socket.socket` each time it needs them.
     """
 
     def time(self) -> float:
@@ -39,7 +39,7 @@ class SteadyLoop(_UsualLoop):
     if sys.platform != "win32":
 
         def _make_self_pipe(self) -> None:
-            """The pair of sockets by which a loop wakes itself, as asyncio makes it from 3.11 to 3.14."""
+            """Make the pair of sockets with which the loop wakes itself, as asyncio 3.11 to 3.14 does."""
             loop: Any = self
             loop._ssock, loop._csock = (genuine.Socket(fileno=end.detach()) for end in _socket.socketpair())  # noqa: SLF001
             for end in (loop._ssock, loop._csock):  # noqa: SLF001
@@ -49,16 +49,16 @@ class SteadyLoop(_UsualLoop):
 
 
 class NetworkLoop(SteadyLoop):
-    """An event loop that reaches the network whatever a test has replaced in `socket`."""
+    """An event loop that reaches the network even if a test has replaced functions of `socket`."""
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
-        """The addresses behind a name, as `socket.getaddrinfo` gives them."""
+        """The addresses of a host name, as `socket.getaddrinfo` returns them."""
         return await self.run_in_executor(None, lambda: genuine.getaddrinfo(host, port, **options))
 
     async def create_connection(
         self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any
     ) -> Any:
-        """As asyncio does it; httpcore asks for nothing but a host and a port."""
+        """Connect as asyncio does; httpcore passes only a host and a port."""
         given = {name: value for name, value in options.items() if value is not None}
         if host is None or given.keys() - {"family"}:
             return await super().create_connection(protocol_factory, host, port, **options)
@@ -67,7 +67,7 @@ class NetworkLoop(SteadyLoop):
             host, port, type=socket.SOCK_STREAM, **given
         ):
             sock = genuine.Socket(family, kind, proto)
-            sock.setblocking(False)  # as the standard library has it
+            sock.setblocking(False)  # as in the standard library
             try:
                 await self.sock_connect(sock, address)
                 return await super().create_connection(protocol_factory, sock=sock)
@@ -90,9 +90,9 @@ def in_event_loop() -> bool:
 
 
 def outside_event_loop(function: Callable[[], Result]) -> Result:
-    """What `function` gives, called where no event loop runs: here, or else in another thread.
+    """Call `function` where no event loop runs: in this thread or, if it has one, in another thread.
 
-    So a function of the user's may run an event loop of its own.
+    This lets a user's function run its own event loop.
     """
     if not in_event_loop():
         return function()
@@ -101,21 +101,21 @@ def outside_event_loop(function: Callable[[], Result]) -> Result:
 
 
 class LocalLoop:
-    """Waits, in the thread of a plain test, for what is async; the event loop is made when first needed."""
+    """Waits for async results in the thread of a sync test; the event loop is made when first needed."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._runner: asyncio.Runner | None = None
 
     def wait(self, awaited: Awaitable[Result]) -> Result:
-        """What comes of it; between two calls no event loop runs."""
+        """The result of `awaited`; between two calls no event loop runs."""
         if self._runner is None:
             self._runner = self._stack.enter_context(asyncio.Runner(loop_factory=SteadyLoop))
         with _prompt_ctrl_c():
             return self._runner.run(_coroutine(awaited))
 
     def close(self) -> None:
-        """End the event loop and what still runs in it."""
+        """Close the event loop and cancel what still runs in it."""
         self._stack.close()
 
 
@@ -125,9 +125,9 @@ async def _coroutine(awaited: Awaitable[Result]) -> Result:
 
 @contextmanager
 def _prompt_ctrl_c() -> Iterator[None]:
-    """Ctrl-C ends an async function that blocks its event loop, too; asyncio's own handler would wait for it.
+    """Let Ctrl-C also end an async function that blocks its event loop; asyncio's own handler would wait for it.
 
-    asyncio sets its handler only in place of Python's own, so another one that does the same keeps it away.
+    asyncio sets its handler only if Python's own is set, so a different handler that does the same prevents it.
     """
     usual = signal.getsignal(signal.SIGINT)
     if usual is not signal.default_int_handler or current_thread() is not main_thread():

@@ -1,4 +1,4 @@
-"""A dialogue on its way: not begun, running, finished or failed."""
+"""The state of a dialogue: not begun, running, finished or failed."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from pytest_duolog.transcripts.transcript import Transcript
 
 @dataclass(frozen=True)
 class NotBegun:
-    """Nobody has asked for it, or it waits for a place among others."""
+    """Nobody has asked for it yet, or it waits for its turn."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """What it says, and where that is recorded."""
+    """The running dialogue and its cassette."""
 
     run: DialogueRun
     cassette: Cassette
 
     @property
     def transcript(self) -> Transcript:
-        """What was said so far, without keys."""
+        """The transcript so far, without secrets."""
         transcript = self.run.transcript().model_copy(update={"recorded_at": self.cassette.recorded_at})
         said = transcript.model_dump(mode="json")
         safe = self.cassette.redactor.json(said)
@@ -45,7 +45,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Finished:
-    """It came to its end; judges may vote on it."""
+    """It ended normally; judges may vote on it."""
 
     running: Running
     transcript: Transcript
@@ -54,7 +54,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """It ended with an error; `running` is None if it could not even begin."""
+    """It ended with an error; `running` is None if it could not begin."""
 
     error: Exception
     running: Running | None
@@ -64,7 +64,7 @@ State = NotBegun | Running | Finished | Failed
 
 
 class Execution:
-    """Runs one dialogue once, when its end is first asked for or beside others."""
+    """Runs one dialogue once: when its end is first needed, or earlier in parallel with others."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Execution:
         open_cassette: Callable[[], Cassette],
         observers: Callable[[], Sequence[Observer]],
     ) -> None:
-        """`observers` gives those who watch, for a dialogue that somebody waits for."""
+        """`observers` returns the observers; it is called only for a dialogue that the test waits for."""
         self.state: State = NotBegun()
         self._session = session
         self._scenario = scenario
@@ -86,18 +86,18 @@ class Execution:
 
     @property
     def is_over(self) -> bool:
-        """Whether it ran, to its end or to an error, and nothing beside the test goes on with it."""
+        """Whether it has ended, normally or with an error, and nothing in the background continues it."""
         is_begun = not isinstance(self.state, NotBegun)
         return is_begun and (self._begun_early is None or self._begun_early.done())
 
     @property
     def must_be_awaited(self) -> bool:
-        """Whether it runs in the test's own event loop, which nobody may hold up to wait for it."""
+        """Whether it runs in the test's own event loop, so that waiting for it would block that loop."""
         return isinstance(self.state, Running) and self._begun_early is None
 
     @property
     def running(self) -> Running | None:
-        """How far it came; None if it could not begin, or has not."""
+        """The dialogue so far; None if it has not begun or could not begin."""
         match self.state:
             case NotBegun():
                 return None
@@ -107,19 +107,19 @@ class Execution:
                 return self.state.running
 
     def begin(self) -> None:
-        """Start it now, beside others; whoever asks for its end waits for it."""
+        """Start it now, in parallel with others."""
         self._is_watched = False
         self._begun_early = self._session.scheduler.start(partial(self._perform_async, Surroundings.kept()))
 
     def abandon(self) -> None:
-        """Give up what nobody has waited for."""
+        """Cancel it if nobody waits for it."""
         if self._begun_early is not None:
             self._begun_early.cancel()
 
     def finish(self) -> Finished:
-        """Its end; the dialogue runs now if it has not run yet.
+        """Run the dialogue if it has not run yet, and wait for its end.
 
-        Raises DialogueError if a speaker failed, and CassetteError if the recording did not fit.
+        Raises DialogueError if a speaker failed, and CassetteError if the recording does not match.
         """
         __tracebackhide__ = True
         if isinstance(self.state, NotBegun | Running):
@@ -131,7 +131,7 @@ class Execution:
         return self._end()
 
     async def finish_async(self) -> Finished:
-        """The same in an event loop, which is not held up."""
+        """The same in an event loop, without blocking it."""
         __tracebackhide__ = True
         async with self._lock:
             with suppress(DuologError):  # raised below, without the frames of httpx
@@ -164,7 +164,7 @@ class Execution:
 
     @contextmanager
     def _performed(self) -> Iterator[Running]:
-        """What is to be run inside; afterwards the state says how it ended."""
+        """The dialogue to run inside the block; afterwards the state says how it ended."""
         running: Running | None = None
         try:
             cassette = self._open_cassette()
@@ -178,7 +178,7 @@ class Execution:
         except Exception as error:
             self.state = Failed(error, running)
             raise
-        except BaseException:  # cancelled, or Ctrl-C: to be raised once, by whoever did it
+        except BaseException:  # cancelled, or Ctrl-C: only the code that caused it may raise it
             if running is not None:
                 self.state = Failed(self._cancelled(running), running)
             raise

@@ -1,4 +1,4 @@
-"""From a dialogue to the event loop on which models are asked."""
+"""Passes a dialogue's requests to the event loop on which models are asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_duolog.running.scheduler import Scheduler
 
 
 class LiveLine:
-    """Asks one dialogue's questions on the scheduler's event loop, over connections that it keeps for its next ones."""
+    """Sends one dialogue's requests on the scheduler's event loop, over connections that it reuses."""
 
     def __init__(self, scheduler: Scheduler, open_transport: Callable[[], httpx.AsyncBaseTransport]) -> None:
         self._scheduler = scheduler
@@ -22,7 +22,7 @@ class LiveLine:
         self._line: TransportLine | None = None
 
     def post(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
-        """The answer, to be awaited in an event loop; plain code waits here.
+        """The response: an awaitable in an event loop; sync code waits here.
 
         Raises EndpointError if there is none.
         """

@@ -1,4 +1,4 @@
-"""The turn loop: asks one speaker after the other until there is a reason to stop."""
+"""The turn loop: asks the speakers in turn until there is a reason to stop."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from pytest_duolog.transcripts.transcript import (
 
 
 class Observer(Protocol):
-    """Whoever wants to know how a dialogue is going; the recording and the progress line do."""
+    """An observer of a running dialogue, such as the recording and the progress line."""
 
     def asking(self, message_number: int, speaker: str) -> None:
-        """Message `message_number` is about to be asked for."""
+        """Called before message `message_number` is asked for."""
 
     def said(self, message_number: int, message: Message) -> None:
-        """That message is finished, the opener included."""
+        """Called after each message, the opener included."""
 
 
 @dataclass
 class DialogueRun:
-    """One dialogue while it runs; `messages` grows, and stays when the dialogue fails.
+    """One running dialogue; `messages` grows, and is kept if the dialogue fails.
 
-    `n_asked` replies were given, and `spent` is what they cost.
+    `n_asked` is the number of replies, `spent` their costs.
     """
 
     scenario: Scenario
@@ -63,13 +63,13 @@ class DialogueRun:
 
     @property
     def n_spared(self) -> int:
-        """Messages that were not asked for because the dialogue was over, or went in circles."""
+        """The number of messages that were saved because the dialogue stopped at a goodbye or in a loop."""
         stopped = self.stop_reason is not None and self.stop_reason.kind in (StopKind.GOODBYE, StopKind.LOOP)
         return self.scenario.max_messages - len(self.messages) if stopped else 0
 
     @property
     def next_side(self) -> Side:
-        """Whose message is next."""
+        """The side whose message is next."""
         if not self.messages:
             return self.scenario.opener_by
         return "b" if self.messages[-1].speaker == self.scenario.a.name else "a"
@@ -77,9 +77,9 @@ class DialogueRun:
     def finish(
         self, endpoints: Mapping[Side, Endpoint], wait: Callable[[Awaitable[Reply]], Reply]
     ) -> StopReason:
-        """Run to the end, in plain code, and say why it ended there; `wait` waits for replies that are not at hand.
+        """Run to the end in sync code and return the stop reason; `wait` waits for replies that are not available yet.
 
-        Raises DialogueError if a speaker fails, and CassetteError as the recording raises it.
+        Raises DialogueError if a speaker fails, and the CassetteError of the recording.
         """
         conversation = self._conversation(endpoints)
         try:
@@ -112,7 +112,7 @@ class DialogueRun:
     def _conversation(
         self, endpoints: Mapping[Side, Endpoint]
     ) -> Generator[Awaitable[Reply], Reply, StopReason]:
-        """Asks one side after the other; yields what has to be awaited, and is sent what came of it."""
+        """Ask the sides in turn; yields awaitables and receives their results."""
         self._begin()
         while self.stop_reason is None:
             side = self.next_side
@@ -121,7 +121,7 @@ class DialogueRun:
         return self.stop_reason
 
     def _begin(self) -> None:
-        """Say what is not asked for: the history, or else the opener."""
+        """Add the messages that no model is asked for: the history, or else the opener."""
         scenario = self.scenario
         for message in scenario.said_before():
             self._add(message)
@@ -130,7 +130,7 @@ class DialogueRun:
             self._add(Message(speaker=opening, content=scenario.opener))
 
     def _ask(self, side: Side, endpoint: Endpoint) -> Generator[Awaitable[Reply], Reply, tuple[Message, str]]:
-        """The next message, and why its model stopped in the provider's words."""
+        """The next message, and the provider's own finish reason."""
         speaker = self.scenario.speaker(side)
         number = len(self.messages) + 1
         for observer in self.observers:
@@ -198,7 +198,7 @@ class DialogueRun:
         return StopReason(kind=kind, speaker=message.speaker, detail=detail) if kind else None
 
     def _spent_up(self) -> str:
-        """Which of the dialogue's budgets is used up, and how far; empty if none is."""
+        """The budget of the dialogue that is used up, with the numbers; empty if none is."""
         scenario, spent = self.scenario, self.spent
         budgets: list[tuple[float, float | None, str]] = [
             (spent.tokens_written, scenario.token_budget, "tokens"),
@@ -215,7 +215,7 @@ class DialogueRun:
         )
 
     def transcript(self) -> Transcript:
-        """What was said so far."""
+        """The transcript so far."""
         scenario = self.scenario
         return Transcript(
             speakers=tuple(
@@ -231,18 +231,18 @@ class DialogueRun:
 
 
 def _end_of(end: StopIteration) -> StopReason:
-    """What a generator returned."""
+    """The return value of a generator."""
     stop_reason: StopReason = end.value
     return stop_reason
 
 
 def _message(speaker: Speaker, reply: Any) -> Message:
-    """The message in a reply; blank space around it goes, once and here.
+    """The message for a reply, without blank space around it.
 
-    Raises EndpointError for what is no reply: endpoints may be other people's.
+    Raises EndpointError if `reply` is not a usable Reply; endpoints may come from other packages.
     """
     if not isinstance(reply, Reply):
-        raise EndpointError(f"{speaker.model_label} answered with {reply!r:.120}, not a pytest_duolog.Reply")
+        raise EndpointError(f"{speaker.model_label} returned {reply!r:.120}, not a pytest_duolog.Reply")
     try:
         message = Message(
             speaker=speaker.name,
@@ -255,7 +255,7 @@ def _message(speaker: Speaker, reply: Any) -> Message:
         )
     except ValidationError as error:
         raise EndpointError(
-            f"{speaker.model_label} gave a Reply that cannot be used: {wrong_fields(error)}"
+            f"{speaker.model_label} returned a Reply that cannot be used: {wrong_fields(error)}"
         ) from None
     reasoning = (message.reasoning or "").strip() or None
     return message.model_copy(update={"content": message.content.strip(), "reasoning": reasoning})

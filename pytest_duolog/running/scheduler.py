@@ -1,6 +1,6 @@
-"""Where models are asked: one event loop for all dialogues, in a thread of its own.
+"""The event loop on which all models are asked, in its own thread.
 
-Nothing that a test does to its own event loop, to the clock or to sockets reaches it.
+A test that changes its own event loop, the clock or sockets does not affect it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Result = TypeVar("Result")
 
 
 class Scheduler:
-    """Runs what it is given on its event loop, which starts with the first job.
+    """Runs jobs on its event loop, which starts with the first job.
 
-    Dialogues are run in the order in which they were given, at most `concurrency` at a time. A job's outcome does not
-    depend on others, and nobody learns which one was finished first.
+    Dialogues run in the order in which they were given, at most `concurrency` at a time. The result of a job does not
+    depend on other jobs or on the order in which they finish.
     """
 
     def __init__(self, concurrency: int) -> None:
@@ -38,7 +38,7 @@ class Scheduler:
         self._futures: set[Future[None]] = set()
 
     def start(self, job: Callable[[], Awaitable[None]]) -> Future[None]:
-        """Begin `job` as soon as there is a place; what it raises is raised by the future."""
+        """Begin `job` as soon as there is a free place; the future has its exception."""
         with self._lock:
             future = self._started().start_task_soon(self._run, job)
             self._futures.add(future)
@@ -46,7 +46,7 @@ class Scheduler:
         return future
 
     def perform(self, job: Callable[[], Awaitable[Result]]) -> Result | Awaitable[Result]:
-        """What `job` gives, run on the event loop: at once in plain code, to be awaited in an event loop."""
+        """Run `job` on the event loop; returns its result in sync code, and an awaitable in an event loop."""
         if self.is_here():
             return job()
         with self._lock:
@@ -55,12 +55,12 @@ class Scheduler:
             return _awaited(future)
         try:
             return future.result()
-        except BaseException:  # Ctrl-C, perhaps
+        except BaseException:  # for example Ctrl-C
             future.cancel()
             raise
 
     def is_here(self) -> bool:
-        """Whether this is called on the event loop."""
+        """Whether the caller runs on this event loop."""
         try:
             return asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -76,12 +76,12 @@ class Scheduler:
         return self._portal
 
     async def _run(self, job: Callable[[], Awaitable[None]]) -> None:
-        assert self._places is not None, "made with the event loop"
+        assert self._places is not None, "it is made with the event loop"
         async with self._places:
             await job()
 
     def close(self) -> None:
-        """Cancel what is not finished, and end the event loop."""
+        """Cancel unfinished jobs and end the event loop."""
         for future in list(self._futures):
             future.cancel()
         with self._lock:

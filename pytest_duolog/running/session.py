@@ -1,4 +1,4 @@
-"""What all dialogues of one pytest run share, and how one of them is run and recorded."""
+"""What all dialogues of one pytest run share, and how each dialogue is run and recorded."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ from pytest_duolog.transcripts.transcript import Usage
 
 Name = TypeVar("Name", bound=str)
 
-# Record modes that write files, and play what is recorded.
+# Record modes that write files and also replay.
 ONCE_OR_NEW = (RecordMode.ONCE, RecordMode.NEW_EPISODES)
-ADVICE_ON_RERUNS = "to see how often a model passes, give the test samples="
-# A dialogue's recording and a connection to each speaker's provider; and what the rest of the process may need.
+ADVICE_ON_RERUNS = "to see how often a model passes, set samples= on the test"
+# Open files of a dialogue: its recording and a connection to each speaker's provider; and a reserve for the process.
 FILES_A_DIALOGUE = 3
 FILES_BESIDE = 64
 
 
 class Session:
-    """Owns what outlives one dialogue: the scheduler, the running local servers and the library patches."""
+    """Owns what several dialogues share: the scheduler, the running local servers and the library patches."""
 
     def __init__(
         self, settings: Settings, environ: Mapping[str, str] = os.environ, *, root: Path | None = None
     ) -> None:
-        """`root` is the folder below which all tests of the project lie, None for the working directory."""
+        """`root` is the folder with all tests of the project; None for the working directory."""
         self.settings = settings
         self.rewrites = Rewrites(root or Path())
         self._orphans = Orphans(root or Path())
@@ -86,11 +86,11 @@ class Session:
 
     @property
     def redactor(self) -> Redactor:
-        """Knows the secrets of the environment as it is now; tests and their fixtures change it."""
+        """A redactor with the current secrets of the environment, which tests and fixtures can change."""
         return self._redactor_with((), {})
 
     def _redactor_for(self, scenario: Scenario) -> Redactor:
-        """Knows as well what the speakers' own headers hold, whichever tests run beside this one."""
+        """A redactor that also has the secrets in the speakers' own headers."""
         models = [scenario.speaker(side).model for side in SIDES]
         variables = [name for model in models for name in getattr(model, "secret_variables", ())]
         headers = [pair for model in models for pair in getattr(model, "headers", {}).items()]
@@ -127,13 +127,13 @@ class Session:
         is_sample: bool = False,
         is_of_table: bool = False,
     ) -> Cassette:
-        """The recording of a scenario; its models are those the scenario was cast with.
+        """The recording of a scenario whose speakers have their models.
 
-        A test that has none takes that of the very same dialogue over from a test that is gone, where the record mode
-        allows files to be written; one whose scenario `is_of_table`, also from another row of it: rows get other ids
-        when an axis is added. A test that runs again in the same run, and is no sample, is not answered by the
-        recording that its failed try has made.
-        Raises UnreadableCassette if the recording cannot be read, or something else is in its place.
+        If a test has no recording, it gets the one of an equal dialogue from a test that no longer exists, if the
+        record mode allows writing; with `is_of_table`, also from another row of the table, because adding an axis
+        changes the ids of rows. If a failed test is rerun in the same run (and is not a sample), the recording of the
+        failed try is not replayed. Raises UnreadableCassette if the recording cannot be read, or something else has its
+        path.
         """
         location.check()
         redactor = self._redactor_for(scenario)
@@ -148,7 +148,7 @@ class Session:
             if mode in (*ONCE_OR_NEW, RecordMode.NONE):
                 notices.append(f"the rerun replays the recording of the failed try; {ADVICE_ON_RERUNS}")
             else:
-                notices.append(f"the rerun asks its models anew; {ADVICE_ON_RERUNS}")
+                notices.append(f"the rerun asks its models again; {ADVICE_ON_RERUNS}")
         self._opened.add(location.path)
         return Cassette(
             location,
@@ -184,7 +184,7 @@ class Session:
         )
 
     def _mode_of(self, location: CassetteLocation) -> RecordMode:
-        """The record mode of the run; of what an interrupted rewrite has left to do, that of the rewrite."""
+        """The record mode of the run, or that of an interrupted rewrite that must still replace this recording."""
         mode = self.settings.record_mode
         if mode not in ONCE_OR_NEW or not self.rewrites.is_due(location):
             return mode
@@ -192,9 +192,9 @@ class Session:
 
     @contextmanager
     def _followed(self, run: DialogueRun, cassette: Cassette) -> Iterator[None]:
-        """Note what comes of a dialogue that runs inside the block."""
+        """Note the result of a dialogue that runs inside the block."""
         started_s = CLOCK.seconds()
-        self.rewrites.failed(cassette.location)  # until it is finished
+        self.rewrites.failed(cassette.location)  # until it has finished
         yield
         if cassette.counts[1]:
             self._recorded.add(cassette.location.path)
@@ -205,9 +205,9 @@ class Session:
             self.rewrites.finished(cassette.location)
 
     def run(self, run: DialogueRun, cassette: Cassette) -> None:
-        """Run a dialogue to its end through its cassette, in plain code.
+        """Run a dialogue to its end with its cassette, in sync code.
 
-        Raises DialogueError or CassetteError; what was finished until then is in `run` and in the cassette.
+        Raises DialogueError or CassetteError; the messages before it are in `run` and in the cassette.
         """
         limit_s = run.scenario.seconds_budget or math.inf
         with (
@@ -225,9 +225,9 @@ class Session:
     async def run_async(
         self, run: DialogueRun, cassette: Cassette, *, around: Surroundings | None = None
     ) -> None:
-        """The same in an event loop, which sync callables do not hold up: they have threads of their own.
+        """The same in an event loop; sync callables run in threads, so that they do not block it.
 
-        `around` are the surroundings that providers are asked in; None for those of the moment.
+        `around` is the environment for asking providers; None for the current one.
         """
         limit_s = run.scenario.seconds_budget or math.inf
         models = _models(run.scenario)
@@ -247,7 +247,7 @@ class Session:
                     await live.aclose()
 
     def ask(self, model: Model, request: ChatRequest, votes: Votes) -> Reply:
-        """A judge's reply, through the votes of the dialogue that it judges.
+        """A judge's reply, replayed from or recorded in the votes of the dialogue.
 
         Raises ConfigurationError for a model of an unknown provider, EndpointError, or CassetteError.
         """
@@ -270,13 +270,13 @@ class Session:
         limit_s: float = math.inf,
         around: Surroundings | None = None,
     ) -> Iterator[tuple[dict[Name, Endpoint], LiveLine]]:
-        """An endpoint for each model, recorded, and the line to the providers, which is to be closed.
+        """A recorded endpoint for each model, and the line to the providers, which the caller closes.
 
-        Other people's code may send HTTP requests of its own, and is watched.
+        Code of other packages may send its own HTTP requests, so its requests are recorded too.
         """
         with ExitStack() as stack:
             live = LiveLine(self.scheduler, partial(self._live_transport, around))
-            # A dialogue that runs beside other tests sees their mocks, not its own test's.
+            # A dialogue in the background would see the mocks of other tests, not those of its own test.
             mocks = None if self.scheduler.is_here() else self._mocked_line()
             line = RecordedLine(recorder, live, mocks=mocks)
             endpoints = {
@@ -300,7 +300,7 @@ class Session:
             yield metered, live
 
     def _is_foreign(self, model: Model) -> bool:
-        """Whether a model is asked by other people's code, which may send HTTP requests of its own."""
+        """Whether code of the user or of another package asks the model; it may send its own HTTP requests."""
         if isinstance(model, Target):
             return model.is_local
         if isinstance(model, str):
@@ -328,9 +328,9 @@ class Session:
         return providers.destination(provider, found, environ, model)
 
     def _mocked_destination(self, provider: str, model: str) -> Destination:
-        """Where mocks are asked; they need no key."""
+        """The address at which mocks are asked; they need no key."""
         if provider == "local":
-            raise NotMocked  # nobody knows its address beforehand
+            raise NotMocked  # its address is not known in advance
         found = registry.provider_named(provider, self.settings.providers)
         environ = {**dict.fromkeys(found.secret_variables, "a-mock-needs-no-key"), **self._environ}
         return providers.destination(provider, found, environ, model)
@@ -340,7 +340,7 @@ class Session:
         return Destination(server.base_url, {"authorization": f"Bearer {server.api_key}"})
 
     def close(self) -> None:
-        """Stop what was started."""
+        """Stop everything that was started."""
         ORIGINALS.unwatch()
         self.scheduler.close()
         self._local_servers.stop_all()
@@ -348,7 +348,7 @@ class Session:
 
 
 def _within_open_files(n_dialogues: int) -> int:
-    """How many dialogues may run at a time so that the process does not run out of open files (`ulimit -n`)."""
+    """How many dialogues may run at a time within the limit of open files (`ulimit -n`)."""
     try:
         import resource  # noqa: PLC0415
     except ImportError:  # Windows has no such limit
@@ -364,5 +364,5 @@ def _models(scenario: Scenario) -> dict[Side, Model]:
 
 
 def _cast_model(speaker: Speaker) -> Model:
-    assert speaker.model is not None, "settings cast a model for every speaker"
+    assert speaker.model is not None, "the settings give every speaker a model"
     return speaker.model

@@ -1,1 +1,1 @@
-"""What two speakers are asked to do, and when to stop."""
+"""Scenarios: two speakers, their models and instructions, and when the dialogue stops."""

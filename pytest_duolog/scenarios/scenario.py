@@ -1,4 +1,4 @@
-"""What two speakers are asked to do, and when to stop."""
+"""The values that a dialogue runs with: two speakers, their models and instructions, and when it stops."""
 
 from __future__ import annotations
 
@@ -33,26 +33,27 @@ StopOn = Literal["goodbye", "loop"]
 STOP_ON: tuple[StopOn, ...] = ("goodbye", "loop")
 SIDES: tuple[Side, Side] = ("a", "b")
 
-# Says to the validators that arguments come from several places, of which the nearer one wins.
+# The key of a validation context that says that arguments come from several places; the nearer one wins.
 MERGED = "merged"
 
-# Fields of a request that follow from the dialogue itself.
+# Fields of a request that the dialogue itself sets.
 OWN_FIELDS = ("model", "messages", "stream")
 
 
 class ModelName(NamedTuple):
-    """`provider:model`, split on the first colon: model ids hold `/`, `:` and `@` themselves."""
+    """`provider:model`, split at the first colon: model ids may contain `/`, `:` and `@`."""
 
     provider: str
     model: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ConfigurationError if there is no provider or no model in `text`."""
+        """Parse `provider:model`. Raises ConfigurationError if the provider or the model is missing."""
         provider, colon, model = text.partition(":")
         if not (provider.strip() and colon and model.strip()):
             raise ConfigurationError(
-                f"model {shorten(text)} is not 'provider:model', for example {DEFAULT_MODEL!r} or 'openai:gpt-5-mini'"
+                f"model {shorten(text)} is not 'provider:model', for example {DEFAULT_MODEL!r} or "
+                "'openai:gpt-5-mini'"
             )
         return cls(provider.strip(), model.strip())
 
@@ -64,7 +65,7 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"holds a character that is not text: {text[error.start]!r}") from None
+        raise ValueError(f"contains a character that is not text: {text[error.start]!r}") from None
     return text
 
 
@@ -85,9 +86,9 @@ Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), 
 
 
 class Knobs(BaseModel):
-    """Settings of a model; one that is None is not sent, so that the provider's own default holds.
+    """Settings of a model. A setting that is None is not sent, and the provider's default applies.
 
-    `extra` holds further fields of the request body as the provider names them.
+    `extra` has further fields of the request body under the provider's names.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -107,28 +108,28 @@ class Knobs(BaseModel):
         try:
             return dict(json.loads(json.dumps(extra, allow_nan=False)))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"is part of a JSON request: {error}") from None
+            raise ValueError(f"must be JSON: {error}") from None
 
     def set_knobs(self) -> dict[str, Any]:
-        """The knobs that were set, by name, `extra` not among them."""
+        """The settings that were set, by name, without `extra`."""
         names = (name for name in Knobs.model_fields if name != "extra")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 @runtime_checkable
 class Target(Protocol):
-    """A model that is neither a name nor a function: it opens an endpoint of its own for each dialogue."""
+    """A model that is not a name or a function: it opens its own endpoint for each dialogue."""
 
     @property
     def label(self) -> str:
-        """What stands for it in transcripts and names of recordings."""
+        """Its name in transcripts and in names of recordings."""
 
     @property
     def is_local(self) -> bool:
         """Whether it runs in this process, and may make HTTP requests of its own."""
 
     def open_endpoint(self, client: Any) -> Any:
-        """An endpoint; what it sends through `client` is recorded."""
+        """An endpoint; requests that it sends through `client` are recorded."""
 
 
 Model = str | Target | Callable[..., Any]
@@ -137,10 +138,9 @@ Model = str | Target | Callable[..., Any]
 class Speaker(Knobs):
     """One side: its name, its model, its instructions.
 
-    `model` is `provider:model`, an `HttpTarget`, or any callable (sync or async) from a list of
-    `{"role", "content"}` to the reply's text. `role` is the name under which the role table and `--duolog-model`
-    know this speaker; its own name is used where `role` is None. `label` is what transcripts, reports and names of
-    recordings call the model, where that is not its own name.
+    `model` is `provider:model`, an `HttpTarget`, or any callable (sync or async) from a list of `{"role", "content"}`
+    to the reply's text. `role` is the speaker's name in the role table and in `--duolog-model`; if it is None, `name`
+    is used. `label` replaces the model's name in transcripts, reports and names of recordings.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -152,7 +152,7 @@ class Speaker(Knobs):
     label: Annotated[str, AfterValidator(_label)] | None = None
 
     def __init__(self, name: str = "", /, **fields: Any) -> None:
-        """Raises ConfigurationError that names every wrong argument, what came and what is accepted."""
+        """Raises ConfigurationError that names every wrong argument, its value and the accepted values."""
         known = [*type(self).model_fields]
         wrong = [_unknown(field, known) for field in fields if field not in known]
         given = {field: value for field, value in fields.items() if field in known}
@@ -170,7 +170,7 @@ class Speaker(Knobs):
 
     @property
     def model_label(self) -> str:
-        """The model as people read it; a callable is named after its function."""
+        """The model's name in reports; for a callable the name of its function."""
         if self.label is not None:
             return self.label
         if isinstance(self.model, str):
@@ -184,19 +184,17 @@ class Speaker(Knobs):
 
 
 class Scenario(BaseModel):
-    """What two speakers are asked to do, and when to stop.
+    """Two speakers, their models and instructions, and when the dialogue stops.
 
-    `model`, `system`, `temperature`, `top_p`, `max_tokens` and `seed` given here hold for both speakers
-    where a speaker has none of its own. `turns` counts replies from each side after the opener, so the
-    dialogue has at most `2 * turns + 1` messages. With `opener=None` the speaker named by `opener_by`
-    writes the first message. A reply that contains one of `stop_phrases` (ignoring case, as whole words)
-    is the last one. `stop_on` ends a dialogue that said `goodbye` or is in a `loop`, after `grace` more
-    messages; an empty one lets it run on, and None leaves it to the settings. `token_budget` ends the dialogue
-    once the replies' tokens (thinking included) reach it, `seconds_budget` once the time their models took does,
-    `cost_budget` once what their providers charged does, in the providers' currency. `history` are messages, or a
-    whole transcript, that were said before: the dialogue goes on after them, without the opener, and they count
-    among its messages. `stub` is what a model reads as the other side's first words where its own words open the
-    dialogue.
+    `model`, `system`, `temperature`, `top_p`, `max_tokens` and `seed` apply to each speaker that has no value of its
+    own. `turns` counts replies from each side after the opener, so the dialogue has at most `2 * turns + 1` messages.
+    With `opener=None` the model of `opener_by` writes the first message. A reply that contains one of `stop_phrases`
+    (ignoring case, as whole words) is the last one. `stop_on` says what ends the dialogue early (`goodbye`, `loop`),
+    after `grace` more messages; an empty one never does, and None uses the settings. The budgets end the dialogue when
+    its replies reach them: `token_budget` in tokens (reasoning included), `seconds_budget` in seconds that the models
+    took, `cost_budget` in the providers' currency. `history` is a list of messages, or a transcript: the dialogue
+    continues after it, without the opener, and its messages count towards the limit. `stub` is the first `user` message
+    for a model whose own message opens the dialogue.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -236,11 +234,11 @@ class Scenario(BaseModel):
 
     @staticmethod
     def _require_taker(shared: Mapping[str, Any], speakers: Sequence[Mapping[str, Any]]) -> None:
-        """Raises ValueError for values for both that neither speaker takes."""
+        """Raises ValueError for values for both that neither speaker uses."""
         idle = [name for name in shared if all(name in fields for fields in speakers)]
         if idle:
             given = ", ".join(f"{name}={shared[name]!r:.60}" for name in idle)
-            raise ValueError(f"{given} changes nothing: both speakers have their own")
+            raise ValueError(f"{given} has no effect: both speakers have their own")
 
     @field_validator("opener")
     @classmethod
@@ -260,16 +258,14 @@ class Scenario(BaseModel):
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         if self.a.name == self.b.name:
-            raise ValueError(
-                f"both speakers are named {self.a.name!r}; their messages could not be told apart"
-            )
+            raise ValueError(f"both speakers are named {self.a.name!r}; give them different names")
         return self
 
     @model_validator(mode="after")
     def _history_fits(self) -> Self:
         voices = {message.speaker for message in self.history}
         if len(voices) > len(SIDES):
-            raise ValueError(f"history: more than two speakers: {', '.join(sorted(voices))}")
+            raise ValueError(f"history has more than two speakers: {', '.join(sorted(voices))}")
         if len(self.history) >= self.max_messages:
             raise ValueError(
                 f"history: {len(self.history)} messages leave none of the {self.max_messages} "
@@ -278,10 +274,10 @@ class Scenario(BaseModel):
         return self
 
     def said_before(self) -> list[Message]:
-        """The history under the names of today's speakers.
+        """The history, with the names of this scenario's speakers.
 
-        Speakers of the history are known by their names; strangers are taken in the order in which they first
-        spoke, the first one for the side that opens.
+        A speaker of the history with the name of one of this scenario's speakers is that one. Others are assigned in
+        the order in which they first spoke, the first one to the side that opens.
         """
         names = {speaker.name: speaker.name for speaker in (self.a, self.b)}
         voices = dict.fromkeys(message.speaker for message in self.history)
@@ -294,9 +290,10 @@ class Scenario(BaseModel):
     def build(cls, values: Mapping[str, Any], *, beside: Collection[str] = ()) -> Self:
         """A scenario from marker arguments.
 
-        `beside` are arguments that the caller takes itself: the words on an unknown one name them, too. A value for
-        both that neither takes is accepted here, for it can come from farther away than theirs (see `ScenarioValues`).
-        Raises ConfigurationError that names every wrong argument, what came and what is accepted.
+        `beside` are arguments that the caller handles itself; the error about an unknown argument lists them, too. A
+        value for both that neither speaker uses is accepted here, because their own values can come from a nearer place
+        (see `ScenarioValues`). Raises ConfigurationError that names every wrong argument, its value and the accepted
+        values.
         """
         known = [*cls.model_fields, *cls.shared_with_speakers]
         wrong = [_unknown(name, [*known, *beside]) for name in values if name not in known]
@@ -314,8 +311,8 @@ class Scenario(BaseModel):
     def changed(cls, values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
         """Marker arguments with some changed.
 
-        What is changed for both speakers is no longer each one's own. A mapping for one speaker,
-        as in `b={"system": "Be brief."}`, leaves the rest of it as it was.
+        A change for both speakers replaces the values of each. A mapping for one speaker, as in `b={"system": "Be
+        brief."}`, changes only the values in it.
         """
         shared = [name for name in cls.shared_with_speakers if changes.get(name) is not None]
         together = {**values, **changes}
@@ -325,16 +322,16 @@ class Scenario(BaseModel):
             if own is None or not isinstance(given, Mapping) or not is_set:
                 continue
             new = {*shared, *given}
-            gone = {*new, "label"} if "model" in new else new  # the label was that of the other model
+            gone = {*new, "label"} if "model" in new else new  # the label belonged to the other model
             together[side] = {name: value for name, value in own.items() if name not in gone} | dict(given)
         return together
 
     def given(self) -> dict[str, Any]:
-        """The values that were set, as marker arguments."""
+        """The values that were set explicitly, as marker arguments."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
     def for_sample(self, number: int) -> Self:
-        """The same with a seed of its own for each sample, counted on from the first one's where there is a seed."""
+        """The scenario of sample `number`, from 1: a seed that is set grows by 1 with each sample."""
         seeded: dict[str, Speaker] = {
             side: speaker.model_copy(update={"seed": speaker.seed + number - 1})
             for side in SIDES
@@ -348,12 +345,12 @@ class Scenario(BaseModel):
 
     @property
     def max_messages(self) -> int:
-        """The opener, and `turns` replies from each speaker."""
+        """The largest number of messages: the opener, and `turns` replies from each speaker."""
         return 2 * self.turns + 1
 
 
 def speaker_fields(given: Any) -> dict[str, Any] | None:
-    """The fields that were set for a speaker; None where `given` is not one, which pydantic reports."""
+    """The fields that were set for a speaker; None if `given` is not a speaker, which pydantic reports."""
     if given is None:
         return {}
     if isinstance(given, Speaker):
@@ -371,7 +368,7 @@ def _unknown(name: str, known: list[str]) -> Mistake:
 
 
 def _mistakes(problem: Any) -> list[Mistake]:
-    """What pydantic found wrong in one place; of a speaker, what its own arguments are told of."""
+    """The mistakes that pydantic found in one place; for a speaker, those of its arguments."""
     parts = tuple(str(part) for part in problem["loc"] if part not in ("str", "callable"))
     where = ".".join(parts)
     if isinstance(cause := problem.get("ctx", {}).get("error"), ConfigurationError) and where in SIDES:

@@ -1,6 +1,6 @@
-"""The arguments of a scenario, where each was written, and which of them change nothing.
+"""The arguments of a scenario, where each one was written, and which of them have no effect.
 
-Sources stand in the order of docs/settings.md#which-value-holds, the farthest first.
+Sources are in the order of docs/settings.md#which-value-holds, the farthest first.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ LONGEST_VALUE = 60
 
 
 class Source(NamedTuple):
-    """Arguments that were written in one place; `place` is named in complaints, as in 'the marker of the test'.
+    """Arguments that were written in one place; error messages name `place`, for example 'the marker of the test'.
 
-    `is_matrix` says that they are one cell of a parametrized test, so that each of them is there to make a difference.
-    `is_change` says that they change farther values as `Scenario.changed` does, instead of taking their place whole.
+    `is_matrix` says that they are the parameters of a parametrized test, where each value must make a difference.
+    `is_change` says that they change farther values as in `Scenario.changed`, instead of replacing them.
     """
 
     place: str
@@ -30,16 +30,16 @@ class Source(NamedTuple):
 
 
 class Played(NamedTuple):
-    """A speaker's name, and the name of the variant that plays it, with the variant; None for a plain model."""
+    """A speaker's name, and the variant that it uses with its name; None for a plain model."""
 
     speaker: str
     variant: tuple[str, Variant] | None = None
 
 
 class Idle(NamedTuple):
-    """An argument that changes nothing, and why.
+    """An argument that has no effect, and the reason.
 
-    `is_overruled` says that all that beats it stands nearer to the dialogue: that is what a nearer value is for.
+    `is_overruled` says that a nearer source replaces it, which is allowed.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Idle(NamedTuple):
     is_overruled: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name}={_shown(self.value)} ({self.place}) changes nothing: {self.reason}"
+        return f"{self.name}={_shown(self.value)} ({self.place}) has no effect: {self.reason}"
 
 
 class _Beater(NamedTuple):
@@ -59,14 +59,14 @@ class _Beater(NamedTuple):
 
 @dataclass(frozen=True)
 class ScenarioValues:
-    """The arguments of a scenario as all its `sources` together give them; the nearest source is the last."""
+    """The arguments of a scenario from all its `sources`; the nearest source is the last."""
 
     sources: Sequence[Source]
     values: Mapping[str, Any]
 
     @classmethod
     def of(cls, sources: Sequence[Source]) -> ScenarioValues:
-        """The values of all sources; the nearest wins."""
+        """Merge the values of all sources; the nearest wins."""
         values: dict[str, Any] = {}
         for source in sources:
             values = (
@@ -75,7 +75,7 @@ class ScenarioValues:
         return cls(sources, values)
 
     def changed(self, changes: Mapping[str, Any], place: str) -> ScenarioValues:
-        """The same with some arguments changed, as `Scenario.changed` says."""
+        """The values with some arguments changed, as in `Scenario.changed`."""
         sources = [Source("the test", self.values), Source(place, changes)]
         return ScenarioValues(sources, Scenario.changed(self.values, changes))
 
@@ -84,16 +84,16 @@ class ScenarioValues:
         return name in self._own(side)
 
     def _rank(self, name: str) -> int:
-        """How near the source that gives `name` is; -1 if none does."""
+        """The index of the source of `name`, a larger one is nearer; -1 if no source has it."""
         return max((rank for rank, source in enumerate(self.sources) if name in source.values), default=-1)
 
     def idle(
         self, played: Mapping[Side, Played], *, scenario: Scenario, stop_on: Collection[StopOn]
     ) -> Iterator[Idle]:
-        """The arguments that change nothing.
+        """The arguments that have no effect.
 
-        `scenario` is what the values make, `played` says who plays its speakers where the command line does not say it,
-        and `stop_on` is what ends dialogues that do not say it themselves.
+        `scenario` is the scenario of these values, `played` are the variants of its speakers without the command line,
+        and `stop_on` is the setting for dialogues that have no value of their own.
         """
         yield from self._hidden_in_matrix()
         for name in Scenario.shared_with_speakers:
@@ -106,7 +106,7 @@ class ScenarioValues:
         yield from self._beaten("grace", self._beaters_of_grace(scenario, stop_on))
 
     def _hidden_in_matrix(self) -> Iterator[Idle]:
-        """Arguments of a matrix that a nearer source sets, too, so that all its cells are the same."""
+        """Parameters of a parametrized test that a nearer source sets, too, so that all its cases are the same."""
         for rank, source in enumerate(self.sources):
             if not source.is_matrix:
                 continue
@@ -116,7 +116,7 @@ class ScenarioValues:
                     yield Idle(name, value, source.place, f"{beater.place} sets it, too")
 
     def _beaten(self, name: str, beaters: Sequence[_Beater], *, n_needed: int = 1) -> Iterator[Idle]:
-        """An argument that `n_needed` beaters make idle, if there are so many."""
+        """The argument as idle if at least `n_needed` others replace it."""
         rank = self._rank(name)
         if self.values.get(name) is None or len(beaters) < n_needed:
             return
@@ -126,7 +126,7 @@ class ScenarioValues:
         yield Idle(name, self.values[name], source.place, reason, is_overruled)
 
     def _beaten_by_variant(self, side: Side, played: Played) -> Iterator[Idle]:
-        """The values of a speaker that the variant which plays it does not take from it."""
+        """The values of a speaker that its variant replaces."""
         place = self.sources[self._rank(side)].place
         for name, value in self._own(side).items():
             if value is not None and (beater := self._variant(name, side, played)):
@@ -134,11 +134,11 @@ class ScenarioValues:
                 yield Idle(f"{side}.{name}", value, place, beater.words, is_overruled)
 
     def _own(self, side: Side) -> Mapping[str, Any]:
-        """What a speaker has of its own; empty for what is no speaker."""
+        """A speaker's own values; empty if it is not a speaker."""
         return speaker_fields(self.values.get(side)) or {}
 
     def _beater(self, name: str, side: Side, played: Played) -> _Beater | None:
-        """What keeps a speaker from taking a value that is given for both."""
+        """The value that a speaker uses instead of the one for both."""
         if beater := self._variant(name, side, played):
             return beater
         if name not in (own := self._own(side)):
@@ -147,16 +147,16 @@ class ScenarioValues:
         return _Beater(rank, f"{played.speaker} has {name}={_shown(own[name])} ({self.sources[rank].place})")
 
     def _variant(self, name: str, side: Side, played: Played) -> _Beater | None:
-        """The variant that plays a speaker, if it sets a value."""
+        """The variant of a speaker, if it sets this value."""
         if played.variant is None or not played.variant[1].sets(name):
             return None
-        words = f"{played.speaker} is played by variant:{played.variant[0]}, which sets it"
+        words = f"{played.speaker} uses variant:{played.variant[0]}, which sets it"
         return _Beater(self._rank(side if "model" in self._own(side) else "model"), words)
 
     def _beaters_of_opener(self, scenario: Scenario) -> list[_Beater]:
         if not scenario.history:
             return []
-        return [_Beater(self._rank("history"), "a dialogue goes on after its history without an opener")]
+        return [_Beater(self._rank("history"), "a dialogue with a history has no opener")]
 
     def _beaters_of_opener_by(self, scenario: Scenario) -> list[_Beater]:
         names = {scenario.speaker(side).name for side in SIDES}

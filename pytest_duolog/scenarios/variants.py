@@ -1,4 +1,4 @@
-"""Variants: a model with settings or instructions of its own, under a name that may stand wherever a model's does."""
+"""Variants: models with settings or instructions of their own, used as `variant:NAME` instead of a model's name."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ PROVIDER = "variant"
 def _plain_model(name: str) -> str:
     model = ModelName.parse(name)
     if model.provider == PROVIDER:
-        raise ValueError(f"{name!r} is a variant itself; name the model that speaks in the end")
+        raise ValueError(f"{name!r} is itself a variant; name a model")
     return str(model)
 
 
 class Variant(Knobs):
-    """One `[tool.duolog.variants.NAME]` table; what it sets beats what the speaker sets.
+    """One `[tool.duolog.variants.NAME]` table; its values replace those of the speaker.
 
-    It has no seed: that is counted on with the samples, and pairs share it.
+    It has no seed: each sample has its own, which both samples of a pair share.
     """
 
     model: Annotated[str, AfterValidator(_plain_model)]
     system: Utf8Text | None = None
 
     def sets(self, name: str) -> bool:
-        """Whether a value of the speaker's gives way to one of this variant; `extra` is joined with its own."""
+        """Whether this variant replaces a value of the speaker; `extra` is merged with the speaker's instead."""
         return name in self.set_knobs() or (name == "system" and self.system is not None)
 
     def played_by(self, speaker: Speaker, name: str) -> Speaker:
@@ -43,9 +43,9 @@ class Variant(Knobs):
 
 
 def variant_of(model: str, variants: Mapping[str, Variant]) -> Variant | None:
-    """The variant that a model's name stands for; None if it is a plain one.
+    """The variant with this name; None if it is the name of a plain model.
 
-    Raises ConfigurationError for a variant that is not there.
+    Raises ConfigurationError for an unknown variant.
     """
     provider, name = ModelName.parse(model)
     if provider != PROVIDER:
@@ -57,13 +57,15 @@ def variant_of(model: str, variants: Mapping[str, Variant]) -> Variant | None:
 
 
 def check_names(variants: Mapping[str, Variant]) -> None:
-    """Raises ConfigurationError for a name that could not stand in `variant:NAME`, or a variant with a seed."""
+    """Raises ConfigurationError for a name that cannot be used in `variant:NAME`, or a variant with a seed."""
     for name, variant in variants.items():
         if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", name):
             raise ConfigurationError(
-                f"[tool.duolog.variants.{name}]: a name has lower-case letters, digits, ., - and _ only"
+                f"[tool.duolog.variants.{name}]: a name may have only lower-case letters, digits, "
+                "`.`, `-` and `_`"
             )
         if variant.seed is not None:
             raise ConfigurationError(
-                f"[tool.duolog.variants.{name}]: seed: every sample has its own; give it to the speaker"
+                f"[tool.duolog.variants.{name}]: seed: a variant has none, because every sample has "
+                "its own; give it to the speaker"
             )

@@ -1,6 +1,6 @@
-"""Formulas of counts, in the standard library alone; each names its source.
+"""Statistics of pass and fail counts, with the standard library only; each formula names its source.
 
-The names below are public; docs/statistics.md says what for. The other modules are the gate's.
+The names below are public; docs/statistics.md explains their use. Only the gate uses the other modules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""How many of n samples must pass, and how early that is clear: acceptance sampling with an early stop.
+"""Acceptance sampling with an early stop: how many of n samples must pass, and when the count decides.
 
-"At least 18 of 20" is read as the plan it is. It has two risks, which are known before anything is run: a healthy
-scenario is failed, a broken one is passed. `healthy_rate` passes 95 % of the time and `broken_rate` 10 %.
+"At least 18 of 20" is a sampling plan with two risks, which are known before anything runs: a healthy scenario fails,
+or a broken one passes. A scenario with the pass rate `healthy_rate` passes the plan 95 % of the time, one with
+`broken_rate` 10 %.
 """
 
 from __future__ import annotations
@@ -15,31 +16,31 @@ from typing import NamedTuple
 
 from pytest_duolog.stats.binomial import beta_quantile, probability_at_least
 
-# What the count rule passes at the two rates that describe it.
+# The probabilities of passing the count rule at the two rates that describe it.
 PASS_AT_HEALTHY = 0.95
 PASS_AT_BROKEN = 0.10
-# What the early stop may do at these rates, how far it may stray from the count rule at any, looked at so many,
-# and how fast its own risks shrink until it does no more.
+# The limits of the early stop: its risks at these rates, its largest deviation from the count rule at any rate, the
+# number of rates that are checked, and the factor by which its risks shrink until the limits hold.
 MOST_FAILED_AT_HEALTHY = 0.055
 MOST_PASSED_AT_BROKEN = 0.11
 MOST_DEVIATION = 0.0119
 N_CHECKED = 50
 SHRINK = 0.9
-# The chance of "proving" a rate that is not there.
+# The risk of proving a rate that the scenario does not have.
 PROOF_RISK = 0.05
 
 Rate = float | str | Decimal | Fraction
 
 
 class Expectation(NamedTuple):
-    """What a plan does with a scenario of a given pass rate: how often it passes, after how many samples."""
+    """The result of a plan for a scenario of a given pass rate: how often it passes, and the mean number of samples."""
 
     pass_probability: float
     mean_samples: float
 
 
 class _End(NamedTuple):
-    """Counts at which a plan decides, and in how many ways (as a logarithm) it comes to them."""
+    """Counts at which a plan decides, and the logarithm of the number of ways to reach them."""
 
     n_passed: int
     n_failed: int
@@ -47,7 +48,7 @@ class _End(NamedTuple):
     log_ways: float
 
     def chance(self, rate: float) -> float:
-        """How probable this end is at a pass rate."""
+        """The probability of this end at a pass rate."""
         if (self.n_passed and rate == 0) or (self.n_failed and rate == 1):
             return 0.0
         log_passed = self.n_passed * math.log(rate) if self.n_passed else 0.0
@@ -57,10 +58,10 @@ class _End(NamedTuple):
 
 @dataclass(frozen=True)
 class AcceptancePlan:
-    """When a count of passes and failures decides, and what that risks.
+    """When a count of passes and failures decides, and with which risks.
 
-    `passes_at[d]` is the sample at which it passes with `d` failures; more failures than that never pass.
-    `fails_until[d]` is the last sample at which it fails with `d` failures; 0 where that is never early enough.
+    `passes_at[d]` is the sample at which it passes with `d` failures; with more failures than the list has, it never
+    passes. `fails_until[d]` is the last sample at which it fails with `d` failures; 0 if it never does.
     """
 
     n_samples: int
@@ -78,7 +79,7 @@ class AcceptancePlan:
         return True if n >= self.passes_at[n_failed] else None
 
     def expect(self, rate: float) -> Expectation:
-        """What the plan does with independent samples that pass at this rate, exactly: a sum over all its ends."""
+        """The exact result of the plan for independent samples that pass at this rate: a sum over all its ends."""
         chances = [end.chance(rate) for end in self._ends]
         passed = math.fsum(chance for end, chance in zip(self._ends, chances, strict=True) if end.passes)
         mean = math.fsum(
@@ -88,7 +89,7 @@ class AcceptancePlan:
 
     @cached_property
     def _ends(self) -> list[_End]:
-        """The counts at which it decides. The ways there are counted once: they are the same at every rate."""
+        """The counts at which it decides. The ways to reach them do not depend on the rate."""
         ways, ends = {0: 1}, []
         for n in range(1, self.n_samples + 1):
             reached: dict[int, int] = {}
@@ -108,7 +109,7 @@ class AcceptancePlan:
 def passes_needed(n_samples: int, min_pass_rate: Rate) -> int:
     """The smallest number of passes that is at least this rate of `n_samples`, in exact arithmetic.
 
-    A float counts as the decimal number it is written as, so that 0.55 of 20 is 11.
+    A float counts as the decimal number that it prints as, so that 0.55 of 20 is 11.
     """
     return math.ceil(n_samples * exact_rate(min_pass_rate))
 
@@ -125,12 +126,11 @@ def exact_rate(rate: Rate) -> Fraction:
 
 
 def acceptance_plan(n_samples: int, min_pass_rate: Rate) -> AcceptancePlan:
-    """The plan behind "at least `min_pass_rate` of `n_samples` pass", stopping as soon as it is clear.
+    """The plan "at least `min_pass_rate` of `n_samples` pass" that stops as soon as the count decides.
 
-    It decides like the full count at every rate to within 1.2 points, on fewer samples. Raises ValueError for
-    no samples or a rate outside (0, 1].
-    Source: Wald 1947 for the sequential ratio test of the healthy against the broken rate; it is cut off by the
-    count rule, and its risks are shrunk until the exact recursion shows what was promised.
+    At every rate it passes as often as the full count, within 1.2 points, with fewer samples. Raises ValueError for no
+    samples or a rate outside (0, 1]. Source: Wald 1947 for the sequential ratio test of the healthy against the broken
+    rate; it is truncated by the count rule, and its risks shrink until the exact recursion shows that the limits hold.
     """
     _checked_samples(n_samples)
     return _sequential_plan(n_samples, passes_needed(n_samples, min_pass_rate))
@@ -155,9 +155,9 @@ def _passes(plan: AcceptancePlan, rate: float) -> float:
 
 
 def _largest_deviation(plan: AcceptancePlan) -> float:
-    """How far the plan strays from the count rule; positive where it passes more often.
+    """The largest deviation of the plan from the count rule; positive if the plan passes more often.
 
-    Looked at where the count rule passes 2 %, 4 %, ... of the time.
+    Checked at the rates at which the count rule passes 2 %, 4 %, ... of the time.
     """
     shares = [step / N_CHECKED for step in range(1, N_CHECKED)]
     n_spare = plan.n_samples - plan.n_needed
@@ -191,21 +191,21 @@ class SprtLines(NamedTuple):
     reject: float
 
     def passes_from(self, n_failed: int) -> int:
-        """The first sample at which so many failures pass."""
+        """The first sample at which a scenario with this many failures passes."""
         return math.ceil((n_failed - self.accept) / self.slope - 1e-9)
 
     def fails_until(self, n_failed: int) -> int:
-        """The last sample at which so many failures fail; below 1 if there is none."""
+        """The last sample at which a scenario with this many failures fails; below 1 if there is none."""
         return math.floor((n_failed - self.reject) / self.slope + 1e-9)
 
 
 def sprt_lines(
     healthy_failure_rate: float, broken_failure_rate: float, fail_risk: float, pass_risk: float
 ) -> SprtLines:
-    """The lines between which the sequential ratio test of two failure rates goes on.
+    """The lines between which the sequential ratio test of two failure rates continues.
 
-    `fail_risk` is the chance of failing the healthy one, `pass_risk` of passing the broken one.
-    Source: Wald 1947, section 5.3.
+    `fail_risk` is the risk that the healthy one fails, `pass_risk` the risk that the broken one passes. Source: Wald
+    1947, section 5.3.
     """
     log_failed = math.log(broken_failure_rate / healthy_failure_rate)
     log_passed = math.log1p(-healthy_failure_rate) - math.log1p(-broken_failure_rate)
@@ -220,16 +220,16 @@ def sprt_lines(
 def proof_plan(n_samples: int, min_pass_rate: Rate) -> AcceptancePlan:
     """The plan that passes only if the exact lower bound of the pass rate reaches `min_pass_rate`.
 
-    A scenario just below that rate passes at most 5 % of the time. It stops as soon as the rest cannot change the
-    decision. Raises ValueError if not even `n_samples` passes would prove it.
-    Source: the one-sided exact binomial test.
+    A scenario just below that rate passes at most 5 % of the time. It stops as soon as the remaining samples cannot
+    change the decision. Raises ValueError if not even `n_samples` passes would prove it. Source: the one-sided exact
+    binomial test.
     """
     _checked_samples(n_samples)
     rate = float(exact_rate(min_pass_rate))
     n_least = samples_to_prove(min_pass_rate)
     if n_samples < n_least:
         raise ValueError(
-            f"{n_samples} samples cannot prove a pass rate of {min_pass_rate}: it takes {n_least}"
+            f"{n_samples} samples cannot prove a pass rate of {min_pass_rate}: at least {n_least} are needed"
         )
     needed = next(k for k in range(n_samples + 1) if probability_at_least(k, n_samples, rate) <= PROOF_RISK)
     n_spare = n_samples - needed
@@ -242,7 +242,7 @@ def samples_to_prove(min_pass_rate: Rate) -> int:
     """The fewest samples that prove a pass rate if all of them pass; 29 for 0.9. Raises ValueError for a rate of 1."""
     rate = exact_rate(min_pass_rate)
     if rate == 1:
-        raise ValueError("no number of samples proves a pass rate of 1")
+        raise ValueError("no number of samples can prove a pass rate of 1")
     return math.ceil(math.log(PROOF_RISK) / math.log(rate))
 
 

@@ -1,4 +1,4 @@
-"""The binomial and beta distributions, and the root finding that their inverses need."""
+"""The binomial and beta distributions, and root finding for their inverses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-# Each halving gains one bit; beyond so many the bounds of a rate are neighbouring floats.
+# Each halving gains one bit; after this many, the bounds of a rate are neighbouring floats.
 MAX_HALVINGS = 100
 MAX_FRACTION_TERMS = 10_000
 
@@ -14,7 +14,7 @@ MAX_FRACTION_TERMS = 10_000
 def checked_counts(n_passed: int, n: int) -> None:
     """Raises ValueError unless `0 <= n_passed <= n`."""
     if not 0 <= n_passed <= n:
-        raise ValueError(f"{n_passed} of {n} is no count of passes: it takes 0 <= passed <= n")
+        raise ValueError(f"{n_passed} of {n} is not a count of passes: 0 <= passed <= n is required")
 
 
 def checked_open_rate(name: str, value: float) -> None:
@@ -44,7 +44,7 @@ def probability_at_least(k: int, n: int, p: float) -> float:
 
 
 def bisect(is_below: Callable[[float], bool], low: float, high: float) -> float:
-    """The point in [low, high] where `is_below` turns from true to false, as near as floats come to it.
+    """The point in [low, high] where `is_below` changes from true to false, to the nearest float.
 
     It is `low` if `is_below` is false everywhere, and `high` if it is true everywhere.
     """
@@ -60,10 +60,10 @@ def bisect(is_below: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def regularized_beta(x: float, a: float, b: float) -> float:
-    """I_x(a, b), the share of a Beta(a, b) distribution below `x`.
+    """I_x(a, b), the probability that a Beta(a, b) variable is below `x`.
 
-    Source: the continued fraction DLMF 8.17.22, evaluated by Lentz's method as Thompson and Barnett (1986)
-    modified it; the symmetry DLMF 8.17.4 keeps it where it converges fast.
+    Source: the continued fraction DLMF 8.17.22, evaluated by Lentz's method as Thompson and Barnett (1986) modified it;
+    the symmetry DLMF 8.17.4 keeps it in the region of fast convergence.
     """
     if not 0 < x < 1:
         return float(x >= 1)
@@ -92,5 +92,5 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
 
 @lru_cache(maxsize=4096)
 def beta_quantile(share: float, a: float, b: float) -> float:
-    """The point below which a Beta(a, b) distribution has this share of its mass."""
+    """The quantile of a Beta(a, b) distribution: it is below this point with probability `share`."""
     return bisect(lambda x: regularized_beta(x, a, b) < share, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""How far apart two pass rates are: Newcombe's intervals, and the score test with its interval.
+"""The difference of two pass rates: Newcombe's intervals, and the score test with its interval.
 
 Differences are first minus second, in [-1, 1]. For a drop from a baseline, the baseline is first.
 """
@@ -29,7 +29,7 @@ class TwoRates:
 
     @property
     def is_empty(self) -> bool:
-        """Whether one of the groups has no samples, so that there is no difference to speak of."""
+        """Whether one of the groups has no samples, so that there is no difference."""
         return self.n_1 == 0 or self.n_2 == 0
 
     @property
@@ -96,9 +96,9 @@ def _paired_correlation(both: int, only_first: int, only_second: int, neither: i
 def restricted_rates(counts: TwoRates, difference: float) -> tuple[float, float]:
     """The likeliest two rates among those that differ by exactly `difference`.
 
-    The likelihood is concave along that line, so its maximum is where the slope changes sign, or at an end:
-    there the closed form that is in use elsewhere goes astray. `difference` is in [-1, 1].
-    Source: the definition in Miettinen and Nurminen 1985 and Farrington and Manning 1990.
+    The likelihood is concave along that line, so its maximum is where the slope changes sign, or at an end, where the
+    usual closed form is wrong. `difference` is in [-1, 1]. Source: the definition in Miettinen and Nurminen 1985 and
+    Farrington and Manning 1990.
     """
     rate_2 = bisect(
         lambda rate: _slope(counts, rate + difference, rate) > 0,
@@ -109,7 +109,7 @@ def restricted_rates(counts: TwoRates, difference: float) -> tuple[float, float]
 
 
 def _slope(counts: TwoRates, rate_1: float, rate_2: float) -> float:
-    """How the log likelihood changes along the line; groups without passes, or failures, do not pull that way."""
+    """The slope of the log likelihood along the line; a group without passes (or failures) has no such term."""
     slope = 0.0
     for n_passed, n, rate in (
         (counts.n_passed_1, counts.n_1, rate_1),
@@ -123,16 +123,16 @@ def _slope(counts: TwoRates, rate_1: float, rate_2: float) -> float:
 
 
 def score_z(strata: Sequence[TwoRates], difference: float, *, corrected: bool = True) -> float:
-    """How many standard errors the mean difference over the strata lies from `difference`; above is positive.
+    """The distance of the mean difference over the strata from `difference`, in standard errors; positive above it.
 
-    Every stratum weighs the same. The standard error is taken at the rates that are likeliest if each stratum
-    had exactly this difference. `corrected` applies the factor N/(N-1) a stratum. Strata with an empty group are
-    left out; it is 0 if none is left, or if nothing varies and the difference is what was observed.
-    Source: Miettinen and Nurminen 1985 (corrected), Farrington and Manning 1990 (not corrected).
+    Every stratum has the same weight. The standard error is that of the likeliest rates if each stratum had exactly
+    this difference. `corrected` applies the factor N/(N-1) to each stratum. Strata with an empty group are left out;
+    the result is 0 if none is left, or if nothing varies and the observed difference equals `difference`. Source:
+    Miettinen and Nurminen 1985 (corrected), Farrington and Manning 1990 (not corrected).
     """
     measured = [counts for counts in strata if not counts.is_empty]
     distance = math.fsum(counts.difference - difference for counts in measured)
-    variance = math.fsum(  # in a suite many scenarios have the same counts
+    variance = math.fsum(  # many scenarios of a suite have the same counts
         n_alike * _restricted_variance(counts, difference, corrected=corrected)
         for counts, n_alike in Counter(measured).items()
     )

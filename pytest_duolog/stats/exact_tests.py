@@ -1,4 +1,4 @@
-"""Exact tests of two groups, and what many tests at once do to their p-values."""
+"""Exact tests of two groups, and the adjustment of the p-values of many tests."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pytest_duolog.stats.differences import TwoRates
 
 Alternative = Literal["less", "greater", "two-sided"]
 
-# Tables this much likelier than the one seen still count as no likelier: floats are not exact.
+# A table that is likelier than the observed one by up to this factor counts as equally likely, because floats are
+# rounded.
 TIE = 1 + 1e-7
 
 
 def fisher_p(counts: TwoRates, *, alternative: Alternative = "two-sided") -> float:
     """The p-value of Fisher's exact test; `greater` asks whether the first group passes more often.
 
-    It is 1 if a group is empty or nothing varies. Two-sided sums the tables that are no likelier than this one.
+    It is 1 if a group is empty or nothing varies. The two-sided value is the sum over all tables that are not likelier.
     Source: Fisher 1935; the two-sided rule is the one of R's fisher.test.
     """
     n_passed = counts.n_passed_1 + counts.n_passed_2
@@ -39,16 +40,16 @@ def fisher_p(counts: TwoRates, *, alternative: Alternative = "two-sided") -> flo
 
 
 def mcnemar_exact_p(only_first: int, only_second: int) -> float:
-    """The two-sided p-value that pairs which differ do so one way as often as the other; 1 if none differs.
+    """The two-sided p-value of McNemar's exact test for pairs that differ; 1 if none differs.
 
-    Source: McNemar 1947, with the binomial distribution in the place of chi squared.
+    Source: McNemar 1947, with the binomial distribution instead of chi squared.
     """
     n = only_first + only_second
     return min(1.0, 2 * probability_at_most(min(only_first, only_second), n, 0.5))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values, in their order, adjusted so that any false alarm among them has the stated chance.
+    """The p-values in the given order, adjusted so that the chance of at least one false alarm is limited.
 
     Source: Holm 1979.
     """
@@ -62,7 +63,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """The p-values, in their order, adjusted so that the stated share of the alarms is false; for exploring only.
+    """The p-values in the given order, adjusted so that the share of false alarms is limited; only for exploring.
 
     Source: Benjamini and Hochberg 1995, step up.
     """

@@ -24,7 +24,7 @@ WHOLE_RANGE = Interval(0.0, 1.0)
 
 
 def two_sided_z(confidence: float) -> float:
-    """How many standard errors an interval of this confidence reaches to either side; 1.96 for 0.95."""
+    """The half width of an interval of this confidence in standard errors; 1.96 for 0.95."""
     checked_open_rate("confidence", confidence)
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
@@ -32,8 +32,9 @@ def two_sided_z(confidence: float) -> float:
 def wilson_interval(n_passed: int, n: int, *, confidence: float = 0.95) -> Interval:
     """Interval for the pass rate behind `n_passed` of `n` samples.
 
-    Bounds are rates in [0, 1]. With `n == 0` it is the whole range: nothing was learnt. Keeps its promise near
-    0 and 1, where the plus-minus interval does not, on average over rates: at some it covers a little less.
+    Bounds are rates in [0, 1]. With `n == 0` it is the whole range. On average over all rates it covers the true rate
+    with this confidence, also near 0 and 1, where the plus-minus interval does not; at some rates it covers a little
+    less.
 
     Raises ValueError if `n_passed > n` or `confidence` is not inside (0, 1).
     Source: Wilson 1927; compared with others in Brown, Cai and DasGupta 2001.
@@ -51,11 +52,11 @@ def wilson_interval(n_passed: int, n: int, *, confidence: float = 0.95) -> Inter
 
 
 def clopper_pearson_interval(n_passed: int, n: int, *, confidence: float = 0.95) -> Interval:
-    """Interval that holds the pass rate with at least this confidence, whatever the rate is.
+    """Interval that contains the pass rate with at least this confidence, at every rate.
 
-    Bounds are rates in [0, 1]; the whole range with `n == 0`. Each bound errs with at most half of what
-    `confidence` leaves. Raises ValueError like `wilson_interval`.
-    Source: Clopper and Pearson 1934, through the beta quantiles.
+    Bounds are rates in [0, 1]; the whole range with `n == 0`. Each bound is wrong with a probability of at most `(1 -
+    confidence) / 2`. Raises ValueError like `wilson_interval`. Source: Clopper and Pearson 1934, through the beta
+    quantiles.
     """
     checked_open_rate("confidence", confidence)
     beyond = (1 + confidence) / 2
@@ -65,7 +66,7 @@ def clopper_pearson_interval(n_passed: int, n: int, *, confidence: float = 0.95)
 
 
 def exact_lower_bound(n_passed: int, n: int, *, confidence: float = 0.95) -> float:
-    """The rate that the true pass rate is not below, with at least this confidence; 0 without passes.
+    """The lower bound of the pass rate with at least this confidence; 0 without passes.
 
     Source: the one-sided bound of Clopper and Pearson 1934; `(1 - confidence) ** (1 / n)` if all passed.
     """
@@ -75,6 +76,6 @@ def exact_lower_bound(n_passed: int, n: int, *, confidence: float = 0.95) -> flo
 
 
 def exact_upper_bound(n_passed: int, n: int, *, confidence: float = 0.95) -> float:
-    """The rate that the true pass rate is not above, with at least this confidence; 1 without failures."""
+    """The upper bound of the pass rate with at least this confidence; 1 without failures."""
     checked_counts(n_passed, n)
     return 1 - exact_lower_bound(n - n_passed, n, confidence=confidence)

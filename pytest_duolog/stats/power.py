@@ -1,4 +1,4 @@
-"""How many samples it takes."""
+"""How many samples a test needs to see a failure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pytest_duolog.stats.binomial import checked_open_rate
 
 
 def samples_to_see(failure_rate: float, *, confidence: float = 0.95) -> int:
-    """Samples among which a failure of this rate shows at least once, with this confidence; 29 for 10 %.
+    """The number of samples in which a failure of this rate occurs at least once, with this confidence; 29 for 10 %.
 
     Raises ValueError unless both are inside (0, 1).
     """

@@ -1,4 +1,4 @@
-"""What a pass rate means for a user who tries several times."""
+"""The chances of a user who tries several times: pass^k and pass@k."""
 
 from __future__ import annotations
 
@@ -36,4 +36,4 @@ def pass_hat_k_interval(n_passed: int, n: int, k: int, *, confidence: float = 0.
 def _checked_tries(n_passed: int, n: int, k: int) -> None:
     checked_counts(n_passed, n)
     if not 1 <= k <= n:
-        raise ValueError(f"{k} tries cannot be drawn from {n} samples")
+        raise ValueError(f"k={k} is not between 1 and the number of samples, {n}")

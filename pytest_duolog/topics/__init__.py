@@ -1,1 +1,1 @@
-"""What a dialogue is about, message by message; read by the properties, and by nothing below them."""
+"""Measures what a dialogue is about, message by message; used by the properties."""

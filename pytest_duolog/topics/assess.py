@@ -1,18 +1,18 @@
-"""How much a dialogue has to do with its topic, as a whole and from each message on.
+"""Measures how closely a dialogue is related to its topic, as a whole and from each message on.
 
-Two measures, both between 0 and 1, neither of them over a whole text:
+There are two measures, both between 0 and 1:
 
-- To a **stated topic**: the share of the statement's content words that are said at all. With word vectors it counts a
-  third, and the mean cosine of the third of the messages that are nearest to the statement counts two: most messages of
-  a good dialogue are about details that its topic does not name.
-- From a message on, to **what was said before**: the next messages against everything that stayed on topic, and against
-  the statement, whichever is more. By words, the share of their content that was said before; by vectors, two thirds of
-  the cosine of the sums, or half of that share where it is more.
+- Relation to a **stated topic**: the share of the statement's content words that occur in the dialogue. With vectors
+  this share has the weight 1/3, and the mean cosine of the nearest third of the messages has the weight 2/3: most
+  messages of a good dialogue are about details that its topic does not name.
+- Relation of the next messages to **the messages before**: they are compared with everything that stayed on topic and
+  with the statement; the larger value counts. By words, it is the share of their content that occurred before; by
+  vectors, two thirds of the cosine of the sums, or half of that share if this is larger.
 
-The talk drifts at a message where that second measure falls below the threshold, if there is enough on both sides to
-compare and something else speaks for it: the message begins a new topic (see `boundaries`), or there is much to
-compare. It is back once the measure is twice the threshold. Greetings, closings and short acknowledgements have too
-little content to be compared, so they are never drift.
+A dialogue drifts at a message if the second measure falls below the threshold, both sides have enough content to
+compare, and there is a second sign: the message begins a new topic (see `boundaries`), or there is much content to
+compare. It is back on topic when the measure is twice the threshold. Greetings, closings and short acknowledgements
+have too little content to compare, so they are never drift.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ from pytest_duolog.transcripts.transcript import Transcript
 
 WORDS = "words"
 
-# Measures below this are off topic. On the data named in docs/topic.md nothing that stays on topic is lower at a place
-# that counts, by either method.
+# Measures below this are off topic. In the data of docs/topic.md, dialogues that stay on topic are never below it where
+# it counts, with either method.
 THRESHOLD = 0.1
-# What vectors count for, and what the same words then count for; so one threshold serves both methods.
+# Weights of vectors and of equal words; with them, one threshold fits both methods.
 VECTOR_SHARE = 2 / 3
 SAME_WORDS_SHARE = 1 / 2
-# The part of the messages, the nearest ones, that tells whether a stated topic is talked about.
+# The share of the messages, the nearest ones, that is compared with a stated topic.
 NEAREST = 3
-# How many messages from one on are measured together, how many of them must say something, and how much the
-# messages before and after must say: beside a boundary, and without one.
+# How many messages are measured together, how many of them must have content, and how much content the messages before
+# and after must have: next to a boundary, and without one.
 WINDOW = 6
 FEWEST_MESSAGES = 3
 SOME_CONTENT = 16.0
 MUCH_CONTENT = 60.0
-# Back on topic only well above the threshold, or a measure near it would flicker.
+# Back on topic only well above the threshold, so that a measure near it does not switch at every message.
 BACK = 2.0
 
 
 @dataclass(frozen=True)
 class TopicAssessment:
-    """How much a dialogue has to do with a topic; positions count from 0."""
+    """How closely a dialogue is related to a topic; positions count from 0."""
 
     statement: str | None
-    """None where the dialogue was held against its own opening."""
+    """None if the dialogue was compared with its own opening."""
     score: float | None
-    """0 to 1; None where there is too little to measure. Against its own opening, the mean of the curve."""
+    """0 to 1; None if there is too little to measure. Without a statement, the mean of the curve."""
     method: str
-    """`words`, or `vectors` and which."""
+    """`words`, or `vectors` with their name."""
     curve: tuple[float | None, ...]
-    """For each message, how much the talk from there on has to do with what stayed on topic before it."""
+    """For each message, how closely the messages from it on are related to what stayed on topic before it."""
     stretches: tuple[tuple[int, int], ...]
     """First and last position of each stretch that drifted, in order."""
 
@@ -72,10 +72,10 @@ class TopicAssessment:
 def assess_topic(
     transcript: Transcript, statement: str | None = None, *, threshold: float = THRESHOLD
 ) -> TopicAssessment:
-    """How much a transcript has to do with a stated topic, or with its own opening where none is stated.
+    """How closely a transcript is related to a stated topic or, without one, to its own opening.
 
-    A dialogue that scores below the threshold against its statement is off topic from the first message that says
-    something. Its cost is proportional to the transcript's length.
+    A dialogue whose score for the statement is below the threshold is off topic from its first message with content.
+    The run time is proportional to the transcript's length.
     """
     vectors = load_vectors()
     stated = terms_of(statement or "")
@@ -98,7 +98,7 @@ def _mean(curve: Sequence[float | None]) -> float | None:
 def _follow(
     topic: _TopicByWords, terms: Sequence[Terms], points: Sequence[float], threshold: float
 ) -> tuple[list[float | None], list[tuple[int, int]]]:
-    """The curve, and the stretches that drifted; what drifted does not become part of the topic."""
+    """The curve, and the stretches that drifted; a stretch that drifted does not become part of the topic."""
     curve: list[float | None] = []
     stretches: list[tuple[int, int]] = []
     drifted_at: int | None = None
@@ -122,7 +122,7 @@ def _follow(
 
 
 def _is_back(topic: _TopicByWords, found: Terms, ahead: float | None, threshold: float) -> bool:
-    """Whether the talk from a message on is on topic again, beginning with the message itself."""
+    """Whether the dialogue is on topic again from this message on."""
     return bool(found) and min(ahead or 0.0, topic.nearness([found])) >= BACK * threshold
 
 
@@ -138,27 +138,27 @@ class _TopicByWords:
         self._said = {term.stem for term in stated}
 
     def add(self, found: Terms) -> None:
-        """Take in a message that is on topic."""
+        """Add a message that is on topic."""
         self.content += weight_of(found)
         self.n_messages += bool(found)
         self._said.update(term.stem for term in found)
 
     def score(self, terms: Sequence[Terms]) -> float | None:
-        """How much messages have to do with the statement, 0 to 1; None without content on either side."""
+        """How closely messages are related to the statement, 0 to 1; None if one of them has no content."""
         said = {term.stem for term in chain.from_iterable(terms)}
         return _share(self._stated, said) if self._stated and any(map(names_things, terms)) else None
 
     def nearness(self, window: Sequence[Terms]) -> float:
-        """How much messages have to do with the statement or with the topic so far, whichever is more, 0 to 1."""
+        """How closely messages are related to the statement or to the topic so far, the larger of both, 0 to 1."""
         return max(self.relation(window), self.score(window) or 0.0)
 
     def relation(self, window: Sequence[Terms]) -> float:
-        """How much messages have to do with the topic so far, 0 to 1."""
+        """How closely messages are related to the topic so far, 0 to 1."""
         return _share(list(chain.from_iterable(window)), self._said)
 
 
 class _TopicByVectors(_TopicByWords):
-    """The same by the meaning of the words, and a little by the words themselves."""
+    """The same by the meaning of the words, and with a small weight by the words themselves."""
 
     method = NAME
 
@@ -187,5 +187,5 @@ class _TopicByVectors(_TopicByWords):
 
 
 def _share(terms: Sequence[Term], said: AbstractSet[str]) -> float:
-    """The share of the terms' weight that was said, 0 to 1."""
+    """The share of the terms' weight whose stems are in `said`, 0 to 1."""
     return round(weight_of(term for term in terms if term.stem in said) / weight_of(terms), 4)

@@ -1,17 +1,16 @@
-"""Where a dialogue turns to something else. Advice, not a test: in chit-chat people disagree about it, too.
+"""Finds the messages that begin a new topic. It is a hint, not a test: in small talk, people disagree about it, too.
 
-A message gathers points for what speaks for a new topic and against it, each plain and at most one, and only likeness
-counts twice:
+A message gets points for signs of a new topic and loses points for signs against one; each counts at most one point,
+only likeness counts two:
 
-    + it opens something: a request, or a question about the other one
+    + it opens something: a request, or a question about the other speaker
     + it answers an offer of more help ("anything else?")
-    + the share of its content that the last messages did not have
+    + the share of its content that is not in the last messages
     - it answers any other question
-    - it has next to no content
-    - 2 x likeness of the four messages before and the four from here on (Hearst's TextTiling, 1997, by messages)
+    - it has almost no content
+    - 2 x likeness of the four messages before it and the four from it on (Hearst's TextTiling, 1997, by messages)
 
-Fitting the weights by logistic regression on the data named in docs/topic.md gave these, in the same ratios, up to a
-tenth or two.
+Logistic regression on the data of docs/topic.md gave the same ratios of weights, within 0.2.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from pytest_duolog.topics import vocabulary
 from pytest_duolog.topics.terms import Terms, terms_of, weight_of
 from pytest_duolog.transcripts.transcript import Message
 
-# A message with so many points begins a new topic.
+# A message with this many points begins a new topic.
 BOUNDARY_POINTS = 1.6
-# Messages on each side that are compared, and messages back in which content is not new.
+# How many messages on each side are compared, and in how many messages before it content counts as known.
 WINDOW = 4
 RECENT = 6
-# A message with fewer terms has next to no content.
+# A message with fewer terms has almost no content.
 SOME_TERMS = 2
-# Only so many of a message's first sentences open a topic.
+# Only the first sentences of a message can open a topic, at most this many.
 OPENING_SENTENCES = 4
 
 
@@ -43,7 +42,7 @@ def find_boundaries(messages: Sequence[Message]) -> list[int]:
 
 
 def boundary_points(messages: Sequence[Message], terms: Sequence[Terms]) -> list[float]:
-    """How much speaks for a new topic at each message, -4 to 3; the first message has none, 0."""
+    """The points for a new topic at each message, -4 to 3; the first message has 0."""
     contents = [text.normalise(text.without_thinking(message.content)) for message in messages]
     points = [0.0] * min(1, len(messages))
     for at in range(1, len(messages)):
@@ -60,14 +59,14 @@ def boundary_points(messages: Sequence[Message], terms: Sequence[Terms]) -> list
 
 
 def opens_topic(normalised: str) -> bool:
-    """Whether a text begins with a request, or with a question about the other one."""
+    """Whether a text begins with a request, or with a question about the other speaker."""
     return any(
         vocabulary.NEW_TOPIC.search(sentence) for sentence in text.sentences(normalised)[:OPENING_SENTENCES]
     )
 
 
 def _news(terms: Terms, before: Sequence[Terms]) -> float:
-    """The share of the terms' weight that was not there before, 0 to 1; 0 for no terms."""
+    """The share of the terms' weight that is new, 0 to 1; 0 without terms."""
     known = {term.stem for term in chain.from_iterable(before)}
     return weight_of(term for term in terms if term.stem not in known) / (weight_of(terms) or 1.0)
 

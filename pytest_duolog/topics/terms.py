@@ -1,8 +1,8 @@
-"""The words of a message that carry its content, cut to stems and weighted.
+"""Finds the content words of a message, cut to stems and weighted.
 
-Stems are rough on purpose: a plural ending goes, and the first letters stand for the rest, which treats the languages
-of Europe alike ("reserve", "reservation"; "buchen", "Buchung"). Scripts without spaces, and Korean, give pairs
-of neighbouring characters.
+Stems are simple on purpose: a plural `s` is removed, and only the first letters are compared, which works for all
+languages of Europe ("reserve", "reservation"; "buchen", "Buchung"). Scripts without spaces, and Korean, give pairs of
+neighbouring characters.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pytest_duolog.detectors import text
 from pytest_duolog.topics import vocabulary
 
 STEM_LETTERS = 5
-# No word is longer; what is, is no word, and its beginning is enough.
+# Real words are shorter; of anything longer only the beginning is used.
 WORD_LETTERS = 40
-# What a word of requests, meetings and politeness counts beside one that names a thing.
+# The weight of a word of requests, meetings and politeness; a word that names a thing has the weight 1.
 GENERIC_WEIGHT = 0.3
 
 _HANGUL = ("\uac00", "\ud7a3")
@@ -25,7 +25,7 @@ _HIRAGANA = ("\u3041", "\u309f")
 
 
 class Term(NamedTuple):
-    """A word as it was written (normalised), what stands for it, and how much it says, 0 to 1."""
+    """A normalised word, its stem, and its weight, 0 to 1."""
 
     stem: str
     word: str
@@ -36,7 +36,7 @@ Terms = tuple[Term, ...]
 
 
 def terms_of(content: str) -> Terms:
-    """The terms of a text in order, each stem once; numbers, dates and function words are none.
+    """The terms of a text in order, each stem once; numbers, dates and function words are left out.
 
     A text of function words alone ("How are you?") has no terms. Passages in thinking tags are not read.
     """
@@ -51,23 +51,23 @@ def terms_of(content: str) -> Terms:
 
 
 def stem_of(word: str) -> str:
-    """The beginning of a word, without a plural `s`."""
+    """The first letters of a word, without a plural `s`."""
     singular = word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
     return singular[:STEM_LETTERS]
 
 
 def names_things(terms: Terms) -> bool:
-    """Whether a term among them says more than words of requests and politeness do."""
+    """Whether one of the terms has more weight than words of requests and politeness."""
     return any(term.weight > GENERIC_WEIGHT for term in terms)
 
 
 def weight_of(terms: Iterable[Term]) -> float:
-    """How much terms say together."""
+    """The sum of the weights."""
     return sum(term.weight for term in terms)
 
 
 def _content_words(words: Iterable[str]) -> Iterator[str]:
-    """The words that carry content; a lone character of an unspaced script is paired with the next."""
+    """The content words; a single character of an unspaced script is paired with the next one."""
     before = ""
     for word in words:
         is_character = len(word) == 1 and ord(word) > 0xE00

@@ -1,4 +1,4 @@
-"""Static word vectors of the `topic` extra, read from its files: nothing is fetched, no model is run."""
+"""Static word vectors of the `topic` extra, read from its files: no download, no model."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 NAME = "vectors (wordllama l2_supercat, 256)"
 
-# The package's own loader looks for the tokenizer in a folder that its wheel does not have, and then asks the
-# network for it (wordllama 0.4.0). Its two files are all that is needed.
+# wordllama's own loader (0.4.0) looks for the tokenizer in a folder that its wheel does not have, and then downloads
+# it. The two files in the wheel are enough.
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 
 
 class WordVectors:
-    """Gives texts their place among word meanings; a word's vector is the sum of its pieces'.
+    """Vectors of texts; the vector of a word is the sum of the vectors of its pieces.
 
-    Rare words have longer vectors than frequent ones, so that a sum is weighted by itself.
+    Rare words have longer vectors than frequent ones, so a sum needs no further weights.
     """
 
     def __init__(self, tokenizer: Tokenizer, table: Table) -> None:
@@ -36,7 +36,7 @@ class WordVectors:
         self._known: dict[str, Vector] = {}
 
     def sum_of(self, terms: Terms) -> Vector:
-        """The weighted sum of the terms' vectors; zeros for no terms."""
+        """The weighted sum of the terms' vectors; zeros without terms."""
         import numpy as np  # noqa: PLC0415  # part of the extra
 
         total: Vector = np.zeros(self._table.shape[1], dtype=np.float32)
@@ -52,14 +52,14 @@ class WordVectors:
 
 
 def cosine(one: Vector, other: Vector) -> float:
-    """How much two vectors point the same way, -1 to 1; 0 where one has no length."""
+    """The cosine of the angle between two vectors, -1 to 1; 0 if one has no length."""
     lengths = float(one @ one) * float(other @ other)
     return float(one @ other) / lengths**0.5 if lengths else 0.0
 
 
 @cache
 def load_vectors() -> WordVectors | None:
-    """The vectors of the installed extra, read once; None where it is not installed or has other files."""
+    """The vectors of the installed extra, read once; None if it is not installed or has other files."""
     spec = find_spec("wordllama")
     folder = Path(next(iter(spec.submodule_search_locations or ()), "")) if spec else None
     if folder is None or not (folder / _TOKENIZER).is_file() or not (folder / _WEIGHTS).is_file():

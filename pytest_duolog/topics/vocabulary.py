@@ -1,4 +1,4 @@
-"""The phrases and words of `vocabulary.toml`, compiled."""
+"""The compiled phrases and words of `vocabulary.toml`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What was said: the transcript, its Markdown and JSON, readers of chat logs, and how each speaker sees a dialogue."""
+"""The transcript, its Markdown and JSON, readers of chat logs, and the chat history that each speaker's model sees."""

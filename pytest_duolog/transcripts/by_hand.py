@@ -1,13 +1,13 @@
-"""Dialogues as people write them down: a name, a colon, and what was said.
+"""Reads dialogues that people wrote by hand: a name, a colon, and the message.
 
     Alice: Do you repair lamps?
     Bob: We do. What is wrong with yours?
     It may take a week.
 
 A line that begins with a speaker's name and a colon begins a message; other lines belong to the message before them.
-"Note: ..." inside a message looks like one as well, so a label is a speaker's name if it is the first, comes twice or
-after a blank line, or if every line of the file has a label; and the second label is if no other would be. An indented
-line has no label.
+"Note: ..." inside a message looks the same, so a label counts as a speaker's name only if it is the first label, comes
+twice, follows a blank line, or if every line of the file has a label. If this finds only one speaker, the second label
+counts too. An indented line has no label.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pytest_duolog.transcripts.transcript import Message
 
 LONGEST_NAME = 40
 MOST_WORDS_OF_NAME = 4
-# A name may be set in bold or italics, with its colon or without it.
+# A name may be in bold or italics, with or without its colon.
 LABEL = re.compile(
     rf"(\*\*|__|[*_])?(?P<name>[^\W_][\w .'’()&-]{{0,{LONGEST_NAME - 1}}}?)(?:\1)? ?(?::(?:\1)?(?=\s|$)|：(?:\1)?)"
 )
@@ -37,15 +37,16 @@ class _Label(NamedTuple):
 
 
 def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]:
-    """The messages from the line at index `first` on, each with the line, from 1, on which it begins.
+    """The messages from the line at index `first` on, each with the number of its first line, from 1.
 
-    Raises TranscriptError, with the line, where there are none.
+    Raises TranscriptError with the line if there are no messages.
     """
     begin = next((index for index in range(first, len(lines)) if _is_said(lines[index])), len(lines))
     labels = list(_labels(lines, begin))
     if begin < len(lines) and (not labels or labels[0].at != begin):
         raise TranscriptError(
-            f"expected a speaker's name and a colon, as in 'Alice: Hello.', found {shorten(lines[begin], 60)}",
+            "expected a speaker's name and a colon, as in 'Alice: Hello.', found "
+            f"{shorten(lines[begin], 60)}",
             line=begin + 1,
         )
     n_lines = sum(bool(line.strip()) for line in lines[begin:])
@@ -64,7 +65,7 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
 
 
 def _is_said(line: str) -> bool:
-    """Whether a line before the first message is more than a title."""
+    """Whether a line before the first message is text of a dialogue, not a title."""
     return bool(line.strip()) and not line.startswith("#")
 
 
@@ -78,7 +79,7 @@ def _labels(lines: Sequence[str], begin: int) -> Iterator[_Label]:
 
 
 def _names(labels: Sequence[_Label], *, is_all: bool) -> set[str]:
-    """The labels that are names of speakers."""
+    """The labels that are speakers' names."""
     times = Counter(label.name for label in labels)
     names = {label.name for label in labels if is_all or label.is_after_blank or times[label.name] > 1}
     return names if len(names) > 1 else names.union(list(times)[:2])

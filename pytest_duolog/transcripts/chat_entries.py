@@ -1,4 +1,4 @@
-"""One entry of a chat log, in the spellings of many providers: words, thoughts, calls of tools and their results."""
+"""Reads one entry of a chat log in the formats of many providers: text, reasoning, tool calls and tool results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.transcripts.transcript import Message, ToolCall
 
 SYSTEM_ROLES = ("system", "developer")
-# Roles of entries that hold what a tool gave back, and of those that call one.
+# Roles of entries with the result of a tool, and of entries that call one.
 RESULT_ROLES = (
     "tool",
     "function",
@@ -23,22 +23,22 @@ RESULT_ROLES = (
     "ipython",
 )
 CALL_ROLES = ("tool_call", "function_call")
-# Whose prompt the system prompt of a log is, and who calls tools where the log does not say.
+# The role that the system prompt of a log is for, and that calls tools if the log does not say who does.
 MODEL_ROLES = ("assistant", "gpt", "model")
-# Roles that several agents of one chat share; who spoke is their message's `name`.
+# Roles that several agents of one chat share; the field `name` of their messages says who spoke.
 SHARED_ROLES = ("user", *MODEL_ROLES)
 
 SPEAKER_KEYS = ("speaker", "role", "from", "name")
 CONTENT_KEYS = ("text", "content", "value", "message", "parts")
 TEXT_KEYS = ("text", "refusal", "transcript", "value", "parts")
-# What is not said to the other side.
+# Types of parts that the other side does not see.
 THOUGHT_KEYS = ("reasoning_content", "reasoning", "thinking")
-# What names a call; an `id` beside one of the others is that of the entry itself.
+# Keys with the id of a call; an `id` next to one of the others is the id of the entry itself.
 ID_KEYS = ("tool_call_id", "tool_use_id", "toolUseId", "toolCallId", "call_id")
 NAME_KEYS = ("name", "toolName", "tool_name")
 ARGUMENT_KEYS = ("arguments", "args", "input", "parameters", "action", "code")
 RESULT_KEYS = ("output", "result", "response", "content", "text", "value", "message", "parts")
-# Objects of a message that hold a call, or what came of one, under a key instead of a `type`.
+# Objects of a message with a call or its result under a key instead of a `type`.
 CALLS_BY_KEY = (
     "functionCall",
     "function_call",
@@ -54,13 +54,13 @@ RESULTS_BY_KEY = (
     "codeExecutionResult",
     "code_execution_result",
 )
-# The keys under which files keep lists of entries: an entry that has one is a dialogue of its own.
+# Keys under which files keep lists of entries: an object that has one is a dialogue itself.
 DIALOGUE_KEYS = ("messages", "conversation", "conversations", "contents")
 
 
 @dataclass
 class Call:
-    """A call of a tool, or what one gave back while its call is looked for; `entry_id` may be another name of it."""
+    """A tool call, or a tool result whose call is not found yet; `entry_id` may be another id of it."""
 
     name: str
     arguments: str = ""
@@ -69,13 +69,13 @@ class Call:
     result: str | None = None
 
     def take(self, result: str) -> None:
-        """Note what it gave back; what comes in parts is joined."""
+        """Add a result; parts of a result are joined."""
         self.result = result if self.result is None else f"{self.result}\n{result}"
 
 
 @dataclass
 class Entry:
-    """What one entry of a log has. `speaker` is None where the log does not say whose calls these are."""
+    """The contents of one entry of a log. `speaker` is None if the log does not say who made its calls."""
 
     speaker: str | None = None
     texts: list[str] = field(default_factory=list)
@@ -87,26 +87,26 @@ class Entry:
 
     @property
     def content(self) -> str:
-        """What was said, without blank lines between its parts."""
+        """The text, without blank lines between its parts."""
         return "\n".join(filter(None, self.texts))
 
     @property
     def is_message(self) -> bool:
-        """Whether somebody said something, be it nothing at all, and did not only use tools or think."""
+        """Whether it is a message (perhaps an empty one) and not only tool calls or reasoning."""
         return bool(self.content) or not (self.calls or self.results or self.is_item)
 
     def may_be_of(self, speaker: str | None) -> bool:
-        """Whether this speaker did it, as far as is known."""
+        """Whether it can be an entry of this speaker."""
         return None in (self.speaker, speaker) or self.speaker == speaker
 
     def follow(self, earlier: Entry) -> None:
-        """Take over what its speaker did before."""
+        """Add the tool calls and reasoning of an earlier entry of the same speaker."""
         self.speaker = earlier.speaker if self.speaker is None else self.speaker
         self.calls[:0] = earlier.calls
         self.thoughts[:0] = earlier.thoughts
 
     def message(self) -> Message:
-        """The message that it is."""
+        """The entry as a message."""
         content = self.content
         calls = [
             ToolCall(name=call.name or "tool", arguments=call.arguments, result=call.result)
@@ -122,7 +122,7 @@ class Entry:
 
 
 def is_chat_log(value: Any) -> bool:
-    """Whether a JSON value is a list of entries, and not of dialogues."""
+    """Whether a JSON value is a list of entries, not of dialogues."""
     return isinstance(value, list) and all(isinstance(entry, dict) and _is_entry(entry) for entry in value)
 
 
@@ -133,7 +133,7 @@ def _is_entry(entry: Mapping[str, Any]) -> bool:
 
 
 def entry_of(number: int, entry: Mapping[str, Any], prompts: list[str]) -> Entry:
-    """What an entry has; a system prompt goes to `prompts`."""
+    """The contents of an entry; a system prompt is added to `prompts`."""
     key = next((key for key in SPEAKER_KEYS if entry.get(key) is not None), None)
     kind = _kind_of_item(entry) if key in (None, "name") else ""
     if kind:
@@ -165,12 +165,12 @@ def entry_of(number: int, entry: Mapping[str, Any], prompts: list[str]) -> Entry
 
 
 def _is_role(name: str, key: str, roles: Sequence[str]) -> bool:
-    """Whether it is one of these roles; under the other keys stand names of people, who may be called Tool."""
+    """Whether it is one of these roles; other keys hold names of people, who may be called Tool."""
     return (name.casefold().replace("-", "_") if key in ("role", "from") else name) in roles
 
 
 def _results(entry: Mapping[str, Any], content: Any) -> Entry:
-    """What a tool gave back: the blocks that say so, or else the entry as a whole."""
+    """The result of a tool: the blocks that are marked as results, or else the whole entry."""
     found = Entry(is_item=True)
     _take_content(content, found)
     if not found.results:
@@ -180,7 +180,7 @@ def _results(entry: Mapping[str, Any], content: Any) -> Entry:
 
 
 def _kind_of_item(entry: Mapping[str, Any]) -> str:
-    """What an entry or block is besides text, by its `type`: `call`, `result`, `thought`, or empty for text."""
+    """The kind of an entry or block by its `type`: `call`, `result`, `thought`, or empty for text."""
     kind = str(entry.get("type") or "").replace("-", "_")
     if kind.endswith(
         ("_call_output", "tool_result", "function_response", "tool_response", "_execution_result")
@@ -219,7 +219,7 @@ def _take_block(block: Any, entry: Entry) -> None:
 
 
 def _call(call: Mapping[str, Any]) -> Call:
-    """A call, which some providers wrap in an object of its kind: `{"type": "function", "function": {...}}`."""
+    """A call; some providers wrap it in an object: `{"type": "function", "function": {...}}`."""
     inner = next((call[key] for key in ("function", "custom") if isinstance(call.get(key), dict)), call)
     kind = str(call.get("type") or "tool").removesuffix("_call").removeprefix("tool-")
     made = Call(
@@ -236,7 +236,7 @@ def _call(call: Mapping[str, Any]) -> Call:
 
 
 def _call_in_text(text: str, role: str) -> Call:
-    """A call that stands in its entry as JSON text with a name and arguments."""
+    """A call that its entry holds as JSON text with a name and arguments."""
     try:
         call = parsed(text)
     except ValueError:
@@ -245,7 +245,7 @@ def _call_in_text(text: str, role: str) -> Call:
 
 
 def _result(result: Mapping[str, Any]) -> Call:
-    """What a tool gave back, as the call that it will be if no other is found."""
+    """The result of a tool, as a call of its own in case no matching call is found."""
     found = next((result[key] for key in RESULT_KEYS if result.get(key) is not None), "")
     return Call(
         _first_text(result, NAME_KEYS),
@@ -256,7 +256,7 @@ def _result(result: Mapping[str, Any]) -> Call:
 
 
 def _result_text(value: Any) -> str:
-    """Text, or blocks of text, as they are; everything else as JSON."""
+    """Text or blocks of text unchanged; everything else as JSON."""
     blocks = value if isinstance(value, list) else [value]
     if blocks and all(isinstance(block, str) or _is_text_block(block) for block in blocks):
         return text_of(value)
@@ -276,7 +276,7 @@ def _json_text(value: Any) -> str:
 
 
 def text_of(content: Any) -> str:
-    """The words of a message: a string, or a list of parts of which some are text."""
+    """The text of a message whose content is a string, or a list of parts of which some are text."""
     return "\n".join(filter(None, _texts(content)))
 
 

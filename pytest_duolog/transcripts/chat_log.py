@@ -1,8 +1,7 @@
-"""Chat logs of others: entries in which messages, calls of tools and what the tools gave back stand side by side.
+"""Makes a transcript from a chat log, whose entries are messages, tool calls and tool results in one list.
 
-A message is what a speaker said to the other side. What a tool gave back is nobody's message: it goes to the call that
-asked for it, whichever way a provider writes the two. An entry that only calls tools goes to the message of its speaker
-that comes next.
+A message is text that a speaker sent to the other side. The result of a tool is not a message: it is added to its call,
+in every provider's format. An entry that only calls tools is added to the next message of its speaker.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from pytest_duolog.transcripts.transcript import Message, Transcript, Transcript
 
 
 def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
-    """The transcript of a log's entries; `record` may say more of it: `system`, `topic` and `model`.
+    """The transcript of a log's entries; `record` may have more facts: `system`, `topic` and `model`.
 
-    Raises TranscriptError if they are none.
+    Raises TranscriptError if they are not a chat log.
     """
     if not is_chat_log(entries):
         raise TranscriptError(f"its messages are not a list of objects: {shorten(repr(entries), 60)}")
@@ -32,7 +31,7 @@ def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
     messages = log.messages()
     names = list(dict.fromkeys(message.speaker for message in messages))
     system = "\n".join(filter(None, [*prompts, text_of(given)])) or None
-    if system and not log.has_model:  # it is for somebody who has not spoken yet
+    if system and not log.has_model:  # it is for a speaker who has not spoken yet
         names.append(MODEL_ROLES[0])
     return Transcript(
         speakers=tuple(_speaker(name, system, record.get("model")) for name in names),
@@ -52,7 +51,7 @@ def _text_or_none(value: Any) -> str | None:
 
 
 class _Calls:
-    """The calls of a log, found by what their results say of them."""
+    """The calls of a log; finds the call that a result belongs to."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Call] = {}
@@ -67,7 +66,7 @@ class _Calls:
                 self._unanswered[name, True].append(call)
 
     def of(self, result: Call) -> Call | None:
-        """The call with the id of the result, else the first without an answer and with its name, or any name."""
+        """The call with the id of the result; else the first call without a result that has its name, or any name."""
         same = self._by_id.get(result.id) or self._by_id.get(result.entry_id)
         if same is not None:
             return same
@@ -78,7 +77,7 @@ class _Calls:
 
 
 class _Log:
-    """What was said so far, and what was done by who has not spoken yet."""
+    """The messages so far, and the tool calls and reasoning before the next message."""
 
     def __init__(self) -> None:
         self._said: list[Entry] = []
@@ -112,8 +111,10 @@ class _Log:
             self._waiting.calls.append(result)
 
     def messages(self) -> tuple[Message, ...]:
-        """The messages, each with the tools used for it. What was done after the last is one without words."""
-        if self._waiting.calls and self._waiting.speaker is None and self._said:  # nobody knows who did it
+        """The messages, each with its tool calls. Calls after the last message become a message without text."""
+        if (
+            self._waiting.calls and self._waiting.speaker is None and self._said
+        ):  # the log does not say who made them
             self._said[-1].calls += self._waiting.calls
         elif self._waiting.calls:
             self._said.append(self._waiting)

@@ -1,4 +1,4 @@
-"""Transcripts as Markdown, in the format of the first published two-model dialogues.
+"""Reads and writes transcripts as Markdown, in the format of the first published two-model dialogues.
 
     # LLM Dialogue Transcript
 
@@ -15,18 +15,18 @@
 
     Model B: Hello to you as well.
 
-Speakers with names of their own are introduced by `Speaker A: Alice` and written by name; a reply that did not
-end by itself is marked, `Alice [truncated]: ...`; reasoning stands before a reply as `<think>...</think>`, and then
-the tools that were used for it, each with its arguments and, where it is known, what it gave back:
+A speaker with a name of its own has a header line `Speaker A: Alice`, and its messages begin with that name. A reply
+that did not end by itself is marked, `Alice [truncated]: ...`. Reasoning comes before a reply as `<think>...</think>`,
+then the tools that were used for it, each with its arguments and, if known, its result:
 
     Bob: <call>find_order {"number": 3}</call>
     <result>{"state": "sent"}</result>
     It is on its way.
 
-Reading is lenient; writing is strict, and what was written reads back the same, whatever a model said. Text that
-would be misread (a line like `Bob: ...`, blank space around a message, a carriage return, an escape sequence) has
-the character in question as an entity, `&#27;`, which Markdown shows as that character. A file with such entities, or
-with tools, says `Format: duolog 1`; in one without that line both are ordinary text.
+Reading is lenient. Writing is strict: every transcript reads back the same, whatever a model wrote. If text would be
+misread (a line like `Bob: ...`, blank space around a message, a carriage return, an escape sequence), its critical
+character is written as an entity, `&#27;`, which Markdown shows as that character. A file with such entities, or with
+tools, has the line `Format: duolog 1`; in a file without that line both are ordinary text.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ FORMAT = "duolog 1"
 
 ENTITY = re.compile(r"&#(\d{1,7});")
 ENTITY_LIKE = re.compile(r"&(?=#\d{1,7};)")
-# What a terminal acts on, and what some program takes for the end of a line.
+# Characters that terminals execute, and characters that some programs read as the end of a line.
 UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 THINKING = re.compile(r"<think>(.*?)</think>\s*", re.DOTALL)
 CALLING = re.compile(r"<call>(.*?)</call>\s*(?:<result>(.*?)</result>\s*)?", re.DOTALL)
-# What a message may not begin with, or it would be taken for more than text.
+# A message that begins with one of these would be read as more than text.
 TAGS = ("<think>", "<call>", "<result>")
 
-# Reasons that are written; that a reply ended by itself is not.
+# Finish reasons that are written; `end` is the default and is not written.
 MARKED = tuple(reason for reason in get_args(FinishReason) if reason != "end")
 MARK = rf"(?: \[({'|'.join(MARKED)})\])?"
 
@@ -81,7 +81,7 @@ SIDED_FIELD = re.compile(r"(Model|Speaker|System prompt) ([A-Z]+)")
 
 
 def to_markdown(transcript: Transcript) -> str:
-    """The transcript as a Markdown file's text, ending with a line feed."""
+    """The transcript as the text of a Markdown file; it ends with a line feed."""
     header = [f"{name}: {value}".rstrip() for name, value in _header(transcript)]
     starts = _start_pattern(_escaped_name(speaker.name) for speaker in transcript.speakers)
     body = [_block(message, starts) for message in transcript.messages]
@@ -160,13 +160,13 @@ def _call(call: ToolCall) -> str:
 
 
 def _tagged(tag: str, text: str) -> str:
-    """A text of several lines in a tag, on lines of its own."""
+    """Text of several lines between tags that have their own lines."""
     inner = text.replace(f"</{tag}>", f"{_entity('<')}/{tag}>")
     return f"<{tag}>{inner}</{tag}>\n"
 
 
 def _text(text: str) -> str:
-    """A text of several lines, with entities where it would be misread."""
+    """Text of several lines, with entities where it would be misread."""
     escaped = ENTITY_LIKE.sub("&#38;", text)
     inner = escaped.strip()
     before, after = escaped[: escaped.find(inner)], escaped[escaped.find(inner) + len(inner) :]
@@ -175,7 +175,7 @@ def _text(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A text on one line."""
+    """Text on one line."""
     return _text(text).replace("\n", _entity("\n"))
 
 
@@ -196,7 +196,7 @@ def _date_text(date: datetime) -> str:
 
 @dataclass
 class _Found:
-    """What was read of a header: plain fields, and fields by side; false if there is none, and no heading."""
+    """The fields of a header: plain ones, and fields by side; false if there is no field and no heading."""
 
     has_heading: bool = False
     fields: dict[str, str] = field(default_factory=dict)
@@ -208,7 +208,7 @@ class _Found:
     def take(self, line: str, *, is_certain: bool = True) -> bool:
         """Whether the line is a header field.
 
-        Above a heading one that nobody knows is one, too; without a heading it may be a message: `Alice: Hello.`
+        Above a heading, an unknown field is a header field too; without a heading it may be a message: `Alice: Hello.`
         """
         match = HEADER_LINE.fullmatch(line)
         if match is None:
@@ -226,14 +226,14 @@ class _Found:
 def from_markdown(text: str) -> Transcript:
     """The transcript in a Markdown file's text.
 
-    Blank space around messages does not count, header fields may be missing, and unknown ones are skipped. Raises
-    TranscriptError, with the line, where it is not a transcript or has a newer format.
+    Blank space around messages is ignored, header fields may be missing, and unknown ones are skipped. Raises
+    TranscriptError with the line if the text is not a transcript or has a newer format.
     """
     return from_markdown_with_lines(text)[0]
 
 
 def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
-    """The transcript in a Markdown file's text, and the line, from 1, on which each message begins."""
+    """The transcript in a Markdown file's text, and the number of the first line of each message, from 1."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header, first = _read_header(lines)
     unescape = _unescaper(header.fields.get("Format"))
@@ -256,7 +256,7 @@ def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
 
 
 def _begins_as_founding(lines: Sequence[str], first: int) -> bool:
-    """Whether the first message is of a speaker without a name of its own."""
+    """Whether the first message is from a speaker without a name of its own."""
     begin = next((line for line in lines[first:] if line.strip()), "")
     return _start_pattern(DEFAULT_NAMES).match(begin) is not None
 
@@ -284,7 +284,7 @@ def _unescaper(file_format: str | None) -> Any:
         return str
     if file_format != FORMAT:
         raise TranscriptError(
-            f"format {shorten(file_format)} is not known to this version, which reads {FORMAT!r}; upgrade pytest-duolog"
+            f"unknown format {shorten(file_format)}; this version reads {FORMAT!r}: upgrade pytest-duolog"
         )
     return _unescaped
 
@@ -340,7 +340,7 @@ def _date(text: str) -> datetime | None:
 def _read_messages(
     lines: Sequence[str], first: int, names: Sequence[str], unescape: Any
 ) -> Iterator[tuple[int, Message]]:
-    """The messages with the lines on which they begin."""
+    """The messages, each with the number of its first line."""
     spelled = {_escaped_name(name) if unescape is _unescaped else name: name for name in names}
     starts = _start_pattern(spelled)
     block: list[str] = []
@@ -374,7 +374,7 @@ def _message(speaker: str, mark: Any, block: Sequence[str], unescape: Any) -> Me
 
 
 def _read_calls(text: str) -> tuple[tuple[ToolCall, ...], str]:
-    """The tools at the beginning of a message, and what it says after them."""
+    """The tool calls at the beginning of a message, and the text after them."""
     calls, end = [], 0
     while found := CALLING.match(text, end):
         name, _, arguments = found[1].partition(" ")

@@ -1,8 +1,8 @@
-"""One dialogue as each of its speakers sees it.
+"""The chat history of a dialogue from the perspective of one speaker.
 
-A transcript is neutral; a chat model is not: it must find its own words under `assistant` and the other
-side's under `user`. Many chat templates also insist that the history starts with `user`, alternates, is
-never empty and ends with `user`; this module keeps those rules for every endpoint.
+A transcript has no perspective, but a chat model needs one: its own messages have the role `assistant`, those of the
+other side `user`. Many chat templates also require that the history starts with `user`, alternates, is never empty and
+ends with `user`; this module keeps these rules for every endpoint.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class ChatMessage(NamedTuple):
 class Perspective:
     """The growing chat history of one speaker.
 
-    The system prompt comes first. Where the speaker's own words would open the history, `stub` stands
-    before them as the user's, so that they are kept and the history still starts with `user`. Neighbours
-    of one role are merged with a blank line, and messages without text are left out.
+    The system prompt comes first. If the history would start with the speaker's own message, `stub` is put before it as
+    a `user` message. Neighbouring messages of one role are joined with a blank line, and messages without text are left
+    out.
     """
 
     def __init__(self, speaker: str, *, system: str | None = None, stub: str = DEFAULT_STUB) -> None:
@@ -50,12 +50,12 @@ class Perspective:
             self._history.append(ChatMessage(role, content))
 
     def history(self) -> tuple[ChatMessage, ...]:
-        """What to send so that this speaker says the next message; it always ends with `user`.
+        """The history to send so that this speaker writes the next message; it always ends with `user`.
 
-        Raises ValueError if the speaker's own words are the last ones: the other side has to speak first.
+        Raises ValueError if this speaker wrote the last message: the other side is next.
         """
         if not self._history or self._history[-1].role == "system":
             return (*self._history, ChatMessage("user", self._stub))
         if self._history[-1].role == "assistant":
-            raise ValueError(f"{self.speaker} spoke last; the other side has to answer first")
+            raise ValueError(f"{self.speaker} wrote the last message; the other side is next")
         return tuple(self._history)

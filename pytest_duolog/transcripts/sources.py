@@ -1,7 +1,7 @@
-"""Files with dialogues: what each dialogue is called, where it stands, and what it says.
+"""Finds the dialogues in a file: the name, place and transcript of each.
 
-What a file holds is told from its content, not from its name: Markdown, dialogues that people wrote by hand, JSON in
-one of the formats of `readers`, a list of such values, or JSON Lines with one a line.
+The format is recognised by the content of the file, not by its name: Markdown, dialogues written by hand, JSON in one
+of the formats of `readers`, a list of such values, or JSON Lines with one value on each line.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ ID_KEYS = ("id", "conversation_id", "uuid")
 
 
 class OwnFile(StrEnum):
-    """Files of our own that hold dialogues and are no transcripts, by a key of their first line."""
+    """Files of this package that hold dialogues but are not transcripts, by a key of their first line."""
 
     CASSETTE = "duolog"
     RECORD = "duolog_record"
 
 
-# What is said of them where only transcripts are read.
+# Messages for these files where only transcripts are read.
 _OWN_FILES = {
-    OwnFile.CASSETTE: "a recording (cassette) and no transcript; `duolog check FILE` reads it from its file",
-    OwnFile.RECORD: "a run record and no transcript; `duolog check FILE` reads it from its file, and `duolog rejudge` "
-    "judges its dialogues anew",
+    OwnFile.CASSETTE: "a recording (cassette), not a transcript; `duolog check FILE` reads it",
+    OwnFile.RECORD: "a run record, not a transcript; `duolog check FILE` reads it, and `duolog rejudge` "
+    "judges its dialogues again",
 }
-# How a cassette of plain vcrpy begins.
+# The beginning of a plain vcrpy cassette.
 _VCR_START = "interactions:"
 
 
 @dataclass(frozen=True)
 class Source:
-    """One dialogue of a file: its name, where it stands, and what it says.
+    """One dialogue of a file: its name, its place and its transcript.
 
-    `id` is the one the file gives, else the file's name, with a number where the file holds several. `line` is where
-    the dialogue begins, from 1; `message_lines` has the line of each message where the format gives messages lines
-    of their own, and is empty otherwise.
+    `id` is the id in the file, else the file's name, with a number if the file holds several. `line` is the first line
+    of the dialogue, from 1. `message_lines` has the first line of each message if the format gives each message its own
+    lines; otherwise it is empty.
     """
 
     id: str
@@ -58,7 +58,7 @@ class Source:
     message_lines: Sequence[int] = ()
 
     def line_of(self, number: int) -> int:
-        """The line on which message `number` (from 1) begins, or else the dialogue."""
+        """The first line of message `number` (from 1); if it is not known, the first line of the dialogue."""
         return self.message_lines[number - 1] if 0 < number <= len(self.message_lines) else self.line
 
     def without_secrets(self, redacted: Callable[[Any], Any]) -> Source:
@@ -69,7 +69,7 @@ class Source:
         return replace(self, id=redacted(self.id), transcript=transcript)
 
     def with_topic(self, topic: str | None) -> Source:
-        """The same, about `topic` if it does not say what it is about."""
+        """The same with `topic`, unless the dialogue states its own topic."""
         if topic is None or self.transcript.topic:
             return self
         return replace(self, transcript=self.transcript.model_copy(update={"topic": topic}))
@@ -77,9 +77,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A dialogue that could not be read, where it stands, and why.
+    """A dialogue that could not be read: its place and the reason.
 
-    `is_ours` tells files that pytest-duolog wrote for another purpose.
+    `is_ours` is true for files that pytest-duolog wrote for another purpose.
     """
 
     file: str
@@ -89,7 +89,7 @@ class Unreadable:
 
 
 def read_file(path: Path) -> list[Source | Unreadable]:
-    """The dialogues of a file, in order; what cannot be read is among them with its reason."""
+    """The dialogues of a file, in order; an Unreadable stands for each one that cannot be read."""
     try:
         return read_sources(read_text(path), file=str(path))
     except TranscriptError as error:
@@ -97,12 +97,12 @@ def read_file(path: Path) -> list[Source | Unreadable]:
 
 
 def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
-    """The dialogues of a file's text, in order; `file` is its path as people know it."""
+    """The dialogues of a file's text, in order; `file` is the path to show."""
     stem = Path(file).stem
     text = text.removeprefix("\ufeff")
     if text.startswith(_VCR_START):
         problem = (
-            "a recording of plain vcrpy and no transcript; `duolog cassettes import` makes a cassette of it"
+            "a plain vcrpy recording, not a transcript; `duolog cassettes import` converts it to a cassette"
         )
         return [Unreadable(file, 1, problem, is_ours=True)]
     if text.lstrip()[:1] not in ("{", "["):
@@ -122,7 +122,7 @@ def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
 
 
 def own_file(text: str) -> OwnFile | None:
-    """Which of our files has this text; None if it is none of them."""
+    """The kind of this package's file that has this text; None if it is another file."""
     first = text.lstrip("\ufeff \t\r\n").partition("\n")[0]
     keys = parsed(first) if _is_json_object(first) else {}
     return next((own for own in OwnFile if isinstance(keys.get(own.value), int)), None)
@@ -179,6 +179,9 @@ def _no_dialogue(value: Any) -> str:
     if not isinstance(value, dict):
         return f"not a dialogue: {shorten(repr(value), 60)}"
     if is_chat_log([value]):
-        return "one message and no dialogue: put the messages of a dialogue into one list, a dialogue a line"
+        return (
+            "one message, not a dialogue: put the messages of a dialogue into one list, one dialogue on "
+            "each line"
+        )
     expected = ", ".join(sorted({repr(key) for reader in readers() for key in reader.keys}))
     return f"not a dialogue: no {expected} among its keys {shorten(', '.join(value), 80)}"

@@ -1,4 +1,4 @@
-"""Files of text: they are UTF-8, and one that is not says what to do."""
+"""Reads text files in UTF-8; for another encoding the error says how to convert the file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ BYTE_ORDER_MARKS = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-# So much of a file is looked at to tell UTF-16 without a mark: every other byte of its ASCII characters is zero.
+# This many bytes are read to recognise UTF-16 without a byte order mark: every other byte of ASCII text is zero.
 LOOKED_AT = 4096
 MANY_ZEROS = 0.02
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file; raises TranscriptError where it is not text or cannot be read."""
+    """The text of a UTF-8 file; raises TranscriptError if it is not text or cannot be read."""
     try:
         return decode_text(path.read_bytes(), str(path))
     except OSError as error:
@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
 
 
 def decode_text(data: bytes, name: str) -> str:
-    """The text of UTF-8 bytes; raises TranscriptError where they are not. `name` is what the bytes were read from."""
+    """The text of UTF-8 bytes; raises TranscriptError if they are not UTF-8. `name` is the name of their source."""
     if other := _other_encoding(data):
         advice = f"save it as UTF-8, in an editor or with iconv -f {other} -t UTF-8"
         raise TranscriptError(f"{name}: not a text file in UTF-8: it is {other}; {advice}")
@@ -37,7 +37,7 @@ def decode_text(data: bytes, name: str) -> str:
 
 
 def _other_encoding(data: bytes) -> str:
-    """The name of the encoding by which a file is told not to be UTF-8, as iconv knows it; empty if nothing tells."""
+    """The encoding of the bytes under iconv's name if it can be recognised; otherwise empty."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             return encoding

@@ -1,7 +1,7 @@
-"""What was said, by whom, and why it stopped.
+"""The transcript of a dialogue: its messages, their speakers, and why it stopped.
 
-A transcript is a value: it is built by the runner or read from a file, and never changed. Messages
-are numbered from 1 wherever a person reads a number; `messages[0]` is message 1.
+A transcript is a value: the runner builds it or it is read from a file, and it never changes. Numbers of messages that
+people read count from 1: `messages[0]` is message 1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DEFAULT_NAMES = ("Model A", "Model B")
 
 
 def storable(text: str) -> str:
-    """`text` with lone surrogates, which some models send and no UTF-8 file can hold, as `?`."""
+    """`text` with `?` for each lone surrogate: some models send them, and UTF-8 cannot encode them."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -38,7 +38,7 @@ Text = Annotated[str, AfterValidator(storable)]
 
 
 class Record(BaseModel):
-    """Frozen, and an unknown field is an error: what comes from a file is not trusted."""
+    """Base of stored values: frozen, and an unknown field is an error, because files are not trusted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,7 +57,7 @@ class StopKind(StrEnum):
 
 
 class StopReason(Record):
-    """Why a dialogue ended, and who caused it (`speaker` is None where nobody did)."""
+    """Why a dialogue ended, and which speaker caused it (`speaker` is None if neither did)."""
 
     kind: StopKind
     speaker: Text | None = None
@@ -73,11 +73,11 @@ Count = Annotated[int | None, Field(ge=0)]
 
 
 class Usage(Record):
-    """Tokens of one reply as its provider counted them; None where it did not say.
+    """Tokens of one reply as its provider counted them; None if the provider did not say.
 
-    No token is in two counts: `prompt_tokens` were read anew, `cache_read_tokens` came from the provider's cache,
-    `cache_write_tokens` were read and put into it; `reply_tokens` are the reply's without `reasoning_tokens`.
-    `cost` is what the provider says it charged, in its own currency (OpenRouter: US dollars).
+    Each token is in one count only: `prompt_tokens` were read without the provider's cache, `cache_read_tokens` came
+    from that cache, `cache_write_tokens` were read and written to it; `reply_tokens` are those of the reply without
+    `reasoning_tokens`. `cost` is the charge that the provider reports, in its own currency (OpenRouter: US dollars).
     """
 
     prompt_tokens: Count = None
@@ -94,11 +94,11 @@ class Usage(Record):
 
     @property
     def tokens_written(self) -> int:
-        """All tokens the model made, shown or not."""
+        """All tokens that the model wrote, reasoning included."""
         return (self.reply_tokens or 0) + (self.reasoning_tokens or 0)
 
     def __add__(self, other: Usage) -> Usage:
-        """Both together; what only one of them knows is that one's."""
+        """The sum; a count that only one of them has is kept."""
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
         return Usage(
             **{
@@ -109,7 +109,7 @@ class Usage(Record):
 
 
 class ToolCall(Record):
-    """A tool that a speaker used for its message: its name, its arguments as JSON text, what it gave back."""
+    """A tool that a speaker used for its message: its name, its arguments as JSON text, and its result."""
 
     name: Text
     arguments: Text = ""
@@ -117,10 +117,10 @@ class ToolCall(Record):
 
 
 class Message(Record):
-    """One speaker's contribution.
+    """One message of a dialogue.
 
-    `reasoning` and `tool_calls` are for the record: they were not shown to the other side. `finish` is why the
-    model stopped writing, in this package's words; None for a message that no model wrote, such as the opener.
+    `reasoning` and `tool_calls` are stored, but the other side did not see them. `finish` is why the model stopped
+    writing, as one of this package's finish reasons; None for a message that no model wrote, such as the opener.
     """
 
     speaker: Text
@@ -133,7 +133,7 @@ class Message(Record):
 
 
 class TranscriptSpeaker(Record):
-    """One side as the record knows it: its name, the model asked, its system prompt."""
+    """One speaker of a transcript: its name, its model, its system prompt."""
 
     name: Text
     model: Text | None = None
@@ -143,9 +143,9 @@ class TranscriptSpeaker(Record):
 class Transcript(Record, PropertyMethods):
     """A finished dialogue: the messages in order, with the reason it stopped.
 
-    `turns` is the cap it ran under (one turn is one reply from each speaker). `opener` is the text the
-    first message was given, None where a model wrote it. `recorded_at` is when the models were asked. Without
-    `speakers` they are taken from the messages, in the order in which they first spoke.
+    `turns` is the limit it ran with (one turn is one reply from each speaker). `opener` is the given text of the first
+    message, None if a model wrote it. `recorded_at` is when the models were asked. If `speakers` is not given, they are
+    taken from the messages, in the order in which they first spoke.
     """
 
     speakers: tuple[TranscriptSpeaker, ...] = ()
@@ -160,13 +160,13 @@ class Transcript(Record, PropertyMethods):
     def _everybody_is_known(self) -> Self:
         names = [speaker.name for speaker in self.speakers]
         if len(set(names)) != len(names):
-            raise ValueError(f"two speakers have one name: {', '.join(names)}")
+            raise ValueError(f"two speakers have the same name: {', '.join(names)}")
         strangers = dict.fromkeys(
             message.speaker for message in self.messages if message.speaker not in names
         )
         if strangers and names:
             raise ValueError(
-                f"{', '.join(strangers)} spoke and is not among the speakers: {', '.join(names)}"
+                f"{', '.join(strangers)} has messages but is not one of the speakers: {', '.join(names)}"
             )
         if strangers:
             speakers = tuple(TranscriptSpeaker(name=name) for name in strangers)
@@ -178,7 +178,7 @@ class Transcript(Record, PropertyMethods):
 
     @property
     def usage(self) -> Usage:
-        """What all messages together cost, as far as their providers said."""
+        """The sum of the usage of all messages, as far as their providers reported it."""
         return sum((message.usage for message in self.messages if message.usage), Usage())
 
     def _checked(self) -> Transcript:
@@ -199,7 +199,7 @@ class Transcript(Record, PropertyMethods):
 
     @classmethod
     def from_json(cls, path: str | Path) -> Self:
-        """The transcript in a file that `to_json` wrote, or in the JSON twin of the founding Markdown.
+        """The transcript in a file that `to_json` wrote, or in the JSON form of the first published dialogues.
 
         Raises TranscriptError if it is neither.
         """
@@ -212,10 +212,11 @@ class Transcript(Record, PropertyMethods):
 
     @classmethod
     def from_cassette(cls, path: str | Path) -> Transcript:
-        """The dialogue that is recorded in a cassette; no test is run and no model asked.
+        """The dialogue that is recorded in a cassette; runs no test and asks no model.
 
-        Raises CassetteError if the file is no cassette, and TranscriptError if no dialogue can be read in it. What the
-        cassette does not hold is not in it: the topic, and in recordings of older versions what code said last.
+        Raises CassetteError if the file is not a cassette, and TranscriptError if it holds no readable dialogue. A
+        cassette does not store the topic; recordings of older versions also lack the last message if a function wrote
+        it.
         """
         from pytest_duolog.recording.retelling import retold  # noqa: PLC0415  # cassettes are above transcripts
 
@@ -223,7 +224,7 @@ class Transcript(Record, PropertyMethods):
 
     @classmethod
     def from_value(cls, value: Any) -> Self:
-        """The transcript in the value of such a file, parsed; raises TranscriptError if it holds none."""
+        """The transcript in the parsed JSON of such a file; raises TranscriptError if it has none."""
         try:
             return cls.model_validate(_json_fields(value))
         except ValidationError as error:
@@ -232,7 +233,7 @@ class Transcript(Record, PropertyMethods):
             raise TranscriptError(f"not a transcript: {error}") from error
 
     def to_json(self) -> str:
-        """The text of a JSON file that reads back as this transcript, with nothing left out."""
+        """The text of a JSON file that reads back as exactly this transcript."""
         value = {"format": JSON_FORMAT, **self.model_dump(mode="json")}
         return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
@@ -252,5 +253,5 @@ def _json_fields(value: Any) -> dict[str, Any]:
     fields = dict(value)
     found = fields.pop("format", None)
     if found != JSON_FORMAT:
-        raise ValueError(f"format {found!r}, and this version reads {JSON_FORMAT}")
+        raise ValueError(f"its format is {found!r}, but this version reads {JSON_FORMAT}")
     return fields

@@ -44,11 +44,11 @@ def test_missing_file_is_named_on_one_line(command, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["check"], "Judge finished transcripts."),
-        (["check"], "Exit status: 0 if every property holds"),
+        (["check"], "Check finished transcripts."),
+        (["check"], "Exit status: 0 if all properties hold"),
         (["gate"], "Exit status: 0 for PASS"),
-        (["cassettes", "export"], "Write cassettes as plain vcrpy YAML, beside them."),
-        (["local"], "Fetch the embedded model"),
+        (["cassettes", "export"], "Convert cassettes to plain vcrpy YAML, in the same folder."),
+        (["local"], "Download the embedded model"),
     ],
 )
 def test_help_of_a_command_says_what_it_does(arguments, said, capsys):

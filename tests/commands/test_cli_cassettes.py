@@ -89,7 +89,7 @@ def test_export_and_import_leave_a_file_that_is_there(
     assert main(["cassettes", "export", str(cassette)]) == 2
     assert main(["cassettes", "import", str(yaml)]) == 2
     problems = capsys.readouterr().err
-    assert problems.count("there is a file already") == 2
+    assert problems.count("the file exists already") == 2
     assert "to fix:    move it away" in problems
     assert (cassette.read_bytes(), yaml.read_bytes()) == (recorded, exported)
 
@@ -128,7 +128,7 @@ def test_prune_names_what_no_test_uses_and_deletes_only_when_told(
         f"unused: tests/cassettes/test_counter/{REVIEWED} (its test test_counter.py::test_the_conversation_is"
         in out
     )
-    assert "interrupted while test_every_opening_gets_an_answer[cake]" in out
+    assert "the run that recorded test_every_opening_gets_an_answer[cake]" in out
     assert len(out.splitlines()) == 2
     assert cassette.exists()
     assert main(["cassettes", "prune", "--delete"]) == 0
@@ -150,7 +150,7 @@ def test_prune_superseded_keeps_the_newest_recording(
 def test_prune_of_a_module_that_is_gone(tests_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tests_folder / "test_counter.py").unlink()
     assert main(["cassettes", "prune"]) == 0
-    assert capsys.readouterr().out.count("its test module test_counter.py is gone") == 10
+    assert capsys.readouterr().out.count("its test module test_counter.py no longer exists") == 10
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_local_status_says_what_is_missing(
 ) -> None:
     monkeypatch.setenv("DUOLOG_CACHE_DIR", str(tmp_path))
     assert main(["local", "status"]) == 1
-    assert "fetch them once: duolog local pull" in capsys.readouterr().out
+    assert "download them once: duolog local pull" in capsys.readouterr().out
     weights = tmp_path / "own.gguf"
     weights.write_bytes(b"GGUF")
     monkeypatch.setenv("DUOLOG_LOCAL_GGUF", str(weights))
@@ -235,6 +235,6 @@ def test_files_that_another_run_writes_are_left_alone(
     shutil.copy(cassette, partial)
     with LineFile(partial), LineFile(leftover):
         assert main(["cassettes", "prune", "--delete", str(cassette.parent)]) == 0
-        assert f"left alone: {partial} (another run is writing it right now)" in capsys.readouterr().out
+        assert f"kept: {partial} (another run is writing it right now)" in capsys.readouterr().out
     assert partial.is_file()
     assert leftover.is_file()

@@ -109,11 +109,11 @@ def test_properties_can_be_chosen(files: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("written", "problem"),
     [
-        ("Nice", "is not known (known: AnswersQuestions, "),
+        ("Nice", "unknown property 'Nice' (known: AnswersQuestions, "),
         ("TerminatesWithin(rounds=3)", "unexpected keyword argument 'rounds'"),
         ("TerminatesWithin(", "is not Name or Name(field=value)"),
         ("TerminatesWithin(turns=open('x'))", "TerminatesWithin(turns=open('x'))"),
-        ("__import__('os')", "is not known"),
+        ("__import__('os')", "unknown property"),
         ("NoLoops(**{})", "NoLoops(**{})"),
     ],
 )
@@ -292,7 +292,7 @@ def test_a_file_of_our_own_on_stdin_is_called_what_it_is(
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content.encode())))
     assert main(["check", "-"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"duolog: stdin:1: {said} and no transcript; `duolog check FILE` reads it")
+    assert line.startswith(f"duolog: stdin:1: {said}, not a transcript; `duolog check FILE` reads it")
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])

@@ -59,7 +59,9 @@ def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
     write_record(Path("record.jsonl"), PASSING)
     assert main(["gate", "record.jsonl", "--margin", "0.05"]) == 3
     out = capsys.readouterr().out
-    assert out.startswith("margin 0.05 is given here; the run was planned with 0.10\nINCONCLUSIVE: ")
+    assert out.startswith(
+        "margin 0.05 is from the command line; the run was planned with 0.10\nINCONCLUSIVE: "
+    )
     assert "drops by 5 points or more" in out
 
 
@@ -71,7 +73,7 @@ def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
         (["gate", "record.jsonl", "--margin", "nan"], "duolog: 'nan' is not a number"),
         (
             ["gate", "bars.jsonl", "--margin", "0.1"],
-            "the plan of these records has no gate, and so no margin",
+            "the plan of these records has no gate, so it has no margin",
         ),
         (
             ["gate", "record.jsonl", "--inconclusive", "0"],
@@ -82,12 +84,12 @@ def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
             "(accepted: fail, warn, or an exit status from 1 to 255)",
         ),
         (["gate", "none.jsonl"], "the run record cannot be read: No such file or directory"),
-        (["gate", "empty.jsonl"], "duolog: the run record holds no samples: there is nothing to decide"),
-        (["gate", "record.jsonl", "bars.jsonl"], "duolog: these records are of different plans"),
-        (["gate", "record.jsonl", "record.jsonl"], "it is there twice"),
+        (["gate", "empty.jsonl"], "duolog: the run record has no samples, so nothing can be decided"),
+        (["gate", "record.jsonl", "bars.jsonl"], "duolog: these records have different plans"),
+        (["gate", "record.jsonl", "record.jsonl"], "it occurs twice"),
         (["gate", "notes.md"], "line 1 is not the header of a run record\n  record:  notes.md"),
-        (["merge", "record.jsonl", "record.jsonl", "-o", "out.jsonl"], "it is there twice"),
-        (["merge", "empty.jsonl", "-o", "out.jsonl"], "the run record holds no samples"),
+        (["merge", "record.jsonl", "record.jsonl", "-o", "out.jsonl"], "it occurs twice"),
+        (["merge", "empty.jsonl", "-o", "out.jsonl"], "the run record has no samples"),
     ],
     ids=[
         "margin",
@@ -126,7 +128,7 @@ def test_a_file_that_was_cut_is_decided_and_said(folder: Path, capsys: pytest.Ca
     assert main(["gate", "record.jsonl"]) == 3
     out = capsys.readouterr().out
     assert "round 2 lacks 1 pair: t19" in out
-    assert "record.jsonl: line 81 is cut short" in out
+    assert "record.jsonl: line 81 is incomplete" in out
 
 
 def test_all_errors_are_inconclusive_with_the_reason(

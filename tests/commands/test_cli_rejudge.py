@@ -116,10 +116,10 @@ def test_each_dialogue_of_a_sample_is_judged_by_its_own_properties(rejudge) -> N
 @pytest.mark.parametrize(
     ("samples", "options", "problem"),
     [
-        ([sample()], ("--property", "NoLoops"), "a, sample 1 of the baseline: its record keeps no dialogue"),
+        ([sample()], ("--property", "NoLoops"), "a, sample 1 of the baseline: its record has no dialogue"),
         (saying("a"), (), "its record names no property"),
-        (saying("a", verdicts=[property_result("mine()")]), (), "property 'mine()' is not known"),
-        (saying("a"), ("--property", "Nothing"), "property 'Nothing' is not known (known: "),
+        (saying("a", verdicts=[property_result("mine()")]), (), "unknown property 'mine()'"),
+        (saying("a"), ("--property", "Nothing"), "unknown property 'Nothing' (known: "),
     ],
     ids=["no dialogue", "no property", "a user's property", "unknown property"],
 )

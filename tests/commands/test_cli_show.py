@@ -158,7 +158,7 @@ def test_a_name_that_no_dialogue_has_is_an_error(capsys: pytest.CaptureFixture[s
 def test_an_empty_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     Path("empty").mkdir()
     assert main(["show", "empty"]) == 2
-    assert "there are no dialogues in its files" in capsys.readouterr().err
+    assert "there are no dialogues in the files" in capsys.readouterr().err
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_shown(capsys: pytest.CaptureFixture[str]):

@@ -99,13 +99,13 @@ def test_transcripts_and_logs_are_read_with_nothing_but_themselves():
     [
         (b"", "not a transcript"),
         (b'{"duolog": 99}\n', "the cassette has format 99; this version"),
-        (b'{"duolog": 1}\n', "the recording holds no chat history"),
+        (b'{"duolog": 1}\n', "the recording has no chat history"),
         (b'{"duolog_record": 99}\n', "the run record has format 99; this version"),
         (b'{"duolog_record": 1}\n', "the header of the run record is damaged"),
-        (b'{"duolog": 1}\n<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> x\n', "holds an unresolved merge conflict"),
+        (b'{"duolog": 1}\n<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> x\n', "has an unresolved merge conflict"),
         (
             b"interactions:\n- request:\n    body: x\nversion: 1\n",
-            "`duolog cassettes import` makes a cassette",
+            "`duolog cassettes import` converts it",
         ),
         (b"\xff\xfeA\0", "it is UTF-16"),
     ],
@@ -138,13 +138,13 @@ def test_cassettes_and_records_are_checked(capsys: pytest.CaptureFixture[str]):
 def test_what_is_missing_of_a_cassette_is_told_and_the_rest_is_checked(capsys: pytest.CaptureFixture[str]):
     write_journal(Path("talk.jsonl"), Journal(HEADER, chat(4)))
     assert main(["check", "--property", "MaxWords(99)", "talk.jsonl"]) == 0
-    assert capsys.readouterr().err == "duolog: talk.jsonl:1: the recording is unfinished\n"
+    assert capsys.readouterr().err == "duolog: talk.jsonl:1: the recording is incomplete\n"
     with Path("talk.jsonl").open("ab") as file:
         file.write(b'{"n": 5, "mess')
     assert main(["check", "--property", "MaxWords(99)", "talk.jsonl"]) == 2
     out, err = capsys.readouterr()
     assert out == "1 dialogue checked: none with findings, 1 could not be read\n"
-    assert err.splitlines()[-1] == "duolog: talk.jsonl:6: line 6 is cut short (14 bytes) and was left out"
+    assert err.splitlines()[-1] == "duolog: talk.jsonl:6: line 6 is incomplete (14 bytes) and was left out"
 
 
 def test_bytes_that_are_no_text_cost_a_cassette_one_line():

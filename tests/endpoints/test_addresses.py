@@ -117,7 +117,7 @@ def test_a_query_goes_with_each_request_behind_its_path(given: str, asked: str) 
 def test_what_is_no_address(text: str) -> None:
     assert Address.parse(text) is None
     if text:
-        with pytest.raises(EndpointError, match=r"^VLLM_BASE_URL holds no http:// or https:// address$"):
+        with pytest.raises(EndpointError, match=r"^VLLM_BASE_URL is not an http:// or https:// address$"):
             ask("vllm:m", {"VLLM_BASE_URL": text})
 
 
@@ -131,7 +131,7 @@ def test_any_text_is_an_address_or_none(text: str) -> None:
 
 def test_a_wrong_address_of_a_chatbot_is_refused_at_once() -> None:
     assert HttpTarget(" http://bot.example/chat\n").url == "http://bot.example/chat"
-    with pytest.raises(ConfigurationError, match="'http://bot:port/chat' is no address"):
+    with pytest.raises(ConfigurationError, match="'http://bot:port/chat' is not an address"):
         HttpTarget("http://bot:port/chat")
 
 
@@ -272,7 +272,7 @@ def test_what_is_not_there_names_the_address_and_its_variable(status: int, body:
             through=through,
         )
     assert "(POST http://gpu:8000/chat/completions, from OPENAI_BASE_URL)" in str(caught.value)
-    assert "below /v1" in str(caught.value)
+    assert "under /v1" in str(caught.value)
     assert "very-private" not in str(caught.value)
 
 
@@ -321,7 +321,7 @@ def test_a_proxy_needs_no_scheme(
 ) -> None:
     monkeypatch.setenv(variable, given)
     if meant is None:
-        with pytest.raises(EndpointError, match=f"{variable} holds no address of a proxy"):
+        with pytest.raises(EndpointError, match=f"{variable} is not the address of a proxy"):
             proxy_for(httpx.URL("https://api.example"), Surroundings.of_now())
     else:
         found = proxy_for(httpx.URL("https://api.example"), Surroundings.of_now())
@@ -333,7 +333,7 @@ def test_a_proxy_needs_no_scheme(
 @pytest.mark.parametrize("given", ["ftp://proxy", "http://", "proxy:port", "a b"])
 def test_what_is_no_proxy_names_its_variable(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", given)
-    with pytest.raises(EndpointError, match="HTTPS_PROXY holds no address of a proxy"):
+    with pytest.raises(EndpointError, match="HTTPS_PROXY is not the address of a proxy"):
         ask("openai:m", {})
 
 
@@ -420,7 +420,7 @@ def test_a_private_authority_is_named_in_a_variable(
     with pytest.raises(EndpointError) as caught:
         ask("openai:m", environ, tries=3)
     assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value)
-    assert "SSL_CERT_FILE, or in REQUESTS_CA_BUNDLE" in str(caught.value)
+    assert "SSL_CERT_FILE (or REQUESTS_CA_BUNDLE)" in str(caught.value)
     assert "tries" not in str(caught.value)
     monkeypatch.setenv(variable, f" {path}\n")
     assert ask("openai:m", environ).content == "Fine."
@@ -431,13 +431,13 @@ def test_a_certificate_for_another_host_is_no_matter_of_authorities(
 ) -> None:
     port, path = private_authority
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
-    with pytest.raises(EndpointError, match="is for another host than the address names"):
+    with pytest.raises(EndpointError, match="is for another host than the one in the address"):
         ask("openai:m", {"OPENAI_BASE_URL": f"https://127.0.0.1:{port}/v1"}, tries=3)
 
 
 def test_a_server_without_tls_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     server = ChatServer()
-    with pytest.raises(EndpointError, match="should the address begin with http://"):
+    with pytest.raises(EndpointError, match="should it begin with http://"):
         ask("openai:m", {"OPENAI_BASE_URL": server.url.replace("http:", "https:")}, tries=3)
     server.close()
 
@@ -452,6 +452,6 @@ def test_certificates_that_cannot_be_read_name_their_variable(
         path.write_text(content)
     monkeypatch.setenv(variable, str(path))
     with pytest.raises(
-        EndpointError, match=f"the certificates that {variable} names cannot be read: .*authority.pem"
+        EndpointError, match=f"the certificates of {variable} cannot be read: .*authority.pem"
     ):
         ask("openai:m", {})

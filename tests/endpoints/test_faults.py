@@ -103,12 +103,12 @@ MATRIX = {
     "429 with an hour to wait": Row(
         [error(429, headers={"retry-after": "3600"})],
         1,
-        says=r"asks to wait 3600 s, over the limit of 5 s[\s\S]*longest_wait_s in \[tool\.duolog\.requests\]",
+        says=r"asks to wait 3600 s, more than the limit of 5 s[\s\S]*longest_wait_s in \[tool\.duolog\.requests\]",
     ),
     "429 without quota": Row(
-        [error(429, code="insufficient_quota")], 1, says="no quota left, waiting will not help"
+        [error(429, code="insufficient_quota")], 1, says="the quota is used up, waiting does not help"
     ),
-    "402": Row([error(402)], 1, says="HTTP 402.*no quota left"),
+    "402": Row([error(402)], 1, says="HTTP 402.*the quota is used up"),
     "500": Row([error(500), OK], 2, "Fine."),
     "502 as HTML": Row(
         [answers(HTML, status=502, headers={"content-type": "text/html"})],
@@ -117,8 +117,8 @@ MATRIX = {
     ),
     "529": Row([error(529), error(529), OK], 3, "Fine."),
     "501": Row([error(501)], 1, says="HTTP 501"),
-    "401": Row([error(401)], 1, says=r"HTTP 401[\s\S]*the key was read from OPENAI_API_KEY"),
-    "403": Row([error(403)], 1, says=r"HTTP 403[\s\S]*the key was read from OPENAI_API_KEY"),
+    "401": Row([error(401)], 1, says=r"HTTP 401[\s\S]*check the key in OPENAI_API_KEY"),
+    "403": Row([error(403)], 1, says=r"HTTP 403[\s\S]*check the key in OPENAI_API_KEY"),
     "400 about a setting": Row(
         [error(400, "`temperature` is deprecated for this model.")], 1, says="leave it unset"
     ),
@@ -129,7 +129,7 @@ MATRIX = {
         [error(400, "Conversation roles must alternate")], 1, says="`user` first; see `stub`"
     ),
     "400 about the length": Row(
-        [error(400, "maximum context length is 4096")], 1, says="no longer fits the model"
+        [error(400, "maximum context length is 4096")], 1, says="does not fit the model"
     ),
     "404": Row([error(404, "The model `m` does not exist")], 1, says="check the model's name"),
     "422 without a message": Row(
@@ -147,25 +147,25 @@ MATRIX = {
     "answer cut short": Row(
         [cut_short],
         3,
-        says=r"RemoteProtocolError while asking openai at .* after 13 bytes of the answer: .*received 13 bytes",
+        says=r"RemoteProtocolError while asking openai at .* after 13 bytes of the response: .*received 13 bytes",
     ),
     "not HTTP": Row([not_http], 3, says="RemoteProtocolError"),
     "a hang": Row(
         [Connection.hang],
         2,
-        says=r"no whole answer from openai at .* within 20 s \(2 tries, .*\); the try before: "
+        says=r"no complete response from openai at .* within 20 s \(2 tries, .*\); the try before: "
         r"ReadTimeout.*silent for 10 s",
     ),
     "a hang, then an answer": Row([Connection.hang, OK], 2, "Fine."),
     "a slow drip": Row(
         [dripping],
         1,
-        says=r"no whole answer from openai at .* within 20 s \(1 try, \d+ bytes of the last one\)",
+        says=r"no complete response from openai at .* within 20 s \(1 try, \d+ bytes of the last response\)",
     ),
     "an error, then a slow drip": Row(
         [error(500), dripping],
         2,
-        says=r"no whole answer from openai at .* \(2 tries, .*\); the try before: HTTP 500: 'Oh\.'",
+        says=r"no complete response from openai at .* \(2 tries, .*\); the try before: HTTP 500: 'Oh\.'",
     ),
     "malformed JSON": Row([answers(b'{"choices": ['), OK], 2, "Fine."),
     "empty body": Row([answers(b"")], 3, says=r"HTTP 200, but not JSON \(application/json\): ''"),
@@ -203,7 +203,7 @@ MATRIX = {
     "thinking used up the limit": Row(
         [said(None, "length", reasoning_content="Hm.")],
         1,
-        says=r"token limit in thinking before its first word \('length'\)[\s\S]*raise max_tokens",
+        says=r"token limit in reasoning before its first word \('length'\)[\s\S]*raise max_tokens",
     ),
     "cut at the limit": Row([said("Fine", "length")], 1, "Fine"),
     "filtered": Row([said("", "content_filter")], 1, ""),
@@ -211,13 +211,13 @@ MATRIX = {
     "a tool call unasked": Row(
         [said(None, "tool_calls", tool_calls=[{"function": {"name": "refund", "arguments": "{}"}}])],
         1,
-        says="called a tool: 'refund'",
+        says="called a tool instead of replying: 'refund'",
     ),
     "a model that broke off": Row([said("Fi", "error"), OK], 2, "Fine."),
     "an endless answer": Row(
         [endless],
         1,
-        says=r"larger than 100000 bytes and was not read further[\s\S]*largest_reply_bytes",
+        says=r"larger than 100000 bytes[\s\S]*largest_reply_bytes",
     ),
     "a decompression bomb": Row(
         [answers(BOMB, headers={"content-encoding": "gzip"})], 1, says="larger than 100000 bytes"
@@ -228,7 +228,7 @@ MATRIX = {
     "packed in a way nobody asked for": Row(
         [answers(b"?", headers={"content-encoding": "compress"})],
         1,
-        says="packed as 'compress', which nothing here unpacks; plain text was asked for",
+        says="has the encoding 'compress', which cannot be unpacked, although the request asked for an unpacked body",
     ),
     "packed in two parts": Row(
         [
@@ -246,7 +246,7 @@ MATRIX = {
     "packed and cut short again and again": Row(
         [answers(gzip.compress(OK_BODY)[:-5], headers={"content-encoding": "gzip"})],
         3,
-        says="the answer of openai at .* is cut short: it ends before what is packed in it does",
+        says="the response from openai at .* is incomplete: it ends before its packed content ends",
     ),
     "packed as nothing": Row([answers(headers={"content-encoding": ""})], 1, "Fine."),
     "packed and damaged": Row([answers(b"\x1f\x8b?", headers={"content-encoding": "gzip"}), OK], 2, "Fine."),

@@ -159,7 +159,7 @@ def test_an_async_function_that_does_not_return_is_cancelled():
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_thread_that_does_not_return_is_left_to_itself(blocking, backend):
     with pytest.raises(
-        EndpointError, match=r"within 0\.01 s; it runs on in its thread, which nothing can end"
+        EndpointError, match=r"within 0\.01 s; it continues in its thread, which cannot be stopped"
     ):
         answer_of(blocking, in_thread=True, limit_s=0.01, backend=backend)
     assert blocking.is_called.wait(60)
@@ -220,7 +220,7 @@ def test_functions_that_never_return_end_their_tests_and_not_the_run(pytester, m
     result.stdout.fnmatch_lines(
         [
             "E *no message 2 from Model B: the callable did not return within 0.05 s; it was cancelled",
-            "E *no message 2 from Model B: the callable did not return within 0.1 s; it runs on in its thread, *",
+            "E *no message 2 from Model B: the callable did not return within 0.1 s; it continues in its thread, *",
         ]
     )
 

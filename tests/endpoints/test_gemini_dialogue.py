@@ -52,5 +52,5 @@ def test_a_bad_key_is_a_400_and_still_names_the_variable(
     monkeypatch.setenv("GEMINI_API_KEY", "another-key-0123")
     result = project.runpytest("--record-mode=once")
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*HTTP 400: 'API key not valid*", "*the key was read from GEMINI_API_KEY*"])
+    result.stdout.fnmatch_lines(["*HTTP 400: 'API key not valid*", "*check the key in GEMINI_API_KEY*"])
     result.stdout.no_fnmatch_line("*another-key-0123*")

@@ -164,7 +164,7 @@ def test_a_stream_that_ends_in_an_error_is_no_reply(content: bytes) -> None:
 
 def test_an_answer_of_another_form_says_what_it_has() -> None:
     wire = Wire({"output": "Fine.", "id": 3})
-    with pytest.raises(EndpointError, match=r"no text at 'reply'; it has id, output[\s\S]*say in `reply`"):
+    with pytest.raises(EndpointError, match=r"no text at 'reply'; it has id, output[\s\S]*set `reply`"):
         talk(HttpTarget(URL), wire)
     assert len(wire.requests) == 1
 
@@ -333,7 +333,7 @@ def test_a_missing_variable_of_a_header_is_named(
     pytester.makepyfile(BY_OBJECT)
     result = pytester.runpytest("--record-mode=once")
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*no message 2 from Bot: a header is not complete *BOT_TOKEN is not set*"])
+    result.stdout.fnmatch_lines(["*no message 2 from Bot: a header is incomplete *BOT_TOKEN is not set*"])
 
 
 # In this process

@@ -78,7 +78,7 @@ def test_server_that_is_down_is_named_with_its_address(server):
     origin = url.removesuffix("/v1")
     assert str(caught.value).splitlines() == [
         f"ConnectError while asking lab at {origin}: All connection attempts failed",
-        f"  to fix:  is {origin} up, and the right address?",
+        f"  to fix:  check that {origin} is the right address and is running",
     ]
 
 

@@ -93,7 +93,7 @@ def test_what_holds_the_words_may_be_nothing_else(model: str, came: Any) -> None
     for at in range(1, len(path)):
         body = changed(PLAIN[model], path[:at], came)
         said = refusal_of(model, body)
-        assert "the answer has no " in said or "the answer cannot be read: " in said
+        assert "the response has no " in said or "the response cannot be read: " in said
 
 
 TABLE = {
@@ -102,17 +102,17 @@ TABLE = {
         {"choices": [{"message": "hello", "finish_reason": "stop"}]},
         'choices[0].message is "hello", not an object',
     ),
-    "a text for Ollama's message": ("ollama:x", {"message": "hello"}, 'came:    message = "hello"'),
-    "a text for Anthropic's content": ("anthropic:x", {"content": "hello"}, 'came:    content = "hello"'),
+    "a text for Ollama's message": ("ollama:x", {"message": "hello"}, 'got:     message = "hello"'),
+    "a text for Anthropic's content": ("anthropic:x", {"content": "hello"}, 'got:     content = "hello"'),
     "a choice of an older API": (
         "openai:x",
         {"choices": [{"text": "hello", "finish_reason": "stop"}]},
-        "choices[0].message is not there",
+        "choices[0].message is missing",
     ),
     "a message without content": (
         "openai:x",
         {"choices": [{"message": {"role": "assistant"}, "finish_reason": "stop"}]},
-        "choices[0].message.content is not there",
+        "choices[0].message.content is missing",
     ),
     "an empty list of parts": ("openai:x", test_protocols.openai([]), "content is [], not text"),
     "parts without a text": (
@@ -149,7 +149,7 @@ TABLE = {
     "a tool without a name": (
         "openai:x",
         test_protocols.openai("", tool_calls=[{"function": {"arguments": "{}"}}]),
-        "the name of a tool call is not there",
+        "the name of a tool call is missing",
     ),
     "no blocks": (
         "anthropic:x",
@@ -165,17 +165,17 @@ TABLE = {
     "a text block without a text": (
         "anthropic:x",
         {"content": [{"type": "text"}], "stop_reason": "end_turn"},
-        "content[].text is not there",
+        "content[].text is missing",
     ),
     "no parts": (
         "gemini:x",
         {"candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]},
-        "candidates[0].content.parts is not there",
+        "candidates[0].content.parts is missing",
     ),
     "no content": (
         "gemini:x",
         {"candidates": [{"finishReason": "STOP"}]},
-        "candidates[0].content is not there",
+        "candidates[0].content is missing",
     ),
     "parts that are a text": (
         "gemini:x",
@@ -227,7 +227,7 @@ def refused(body: Any, **options: Any) -> str:
 
 @pytest.mark.parametrize("came", [*NO_TEXT, [], ["Fine."]], ids=repr)
 def test_a_chatbots_words_are_text(came: Any) -> None:
-    assert f"the answer has {json.dumps(came)} at 'reply', not text" in refused({"reply": came})
+    assert f"the response has {json.dumps(came)} at 'reply', not text" in refused({"reply": came})
     assert "not text" in refused({"all": [{"reply": "Fine."}, {"reply": came}]}, reply="all.*.reply")
     assert "at ''" in refused(came, reply="")
     line = json.dumps({"reply": came}).encode()
@@ -235,11 +235,11 @@ def test_a_chatbots_words_are_text(came: Any) -> None:
         ("text/event-stream", b"data: %s\n\n" % line),
         ("application/x-ndjson", line + b"\n"),
     ):
-        assert f"the answer has {json.dumps(came)} at 'reply'" in refused(content, kind=kind)
+        assert f"the response has {json.dumps(came)} at 'reply'" in refused(content, kind=kind)
 
 
 def test_a_chatbots_number_that_is_none() -> None:
-    assert "the answer has NaN at 'reply', not text" in refused(b'{"reply": NaN}')
+    assert "the response has NaN at 'reply', not text" in refused(b'{"reply": NaN}')
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_a_stream_without_parts_is_no_silence(content: bytes) -> None:
 
 def test_a_part_that_was_cut_is_no_silence() -> None:
     content = b'data: {"reply": "One "}\n\ndata: {"reply": "two'
-    assert 'a part of the answer is no whole JSON: \'{"reply": "two\'' in refused(
+    assert 'a part of the response is not complete JSON: \'{"reply": "two\'' in refused(
         content, kind="text/event-stream"
     )
 

@@ -396,7 +396,7 @@ def test_a_tool_call_beside_words_is_recorded(model: str, answer: dict[str, Any]
     ],
 )
 def test_a_tool_call_instead_of_words_is_an_error_that_names_it(model: str, answer: dict[str, Any]) -> None:
-    with pytest.raises(EndpointError, match="called a tool: 'refund'"):
+    with pytest.raises(EndpointError, match="called a tool instead of replying: 'refund'"):
         ask(model, Wire(answer))
 
 
@@ -415,7 +415,7 @@ def test_a_tool_call_instead_of_words_is_an_error_that_names_it(model: str, answ
 )
 def test_an_answer_without_a_reply_says_what_it_has(model: str, answer: dict[str, Any]) -> None:
     wire = Wire(answer)
-    with pytest.raises(EndpointError, match=r"the answer has no \w+; it has (nothing|\w+) \(3 tries"):
+    with pytest.raises(EndpointError, match=r"the response has no \w+; it has (nothing|\w+) \(3 tries"):
         ask(model, wire)
     assert len(wire.requests) == 3
 

@@ -145,7 +145,7 @@ def test_each_missing_piece_names_its_variables():
         destination("gemini", PROVIDERS["gemini"], {})
     with pytest.raises(EndpointError, match=r"no address.*AZURE_OPENAI_ENDPOINT is not set"):
         destination("azure", PROVIDERS["azure"], {"AZURE_OPENAI_API_KEY": "k"})
-    with pytest.raises(EndpointError, match=r"a header is not complete.*LAB_TEAM is not set"):
+    with pytest.raises(EndpointError, match=r"a header is incomplete.*LAB_TEAM is not set"):
         destination("lab", Provider("https://x", headers={"x-team": "${LAB_TEAM}"}), {})
 
 
@@ -159,7 +159,7 @@ def test_headers_are_filled_in_from_the_environment():
 
 @pytest.mark.parametrize("value", ["red\r\nx-admin: yes", "r\x00ed"])
 def test_a_variable_cannot_add_a_header(value):
-    with pytest.raises(EndpointError, match="LAB_TEAM holds a character that no key has"):
+    with pytest.raises(EndpointError, match="LAB_TEAM contains a character that no key can have"):
         destination("lab", Provider("https://x", headers={"x-team": "${LAB_TEAM}"}), {"LAB_TEAM": value})
 
 
@@ -168,7 +168,7 @@ def test_key_that_no_header_can_hold_is_named_and_not_shown(key):
     with pytest.raises(EndpointError) as caught:
         destination("openai", PROVIDERS["openai"], {"OPENAI_API_KEY": key})
     assert str(caught.value) == (
-        "the key in OPENAI_API_KEY holds a character that no key has (a line break, or one outside ASCII)"
+        "the key in OPENAI_API_KEY contains a character that no key can have (a line break, or one outside ASCII)"
     )
 
 
@@ -182,7 +182,7 @@ def test_key_is_redacted_without_its_blank_space_too():
 def test_address_that_is_none_names_its_variable_and_shows_nothing(url):
     with pytest.raises(EndpointError) as caught:
         destination("vllm", PROVIDERS["vllm"], {"VLLM_BASE_URL": url})
-    assert str(caught.value) == "VLLM_BASE_URL holds no http:// or https:// address"
+    assert str(caught.value) == "VLLM_BASE_URL is not an http:// or https:// address"
 
 
 def test_addresses_of_today_come_before_the_usual_ones():
@@ -331,7 +331,11 @@ def test_an_address_that_nobody_knows_is_named(acme):
     ("name", "factory", "problem"),
     [
         ("acme", 5, "entry point 'acme' is '5', which cannot be called"),
-        ("Acme", AcmeEndpoint, "the name 'Acme' is none for a provider, which has lower-case letters"),
+        (
+            "Acme",
+            AcmeEndpoint,
+            "the name of a provider may have only lower-case letters, digits, - and _, not 'Acme'",
+        ),
         (
             "openai",
             AcmeEndpoint,
@@ -373,9 +377,9 @@ def test_a_name_that_two_packages_publish_is_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ({"engine": "e"}, r"the answer cannot be read \(KeyError: 'said'\); it has engine"),
-        ({"said": 5, "engine": "e"}, "the answer cannot be read: the reply is 5, not text"),
-        ({"said": None, "engine": "e"}, "the answer cannot be read: the reply is null, not text"),
+        ({"engine": "e"}, r"the response cannot be read \(KeyError: 'said'\); it has engine"),
+        ({"said": 5, "engine": "e"}, "the response cannot be read: the reply is 5, not text"),
+        ({"said": None, "engine": "e"}, "the response cannot be read: the reply is null, not text"),
     ],
 )
 def test_what_a_published_protocol_cannot_read_is_shown(acme, body, says):
@@ -411,6 +415,6 @@ def test_what_is_no_reply_is_shown(acme, answer):
 def test_factory_that_makes_no_endpoint_is_named(acme):
     acme(lambda config: "nothing")
     with pytest.raises(
-        ConfigurationError, match="the entry point 'acme' made 'nothing', which has no method 'reply'"
+        ConfigurationError, match="the entry point 'acme' returned 'nothing', which has no method 'reply'"
     ):
         opened("acme:x")

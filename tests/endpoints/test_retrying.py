@@ -86,7 +86,7 @@ def test_waits_double_up_to_a_limit() -> None:
 )
 def test_used_up_quota_is_not_waited_for(model: str, fault: Any) -> None:
     wire = Wire(fault)
-    with pytest.raises(EndpointError, match="no quota left, waiting will not help"):
+    with pytest.raises(EndpointError, match="the quota is used up, waiting does not help"):
         ask(model, wire)
     assert len(wire.requests) == 1
     assert wire.waits == []
@@ -97,9 +97,9 @@ def test_a_wait_that_would_come_too_late_is_not_begun() -> None:
     with pytest.raises(EndpointError) as failed:
         ask("openai:x", wire, patience=Patience(timeout_s=10))
     assert str(failed.value).splitlines() == [
-        "HTTP 429: 'Busy.' (1 try); a try after another 20 s would come too late, there are 10 s for an answer",
+        "HTTP 429: 'Busy.' (1 try); another try after 20 s would exceed the limit of 10 s",
         "  model:   openai:x",
-        "  to fix:  run it later, or raise timeout_s in [tool.duolog.requests]",
+        "  to fix:  run again later, or raise timeout_s in [tool.duolog.requests]",
     ]
     assert wire.waits == []
 

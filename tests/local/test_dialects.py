@@ -100,5 +100,5 @@ def test_the_history_of_a_growing_dialogue_comes_from_the_cache(strict: LocalSer
 
 
 def test_a_history_too_long_for_the_model_is_told_with_a_hint(strict: LocalServer) -> None:
-    with pytest.raises(EndpointError, match=r"HTTP 400[\s\S]*no longer fits"):
+    with pytest.raises(EndpointError, match=r"HTTP 400[\s\S]*does not fit"):
         ask(strict, "openai", [ChatMessage("user", "word " * 9000)])

@@ -178,9 +178,9 @@ def test_a_server_that_dies_later_is_noticed(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(LocalModelError) as caught:
         died.check_alive()
     assert str(caught.value) == (
-        f"the server of local:{MODEL} is gone: its process ended with status 9\n"
+        f"the server of local:{MODEL} stopped: its process ended with status 9\n"
         "out of memory\n"
-        "  to fix:  run again; --record-mode=once goes on after what is recorded"
+        "  to fix:  run again; --record-mode=once continues after the recorded messages"
     )
 
 
@@ -204,11 +204,11 @@ def test_a_server_that_is_killed_in_a_dialogue_is_named(tmp_path: Path) -> None:
     finally:
         session.close()
     assert str(caught.value).startswith(
-        f"no message 4 from Model B: the server of local:{MODEL} is gone: its process ended by SIGKILL"
+        f"no message 4 from Model B: the server of local:{MODEL} stopped: its process ended by SIGKILL"
     )
     assert str(caught.value).endswith(
-        "  to fix:  run again; --record-mode=once goes on after what is recorded; "
-        "the system ends processes with SIGKILL when memory is short"
+        "  to fix:  run again; --record-mode=once continues after the recorded messages; "
+        "the system kills processes with SIGKILL if memory runs out"
     )
     assert len(caught.value.transcript) == 3
     assert len(read_journal(dialogue.cassette_path).interactions) == 1

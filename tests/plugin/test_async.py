@@ -168,7 +168,7 @@ def test_dialogue_that_is_still_running_cannot_be_looked_at(run_async):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(further._awaited)
             await anyio.wait_all_tasks_blocked()
-            with pytest.raises(ConfigurationError, match="still running> is not at its end: await it"):
+            with pytest.raises(ConfigurationError, match="still running> has not ended: await it"):
                 further.messages
             tasks.cancel_scope.cancel()
     """

@@ -1,4 +1,4 @@
-"""A value that changes nothing is refused before anything runs, with what beats it."""
+"""A value that has no effect is refused before anything runs, with what beats it."""
 
 from __future__ import annotations
 
@@ -60,40 +60,40 @@ REFUSED = {
 @pytest.mark.parametrize("system", ["Be brief.", "Be chatty."])
 @pytest.mark.dialogue(**own(system="Be Ann."))
 """,
-        "system='Be brief.' (parametrized) changes nothing: Ann has system='Be Ann.' (the marker of the test) and*",
+        "system='Be brief.' (parametrized) has no effect: Ann has system='Be Ann.' (the marker of the test) and*",
     ),
     "one marker": (
         "@pytest.mark.dialogue(temperature=0.9, **own(temperature=0.1))",
-        "temperature=0.9 (the marker of the test) changes nothing: Ann has temperature=0.1",
+        "temperature=0.9 (the marker of the test) has no effect: Ann has temperature=0.1",
     ),
     "model": (
         "@pytest.mark.dialogue(model='scripted:echo', a='scripted:counter', b='scripted:farewell')",
-        "model='scripted:echo' (the marker of the test) changes nothing: Model A has model='scripted:counter'",
+        "model='scripted:echo' (the marker of the test) has no effect: Model A has model='scripted:counter'",
     ),
     "nearer than one of the two": (
         """
 pytestmark = pytest.mark.dialogue(a=Speaker("Ann", model=speaks, top_p=0.1))
 @pytest.mark.dialogue(top_p=0.5, b=Speaker("Ben", model=speaks, top_p=0.2))
 """,
-        "top_p=0.5 (the marker of the test) changes nothing: Ann has top_p=0.1 (the marker of the module) and Ben",
+        "top_p=0.5 (the marker of the test) has no effect: Ann has top_p=0.1 (the marker of the module) and Ben",
     ),
     "marker of the module": (
         """
 pytestmark = pytest.mark.dialogue(max_tokens=9)
 @pytest.mark.dialogue(**own(max_tokens=5))
 """,
-        "max_tokens=9 (the marker of the module) changes nothing: Ann has max_tokens=5 (the marker of the test)",
+        "max_tokens=9 (the marker of the module) has no effect: Ann has max_tokens=5 (the marker of the test)",
     ),
     "explicit None": (
         "@pytest.mark.dialogue(system='Be brief.', **own(system=None))",
-        "system='Be brief.' (the marker of the test) changes nothing: Ann has system=None",
+        "system='Be brief.' (the marker of the test) has no effect: Ann has system=None",
     ),
     "parametrized scenario": (
         """
 @pytest.mark.parametrize("duolog_scenario", [{"seed": 1}, {"seed": 2}])
 @pytest.mark.dialogue(**own(seed=7))
 """,
-        "seed=1 (duolog_scenario) changes nothing: Ann has seed=7 (the marker of the test)",
+        "seed=1 (duolog_scenario) has no effect: Ann has seed=7 (the marker of the test)",
     ),
     "scenario over parameter": (
         """
@@ -101,34 +101,34 @@ pytestmark = pytest.mark.dialogue(max_tokens=9)
 @pytest.mark.parametrize("opener", ["Hello.", "Good day."])
 @pytest.mark.dialogue(**own())
 """,
-        "opener='Hello.' (parametrized) changes nothing: duolog_scenario sets it, too",
+        "opener='Hello.' (parametrized) has no effect: duolog_scenario sets it, too",
     ),
     "opener before a history": (
         "@pytest.mark.dialogue(opener='Hello.', history=HISTORY, **own())",
-        "opener='Hello.' (the marker of the test) changes nothing: a dialogue goes on after its history*",
+        "opener='Hello.' (the marker of the test) has no effect: a dialogue with a history has no opener*",
     ),
     "parametrized opener before a history": (
         """
 @pytest.mark.parametrize("opener", ["Hello."])
 @pytest.mark.dialogue(history=HISTORY, **own())
 """,
-        "opener='Hello.' (parametrized) changes nothing: a dialogue goes on after its history*",
+        "opener='Hello.' (parametrized) has no effect: a dialogue with a history has no opener*",
     ),
     "opener_by with a history": (
         "@pytest.mark.dialogue(opener_by='b', history=HISTORY, **own())",
-        "opener_by='b' (the marker of the test) changes nothing: the history says who speaks next",
+        "opener_by='b' (the marker of the test) has no effect: the history says who speaks next",
     ),
     "grace": (
         "@pytest.mark.dialogue(grace=5, stop_on=(), **own())",
-        "grace=5 (the marker of the test) changes nothing: stop_on is empty",
+        "grace=5 (the marker of the test) has no effect: stop_on is empty",
     ),
     "rate of one run": (
         "@pytest.mark.dialogue(min_pass_rate=0.9, **own())",
-        "min_pass_rate=0.9 changes nothing: the test runs once; say how often with samples=, --duolog-samples or*",
+        "min_pass_rate=0.9 has no effect: the test runs once; say how often with samples=, --duolog-samples or*",
     ),
     "claim of one run": (
         "@pytest.mark.dialogue(claim='prove', min_pass_rate=0.9, **own())",
-        "claim='prove', min_pass_rate=0.9 changes nothing: the test runs once*",
+        "claim='prove', min_pass_rate=0.9 has no effect: the test runs once*",
     ),
 }
 
@@ -149,7 +149,7 @@ class TestIt:
 
     {more}
 """
-    line = "system='Be brief.' (the marker of class TestIt) changes nothing: Ann has system='Be Ann.'"
+    line = "system='Be brief.' (the marker of class TestIt) has no effect: Ann has system='Be Ann.'"
     assert_refused(collected(body.format(more="")), line)
     more = "def test_two(self, dialogue): assert dialogue.scenario.a.system == 'Be brief.'"
     collected(body.format(more=more), toml="[tool.duolog]\ndefault_model='scripted:counter'").assert_outcomes(
@@ -236,11 +236,11 @@ def test_it(dialogue):
 """,
 }
 SAID_IN_CODE = {
-    "fixture over parameter": "opener='Hello.' (parametrized) changes nothing: duolog_scenario sets it, too",
-    "fixture for both": "system='Be brief.' (duolog_scenario) changes nothing: Ann has system='Be Ann.'*",
-    "run": "system='Be brief.' (dialogue.run) changes nothing: Ann has system='Be Ann.' (dialogue.run)*",
-    "fork": "opener='Good day.' (dialogue.fork) changes nothing: a dialogue goes on after its history*",
-    "run of a variant": "temperature=0.9 (dialogue.run) changes nothing: Model A is played by variant:careful*",
+    "fixture over parameter": "opener='Hello.' (parametrized) has no effect: duolog_scenario sets it, too",
+    "fixture for both": "system='Be brief.' (duolog_scenario) has no effect: Ann has system='Be Ann.'*",
+    "run": "system='Be brief.' (dialogue.run) has no effect: Ann has system='Be Ann.' (dialogue.run)*",
+    "fork": "opener='Good day.' (dialogue.fork) has no effect: a dialogue with a history has no opener*",
+    "run of a variant": "temperature=0.9 (dialogue.run) has no effect: Model A uses variant:careful*",
 }
 
 
@@ -252,24 +252,22 @@ def test_value_given_in_code_that_changes_nothing_is_refused(collected, case: st
 
 
 PLAYED = {
-    "default model": ("", "Model A is played by variant:careful, which sets it and Model B is played by*"),
-    "role": ("a=Speaker('Ann', role='agent'), b=Speaker('Ben', role='agent'),", "Ann is played by variant:*"),
-    "named": ("model='variant:careful',", "Model A is played by variant:careful, which sets it*"),
+    "default model": ("", "Model A uses variant:careful, which sets it and Model B uses*"),
+    "role": ("a=Speaker('Ann', role='agent'), b=Speaker('Ben', role='agent'),", "Ann uses variant:*"),
+    "named": ("model='variant:careful',", "Model A uses variant:careful, which sets it*"),
 }
 
 
 @pytest.mark.parametrize(("speakers", "said"), PLAYED.values(), ids=PLAYED.keys())
 def test_value_that_variants_beat_is_refused(collected, speakers: str, said: str) -> None:
     result = collected(f"@pytest.mark.dialogue({speakers} temperature=0.9, turns=1)", toml=VARIANTS)
-    assert_refused(result, f"temperature=0.9 (the marker of the test) changes nothing: {said}")
+    assert_refused(result, f"temperature=0.9 (the marker of the test) has no effect: {said}")
 
 
 def test_speakers_own_value_that_its_variant_beats_is_refused(collected) -> None:
     speaker = "Speaker('Ann', model='variant:careful', system='Be Ann.')"
     result = collected(f"@pytest.mark.dialogue(a={speaker}, b='variant:plain', system='Hi.')", toml=VARIANTS)
-    assert_refused(
-        result, "a.system='Be Ann.' (the marker of the test) changes nothing: Ann is played by variant:*"
-    )
+    assert_refused(result, "a.system='Be Ann.' (the marker of the test) has no effect: Ann uses variant:*")
 
 
 def test_command_line_may_beat_what_a_test_says(collected) -> None:
@@ -283,21 +281,21 @@ MATRICES = {
         "seed",
         "[3, 3]",
         "model=speaks",
-        "seed (parametrized) changes nothing: 2 cells*(3, 3)*",
+        "seed (parametrized) has no effect: 2 cases*(3, 3)*",
     ),
     "a seed that is not sent": (
         *("seed", "[1, 2, 3]", "model='anthropic:m'"),
-        "seed (parametrized) changes nothing: 3 cells hold the same dialogue (1, 2, 3); to hold * use samples=",
+        "seed (parametrized) has no effect: 3 cases run the same dialogue (1, 2, 3); to run * use samples=",
     ),
     "blank openers": (
         "opener",
         "['', None]",
         "model=speaks",
-        "opener (parametrized) changes nothing: 2 cells*",
+        "opener (parametrized) has no effect: 2 cases*",
     ),
     "scenarios": (
         *("duolog_scenario", "[{'turns': 10}, {}]", "model=speaks"),
-        "duolog_scenario (parametrized) changes nothing: 2 cells*",
+        "duolog_scenario (parametrized) has no effect: 2 cases*",
     ),
 }
 
@@ -319,7 +317,7 @@ def test_it(dialogue, model, opener):
     dialogue.messages
 """
     both = ["--duolog-model=Model A=scripted:farewell", "--duolog-model=Model B=scripted:farewell"]
-    assert_refused(collected(body, *both), "model (parametrized) changes nothing: 2 cells hold the same*")
+    assert_refused(collected(body, *both), "model (parametrized) has no effect: 2 cases run the same*")
     collected(body, both[0]).assert_outcomes(passed=4)
     collected(body).assert_outcomes(passed=4)
 
@@ -381,19 +379,19 @@ def test_workers_of_xdist_refuse_it_as_well(collected) -> None:
 NOTICES = {
     "own setting of a function": (
         "a=Speaker('Ann', model=speaks, temperature=0.5), b='scripted:counter'",
-        "*::test_it: temperature of Ann is not sent: callable:speaks takes none",
+        "*::test_it: temperature of Ann is not sent: callable:speaks does not support it",
     ),
     "setting for both that neither takes": (
         "model=speaks, seed=7",
-        "*::test_it: seed of Model A is not sent: callable:speaks takes none",
+        "*::test_it: seed of Model A is not sent: callable:speaks does not support it",
     ),
     "tokens that nobody counts": (
         "model=speaks, token_budget=100",
-        "*::test_it: token_budget limits nothing: no reply said how many tokens it has",
+        "*::test_it: token_budget has no effect: no reply reported how many tokens it has",
     ),
     "cost that nobody says": (
         "model='scripted:counter', cost_budget=1.5",
-        "*::test_it: cost_budget limits nothing: no reply said what it cost",
+        "*::test_it: cost_budget has no effect: no reply reported what it cost",
     ),
 }
 
@@ -418,7 +416,7 @@ def test_cost_of_a_run_that_nobody_says_is_said(collected, chat_server: ChatServ
     )
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        ["*::test_it: --duolog-budget cost=2 limits nothing: no reply said what it cost"]
+        ["*::test_it: --duolog-budget cost=2 has no effect: no reply reported what it cost"]
     )
 
 
@@ -448,7 +446,7 @@ def test_role_table_that_spells_a_speaker_another_way_is_refused(collected) -> N
     )
     assert_refused(
         collected("@pytest.mark.dialogue(a=Speaker('Support Desk'))", toml=toml),
-        "'Support Desk' has no model, but [[]tool.duolog.models] or duolog_model has one for 'support_desk': write*",
+        "'Support Desk' has no model, but [[]tool.duolog.models] or duolog_model has one for 'support_desk': use*",
     )
     collected("@pytest.mark.dialogue(a=Speaker('Desk'))", toml=toml).assert_outcomes(passed=1)
 
@@ -460,7 +458,7 @@ def test_role_table_that_spells_a_speaker_another_way_is_refused(collected) -> N
         (("--duolog-rounds=5",), "--duolog-rounds: it is for a gate, and there is none without*"),
         (
             ("--duolog-samples=5", "--duolog-candidate=Model A=scripted:echo"),
-            "--duolog-samples: it changes nothing in a gate, which takes pairs: see --duolog-rounds",
+            "--duolog-samples: it has no effect in a gate, which runs pairs: see --duolog-rounds",
         ),
     ],
 )

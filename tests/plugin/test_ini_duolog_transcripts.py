@@ -59,7 +59,7 @@ def test_a_wrong_property_stops_the_run(transcripts: pytest.Pytester):
     transcripts.makeini("[pytest]\nduolog_transcripts = talks/*\nduolog_transcript_properties = Nice\n")
     result = transcripts.runpytest()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["duolog_transcript_properties: property 'Nice' is not known (known: *"])
+    result.stdout.fnmatch_lines(["duolog_transcript_properties: unknown property 'Nice' (known: *"])
     result.stdout.no_fnmatch_line("*Traceback*")
 
 

@@ -84,7 +84,7 @@ def test_budget_that_is_used_up_leaves_the_rest_to_record_mode_once(suite: Suite
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(
         [
-            "*to fix:*raise --duolog-budget; --record-mode=once then goes on*",
+            "*to fix:*raise --duolog-budget; then --record-mode=once continues*",
             NOT_COMPLETE.format("2 tests"),
             "to go on: --record-mode=once, which asks for these anew and replays the others; *",
         ]

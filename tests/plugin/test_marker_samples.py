@@ -313,7 +313,7 @@ def test_claim_to_prove_a_rate_needs_more(sampled):
         ("samples=5, claim='sure'", "sure"),
         (
             "samples=20, min_pass_rate=0.9, claim='prove'",
-            "20 samples cannot prove a pass rate of 0.9: it takes 29",
+            "20 samples cannot prove a pass rate of 0.9: at least 29 are needed",
         ),
     ],
 )

@@ -116,7 +116,7 @@ def test_mode_that_only_a_neighbour_knows_stops_dialogues_and_no_other_test(run,
     result = run("--record-mode=verify", "test_plain.py", plugins=(DUOLOG, CASSETTER))
     assert "1 passed" in result.stdout, result.stdout + result.stderr
     result = run("--record-mode=verify", plugins=(DUOLOG, CASSETTER))
-    assert "--record-mode or duolog_record_mode: 'verify' is not known (accepted: none, " in result.stdout
+    assert "--record-mode or duolog_record_mode: unknown value 'verify' (accepted: none, " in result.stdout
 
 
 @pytest.mark.parametrize("neighbour", [RECORDING, pytest.param(CASSETTER, marks=pytest.mark.slow)])

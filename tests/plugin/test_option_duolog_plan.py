@@ -42,9 +42,9 @@ def test_plan_is_said_and_nothing_runs(pytester: pytest.Pytester, options: tuple
     result.stdout.fnmatch_lines(
         [
             "-* plan of dialogues -*",
-            "nothing is known of the scenarios*",
-            "likely 30 dialogues, and no more than 40",
-            "about 179 replies to ask models for*",
+            "no earlier run is known*",
+            "about 30 dialogues, and at most 40",
+            "about 179 replies from models*",
             "at these pass rates at least one of 2 tests fails in 15 % of runs",
             "test_it.py::*Hello.*: 18 of 20 samples must pass (0.9)",
             "  a scenario that passes 95.8 % of the time fails this in about 5 % of runs*",
@@ -56,9 +56,7 @@ def test_plan_is_said_and_nothing_runs(pytester: pytest.Pytester, options: tuple
 
 def test_scripted_speakers_cost_no_replies(pytester: pytest.Pytester) -> None:
     source = SUITE.replace("a=speaks", "a='scripted:farewell'")
-    plan(pytester, source).stdout.fnmatch_lines(
-        ["about 89 replies to ask models for*", "* at most 4 replies"]
-    )
+    plan(pytester, source).stdout.fnmatch_lines(["about 89 replies from models*", "* at most 4 replies"])
 
 
 def test_gate_with_workers_is_planned_with_every_round(pytester: pytest.Pytester) -> None:
@@ -70,7 +68,7 @@ def test_gate_is_planned(pytester: pytest.Pytester) -> None:
     result = plan(pytester, SUITE, "--duolog-candidate=Model B=scripted:echo", "--duolog-rounds=9")
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
-        ["likely * dialogues, baseline and candidate together*", "an equal candidate: PASS in * of gates, *"]
+        ["about * dialogues, baseline and candidate together*", "an equal candidate: PASS in * of gates, *"]
     )
 
 
@@ -79,9 +77,7 @@ def test_last_record_tells_of_rates_and_lengths(pytester: pytest.Pytester) -> No
     pytester.makepyfile(test_it=source.replace('open("ran.txt", "w")', "pass"))
     pytester.runpytest("-p", "no:cacheprovider", "--duolog-samples=2")
     result = pytester.runpytest("-p", "no:cacheprovider", "--duolog-plan")
-    result.stdout.fnmatch_lines(
-        ["pass rates and lengths of 2 of 2 scenarios are those of the last run record"]
-    )
+    result.stdout.fnmatch_lines(["pass rates and lengths of 2 of 2 scenarios are from the last run record"])
 
 
 def test_suite_without_dialogues_has_nothing_to_plan(pytester: pytest.Pytester) -> None:

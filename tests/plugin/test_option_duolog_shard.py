@@ -169,7 +169,7 @@ def test_missing_shard_leaves_the_gate_open_and_is_named(suite, capsys: pytest.C
         "test_it.py::test_talk[4]"
     )
     assert lines[-1] == (
-        "shard 2/3 is missing, or ended early: no samples of test_it.py::test_talk[1], test_it.py::test_talk[4]"
+        "shard 2/3 is missing or ended early: it has no samples of test_it.py::test_talk[1], test_it.py::test_talk[4]"
     )
     assert len(record.header.plan.scenarios) == 5
     assert main(["merge", "run.jsonl", *records(2), "-o", "run.jsonl"]) == 1
@@ -180,7 +180,7 @@ def test_shards_of_other_tests_are_not_merged(suite, capsys: pytest.CaptureFixtu
     suite("--duolog-shard=1/3", gate("same"), "--duolog-rounds=3")
     suite("--duolog-shard=2/3", gate("same"), "--duolog-rounds=3", "-k", "not 3")
     assert main(["merge", *records(1, 2), "-o", "run.jsonl"]) == 2
-    assert "these records are of different plans" in capsys.readouterr().err
+    assert "these records have different plans" in capsys.readouterr().err
 
 
 def test_failing_candidate_does_not_fail_a_shard(suite, models: Models) -> None:
@@ -310,7 +310,7 @@ def test_missing_shard_leaves_its_tests_open(
     merged(1, 2, status=1)
     out = capsys.readouterr().out
     assert "test_it.py::test_talk[2]: INCONCLUSIVE: sample 1 is missing; 0 of 0 passed" in out
-    assert "shard 3/3 is missing, or ended early: no samples of test_it.py::test_talk[2]" in out
+    assert "shard 3/3 is missing or ended early: it has no samples of test_it.py::test_talk[2]" in out
 
 
 # Which tests
@@ -389,7 +389,7 @@ def test_what_is_no_shard_is_refused_before_anything_runs(pytester: pytest.Pytes
     result = pytester.runpytest(f"--duolog-shard={given}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [f"ERROR: duolog_shard: '{given}' is not I/N, the number of this shard and how many*"]
+        [f"ERROR: duolog_shard: '{given}' is not I/N, the number of this shard and the number*"]
     )
     assert not Path("ran.txt").exists()
 
@@ -446,7 +446,7 @@ def test_plan_is_that_of_all_shards_and_says_what_this_one_runs(suite) -> None:
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
         [
-            "*none takes more than 50",
+            "*none needs more than 50",
             "in shards 50 dialogues: each runs every round of its tests (without them a gate stops early)",
             "all this is of 3 shards together; shard 2/3 runs 2 of 5 tests with samples, and 1 of 4 others",
             "nothing was run: *",

@@ -36,7 +36,7 @@ def test_unknown_mode_in_the_ini_is_refused_with_the_known_ones(pytester):
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(
         [
-            "--record-mode or duolog_record_mode: 'sometimes' is not known (accepted: none, once, new_*, rewrite)"
+            "--record-mode or duolog_record_mode: unknown value 'sometimes' (accepted: none, once, new_*, rewrite)"
         ]
     )
 

@@ -19,9 +19,11 @@ def test_flaky(dialogue):
 """
 FIRST_IS_WRONG = 'assert "number 1," not in dialogue.messages[1].content'
 REPLAYS = (
-    "*test_flaky: the rerun replays the recording of the failed try; to see how often a model passes, give*"
+    "*test_flaky: the rerun replays the recording of the failed try; to see how often a model passes, set*"
 )
-ASKS = "*test_flaky: the rerun asks its models anew; to see how often a model passes, give the test samples="
+ASKS = (
+    "*test_flaky: the rerun asks its models again; to see how often a model passes, set samples= on the test"
+)
 
 # Another plugin's way: it runs the test again inside the report of its call.
 RETRYING = """

@@ -27,7 +27,7 @@ LONGEST_LINE = 110
 BESIDES = {"base": ("Evidence", "Outcome", "Property", "Verdict", "judge"), "judged": ("Question",)}
 
 HEAD = f'''\
-"""What must hold for a dialogue; one module a family. `base` says how to write your own.
+"""The properties of dialogues, one module for each family. `base` explains how to write your own.
 
 Do not edit: `{COMMAND}` writes this file from the classes in the modules beside it.
 """
@@ -45,7 +45,7 @@ EXPORTS = '''\
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-if not TYPE_CHECKING:  # for a type checker, what is not imported above is not there
+if not TYPE_CHECKING:  # type checkers know only the names that are imported above
 
     def __getattr__(name: str) -> Any:
         if name not in _HOME_OF:
@@ -54,7 +54,7 @@ if not TYPE_CHECKING:  # for a type checker, what is not imported above is not t
 
 
 class PropertyMethods(Checked):
-    """Adds a method for each property; every one gives a verdict, true only where the property holds.
+    """Adds a method for each property. Each method returns a verdict, which is true only if the property holds.
 
     A method takes the arguments of its class. The class is imported when the method is first called.
     """

@@ -66,4 +66,4 @@ def test_speaker_who_said_nothing_could_not_be_measured():
     silent = dialogue("Hello.", speakers=["Ann"]).model_copy(
         update={"speakers": dialogue("Hello.", "Hi.").speakers}
     )
-    assert silent.never_says("hello", speaker="Ben").explanation == "Ben said nothing"
+    assert silent.never_says("hello", speaker="Ben").explanation == "Ben has no messages"

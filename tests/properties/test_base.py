@@ -128,7 +128,7 @@ def test_check_that_does_not_look_at_a_verdict_does_not_hold():
 
     found = judge(careless, HELLO)
     assert found.outcome is Outcome.FAILS
-    assert "it did not look at the verdict of line" in found.explanation
+    assert "it did not check the verdict of line" in found.explanation
     assert judge(careful, HELLO).outcome is Outcome.HOLDS
 
 
@@ -203,8 +203,8 @@ def test_parts_of_one_kind_stand_beside_each_other():
     ("check", "problem"),
     [
         (Always, r"Always is a class of properties: write Always\(\.\.\.\)"),
-        ("no loops", "'no loops' is neither a property nor a function from a transcript"),
-        (True, "True is neither a property nor a function from a transcript"),
+        ("no loops", "'no loops' is neither a property nor a function that takes a transcript"),
+        (True, "True is neither a property nor a function that takes a transcript"),
     ],
     ids=["class", "text", "boolean"],
 )
@@ -256,7 +256,7 @@ def test_fields_are_shown_the_same_in_every_run():
     ],
 )
 def test_fields_of_a_wrong_type_are_refused(wrong):
-    with pytest.raises(ConfigurationError, match=r" is n(ot|either|o text)"):
+    with pytest.raises(ConfigurationError, match=r" is n(ot|either)| must be a non-blank text"):
         wrong()
 
 

@@ -85,7 +85,7 @@ def test_verdict_quotes_the_place():
 
 @pytest.mark.parametrize("phrases", ["", "  ", (), "\u200b", 7], ids=repr)
 def test_what_is_no_phrase_is_named(phrases):
-    with pytest.raises(ConfigurationError, match="Mentions: a phrase is a text that is not blank"):
+    with pytest.raises(ConfigurationError, match="Mentions: a phrase must be a non-blank string"):
         Mentions(phrases)
 
 
@@ -117,7 +117,7 @@ def test_longest_message_is_named():
 def test_courtesies_do_not_answer(question, reply):
     verdict = dialogue("Hello.", question, reply).answers_questions()
     assert verdict.outcome is Outcome.FAILS
-    assert verdict.explanation == "0 of 1 questions were taken up (at least 100%)"
+    assert verdict.explanation == "0 of 1 questions got a response (at least 100%)"
     assert [evidence.message for evidence in verdict.evidence] == [2, 3]
 
 
@@ -183,7 +183,7 @@ def test_questions_of_one_side_and_their_share():
 def test_where_nothing_was_asked_nothing_is_ignored(texts):
     verdict = dialogue(*texts).answers_questions()
     assert verdict.outcome is Outcome.HOLDS
-    assert verdict.explanation == f"no question was left to answer in {len(texts)} messages"
+    assert verdict.explanation == f"there is no question to answer in {len(texts)} messages"
 
 
 def test_healthy_dialogue_answers():

@@ -156,7 +156,7 @@ def test_who_reopened_is_named():
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (StopKind.TURNS, "it was stopped by the turn cap"),
+        (StopKind.TURNS, "it was stopped at its turn limit"),
         (StopKind.BUDGET, "its budget ran out"),
         (StopKind.EMPTY_REPLY, "it ended with an empty reply"),
         (StopKind.REFUSAL, "a model refused to go on"),
@@ -174,18 +174,18 @@ def test_cap_is_named_beside_a_goodbye_as_well():
     assert parted
     assert (
         parted.explanation
-        == "goodbye at message 7, and 1 message after it (at most 8); it was stopped by the turn cap"
+        == "goodbye at message 7, and 1 message after it (at most 8); it was stopped at its turn limit"
     )
     went_on = dialogue(*LIGHTHOUSES, *RITUAL, stop_reason=capped).ends_cleanly()
     assert not went_on
-    assert went_on.explanation.endswith("it was stopped by the turn cap")
+    assert went_on.explanation.endswith("it was stopped at its turn limit")
 
 
 def test_question_after_the_goodbye_that_nobody_answers_is_a_finding():
     texts = [*TALK, "Thanks, goodbye!", "Goodbye!", "Oh wait, where is the station?"]
     verdict = dialogue(*texts).ends_cleanly()
     assert verdict.outcome is Outcome.FAILS
-    assert verdict.explanation == "the question of message 9 is left open"
+    assert verdict.explanation == "the question in message 9 is not answered"
     assert [evidence.message for evidence in verdict.evidence] == [7, 8, 9]
     assert dialogue(*TALK, "Thanks, goodbye!", "Bye! Shall we talk again tomorrow?").ends_cleanly()
 
@@ -199,7 +199,7 @@ def test_cut_off_message_and_open_question_are_findings():
     cut = Message(speaker="Ann", content="And then the keepers went to", finish="truncated")
     assert "message 1 is cut off" in Transcript(messages=(cut,)).ends_cleanly().explanation
     assert (
-        "the question of message 2 is left open"
+        "the question in message 2 is not answered"
         in dialogue("Hello.", "Where were we?").ends_cleanly().explanation
     )
 
@@ -212,9 +212,11 @@ def test_empty_transcript_could_not_be_measured():
 
 @pytest.mark.parametrize("value", [-1, "3", 2.5, True, None])
 def test_bounds_are_whole_numbers(value):
-    with pytest.raises(ConfigurationError, match=r"EndsCleanly: .* is not a number of messages from 0 on"):
+    with pytest.raises(ConfigurationError, match=r"EndsCleanly: .* is not a number of messages, at least 0"):
         EndsCleanly(value)
-    with pytest.raises(ConfigurationError, match=r"TerminatesWithin: .* is not a number of turns from 0 on"):
+    with pytest.raises(
+        ConfigurationError, match=r"TerminatesWithin: .* is not a number of turns, at least 0"
+    ):
         TerminatesWithin(value)
 
 
@@ -232,13 +234,16 @@ def test_terminates_within_its_turns():
 def test_dialogue_at_its_cap_did_not_terminate(fields):
     verdict = dialogue(*TALK, "And then?", **fields).terminates_within(turns=20)
     assert not verdict
-    assert " cap" in verdict.explanation
+    assert " limit" in verdict.explanation
     assert not dialogue(*LIGHTHOUSES[:5], "Goodbye!", "Wait, what is a wick?", **fields).terminates_within(20)
 
 
 def test_dialogue_that_took_leave_when_it_reached_its_cap_ended_by_itself():
     capped = {"turns": 4, "stop_reason": StopReason(kind=StopKind.TURNS)}
     parting = dialogue(*TALK, "Thanks, goodbye!", "Goodbye!", "Take care.", **capped)
-    assert parting.terminates_within(4).explanation == "4 turns (at most 4), and took leave at its cap"
+    assert (
+        parting.terminates_within(4).explanation
+        == "4 turns (at most 4), and it said goodbye at its turn limit"
+    )
     assert not parting.terminates_within(3)
     assert not dialogue(*LIGHTHOUSES, *RITUAL, **capped).terminates_within(20)

@@ -53,7 +53,10 @@ def test_length_of_first_and_last_third(counts, outcome):
 
 def test_growth_names_who_and_how_much():
     verdict = lengths(30, 30, 30, 60, 60, 60, 200, 200, 200).keeps_length()
-    assert verdict.explanation == "Ann: 30 words at first, 200 at last (at most 4 times more or less)"
+    assert (
+        verdict.explanation
+        == "Ann: 30 words in the first third, 200 in the last (at most 4 times longer or shorter)"
+    )
     assert [evidence.message for evidence in verdict.evidence] == [1, 17]
 
 
@@ -72,7 +75,7 @@ def test_short_dialogue_shows_no_length():
 def test_change_of_language_is_found_at_its_message(language):
     verdict = dialogue(*LIGHTHOUSES[:3], SENTENCES[language], LIGHTHOUSES[3]).keeps_language()
     assert verdict.outcome is Outcome.FAILS
-    assert verdict.explanation == f"expected en; of 5 messages that show a language, 1 in {language}"
+    assert verdict.explanation == f"expected en; of 5 messages with a recognised language, 1 in {language}"
     assert [evidence.message for evidence in verdict.evidence] == [4]
 
 
@@ -100,7 +103,7 @@ def test_words_of_another_language_in_passing_are_no_change():
 
 def test_short_messages_are_read_together():
     transcript = dialogue("Yes, it is.", "And why?", "Not here.", "It was so.")
-    assert transcript.keeps_language().explanation == "4 short messages are together in en"
+    assert transcript.keeps_language().explanation == "4 short messages, read as one text, are in en"
     assert not transcript.keeps_language("fr")
 
 
@@ -113,7 +116,7 @@ def test_without_a_language_it_could_not_be_measured():
     [
         (lambda: KeepsLanguage("klingon"), "unknown language 'klingon' .known: en, de, "),
         (lambda: Balanced(70), "max_share 70 is not above 0 and at most 1"),
-        (lambda: KeepsLength(0.5), "max_ratio 0.5 is not a number from 1 on"),
+        (lambda: KeepsLength(0.5), "max_ratio 0.5 is not a number of at least 1"),
     ],
     ids=["language", "share", "ratio"],
 )

@@ -27,7 +27,7 @@ def test_recorded_loop_is_found_where_it_begins(name, onset):
     assert set(loop.speakers) == {"Model A", "Model B"}
     assert find_closing(transcript) is None
     assert not transcript.has_no_loops()
-    assert "it was stopped by the turn cap" in transcript.ends_cleanly().explanation
+    assert "it was stopped at its turn limit" in transcript.ends_cleanly().explanation
 
 
 @pytest.mark.parametrize(("name", "healthy"), [("holiday", 7), ("riddle", 9)])

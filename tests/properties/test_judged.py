@@ -140,7 +140,7 @@ def test_answer_that_is_not_the_object_is_no_vote(answer, problem):
     verdict = TALK.judged(CRITERION, by=judge_of(answer), votes=1)
     assert verdict.outcome is Outcome.UNMEASURED
     assert "0 of 1 votes" in verdict.explanation
-    assert "an answer is not the JSON asked for" in verdict.explanation
+    assert "an answer is not the requested JSON" in verdict.explanation
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ async def coroutine_judge(messages):
 @pytest.mark.parametrize(
     ("by", "problem"),
     [
-        ("openai:small", "'openai:small' cannot be asked from here"),
+        ("openai:small", "'openai:small' cannot be asked without a dialogue"),
         (coroutine_judge, "an async callable cannot"),
     ],
     ids=["model", "async"],
@@ -215,7 +215,7 @@ def test_nothing_to_judge_asks_nobody():
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda: Judged(" ", by="a:b"), "the criterion is no text, or blank"),
+        (lambda: Judged(" ", by="a:b"), "the criterion must be a non-blank text"),
         (lambda: Judged("x", by="a:b", votes=0), "0 is not"),
     ],
     ids=["criterion", "votes"],

@@ -468,7 +468,7 @@ def test_one_side_that_agrees_is_no_spiral_unless_asked_for():
 def test_role_is_kept_in_a_healthy_dialogue():
     verdict = dialogue(*LIGHTHOUSES, *RITUAL).stays_in_role()
     assert verdict.outcome is Outcome.HOLDS
-    assert "LeaksNoPrompt could not be measured: no system prompt is known" in verdict.explanation
+    assert "LeaksNoPrompt could not be measured: no known system prompt" in verdict.explanation
 
 
 def test_every_part_that_fails_is_told():

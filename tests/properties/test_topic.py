@@ -45,14 +45,14 @@ def test_score_stands_beside_its_bound_where_it_holds(without_extra):
     verdict = dialogue(*LIGHTHOUSES).stays_on_topic("lighthouses and their keepers")
     assert verdict
     assert verdict.explanation.startswith(
-        "1.00 for 'lighthouses and their keepers' (at least 0.1), and nothing leaves it"
+        "1.00 for 'lighthouses and their keepers' (at least 0.1), and no message leaves it"
     )
 
 
 def test_own_opening_is_the_topic_where_none_is_stated(without_extra):
     verdict = dialogue(*LIGHTHOUSES).stays_on_topic()
     assert verdict
-    assert "nothing leaves what it is about, in 13 messages" in verdict.explanation
+    assert "no message leaves what it is about, in 13 messages" in verdict.explanation
 
 
 def test_scenario_topic_is_used_and_yields_to_the_one_given(without_extra):
@@ -64,7 +64,7 @@ def test_scenario_topic_is_used_and_yields_to_the_one_given(without_extra):
 def test_lexical_fallback_says_that_it_is_one(without_extra):
     for texts in (STRAYED, LIGHTHOUSES):
         explanation = dialogue(*texts).stays_on_topic().explanation
-        assert "by the same words only; pip install 'pytest-duolog[topic]' compares meanings" in explanation
+        assert "by equal words only; pip install 'pytest-duolog[topic]' to compare meanings" in explanation
 
 
 def test_vectors_are_named():

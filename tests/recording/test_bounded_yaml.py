@@ -68,7 +68,7 @@ def test_import_refuses_it(
     monkeypatch.chdir(tmp_path)
     Path("c.yaml").write_text(bomb("message"))
     assert main(["cassettes", "import", "c.yaml"]) == 2
-    assert "its aliases unfold to more than" in capsys.readouterr().err
+    assert "its aliases expand to more than" in capsys.readouterr().err
     assert not Path("c.jsonl").exists()
 
 
@@ -87,7 +87,7 @@ def test_replay_refuses_it(pytester: pytest.Pytester) -> None:
     (folder / "test_it.yaml").write_text(bomb("string"))
     result = pytester.runpytest("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *UnreadableCassette: not a vcrpy cassette: its aliases unfold to more*"])
+    result.stdout.fnmatch_lines(["E *UnreadableCassette: not a vcrpy cassette: its aliases expand to more*"])
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_a_cache_that_answers_in_the_place_of_a_recording_is_named(project: pyte
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E *the dialogue ended after message 5 (turns: 2 turns), but its recording goes on: *",
-            "E *perhaps: *Model B said 2 messages without a recorded request: a cache of its own, *",
+            "E *the dialogue ended after message 5 (turns: 2 turns), but its recording has more messages: *",
+            "E *perhaps: *Model B has 2 messages without a recorded request: a cache of its own, *",
         ]
     )
 

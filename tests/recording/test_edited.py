@@ -151,7 +151,7 @@ def test_it_fails_the_test_where_the_ini_file_says_so(pytester, cassette):
 def test_a_word_that_means_neither_is_refused(pytester, cassette):
     result = pytester.runpytest("-o", "duolog_edited_cassettes=error")
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["*duolog_edited_cassettes: 'error' is not known (accepted: fail, warn)"])
+    result.stdout.fnmatch_lines(["*duolog_edited_cassettes: unknown value 'error' (accepted: fail, warn)"])
 
 
 def test_a_recording_of_before_there_were_checksums_plays_without_a_notice(pytester, cassette):

@@ -255,7 +255,7 @@ ROWS: dict[str, Row] = {
     "model of the judge": Row.same("marked()", judge(), judge(by="openai:other-judge")),
     "more votes": Row.same("marked()", judge(), judge(votes=3)),
     "fewer votes": Row.same(
-        "marked()", judge(votes=3), judge(), "passes", notice="2 recorded votes of a judge were not asked for"
+        "marked()", judge(votes=3), judge(), "passes", notice="2 recorded votes of a judge were not used"
     ),
     "max_tokens of the judge": Row.same("marked()", judge(), judge(max_tokens=99)),
     # further dialogues

@@ -127,7 +127,7 @@ def test_small_file_cannot_unfold_to_any_size(monkeypatch):
     codec = JournalCodec()
     line = json.loads(written([interaction(2, {"messages": []}, ["x" * 400] * 2)])[0])
     codec.decode(line)
-    with pytest.raises(ValueError, match="unfolds to more than 1000 bytes"):
+    with pytest.raises(ValueError, match="expands to more than 1000 bytes"):
         codec.decode(line | {"n": 2})
 
 

@@ -72,7 +72,7 @@ def test_cut_at_every_byte_keeps_every_finished_message(cassette):
         is_torn = content[cut - 1] != ord("\n")
         assert bool(journal.damage) is is_torn
         if is_torn:
-            assert journal.damage[0].startswith(f"line {n_whole + 2} is cut short (")
+            assert journal.damage[0].startswith(f"line {n_whole + 2} is incomplete (")
 
 
 @pytest.mark.parametrize("lost", [1, 60, 200])

@@ -222,9 +222,7 @@ def test_request_that_could_be_any_dialogues_is_refused(project, chat_server):
     project.makepyfile(test_speakers=SPEAKERS + THREADS)
     result = project.runpytest("--record-mode=once")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(
-        ["*several dialogues are at work, and a request from a thread of its own could be *"]
-    )
+    result.stdout.fnmatch_lines(["*several dialogues are running, and a request from another thread could *"])
     assert chat_server.requests == []
 
 

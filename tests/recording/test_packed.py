@@ -115,7 +115,7 @@ def test_packed_answer_that_is_cut_short_is_not_taken_as_whole(serve, tmp_path, 
         pytest.importorskip("backports.zstd")  # aiohttp takes no other
     dialogue = hold(speaker, tmp_path, RecordMode.ONCE)
     with pytest.raises(
-        DialogueError, match=r"the answer .*is cut short: it ends before what is packed|deflate"
+        DialogueError, match=r"the response .*is incomplete: it ends before its packed|deflate"
     ):
         dialogue.messages  # noqa: B018
     assert list(tmp_path.rglob("*.jsonl")) == []
@@ -149,5 +149,5 @@ def test_packed_answer_in_a_yaml_cassette_is_in_whole_or_refused(tmp_path):
             [one] = read_yaml(path, base_urls=(), redactor=Redactor({})).interactions
             assert one.response.content == b"Fine."
         else:
-            with pytest.raises(UnreadableCassette, match="is cut short"):
+            with pytest.raises(UnreadableCassette, match="is incomplete"):
                 read_yaml(path, base_urls=(), redactor=Redactor({}))

@@ -153,12 +153,12 @@ CHANGES = {
     ),
     "system prompt": (
         "You sell lamps.", "You sell lamps. Never promise money.",
-        ["*system prompt of Ben: another text", "nearest: *message 2 (Ben)", "*differs: *messages[[]0[]].content",
+        ["*system prompt of Ben: edited", "nearest: *message 2 (Ben)", "*differs: *messages[[]0[]].content",
          "*recorded: 'You sell lamps.'", "*sent: * 'You sell lamps. Never promise money.'"],
     ),
     "opener": (
         "My lamp", "My old lamp",
-        ["*opener: another text", "nearest: *message 2 (Ben)", "*differs: *messages[[]1[]].content",
+        ["*opener: edited", "nearest: *message 2 (Ben)", "*differs: *messages[[]1[]].content",
          "*recorded: 'My lamp does not work.'", "*sent: * 'My old lamp does not work.'"],
     ),
     "temperature": (
@@ -168,7 +168,7 @@ CHANGES = {
     ),
     "temperature left out": (
         ", temperature=0.5", "",
-        ["nearest: *message 2 (Ben)", "*differs: *temperature", "*recorded: 0.5", "*sent: * (not there)"],
+        ["nearest: *message 2 (Ben)", "*differs: *temperature", "*recorded: 0.5", "*sent: * (missing)"],
     ),
     "number that is equal to Python": (
         "extra={'top_k': 1}", "extra={'top_k': True}",
@@ -243,7 +243,7 @@ def test_change_in_the_middle_names_that_message(recorded):
     result.stdout.fnmatch_lines(
         [
             "*message 5 (Ann) has no recorded reply*",
-            "*note: *line 5 refers to *, which is not there, and was left out",
+            "*note: *line 5 refers to *, which is missing, and was left out",
         ]
     )
     assert recorded.n_asked == 0
@@ -258,10 +258,10 @@ def test_more_turns_than_recorded(recorded, mode):
     result.stdout.fnmatch_lines(
         [
             "E *message 8 (Ben) has no recorded reply: the recording ends after message 7.",
-            "E *state: *6 recorded, 6 played",
+            "E *state: *6 recorded, 6 replayed",
             "E *turns: recorded 3, now 4",
             "E *to fix: *record the rest: pytest --record-mode=new_episodes test_project.py::test_lamp",
-            "E *or all of it anew: pytest --record-mode=rewrite test_project.py::test_lamp",
+            "E *or record all of it again: pytest --record-mode=rewrite test_project.py::test_lamp",
         ]
     )
     assert recorded.n_asked == 0
@@ -277,7 +277,7 @@ def test_fewer_turns_than_recorded(recorded, mode):
         [
             "E *UnusedMessages: *ended after message 5 (turns: 2 turns), but *: messages 6 to 7 are not used.",
             "E *turns: recorded 3, now 2",
-            "E *to fix: *the shorter dialogue is meant: pytest --record-mode=new_episodes test_project.py::test_lamp",
+            "E *to fix: *shorter dialogue is intended: pytest --record-mode=new_episodes test_project.py::test_lamp",
         ]
     )
     assert recorded.n_asked == 0
@@ -287,7 +287,7 @@ def test_fewer_turns_shorten_the_recording_and_ask_no_model(recorded):
     recorded.change("turns=3", "turns=2")
     result = recorded.run("--record-mode=new_episodes")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*: 2 recorded replies no longer fit and were dropped"])
+    result.stdout.fnmatch_lines(["*: 2 recorded replies no longer match and were dropped"])
     assert recorded.n_asked == 0
     assert len(read_journal(recorded.cassette).interactions) == 4
     recorded.run().assert_outcomes(passed=1)
@@ -304,7 +304,7 @@ def test_recording_that_goes_on_for_no_known_reason_is_kept(recorded, mode):
     before = recorded.files()
     result = recorded.run(f"--record-mode={mode}")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *the shorter dialogue is meant: pytest --record-mode=rewrite *"])
+    result.stdout.fnmatch_lines(["E *the shorter dialogue is intended: pytest --record-mode=rewrite *"])
     assert (recorded.n_asked, recorded.files()) == (0, before)
 
 
@@ -318,7 +318,7 @@ def test_changed_end_of_the_dialogue_is_named(recorded):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E *the dialogue ended after message * (goodbye *), but its recording goes on: *",
+            "E *the dialogue ended after message * (goodbye *), but its recording has more messages: *",
             "E *stop on: recorded [[][]], now [[]'goodbye'[]]",
         ]
     )
@@ -336,7 +336,7 @@ def ask(messages):
     recorded.change("TIMES = 1", "TIMES = 2")
     result = recorded.run()
     result.stdout.fnmatch_lines(
-        ["E *nearest: *message 5 (Ann), the same request, whose reply has been played"]
+        ["E *nearest: *message 5 (Ann), the same request, whose reply was already replayed"]
     )
 
 
@@ -359,7 +359,7 @@ def test_new_episodes_says_what_no_longer_fits(recorded):
     recorded.change("You are a customer.", "You are an angry customer.")
     result = recorded.run("--record-mode=new_episodes")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*test_lamp: * recorded replies no longer fit and were dropped"])
+    result.stdout.fnmatch_lines(["*test_lamp: * recorded replies no longer match and were dropped"])
     assert recorded.n_kept() == 6
     recorded.run().assert_outcomes(passed=1)
     assert recorded.n_asked == 0
@@ -399,7 +399,7 @@ def test_failed_rewrite_leaves_the_old_recording_in_place(recorded):
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
-            "*test_lamp: *.partial.jsonl is an unfinished newer recording; finish it with --record-mode=once, or *"
+            "*test_lamp: *.partial.jsonl is a newer recording that is incomplete; finish it with --record-mode=once*"
         ]
     )
     recorded.server.answer = lambda body: "And now it works."
@@ -435,7 +435,7 @@ def test_once_goes_on_where_a_failure_stopped_it(project):
     result.stdout.fnmatch_lines(
         [
             "E *message 5 (Ann) has no recorded reply: the recording was cut off after message 4.",
-            "E *3 recorded, 3 played, unfinished",
+            "E *3 recorded, 3 replayed, incomplete",
             "E *to fix: *finish the recording: pytest --record-mode=once test_project.py::test_lamp",
         ]
     )
@@ -446,7 +446,7 @@ def test_once_goes_on_where_a_failure_stopped_it(project):
     result.stdout.fnmatch_lines(
         [
             "1 dialogue, 3 replies replayed, 3 replies recorded (*)",
-            "*test_lamp: test_lamp.openai-small.1.jsonl was unfinished: resumed after message 4",
+            "*test_lamp: test_lamp.openai-small.1.jsonl was incomplete: resumed after message 4",
         ]
     )
     assert project.n_asked == 3
@@ -462,7 +462,7 @@ def test_once_does_not_resume_another_dialogue(project):
     result = project.run("--record-mode=once")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["E *message 2 (Ben) has no recorded reply.", "E *system prompt of Ben: another text"]
+        ["E *message 2 (Ben) has no recorded reply.", "E *system prompt of Ben: edited"]
     )
     assert project.n_asked == 0
     assert project.files() == before
@@ -570,7 +570,7 @@ def test_killed_run_loses_no_finished_message(project, how, number):
     result.assert_outcomes(passed=1)
     assert project.n_asked == 6 - (number - 1)
     if number > 1:
-        result.stdout.fnmatch_lines([f"*was unfinished: resumed after message {number}"])
+        result.stdout.fnmatch_lines([f"*was incomplete: resumed after message {number}"])
     recorded = project.files()
     assert list(recorded) == [CASSETTE]
     project.server.close()
@@ -584,12 +584,12 @@ def test_torn_line_is_said_and_recorded_again(recorded):
     result = recorded.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["E *cut off after message 4.", "note: *line 5 is cut short (* bytes) and was left out"]
+        ["E *cut off after message 4.", "note: *line 5 is incomplete (* bytes) and was left out"]
     )
     result = recorded.run("--record-mode=once")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        ["*line 5 is cut short (* bytes) and was left out", "*resumed after message 4"]
+        ["*line 5 is incomplete (* bytes) and was left out", "*resumed after message 4"]
     )
     assert recorded.n_asked == 3
     assert [json.loads(line) for line in recorded.cassette.read_bytes().splitlines()][4]["n"] == 4
@@ -715,7 +715,7 @@ def test_recording_that_would_still_hold_a_key_is_refused(project, monkeypatch):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E *SecretInRecording: message 2 (Ben) holds something shaped like a key where it cannot be replaced*"
+            "E *SecretInRecording: message 2 (Ben) contains something that looks like a key and cannot be replaced*"
         ]
     )
     assert b"1234567890" not in b"".join(project.files().values())

@@ -130,7 +130,7 @@ def test_record_mode_once_takes_over_what_a_test_that_is_gone_has_left(
     n_files = len(cassettes())
     result = pytester.runpytest("--record-mode=once")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*took over the recording of *, which is gone*"])
+    result.stdout.fnmatch_lines(["*took over the recording of *, which no longer exists*"])
     assert not chat_server.requests
     assert len(cassettes()) == n_files
     pytester.runpytest().assert_outcomes(passed=1)
@@ -164,7 +164,7 @@ def test_recording_that_does_not_fit_names_the_test_that_it_was_made_for(recorde
     Path("cassettes/test_old").rename("cassettes/test_new")
     result = pytester.runpytest()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *recorded for: *test_old.py::test_lamp", "E *another text"])
+    result.stdout.fnmatch_lines(["E *recorded for: *test_old.py::test_lamp", "E *: edited"])
 
 
 @pytest.mark.parametrize(
@@ -242,10 +242,10 @@ def test_move_changes_nothing_but_the_header(recorded):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["test_old.py", "test_old.py::test_x"], "move takes two modules or two tests"),
+        (["test_old.py", "test_old.py::test_x"], "move needs two modules or two tests"),
         (
             ["test_old.py::test_nobody", "test_old.py::test_x"],
-            "there is no recording of it in cassettes/test_old",
+            "there is no recording of this test in cassettes/test_old",
         ),
         (["test_old.py::test_lamp", "test_old.py::test_light"], "there is a recording already"),
     ],
@@ -280,7 +280,7 @@ PRUNABLE = {
         TWO_PARAMETERS,
         TWO_PARAMETERS.replace(', "Hello."', "").replace(', "hello"', ""),
         2,
-        "its test test_old.py::test_lamp[2-hello] is gone",
+        "its test test_old.py::test_lamp[2-hello] no longer exists",
     ),
     "fewer samples": (
         PLAIN.replace("turns=2", "turns=2, samples=3"),
@@ -292,13 +292,13 @@ PRUNABLE = {
         SECOND,
         PLAIN,
         1,
-        "test_old.py::test_lamp holds no dialogue named 'later' any more",
+        "test_old.py::test_lamp no longer has a dialogue named 'later'",
     ),
     "no dialogue any more": (
         PLAIN,
         "def test_lamp():\n    pass\n",
         1,
-        "its test test_old.py::test_lamp is gone",
+        "its test test_old.py::test_lamp no longer exists",
     ),
 }
 
@@ -318,7 +318,7 @@ def test_prune_knows_what_pytest_collects(recorded, change, capsys):
 def test_prune_leaves_modules_alone_that_cannot_be_collected(recorded, capsys):
     recorded(PLAIN, "import nothing_of_this_name\n")
     assert main(["cassettes", "prune", "--delete"]) == 2
-    assert "cannot be collected, and its recordings are left alone" in capsys.readouterr().err
+    assert "cannot be collected, so its recordings are kept" in capsys.readouterr().err
     assert len(cassettes()) == 1
 
 

@@ -182,7 +182,7 @@ def test_without_any_chat_history_the_answers_are_told_and_it_is_said(tmp_path: 
         written(tmp_path, Journal(HEADER, [interaction(2, {"question": "Lamps?"}, answer)], {"messages": 2}))
     )
     assert [message.content for message in found.transcript.messages] == ["We do."]
-    assert found.notices == ("told from the answers of models alone: no request holds the dialogue",)
+    assert found.notices == ("reconstructed from the responses of models only: no request has the dialogue",)
 
 
 def written(tmp_path: Path, journal: Journal) -> Path:
@@ -195,13 +195,15 @@ def test_an_unfinished_recording_says_so_and_has_what_is_there(tmp_path: Path):
     found = retold(written(tmp_path, Journal(HEADER, chat(4))))
     assert len(found.transcript) == 5
     assert found.transcript.stop_reason is None
-    assert found.notices == ("the recording is unfinished",)
+    assert found.notices == ("the recording is incomplete",)
 
 
 def test_what_code_said_last_is_missed_in_a_recording_of_old(tmp_path: Path):
     found = retold(written(tmp_path, Journal(HEADER, chat(4), {"messages": 6, "stop": None, "served": []})))
     assert len(found.transcript) == 5
-    assert found.notices == ("the recording holds 5 of 6 messages: what code said last was sent to nobody",)
+    assert found.notices == (
+        "the recording has 5 of 6 messages: the last message, from code, is in no request",
+    )
 
 
 def test_a_damaged_line_costs_that_line(tmp_path: Path):
@@ -215,10 +217,10 @@ def test_a_damaged_line_costs_that_line(tmp_path: Path):
 @pytest.mark.parametrize(
     ("interactions", "problem"),
     [
-        ([], "holds no chat history and no answer that can be read"),
-        ([interaction(1, {"question": "?"}, {"verdict": 5})], "holds no chat history and no answer"),
-        ([interaction(1, b"\xff\xfe", b"<html>")], "holds no chat history and no answer"),
-        ([interaction(1, {"messages": [{"role": 5}, 7]}, [])], "holds no chat history and no answer"),
+        ([], "has no chat history and no readable response"),
+        ([interaction(1, {"question": "?"}, {"verdict": 5})], "has no chat history and no readable"),
+        ([interaction(1, b"\xff\xfe", b"<html>")], "has no chat history and no readable"),
+        ([interaction(1, {"messages": [{"role": 5}, 7]}, [])], "has no chat history and no readable"),
     ],
 )
 def test_a_recording_of_no_dialogue_is_said(tmp_path: Path, interactions: list[Any], problem: str):

@@ -122,7 +122,7 @@ def test_babble_could_not_be_measured_and_fails_the_test_in_every_run(project):
         result = project.run(*arguments)
         result.assert_outcomes(failed=1)
         result.stdout.fnmatch_lines(
-            ["*could not be measured: 0 of 3 votes*an answer is not the JSON asked for*"]
+            ["*could not be measured: 0 of 3 votes*an answer is not the requested JSON*"]
         )
     assert project.votes() == [False, False, True, True, True]
 
@@ -151,7 +151,7 @@ def test_vote_that_is_not_recorded_is_a_miss_and_never_a_verdict(project):
         result.stdout.fnmatch_lines(
             [
                 "*CassetteMismatch: a vote of the judge is not recorded.",
-                f"*record mode '{mode}', 3 votes recorded, 0 played",
+                f"*record mode '{mode}', 3 votes recorded, 0 replayed",
                 "*recorded: *The talk is about a lamp.*",
                 "*sent:     *The talk is about a sofa.*",
                 "*ask the judge: pytest --record-mode=new_episodes test_project.py::test_lamp",
@@ -231,7 +231,7 @@ def test_votes_nobody_asks_for_are_told(project):
     project.write("assert dialogue.messages")
     result = project.run()
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*test_lamp: 3 recorded votes of a judge were not asked for"])
+    result.stdout.fnmatch_lines(["*test_lamp: 3 recorded votes of a judge were not used"])
 
 
 def test_combined_properties_ask_the_judge_too(project):

@@ -23,8 +23,8 @@ def words(plan: RunPlan, habits: Habits) -> list[str]:
 def test_samples_have_their_likely_and_their_most_dialogues() -> None:
     lines = words(RunPlan({"a": BAR, "b": BAR}), Habits(12, pass_rate=1.0))
     assert lines[1:5] == [
-        "likely 24 dialogues, and no more than 40",
-        "about 288 replies to ask models for, as far as they are not recorded",
+        "about 24 dialogues, and at most 40",
+        "about 288 replies from models, without those that are recorded",
         "at these pass rates at least one of 2 tests fails in 0 % of runs",
         "a: 18 of 20 samples must pass (0.9)",
     ]
@@ -41,13 +41,13 @@ def test_gate_says_likely_cost_promises_and_both_extremes() -> None:
     lines = words(
         RunPlan({f"t{n}": None for n in range(20)}, GatePlan()), Habits(10, 500.0, 1.0, is_known=True)
     )
-    assert lines[0] == "pass rates and lengths of 20 of 20 scenarios are those of the last run record"
+    assert lines[0] == "pass rates and lengths of 20 of 20 scenarios are from the last run record"
     assert lines[1].startswith(
-        "likely 80 dialogues, baseline and candidate together; nine in ten gates stay within"
+        "about 80 dialogues, baseline and candidate together; nine in ten gates need at most"
     )
-    assert lines[1].endswith(" 80, and none takes more than 800")
+    assert lines[1].endswith(" 80, and none needs more than 800")
     assert lines[2:5] == [
-        "about 800 replies to ask models for, as far as they are not recorded",
+        "about 800 replies from models, without those that are recorded",
         "about 40,000 tokens read and written",
         "an equal candidate: PASS in 100 % of gates, BLOCK in 0 %, INCONCLUSIVE in 0 %",
     ]
@@ -61,13 +61,11 @@ def test_gate_says_likely_cost_promises_and_both_extremes() -> None:
 def test_what_is_not_known_is_said() -> None:
     plan = RunPlan({"a": BAR, "b": BAR})
     assert words(plan, Habits(12))[0].startswith(
-        "nothing is known of the scenarios: taken to pass 95 % of the time"
+        "no earlier run is known: assuming that scenarios pass 95 % of the time"
     )
     half = list(forecast_words(plan, {"a": Habits(12), "b": Habits(12, 100.0, 1.0, is_known=True)}))
-    assert half[0] == "pass rates and lengths of 1 of 2 scenarios are those of the last run record"
-    assert (
-        "about 1,200 tokens read and written by 1 of 2 scenarios; those of the others are not known" in half
-    )
+    assert half[0] == "pass rates and lengths of 1 of 2 scenarios are from the last run record"
+    assert "about 1,200 tokens read and written by 1 of 2 scenarios; the others are not known" in half
 
 
 @pytest.mark.parametrize(("outcomes", "rate"), [("+++", 3.5 / 4), ("---", 0.5 / 4), ("+-!", 0.5)])

@@ -28,13 +28,13 @@ LOOK = Look(round=3, worse=1, same=58, better=1, log_pass=1.25, log_block=-0.5, 
 @pytest.mark.parametrize(
     ("samples", "problem"),
     [
-        ([sample("z")], "z, sample 1 of the baseline: the plan has no such scenario"),
-        ([sample("a"), sample("a")], "it is there twice"),
+        ([sample("z")], "z, sample 1 of the baseline: the plan does not have this scenario"),
+        ([sample("a"), sample("a")], "it occurs twice"),
         (
             [sample("a"), sample("a", outcome="-", attempt=2)],
-            "a, sample 1 of the baseline, attempt 2: it is there twice",
+            "a, sample 1 of the baseline, attempt 2: it occurs twice",
         ),
-        ([sample("a", outcome="!")] * 2, "it is there twice"),
+        ([sample("a", outcome="!")] * 2, "it occurs twice"),
     ],
     ids=["stranger", "twice", "measured twice", "error twice"],
 )
@@ -89,11 +89,11 @@ def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"sample": {"scenario": "a", "num')
     torn = read_record(path)
-    assert torn.damage == (f"{path}: line 4 is cut short (33 bytes) and was left out",)
+    assert torn.damage == (f"{path}: line 4 is incomplete (33 bytes) and was left out",)
     assert len(torn.samples) == 2
     with RecordWriter(path, header(created=STARTED + timedelta(hours=1))) as writer:
         assert writer.record.samples == torn.samples
-        with pytest.raises(RunRecordError, match="it is there twice"):
+        with pytest.raises(RunRecordError, match="it occurs twice"):
             writer.append(sample("a", 1))
         writer.append(sample("a", 2, attempt=2))
         writer.append_look(LOOK)
@@ -162,7 +162,7 @@ def test_a_file_that_holds_a_sample_twice_is_refused(tmp_path: Path) -> None:
     write_record(path, RunRecord(header(), (sample("a"),)))
     with path.open("ab") as file:
         file.write(path.read_bytes().splitlines(keepends=True)[1])
-    with pytest.raises(RunRecordError, match="it is there twice") as raised:
+    with pytest.raises(RunRecordError, match="it occurs twice") as raised:
         read_record(path)
     assert raised.value.path == path
 
@@ -176,7 +176,7 @@ def test_a_record_of_another_plan_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     write_record(path, RunRecord(header(), (sample("a"),)))
     before = path.read_bytes()
-    with pytest.raises(RunRecordError, match="is of another plan") as raised:
+    with pytest.raises(RunRecordError, match="has another plan") as raised:
         RecordWriter(path, header(RunPlan({"a": None, "b": None}, GatePlan("0.05"))))
     assert "margin 0.05 (20 rounds)" in str(raised.value)
     assert path.read_bytes() == before
@@ -207,9 +207,9 @@ def test_only_parts_of_one_run_are_merged(others: list[dict[str, object]], probl
 
 def test_a_record_cannot_be_merged_with_itself() -> None:
     record = RunRecord(header(), (sample("a"),))
-    with pytest.raises(RunRecordError, match="it is there twice") as raised:
+    with pytest.raises(RunRecordError, match="it occurs twice") as raised:
         merge([record, record])
-    assert "give every record once" in str(raised.value)
+    assert "give every record only once" in str(raised.value)
 
 
 @given(

@@ -86,4 +86,4 @@ def test_merged_record_names_the_shards_that_it_lacks() -> None:
         for n in (1, 2)
     ]
     assert merge(shards).damage == ()
-    assert merge(shards[:1]).damage == ("shard 2/2 is missing, or ended early: no samples of b, d",)
+    assert merge(shards[:1]).damage == ("shard 2/2 is missing or ended early: it has no samples of b, d",)

@@ -104,5 +104,5 @@ def test_unknown_reason_is_refused_with_the_known_ones(pytester):
     result = pytester.runpytest()
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(
-        ["*duolog_stop_on: 'boredom' is not known (accepted: goodbye, loop, nothing)*"]
+        ["*duolog_stop_on: unknown value 'boredom' (accepted: goodbye, loop, nothing)*"]
     )

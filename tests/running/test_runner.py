@@ -190,7 +190,7 @@ def test_observers_hear_of_every_message_in_order():
         (
             ["Thank you, goodbye!"],
             {"stop_on": "goodbye", "grace": 0, "turns": 9},
-            "goodbye (Ann): message 2 takes leave",
+            "goodbye (Ann): message 2 says goodbye",
             3,
         ),
     ],
@@ -278,16 +278,19 @@ def test_error_keeps_what_was_said_and_names_the_speaker(error, problem):
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (None, "openai:x answered with None, not a pytest_duolog.Reply"),
-        ({"content": "Hot."}, "openai:x answered with {'content': 'Hot.'}, not a pytest_duolog.Reply"),
-        (Reply(None), "openai:x gave a Reply that cannot be used: content: Input should be a valid string"),
+        (None, "openai:x returned None, not a pytest_duolog.Reply"),
+        ({"content": "Hot."}, "openai:x returned {'content': 'Hot.'}, not a pytest_duolog.Reply"),
+        (
+            Reply(None),
+            "openai:x returned a Reply that cannot be used: content: Input should be a valid string",
+        ),
         (
             Reply("Hot.", reasoning=3),
-            "openai:x gave a Reply that cannot be used: reasoning: Input should be a valid string",
+            "openai:x returned a Reply that cannot be used: reasoning: Input should be a valid string",
         ),
         (
             Reply("Hot.", finish="stop"),
-            "openai:x gave a Reply that cannot be used: finish: Input should be 'end', 'truncated', *",
+            "openai:x returned a Reply that cannot be used: finish: Input should be 'end', 'truncated', *",
         ),
     ],
     ids=["none", "dict", "no content", "odd reasoning", "odd finish"],

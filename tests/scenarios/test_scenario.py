@@ -106,9 +106,7 @@ def test_shared_values_hold_where_a_speaker_has_none_of_its_own():
 
 def test_shared_value_that_neither_speaker_takes_is_refused_in_code():
     own = {"a": Speaker("Ann", system="x"), "b": {"name": "Ben", "system": None, "seed": 0}}
-    with pytest.raises(
-        ValueError, match=r"system='Be brief\.' changes nothing: both speakers have their own"
-    ):
+    with pytest.raises(ValueError, match=r"system='Be brief\.' has no effect: both speakers have their own"):
         Scenario(**own, system="Be brief.", seed=1)
     assert Scenario(**own, seed=1).a.seed == 1
     assert Scenario(**own, system=None).a.system == "x"
@@ -162,7 +160,7 @@ def test_every_wrong_argument_is_named_with_what_came():
         ({"top_p": 1.1}, "a.top_p: Input should be less than or equal to 1 (got 1.1)"),
         ({"max_tokens": 0}, "a.max_tokens: Input should be greater than or equal to 1 (got 0)"),
         ({"model": "gpt"}, "a.model: model 'gpt' is not 'provider:model', *"),
-        ({"opener": "\ud800"}, "opener: holds a character that is not text: '\\ud800' (got '\\ud800')"),
+        ({"opener": "\ud800"}, "opener: contains a character that is not text: '\\ud800' (got '\\ud800')"),
         ({"stub": " "}, "stub: String should have at least 1 character (got ' ')"),
         ({"stop_phrases": ("bye", " ")}, "stop_phrases.1: String should have at least 1 character (got ' ')"),
         ({"a": 3}, "a: Input should be a valid dictionary or instance of Speaker (got 3)"),
@@ -172,7 +170,7 @@ def test_every_wrong_argument_is_named_with_what_came():
         ),
         (
             {"a": Speaker("Ann"), "b": Speaker("Ann")},
-            "both speakers are named 'Ann'; their messages could not be told apart",
+            "both speakers are named 'Ann'; give them different names",
         ),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
@@ -216,7 +214,7 @@ def test_extra_may_not_hold_what_the_dialogue_sets(name):
 
 @pytest.mark.parametrize("value", [{1, 2}, math.nan, object()], ids=["set", "nan", "object"])
 def test_extra_is_json(value):
-    with pytest.raises(ValueError, match="is part of a JSON request"):
+    with pytest.raises(ValueError, match="must be JSON"):
         Speaker("Ann", extra={"field": value})
 
 

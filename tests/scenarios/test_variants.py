@@ -55,14 +55,14 @@ def test_another_model_does_not_keep_the_label_of_the_one_it_replaces(tmp_path):
     ("table", "problem"),
     [
         (HOT.replace("openai:m", "nobody:m"), r"variants.hot\]: model 'nobody:m': unknown provider"),
-        (HOT.replace("openai:m", "variant:cold"), "variants.hot.model: 'variant:cold' is a variant itself"),
+        (HOT.replace("openai:m", "variant:cold"), "variants.hot.model: 'variant:cold' is itself a variant"),
         (HOT.replace("openai:m", "m"), "'m' is not 'provider:model'"),
         (HOT.replace("1.8", "-1"), "variants.hot.temperature"),
         (HOT + "colour = 3", "variants.hot.colour"),
-        (HOT + "seed = 3", "seed: every sample has its own"),
-        (HOT.replace("variants.hot", "variants.'a b'"), "a name has lower-case letters"),
+        (HOT + "seed = 3", "seed: a variant has none, because every sample has its own"),
+        (HOT.replace("variants.hot", "variants.'a b'"), "a name may have only lower-case letters"),
         ('[tool.duolog.models]\nx = "variant:cold"' + HOT, r"x: .*no \[tool.duolog.variants.cold\].*: hot\)"),
-        ('[tool.duolog.providers.variant]\nbase_url = "http://x"', "the name is taken"),
+        ('[tool.duolog.providers.variant]\nbase_url = "http://x"', "the name is reserved"),
     ],
 )
 def test_wrong_variant_is_named_before_anything_runs(tmp_path, table, problem):

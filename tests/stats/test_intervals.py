@@ -84,7 +84,7 @@ def test_nothing_is_learnt_from_no_samples(interval: IntervalFunction) -> None:
 @every_interval
 @pytest.mark.parametrize(("n_passed", "n"), [(2, 1), (-1, 3), (0, -1)])
 def test_impossible_counts_are_refused(interval: IntervalFunction, n_passed: int, n: int) -> None:
-    with pytest.raises(ValueError, match=f"{n_passed} of {n} is no count of passes"):
+    with pytest.raises(ValueError, match=f"{n_passed} of {n} is not a count of passes"):
         interval(n_passed, n)
 
 

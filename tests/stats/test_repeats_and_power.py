@@ -33,7 +33,7 @@ def test_it_is_the_share_of_draws_that_all_pass() -> None:
 @pytest.mark.parametrize("k", [0, 6, -1])
 def test_more_tries_than_samples_cannot_be_estimated(k: int) -> None:
     for estimate in (pass_hat_k, pass_at_k):
-        with pytest.raises(ValueError, match=f"{k} tries cannot be drawn from 5 samples"):
+        with pytest.raises(ValueError, match=f"k={k} is not between 1 and the number of samples, 5"):
             estimate(4, 5, k)
 
 

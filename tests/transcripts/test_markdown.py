@@ -209,7 +209,7 @@ def test_entities_of_a_foreign_file_are_ordinary_text() -> None:
         ("just a note\n", "line 1: expected a speaker's name and a colon"),
         ("Turns: 2\n\n## Conversation\n\nEve: hi", "line 5: expected two messages"),
         ("Speaker A: Eve\n\n## Conversation\n\nAda: hi", "line 5: expected 'Eve:', found 'Ada: hi'"),
-        ("Format: duolog 99\n\n## Conversation\n\nModel A: hi", "format 'duolog 99' is not known"),
+        ("Format: duolog 99\n\n## Conversation\n\nModel A: hi", "unknown format 'duolog 99'"),
     ],
     ids=["empty", "prose", "alone", "stranger", "newer format"],
 )

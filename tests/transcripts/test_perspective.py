@@ -69,7 +69,7 @@ def test_blank_text_is_never_sent(blank):
 
 
 def test_speaker_who_spoke_last_cannot_be_asked():
-    with pytest.raises(ValueError, match="Ben spoke last; the other side has to answer first"):
+    with pytest.raises(ValueError, match="Ben wrote the last message; the other side is next"):
         seen_by("Ben", [("Ann", "Hello."), ("Ben", "Hi.")])
 
 

@@ -135,7 +135,7 @@ def test_a_stated_topic_is_not_overruled():
         ('{"messages": [5]}', "its messages are not a list of objects"),
         ('{"messages": [{"content": "Hi."}]}', "its messages are not a list of objects"),
         ('{"messages": [{"role": ["a"], "content": "Hi."}]}', "message 1 has no speaker"),
-        ('{"format": 2, "messages": []}', "format 2, and this version reads 1"),
+        ('{"format": 2, "messages": []}', "its format is 2, but this version reads 1"),
         ('{"conversation": 5}', "its conversation is not a list"),
         ("[" * 100_000, "nested too deeply"),
         ('["a"]', "not a dialogue: "),
@@ -188,5 +188,5 @@ def test_messages_that_are_a_line_each_are_told_from_dialogues():
     lines = "\n".join(json.dumps(message) for message in CHAT)
     problems = {found.problem for found in read_sources(lines, file="x.jsonl")}
     assert problems == {
-        "one message and no dialogue: put the messages of a dialogue into one list, a dialogue a line"
+        "one message, not a dialogue: put the messages of a dialogue into one list, one dialogue on each line"
     }

@@ -119,8 +119,8 @@ def test_empty_fields_of_the_twin_are_none(tmp_path):
         ("[" * 100_000, "nested too deeply"),
         ("[]", "it is JSON, but not an object"),
         ("3", "it is JSON, but not an object"),
-        ("{}", "format None, and this version reads 1"),
-        ('{"format": 2, "messages": []}', "format 2, and this version reads 1"),
+        ("{}", "its format is None, but this version reads 1"),
+        ('{"format": 2, "messages": []}', "its format is 2, but this version reads 1"),
         ('{"format": 1}', "messages: Field required"),
         ('{"format": 1, "messages": [], "mood": 1}', "mood: Extra inputs are not permitted"),
         ('{"format": 1, "messages": [{"speaker": "A", "content": 3}]}', "messages.0.content: * valid string"),
@@ -168,8 +168,8 @@ def test_speakers_are_taken_from_the_messages_in_order():
 @pytest.mark.parametrize(
     ("speakers", "problem"),
     [
-        (("Ann", "Ann"), "two speakers have one name: Ann, Ann"),
-        (("Ann",), "Ben spoke and is not among the speakers: Ann"),
+        (("Ann", "Ann"), "two speakers have the same name: Ann, Ann"),
+        (("Ann",), "Ben has messages but is not one of the speakers: Ann"),
     ],
 )
 def test_messages_belong_to_known_speakers(speakers, problem):

@@ -1,7 +1,7 @@
-"""Formats of dialogues in JSON files, one module each: what tells it, and how it is read.
+"""Formats of dialogues in JSON files, one module each: how a format is recognised and how it is read.
 
-A module has a `READER`. What a file holds is told from its content, not from its name. Chat formats of others only say
-where their entries are; `chat_log` makes a transcript of those.
+Each module has a `READER`. A format is recognised by the content of a file, not by its name. For chat formats of other
+programs a reader only finds the entries; `chat_log` makes a transcript from them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pytest_duolog.transcripts.transcript import Transcript
 
 
 class Reader(NamedTuple):
-    """One format. `accepts` tells it from the value of a JSON text, `read` raises TranscriptError for a damaged one.
+    """One format. `accepts` recognises its JSON value; `read` raises TranscriptError for a damaged one.
 
-    `keys` are those by which people know it. A vague one is asked last: its keys mean other things elsewhere.
+    `keys` are shown to users. A reader with `is_vague` is tried last, because other formats use its keys with another
+    meaning.
     """
 
     keys: tuple[str, ...]
@@ -29,11 +30,11 @@ class Reader(NamedTuple):
 
 @cache
 def readers() -> tuple[Reader, ...]:
-    """Every format, in the order in which they are asked."""
+    """Every format, in the order in which they are tried."""
     modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
     return tuple(sorted((module.READER for module in modules), key=lambda reader: reader.is_vague))
 
 
 def reader_of(value: Any) -> Reader | None:
-    """The reader of a JSON value; None if nobody knows it."""
+    """The reader of a JSON value; None if no reader accepts it."""
     return next((reader for reader in readers() if reader.accepts(value)), None)

@@ -1,4 +1,4 @@
-"""Chats as most programs keep them: an object with `messages`, or the bare list of them."""
+"""The most common chat format: an object with `messages`, or only the list of messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON twin of the founding Markdown."""
+"""The JSON form of the first published two-model dialogues, whose Markdown form `markdown` reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to Gemini: an object with `contents`, whose parts are text, calls of functions and their responses."""
+"""Requests to Gemini: an object with `contents`, whose parts are text, function calls and function responses."""
 
 from __future__ import annotations
 

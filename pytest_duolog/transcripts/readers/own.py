@@ -1,4 +1,4 @@
-"""What `Transcript.to_json` writes."""
+"""The JSON that `Transcript.to_json` writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Responses API of OpenAI: items of `input` and `output`, calls of functions and their outputs among them."""
+"""The Responses API of OpenAI: items of `input` and `output`, including function calls and their outputs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def _items(value: dict[str, Any], key: str, role: str) -> list[Any]:
     if isinstance(found, str):
         return [{"role": role, "content": found}]
     if found is not None and not isinstance(found, list):
-        raise TranscriptError(f"its {key} is neither text nor a list of items: {shorten(repr(found), 60)}")
+        raise TranscriptError(f"{key} is neither text nor a list of items: {shorten(repr(found), 60)}")
     return found or []
 
 
-# Evaluations keep an `input` and an `output` beside the messages of a chat.
+# Files of evaluations may have `input` and `output` next to the `messages` of a chat.
 READER = Reader(("input", "output"), _accepts, _read, is_vague=True)

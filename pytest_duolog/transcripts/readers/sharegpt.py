@@ -1,4 +1,4 @@
-"""ShareGPT: an object with `conversations`, whose messages have `from` and `value`."""
+"""ShareGPT: an object with `conversations`, a list of messages with `from` and `value`."""
 
 from __future__ import annotations
 
