@@ -49,6 +49,7 @@ POLITE = _book(
 PARTING = _book("parting", plain=("last",))
 THANKS = _book("thanks", plain=("thanks",))
 _DEFLECTION = _book("deflection")
+_NEXT = _book("next")
 
 # Words of other languages that name things in English.
 _AMBIGUOUS = frozenset(_TABLES["ambiguous"].split())
@@ -79,6 +80,11 @@ def _says_little(word: str) -> bool:
 def is_news(word: str) -> bool:
     """Whether a word has content: it belongs neither to grammar nor to social talk."""
     return word not in FUNCTION_WORDS and not _says_little(word)
+
+
+def prompts(normalised: str) -> bool:
+    """Whether a message asks for more, or for the next of several things."""
+    return bool(OFFER.search(normalised) or _NEXT.search(normalised))
 
 
 def deflects(normalised: str) -> bool:

@@ -6,15 +6,16 @@ speaker is stuck: says the same, or deflects, again and again, whatever the othe
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.closings import ClosingDetector
 from pytest_duolog.detectors.staleness import Stale, StalenessReader
+from pytest_duolog.detectors.wrapping import unwrap
 
 # A loop: of so many messages running, all but one are stale. Rituals need one more than plain copies do. Messages that
 # are merely vague need many more, of which two may be fresh: of healthy talk, at most 12 of 16 were vague.
@@ -29,6 +30,15 @@ FRESH_BESIDE_VAGUE = 2
 STUCK_MESSAGES = 5
 STUCK_WORDS = 5
 STUCK_LIKENESS = 0.8
+# So is one who gives in so many of the last few own messages what that speaker gave before: a sentence of so many words
+# at least (a question needs one less), half of the message, with hardly a word of news beside it.
+AGAIN_MESSAGES = 5
+AGAIN_OF = 7
+AGAIN_WORDS = 5
+AGAIN_NEWS = 2
+AGAIN_SHARE = 0.5
+# With more different ones among them, it goes through a list of questions again.
+AGAIN_DIFFERENT = 3
 
 # Looking for a loop's beginning, one fresh message weighs as much as so many stale ones.
 FRESH_WEIGHT = 2
@@ -90,6 +100,10 @@ class _Own:
     words: frozenset[tuple[str, ...]] = frozenset()
     same: list[int] = field(default_factory=list)
     deflecting: list[int] = field(default_factory=list)
+    sentences: set[tuple[str, ...]] = field(default_factory=set)
+    deflected: bool = False
+    again: deque[tuple[int, tuple[str, ...] | None]] = field(default_factory=lambda: deque(maxlen=AGAIN_OF))
+    """The last own messages, and of each what it gave again: a sentence, none for a deflection; None if nothing."""
 
 
 @dataclass
@@ -112,14 +126,18 @@ class LoopDetector:
     _heard: list[Heard] = field(default_factory=list)
     _said: dict[str, int] = field(default_factory=dict)
     _stuck: dict[int, Loop] = field(default_factory=dict)
+    _n_news: list[int] = field(default_factory=list)
+    _again: dict[str, list[Loop]] = field(default_factory=dict)
 
     def read(self, speaker: str, content: str) -> None:
         """Take the next message."""
-        normalised = text.normalise(text.without_thinking(content))
+        said, is_structured = unwrap(text.without_thinking(content))
+        normalised = text.normalise(said)
         words = text.words(normalised)
         self.closings.read(normalised)
         n_new = self._reader.n_new(words)
-        stale = self._reader.read(normalised, words, after_goodbye=self.is_over)
+        n_news = self._reader.n_new([word for word in words if lexicon.is_news(word)])
+        stale = self._reader.read(normalised, words, after_goodbye=self.is_over, is_structured=is_structured)
         self._stale.append(stale)
         here = len(self._heard)
         first = self._said.setdefault(" ".join(words) or normalised.strip(), here)
@@ -134,7 +152,14 @@ class LoopDetector:
         self._inside_wide.append(False)
         is_marked = [self._mark(self._inside, *window) for window in _WINDOWS]
         is_marked += [self._mark(self._inside_wide, *window) for window in _WIDE_WINDOWS]
-        is_stuck = self._watch(speaker, len(words), deflects=lexicon.deflects(normalised))
+        # Who asks for the next thing and gets one is served: "Anything else?", "A green salad."
+        is_served = bool(here and self._n_news[-1]) and (is_structured or lexicon.prompts(normalised))
+        self._n_news.append(n_news)
+        deflects = lexicon.deflects(normalised)
+        is_stuck = self._watch(speaker, len(words), deflects=deflects, is_served=is_served)
+        is_stuck |= self._watch_again(
+            speaker, normalised, len(words), n_news, deflects=deflects, is_served=is_served
+        )
         self.is_looping = any(is_marked) or is_stuck
 
     def _mark(self, inside: list[bool], width: int, fresh: int, kinds: frozenset[Stale]) -> bool:
@@ -152,12 +177,12 @@ class LoopDetector:
             inside[at] = True
         return True
 
-    def _watch(self, speaker: str, n_words: int, *, deflects: bool) -> bool:
+    def _watch(self, speaker: str, n_words: int, *, deflects: bool, is_served: bool) -> bool:
         """Whether this speaker is stuck, whatever the other one says."""
         own = self._own.setdefault(speaker, _Own())
         here = len(self._stale) - 1
         trigrams = self._trigrams[here]
-        same = n_words >= STUCK_WORDS and _likeness(own.words, trigrams) >= STUCK_LIKENESS
+        same = n_words >= STUCK_WORDS and not is_served and _likeness(own.words, trigrams) >= STUCK_LIKENESS
         if not same:
             own.same = []
         own.same.append(here)
@@ -174,6 +199,34 @@ class LoopDetector:
                 self._stuck[loop.onset] = loop
         return stuck
 
+    def _watch_again(
+        self, speaker: str, normalised: str, n_words: int, n_news: int, *, deflects: bool, is_served: bool
+    ) -> bool:
+        """Whether this speaker gives what it gave before in most of its messages, if not in a row."""
+        own = self._own[speaker]
+        here = len(self._stale) - 1
+        sentences = [
+            tuple(found)
+            for sentence in text.sentences(normalised)
+            if len(found := text.words(sentence)) >= AGAIN_WORDS - ("?" in sentence)
+        ]
+        repeated = [sentence for sentence in sentences if sentence in own.sentences]
+        n_repeated = sum(map(len, repeated))
+        is_again = n_repeated >= AGAIN_SHARE * n_words and n_repeated > 0 and n_news <= AGAIN_NEWS
+        is_again = (is_again or (deflects and own.deflected)) and not is_served
+        own.deflected |= deflects
+        own.sentences.update(sentences)
+        own.again.append((here, (repeated[0] if repeated else ()) if is_again else None))
+        positions = [at for at, again in own.again if again is not None]
+        different = {again for _, again in own.again if again}
+        if len(positions) < AGAIN_MESSAGES or len(different) > AGAIN_DIFFERENT or not is_again:
+            return False
+        before = next((loop for loop in self._again.get(speaker, ()) if loop.end >= positions[0]), None)
+        onset = before.onset if before else positions[0]
+        kept = [loop for loop in self._again.get(speaker, ()) if loop is not before]
+        self._again[speaker] = [*kept, Loop(onset, here, "stuck", (speaker,), None)]
+        return True
+
     @property
     def heard(self) -> Sequence[Heard]:
         """What each message so far brought, in order."""
@@ -182,6 +235,11 @@ class LoopDetector:
     def loops(self) -> list[Loop]:
         """The loops so far, in order, none overlapping another."""
         found = [*self._shared_loops(), *self._stuck.values()]
+        found += [
+            again
+            for again in chain.from_iterable(self._again.values())
+            if not any(loop.onset <= again.end and again.onset <= loop.end for loop in found)
+        ]
         found.sort(key=lambda loop: (loop.onset, -loop.end))
         kept: list[Loop] = []
         for loop in found:

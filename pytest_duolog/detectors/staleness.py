@@ -82,11 +82,26 @@ class StalenessReader:
     _counters: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     _wordless: deque[bool] = field(default_factory=lambda: deque(maxlen=LATELY))
 
-    def read(self, normalised: str, words: Sequence[str], *, after_goodbye: bool = False) -> Stale | None:
-        """How the next message is stale, None if it is not; from then on it counts as said."""
+    def read(
+        self,
+        normalised: str,
+        words: Sequence[str],
+        *,
+        after_goodbye: bool = False,
+        is_structured: bool = False,
+    ) -> Stale | None:
+        """How the next message is stale, None if it is not; from then on it counts as said.
+
+        In what machines write, any new word or number is news.
+        """
         numbers = tuple(word for word in words if word[0].isdigit())
         frame = tuple(word for word in words if not word[0].isdigit())
-        stale = self._judge(normalised, words, frame, numbers, after_goodbye=after_goodbye)
+        has_value = is_structured and not self._words.issuperset(words)
+        stale = (
+            None
+            if has_value and not lexicon.POLITE.search(normalised)
+            else self._judge(normalised, words, frame, numbers, after_goodbye=after_goodbye)
+        )
         self._trigrams.update(text.ngrams(words, 3))
         self._words.update(words)
         self._numbers.add(numbers)

@@ -257,3 +257,55 @@ def test_kinds_that_do_not_exist_are_refused(allow):
         ConfigurationError, match=r"NoLoops: allow=.* \(known: repeat, .*, stuck, deflection\)"
     ):
         NoLoops(allow)
+
+
+COMES_BACK = "So tell me, which boat will you take?"
+ASIDES = ["A red one.", "", "Fine weather.", "", "", "I like tea.", "", "", ""]
+
+
+def test_one_speaker_who_comes_back_to_the_same_is_stuck_though_not_in_a_row():
+    texts = [
+        text
+        for asked, aside in zip(LIGHTHOUSES, ASIDES, strict=False)
+        for text in (asked, aside if aside == "I like tea." else f"{aside} {COMES_BACK}".strip())
+    ]
+    [loop] = find_loops(dialogue(*texts))
+    assert (loop.kind, loop.speakers) == ("stuck", ("Ben",))
+
+
+def test_who_asks_for_the_next_thing_and_gets_it_is_not_stuck():
+    dishes = [
+        "Lentil soup.",
+        "Rye bread.",
+        "Grilled trout.",
+        "Green salad.",
+        "Plum cake.",
+        "Cider.",
+        "Espresso.",
+    ]
+    texts = [text for dish in dishes for text in ("Certainly. Would you like anything else with that?", dish)]
+    assert find_loops(dialogue(*texts)) == []
+
+
+def test_who_offers_more_and_gets_nothing_is_stuck():
+    texts = [text for _ in range(7) for text in ("Certainly. Would you like anything else with that?", "ok")]
+    assert find_loops(dialogue("A chair is broken.", *texts))
+
+
+def test_a_second_round_of_the_same_questions_is_no_loop():
+    questions = [
+        f"{what} did you have in that year?"
+        for what in ("What house", "Which job", "How many dogs", "What hopes")
+    ]
+    answers = [
+        "A mill.",
+        "Weaver.",
+        "Two terriers.",
+        "Emigration.",
+        "A cottage.",
+        "Postman.",
+        "One spaniel.",
+        "Retirement.",
+    ]
+    texts = [text for asked, said in zip(questions * 2, answers, strict=True) for text in (asked, said)]
+    assert find_loops(dialogue(*texts)) == []
