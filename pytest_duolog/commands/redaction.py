@@ -1,4 +1,4 @@
-"""What commands replace in texts before they show or write them: what a pytest run of the project would replace."""
+"""The redactor for commands: it replaces the same secrets as a pytest run of the project."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.settings import configured_providers, read_project_table
 
-# pytest's own files, in the order in which it looks for them in a folder (9.2), and the section that each has to have.
+# pytest's configuration files, in the order in which it looks for them in a folder (9.2), and the required section of
+# each.
 INI_FILES = {
     "pytest.toml": ("pytest",),
     ".pytest.toml": ("pytest",),
@@ -32,9 +33,9 @@ SECRETS = "duolog_secrets"
 
 
 def project_redactor() -> Redactor:
-    """Knows the secrets in the environment, as the project in the working directory or above it says.
+    """A redactor for the environment, with the settings of the project in the working directory or above it.
 
-    Raises ConfigurationError for what is wrong in its settings.
+    Raises ConfigurationError for wrong settings.
     """
     return _redactor_in(Path.cwd(), tuple(os.environ.items()))
 
@@ -48,7 +49,7 @@ def _redactor_in(folder: Path, environ: tuple[tuple[str, str], ...]) -> Redactor
 
 
 def _rules(folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder of pytest's ini file, `folder` if there is none, and what `duolog_secrets` says there."""
+    """The folder of pytest's ini file (`folder` if there is none) and the value of `duolog_secrets` in it."""
     for above in (folder, *folder.parents):
         for name in INI_FILES:
             path = above / name
@@ -59,7 +60,7 @@ def _rules(folder: Path) -> tuple[Path, tuple[str, ...]]:
 
 
 def _section(path: Path) -> Mapping[str, Any] | None:
-    """What pytest reads from a file; None if it passes over the file."""
+    """The section that pytest reads from a file; None if it skips the file."""
     try:
         found = _toml_section(path) if path.suffix == ".toml" else _ini_section(path)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError) as error:

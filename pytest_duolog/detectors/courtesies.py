@@ -1,4 +1,4 @@
-"""The courtesies of many languages in `courtesies.toml`."""
+"""Reads the courtesies of many languages from `courtesies.toml`."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ SOCIAL = frozenset(word for table in _TABLES.values() for word in text.words(tex
 
 
 def phrases(*families: str, languages: Sequence[str] = LANGUAGES) -> Iterator[str]:
-    """The plain phrases of these families in some languages, as `PhraseBook` takes them."""
+    """The plain phrases of these families in some languages, for a `PhraseBook`."""
     return (phrase for language in languages for family in families for phrase in _TABLES[language][family])

@@ -1,4 +1,4 @@
-"""What a run says once of many dialogues that do not fit their recordings."""
+"""Prints one message about many dialogues that do not match their recordings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_duolog.results.dialogue_result import DialogueResult
 
 
 def tell_misfits(terminalreporter: Any, dialogues: Sequence[tuple[str, DialogueResult]]) -> None:
-    """Say it at the end of the run; `dialogues` come with the ids of their tests."""
+    """Print it at the end of the run; `dialogues` come with the ids of their tests."""
     config: pytest.Config = terminalreporter.config
     has_cache = config.pluginmanager.hasplugin("cacheprovider")
     for line in misfit_lines(dialogues, same_tests(config, named=has_cache), has_cache=has_cache):
@@ -23,14 +23,14 @@ def tell_misfits(terminalreporter: Any, dialogues: Sequence[tuple[str, DialogueR
 
 
 def same_tests(config: pytest.Config, *, named: bool) -> list[str]:
-    """The arguments of this run that another one needs to collect the same tests, and to hold the same dialogues.
+    """The arguments of this run with which another run collects the same tests and runs the same dialogues.
 
-    What the user named on the command line is among them only if `named`.
+    Tests that the user named on the command line are included only if `named`.
     """
     command_line = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for names in (("-c", "--config-file"), ("--rootdir",), ("-o", "--override-ini")):
         command_line.add_argument(*names, dest=names[0], action="append", default=[])
-    # Not `config.option`, which has those of the ini file and of PYTEST_ADDOPTS as well.
+    # Not `config.option`, which also has the options of the ini file and of PYTEST_ADDOPTS.
     typed, _ = command_line.parse_known_args(list(map(str, config.invocation_params.args)))
     given = [word for name, values in vars(typed).items() for value in values for word in (name, value)]
     is_named = named and config.args_source is pytest.Config.ArgsSource.ARGS

@@ -1,4 +1,4 @@
-"""Files of scenarios as parameters of tests: one test a row, with the row's id."""
+"""Parametrizes tests with files of scenarios: one test for each row, with the row's id."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from pytest_duolog.scenarios.files import read_scenarios
 
 
 def scenario_params(path: str | os.PathLike[str]) -> list[Any]:
-    """The rows of a file of scenarios as pytest's params, each with its id.
+    """The rows of a file of scenarios as `pytest.param` values, each with its id.
 
-    They are for `@pytest.mark.parametrize("duolog_scenario", scenario_params("scenarios.yaml"))`; a relative path
-    starts at the module that calls this. Raises ConfigurationError that names everything wrong as
-    `file:line:column: problem`.
+    Use them with `@pytest.mark.parametrize("duolog_scenario", scenario_params("scenarios.yaml"))`. A relative path is
+    relative to the calling module. Raises ConfigurationError that names every mistake as `file:line:column: problem`.
     """
     caller = sys._getframe(1).f_globals.get("__file__")  # noqa: SLF001  # where a person would look for the file
     return _params(Path(caller).parent / path if caller else Path(path))
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make one test of each row of the file that the markers of a test name, if they name one."""
+    """Make one test for each row of the file in a test's markers, if there is one."""
     item: Any = metafunc.definition
     try:
         path = _file_of(item)
@@ -39,17 +38,18 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 
 def _file_of(item: pytest.Item) -> str | os.PathLike[str] | None:
-    """The file that the nearest marker names; raises ConfigurationError for what is none, or changes nothing."""
+    """The file in the nearest marker; raises ConfigurationError if it is not a path or has no effect."""
     given = [values[FILE] for _, values in marks_of(item) if FILE in values]
     path = given[-1] if given else None
     if path is None:
         return None
     if not isinstance(path, str | os.PathLike):
-        raise ConfigurationError(f"{FILE}: the path of a file is meant (got {path!r:.60})")
+        raise ConfigurationError(f"{FILE}: must be the path of a file (got {path!r:.60})")
     if has_fixture(item, SCENARIO_FIXTURE):
         raise ConfigurationError(
-            f"{FILE}={path!r}: the project has a {SCENARIO_FIXTURE} fixture, too, and only one of them can set the "
-            f"scenario; leave one out, or give the fixture params=scenario_params({path!r})"
+            f"{FILE}={path!r}: the project also has a {SCENARIO_FIXTURE} fixture, but only one of "
+            f"them can set the scenario; remove one, or use params=scenario_params({path!r}) in the "
+            "fixture"
         )
     return path
 

@@ -1,4 +1,4 @@
-"""What is said once of many dialogues that no longer fit their recordings for one and the same reason."""
+"""One message about many dialogues that no longer match their recordings for the same reason."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pytest_duolog.display import counted
 from pytest_duolog.results.dialogue_result import DialogueResult, RecordingMisfit
 
-# Fewer say it well enough themselves.
+# For fewer dialogues, their own errors are enough.
 FEWEST = 2
-# So many functions are named to pytest one by one, more by their files.
+# Up to this many functions are named in the command one by one, more by their files.
 MOST_NAMED = 8
 ADOPT = "adopt"
 
@@ -19,10 +19,10 @@ ADOPT = "adopt"
 def misfit_lines(
     dialogues: Iterable[tuple[str, DialogueResult]], options: Sequence[str], *, has_cache: bool
 ) -> Iterator[str]:
-    """A sentence for each reason that several dialogues share, with the command that costs least.
+    """A sentence for each reason that several dialogues share, with the cheapest command.
 
-    `dialogues` come with the ids of their tests. `options` are what pytest needs besides to run the same tests with the
-    same models. `has_cache` says that pytest remembers which tests failed.
+    `dialogues` come with the ids of their tests. `options` are the other arguments with which pytest runs the same
+    tests with the same models. `has_cache` says whether pytest's cache has the tests that failed.
     """
     alike: dict[RecordingMisfit, list[str]] = defaultdict(list)
     for nodeid, result in dialogues:
@@ -35,7 +35,10 @@ def misfit_lines(
         chosen = ["--lf", *options] if has_cache else [*options, *_tests(nodeids)]
         command = shlex.join(["pytest", f"--record-mode={misfit.remedy}", *chosen])
         if misfit.remedy == ADOPT:
-            yield f"{n} in {where} are recorded for tests that are gone; take them over: duolog cassettes adopt"
+            yield (
+                f"{n} in {where} are recorded for tests that no longer exist; take them over: duolog "
+                "cassettes adopt"
+            )
         elif misfit.changes:
             yield f"{n} are stale: {_named(misfit.changes)} changed in {where}; record again: {command}"
         else:
@@ -44,8 +47,8 @@ def misfit_lines(
 
 def _state(misfit: RecordingMisfit) -> str:
     if misfit.remedy == "once":
-        return "have no whole recording; record what is missing"
-    return "go on after their recordings end; record the rest"
+        return "have no complete recording; record what is missing"
+    return "continue after their recordings end; record the rest"
 
 
 def _named(changes: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
-"""Files of scenarios: YAML, JSON, TOML, CSV and JSON Lines.
+"""Reads files of scenarios: YAML, JSON, TOML, CSV and JSON Lines.
 
 A file is a list of rows, or has up to three sections: `scenarios` (the rows), `matrix` (arguments with several values,
-each of which is combined with every row) and `defaults` (what holds where a row says nothing). CSV and JSON Lines hold
-rows alone.
+each of which is combined with every row) and `defaults` (values for rows that do not set them). CSV and JSON Lines have
+only rows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SECTIONS = ("scenarios", "matrix", "defaults")
 MOST_MISTAKES = 20
 MOST_CELLS = 100_000
 LONGEST_ID = 80
-# What a field of CSV, which is text, stands for.
+# The values of CSV fields, which are text.
 WHOLE = ("turns", "grace", "max_tokens", "seed", "token_budget", "samples")
 REAL = ("temperature", "top_p", "seconds_budget", "cost_budget", "min_pass_rate")
 MANY = ("stop_phrases", "stop_on")
@@ -56,7 +56,7 @@ BETWEEN = "|"
 def read_scenarios(path: Path) -> list[ScenarioRow]:
     """The scenarios of a file, in order, each row with each combination of the matrix.
 
-    Raises ConfigurationError that names everything wrong in it as `file:line:column: problem`.
+    Raises ConfigurationError that names every mistake as `file:line:column: problem`.
     """
     kind = path.suffix.lower()
     if kind not in READERS:
@@ -89,7 +89,7 @@ def _told(path: Path, place: Place, problem: str) -> str:
 
 @dataclass
 class _Table:
-    """Rows out of what a file holds; `mistakes` is complete when they are made."""
+    """Makes rows from the content of a file; afterwards `mistakes` has all mistakes."""
 
     path: Path
     written: Written
@@ -97,7 +97,7 @@ class _Table:
     mistakes: list[tuple[Place, str]] = field(default_factory=list)
 
     def rows(self) -> list[ScenarioRow]:
-        """The cells of the matrix, if nothing is wrong."""
+        """The rows with all combinations of the matrix, if there is no mistake."""
         sections = self._sections()
         if self.mistakes:
             return []
@@ -106,17 +106,17 @@ class _Table:
         given = sections.get("scenarios")
         way: Way = ("scenarios",) if isinstance(self.written.value, dict) else ()
         if given is not None and not isinstance(given, list):
-            self._wrong(way, f"the scenarios are a list of rows (got {given!r:.60})")
+            self._wrong(way, f"the scenarios must be a list of rows (got {given!r:.60})")
             return []
         rows = [self._row(row, (*way, number)) for number, row in enumerate(given or ())]
         if not rows and not axes and not self.mistakes:
-            self._wrong((), "there are no scenarios in it")
+            self._wrong((), "the file has no scenarios")
         self._check_effect(defaults, axes, rows)
         n_cells = max(1, len(rows))
         for axis in axes:
             n_cells *= len(axis.choices)
         if n_cells > MOST_CELLS:
-            self._wrong(("matrix",), f"the matrix has {n_cells:,} cells, and at most {MOST_CELLS:,} are read")
+            self._wrong(("matrix",), f"the matrix has {n_cells:,} combinations (at most {MOST_CELLS:,})")
         if self.mistakes:
             return []
         return self._cells(defaults, axes, rows or [(ScenarioRow("", {}), ("matrix",))])
@@ -131,7 +131,9 @@ class _Table:
         if isinstance(value, list):
             return {"scenarios": value}
         if not isinstance(value, dict):
-            self._wrong((), f"the file is a list of scenarios, or has the sections {', '.join(SECTIONS)}")
+            self._wrong(
+                (), f"the file must be a list of scenarios, or have the sections {', '.join(SECTIONS)}"
+            )
             return {}
         for name in value:
             if name not in SECTIONS:
@@ -143,16 +145,16 @@ class _Table:
         return value
 
     def _values(self, given: Any, way: Way, *, what: str) -> dict[str, Any]:
-        """Arguments of a scenario as they are written; what is wrong in them is noted."""
+        """The arguments of a scenario as they are written; mistakes are noted."""
         if given is None:
             return {}
         if not isinstance(given, dict):
-            self._wrong(way, f"{what}: names with values are meant (got {given!r:.60})")
+            self._wrong(way, f"{what} must be names with values (got {given!r:.60})")
             return {}
         for name in given:
             side, dot, inner = name.partition(".")
             if dot and isinstance(speaker := given.get(side), dict) and inner in speaker:
-                self._wrong((*way, name), f"{name} is given twice: {side} has {inner}, too")
+                self._wrong((*way, name), f"{name} is set twice: {side} also has {inner}")
         values = nested({name: value for name, value in given.items() if name not in SAMPLING})
         self._check(values, way)
         return values
@@ -165,7 +167,7 @@ class _Table:
                 self._wrong(self._way_to(way, where), line)
 
     def _way_to(self, way: Way, where: Sequence[str]) -> Way:
-        """The way to an argument in a row; a speaker's may be written as `a.system`, or as `system` for both."""
+        """The path to an argument in a row; a speaker's may be written as `a.system`, or as `system` for both."""
         inner = tuple(int(part) if part.isdigit() else part for part in where)
         ways = [(*way, *inner), (*way, ".".join(where[:2]), *inner[2:]), (*way, *inner[1:])]
         n_known = len(way) + (2 if where and where[0] in SIDES else 1)
@@ -174,7 +176,7 @@ class _Table:
 
     def _row(self, given: Any, way: Way) -> tuple[ScenarioRow, Way]:
         if not isinstance(given, dict):
-            self._wrong(way, f"a row is names with values (got {given!r:.60})")
+            self._wrong(way, f"a row must be names with values (got {given!r:.60})")
             return ScenarioRow("", {}), way
         if self.is_text:
             given = {name: _of_text(name, value) for name, value in given.items()}
@@ -191,7 +193,9 @@ class _Table:
     def _id(self, given: Any, way: Way) -> str:
         text = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
         if text != text.strip() or not 0 < len(text) <= LONGEST_ID or not text.isprintable():
-            self._wrong((*way, "id"), f"an id is 1 to {LONGEST_ID} printable characters (got {given!r:.60})")
+            self._wrong(
+                (*way, "id"), f"an id must be 1 to {LONGEST_ID} printable characters (got {given!r:.60})"
+            )
         return text
 
     def _check_sampling(self, sampling: Mapping[str, Any], way: Way) -> None:
@@ -199,19 +203,21 @@ class _Table:
         if "samples" in sampling and (
             not isinstance(samples, int) or isinstance(samples, bool) or samples < 1
         ):
-            self._wrong((*way, "samples"), f"samples: a whole number above 0 (got {samples!r:.60})")
+            self._wrong((*way, "samples"), f"samples: must be a whole number above 0 (got {samples!r:.60})")
         if "min_pass_rate" in sampling and (
             not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate <= 1
         ):
-            self._wrong((*way, "min_pass_rate"), f"min_pass_rate: above 0 and at most 1 (got {rate!r:.60})")
+            self._wrong(
+                (*way, "min_pass_rate"), f"min_pass_rate: must be above 0 and at most 1 (got {rate!r:.60})"
+            )
         if "claim" in sampling and not isinstance(claim, str):
-            self._wrong((*way, "claim"), f"claim: a text (got {claim!r:.60})")
+            self._wrong((*way, "claim"), f"claim: must be a text (got {claim!r:.60})")
 
     def _axes(self, given: Any) -> Iterator[Axis]:
         if given is None:
             return
         if not isinstance(given, dict):
-            self._wrong(("matrix",), f"a matrix is names with lists of values (got {given!r:.60})")
+            self._wrong(("matrix",), f"a matrix must be names with lists of values (got {given!r:.60})")
             return
         for name, values in given.items():
             way: Way = ("matrix", name)
@@ -224,18 +230,20 @@ class _Table:
                 named = [(key, str(key), value) for key, value in values.items()]
             else:
                 self._wrong(
-                    way, f"{name}: a list of values, or names with values, is meant (got {values!r:.60})"
+                    way, f"{name}: must be a list of values, or names with values (got {values!r:.60})"
                 )
                 continue
             if not named:
-                self._wrong(way, f"{name}: there are no values")
+                self._wrong(way, f"{name}: has no values")
             seen: list[Any] = []
             for key, label, value in named:
                 if any(value == other and type(value) is type(other) for other in seen):
-                    self._wrong((*way, key), f"{name}: this value is there twice ({value!r:.60})")
+                    self._wrong((*way, key), f"{name}: this value occurs twice ({value!r:.60})")
                 seen.append(value)
                 if label != label.strip() or not label or not label.isprintable():
-                    self._wrong((*way, key), f"{name}: a name is printable characters (got {label!r:.60})")
+                    self._wrong(
+                        (*way, key), f"{name}: a name must be printable characters (got {label!r:.60})"
+                    )
                 self._check_choice(name, value, (*way, key))
             yield Axis(name, [Choice(label, value) for _, label, value in named])
 
@@ -251,7 +259,7 @@ class _Table:
     def _check_effect(
         self, defaults: Mapping[str, Any], axes: Sequence[Axis], rows: Sequence[tuple[ScenarioRow, Way]]
     ) -> None:
-        """Note what is written and changes nothing."""
+        """Note values without effect."""
         on_axes = {
             name: axis.name
             for axis in axes
@@ -262,14 +270,14 @@ class _Table:
             for name in sorted(flat_names(row.values) & on_axes.keys()):
                 self._wrong(
                     self._way_to(way, name.split(".")),
-                    f"{name} changes nothing: the matrix sets it (axis {on_axes[name]})",
+                    f"{name} has no effect: the matrix sets it (axis {on_axes[name]})",
                 )
         for name in sorted(flat_names(defaults)):
             way = self._way_to(("defaults",), name.split("."))
             if name in on_axes:
-                self._wrong(way, f"{name} changes nothing: the matrix sets it (axis {on_axes[name]})")
+                self._wrong(way, f"{name} has no effect: the matrix sets it (axis {on_axes[name]})")
             elif rows and all(name in flat_names(row.values) for row, _ in rows):
-                self._wrong(way, f"{name} changes nothing: every scenario sets it")
+                self._wrong(way, f"{name} has no effect: every scenario sets it")
 
     def _cells(
         self, defaults: Mapping[str, Any], axes: Sequence[Axis], rows: Sequence[tuple[ScenarioRow, Way]]
@@ -282,7 +290,7 @@ class _Table:
             row_id = row.id
             if not row_id and row.values:
                 row_id = label_of(row.values)
-                if row_id in automatic:  # the first of two alike keeps the plain one
+                if row_id in automatic:  # the first of two equal ones keeps the plain id
                     row_id = f"{row_id}-{digest(dict(row.values))}"
                 automatic.add(row_id)
             whole = ScenarioRow(
@@ -294,7 +302,7 @@ class _Table:
             for cell in crossed([whole], axes):
                 if cell.id in first:
                     of_other = f"line {first[cell.id].line}"
-                    self._wrong((*way, "id"), f"the id {cell.id!r} is there twice: {of_other} has it, too")
+                    self._wrong((*way, "id"), f"the id {cell.id!r} occurs twice: {of_other} has it, too")
                 first.setdefault(cell.id, self.written.place((*way, "id")))
                 self._check(cell.values, way)
                 cells.append(cell)
@@ -302,7 +310,7 @@ class _Table:
 
 
 def _of_text(name: str, text: str) -> Any:
-    """What a field of CSV stands for; a number that is none stays a text, which is told."""
+    """The value of a CSV field; a wrong number stays text and is reported later."""
     plain = name.partition(".")[2] if name.partition(".")[0] in SIDES else name
     try:
         if plain in WHOLE:

@@ -1,7 +1,7 @@
-"""Scenarios as rows of a table, and the matrix that rows and axes make together.
+"""Scenarios as rows of a table, and the matrix of rows and axes.
 
-A row has an id, which becomes part of the names of tests and recordings. It stays as it is when rows or values come
-after it.
+A row has an id, which is part of the names of tests and recordings. Rows and values that are added after it do not
+change its id.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import Any, NamedTuple
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.storage.json_text import canonical
 
-# Arguments that say how often a scenario is held and what is asked of the rate, not what is said in it.
+# Arguments about the number of samples and the pass rate, which are not part of the scenario.
 SAMPLING = ("samples", "min_pass_rate", "claim")
 LONGEST_LABEL = 24
-# Labels are made of the first of these that there is.
+# A label is made from the first of these arguments that exists.
 TELLING = ("opener", "topic", "system", "model", "a.model", "b.model")
 
 
 @dataclass(frozen=True)
 class ScenarioRow:
-    """One scenario of a table: its id, the arguments that it sets, and where it is written.
+    """One scenario of a table: its id, its arguments, and its place in the file.
 
-    `sampling` are `samples`, `min_pass_rate` and `claim`, as far as it has them.
+    `sampling` are `samples`, `min_pass_rate` and `claim`, if it sets them.
     """
 
     id: str
@@ -40,27 +40,27 @@ class ScenarioRow:
 
 
 class Choice(NamedTuple):
-    """A value of an axis, and what stands for it in ids."""
+    """A value of an axis, and its label in ids."""
 
     label: str
     value: Any
 
 
 class Axis(NamedTuple):
-    """An argument of a scenario that takes several values in turn."""
+    """An argument of a scenario with several values."""
 
     name: str
     choices: Sequence[Choice]
 
     @classmethod
     def of(cls, name: str, values: Iterable[Any]) -> Axis:
-        """An axis whose values are called after themselves."""
+        """An axis whose labels are made from its values."""
         values = list(values)
         return cls(name, [Choice(*pair) for pair in zip(labels(values), values, strict=True)])
 
 
 def crossed(rows: Sequence[ScenarioRow], axes: Sequence[Axis]) -> Iterator[ScenarioRow]:
-    """Every row with every value of every axis; the axis that is named last changes fastest."""
+    """Every row with every value of every axis; the last axis changes fastest."""
     for row in rows:
         for choices in itertools.product(*(axis.choices for axis in axes)):
             values = row.values
@@ -71,7 +71,7 @@ def crossed(rows: Sequence[ScenarioRow], axes: Sequence[Axis]) -> Iterator[Scena
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments with `a.system` as part of `a`, and a model alone as a speaker with this model."""
+    """Arguments with `a.system` as part of `a`, and a plain model as a speaker with this model."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         side, dot, inner = name.partition(".")
@@ -87,7 +87,7 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def flat_names(values: Mapping[str, Any]) -> set[str]:
-    """The names of arguments with those of speakers apart: `opener`, `a.system`."""
+    """The names of arguments, with those of speakers as `a.system`."""
     return {
         f"{name}.{inner}" if inner else name
         for name, value in nested(values).items()
@@ -102,7 +102,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def labels(values: Iterable[Any]) -> list[str]:
-    """A short name for each value, no two the same; the first of two alike keeps the plain one."""
+    """A unique short name for each value; the first of two equal ones keeps the plain name."""
     found: list[str] = []
     for value in values:
         label = label_of(value)
@@ -111,7 +111,7 @@ def labels(values: Iterable[Any]) -> list[str]:
 
 
 def label_of(value: Any) -> str:
-    """What stands for a value in an id: its first words, in small letters."""
+    """The label of a value in an id: its first words, in lower case."""
     if isinstance(value, Mapping):
         flat = {
             name: inner
@@ -130,5 +130,5 @@ def label_of(value: Any) -> str:
 
 
 def digest(value: Any) -> str:
-    """A few characters that tell a value from others."""
+    """A few characters of a hash that identify a value."""
     return hashlib.sha256(canonical(value)).hexdigest()[:6]

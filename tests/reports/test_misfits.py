@@ -38,21 +38,21 @@ SENTENCES = {
     "never recorded": (
         result(remedy="once"),
         (
-            "2 dialogues in tests/x.py have no whole recording; record what is missing: "
+            "2 dialogues in tests/x.py have no complete recording; record what is missing: "
             "pytest --record-mode=once --lf"
         ),
     ),
     "longer": (
         result(),
         (
-            "2 dialogues in tests/x.py go on after their recordings end; record the rest: "
+            "2 dialogues in tests/x.py continue after their recordings end; record the rest: "
             "pytest --record-mode=new_episodes --lf"
         ),
     ),
     "moved": (
         result(remedy="adopt"),
         (
-            "2 dialogues in tests/x.py are recorded for tests that are gone; take them over: "
+            "2 dialogues in tests/x.py are recorded for tests that no longer exist; take them over: "
             "duolog cassettes adopt"
         ),
     ),

@@ -1,4 +1,4 @@
-"""Values as a file has them, each with the place where it is written; one module a format.
+"""Readers of files that keep the place of each value; one module for each format.
 
 To add a format, write a module with `read(text) -> Written`, and name its suffixes in `files`.
 """

@@ -1,4 +1,4 @@
-"""CSV, as spreadsheets write it: commas, semicolons or tabs, names in the first line, an empty field for no value."""
+"""Reads CSV as spreadsheets write it: commas, semicolons or tabs, names in the first line, empty for no value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DELIMITERS = ",;\t"
 
 
 def read(text: str) -> Written:
-    """A list with a mapping from names to texts for each line; raises Misread where lines do not fit the first."""
+    """A list with a mapping from names to texts for each line; raises Misread if a line does not fit the first."""
     head = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -32,7 +32,7 @@ def read(text: str) -> Written:
             if len(fields) > len(names):
                 raise Misread(
                     Place(started, len(names) + 1),
-                    f"{counted(len(fields), 'field')}, and the first line has {counted(len(names), 'name')}",
+                    f"{counted(len(fields), 'field')}, but the first line has {counted(len(names), 'name')}",
                 )
             places[len(rows),] = Place(started, 1)
             places |= {
@@ -50,5 +50,5 @@ def _names(fields: list[str], line: int) -> list[str]:
         if not name:
             raise Misread(Place(line, column), "the column has no name")
         if name in names[: column - 1]:
-            raise Misread(Place(line, column), f"the column {shorten(name, 40)} is there twice")
+            raise Misread(Place(line, column), f"the column {shorten(name, 40)} occurs twice")
     return names

@@ -1,4 +1,4 @@
-"""JSON and JSON Lines; the places are those that YAML's reader finds, for nearly all JSON is YAML."""
+"""Reads JSON and JSON Lines; the reader of YAML finds the places, because nearly all JSON is YAML."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class _Twice(ValueError):
 
 
 def read(text: str) -> Written:
-    """The value of a JSON text; raises Misread where it is none."""
+    """The value of a JSON text; raises Misread if it is not JSON."""
     return _read(text, FIRST) if text.strip() else Written(None)
 
 
 def read_lines(text: str) -> Written:
-    """A list with the value of each line that is not blank; raises Misread for the first that is not JSON."""
+    """A list with the value of each non-blank line; raises Misread for the first line that is not JSON."""
     values: list[Any] = []
     places: dict[Way, Place] = {}
     for number, line in enumerate(text.split("\n"), start=1):
@@ -35,7 +35,7 @@ def read_lines(text: str) -> Written:
 
 def _read(text: str, start: Place) -> Written:
     try:
-        parsed(text)  # of what is nested too deep, too
+        parsed(text)  # also raises for too deep nesting
         value = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         line, column = start.line + error.lineno - 1, error.colno
@@ -51,7 +51,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _Twice(f"the key {shorten(key, 40)} is there twice")
+            raise _Twice(f"the key {shorten(key, 40)} occurs twice")
         found[key] = value
     return found
 

@@ -1,4 +1,4 @@
-"""Where in a file a value is written."""
+"""Places of values in files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-# The keys and numbers that lead to a value from the outside in.
+# The keys and list positions that lead to a value, from the outside in.
 Way = tuple[str | int, ...]
 
 
@@ -21,7 +21,7 @@ FIRST = Place(1, 1)
 
 
 class Misread(ValueError):
-    """The file cannot be read from this place on."""
+    """The file cannot be read; `place` is where the problem is."""
 
     def __init__(self, place: Place, problem: str) -> None:
         self.place = place
@@ -31,11 +31,11 @@ class Misread(ValueError):
 
 @dataclass(frozen=True)
 class Written:
-    """What a file holds, as plain values, and the places of its parts."""
+    """The content of a file as plain values, and the places of its parts."""
 
     value: Any
     places: Mapping[Way, Place] = field(default_factory=dict)
 
     def place(self, way: Way) -> Place:
-        """Where this part is written, or else the nearest part around it whose place is known."""
+        """The place of this part, or of the nearest part around it whose place is known."""
         return next((found for n in range(len(way), -1, -1) if (found := self.places.get(way[:n]))), FIRST)

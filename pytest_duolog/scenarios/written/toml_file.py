@@ -1,4 +1,4 @@
-"""TOML. Python's own reader knows no places; they are found by reading statement by statement."""
+"""Reads TOML. Python's own reader reports no places, so they are found by reading statement by statement."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pytest_duolog.scenarios.written.places import FIRST, Misread, Place, Way, W
 from pytest_duolog.storage.json_text import DEEPEST
 
 AT = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
-# A value of more lines is not looked at, nor what comes after it: each line more means reading all of it again.
+# Places are not searched in and after a value with more lines, because each further line means reading all of it again.
 MOST_LINES = 500
 HEADER = re.compile(r"\s*(\[\[?)")
 
 
 def read(text: str) -> Written:
-    """The table of a TOML text; raises Misread where it is none."""
+    """The table of a TOML text; raises Misread if it is not TOML."""
     try:
         value = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -32,7 +32,7 @@ def read(text: str) -> Written:
 
 
 def _places(text: str) -> dict[Way, Place]:
-    """Where tables and keys of a text that is TOML are written."""
+    """The places of tables and keys in a TOML text."""
     places: dict[Way, Place] = {}
     tables: Counter[Way] = Counter()
     table: Way = ()
@@ -48,7 +48,7 @@ def _places(text: str) -> dict[Way, Place]:
             places.setdefault(table, Place(number, column))
             continue
         found = _statement(statement)
-        while found is None and at < len(lines):  # a value of several lines
+        while found is None and at < len(lines):  # a value on several lines
             if at - number > MOST_LINES:
                 return places
             statement = f"{statement}\n{lines[at]}"
@@ -62,7 +62,7 @@ def _places(text: str) -> dict[Way, Place]:
 
 
 def _statement(text: str) -> dict[str, Any] | None:
-    """The table that one statement makes; None if it goes on in the next line."""
+    """The table of one statement; None if it continues on the next line."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -70,7 +70,7 @@ def _statement(text: str) -> dict[str, Any] | None:
 
 
 def _keys(value: Any) -> tuple[str, ...]:
-    """The keys of a header: each table that it makes holds the next one alone."""
+    """The keys of a header: each table contains only the next one."""
     keys: list[str] = []
     while value:
         if isinstance(value, list):
@@ -82,7 +82,7 @@ def _keys(value: Any) -> tuple[str, ...]:
 
 
 def _numbered(keys: tuple[str, ...], tables: Counter[Way], *, is_new: bool) -> Way:
-    """The way to a table, with the number of each array of tables on it."""
+    """The path to a table, with the position in each array of tables."""
     way: Way = ()
     for at, key in enumerate(keys, start=1):
         way = (*way, key)
@@ -94,7 +94,7 @@ def _numbered(keys: tuple[str, ...], tables: Counter[Way], *, is_new: bool) -> W
 
 
 def _ways(value: Any, text: str, way: Way = ()) -> list[tuple[Way, int]]:
-    """The ways to the keys of a statement and, as far as they can be seen in its text, where those stand."""
+    """The paths to the keys of a statement and, as far as possible, their positions in its text."""
     found: list[tuple[Way, int]] = []
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:

@@ -1,7 +1,7 @@
-"""YAML: plain values only, no tags that make objects, and aliases as far as they do not unfold to much more text.
+"""Reads YAML: only plain values, no tags that create objects, and aliases that do not expand to much more text.
 
-PyYAML, because vcrpy brings it and its nodes know their lines and columns. They are read here one by one: its own
-constructors take the last of two equal keys without a word.
+It uses PyYAML, because vcrpy requires it and its nodes have lines and columns. Nodes are read one by one, because
+PyYAML's constructors silently use the last of two equal keys.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pytest_duolog.scenarios.written.places import FIRST, Misread, Place, Way, W
 from pytest_duolog.storage.json_text import DEEPEST
 from pytest_duolog.storage.yaml_bounds import LONGEST_NUMBER, unfolds_beyond
 
-# What aliases may add to the text of a file.
+# The number of characters that aliases may add to a file.
 MOST_TIMES = 10
 MOST_BYTES = 1024 * 1024
 
-# The one in C, where there is it: the other takes the square of the length for brackets in brackets.
+# The loader in C if it is available: the other one takes quadratic time for nested brackets.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 TAG = "tag:yaml.org,2002:"
@@ -28,7 +28,7 @@ MERGE = f"{TAG}merge"
 
 
 def read(text: str) -> Written:
-    """The values of a YAML text; raises Misread for what is not YAML, or more than plain values."""
+    """The values of a YAML text; raises Misread if it is not YAML, or has other values than plain ones."""
     try:
         root = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
@@ -46,7 +46,7 @@ def read(text: str) -> Written:
         return Written(None)
     limit = MOST_TIMES * len(text) + MOST_BYTES
     if unfolds_beyond(limit, root):
-        raise Misread(FIRST, f"its aliases unfold to more than {limit:,} characters")
+        raise Misread(FIRST, f"its aliases expand to more than {limit:,} characters")
     places: dict[Way, Place] = {}
     return Written(_value(root, (), places), places)
 
@@ -57,7 +57,7 @@ def _place(mark: yaml.Mark) -> Place:
 
 def _value(node: yaml.Node, way: Way, places: dict[Way, Place]) -> Any:
     place = _place(node.start_mark)
-    places.setdefault(way, place)  # of a value with a key, the place of the key
+    places.setdefault(way, place)  # for a value with a key, the place of the key
     if len(way) > DEEPEST:
         raise Misread(place, f"nested too deeply: more than {DEEPEST} levels")
     if isinstance(node, yaml.ScalarNode):
@@ -80,19 +80,19 @@ def _mapping(node: yaml.MappingNode, way: Way, places: dict[Way, Place]) -> dict
             continue
         key = _value(key_node, (), {})
         if not isinstance(key, str):
-            raise Misread(place, f"a key is text, and this is {key!r:.60}: put it in quotation marks")
+            raise Misread(place, f"a key must be text, not {key!r:.60}: put it in quotation marks")
         if key in found:
-            raise Misread(place, f"the key {shorten(key, 40)} is there twice")
+            raise Misread(place, f"the key {shorten(key, 40)} occurs twice")
         places[(*way, key)] = place
         found[key] = _value(value_node, (*way, key), places)
     return {**merged, **found}
 
 
 def _merged(node: yaml.Node) -> Iterator[yaml.MappingNode]:
-    """The mappings that `<<` takes in, the first first."""
+    """The mappings that `<<` includes, in order."""
     for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
         if not isinstance(part, yaml.MappingNode):
-            raise Misread(_place(part.start_mark), "`<<` takes in mappings, and this is none")
+            raise Misread(_place(part.start_mark), "`<<` can only include mappings")
         yield part
 
 
@@ -101,7 +101,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
     if kind in ("str", "timestamp"):
         return node.value
     if kind in ("int", "float") and len(node.value) > LONGEST_NUMBER:
-        raise Misread(place, f"a number of {len(node.value)} characters")
+        raise Misread(place, f"a number with {len(node.value)} characters")
     constructor = yaml.constructor.SafeConstructor()
     try:
         match kind:
@@ -114,7 +114,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
             case "float":
                 return constructor.construct_yaml_float(node)
     except (ValueError, KeyError, OverflowError):
-        raise Misread(place, f"{shorten(node.value, 40)} is no {kind}") from None
+        raise Misread(place, f"{shorten(node.value, 40)} is not a {kind}") from None
     raise _of_other_kind(node)
 
 
@@ -122,5 +122,6 @@ def _of_other_kind(node: yaml.Node) -> Misread:
     tag = node.tag.replace(TAG, "!!")
     return Misread(
         _place(node.start_mark),
-        f"the tag {shorten(tag, 60)} is not accepted: values are text, numbers, true, false, null, lists and mappings",
+        f"the tag {shorten(tag, 60)} is not accepted: values are text, numbers, true, false, null, "
+        "lists and mappings",
     )
