@@ -12,6 +12,7 @@ from pytest_duolog.commands.properties import add_property_argument, given_prope
 from pytest_duolog.display import counted, listed, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.storage.own_folder import OWN_FOLDER
 from pytest_duolog.transcripts.sources import Unreadable
 
 # The suffixes of files with dialogues, those with the most facts first; other files in a folder are skipped.
@@ -19,7 +20,6 @@ FULLEST = (".json", ".jsonl", ".md")
 SUFFIXES = set(FULLEST)
 # Folders without dialogues of the project.
 PASSED_OVER = {"node_modules", "site-packages", "__pycache__"}
-OWN_FOLDER = ".duolog"
 
 
 def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:

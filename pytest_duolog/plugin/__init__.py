@@ -139,8 +139,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
     if has_dialogues:
         from pytest_duolog.plugin.fixture import watch_environment
+        from pytest_duolog.plugin.interrupted import watch_interrupts
 
         watch_environment(session.config)
+        watch_interrupts(session.config)
     if has_dialogues and hasattr(session.config, "workerinput"):
         from pytest_duolog.plugin.fixture import NextTest
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_duolog.display import counted, printable
+from pytest_duolog.display import and_more, counted, printable
 
 if TYPE_CHECKING:
     from pytest_duolog.plugin.wire import RecordPart
@@ -31,6 +31,8 @@ STATUS_ATTRIBUTE = "duolog_status"
 WITHHELD_ATTRIBUTE = "duolog_withheld"
 # So many tests with the same notice are named one by one.
 MOST_NAMED = 3
+# And so many lines are about notices.
+MOST_NOTICES = 8
 
 # Stands in the stash of a test that opened a dialogue; here, because every run looks for it.
 SITE: pytest.StashKey[TestSite] = pytest.StashKey()
@@ -108,10 +110,11 @@ class Collector:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say at the end of the run what the dialogues came to."""
-        lines = list(self.summary())
-        if lines:
+        counts, *notices = self.summary() if self.dialogues else [""]
+        if counts:
+            stops = self._stops() if terminalreporter.config.get_verbosity() >= 0 else []
             terminalreporter.write_sep("-", "dialogues")
-            for line in lines:
+            for line in [counts, *stops, *notices]:
                 terminalreporter.write_line(printable(line))
 
     def summary(self) -> Iterator[str]:
@@ -131,8 +134,16 @@ class Collector:
         for nodeid, result in self.dialogues:
             for notice in result.notices:
                 notices[notice][nodeid] += 1
-        for notice, tests in notices.items():
-            yield from _notice_lines(notice, tests)
+        lines = [line for notice, tests in notices.items() for line in _notice_lines(notice, tests)]
+        yield from lines[:MOST_NOTICES]
+        yield from and_more(len(lines), MOST_NOTICES, "notes")
+
+    def _stops(self) -> Iterator[str]:
+        """Why the dialogues ended, the commonest reason first."""
+        reasons = (result.transcript.stop_reason for _, result in self.dialogues)
+        stops = Counter(reason.kind.value.replace("_", " ") for reason in reasons if reason)
+        if stops:
+            yield "stopped by: " + ", ".join(f"{kind} ({n})" for kind, n in stops.most_common())
 
     def _cost(self) -> str:
         from pytest_duolog.reports.terminal import cost_words

@@ -19,13 +19,15 @@ from pytest_duolog.genuine import CLOCK
 from pytest_duolog.plugin.sample_reports import decided_reports, with_headline
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.plugin.wire import RecordPart
-from pytest_duolog.reports.wording import record_words, shard_words, undecided_words
+from pytest_duolog.reports.run_summary import summary_lines
+from pytest_duolog.reports.wording import shard_words, undecided_words
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord, Sample
 from pytest_duolog.results.store import RecordWriter, check_place, fresh_record
+from pytest_duolog.storage.own_folder import OWN_FOLDER
 
 # Where the record lies unless the command line says otherwise, below the root folder.
-DEFAULT_PATH = Path(".duolog") / "record.jsonl"
+DEFAULT_PATH = Path(OWN_FOLDER) / "record.jsonl"
 
 
 @contextmanager
@@ -206,8 +208,11 @@ class RecordKeeper:
             return
         decided = self.decide()
         record = self.record()
+        is_quiet = self.config.get_verbosity() < 0
         terminalreporter.write_sep("-", "samples")
-        for line in record_words(record, decided) if decided else shard_words(record, self.share):
+        for line in (
+            summary_lines(record, decided, is_quiet=is_quiet) if decided else shard_words(record, self.share)
+        ):
             terminalreporter.write_line(printable(line))
         if decided and decided.pairs and self._status(decided.decision):
             advice = (

@@ -29,8 +29,8 @@ from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import defines
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.storage.line_file import LineFile, read_lines
+from pytest_duolog.storage.own_folder import OWN_FOLDER, remove_if_unused
 
-FOLDER = ".duolog"
 PATTERN = "rewrite-*.jsonl"
 
 
@@ -72,7 +72,7 @@ class Rewrites:
 
     def paths(self) -> list[Path]:
         """The files."""
-        return sorted((self._root / FOLDER).glob(PATTERN))
+        return sorted((self._root / OWN_FOLDER).glob(PATTERN))
 
     def _read(self, path: Path) -> None:
         for line in read_lines(path).whole:
@@ -173,7 +173,7 @@ class Rewrites:
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._file is None:
-            self._file = LineFile(self._root / FOLDER / f"rewrite-{uuid4().hex[:12]}.jsonl")
+            self._file = LineFile(self._root / OWN_FOLDER / f"rewrite-{uuid4().hex[:12]}.jsonl")
         self._file.append([json.dumps(line).encode()])
         self._take(line)
 
@@ -192,6 +192,5 @@ def clear_if_done(root: Path) -> Rewrites | None:
     for path in rewrites.paths():
         with suppress(OSError):  # another run has it open, or has removed it
             path.unlink()
-    with suppress(OSError):  # the folder is not empty
-        (root / FOLDER).rmdir()
+    remove_if_unused(root / OWN_FOLDER)
     return None

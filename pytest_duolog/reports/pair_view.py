@@ -150,8 +150,17 @@ def pair_of(number: int, baseline: Sequence[Sample], candidate: Sample, name: st
     result = f"{before}, now {now}"
     if len(baseline) == 1 and baseline[0].outcome is candidate.outcome:
         result = f"both {now.replace('ends', 'end').removesuffix('s').replace('passe', 'pass')}"
-    is_failed = candidate.outcome is not SampleOutcome.PASSED
-    return PairView(number, result, candidate.why if is_failed else "", _dialogues(baseline, candidate, name))
+    return PairView(number, result, _problem(candidate), _dialogues(baseline, candidate, name))
+
+
+def _problem(sample: Sample) -> str:
+    """Why a sample did not pass; the line that failed, where a verdict beside it says the rest."""
+    if sample.outcome is SampleOutcome.PASSED:
+        return ""
+    told = any(
+        sample.problem.startswith(f"{verdict.property} {verdict.outcome}") for verdict in sample.verdicts
+    )
+    return sample.asserted if told else sample.why
 
 
 def _dialogues(

@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_duolog.storage.own_folder import make_folder
+
 if TYPE_CHECKING:
     from pytest_duolog.gate.decide import RecordDecision
     from pytest_duolog.reports.scenario_rows import Place
@@ -49,7 +51,7 @@ class RunReport(NamedTuple):
         """
         text: str = import_module(f"{__package__}.{self.module}").report_text(record, decided, places)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with path.open("a" if self.variable else "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
         except OSError as error:

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Self
 
 from pytest_duolog.storage.checksums import with_checksum
+from pytest_duolog.storage.own_folder import make_folder
 
 # An open file cannot be renamed on Windows.
 CAN_RENAME_OPEN_FILES = os.name != "nt"
@@ -159,7 +160,7 @@ class LineFile:
         self.path = path
         makes = not expected_bytes
         if makes:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         self._descriptor = _claimed(path, READ_AND_APPEND | (os.O_CREAT if makes else 0), expected_bytes)
         self._is_open = True
         self.n_bytes = os.fstat(self._descriptor).st_size

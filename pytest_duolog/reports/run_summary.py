@@ -1,0 +1,51 @@
+"""The end of a run in a terminal: all there is to say of its record if that is short, else the worst of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_duolog.display import counted
+from pytest_duolog.gate.decide import RecordDecision
+from pytest_duolog.gate.decision import Decision
+from pytest_duolog.reports.scenario_rows import headline, scenario_rows
+from pytest_duolog.reports.wording import error_words, plan_words, record_words
+from pytest_duolog.results.record import RunRecord
+
+# So many lines are left for the record of the 40 that the end of a run takes, and of a run that is to be quiet.
+MOST_LINES = 24
+QUIET_LINES = 4
+# So many lines explain the bars, and so many say what is damaged or missing, where there is no room for all.
+MOST_EXPLAINED = 4
+MOST_DAMAGES = 3
+
+
+def summary_lines(record: RunRecord, decided: RecordDecision, *, is_quiet: bool = False) -> Iterator[str]:
+    """What the samples of a run come to; what there is no room for is counted."""
+    most = QUIET_LINES if is_quiet else MOST_LINES
+    lines = list(record_words(record, decided))
+    if len(lines) <= most:
+        yield from lines
+    elif decided.pairs is not None:
+        yield from lines[: most - 1]
+        yield f"and {counted(len(lines) - most + 1, 'more line')}: duolog gate prints them"
+    else:
+        yield from _of_many(record, decided, is_quiet=is_quiet)
+
+
+def _of_many(record: RunRecord, decided: RecordDecision, *, is_quiet: bool) -> Iterator[str]:
+    """The verdict, the scenarios from the worst on, and once what their bars mean."""
+    yield headline(decided)
+    if is_quiet:
+        return
+    explained = list(
+        dict.fromkeys(line for one in decided.scenarios.values() for line in plan_words(one.plan))
+    )
+    last = [*explained[:MOST_EXPLAINED], *record.damage[:MOST_DAMAGES], *error_words(record)]
+    rows = scenario_rows(record, decided)
+    shown = rows[: MOST_LINES - len(last) - 2]
+    yield from (f"{row.scenario}: {row.words}" for row in shown)
+    if hidden := rows[len(shown) :]:
+        n_passed = sum(row.decision is Decision.PASS for row in hidden)
+        passed = "all of them PASS" if n_passed == len(hidden) else f"{n_passed} of them PASS"
+        yield f"and {counted(len(hidden), 'more scenario')}, {passed}: duolog gate prints them"
+    yield from (f"  {line}" for line in last)
