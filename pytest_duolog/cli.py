@@ -25,6 +25,7 @@ class Command(NamedTuple):
 
 DECIDED = "Exit status: 0 for PASS, 1 for BLOCK, 3 for INCONCLUSIVE, 2 if nothing could be decided."
 COMMANDS = (
+    Command("init", "write a first test, its configuration and a CI job into a project"),
     Command(
         "talk",
         "let two models talk, many dialogues at once, without pytest",
