@@ -1,1 +1,1 @@
-"""The gate: counts in, a decision out. Nothing here runs a dialogue, reads a clock or a file."""
+"""The gate: counts in, a decision out. It runs no dialogue and reads no clock and no file."""

@@ -1,4 +1,4 @@
-"""Whether stored baseline samples may stand in for new ones, so that only the candidate costs money."""
+"""Decides whether stored samples can be used as the baseline, so that only the candidate costs money."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import NamedTuple
 from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.record import RunRecord
 
-# Providers change models behind one name; older samples than this are not compared with.
+# Providers change models without changing their names, so older samples are not used.
 MAX_AGE = timedelta(days=30)
-# Evidence that the baseline has moved, and that it has not.
+# The required evidence that the baseline has changed, and that it has not.
 LOG_MOVED = math.log(1 / 0.025)
 LOG_STEADY = math.log(1 / 0.05)
-# Rates are not assumed to move beyond these.
+# Rates are assumed to stay within these limits.
 LOWEST_RATE, HIGHEST_RATE = 0.005, 0.995
-# So many stored samples stand against one of the candidate where there are enough of them.
+# The largest number of stored samples for each sample of the candidate.
 MOST_STORED_PER_PAIR = 3
-# Samples of the baseline that are run anew have the last hundred numbers, and so recordings of their own.
+# New samples of a stored baseline have the last hundred numbers, so that they have their own recordings.
 FIRST_CANARY = MOST_SAMPLES - 99
 
 
 def reasons_against(stored: RunRecord, plan: RunPlan, *, plugin: str, now: datetime) -> list[str]:
-    """Why a stored record is no baseline for a run with this plan, in words; empty if it is one."""
+    """The reasons why a stored record cannot be the baseline of a run with this plan, as text; empty if it can."""
     header = stored.header
     age = now - header.created
     reasons = []
     if header.plan.baseline != plan.baseline:
         reasons.append(
-            f"it was run with {dict(header.plan.baseline)}, and the baseline is {dict(plan.baseline)}"
+            f"it was run with {dict(header.plan.baseline)}, but the baseline is {dict(plan.baseline)}"
         )
     if header.plan.key != plan.key:
-        reasons.append("its tests (-k chooses others), prompts or judges were others")
+        reasons.append("it has other tests (-k selects others), prompts or judges")
     if header.plugin != plugin:
-        reasons.append(f"it was judged by pytest-duolog {header.plugin}, and this is {plugin}")
+        reasons.append(f"it was judged by pytest-duolog {header.plugin}, but this is {plugin}")
     if age > MAX_AGE:
         reasons.append(f"it is {age.days} days old, more than {MAX_AGE.days}")
     missing = [scenario for scenario in plan.scenarios if not stored.measured(scenario)]
@@ -46,7 +46,7 @@ def reasons_against(stored: RunRecord, plan: RunPlan, *, plugin: str, now: datet
 
 
 def stored_per_pair(stored: RunRecord, plan: RunPlan) -> int:
-    """How many stored samples stand against one of the candidate, so that they last for all rounds; at least 1."""
+    """The number of stored samples for each sample of the candidate, enough for all rounds; at least 1."""
     assert plan.gate is not None
     fewest = min(
         sum(number < FIRST_CANARY for number in stored.measured(scenario)) for scenario in plan.scenarios
@@ -55,7 +55,7 @@ def stored_per_pair(stored: RunRecord, plan: RunPlan) -> int:
 
 
 class Canary(NamedTuple):
-    """A sample of the baseline that was run anew, and how often the stored ones of its scenario passed."""
+    """A new sample of a stored baseline, and how many of the stored samples of its scenario passed."""
 
     scenario: str
     n_passed: int
@@ -64,18 +64,18 @@ class Canary(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """The pass rate of the stored samples, kept off 0 and 1, for nobody can be as sure."""
+        """The pass rate of the stored samples, never 0 or 1, because that would be certainty."""
         return (self.n_passed + 0.5) / (self.n_stored + 1)
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What canaries say of the baseline: whether it still passes as often as its stored samples did.
+    """Decides from canaries whether the baseline still passes as often as its stored samples.
 
-    A move of the whole suite by `margin` is looked for in both directions, and one of a single scenario. Each test
-    weighs two claims against each other and may be looked at after every canary (Wald 1945): a baseline that has not
-    changed is said to have moved in at most 2.5 % of runs a direction; one that did move by the margin is taken for
-    steady in at most 5 %.
+    It tests for a change of the whole suite by `margin` in both directions, and for a change of a single scenario. Each
+    test compares two claims and may be checked after every canary (Wald 1945): for each direction, an unchanged
+    baseline is found to have changed in at most 2.5 % of runs, and one that has changed by the margin is accepted in at
+    most 5 %.
     """
 
     canaries: Sequence[Canary]
@@ -83,22 +83,22 @@ class Guard:
 
     @property
     def has_moved(self) -> bool:
-        """Whether the suite's pass rate has moved, up or down."""
+        """Whether the suite's pass rate has changed, up or down."""
         return any(self._log_ratio(shift) >= LOG_MOVED for shift in (self.margin, -self.margin))
 
     @property
     def is_steady_below(self) -> bool:
-        """Whether the baseline has not become better, so that a candidate that equals its stored samples equals it."""
+        """Whether the baseline has not become better, so that the stored samples still show how good it is."""
         has_room = 1 - self._n_passed / max(1, self._n_stored) >= self.margin / 2
         return bool(self.canaries) and (not has_room or self._log_ratio(self.margin) <= -LOG_STEADY)
 
     @property
     def is_steady_above(self) -> bool:
-        """Whether the baseline has not become worse, so that a candidate that lost pairs lost them itself."""
+        """Whether the baseline has not become worse, so that the candidate is the cause of lost pairs."""
         return bool(self.canaries) and self._log_ratio(-self.margin) <= -LOG_STEADY
 
     def is_steady_in(self, scenario: str, rate: float) -> bool:
-        """Whether one scenario's baseline has not fallen to `rate`, that of the candidate which is blamed."""
+        """Whether one scenario's baseline has not fallen to `rate`, the pass rate of the blamed candidate."""
         return self._log_ratio_in(scenario, rate) <= -LOG_STEADY
 
     def has_moved_in(self, scenario: str, rate: float) -> bool:
@@ -115,13 +115,13 @@ class Guard:
 
     @property
     def _rate(self) -> float:
-        """The mean rate over the canaries; that of one scenario is known too badly to be compared with."""
+        """The mean rate over the canaries; the rate of a single scenario is too uncertain to compare with."""
         return (self._n_passed + 0.5) / (self._n_stored + 1)
 
     def _log_ratio(self, shift: float) -> float:
-        """The evidence that the mean rate has moved by `shift`, against that it has not.
+        """The evidence that the mean rate has changed by `shift`, compared with no change.
 
-        Every scenario has equally many canaries, and where their rates differ outcomes vary less than is assumed here.
+        All scenarios have the same number of canaries; if their rates differ, outcomes vary less than assumed here.
         """
         rate, other = self._rate, _moved(self._rate, shift)
         return math.fsum(_log_ratio(canary.passed, rate, other) for canary in self.canaries)
@@ -140,5 +140,5 @@ def _moved(rate: float, shift: float) -> float:
 
 
 def _log_ratio(passed: bool, rate: float, other: float) -> float:
-    """How much likelier an outcome is at the other rate, in natural logarithms."""
+    """The natural logarithm of the likelihood ratio of an outcome: `other` to `rate`."""
     return math.log(other / rate) if passed else math.log((1 - other) / (1 - rate))

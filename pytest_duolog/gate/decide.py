@@ -1,4 +1,4 @@
-"""The decisions about a run record: the same from one file, from shards, and while the run goes on."""
+"""Decides about a run record: in the same way for one file, for merged shards, and during a run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 
 @dataclass(frozen=True)
 class RecordDecision:
-    """What a record comes to: the gate over all scenarios if the plan has one, else each scenario by itself."""
+    """The decision about a record: of the gate over all scenarios if the plan has one, else of each scenario."""
 
     pairs: PairsDecision | None
     scenarios: Mapping[str, SamplesDecision]
 
     @property
     def decision(self) -> Decision:
-        """Block if anything blocks, else inconclusive if anything is, else pass."""
+        """BLOCK if any decision is BLOCK, else INCONCLUSIVE if any is, else PASS."""
         if self.pairs is not None:
             return self.pairs.decision
         found = {scenario.decision for scenario in self.scenarios.values()}
@@ -35,14 +35,14 @@ class RecordDecision:
 
     @property
     def is_open(self) -> bool:
-        """Whether samples are wanted that are not there."""
+        """Whether more samples are needed."""
         return any(part.wanted for part in (self.pairs, *self.scenarios.values()) if part is not None)
 
 
 def decide_record(record: RunRecord) -> RecordDecision:
-    """The decision about what is in a record.
+    """The decision about the samples of a record.
 
-    In a run that goes on, the samples to run next are in the `wanted` of what it holds.
+    During a run, `wanted` of its parts has the samples to run next.
     """
     plan = record.header.plan
     if plan.gate is not None:
@@ -57,10 +57,10 @@ def decide_record(record: RunRecord) -> RecordDecision:
 
 
 def _guarded(decided: PairsDecision, record: RunRecord) -> PairsDecision:
-    """The decision against a stored baseline, once new samples of it show that it is still what it was.
+    """The decision against a stored baseline, once new samples of the baseline show that it has not changed.
 
-    A PASS needs a baseline that has not become better, a BLOCK one that has not become worse (in the scenarios that are
-    blamed, if any are). Until that is known, further canaries are wanted, one of each scenario at a time.
+    A PASS requires that the baseline has not become better, a BLOCK that it has not become worse (in the blamed
+    scenarios, if there are any). Until this is known, it asks for more canaries, one of each scenario at a time.
     """
     found = canaries_of(record)
     guard = Guard([canary for canaries in found.values() for canary in canaries], float(decided.plan.margin))
@@ -104,7 +104,7 @@ def _candidate_rate(tally: ScenarioTally) -> float:
 
 
 def canaries_of(record: RunRecord) -> dict[str, list[Canary]]:
-    """The samples of the baseline that were run anew although stored ones stand in for it, by scenario."""
+    """The new samples of a stored baseline, by scenario."""
     return {scenario: list(_canaries(record, scenario)) for scenario in record.header.plan.scenarios}
 
 
@@ -120,8 +120,8 @@ def _canaries(record: RunRecord, scenario: str) -> Iterator[Canary]:
 def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:
     """The pairs of every scenario of the plan, as `decide_pairs` takes them.
 
-    What is said again, in a later pair or in another scenario of the same round, makes a repeat: tests that share a
-    scenario and a seed may hold one dialogue between them.
+    A pair is a repeat if its dialogue occurs in an earlier pair, or in another scenario of the same round: tests with
+    the same scenario and seed can have identical dialogues.
     """
     per_pair = record.header.plan.stored_per_pair or 1
     repeats = {
@@ -140,7 +140,7 @@ def _round_by_round(record: RunRecord, arm: Arm) -> list[Sample]:
         for scenario in record.header.plan.scenarios
         for sample in record.measured(scenario, arm).values()
     ]
-    return sorted(samples, key=lambda sample: sample.number)  # those of a round stay in the order of the plan
+    return sorted(samples, key=lambda sample: sample.number)  # those of a round keep the order of the plan
 
 
 def _pairs_of_scenario(record: RunRecord, scenario: str, repeats: set[tuple[str, int]]) -> list[Pair | None]:
@@ -156,9 +156,9 @@ def _pairs_of_scenario(record: RunRecord, scenario: str, repeats: set[tuple[str,
 
 
 def _baseline(record: RunRecord, scenario: str) -> dict[int, float | None]:
-    """The share of each pair's baseline that passed, by the pair's number; None is an error, as in `_outcomes`.
+    """The share of passed baseline samples of each pair, by the pair's number; None is an error, as in `_outcomes`.
 
-    With several stored samples a pair, those of the first pair come first.
+    With several stored samples for each pair, those of the first pair come first.
     """
     outcomes = _outcomes(record, scenario, Arm.BASELINE)
     per_pair = record.header.plan.stored_per_pair or 1
@@ -174,7 +174,7 @@ def _baseline(record: RunRecord, scenario: str) -> dict[int, float | None]:
 
 
 def _outcomes(record: RunRecord, scenario: str, arm: Arm) -> dict[int, bool | None]:
-    """Whether each sample passed, by number; None is an error that retries did not help."""
+    """Whether each sample passed, by number; None is an error that remained after all retries."""
     given_up = {
         sample.number: None
         for sample in record.samples

@@ -1,4 +1,4 @@
-"""What a gate can say, and the exit status that it means."""
+"""The decisions of a gate, and their exit status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HIGHEST_STATUS = 255
 
 
 class Decision(StrEnum):
-    """The answer of a gate. Too little evidence is neither of the other two, and is never shown as a pass."""
+    """The decision of a gate. INCONCLUSIVE means too little evidence; it is never shown as a pass."""
 
     PASS = "pass"  # noqa: S105  # no password
     BLOCK = "block"
@@ -26,7 +26,6 @@ def status_of_inconclusive(given: str, *, fail: int) -> int:
     status = named.get(given, int(given) if given.isascii() and given.isdigit() and len(given) < 4 else -1)
     if given not in named and not 1 <= status <= HIGHEST_STATUS:
         raise ConfigurationError(
-            f"{given!r} does not say what an inconclusive gate means (accepted: fail, warn, or an exit status from 1 "
-            f"to {HIGHEST_STATUS})"
+            f"{given!r} is not known (accepted: fail, warn, or an exit status from 1 to {HIGHEST_STATUS})"
         )
     return status

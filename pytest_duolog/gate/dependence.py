@@ -1,8 +1,9 @@
-"""Whether dialogues depend on each other: the promises of a gate need independent ones.
+"""Measures whether dialogues depend on each other; the guarantees of a gate require independent dialogues.
 
-Two kinds are looked for, each by a count whose mean and spread are known if the order means nothing. Samples of one
-scenario and arm may stick together: neighbours agree more often than in a shuffled series. And whole rounds may go
-well or badly together. A design effect of 3 says that three dialogues tell as much as one independent dialogue.
+It measures two kinds, each with a count whose mean and spread are known for a random order. Samples of one scenario and
+arm can be similar to their neighbours: neighbours agree more often than in a shuffled series. And all pairs of a round
+can get better or worse together. A design effect of 3 means that three dialogues give as much evidence as one
+independent dialogue.
 
 Sources: Wald and Wolfowitz 1940 for the number of neighbours that differ; Kish 1965 for the design effect.
 """
@@ -13,14 +14,14 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-# How many standard errors a sign of dependence must stand out, so that chance alone seldom makes a gate more cautious.
+# How many standard errors a sign of dependence needs, so that chance alone rarely makes a gate more cautious.
 NOTICEABLE_Z = 2.5
 
 
 def stickiness(series: Iterable[Sequence[bool]]) -> float:
-    """The design effect of samples that repeat the outcome before them; 1 where that is not noticed.
+    """The design effect of samples that repeat the previous outcome; 1 if there is no sign of it.
 
-    `series` are the outcomes of each scenario and arm in their order. A constant series tells nothing.
+    `series` are the outcomes of each scenario and arm, in order. A constant series gives no information.
     """
     differing = expected = variance = 0.0
     for outcomes in series:
@@ -38,9 +39,9 @@ def stickiness(series: Iterable[Sequence[bool]]) -> float:
 
 
 def togetherness(drops: Sequence[Sequence[float]]) -> float:
-    """The design effect of rounds whose pairs get worse, or better, together; 1 where that is not noticed.
+    """The design effect of rounds whose pairs get worse or better together; 1 if there is no sign of it.
 
-    `drops` are the drops of each scenario by round, equally many for all.
+    `drops` are the drops of each scenario by round, with the same number of rounds for all.
     """
     n_rounds = len(drops[0]) if drops else 0
     if n_rounds < 2:

@@ -1,13 +1,13 @@
-"""The candidate against the baseline, over all scenarios: pairs in, a decision out.
+"""Compares the candidate with the baseline over all scenarios: pairs in, a decision out.
 
 A pair is number i of a scenario in both arms, with the same seed and opening. A round is one pair from each scenario.
-To drive it, run the pairs in `wanted`, add what came of them, and ask again until `wanted` is empty: whole rounds,
-and between them the next pairs of scenarios that lost several, which later rounds use again.
+The caller runs the pairs in `wanted`, adds their results, and calls again until `wanted` is empty. These are whole
+rounds and, between them, further pairs of scenarios that lost several, which later rounds reuse.
 
-The promises, whatever the scenarios are like, as long as dialogues are independent of each other: a candidate whose
-mean pass rate is lower by the margin or more passes at most 5 % of the time, one that is as good everywhere is blocked
-at most 5 % of the time. In between either answer is right. The evidence is explained in `stats.evidence`, and what is
-done about dialogues that depend on each other in `gate.dependence`.
+The guarantees hold for all scenarios, as long as dialogues are independent: a candidate whose mean pass rate is lower
+by the margin or more passes at most 5 % of the time, and one that is as good in every scenario is blocked at most 5 %
+of the time. Between these, both answers are acceptable. `stats.evidence` explains the evidence, `gate.dependence` the
+treatment of dialogues that depend on each other.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ from pytest_duolog.stats.evidence import evidence_of_drops
 from pytest_duolog.stats.exact_tests import fisher_p
 from pytest_duolog.stats.intervals import Interval
 
-# Where the chances of a wrong answer go. Passing a bad candidate: 4 % to the looks, 1 % to the last round.
+# How the risks are divided. Passing a bad candidate: 4 % for the looks, 1 % for the last round.
 LOG_PASS = math.log(1 / 0.04)
 PASS_Z = 2.326
-# Blocking a good one: .75 % to the looks, 2 % to the alarms of single scenarios, 1.1 % to the last round.
+# Blocking a good one: .75 % for the looks, 2 % for the alarms of single scenarios, 1.1 % for the last round.
 LOG_BLOCK = math.log(1 / 0.0075)
 LOCAL_RISK = 0.02
 BLOCK_Z = -2.28
-# Before this round the gate does not look: so few pairs seldom decide anything.
+# The first round with a look: fewer pairs rarely decide anything.
 FIRST_LOOK = 2
-# After so many rounds of nothing but the same words nothing new is to be expected.
+# After this many rounds with only identical dialogues, no new ones are expected.
 MOST_ROUNDS_OF_REPEATS = 3
 # A suspect that is not cleared by the last round is blamed if chance alone seldom makes it so much worse: this share,
 # divided by the number of suspects. They are chosen by what they lost, so docs/gate.md has how often it happens.
 SUSPECT_RISK = 0.016
-# So unlikely must it be that the arms differ in errors by chance before a gate does not pass for it.
+# The p-value below which a difference in errors keeps a gate from passing.
 ERRORS_RISK = 0.05
 
 MAX_PROJECTED_ROUNDS = 1000
 
 
 class Reason(StrEnum):
-    """Which rule ended the gate, or why it is not ended."""
+    """The rule that ended the gate, or the reason why it has not ended."""
 
     SUITE = "the mean over all scenarios"
     SCENARIO = "single scenarios"
@@ -66,14 +66,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class PairsDecision:
-    """What the pairs of all scenarios come to.
+    """The decision about the pairs of all scenarios.
 
-    `tallies` are the scenarios in the order of the plan, with all pairs that were looked at. `blamed` are those that
-    blocked it alone, `suspects` those whose pairs were run ahead, or after the suite had passed. `wanted` are the pairs
-    to run next, as scenario and number; empty once nothing can change the decision. `rounds_needed` is about how many
-    more rounds would settle it at the rates so far, None if it is settled or no number would. `design_effect` is how
-    many dialogues tell as much as one independent dialogue. `canaries_wanted` are samples of a stored baseline to run
-    anew.
+    `tallies` are the scenarios in the order of the plan, with all pairs that were used. `blamed` are scenarios that
+    blocked the gate alone, `suspects` those with pairs ahead of the rounds or after the suite had passed. `wanted` are
+    the pairs to run next, as scenario and number; empty if the decision is final. `rounds_needed` is the approximate
+    number of rounds until a decision at the rates so far; None if it is decided or no number is enough. `design_effect`
+    is the number of dialogues with as much evidence as one independent dialogue. `canaries_wanted` are new samples of a
+    stored baseline to run.
     """
 
     plan: GatePlan
@@ -91,12 +91,12 @@ class PairsDecision:
 
     @property
     def n_dialogues(self) -> int:
-        """How many dialogues were looked at, in both arms."""
+        """The number of dialogues that were used, in both arms."""
         return 2 * sum(len(tally.pairs) for tally in self.tallies)
 
     @property
     def most_dialogues(self) -> int:
-        """How many it could have taken."""
+        """The largest possible number of dialogues."""
         return 2 * self.plan.max_rounds * len(self.tallies)
 
     @property
@@ -113,7 +113,7 @@ class PairsDecision:
 
     @property
     def accused(self) -> tuple[str, ...]:
-        """The scenarios that a gate which blocks is about.
+        """The scenarios to name if the gate blocks.
 
         Those that blocked it alone; else those that were harmed; if none was, those that lost more pairs than they won.
         """
@@ -124,15 +124,15 @@ class PairsDecision:
 
     @property
     def drop_interval(self) -> Interval:
-        """The 95 % interval of the mean drop over the scenarios; descriptive, the gate does not decide by it."""
+        """The 95 % interval of the mean drop over the scenarios; only descriptive, the gate does not use it."""
         return score_interval([tally.rates for tally in self.tallies])
 
 
 def decide_pairs(plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> PairsDecision:
-    """The decision about the pairs of each scenario in launch order; None stands for one that has not been run.
+    """The decision about the pairs of each scenario in launch order; None is a pair that has not run.
 
-    It looks after each complete round in turn and stops at the first that decides, so that pairs beyond it change
-    nothing. Raises ValueError without scenarios.
+    It checks after each complete round and stops at the first decision, so that later pairs do not change it. Raises
+    ValueError without scenarios.
     """
     if not pairs:
         raise ValueError("a gate needs scenarios")
@@ -142,8 +142,8 @@ def decide_pairs(plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> 
 class _Gate:
     """The looks at one set of pairs, in their order.
 
-    `_suite` has the complete rounds, `_own` the pairs of a scenario that were run ahead of them as well. What one
-    scenario tells of itself is valid in whatever order pairs are run, what the suite tells needs complete rounds.
+    `_suite` has the complete rounds, `_own` the pairs of a scenario that were run ahead of them as well. Evidence about
+    one scenario is valid in any order of its pairs; evidence about the suite needs complete rounds.
     """
 
     def __init__(self, plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> None:
@@ -165,7 +165,7 @@ class _Gate:
         return self._decide_last_round()
 
     def _take_round(self, number: int) -> list[tuple[str, int]]:
-        """Add a complete round; or the pairs that it lacks, and nothing is added."""
+        """Add a complete round; if pairs are missing, add nothing and return them."""
         round_ = {scenario: self._pair(scenario, number) for scenario in self._suite}
         missing = [(scenario, number) for scenario, pair in round_.items() if pair is None]
         if not missing:
@@ -201,13 +201,13 @@ class _Gate:
 
     @property
     def _is_unanswered(self) -> bool:
-        """Whether the last rounds had no outcome at all: nobody answers, and further rounds would only cost time."""
+        """Whether the last rounds had no outcome at all, so that further rounds would only cost time."""
         last = [pair for tally in self._suite.values() for pair in tally.pairs[-FIRST_LOOK:]]
         return not any(pair.is_measured for pair in last)
 
     @property
     def _has_distinct_pairs(self) -> bool:
-        """One dialogue a scenario, told again and again, is a single round however often it is run."""
+        """Whether there are different dialogues: identical ones count as a single round."""
         return self._n_rounds == 1 or any(tally.n_distinct > 1 for tally in self._own.values())
 
     def _seen(self) -> Look:
@@ -226,7 +226,7 @@ class _Gate:
 
     @property
     def _stickiness(self) -> float:
-        """How many dialogues of one scenario tell as much as one independent dialogue."""
+        """How many dialogues of one scenario give as much evidence as one independent dialogue."""
         return stickiness(
             [getattr(pair, arm) == 1 for pair in tally.measured]
             for tally in self._own.values()
@@ -235,7 +235,7 @@ class _Gate:
 
     @property
     def _design_effect(self) -> float:
-        """How many dialogues of the suite tell as much as one independent dialogue."""
+        """How many dialogues of the suite give as much evidence as one independent dialogue."""
         drops = [[pair.drop for pair in tally.pairs] for tally in self._suite.values()]
         return self._stickiness * togetherness(drops)
 
@@ -248,7 +248,7 @@ class _Gate:
         return self._ended(Decision.BLOCK, Reason.SCENARIO, blamed) if blamed else None
 
     def _run_ahead(self) -> PairsDecision | None:
-        """Run the next pairs of scenarios that lost several, until each is blamed or not suspect any more."""
+        """Run the next pairs of scenarios that lost several, until each is blamed or no longer suspect."""
         return self._examine(lambda tally: tally.is_harmed)
 
     def _examine(self, is_suspect: Callable[[ScenarioTally], bool]) -> PairsDecision | None:
@@ -276,7 +276,7 @@ class _Gate:
     # Passing, and the last round
 
     def _suite_passes(self, reason: Reason) -> PairsDecision | None:
-        """PASS if nothing speaks against it; scenarios that lost pairs go on alone until each is blamed or cleared."""
+        """PASS if nothing prevents it; scenarios that lost pairs continue alone until each is blamed or cleared."""
         if not self._has_distinct_pairs or self._errors_differ:
             return None
         if self._baseline_rate < self._margin:
@@ -313,7 +313,7 @@ class _Gate:
 
     @property
     def _baseline_rate(self) -> float:
-        """The mean pass rate of the baseline, which the candidate's cannot fall below by more."""
+        """The mean pass rate of the baseline, the largest possible drop of the candidate's."""
         rates = [tally.rates for tally in self._suite.values() if tally.n]
         return math.fsum(rate.n_passed_1 / rate.n_1 for rate in rates) / len(rates) if rates else 0.0
 
@@ -354,7 +354,7 @@ class _Gate:
         return replace(ended, wanted=tuple(missing), rounds_needed=self._rounds_needed())
 
     def _rounds_needed(self) -> int | None:
-        """How many more rounds that tell as much as those so far reach one of the two thresholds."""
+        """The number of further rounds, with as much evidence as those so far, that reach one of the thresholds."""
         if self._n_rounds == 0:
             return None
         effect = self._design_effect
@@ -371,7 +371,7 @@ class _Gate:
 
 
 def _suffices(log: float, wanted: float, effect: float) -> bool:
-    """Whether evidence is enough, also where dialogues depend on each other; a root of it is evidence as well."""
+    """Whether evidence is sufficient, also if dialogues depend on each other; a root of it is evidence as well."""
     return log / effect >= wanted
 
 

@@ -1,4 +1,4 @@
-"""What a gate will cost and risk, before anything is spent: found by running the gate itself on invented outcomes."""
+"""Simulates the costs and risks of a gate before a run, by running the gate itself on random outcomes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ N_GATES = 200
 class Forecast:
     """How often a gate passes, blocks and decides nothing, and how many dialogues of both arms it takes.
 
-    `p90_dialogues` is the number that nine in ten gates stay within.
+    `p90_dialogues` is the number of dialogues that nine in ten gates do not exceed.
     """
 
     pass_probability: float
@@ -38,11 +38,11 @@ def forecast(
     n_gates: int = N_GATES,
     seed: int = 0,
 ) -> Forecast:
-    """What the gate does if the scenarios, in order, truly pass at these rates and all dialogues are independent.
+    """The forecast for scenarios with these true pass rates, in order, and independent dialogues.
 
-    The same arguments give the same answer. With 200 gates the mean number of dialogues is known to within about 10 %
-    (95 %). With a stored baseline half of the dialogues are already there. Raises ValueError if the two differ in
-    length or are empty.
+    The same arguments give the same result. With 200 gates the mean number of dialogues is known to within about 10 %
+    (95 %). With a stored baseline, half of the dialogues exist already. Raises ValueError if the two differ in length
+    or are empty.
     """
     rng = random.Random(seed)  # noqa: S311  # no secret depends on it
     rates = list(zip(baseline_rates, candidate_rates, strict=True))
@@ -70,7 +70,7 @@ def _invented(
 
 
 def clean_pairs_to_pass(plan: GatePlan) -> int:
-    """How many pairs without any difference pass the gate; 40 for a margin of 0.10."""
+    """The number of pairs without any difference that pass the gate; 40 for a margin of 0.10."""
     n = 1
     while log_evidence(0, n, 0, drop=float(plan.margin), weight=1) < LOG_PASS:
         n += 1
@@ -78,7 +78,7 @@ def clean_pairs_to_pass(plan: GatePlan) -> int:
 
 
 def losses_to_alarm(n_scenarios: int) -> int:
-    """How many pairs in a row one scenario must lose to block the gate alone; 12 among 20 scenarios."""
+    """The number of consecutive lost pairs with which one scenario blocks the gate alone; 12 among 20 scenarios."""
     n = 1
     while log_evidence(0, 0, n, drop=0, weight=2) < math.log(n_scenarios / LOCAL_RISK):
         n += 1
@@ -86,6 +86,6 @@ def losses_to_alarm(n_scenarios: int) -> int:
 
 
 def can_pass(plan: GatePlan, n_scenarios: int) -> bool:
-    """Whether a gate over so many scenarios passes at all, if no pair of any round differs."""
+    """Whether a gate over this many scenarios can pass if no pair differs."""
     pairs = {str(place): [Pair(True, True)] * plan.max_rounds for place in range(n_scenarios)}
     return decide_pairs(plan, pairs).decision is Decision.PASS

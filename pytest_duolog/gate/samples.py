@@ -1,9 +1,9 @@
-"""One scenario against its own bar: at least so many of so many samples.
+"""Decides about one scenario and its required pass rate: at least so many of so many samples.
 
-To drive it, run the numbers in `wanted`, add what came of them, and ask again until `wanted` is empty. Samples count
-in the order of their numbers, whatever order they finish in: dialogues that go wrong take longer, so that the first
-to finish are the clean ones. With many scenarios run number 1 of all of them, then number 2, and so on: many samples
-of one scenario at a time would be started before the early stop is known.
+The caller runs the numbers in `wanted`, adds their results, and calls again until `wanted` is empty. Samples count in
+the order of their numbers, not in the order in which they finish: failing dialogues take longer, so the first to finish
+are more often good. With many scenarios, run number 1 of all, then number 2, and so on; otherwise samples would start
+that an early stop makes unnecessary.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pytest_duolog.stats.binomial import probability_at_least
 
 
 class Trial(NamedTuple):
-    """One measured sample; a repeat said word for word what an earlier one said, and does not count again."""
+    """One measured sample; a repeat is identical to an earlier one and does not count again."""
 
     passed: bool
     is_repeat: bool = False
@@ -28,10 +28,10 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class SamplesDecision:
-    """What the samples of a scenario come to.
+    """The decision about the samples of a scenario.
 
-    `n_passed` and `n_failed` are the distinct samples that were looked at, `n_repeated` the others, and `stopped_after`
-    the number of the last. `wanted` are the numbers to run next; empty once nothing can change the decision.
+    `n_passed` and `n_failed` count the distinct samples that were used, `n_repeated` the others, and `stopped_after` is
+    the number of the last one. `wanted` are the numbers to run next; empty if the decision is final.
     """
 
     plan: ScenarioPlan
@@ -43,15 +43,15 @@ class SamplesDecision:
 
     @property
     def stopped_after(self) -> int:
-        """How many samples were looked at."""
+        """The number of samples that were used."""
         return self.n_passed + self.n_failed + self.n_repeated
 
 
 def decide_samples(plan: ScenarioPlan, trials: Sequence[Trial | None]) -> SamplesDecision:
-    """The decision about trials in launch order; None stands for one that is not measured, and nothing after it counts.
+    """The decision about trials in launch order; None is a trial that is not measured, and no later one counts.
 
-    A sequence that is too short is inconclusive and names the next number. So are too many repeats: what a model says
-    word for word again is no new sample.
+    A sequence that is too short is inconclusive and `wanted` has the next number. Too many repeats are also
+    inconclusive: an identical dialogue is not a new sample.
     """
     n_passed = n_failed = n_repeated = 0
     for trial in trials[: plan.samples]:
@@ -70,7 +70,7 @@ def decide_samples(plan: ScenarioPlan, trials: Sequence[Trial | None]) -> Sample
 
 
 def _decision_against(plan: ScenarioPlan, n_passed: int, n_failed: int) -> Decision:
-    """A rate that is not shown to be above the bar need not be below it."""
+    """BLOCK if the rate is too low; INCONCLUSIVE if it is only not proven to be high enough."""
     if plan.claim is Claim.MEETS:
         return Decision.BLOCK
     chance = probability_at_least(n_failed, n_passed + n_failed, 1 - float(plan.min_pass_rate))
@@ -89,7 +89,7 @@ def trials_of(samples: Mapping[int, Sample], n_samples: int) -> list[Trial | Non
 
 
 def repeats_in(samples: Iterable[Sample]) -> set[tuple[str, int]]:
-    """Scenario and number of those samples in which the same words were said as in one that comes before them."""
+    """Scenario and number of the samples that are identical to an earlier one."""
     known: set[str] = set()
     repeats: set[tuple[str, int]] = set()
     for sample in samples:

@@ -1,4 +1,4 @@
-"""What is known of one scenario in a gate: its pairs so far, and what they are evidence of."""
+"""The pairs of one scenario in a gate, and the evidence from them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import NamedTuple
 from pytest_duolog.stats.differences import TwoRates, score_z
 from pytest_duolog.stats.evidence import PairCounts, evidence_of_drops
 
-# A scenario that lost so many more pairs than it won is examined before the suite passes. From HARMED_LOSSES on, its
-# next pairs are run ahead of the others'. It is cleared by some evidence that its own drop is below 50 points.
+# A scenario that lost this many more pairs than it won is examined before the suite passes. From HARMED_LOSSES on, its
+# next pairs run before those of the others. It is cleared by some evidence that its own drop is below 50 points.
 SUSPECT_LOSSES = 1
 HARMED_LOSSES = 2
 CLEARED_DROP = 0.50
@@ -25,11 +25,11 @@ Drops = tuple[tuple[float, int], ...]
 
 
 class Pair(NamedTuple):
-    """What came of one sample of each arm.
+    """The results of one sample of each arm.
 
-    An arm passed or failed; None is an error that says nothing of the model, and that retries did not help. `baseline`
-    may be the share that passed of `n_baseline` stored samples. In a repeat one arm said word for word what it said in
-    an earlier pair.
+    An arm passed or failed; None is an error that remained after all retries and says nothing about the model.
+    `baseline` may be the share that passed of `n_baseline` stored samples. In a repeat, one arm's dialogue is identical
+    to that in an earlier pair.
     """
 
     baseline: float | None
@@ -44,7 +44,7 @@ class Pair(NamedTuple):
 
     @property
     def drop(self) -> float:
-        """How much worse the candidate did, in [-1, 1]; its errors are losses, those of the baseline passes."""
+        """How much worse the candidate is, in [-1, 1]; its errors are failures, those of the baseline passes."""
         return (1.0 if self.baseline is None else float(self.baseline)) - bool(self.candidate)
 
     @property
@@ -63,8 +63,8 @@ class Pair(NamedTuple):
 class ScenarioTally:
     """One scenario so far, pair by pair.
 
-    Repeats and errors count against a decision, never for it: `for_pass` and `for_block` leave out what could only have
-    made the same decision come sooner, so the promises hold.
+    Repeats and errors count against a decision, never for it: `for_pass` and `for_block` leave out pairs that could
+    only make the same decision come sooner, so the guarantees hold.
     """
 
     scenario: str
@@ -73,7 +73,7 @@ class ScenarioTally:
     _for_block: Counter[float] = field(default_factory=Counter)
 
     def add(self, pair: Pair) -> None:
-        """Take the next pair."""
+        """Add the next pair."""
         self.pairs.append(pair)
         self._for_pass[pair.drop] += pair.counts_for_pass
         self._for_block[pair.drop] += pair.counts_for_block
@@ -90,12 +90,12 @@ class ScenarioTally:
 
     @property
     def n_distinct(self) -> int:
-        """How many of them are no repeats."""
+        """The number of measured pairs that are not repeats."""
         return sum(not pair.is_repeat for pair in self.measured)
 
     @property
     def counts(self) -> PairCounts:
-        """How many measured pairs got worse, stayed the same, got better."""
+        """The numbers of measured pairs that got worse, stayed the same, and got better."""
         drops = [pair.drop for pair in self.measured]
         worse, better = sum(drop > 0 for drop in drops), sum(drop < 0 for drop in drops)
         return PairCounts(worse, len(drops) - worse - better, better)
@@ -112,7 +112,7 @@ class ScenarioTally:
 
     @property
     def rates_for_pass(self) -> TwoRates:
-        """The same as `for_pass` counts them."""
+        """The same for the pairs of `for_pass`."""
         return _rates(
             pair._replace(
                 baseline=1.0 if pair.baseline is None else pair.baseline, candidate=bool(pair.candidate)
@@ -123,22 +123,22 @@ class ScenarioTally:
 
     @property
     def rates_for_block(self) -> TwoRates:
-        """The same as `for_block` counts them."""
+        """The same for the pairs of `for_block`."""
         return _rates(pair for pair in self.pairs if pair.counts_for_block)
 
     @property
     def for_pass(self) -> Drops:
-        """Drops with how often each was seen, as evidence that the candidate is no worse."""
+        """Drops, each with its number of pairs, as evidence that the candidate is not worse."""
         return tuple(sorted(self._for_pass.items()))
 
     @property
     def for_block(self) -> Drops:
-        """Gains with how often each was seen, as evidence that the candidate is worse."""
+        """Gains, each with its number of pairs, as evidence that the candidate is worse."""
         return tuple(sorted((-drop, n) for drop, n in self._for_block.items()))
 
     @property
     def net_losses(self) -> float:
-        """How many pairs more it lost than it won; repeats and errors count as losses, and not as wins."""
+        """The number of lost pairs minus the number of won pairs; repeats and errors count as losses, not as wins."""
         return math.fsum(drop * n for drop, n in self._for_pass.items())
 
     @property

@@ -49,7 +49,7 @@ def report_text(
         "run",
         views_of(of_record(record), room=MOST_BYTES if decided.pairs is None else MOST_BYTES_BELOW_PAIRS),
         STATES[decision],
-        "Do all scenarios reach their bar?",
+        "Do all scenarios reach their pass rate?",
         ANSWERS[decision],
         f"{words[0].upper()}{words[1:]}.",
         notes,
@@ -126,7 +126,7 @@ def _hash(text: str) -> str:
 
 
 def visible(text: str) -> Markup:
-    """The text escaped, with a mark in the place of each character that cannot be seen and changes what is seen."""
+    """The escaped text, with a mark for each invisible character that changes how text is shown."""
     found = _HIDDEN.sub(_mark, str(escape(text)))
     return Markup(found)  # noqa: S704  # it was escaped, and the marks hold hexadecimal digits only
 

@@ -1,4 +1,4 @@
-"""The scenarios of a run record as the reports for CI list them: the worst first, each with its first failures."""
+"""The scenarios of a run record for reports in CI: the worst first, each with its first failures."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pytest_duolog.reports.wording import VERDICTS, pairs_words, points, samples
 from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Message
 
-# So many failing samples of a scenario are shown.
+# At most this many failed samples of a scenario are shown.
 MOST_FAILURES = 2
 
 
 class Place(NamedTuple):
-    """Where a test stands: its file as the repository knows it, and its line from 1."""
+    """The place of a test: its file relative to the repository, and its line from 1."""
 
     path: str
     line: int = 1
@@ -30,10 +30,10 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class ScenarioRow:
-    """One scenario: the verdict on it, what that is in words, and how many samples passed in each arm.
+    """One scenario: its verdict, the verdict as text, and how many samples passed in each arm.
 
-    `harm` orders the rows: the share of pairs lost more than won, or of samples failed. `failures` are the first
-    samples that failed, the candidate's where there is one. One that `follows_gate` has no decision of its own.
+    `harm` is the order of the rows: the share of pairs lost minus won, or of failed samples. `failures` are the first
+    failed samples, of the candidate if there is one. A row with `follows_gate` has no decision of its own.
     """
 
     scenario: str
@@ -46,21 +46,21 @@ class ScenarioRow:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether there is something to say about this very scenario."""
+        """Whether something is wrong with this scenario itself."""
         return self.decision is not Decision.PASS and not self.follows_gate
 
     @property
     def in_gate(self) -> bool:
-        """Whether there are two arms; if not, the words have the count already."""
+        """Whether there are two arms; if not, the text has the counts already."""
         return len(self.passed) > 1
 
     def place(self, places: Mapping[str, Place]) -> Place:
-        """Where its test stands; the first line of its file where that is not known."""
+        """The place of its test; the first line of its file if the place is not known."""
         return places.get(self.scenario, Place(self.scenario.partition("::")[0]))
 
     @property
     def explanation(self) -> str:
-        """The words, the counts, and the first lines of the failures."""
+        """The text, the counts, and the first lines of the failures."""
         counts = (f"{arm} {n} of {all_} passed" for arm, (n, all_) in self.passed.items() if self.in_gate)
         failures = (
             f"{failure.label(in_gate=self.in_gate)}: {failure.why or 'no reason given'}"
@@ -70,7 +70,7 @@ class ScenarioRow:
 
 
 def scenario_rows(record: RunRecord, decided: RecordDecision) -> list[ScenarioRow]:
-    """A row for every scenario that was decided about: first what blocks, then what is open, the worst first."""
+    """A row for every scenario with a decision: first BLOCK, then INCONCLUSIVE, the worst first."""
     order = (Decision.BLOCK, Decision.INCONCLUSIVE, Decision.PASS)
     return sorted(_rows(record, decided), key=lambda row: (order.index(row.decision), -row.harm))
 
@@ -95,13 +95,13 @@ def _pairs_row(
     if tally.scenario in decided.blamed:
         words = f"got worse by {points(tally.drop)}"
     elif decided.decision is Decision.BLOCK and not decided.blamed:
-        words = f"{lost}; the suite got worse, single scenarios cannot be told apart"
+        words = f"{lost}; the suite got worse, but not clearly because of this scenario"
     elif has_gaps:
         words = "pairs are missing"
     elif decided.decision is Decision.INCONCLUSIVE:
         words = f"{lost}; the gate is not decided"
     else:
-        words = f"{lost}, and is not blamed" if tally.is_harmed else "no sign of harm"
+        words = f"{lost}, but is not blamed" if tally.is_harmed else "no sign of harm"
     return ScenarioRow(
         tally.scenario,
         decision,
@@ -126,7 +126,7 @@ def _samples_row(record: RunRecord, scenario: str, verdict: SamplesDecision) -> 
 
 
 def scenarios_with_gaps(record: RunRecord) -> set[str]:
-    """The scenarios of which a sample was tried and never measured, or none is there."""
+    """The scenarios without samples, or with a sample that was tried and never measured."""
     unmeasured = {
         sample.scenario
         for sample in record.samples
@@ -146,7 +146,7 @@ def _failures(record: RunRecord, scenario: str, arm: Arm) -> tuple[Sample, ...]:
 
 
 def first_evidence(sample: Sample) -> tuple[int, Message] | None:
-    """The first message that a failed property points at, with its number; None if there is none."""
+    """The first message that is evidence of a failed property, with its number; None if there is none."""
     for dialogue in sample.dialogues:
         messages = dialogue.transcript.messages
         failed = [verdict for verdict in dialogue.verdicts if verdict.outcome is Outcome.FAILS]
@@ -169,9 +169,9 @@ def headline(decided: RecordDecision) -> str:
     parts = [
         f"{len(names)} of {all_} {words}: {listed(names)}" for names, words in _verdicts(by_decision) if names
     ]
-    return f"{VERDICTS[decided.decision]}: {'; '.join(parts) or f'all of {all_} reach their bar'}"
+    return f"{VERDICTS[decided.decision]}: {'; '.join(parts) or f'all of {all_} reach their pass rate'}"
 
 
 def _verdicts(by_decision: Mapping[Decision, Sequence[str]]) -> Iterator[tuple[Sequence[str], str]]:
-    yield by_decision[Decision.BLOCK], "below the bar"
+    yield by_decision[Decision.BLOCK], "below their pass rate"
     yield by_decision[Decision.INCONCLUSIVE], "undecided"

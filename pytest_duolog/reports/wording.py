@@ -1,4 +1,4 @@
-"""Decisions in words: what was decided, by how much, on how much evidence, at which risks, and what would settle it."""
+"""Decisions as text: the decision, the difference, the evidence, the risks, and what would settle it."""
 
 from __future__ import annotations
 
@@ -15,37 +15,39 @@ from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
 from pytest_duolog.stats.intervals import Interval, wilson_interval
 
-# What the verdict on samples is called (a gate's is called by its decision), and its sign where there is colour.
+# The names of verdicts on samples (a gate's verdict has the name of its decision), and their signs with colours.
 VERDICTS = {Decision.PASS: "PASS", Decision.BLOCK: "FAIL", Decision.INCONCLUSIVE: "INCONCLUSIVE"}
 SIGNS = {Decision.PASS: "✅", Decision.BLOCK: "❌", Decision.INCONCLUSIVE: "❔"}
 
 
-# So many scenarios are named in the sentence that says what a block is about.
+# At most this many scenarios are named in the sentence about a BLOCK.
 MOST_HARMED_NAMED = 3
 
-# Why a gate says neither yes nor no, where no number of rounds would help, and what would.
+# Why a gate is inconclusive if more rounds would not help, and what would help.
 WHY_INCONCLUSIVE = {
     Reason.REPEATS: (
-        "every scenario gave the same dialogue again and again, which is one round of evidence and not more "
-        "(temperature 0, a cache, or a fixed seed?)"
+        "every scenario gave the same dialogue again and again, which is the evidence of only one "
+        "round (temperature 0, a cache, or a fixed seed?)"
     ),
     Reason.DRIFT: (
-        "the baseline moved: it passes more or less often today than when its stored samples were made, or nobody can "
-        "tell; run without --duolog-baseline, or store new samples"
+        "the baseline has changed, or may have: it passes more or less often than its stored "
+        "samples; run without --duolog-baseline, or store new samples"
     ),
     Reason.ERRORS: (
-        "the candidate ends in errors more often than the baseline; see what they are, and run again once it answers"
+        "the candidate ends in errors more often than the baseline; see the errors below, and run "
+        "again when it answers"
     ),
     Reason.UNANSWERED: "no dialogue of the last rounds came to an end; see the errors below",
     Reason.DEPENDENCE: (
-        "the dialogues depend on each other (samples that repeat the outcome before them, or rounds that fail "
+        "the dialogues depend on each other (samples that repeat the outcome before them, or rounds "
+        "that fail "
         "together): look for shared state, an outage, or a cache"
     ),
 }
 
 
 def percent(rate: float) -> str:
-    """A rate on paper, to a tenth; it rounds neither up to 100 % nor down to 0 %."""
+    """A rate in percent, to a tenth; it is never rounded up to 100 % or down to 0 %."""
     if 0.9995 <= rate < 1:
         return ">99.9 %"
     if 0 < rate < 0.0005:
@@ -55,20 +57,21 @@ def percent(rate: float) -> str:
 
 def points(difference: float | Decimal) -> str:
     """A difference of rates in points, to a tenth."""
-    tenths = round(float(100 * difference), 1) + 0.0  # no minus before a zero
+    tenths = round(float(100 * difference), 1) + 0.0  # avoids -0.0
     return f"{tenths:g} points"
 
 
 def plan_words(plan: ScenarioPlan) -> Iterator[str]:
-    """What a bar asks for, its two risks, and a word where it asks for more than it seems to."""
+    """What a plan requires, its two risks, and a note if it requires more than its rate."""
     acceptance = plan.acceptance
     needed = f"{acceptance.n_needed} of {counted(plan.samples, 'sample')} must pass"
     if plan.claim is Claim.PROVE:
-        yield f"{needed}, so that a pass rate of {plan.min_pass_rate} is shown with 95 % confidence"
+        yield f"{needed}, which proves a pass rate of {plan.min_pass_rate} with 95 % confidence"
     else:
         yield f"{needed} ({plan.min_pass_rate})"
     yield (
-        f"a scenario that passes {percent(acceptance.healthy_rate)} of the time fails this in about 5 % of runs; "
+        f"a scenario that passes {percent(acceptance.healthy_rate)} of the time fails this in about 5 "
+        "% of runs; "
         f"one that passes {percent(acceptance.broken_rate)} of the time passes it in about 10 %"
     )
     if plan.is_rounded_up:
@@ -80,7 +83,7 @@ def plan_words(plan: ScenarioPlan) -> Iterator[str]:
 
 
 def samples_words(decided: SamplesDecision) -> Iterator[str]:
-    """The verdict of one scenario, then what explains it."""
+    """The verdict on one scenario, then its explanation."""
     plan = decided.plan
     n = decided.n_passed + decided.n_failed
     stopped = f"; stopped after {decided.stopped_after}" if decided.stopped_after < plan.samples else ""
@@ -88,8 +91,8 @@ def samples_words(decided: SamplesDecision) -> Iterator[str]:
     yield f"{VERDICTS[decided.decision]}: {_why(decided)}{counts}"
     if decided.n_repeated:
         yield (
-            f"{counted(decided.stopped_after, 'sample')}, {n} distinct: what is said again word for word counts once "
-            f"(temperature 0, a cache, or a fixed seed?)"
+            f"{counted(decided.stopped_after, 'sample')}, {n} distinct: identical dialogues count "
+            "once (temperature 0, a cache, or a fixed seed?)"
         )
     yield from plan_words(plan)
 
@@ -102,7 +105,7 @@ def _why(decided: SamplesDecision) -> str:
     plan = decided.plan
     if plan.acceptance.decide(decided.n_passed, decided.n_failed) is None:
         return "too few distinct samples; "
-    return f"{plan.samples} samples can show neither a rate of {plan.min_pass_rate} any more nor that it is missed; "
+    return f"{plan.samples} samples can no longer show whether the rate reaches {plan.min_pass_rate}; "
 
 
 def _interval_words(decided: SamplesDecision) -> str:
@@ -114,19 +117,19 @@ def _interval_words(decided: SamplesDecision) -> str:
 
 
 def gate_words(plan: GatePlan) -> Iterator[str]:
-    """What a gate promises."""
+    """The guarantees of a gate."""
     yield (
-        f"a candidate whose mean pass rate drops by {points(plan.margin)} or more (the smallest drop that must be "
-        f"caught) passes in at most 5 % of gates"
+        f"a candidate whose mean pass rate drops by {points(plan.margin)} or more (the margin) passes "
+        "in at most 5 % of gates"
     )
     yield (
-        "a candidate that is as good in every scenario is blocked in at most 5 % of gates; in between either answer "
-        "is right"
+        "a candidate that is as good in every scenario is blocked in at most 5 % of gates; between "
+        "these, both answers are acceptable"
     )
 
 
 def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator[str]:
-    """The verdict of a gate, then the models that `plan` names, the rates, the cost, and the promises."""
+    """The verdict of a gate, then the models of `plan`, the rates, the costs, and the guarantees."""
     yield f"{decided.decision.upper()}: {_reason_words(decided)}"
     if plan is not None:
         yield from _trial_words(plan)
@@ -141,17 +144,17 @@ def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator
     mute = [tally.scenario for tally in decided.tallies if _never_passes(tally)]
     if mute:
         yield (
-            f"{len(mute)} of {counted(len(decided.tallies), 'scenario')} never passed in either arm, and could not "
-            f"have got worse: {listed(mute)}"
+            f"{len(mute)} of {counted(len(decided.tallies), 'scenario')} never passed in either arm, "
+            f"so they cannot get worse: {listed(mute)}"
         )
     repeated = sum(tally.n - tally.n_distinct for tally in decided.tallies)
     if repeated:
-        yield f"{counted(n, 'pair')}, {n - repeated} distinct: what is said again word for word is no new evidence"
+        yield f"{counted(n, 'pair')}, {n - repeated} distinct: identical dialogues are not new evidence"
     n_errors = decided.n_errors
     if any(n_errors):
         yield (
-            f"errors that retries did not help: baseline {n_errors[0]}, candidate {n_errors[1]}; they count against a "
-            f"PASS, and not towards a BLOCK"
+            f"errors after all retries: baseline {n_errors[0]}, candidate {n_errors[1]}; they count "
+            "against a PASS, but not for a BLOCK"
         )
     if decided.design_effect > 1:
         effective = sum(len(tally.pairs) for tally in decided.tallies) / decided.design_effect
@@ -165,11 +168,11 @@ def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator
 
 def _trial_words(plan: RunPlan) -> Iterator[str]:
     for role, model in plan.candidate.items():
-        yield f"on trial as {role}: {model} in the place of {plan.baseline.get(role, 'another model')}"
+        yield f"candidate for {role}: {model} instead of {plan.baseline.get(role, 'another model')}"
 
 
 def shard_words(record: RunRecord, share: Sequence[str]) -> Iterator[str]:
-    """What the shard of a gate that is dealt the scenarios in `share` has; no verdict, for it lacks the others'."""
+    """The counts of a gate's shard with the scenarios in `share`; it has no verdict, as other shards are missing."""
     plan = record.header.plan
     yield undecided_words(record.header.shard)
     yield from _trial_words(plan)
@@ -183,8 +186,8 @@ def shard_words(record: RunRecord, share: Sequence[str]) -> Iterator[str]:
 
 
 def undecided_words(shard: str) -> str:
-    """What the shard of a gate has in the place of a verdict."""
-    return f"UNDECIDED: this is shard {shard} of a gate; duolog merge decides, from the records of all shards"
+    """The text of a gate's shard instead of a verdict."""
+    return f"UNDECIDED: this is shard {shard} of a gate; duolog merge decides from the records of all shards"
 
 
 def _never_passes(tally: ScenarioTally) -> bool:
@@ -236,7 +239,8 @@ def _reason_words(decided: PairsDecision) -> str:
         mute = listed([tally.scenario for tally in decided.tallies if _never_passes(tally)])
         seldom = f" ({mute} never passed)" if mute else ""
         return (
-            f"the baseline passes too seldom to get worse by {margin}{seldom}: look at the assertion, fixture or judge "
+            f"the baseline passes too seldom to get worse by {margin}{seldom}: look at the assertion, "
+            "fixture or judge "
             f"that fails"
         )
     return (
@@ -249,7 +253,7 @@ def _canary_words(decided: PairsDecision) -> str:
     if not decided.canaries_wanted:
         return ""
     n = counted(len(decided.canaries_wanted), "new sample")
-    return f"; {n} of the baseline would tell whether its stored samples still stand for it"
+    return f"; {n} of the baseline would show whether it still passes as often as its stored samples"
 
 
 def _missing_words(wanted: Sequence[tuple[str, int]]) -> str:
@@ -260,25 +264,25 @@ def _missing_words(wanted: Sequence[tuple[str, int]]) -> str:
 
 
 def _needed_words(decided: PairsDecision) -> str:
-    """How many more rounds would settle it, and what allows them if the plan does not."""
+    """The number of rounds that would settle it, and the option for them if the plan does not allow them."""
     if decided.n_rounds == 0:
         return ""
     if decided.rounds_needed is None:
-        return "; no number of rounds like these would decide it"
+        return "; more rounds like these would not decide it"
     needed = f"; about {counted(decided.rounds_needed, 'more round', 'more rounds')} needed"
     n_rounds = decided.n_rounds + decided.rounds_needed
     return needed if n_rounds <= decided.plan.max_rounds else f"{needed} (--duolog-rounds={n_rounds})"
 
 
 def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
-    """Everything there is to say of a record, ending with what went wrong in making it."""
+    """The whole text about a record; problems of the record come last."""
     if decided.pairs is not None:
         yield from pairs_words(decided.pairs, record.header.plan)
         n_run = sum(sample.is_measured for sample in record.samples)
         if n_run > decided.pairs.n_dialogues and not decided.is_open:
             yield (
-                f"{n_run} dialogues were run; what came after the decision changes nothing (workers of pytest-xdist "
-                f"and shards run every round)"
+                f"{n_run} dialogues were run; those after the decision do not count (workers of "
+                "pytest-xdist and shards run every round)"
             )
     for scenario, verdict in decided.scenarios.items():
         first, *rest = samples_words(verdict)
@@ -289,13 +293,13 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
 
 
 def error_words(record: RunRecord) -> Iterator[str]:
-    """How many attempts ended in errors, which never count as failures, and the commonest of them."""
+    """The number of attempts that ended in errors, which never count as failures, and the most common error."""
     errors = [sample.problem for sample in record.samples if not sample.is_measured]
     if errors:
         commonest = max(_in_order(errors), key=errors.count)
         yield (
-            f"{len(errors)} of {counted(len(record.samples), 'attempt')} ended in an error, which counts neither way: "
-            f"{commonest or 'no reason given'}"
+            f"{len(errors)} of {counted(len(record.samples), 'attempt')} ended in an error, which "
+            f"counts neither as pass nor as failure: {commonest or 'no reason given'}"
         )
 
 

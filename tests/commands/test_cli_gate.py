@@ -77,7 +77,7 @@ def test_another_margin_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
         ),
         (
             ["gate", "record.jsonl", "--inconclusive", "0"],
-            "duolog: '0' does not say what an inconclusive gate means",
+            "duolog: '0' is not known",
         ),
         (
             ["gate", "record.jsonl", "--inconclusive", "256"],
@@ -139,7 +139,10 @@ def test_all_errors_are_inconclusive_with_the_reason(
     assert main(["gate", "record.jsonl"]) == 3
     out = capsys.readouterr().out
     assert out.startswith("INCONCLUSIVE: ")
-    assert "20 of 20 attempts ended in an error, which counts neither way: HTTP 401 \\x1b[31m" in out
+    assert (
+        "20 of 20 attempts ended in an error, which counts neither as pass nor as failure: HTTP 401 \\x1b[31m"
+        in out
+    )
 
 
 def test_shards_are_merged_and_decided_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ def test_the_program_in_the_docs_drives_a_gate_to_its_end(
     exec(compile(program, str(DOCS), "exec"), {})
     assert capsys.readouterr().out.startswith(
         "PASS: the mean pass rate does not drop by 20 points or more\n"
-        "on trial as agent: openai:new-model in the place of openai:old-model\n"
+        "candidate for agent: openai:new-model instead of openai:old-model\n"
         "baseline 20 of 20"
     )
     assert len((tmp_path / "run.jsonl").read_text("utf-8").splitlines()) == 1 + 40

@@ -68,7 +68,7 @@ def test_github_gets_annotations_and_a_summary(
     )
     result.stdout.fnmatch_lines([annotation.replace("[", "[[]")])
     written = in_github.read_text()
-    assert written.startswith("from a step before\n## FAIL&#58; 1 of 2 scenarios below the bar")
+    assert written.startswith("from a step before\n## FAIL&#58; 1 of 2 scenarios below their pass rate")
     assert "message 2, <code>" in written  # the evidence of the property that failed
 
 

@@ -160,7 +160,7 @@ def test_identical_dialogues_count_once(pytester: pytest.Pytester):
     result.stdout.fnmatch_lines(
         [
             "INCONCLUSIVE: too few distinct samples; 1 of 1 passed*",
-            "10 samples, 1 distinct: what is said again word*",
+            "10 samples, 1 distinct: identical dialogues*",
         ]
     )
 
@@ -196,7 +196,10 @@ def test_errors_are_tried_again_and_count_neither_way(pytester: pytest.Pytester,
     result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", "--duolog-concurrency=1")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        ["*PASS: 4 of 4 passed*", "1 of 5 attempts ended in an error, which counts neither way: *"]
+        [
+            "*PASS: 4 of 4 passed*",
+            "1 of 5 attempts ended in an error, which counts neither as pass nor as failure: *",
+        ]
     )
     found = record(pytester)
     assert outcomes(found) == ["passed", "error", "passed", "passed", "passed"]
@@ -294,7 +297,7 @@ def test_claim_to_prove_a_rate_needs_more(sampled):
     result = sampled(marker="samples=29, min_pass_rate=0.9, claim='prove'")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
-        ["*PASS: 29 of 29 passed*", "*so that a pass rate of 0.9 is shown with 95 % confidence"]
+        ["*PASS: 29 of 29 passed*", "*which proves a pass rate of 0.9 with 95 % confidence"]
     )
 
 

@@ -99,7 +99,7 @@ def test_equal_candidate_passes(gate, pytester: pytest.Pytester):
             "PASS: the mean pass rate does not drop by 10 points or more",
             "baseline 40 of 40 passed (100 %), candidate 40 of 40 (100 %): mean drop 0 points*",
             "80 of at most 200 dialogues, 8 rounds over 5 scenarios",
-            "*(the smallest drop that must be caught) passes in at most 5 % of gates",
+            "*(the margin) passes in at most 5 % of gates",
             "*blocked in at most 5 % of gates*",
         ]
     )
@@ -133,7 +133,7 @@ def test_rounds_that_workers_run_after_the_decision_are_told(gate):
     result = gate("same", "--record-mode=once", "--duolog-rounds=9", "-n2")
     result.assert_outcomes(passed=6)
     result.stdout.fnmatch_lines(
-        ["80 of at most 90 dialogues, 8 rounds *", "90 dialogues were run; what came after *"]
+        ["80 of at most 90 dialogues, 8 rounds *", "90 dialogues were run; those after *"]
     )
 
 
@@ -261,7 +261,7 @@ def test_no_recordings_fail_with_the_command_that_makes_them(gate, chat_server: 
             "*--duolog-candidate: 'agent' is given twice (openai:x, openai:y)*",
         ),
         ("x", ("--duolog-rounds=0",), "*duolog_rounds: '0' is not a whole number above 0*"),
-        ("x", ("--duolog-inconclusive=maybe",), "*duolog_inconclusive: 'maybe' does not say what an inc*"),
+        ("x", ("--duolog-inconclusive=maybe",), "*duolog_inconclusive: 'maybe' is not known*"),
     ],
     ids=[
         "role",
@@ -316,7 +316,7 @@ def test_budget_ends_a_gate_with_a_verdict_that_can_be_gone_on_with(gate, pytest
     result.stdout.fnmatch_lines(
         [
             "INCONCLUSIVE: the evidence decides neither way; round 4 lacks *; about 5 more rounds needed",
-            "8 of 40 attempts ended in an error, which counts neither way: *budget of this run is used up: 32 of 32*",
+            "8 of 40 attempts ended in an error, which counts neither*budget of this run is used up: 32 of 32*",
         ]
     )
     assert len([sample for sample in record(pytester).samples if sample.is_measured]) == 32

@@ -136,8 +136,8 @@ def test_merged_shards_decide_as_one_run_does(
     for result in shards(suite, gate(candidate), *options):
         result.stdout.fnmatch_lines(
             [
-                "UNDECIDED: this is shard ?/3 of a gate; duolog merge decides, from the records of all shards",
-                f"on trial as agent: openai:{candidate} in the place of openai:old",
+                "UNDECIDED: this is shard ?/3 of a gate; duolog merge decides from the records of all shards",
+                f"candidate for agent: openai:{candidate} instead of openai:old",
                 "baseline * of * passed, candidate * of * passed, in ? of 5 scenarios",
                 "run record: *record-?-of-3.jsonl (duolog merge reads it)",
             ]
@@ -207,7 +207,7 @@ def test_models_that_cannot_be_asked_fail_the_shard(suite, options: tuple[str, .
             "UNDECIDED: this is shard 1/3 of a gate; *",
             "candidate: 0 of 0 passed",
             "*sample 1 of the candidate* (error):",
-            "* attempts ended in an error, which counts neither way: *",
+            "* attempts ended in an error, which counts neither as pass nor as failure: *",
             "to go on, repeat this with --record-mode=once*",
         ]
     )

@@ -55,7 +55,7 @@ def test_gate_says_likely_cost_promises_and_both_extremes() -> None:
     assert (
         lines[6] == "40 pairs without any difference pass (2 rounds); 12 lost in a row by one scenario block"
     )
-    assert "(the smallest drop that must be caught)" in lines[7]
+    assert "(the margin)" in lines[7]
 
 
 def test_what_is_not_known_is_said() -> None:

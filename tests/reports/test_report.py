@@ -77,7 +77,10 @@ def test_tools_reasoning_and_three_speakers_are_shown():
 
 def test_a_run_has_a_square_a_sample_and_failures_first():
     page = page_of(spoken(bar_record({"t.py::test_a": "+" * 20, "t.py::test_b": "+" * 10 + "-" * 10})))
-    assert "Do all scenarios reach their bar? No. 1 of 2 scenarios below the bar: t.py::test_b." in page.words
+    assert (
+        "Do all scenarios reach their pass rate? No. 1 of 2 scenarios below their pass rate: t.py::test_b."
+        in page.words
+    )
     squares = [attributes for attributes in page.of("a") if "aria-label" in attributes]
     assert len(squares) == 40
     ids = {attributes.get("id") for attributes in page.of("details")}
@@ -147,7 +150,7 @@ def test_commands_write_the_page(
     assert main(["report", "talk.md", "-o", "talk.html"]) == 0
     assert "then goes on for 34 more." in Page(Path("talk.html").read_text("utf-8")).words
     assert main(["report", "run.jsonl", "-o", "run.html"]) == 0
-    assert "Yes. All of 1 scenario reach their bar." in Page(Path("run.html").read_text("utf-8")).words
+    assert "Yes. All of 1 scenario reach their pass rate." in Page(Path("run.html").read_text("utf-8")).words
     assert main(["report", ".", "-o", "all.html"]) == 0
     assert "1 of 21 dialogues break a property." in Page(Path("all.html").read_text("utf-8")).words
     assert "all.html: 21 dialogues" in capsys.readouterr().out
@@ -170,7 +173,7 @@ def test_a_run_of_pytest_writes_the_page(pytester: pytest.Pytester):
     )
     result.stdout.fnmatch_lines(["HTML report: *report.html"])
     page = Page(Path("out/report.html").read_text("utf-8"))
-    assert "Do all scenarios reach their bar?" in page.words
+    assert "Do all scenarios reach their pass rate?" in page.words
     assert '"reading"' in Path(".duolog/record.jsonl").read_text("utf-8")
 
 

@@ -80,7 +80,7 @@ def test_gate_says_verdict_rates_and_the_worst_first() -> None:
 
 def test_bars_have_their_counts_and_verdicts() -> None:
     lines = summary(bar_record({"good": "+" * 12, "bad": "--"})).splitlines()
-    assert lines[0] == "## FAIL&#58; 1 of 2 scenarios below the bar&#58; bad"
+    assert lines[0] == "## FAIL&#58; 1 of 2 scenarios below their pass rate&#58; bad"
     table = lines.index("| scenario | passed | verdict |")
     assert lines[table + 2].startswith("| <code>bad</code> | 0 of 2 | ❌ FAIL&#58; 0 of 2 passed")
     assert lines[table + 3].startswith("| <code>good</code> | 12 of 12 | ✅ PASS&#58; 12 of 12 passed")
@@ -88,7 +88,7 @@ def test_bars_have_their_counts_and_verdicts() -> None:
 
 def test_passing_bars_say_so() -> None:
     assert summary(bar_record({"good": "+" * 12})).startswith(
-        "## PASS&#58; all of 1 scenario reach their bar\n"
+        "## PASS&#58; all of 1 scenario reach their pass rate\n"
     )
 
 
@@ -101,7 +101,10 @@ def test_first_failures_are_quoted_with_their_message() -> None:
 
 def test_errors_are_counted_and_quoted() -> None:
     record = gate_record({"t": ("++!", "+++")})
-    assert "- 1 of 6 attempts ended in an error&#44; which counts neither way&#58;" in summary(record)
+    assert (
+        "- 1 of 6 attempts ended in an error&#44; which counts neither as pass nor as failure&#58;"
+        in summary(record)
+    )
 
 
 def check_is_only_text(markdown: str) -> None:

@@ -66,7 +66,10 @@ def test_a_scenario_that_is_not_finished() -> None:
         "test_a: INCONCLUSIVE: sample 3 is missing; 2 of 2 passed (100 %, 95 % interval 34.2 % to"
     )
     assert first.endswith("; stopped after 2")
-    assert last == "1 of 6 attempts ended in an error, which counts neither way: no reason given"
+    assert (
+        last
+        == "1 of 6 attempts ended in an error, which counts neither as pass nor as failure: no reason given"
+    )
 
 
 def test_repeats_are_named() -> None:
@@ -75,7 +78,7 @@ def test_repeats_are_named() -> None:
     assert words(record)[:2] == [
         "test_a: INCONCLUSIVE: too few distinct samples; 1 of 1 passed (100 %, 95 % interval 20.7 % to 100 %)",
         (
-            "  5 samples, 1 distinct: what is said again word for word counts once "
+            "  5 samples, 1 distinct: identical dialogues count once "
             "(temperature 0, a cache, or a fixed seed?)"
         ),
     ]
@@ -90,21 +93,21 @@ def test_a_proof_says_so() -> None:
     record = bar_record({"test_a": "+" * 28 + "-"}, n_samples=29, claim="prove")
     assert words(record)[:2] == [
         (
-            "test_a: INCONCLUSIVE: 29 samples can show neither a rate of 0.9 any more nor that it is missed; "
+            "test_a: INCONCLUSIVE: 29 samples can no longer show whether the rate reaches 0.9; "
             "28 of 29 passed (96.6 %, 95 % interval 82.8 % to 99.4 %)"
         ),
-        "  29 of 29 samples must pass, so that a pass rate of 0.9 is shown with 95 % confidence",
+        "  29 of 29 samples must pass, which proves a pass rate of 0.9 with 95 % confidence",
     ]
 
 
 PROMISES = [
     (
-        "a candidate whose mean pass rate drops by 10 points or more (the smallest drop that must be caught) "
+        "a candidate whose mean pass rate drops by 10 points or more (the margin) "
         "passes in at most 5 % of gates"
     ),
     (
         "a candidate that is as good in every scenario is blocked in at most 5 % of gates; "
-        "in between either answer is right"
+        "between these, both answers are acceptable"
     ),
 ]
 
@@ -139,7 +142,7 @@ def test_a_gate_names_the_models_on_trial() -> None:
     }
     plan = replace(record.header.plan, **models)
     record = RunRecord(header(plan), record.samples)
-    assert words(record)[1] == "on trial as agent: openai:new in the place of openai:old"
+    assert words(record)[1] == "candidate for agent: openai:new instead of openai:old"
 
 
 def test_a_candidate_that_is_better_gains() -> None:
@@ -150,7 +153,7 @@ def test_a_candidate_that_is_better_gains() -> None:
 def test_scenarios_that_never_pass_are_named() -> None:
     lines = words(gate_record({f"t{s}": ("+++", "+++") if s else ("---", "---") for s in range(20)}))
     assert lines[0].startswith("PASS: ")
-    assert lines[2] == "1 of 20 scenarios never passed in either arm, and could not have got worse: t0"
+    assert lines[2] == "1 of 20 scenarios never passed in either arm, so they cannot get worse: t0"
 
 
 def test_a_gate_that_blames_a_scenario() -> None:
@@ -193,7 +196,7 @@ def test_a_gate_that_blames_a_scenario() -> None:
         ),
         (
             {"t0": ("+" * 18 + "--", "---" + "+" * 17)},
-            "INCONCLUSIVE: the evidence decides neither way; no number of rounds like these would decide it",
+            "INCONCLUSIVE: the evidence decides neither way; more rounds like these would not decide it",
         ),
     ],
     ids=["open", "nothing", "last round", "more than planned", "within the plan", "near the margin"],
@@ -208,14 +211,17 @@ def test_a_gate_over_one_dialogue_told_again_and_again() -> None:
     lines = words(RunRecord(record.header, tuple(samples)))
     assert lines[0] == (
         "INCONCLUSIVE: every scenario gave the same dialogue again and again, "
-        "which is one round of evidence and not more (temperature 0, a cache, or a fixed seed?)"
+        "which is the evidence of only one round (temperature 0, a cache, or a fixed seed?)"
     )
-    assert "3 pairs, 1 distinct: what is said again word for word is no new evidence" in lines
+    assert "3 pairs, 1 distinct: identical dialogues are not new evidence" in lines
 
 
 def test_errors_are_counted_apart_and_the_commonest_is_shown() -> None:
     samples = [sample("t0", n, "!", problem="HTTP 500" if n > 1 else "timeout") for n in range(1, 4)]
     record = RunRecord(gate_record({"t0": ("", "")}).header, tuple(samples))
-    assert words(record)[-1] == "3 of 3 attempts ended in an error, which counts neither way: HTTP 500"
+    assert (
+        words(record)[-1]
+        == "3 of 3 attempts ended in an error, which counts neither as pass nor as failure: HTTP 500"
+    )
     unexplained = RunRecord(record.header, (sample("t0", 1, "!"),))
     assert words(unexplained)[-1].endswith("no reason given")
