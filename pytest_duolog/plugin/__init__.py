@@ -1,7 +1,7 @@
-"""pytest's side: options, the marker, fixtures and hooks.
+"""The pytest plugin: options, the marker, fixtures and hooks.
 
-This module is imported in every pytest run of everybody who has the package installed, so it imports nothing
-heavy; what a dialogue needs is imported when the first test asks for one.
+This module is imported in every pytest run if the package is installed, so it imports nothing heavy; the rest is
+imported when the first test uses a dialogue.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_duolog import genuine as genuine  # to be taken before anything is patched
+from pytest_duolog import genuine as genuine  # imported before anything is patched
 from pytest_duolog.plugin.collector import CLAIMS, SITE, Collector
 from pytest_duolog.plugin.options import add_options, given_shard
 from pytest_duolog.plugin.unused_markers import find_unused_markers
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
 
 MARKER = (
-    "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, stop_phrases=(), "
-    "stop_on=('goodbye', 'loop'), grace=2, history=(), "
-    "model=None, temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, "
-    "seconds_budget=None, cost_budget=None, stub=..., samples=1, min_pass_rate=1, claim='meets', scenarios=None): "
-    "the conversation that the `dialogue` fixture holds. `a` and `b` are Speakers or 'provider:model'. "
-    "On a function, class or module; nearer values win, and a parametrized argument named like one sets it."
+    "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, "
+    "stop_phrases=(), stop_on=('goodbye', 'loop'), grace=2, history=(), model=None, "
+    "temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, "
+    "seconds_budget=None, cost_budget=None, stub=..., samples=1, min_pass_rate=1, claim='meets', "
+    "scenarios=None): the dialogue that the `dialogue` fixture runs. `a` and `b` are Speakers or "
+    "'provider:model'. On a function, class or module; nearer values win, and a parametrized "
+    "argument with the name of a value sets it."
 )
 
 
@@ -44,14 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
-    """Add `--record-mode` unless pytest-recording or cassetter has: all plugins' options are known here."""
+    """Add `--record-mode` unless pytest-recording or cassetter has added it; here all plugins' options are known."""
     if not hasattr(early_config.known_args_namespace, "record_mode"):
         parser.getgroup("duolog").addoption(
             "--record-mode",
             choices=RECORD_MODES,
             default=None,
             help="when models are asked: none (replay only, the default), once (record what is missing), "
-            "new_episodes (replay what fits), all or rewrite (ask everything anew)",
+            "new_episodes (replay what matches), all or rewrite (record everything again)",
         )
 
 
@@ -75,7 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("duolog_model"):
         from pytest_duolog.plugin.state import settings_of
 
-        settings_of(config)  # whoever gives the option hears at once what is wrong in it
+        settings_of(config)  # reports wrong values of the options at once
 
 
 def _receive(config: pytest.Config, part: RecordPart, node: object) -> None:
@@ -134,7 +135,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             refuse(config, items, mistake)
 
 
-@pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist tells the controller its tests
+@pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist sends its tests to the controller
 def pytest_collection_finish(session: pytest.Session) -> None:
     has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
     if has_dialogues:
@@ -150,7 +151,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if has_dialogues or given_shard(session.config) is not None:
         from pytest_duolog.plugin.sampling import register_sampler
 
-        register_sampler(session)  # its hooks are called before those of what was registered earlier
+        register_sampler(session)  # its hooks are called before those of earlier plugins
     if has_dialogues:
         from pytest_duolog.plugin.rewrites import watch_rewrite
 
@@ -169,9 +170,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         end_rewrites(terminalreporter, config)
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)  # inside of what other plugins do around the body of a test
+@pytest.hookimpl(wrapper=True, trylast=True)  # innermost, closest to the body of the test
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Fail a test that asked for a verdict and did not look at it; a doctest looks at what it prints."""
+    """Fail a test that asked for a verdict and did not check it; a doctest checks what it prints."""
     with claims_of_test() as claims:
         item.stash[CLAIMS] = claims
         yield
@@ -189,7 +190,7 @@ def duolog_scenario() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="module")
 def duolog_vcr_config() -> Mapping[str, Any]:
-    """Vcrpy settings for recordings (filters and hooks such as `before_record_request`); override it."""
+    """Vcrpy settings for recordings (filters and hooks such as `before_record_request`); override it to set them."""
     return {}
 
 
@@ -197,7 +198,7 @@ def duolog_vcr_config() -> Mapping[str, Any]:
 def dialogue(
     request: pytest.FixtureRequest, duolog_scenario: Mapping[str, Any], duolog_vcr_config: Mapping[str, Any]
 ) -> Iterator[Dialogue]:
-    """The conversation that the `dialogue` marker describes; it runs, or is replayed, when first looked at."""
+    """The dialogue of the `dialogue` marker; it runs, or is replayed, when the test first uses it."""
     from pytest_duolog.plugin.fixture import open_dialogue
 
     yield from open_dialogue(request, duolog_scenario, duolog_vcr_config)

@@ -1,4 +1,4 @@
-"""One run of a test's body: which sample it is, and whose models speak in it."""
+"""Identifies one run of a test's body: the number of its sample and its side of a gate."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pytest_duolog.results.record import Arm
 
 
 class Attempt(NamedTuple):
-    """A test and the number of its run, from 1; a test without samples has one."""
+    """A test and the number of its run, from 1; a test without samples has one run."""
 
     item: pytest.Item
     number: int = 1
     arm: Arm = Arm.BASELINE
 
 
-# Set while a test runs for its samples.
+# The stash key of a sample, set while it runs.
 ATTEMPT: pytest.StashKey[Attempt] = pytest.StashKey()
 
 
 def attempt_of(item: pytest.Item) -> Attempt:
-    """The present attempt of a test."""
+    """The current attempt of a test."""
     return item.stash.get(ATTEMPT, Attempt(item))

@@ -1,4 +1,4 @@
-"""From a collected test to its scenario; what is wrong in one is said before anything runs."""
+"""Finds the scenario of a collected test, and reports its mistakes before any test runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VCR_FIXTURE = "duolog_vcr_config"
 PLUGIN = "pytest_duolog.plugin"
 # The argument of the marker that names a file of scenarios.
 FILE = "scenarios"
-# Arguments of the marker that are none of a scenario: `SAMPLING` says how often a test runs.
+# Arguments of the marker that are not part of a scenario: `SAMPLING` says how often a test runs.
 OF_TEST = (*SAMPLING, FILE)
 PARAMETRIZED = "parametrized"
 
@@ -41,9 +41,9 @@ def marked_sources(item: pytest.Item) -> list[Source]:
 
 
 def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
-    """How many samples of a test must pass; None if it runs once and is not asked for a rate.
+    """The plan for the samples of a test; None if it runs once without a pass rate.
 
-    Raises ConfigurationError for what is wrong in it.
+    Raises ConfigurationError for wrong values.
     """
     rows = [given.sampling for given in _given_in_code(item) if isinstance(given, ScenarioRow)]
     sources = [*(values for _, values in marks_of(item)), *rows, _direct_parameters(item, SAMPLING)]
@@ -64,7 +64,7 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
 
 
 def marks_of(item: pytest.Item) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Where the markers of a test stand, and their arguments; the nearest last."""
+    """The place and the arguments of each marker of a test; the nearest last."""
     for node in item.listchain():
         for mark in _marks_of(node):
             if mark.args:
@@ -75,13 +75,13 @@ def marks_of(item: pytest.Item) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _marks_of(node: Any) -> Sequence[pytest.Mark]:
-    """A node's own markers. pytest lists a decorator after those below it, but a class after its bases."""
+    """A node's own markers, the nearest last. pytest lists decorators from below, but a class after its bases."""
     marks = [mark for mark in node.own_markers if mark.name == MARKER_NAME]
     return marks if isinstance(node, pytest.Class) else marks[::-1]
 
 
 def place_of(node: Any) -> str:
-    """A marker as complaints name it."""
+    """The place of a marker for error messages."""
     if isinstance(node, pytest.Item):
         return "the marker of the test"
     return (
@@ -90,14 +90,14 @@ def place_of(node: Any) -> str:
 
 
 def parameter_names(item: pytest.Item) -> list[str]:
-    """Parametrized arguments of a test that are named like a scenario's values."""
+    """The parametrized arguments of a test that have the name of a scenario value."""
     return [
         name for name in _parameters(item) if name in {*Scenario.model_fields, *Scenario.shared_with_speakers}
     ]
 
 
 def _direct_parameters(item: pytest.Item, names: Collection[str]) -> dict[str, Any]:
-    """Those parametrized arguments whose values are known before any fixture runs."""
+    """The parametrized arguments whose values are known before fixtures run."""
     return {
         name: value
         for name, value in _parameters(item).items()
@@ -111,7 +111,7 @@ def _parameters(item: pytest.Item) -> Mapping[str, Any]:
 
 
 def scenario_of(item: pytest.Item) -> Scenario:
-    """The scenario of a test as far as markers and parameters tell it before its fixtures run."""
+    """The scenario of a test from its markers and parameters, before its fixtures run."""
     return Scenario.build(known_values(item).values, beside=OF_TEST)
 
 
@@ -136,9 +136,9 @@ def _source_in_code(given: Any, *, is_matrix: bool) -> Source:
 
 
 def all_values(item: pytest.Item, parameters: Mapping[str, Any], scenario: Any) -> ScenarioValues:
-    """The scenario values of a test whose fixtures gave these `parameters` and this `duolog_scenario`.
+    """The scenario values of a test from its markers, these `parameters` and the value of `duolog_scenario`.
 
-    Raises ConfigurationError for what is no scenario.
+    Raises ConfigurationError if they are not a scenario.
     """
     in_code = _source_in_code(scenario, is_matrix=SCENARIO_FIXTURE in _parameters(item))
     return ScenarioValues.of(
@@ -147,18 +147,18 @@ def all_values(item: pytest.Item, parameters: Mapping[str, Any], scenario: Any) 
 
 
 def values_from_code(given: Any) -> dict[str, Any]:
-    """What a `duolog_scenario` sets; raises ConfigurationError if it is none."""
+    """The values of a `duolog_scenario`; raises ConfigurationError if it is not a mapping or a Scenario."""
     if isinstance(given, Scenario):
         return given.given()
     if not isinstance(given, Mapping):
         raise ConfigurationError(
-            f"{SCENARIO_FIXTURE} gave {given!r:.120}; a mapping or a Scenario is accepted"
+            f"{SCENARIO_FIXTURE} returned {given!r:.120}; a mapping or a Scenario is accepted"
         )
     return dict(given)
 
 
 def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytest.Collector]) -> str:
-    """Every wrong value of every dialogue of what was `found` in a file or class; empty if all are right."""
+    """The mistakes in all dialogues that were `found` in a file or class; empty if there are none."""
     wrong: dict[str, list[str]] = {}
     cells: list[Cell] = []
     items = [item for item in found if isinstance(item, pytest.Item) and uses_our_fixture(item)]
@@ -167,7 +167,7 @@ def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytes
             cells.append(_cell_of(item))
             sampling_of(item)
         except pytest.UsageError as error:
-            return f"wrong setting of dialogues\n{error}"
+            return f"wrong setting for dialogues\n{error}"
         except ConfigurationError as error:
             wrong.setdefault(str(error), []).append(item.nodeid)
     if not (wrong or collector.config.option.collectonly):
@@ -184,7 +184,7 @@ def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytes
 
 
 def _cell_of(item: pytest.Item) -> Cell:
-    """What a test will hold; raises ConfigurationError for what is wrong, or changes nothing, in it."""
+    """The dialogue of a test; raises ConfigurationError for values that are wrong or have no effect."""
     settings, values = settings_of(item.config), known_values(item)
     try:
         scenario = scenario_of(item)
@@ -199,16 +199,16 @@ def _cell_of(item: pytest.Item) -> Cell:
     matrix = [name for source in values.sources if source.is_matrix for name in source.values]
     in_code = (
         SCENARIO_FIXTURE if not has_fixture(item, SCENARIO_FIXTURE) else None
-    )  # what a fixture makes shows later
+    )  # values from fixtures are checked later
     names = [name for name in _parameters(item) if name in matrix or name == in_code]
     return Cell(item, settings.asked(cast), idle, names)
 
 
 def _idle_marker(collector: pytest.Collector, cells: Sequence[Cell]) -> Iterator[tuple[Cell, str]]:
-    """What the marker of a file or class says, and nearer values beat in every test of it."""
+    """Values in the marker of a file or class that nearer values replace in every test of it."""
     if (
         not cells or len(_marks_of(collector)) != 1
-    ):  # one of several is a base class's, which others have, too
+    ):  # one of several belongs to a base class, which other classes share
         return
     for idle in cells[0].idle:
         alike = [{(other.name, other.place) for other in cell.idle} for cell in cells]
@@ -228,19 +228,19 @@ def test_in_module(item: pytest.Item) -> str:
 
 
 def uses_our_fixture(item: Any) -> bool:
-    """Whether a test uses this package's `dialogue` fixture, not one of the project's own with that name."""
+    """Whether a test uses this package's `dialogue` fixture, not another fixture with that name."""
     for definition in reversed(_fixtures(item, FIXTURE_NAME)):
         if definition.func.__module__ == PLUGIN:
             return True
-        if FIXTURE_NAME not in definition.argnames:  # it does not build on the one it overrides
+        if FIXTURE_NAME not in definition.argnames:  # it does not use the fixture that it overrides
             return False
     return False
 
 
 def has_fixture(item: pytest.Item, name: str) -> bool:
-    """Whether a project's fixture makes the value, which is not known before it ran.
+    """Whether a fixture of the project sets the value, so that it is not known before the fixture runs.
 
-    For an argument that is parametrized directly pytest makes a fixture of its own.
+    For a directly parametrized argument, pytest creates a fixture itself.
     """
     modules = {definition.func.__module__ for definition in _fixtures(item, name)}
     return any(not (module == PLUGIN or module.startswith("_pytest.")) for module in modules)
@@ -252,16 +252,16 @@ def _fixtures(item: Any, name: str) -> Sequence[Any]:
 
 
 def refuse(config: pytest.Config, items: list[pytest.Item], mistake: str) -> None:
-    """Report the mistake and run no test. An exception would end a worker of pytest-xdist without a word."""
+    """Report the mistake and run no test. An exception would end a worker of pytest-xdist without a message."""
     report = pytest.CollectReport("duolog", "failed", longrepr=printable(mistake), result=[])
     config.hook.pytest_collectreport(report=report)
     items.clear()
 
 
 def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
-    """What is wrong if an option names a role that no dialogue has; or empty. The role table may have it, too.
+    """The error message if an option names a role that no dialogue has; otherwise empty.
 
-    Where a fixture sets scenarios in code their roles are not known yet, and nothing is said.
+    If fixtures set scenarios, their roles are not known yet, and there is no error.
     """
     settings = settings_of(config)
     roles: set[str] = set()

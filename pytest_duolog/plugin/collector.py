@@ -1,4 +1,4 @@
-"""What the dialogues of a run came to, gathered on the controller from the tests' reports."""
+"""Collects the results of dialogues on the controller, from the tests' reports, and prints the summary."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from pytest_duolog.results.dialogue_result import DialogueResult
     from pytest_duolog.running.dialogue import TestSite
 
-# The dialogues of a test, as `DialogueResult`s on its report.
+# The attribute of a test's report with its dialogues, as `DialogueResult`s.
 REPORT_ATTRIBUTE = "duolog"
-# What a worker of pytest-xdist adds to the run record, a `RecordPart`.
+# The attribute with a worker's part of the run record, a `RecordPart`.
 RECORD_ATTRIBUTE = "duolog_record"
-# By this key the controller of pytest-xdist tells its workers how tests are distributed.
+# The key with which the controller of pytest-xdist tells its workers how tests are distributed.
 DISTRIBUTION = "duolog_dist"
-# Whether a test did not pass because something could not be measured.
+# The attribute that says that a test did not pass because something could not be measured.
 UNMEASURED_ATTRIBUTE = "duolog_unmeasured"
 # What the report of a test is counted as that neither passed nor failed.
 STATUS_ATTRIBUTE = "duolog_status"
-# Marks a report that pytest logs and nobody sees: that of a subtest in a sample.
+# The attribute of a report that pytest logs but does not show: that of a subtest in a sample.
 WITHHELD_ATTRIBUTE = "duolog_withheld"
-# So many tests with the same notice are named one by one.
+# Up to this many tests with the same notice are listed one by one.
 MOST_NAMED = 3
 # And so many lines are about notices.
 MOST_NOTICES = 8
 
-# Stands in the stash of a test that opened a dialogue; here, because every run looks for it.
+# The stash key of a test that opened a dialogue; it is here because every run checks it.
 SITE: pytest.StashKey[TestSite] = pytest.StashKey()
 # What the body of a test claimed besides its dialogues.
 CLAIMS: pytest.StashKey[list[Claim]] = pytest.StashKey()
@@ -42,9 +42,9 @@ CLAIMS: pytest.StashKey[list[Claim]] = pytest.StashKey()
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class Collector:
-    """Reads the values that travel on test reports; it works the same with and without xdist.
+    """Reads the dialogues from test reports; it works with and without xdist.
 
-    `receive` takes what a worker adds to the run record, and the worker.
+    `receive` is called with a worker's part of the run record and the worker.
     """
 
     receive: Callable[[RecordPart, object], None] = lambda _part, _node: None
@@ -52,14 +52,14 @@ class Collector:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker of pytest-xdist what it does not know of its run."""
+        """Send a worker of pytest-xdist the facts about the run that it does not have."""
         node.workerinput[DISTRIBUTION] = node.config.getoption("dist", "no")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_to_serializable(
         self, config: pytest.Config, report: pytest.CollectReport | pytest.TestReport
     ) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
-        """Make plain data of a report's dialogues where it leaves the process, for xdist or a log of reports."""
+        """Convert a report's dialogues to plain data when it leaves the process, for xdist or a report log."""
         data = yield
         if data is not None and REPORT_ATTRIBUTE in data:
             from pytest_duolog.plugin.wire import dump_dialogues
@@ -75,7 +75,7 @@ class Collector:
     def pytest_report_from_serializable(
         self, config: pytest.Config, data: dict[str, Any]
     ) -> Generator[None, Any, Any]:
-        """Validate what comes from another process."""
+        """Validate the data from another process."""
         if REPORT_ATTRIBUTE in data:
             from pytest_duolog.plugin.wire import load_dialogues
 
@@ -97,11 +97,11 @@ class Collector:
         return (status, status[0], status.upper()) if status else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take what a test's report carries."""
+        """Collect the dialogues of a test's report."""
         if hasattr(report, RECORD_ATTRIBUTE):
             self.receive(getattr(report, RECORD_ATTRIBUTE), getattr(report, "node", None))
         if hasattr(report, "context"):
-            return  # that of a subtest: the dialogues are on the report of the test as well
+            return  # the report of a subtest: the report of its test has the dialogues, too
         self.take(report.nodeid, getattr(report, REPORT_ATTRIBUTE, ()))
 
     def take(self, nodeid: str, dialogues: Iterable[DialogueResult]) -> None:
@@ -109,7 +109,7 @@ class Collector:
         self.dialogues += ((nodeid, dialogue) for dialogue in dialogues)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say at the end of the run what the dialogues came to."""
+        """Print the summary of the dialogues at the end of the run."""
         counts, *notices = self.summary() if self.dialogues else [""]
         if counts:
             stops = self._stops() if terminalreporter.config.get_verbosity() >= 0 else []
@@ -118,7 +118,7 @@ class Collector:
                 terminalreporter.write_line(printable(line))
 
     def summary(self) -> Iterator[str]:
-        """Lines for the end of the run: one with the counts, then the notices. Empty without dialogues."""
+        """The lines of the summary: one with the counts, then the notices. Empty without dialogues."""
         if not self.dialogues:
             return
         results = [result for _, result in self.dialogues]
@@ -128,7 +128,7 @@ class Collector:
         if recorded := sum(result.recorded for result in results):
             parts.append(f"{counted(recorded, 'reply', 'replies')} recorded{self._cost()}")
         if spared := sum(result.spared for result in results):
-            parts.append(f"up to {counted(spared, 'message')} spared at a goodbye or in a loop")
+            parts.append(f"up to {counted(spared, 'message')} saved by stopping at a goodbye or in a loop")
         yield ", ".join(parts)
         notices: dict[str, Counter[str]] = defaultdict(Counter)
         for nodeid, result in self.dialogues:
@@ -153,9 +153,9 @@ class Collector:
 
 
 def _notice_lines(notice: str, tests: Counter[str]) -> Iterator[str]:
-    """A notice for each test that has it; one for all of them if they are many."""
+    """A notice for each test that has it; a single line for many tests."""
     if len(tests) > MOST_NAMED:
-        yield f"{notice} (in {len(tests)} tests, {next(iter(tests))} the first)"
+        yield f"{notice} (in {len(tests)} tests, the first is {next(iter(tests))})"
         return
     for nodeid, n in tests.items():
         yield f"{nodeid}: {notice}" + (f" (in {n} dialogues)" if n > 1 else "")

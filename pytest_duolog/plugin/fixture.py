@@ -1,4 +1,4 @@
-"""The `dialogue` fixture's body, and what a test's report says of its dialogues."""
+"""The body of the `dialogue` fixture, and the dialogues on a test's report."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PREFETCH: pytest.StashKey[Prefetch | None] = pytest.StashKey()
 def open_dialogue(
     request: pytest.FixtureRequest, scenario: Any, vcr_config: Mapping[str, Any]
 ) -> Iterator[Dialogue]:
-    """The first dialogue of a test; afterwards, a complaint about dialogues that were made and never run."""
+    """The first dialogue of a test; afterwards, raises an error for dialogues that never ran."""
     item: pytest.Item = request.node
     attempt = attempt_of(item)
     prefetch = prefetch_of(item)
@@ -53,7 +53,7 @@ def open_dialogue(
     item.stash[PASSED] = False
     yield first
     if item.stash[PASSED]:
-        require_seen(item, is_over=True)  # the teardown of other fixtures may have asked for more
+        require_seen(item, is_over=True)  # the teardown of other fixtures may have asked for more verdicts
     for made in site.dialogues:
         made.abandon()
     forgotten = [made for made in site.dialogues if not (made.has_run or made.is_first)]
@@ -81,16 +81,18 @@ def _first_dialogue(attempt: Attempt, values: ScenarioValues, vcr_config: Mappin
 
 
 def prefetch_of(item: pytest.Item) -> Prefetch | None:
-    """What begins the dialogues of coming attempts; None where nothing is live, or only one may run at a time."""
+    """The prefetch for the next attempts; None if nothing is live, or only one dialogue may run at a time."""
     config = item.config
     if BEFORE_FIXTURES not in config.stash:
-        return None  # tests ask for dialogues only while they run (`request.getfixturevalue`)
+        return None  # all tests get dialogues with `request.getfixturevalue`, while they run
     if PREFETCH not in config.stash:
         settings = settings_of(config)
         is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
         coming = () if hasattr(config, "workerinput") else map(Attempt, item.session.items)
         has_room_for = session_of(config).budget.has_room_for
-        if BEFORE_FIXTURES not in config.stash:  # no test names the fixture, one asks for it while it runs
+        if (
+            BEFORE_FIXTURES not in config.stash
+        ):  # no test has the fixture as an argument; one gets it while it runs
             watch_environment(config)
         is_quiet = config.stash[BEFORE_FIXTURES].is_unchanged
         prefetch = Prefetch(coming, settings.concurrency, _begin_early, has_room_for, is_quiet)
@@ -99,20 +101,20 @@ def prefetch_of(item: pytest.Item) -> Prefetch | None:
 
 
 class BeforeFixtures:
-    """Remembers the environment as it was before the fixtures of the test that runs."""
+    """Remembers the environment before the fixtures of the running test."""
 
     def __init__(self) -> None:
         self._environ = _environ()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
-        """Look at it; fixtures come later."""
+        """Remember the environment; fixtures run later."""
         self._environ = _environ()
 
     def is_unchanged(self) -> bool:
-        """Whether the test's fixtures have changed nothing in it, and mock nothing that providers are asked through.
+        """Whether the test's fixtures have not changed it and do not mock the way to providers.
 
-        What a fixture of the session has changed is there before the next test's.
+        Changes by a session fixture are there before the next test's fixtures.
         """
         return self._environ == _environ() and not is_httpx_mocked()
 
@@ -122,16 +124,15 @@ def _environ() -> dict[str, str]:
 
 
 def watch_environment(config: pytest.Config) -> None:
-    """Have it looked at before each test."""
+    """Remember the environment before each test from now on."""
     config.stash[BEFORE_FIXTURES] = BeforeFixtures()
     config.pluginmanager.register(config.stash[BEFORE_FIXTURES], "duolog-before-fixtures")
 
 
 class NextTest:
-    """In a worker of pytest-xdist, tells the prefetch the one test that is sure to be the worker's next.
+    """In a worker of pytest-xdist, tells the prefetch which test is certainly the worker's next one.
 
-    pytest names it to whoever runs a test. Which others the worker will be given, or lose to another one, no public
-    interface says.
+    pytest passes it to the hook that runs a test. No public interface says which other tests the worker will get.
     """
 
     @pytest.hookimpl(tryfirst=True)
@@ -151,7 +152,7 @@ def _begin_early(attempt: Attempt) -> Dialogue:
 def add_dialogues(
     report: pytest.TestReport, item: pytest.Item, error: pytest.ExceptionInfo[BaseException] | None
 ) -> None:
-    """Attach what a test's dialogues came to to its report, and show it under a failure."""
+    """Attach the results of a test's dialogues to its report, and show them with a failure."""
     site = item.stash[SITE]
     if error is not None and getattr(error.value, "is_unmeasured", False):
         setattr(report, UNMEASURED_ATTRIBUTE, True)

@@ -1,8 +1,8 @@
-"""Takes secrets, and what acts on a terminal or a CI system, out of all that pytest tells of tests with dialogues.
+"""Removes secrets and control sequences from everything that pytest reports about tests with dialogues.
 
-Models write most of what such a test looks at, and requests hold keys. Both come to reports in many ways: tracebacks,
-captured output, logs, warnings, names of parameters, properties and subtests. What a test prints while capturing is off
-(`-s`) goes to the terminal without anybody in between.
+Such a test handles text from models and requests with keys. Both can get into reports: tracebacks, captured output,
+logs, warnings, names of parameters, properties and subtests. Output of a test without capturing (`-s`) goes directly to
+the terminal and is not changed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-# The parts that a report's `longrepr` is made of. pytest (9.2) documents that reports have one, and not what it is.
+# The parts of a report's `longrepr`. pytest (9.2) documents that reports have one, but not its structure.
 from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
 from _pytest.junitxml import xml_key
 
@@ -34,7 +34,7 @@ Change = Callable[[str], str]
 
 
 class Guard:
-    """Stands before everybody who shows or stores what a test with dialogues reports."""
+    """Changes reports of tests with dialogues before they are shown or stored."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -45,23 +45,23 @@ class Guard:
     def _redactor(self) -> Redactor:
         try:
             return session_of(self._config).redactor
-        except pytest.UsageError:  # a wrong setting, which is being told
+        except pytest.UsageError:  # a wrong setting, which is reported elsewhere
             return Redactor(os.environ)
 
     def harmless(self, text: str) -> str:
-        """`text` for people."""
+        """`text` without secrets and control sequences."""
         return self._change()(text)
 
     def _change(self) -> Change:
-        """What makes texts harmless, with the secrets of this moment.
+        """The function that makes texts harmless, with the current secrets.
 
-        Colours go, too: those of pytest and syrupy cannot be told from a model's, and may stand in the middle of a key.
+        It removes colours, too: those of pytest and syrupy cannot be distinguished from a model's, and can split a key.
         """
         redactor = self._redactor
         return lambda text: printable(redactor.shown(COLOUR.sub("", text)))
 
     def watch(self, found: Iterable[pytest.Item | pytest.Collector]) -> None:
-        """Guard the tests among what was found from now on; their parameters' names become harmless at once."""
+        """Guard the tests in `found` from now on; the names of their parameters become harmless at once."""
         items = [item for item in found if isinstance(item, pytest.Item) and uses_our_fixture(item)]
         if not items:
             return
@@ -78,9 +78,9 @@ class Guard:
     def clean(self, report: pytest.TestReport) -> None:
         """Make all texts of a report harmless.
 
-        A test that was expected to fail has a traceback, too, and reasons for a skip can be any text.
+        Expected failures have tracebacks, too, and the reason of a skip can be any text.
         """
-        context = getattr(report, "context", None)  # of a subtest
+        context = getattr(report, "context", None)  # the report of a subtest
         xfail = getattr(report, "wasxfail", None)
         if not (report.longrepr or report.sections or report.user_properties or context or xfail):
             return
@@ -94,14 +94,14 @@ class Guard:
         ]
         if xfail:
             report.wasxfail = change(xfail)
-        if context is not None:  # its class allows no changes
+        if context is not None:  # its class is frozen
             object.__setattr__(context, "msg", _changed(context.msg, change))
             kwargs = {change(name): _changed(value, change) for name, value in context.kwargs.items()}
             object.__setattr__(context, "kwargs", kwargs)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Clean what was added since the report was made: subtests come with output of their own."""
+        """Clean what was added after the report was made: subtests have their own output."""
         if report.nodeid not in self._tests:
             return
         self.clean(report)
@@ -112,7 +112,7 @@ class Guard:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:
-        """Clean a warning, and the line of code that is shown with it."""
+        """Clean a warning and the line of code that is shown with it."""
         if not self._tests:
             return
         change = self._change()
@@ -135,7 +135,7 @@ class Guard:
             ]
 
     def _guard_logs(self) -> None:
-        """Clean what goes to a terminal or a file while tests run; what is captured comes with the reports."""
+        """Clean logs that go to a terminal or a file while tests run; captured logs are in the reports."""
         plugin: Any = self._config.pluginmanager.get_plugin("logging-plugin")
         for handler in (plugin.log_cli_handler, plugin.log_file_handler) if plugin else ():
             if handler.formatter is not None:
@@ -143,7 +143,7 @@ class Guard:
 
 
 class _HarmlessFormatter(logging.Formatter):
-    """Formats as another one does, but harmless texts."""
+    """Formats like another formatter, and makes the result harmless."""
 
     def __init__(self, formatter: logging.Formatter, change: Change) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class _HarmlessFormatter(logging.Formatter):
         self._change = change
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line, with its traceback."""
+        """The line of the record, with its traceback."""
         clean = copy(record)
         clean.msg, clean.args = self._change(record.getMessage()), None
         if record.exc_info:
@@ -165,7 +165,7 @@ GUARD: pytest.StashKey[Guard] = pytest.StashKey()
 
 
 def guard_of(config: pytest.Config) -> Guard:
-    """The guard of this run, which stands from the first test with a dialogue on."""
+    """The guard of this run, which is active from the first test with a dialogue on."""
     if GUARD not in config.stash:
         config.stash[GUARD] = Guard(config)
         config.pluginmanager.register(config.stash[GUARD], "duolog-guard")
@@ -173,9 +173,9 @@ def guard_of(config: pytest.Config) -> Guard:
 
 
 def _rename(item: Any, change: Change, taken: set[str]) -> None:
-    """Change what stands for a test's parameters in its name, and so in its id; two tests never get the same.
+    """Change the parameters in a test's name and id; two tests never get the same name.
 
-    pytest (9.2) offers `pytest_make_parametrize_id` for that, which is not asked about names that the test gives.
+    pytest's hook for this, `pytest_make_parametrize_id` (9.2), is not called for names that the test sets itself.
     """
     callspec = getattr(item, "callspec", None)
     if callspec is None:
@@ -199,7 +199,7 @@ def _rename(item: Any, change: Change, taken: set[str]) -> None:
 
 
 def _with_texts(shown: Any, change: Change) -> Any:
-    """What a report shows of a failure or a skip, with `change` applied to each of its texts (mostly in place)."""
+    """The content of a report about a failure or a skip, with `change` applied to each text (mostly in place)."""
     if isinstance(shown, str):
         return change(shown)
     if isinstance(shown, list | tuple):
@@ -211,7 +211,7 @@ def _with_texts(shown: Any, change: Change) -> Any:
 
 
 def _drop_speakers_locals(shown: ExceptionChainRepr) -> None:
-    """Take the local variables away (`--showlocals`) where a model is asked: they hold requests with their keys."""
+    """Remove the local variables (`--showlocals`) of frames that ask a model: they contain requests with keys."""
     for traceback, _, _ in shown.chain[:-1]:
         for entry in traceback.reprentries:
             if isinstance(entry, ReprEntry):
@@ -219,7 +219,7 @@ def _drop_speakers_locals(shown: ExceptionChainRepr) -> None:
 
 
 def _warning_like(warning: Warning, text: str) -> Warning:
-    """A warning of the same class that says `text`, or a plain one where the class does not."""
+    """A warning of the same class with the message `text`; a plain one if the class does not support it."""
     try:
         like = type(warning)(text)
     except Exception:  # noqa: BLE001  # a class of the user's can ask for anything
@@ -228,12 +228,12 @@ def _warning_like(warning: Warning, text: str) -> Warning:
 
 
 def _name_part(redactor: Redactor, text: str) -> str:
-    """A part of a test's name, which stands in names of files as well."""
+    """A part of a test's name, which is also used in names of files."""
     return MARKER.sub(lambda found: "redacted-" + found[1].replace(" ", "-"), printable(redactor.text(text)))
 
 
 def _changed(value: Any, change: Change) -> Any:
-    """A value whose text is shown; it stays itself if nothing in that text is to be changed."""
+    """A value whose text is shown; unchanged if nothing in its text must be changed."""
     text = str(value)
     shown = change(text)
     return value if shown == text else shown

@@ -1,6 +1,6 @@
-"""Writes down which dialogues pytest collects, and which recordings they use; `duolog cassettes` asks for it.
+"""Writes a file with the dialogues that pytest collects and the recordings that they use, for `duolog cassettes`.
 
-It is loaded only there, with `-p pytest_duolog.plugin.inventory`.
+It is loaded only by that command, with `-p pytest_duolog.plugin.inventory`.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ OPTION = "--duolog-inventory"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option; nobody but `duolog cassettes` gives it."""
-    parser.addoption(OPTION, type=Path, help="write what is collected into this file")
+    """Add the option, which only `duolog cassettes` uses."""
+    parser.addoption(OPTION, type=Path, help="write the inventory to this file")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Watch the run; a worker of pytest-xdist reports to the controller as ever."""
+    """Watch the run; workers of pytest-xdist report to the controller as usual."""
     path = config.getoption(OPTION)
     if path is not None and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Watcher(path))
 
 
 class Watcher:
-    """Takes notes of a run and writes them at its end."""
+    """Collects the inventory of a run and writes it at the end."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -55,7 +55,7 @@ class Watcher:
         self._used: set[Path] = set()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note which modules were collected, and which could not be."""
+        """Note which modules were collected, and which could not be collected."""
         if report.failed:
             self._broken[report.nodeid] = report.longreprtext
 
@@ -66,14 +66,14 @@ class Watcher:
         self._dialogues = [dialogue for item in items for dialogue in _dialogue_of(item)]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note what a test used."""
+        """Note which recordings a test used."""
         results: Iterable[DialogueResult] = getattr(report, REPORT_ATTRIBUTE, ())
         self._used |= {Path(result.cassette).resolve() for result in results if result.cassette}
         if report.when == "call" and report.passed:
             self._passed.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        """Write it all down."""
+        """Write the inventory."""
         found = Inventory(
             dialogues=tuple(self._dialogues),
             modules=frozenset(self._modules),

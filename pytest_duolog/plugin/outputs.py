@@ -1,4 +1,4 @@
-"""What a run with samples leaves for CI: reports as files, a summary and annotations of GitHub Actions."""
+"""Writes the outputs of a run with samples for CI: report files, and the summary and annotations of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from pytest_duolog.plugin.record_keeper import RecordKeeper
 
 GITHUB = "GITHUB_ACTIONS"
-# Where these systems check out a repository, which the paths in their reports start from.
+# Variables with the folder of the repository in these CI systems; paths in reports are relative to it.
 CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class Outputs:
-    """Writes at the end of the run what the command line and the CI system ask for."""
+    """Writes the outputs that the command line and the CI system request, at the end of the run."""
 
     config: pytest.Config
     collector: Collector
@@ -34,7 +34,7 @@ class Outputs:
     _said: list[str] = field(default_factory=list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember where a test with dialogues stands."""
+        """Remember the place of a test with dialogues."""
         if hasattr(report, REPORT_ATTRIBUTE):
             self._lines[report.nodeid] = (report.location[1] or 0) + 1
 
@@ -49,7 +49,7 @@ class Outputs:
                 if not report.variable:
                     has_samples = record_keeper is not None and record_keeper.samples
                     why = "a shard of a gate has no verdict" if has_samples else "no test has samples"
-                    yield f"{report.title}: {path} is not written, for {why}"
+                    yield f"{report.title}: {path} is not written, because {why}"
                 continue
             said = report.write(path, record_keeper.record(), decided, self._places(record_keeper))
             if said or not report.variable:
@@ -66,9 +66,9 @@ class Outputs:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
-        """Around everything that other plugins and pytest say at the end, failed tests with what models wrote included.
+        """Disable workflow commands in everything that pytest and other plugins print at the end, such as failed tests.
 
-        GitHub Actions is told to take no commands meanwhile; then come our own.
+        Then print this package's own commands.
         """
         with self._guard(terminalreporter):
             yield
@@ -103,12 +103,12 @@ class Outputs:
 
 
 def are_wanted(config: pytest.Config) -> bool:
-    """Whether anything is to be left for CI."""
+    """Whether any output for CI is requested."""
     return any(_wanted(config)) or os.environ.get(GITHUB) == "true"
 
 
 def _wanted(config: pytest.Config) -> Iterator[tuple[RunReport, Path]]:
-    """The reports that an option, a key or the CI system asks for, and their files."""
+    """The reports that an option, an ini key or the CI system requests, and their files."""
     for report in RUN_REPORTS:
         if report.variable:
             if given := os.environ.get(report.variable):

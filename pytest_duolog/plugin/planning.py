@@ -1,4 +1,4 @@
-"""`--duolog-plan`: what the collected tests would take and risk; none of them runs."""
+"""`--duolog-plan`: prints the costs and risks of the collected tests instead of running them."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from pytest_duolog.scenarios.scenario import SIDES, Scenario
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class Planning:
-    """Stands in for the run: says what it would be."""
+    """Replaces the run: prints its plan."""
 
     config: pytest.Config
     _lines: Sequence[str] = field(default=())
     _has_workers: bool = False
 
     def __post_init__(self) -> None:
-        option = self.config.option  # there is nothing to do for workers of pytest-xdist
+        option = self.config.option  # workers of pytest-xdist have nothing to do
         self._has_workers = bool(getattr(option, "numprocesses", None))
         option.dist, option.numprocesses = "no", 0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Run nothing, unless tests could not be collected: pytest then says so itself."""
+        """Run nothing; if tests could not be collected, let pytest report it."""
         if session.testsfailed:
             return None
         self._lines = list(plan_lines(session.items, self.config, has_workers=self._has_workers))
         return True
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say it."""
+        """Print the plan."""
         if self._lines:
             terminalreporter.section("plan of dialogues", sep="-")
             for line in self._lines:
@@ -55,7 +55,7 @@ class Planning:
 def plan_lines(
     items: Sequence[pytest.Item], config: pytest.Config, *, has_workers: bool = False
 ) -> Iterator[str]:
-    """What a run of these tests would take and risk."""
+    """The lines of the plan: costs and risks of a run of these tests."""
     settings = settings_of(config)
     tests = {item.nodeid: settings.cast(scenario_of(item)) for item in items if uses_our_fixture(item)}
     plan = plan_of(items, settings)
@@ -72,14 +72,14 @@ def plan_lines(
 
 
 def _forecast(plan: RunPlan, tests: Mapping[str, Scenario], config: pytest.Config) -> Iterator[str]:
-    """The tests with samples; what the last run took is the best guess, and the longest dialogue the second best."""
+    """The forecast for tests with samples, from the last run record or else from the longest dialogue."""
     record = _last_record(config)
     known = {name: record and habits_of(record, name) for name in plan.scenarios}
     yield from forecast_words(plan, {name: habits or _longest(tests[name]) for name, habits in known.items()})
 
 
 def _every_round(plan: RunPlan, shard: Shard | None, *, has_workers: bool) -> Iterator[str]:
-    """What a gate takes at most where it cannot stop early, because nobody sees all its pairs while it runs."""
+    """The costs of a gate that cannot stop early, because no process sees all its pairs while it runs."""
     if plan.gate is None:
         return
     most = 2 * plan.gate.max_rounds * len(plan.scenarios)
@@ -102,14 +102,14 @@ def _shard_words(shard: Shard, sampled: Collection[str], nodeids: Sequence[str])
     own = shard.share(sampled, nodeids)
     n_sampled = sum(name in sampled for name in own)
     return (
-        f"all this is of {counted(shard.n_shards, 'shard')} together; shard {shard} runs "
-        f"{n_sampled} of {counted(len(sampled), 'test')} with samples, and "
+        f"these are the numbers of all {counted(shard.n_shards, 'shard')} together; shard {shard} "
+        f"runs {n_sampled} of {counted(len(sampled), 'test')} with samples, and "
         f"{len(own) - n_sampled} of {len(nodeids) - len(sampled)} others"
     )
 
 
 def _longest(scenario: Scenario) -> Habits:
-    """As many replies as the scenario, with its models, allows in one dialogue."""
+    """The largest number of replies in one dialogue of the scenario."""
     n_given = len(scenario.history) or int(scenario.opener is not None)
     n_asked = sum(not is_free(scenario.speaker(side).model) for side in SIDES)
     return Habits(replies=math.ceil((scenario.max_messages - n_given) * n_asked / len(SIDES)))
@@ -118,5 +118,5 @@ def _longest(scenario: Scenario) -> Habits:
 def _last_record(config: pytest.Config) -> RunRecord | None:
     try:
         return read_record(RecordKeeper(config).path)
-    except RunRecordError:  # there is none, or none that can be read: a plan needs none
+    except RunRecordError:  # there is no readable record; a plan does not need one
         return None

@@ -1,7 +1,7 @@
-"""Live dialogues of the next tests begin while a test waits for its own, so that many run at once.
+"""Begins the live dialogues of the next tests while a test waits for its own, so that many run at once.
 
-A dialogue begins early only if its test could not make a difference to it: what it is follows from markers and
-parameters alone, its speakers are not functions, and the project's fixtures that its test wants are already there.
+A dialogue begins early only if its test cannot change it: its values come only from markers and parameters, its
+speakers are not functions, and the project's fixtures of its test are already set up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
 from pytest_duolog.running.dialogue import Dialogue
 from pytest_duolog.scenarios.scenario import SIDES
 
-# Packages whose fixtures do not change what a dialogue is, as long as no test asks for one of `MEDDLERS`.
+# Packages whose fixtures do not change dialogues, except the fixtures in `MEDDLERS`.
 HARMLESS = (
     "_pytest",
     "anyio",
@@ -32,10 +32,10 @@ HARMLESS = (
     "xdist",
 )
 MEDDLERS = frozenset({"monkeypatch", "pytester", "testdir"})
-# Markers under which a test may not run, or runs with requests redirected.
+# Markers of tests that may not run, or whose requests may be redirected.
 UNSURE = ("skip", "skipif", "xfail", "vcr")
 
-# Packages that mock requests; `unittest` is not asked for its other parts.
+# Packages that mock requests; of `unittest`, only `mock`.
 MOCKING = frozenset(
     {
         *(
@@ -53,13 +53,13 @@ MOCKING = frozenset(
     }
 )
 
-# So many coming tests are looked at for each dialogue that may run at a time: the next ones are ready when a long one
-# holds up the tests. It is also what `-x` may waste.
+# How many of the next tests are considered for each dialogue that may run at a time, so that dialogues are ready when a
+# long one delays the tests. With `-x`, this many dialogues may be wasted.
 TESTS_PER_PLACE = 2
 
 
 class Prefetch:
-    """Begins the dialogues of the next few attempts, as many as `has_room_for` together."""
+    """Begins the dialogues of the next attempts, as many as `has_room_for` allows."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Prefetch:
         has_room_for: Callable[[int], bool] = lambda _n_dialogues: True,
         is_quiet: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`is_quiet` says whether the test that runs has changed nothing so far that dialogues depend on."""
+        """`is_quiet` says whether the running test has not changed anything that dialogues depend on."""
         self._n_ahead = TESTS_PER_PLACE * concurrency
         self._begin = begin
         self._has_room_for = has_room_for
@@ -79,18 +79,18 @@ class Prefetch:
         self.expect(coming)
 
     def expect(self, coming: Iterable[Attempt]) -> None:
-        """From now on these are the next attempts, in their order."""
+        """Set the next attempts, in their order."""
         self._coming = deque(attempt for attempt in coming if uses_our_fixture(attempt.item))
 
     def take(self, attempt: Attempt) -> Dialogue | None:
-        """The dialogue that was begun for an attempt, None if it was not; those of the next attempts begin now."""
+        """The dialogue that was begun for an attempt, or None; begins those of the next attempts."""
         if attempt in self._coming:
             while self._coming.popleft() != attempt:
                 pass
         n_running = sum(not dialogue.has_run for dialogue in self._begun.values())
         n_running += attempt not in self._begun
         for later in islice(self._coming, self._n_ahead if self._is_quiet() else 0):
-            if not self._has_room_for(n_running + 1):  # what has begun is to come to its end
+            if not self._has_room_for(n_running + 1):  # dialogues that have begun must be able to finish
                 break
             if later not in self._begun and self._can_begin_early(later.item):
                 self._begun[later] = self._begin(later)
@@ -98,14 +98,14 @@ class Prefetch:
         return self._begun.pop(attempt, None)
 
     def _can_begin_early(self, item: pytest.Item) -> bool:
-        """Whether nothing that happens until the test of `item` runs can make a difference to its dialogue."""
-        if item not in self._settled:  # every test is looked at once for each of those before it
+        """Whether nothing that happens before the test of `item` runs can change its dialogue."""
+        if item not in self._settled:  # otherwise every test would be checked again for each test before it
             self._settled[item] = is_settled(item)
         return self._settled[item] and has_its_fixtures(item)
 
 
 def is_settled(item: pytest.Item) -> bool:
-    """Whether a test's markers and parameters say that it will run, and with which models."""
+    """Whether a test's markers and parameters alone determine that it runs and with which models."""
     if any(item.get_closest_marker(name) for name in UNSURE) or may_mock(item):
         return False
     scenario = scenario_of(item)
@@ -115,7 +115,7 @@ def is_settled(item: pytest.Item) -> bool:
 def may_mock(item: Any) -> bool:
     """Whether a test's function, or its module, uses a library that mocks requests.
 
-    A decorator, or a `with` in the test, sets a mock up after the dialogue would have begun.
+    A decorator, or a `with` in the test, sets up a mock only after the dialogue would have begun.
     """
     names = {package_of(value) for value in vars(item.module).values()} if hasattr(item, "module") else set()
     code = getattr(inspect.unwrap(item.function), "__code__", None) if hasattr(item, "function") else None
@@ -123,14 +123,14 @@ def may_mock(item: Any) -> bool:
 
 
 def package_of(value: Any) -> str:
-    """The package that a module is of, or that an object was made in."""
+    """The package of a module, or of the module in which an object was defined."""
     name = value.__name__ if inspect.ismodule(value) else getattr(type(value), "__module__", "")
     made = getattr(value, "__module__", None) if callable(value) else None
     return str(made or name).partition(".")[0]
 
 
 def has_its_fixtures(item: pytest.Item) -> bool:
-    """Whether the project's fixtures that a test wants are already there."""
+    """Whether the project's fixtures of a test are already set up."""
     info: Any = getattr(item, "_fixtureinfo", None)
     return all(
         _is_harmless(name, definitions[-1])

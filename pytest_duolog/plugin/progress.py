@@ -1,4 +1,4 @@
-"""The line that shows a running dialogue: on a person's terminal with `-v`, nowhere else."""
+"""The progress line of a running dialogue, on a terminal with `-v`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_duolog.transcripts.transcript import Message
 
 
 def progress_observers(config: pytest.Config, scenario: Scenario) -> list[Observer]:
-    """A progress line for a dialogue, if somebody is there to read it."""
+    """A progress line for a dialogue, if the output is a terminal."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     is_watched = reporter is not None and reporter.isatty and config.get_verbosity() > 0
     if not is_watched or os.environ.get("CI") or hasattr(config, "workerinput"):
@@ -24,7 +24,7 @@ def progress_observers(config: pytest.Config, scenario: Scenario) -> list[Observ
 
 
 class ProgressLine:
-    """Stands behind the test's name while a message is awaited, and goes away without a trace."""
+    """Shows the awaited message after the test's name, and removes it afterwards."""
 
     def __init__(self, terminal: Any, capture: Any, max_messages: int) -> None:
         self._terminal = terminal
@@ -33,7 +33,7 @@ class ProgressLine:
         self._tokens = 0
 
     def asking(self, message_number: int, speaker: str) -> None:
-        """Say who is being waited for."""
+        """Show the speaker that is being asked."""
         tokens = f", {self._tokens} tokens" if self._tokens else ""
         self._show(f" message {message_number} of {self._max_messages}, {printable(speaker)}{tokens} ")
 
@@ -44,7 +44,7 @@ class ProgressLine:
 
     def _show(self, text: str) -> None:
         room = self._terminal.fullwidth - self._terminal.width_of_current_line
-        # pytest's own `write` would count this among the line's columns, and wrap the names of tests too early. To be
+        # pytest's `write` would count this text as part of the line and wrap the names of tests too early. To be
         # dropped when its terminal writer can write without counting (9.2 cannot).
         file = self._terminal._file  # noqa: SLF001
         with self._capture.global_and_fixture_disabled():

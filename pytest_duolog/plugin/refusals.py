@@ -1,4 +1,4 @@
-"""What a run with dialogues cannot do; it is said before any test runs."""
+"""Refuses runs that cannot work with dialogues, before any test runs."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from pytest_duolog.settings import Settings
 
 
 def check_repetition(items: Iterable[pytest.Item]) -> None:
-    """Raises ConfigurationError for tests whose body pytest-run-parallel would run several times over one dialogue."""
+    """Raises ConfigurationError for tests that pytest-run-parallel would run several times with the same dialogue."""
     tests = list(filter(uses_our_fixture, items))
     for repeated, what, advice in (
         (
             [item.nodeid for item in tests if _has_many_threads(item)],
             "in several threads (--parallel-threads, parallel_threads)",
-            "write `thread_unsafe_fixtures = dialogue` into the ini file",
+            "set `thread_unsafe_fixtures = dialogue` in the ini file",
         ),
         (
             [item.nodeid for item in tests if _has_iterations(item)],
             "several times (--iterations, iterations)",
-            "mark these tests with iterations(1), and ask for several dialogues with samples",
+            "mark these tests with iterations(1), and use samples for several dialogues",
         ),
     ):
         if repeated:
             raise ConfigurationError(
-                f"pytest-run-parallel would run the body of {listed(repeated)} {what}, always over the same dialogue: "
-                f"{advice}, or leave the plugin out (-p no:run-parallel)"
+                f"pytest-run-parallel would run {listed(repeated)} {what}, always with the same "
+                f"dialogue: {advice}, or disable the plugin (-p no:run-parallel)"
             )
 
 
 def _has_many_threads(item: Any) -> bool:
-    """Whether the plugin's option and markers ask for more than one thread, as its documentation says."""
+    """Whether the plugin's option and markers set more than one thread, by its documentation."""
     if item.get_closest_marker("thread_unsafe") or _is_thread_unsafe(item):
         return False
     forced = _argument(item, "force_parallel_threads", None)
@@ -53,7 +53,7 @@ def _has_many_threads(item: Any) -> bool:
 def _is_thread_unsafe(item: Any) -> bool:
     try:
         names = item.config.getini("thread_unsafe_fixtures")
-    except ValueError:  # the plugin is not there
+    except ValueError:  # the plugin is not installed
         return False
     return not set(item.fixturenames).isdisjoint(names)
 
@@ -63,7 +63,7 @@ def _has_iterations(item: Any) -> bool:
 
 
 def _argument(item: pytest.Item, marker: str, default: Any) -> Any:
-    """The first argument of a marker of the plugin, which others may have as well when it is not there."""
+    """The first argument of a marker of the plugin; without the plugin, another one may use the same marker."""
     mark = item.get_closest_marker(marker) if item.config.pluginmanager.hasplugin("run-parallel") else None
     return mark.args[0] if mark is not None and mark.args else default
 
@@ -76,8 +76,9 @@ def check_distribution(config: pytest.Config, plan: RunPlan | None) -> None:
     """Raises ConfigurationError for tests with samples that every worker of pytest-xdist would run."""
     if plan is not None and getattr(config, "workerinput", {}).get(DISTRIBUTION) == "each":
         raise ConfigurationError(
-            f"--dist=each would have every worker hold the samples of {listed(list(plan.scenarios))}, and a run has "
-            f"each sample once: distribute the tests among the workers (--dist=load), or run without samples"
+            f"--dist=each would run the samples of {listed(list(plan.scenarios))} in every worker, "
+            "but a run can have each sample only once: distribute the tests (--dist=load), or run "
+            "without samples"
         )
 
 
@@ -89,17 +90,17 @@ def check_gate(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Set
     with_snapshot = [item.nodeid for item in gated if SNAPSHOT_FIXTURE in getattr(item, "fixturenames", ())]
     if with_snapshot:
         raise ConfigurationError(
-            f"--duolog-candidate: {listed(with_snapshot)} compares with a stored snapshot (duolog_snapshot), word for "
-            f"word; a candidate says it in other words, however good it is. Leave these tests out of the gate (-k, "
-            f"--deselect), or say as properties what must hold"
+            f"--duolog-candidate: {listed(with_snapshot)} compares with a stored snapshot "
+            "(duolog_snapshot), word for word, but a candidate uses other words. Leave these tests "
+            "out of the gate (-k, --deselect), or check properties instead"
         )
     alike = [item.nodeid for item in gated if _is_same_in_both_arms(scenario_of(item), settings)]
-    if alike:  # both arms would even be played from the same recordings
+    if alike:  # both sides would even replay the same recordings
         models = ", ".join(f"{role}={model}" for role, model in settings.candidates.items())
         raise ConfigurationError(
-            f"--duolog-candidate: {models} already speaks in {listed(alike)}: baseline and candidate would be the "
-            f"same. Give the role the model of today again (--duolog-model, the role table), or leave these tests out "
-            f"(-k, --deselect)"
+            f"--duolog-candidate: {listed(alike)} already uses {models}, so baseline and candidate "
+            "would be the same. Set the role's current model again (--duolog-model, the role table), "
+            "or leave these tests out (-k, --deselect)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Keeps what a run with record mode `rewrite` set out to do, so that `once` can go on with it if it ends early."""
+"""Keeps track of a run with record mode `rewrite`, so that `once` can continue it if it ends early."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from pytest_duolog.recording.naming import CassetteLocation, folder_of
 from pytest_duolog.recording.rewrites import PATTERN, Rewrites, clear_if_done
 
 ANEW = (RecordMode.ALL, RecordMode.REWRITE)
-# So many tests that are left are named.
+# At most this many remaining tests are named.
 MOST_NAMED = 3
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class RewriteWatch:
-    """Tells the rewrites which tests have run; `tests` are their names there by the names that pytest has for them."""
+    """Notes which tests of a rewrite have run; `tests` maps pytest's node ids to the names in the rewrite."""
 
     rewrites: Rewrites
     tests: Mapping[str, str]
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """A test has run to its end, with all its samples and reruns."""
+        """Note that a test has ended, with all its samples and reruns."""
         if nodeid in self.tests:
             self.rewrites.tested(self.tests[nodeid])
 
 
 def watch_rewrite(session: pytest.Session) -> None:
-    """Begin a rewrite of the collected tests if they are to be recorded anew, and follow what comes of it.
+    """Begin a rewrite of the collected tests if the record mode says so, and follow it.
 
-    Raises UsageError if it cannot be written down.
+    Raises UsageError if its file cannot be written.
     """
     config = session.config
     mode = settings_of(config).record_mode
@@ -59,13 +59,13 @@ def _location(item: pytest.Item) -> CassetteLocation:
 
 
 def _run_id(config: pytest.Config) -> str:
-    """What all workers of pytest-xdist know of their run; empty without them."""
+    """The id that all workers of a pytest-xdist run share; empty without pytest-xdist."""
     workerinput: Mapping[str, Any] = getattr(config, "workerinput", {})
     return str(workerinput.get("testrunuid", ""))
 
 
 def end_rewrites(terminalreporter: Any, config: pytest.Config) -> None:
-    """Remove the files of rewrites that have come to their end; of others a run with dialogues tells."""
+    """Remove the files of complete rewrites; a run with dialogues reports the others."""
     if SESSION in config.stash:
         session_of(config).rewrites.close()
     rewrites = clear_if_done(config.rootpath)
@@ -76,16 +76,17 @@ def end_rewrites(terminalreporter: Any, config: pytest.Config) -> None:
 
 
 def rewrite_words(rewrites: Rewrites) -> Iterator[str]:
-    """What to say of rewrites that have not come to their end."""
+    """The notice about incomplete rewrites."""
     left = rewrites.left()
     names = list(dict.fromkeys(test.partition("[")[0] for test in left))
     named = ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
     started = rewrites.started[:16].replace("T", " ")
     yield (
-        f"the rewrite of {started} is not complete: {counted(len(left), 'test')} may still have older recordings "
+        f"the rewrite of {started} is not complete: {counted(len(left), 'test')} may still have older "
+        "recordings "
         f"({named})"
     )
     yield (
-        f"to go on: --record-mode=once, which asks for these anew and replays the others; to give it up, delete "
-        f".duolog/{PATTERN}"
+        "to continue: --record-mode=once, which records these again and replays the others; to "
+        f"cancel it, delete .duolog/{PATTERN}"
     )

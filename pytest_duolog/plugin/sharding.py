@@ -1,4 +1,4 @@
-"""`--duolog-shard`: leaves a run its share of the collected tests."""
+"""`--duolog-shard`: selects the tests of one shard."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pytest_duolog.display import counted
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.results.shard import Shard
 
-# What choose tests by what this machine has seen, so that machines would not deal the same ones.
+# Options that select tests by the history of this machine, so that machines would not split the same tests.
 CHOOSING_BY_CACHE = {"lf": "--lf", "stepwise": "--stepwise", "stepwise_skip": "--stepwise-skip"}
 NAME = "duolog-sharding"
-# Where a worker of pytest-xdist tells the controller, which collects nothing itself, how the tests were dealt.
+# The key with which a worker of pytest-xdist reports the split to the controller, which collects no tests.
 OUTPUT = "duolog_shard"
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class Sharding:
-    """Deals the collected tests, and says at the end how many were this shard's."""
+    """Selects the tests of this shard, and prints their number at the end."""
 
     config: pytest.Config
     shard: Shard
@@ -29,7 +29,7 @@ class Sharding:
     _n_all: int = 0
 
     def deal(self, session: pytest.Session, scenarios: Iterable[str]) -> None:
-        """Leave the session what this shard is dealt; `scenarios` are the names of the tests with samples."""
+        """Keep only the tests of this shard; `scenarios` are the names of the tests with samples."""
         own = set(self.shard.share(scenarios, (item.nodeid for item in session.items)))
         others = [item for item in session.items if item.nodeid not in own]
         self._n_all = len(session.items)
@@ -42,18 +42,18 @@ class Sharding:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take what a worker says; all of them deal alike."""
+        """Read a worker's report; all workers split in the same way."""
         self._n_own, self._n_all = getattr(node, "workeroutput", {}).get(OUTPUT, (self._n_own, self._n_all))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """A shard that no test was left for is no mistake; syrupy sets the status again, so this comes after it."""
+        """A shard without tests is not an error; this runs after syrupy, which sets the exit status again."""
         yield
         if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._n_all:
             session.exitstatus = pytest.ExitCode.OK
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say how the tests were dealt."""
+        """Print how many tests this shard has."""
         if self._n_all:
             terminalreporter.section(f"shard {self.shard}", sep="-")
             terminalreporter.write_line(
@@ -62,23 +62,23 @@ class Sharding:
 
 
 def register_sharding(config: pytest.Config) -> None:
-    """Have the tests of this run dealt.
+    """Split the tests of this run.
 
-    Raises UsageError beside an option by which shards would deal different tests, some of them to none.
+    Raises UsageError together with an option that makes shards split different tests.
     """
     shard = settings_of(config).shard
     assert shard is not None, "it is given"
     for name, option in CHOOSING_BY_CACHE.items():
         if config.getoption(name, False):
             raise pytest.UsageError(
-                f"--duolog-shard: {option} chooses tests by what was run on this machine, so that shards would not "
-                f"deal the same tests; leave one of the two out"
+                f"--duolog-shard: {option} selects tests by what ran on this machine, so the shards "
+                "would not split the same tests; use only one of the two"
             )
     config.pluginmanager.register(Sharding(config, shard), NAME)
 
 
 def deal(session: pytest.Session, scenarios: Iterable[str]) -> None:
-    """Leave the session the tests of this shard, if it is one."""
+    """Keep only the tests of this shard, if the run is a shard."""
     sharding: Sharding | None = session.config.pluginmanager.get_plugin(NAME)
     if sharding is not None:
         sharding.deal(session, scenarios)

@@ -1,4 +1,4 @@
-"""Transcripts as syrupy snapshots: one Markdown file a test, compared message by message."""
+"""Transcripts as syrupy snapshots: one Markdown file for each test, compared message by message."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ SNAPSHOT_FIXTURE = "duolog_snapshot"
 MOST_MESSAGES_SHOWN = 5
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 
-# Together with the test and ".md" within the 255 bytes that file systems allow.
+# With the test and ".md", a name must not exceed the 255 bytes that file systems allow.
 LONGEST_INDEX = 80
 
-# What may follow the name of a test in those of its files.
+# What may follow the test's name in the names of its files.
 REST = re.compile(r"(-sample-[0-9]+)?([.\[]|$)")
 
 HAS_FAILED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def spare_unseen(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Spare the snapshots of a test that did not pass: it may have ended before it came to them."""
+    """Keep the snapshots of a test that did not pass: it may have ended before it used them."""
     has_failed = not report.passed or (report.when != "setup" and item.stash.get(HAS_FAILED, False))
     item.stash[HAS_FAILED] = has_failed
     if report.when == "teardown" and has_failed:
@@ -45,12 +45,12 @@ def spare_unseen(item: pytest.Item, report: pytest.TestReport) -> None:
 
 
 def spare(item: pytest.Item) -> None:
-    """Keep the snapshots of a test from being called unused, and from being removed by an update.
+    """Keep the snapshots of a test: they are not reported as unused and not removed by an update.
 
-    Of a skipped test syrupy knows that.
+    syrupy itself does this for skipped tests.
     """
-    # syrupy may be blocked (-p no:syrupy). Its own hook takes no notice of the last report, and it has no public way to
-    # its session (7.0 to 7.0.2). To be dropped when it spares the snapshots of failed tests by itself.
+    # syrupy may be disabled (-p no:syrupy). Its own hook ignores the last report, and there is no public way to its
+    # session (7.0 to 7.0.2). To be dropped when it keeps the snapshots of failed tests by itself.
     session: SnapshotSession | None = getattr(item.config, "_syrupy", None)
     if session:
         session.ran_item(item.nodeid, "skipped")
@@ -58,20 +58,20 @@ def spare(item: pytest.Item) -> None:
 
 @dataclass(frozen=True)
 class SampleLocation(PyTestLocation):
-    """Where a test stands, and which of its samples runs; the first has the files of a test without samples."""
+    """The place of a test and the number of its sample; sample 1 has the file names of a test without samples."""
 
     sample: int
 
     @property
     def part(self) -> str:
-        """What the files of the sample have in their names, after the test's."""
+        """The part for the sample in the names of its files, after the test's name."""
         return f"-sample-{self.sample}" if self.sample > 1 else ""
 
 
 class TranscriptExtension(SingleFileSnapshotExtension):
-    """Stores a transcript in the Markdown that people read.
+    """Stores a transcript as Markdown.
 
-    The date is left out: recording the same words again changes nothing.
+    The date is left out, so that recording the same messages again gives the same snapshot.
     """
 
     _write_mode = WriteMode.TEXT
@@ -80,7 +80,7 @@ class TranscriptExtension(SingleFileSnapshotExtension):
     def serialize(self, data: Any, **kwargs: Any) -> str:
         """The Markdown of a transcript, or of a dialogue's.
 
-        syrupy shows an exception from here as the difference, so that its text has to speak for itself.
+        syrupy shows an exception from here as the difference, so its text must be self-explanatory.
         """
         transcript = getattr(data, "transcript", data)
         if not isinstance(transcript, Transcript):
@@ -91,14 +91,14 @@ class TranscriptExtension(SingleFileSnapshotExtension):
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
-        """The test's name, unlike syrupy's own never shared by two tests, its sample, and the snapshot's own name."""
+        """The test's name (unique, unlike syrupy's), its sample, and the snapshot's own name."""
         which = f"[{index}]" if isinstance(index, str) else f".{index}" if index else ""
         sample = test_location.part if isinstance(test_location, SampleLocation) else ""
         return cls._test_part(test_location) + sample + safe_name(which, limit=LONGEST_INDEX)
 
     @classmethod
     def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
-        """Whether the file is a snapshot of this test; syrupy keeps those of other tests."""
+        """Whether the file is a snapshot of this test; syrupy keeps files of other tests."""
         name = Path(snapshot_location).name.removesuffix(f".{cls.file_extension}")
         rest = name.removeprefix(cls._test_part(test_location))
         is_named_so = rest != name and REST.match(rest) is not None
@@ -111,21 +111,21 @@ class TranscriptExtension(SingleFileSnapshotExtension):
         return snapshot_test_part(test_location.snapshot_name)
 
     def diff_lines(self, serialized_data: Any, snapshot_data: Any) -> Iterator[str]:
-        """Which messages differ, and how, sentence by sentence; made harmless for a terminal.
+        """The messages that differ, compared sentence by sentence; safe for terminals.
 
-        What matters most comes first: pytest shows eight lines of it, and all only with `-vv`.
+        The most important lines come first: pytest shows eight lines, and all of them only with `-vv`.
         """
         yield from map(printable, _differences(str(snapshot_data or ""), str(serialized_data)))
 
 
-class TranscriptSnapshot(SnapshotAssertion):  # noqa: PLW1641  # the class above has no hash, either
-    """Syrupy's assertion for transcripts; it is shown as the file that it stands for, not as the text in it."""
+class TranscriptSnapshot(SnapshotAssertion):  # noqa: PLW1641  # the base class has no hash either
+    """Syrupy's assertion for transcripts; its repr is the path of its file, not the content."""
 
     redactor: Redactor
 
     @classmethod
     def beside(cls, snapshot: SnapshotAssertion, redactor: Redactor, *, sample: int) -> TranscriptSnapshot:
-        """One for the same test, with the same options and files of its own for a sample; it stores no secrets."""
+        """An assertion for the same test and options, with separate files for a sample; it stores no secrets."""
         options = {field.name: getattr(snapshot, field.name) for field in fields(snapshot) if field.init}
         own = {
             "extension_class": TranscriptExtension,
@@ -136,11 +136,11 @@ class TranscriptSnapshot(SnapshotAssertion):  # noqa: PLW1641  # the class above
         return made
 
     def __call__(self, *, name: str | int | None = None, **options: Any) -> SnapshotAssertion:
-        """The snapshot of this name, which stands in that of the file."""
+        """The snapshot with this name, which is part of its file's name."""
         return super().__call__(name=self.redactor.text(name) if isinstance(name, str) else name, **options)
 
     def __eq__(self, other: object) -> bool:
-        """Compare with the file; a dialogue's transcript has no secrets, but any other is compared as well."""
+        """Compare with the file; secrets are removed first, because transcripts from other sources may contain some."""
         transcript = getattr(other, "transcript", other)
         if isinstance(transcript, Transcript):
             said = transcript.model_dump(mode="json")
@@ -164,7 +164,7 @@ def _differences(snapshot: str, serialized: str) -> Iterator[str]:
         recorded = from_markdown(snapshot) if snapshot else None
     except TranscriptError as error:
         recorded = None
-        yield f"the snapshot is not a transcript any more: {error}"
+        yield f"the snapshot is no longer a transcript: {error}"
     if recorded is None:
         yield f"received {len(received)} messages; store them with --snapshot-update"
         return
@@ -197,7 +197,8 @@ def _message_differences(recorded: Transcript, received: Transcript) -> Iterator
         return
     first = longer.messages[differing[0] - 1].speaker
     yield (
-        f"{len(differing)} of {len(longer)} messages differ (snapshot {len(recorded)}, received {len(received)}); "
+        f"{len(differing)} of {len(longer)} messages differ (snapshot {len(recorded)}, received "
+        f"{len(received)}); "
         f"first: message {differing[0]}, {first}"
     )
     for number in differing[:MOST_MESSAGES_SHOWN]:

@@ -1,4 +1,4 @@
-"""The settings and the session of a pytest run, made when the first dialogue needs them."""
+"""The settings and the session of a pytest run, created when the first dialogue needs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def settings_of(config: pytest.Config) -> Settings:
-    """The merged settings; raises UsageError for what is wrong in them."""
+    """The merged settings; raises UsageError for wrong values."""
     if SETTINGS not in config.stash:
         under_xdist = getattr(config, "workerinput", {})
         try:
@@ -47,11 +47,11 @@ def settings_of(config: pytest.Config) -> Settings:
 
 
 def _check_gate_options(config: pytest.Config) -> None:
-    """Raises ConfigurationError for options that change nothing beside each other; ini keys are for other runs, too."""
+    """Raises ConfigurationError for options without effect; ini keys are allowed, because they are for all runs."""
     has_gate = bool(_given(config, "duolog_candidate"))
     idle = (
         [
-            (name, "is for a gate, and there is none without --duolog-candidate")
+            (name, "is for a gate, but there is no gate without --duolog-candidate")
             for name in ("margin", "rounds")
         ]
         if not has_gate
@@ -63,7 +63,7 @@ def _check_gate_options(config: pytest.Config) -> None:
 
 
 def _given(config: pytest.Config, name: str) -> Any:
-    """An option, or else its ini twin."""
+    """The value of an option, or else of its ini key."""
     return config.getoption(name) or config.getini(name)
 
 

@@ -1,4 +1,4 @@
-"""Samples of an earlier run in the place of the baseline's, so that little more than the candidate costs anything."""
+"""Uses samples of an earlier run as the baseline of a gate, so that the run asks little more than the candidate."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pytest_duolog.results.store import read_record
 
 @dataclass(frozen=True)
 class StoredBaseline:
-    """The record of an earlier run, of which `per_pair` samples stand against one of the candidate."""
+    """The record of an earlier run; `per_pair` of its samples are compared with one sample of the candidate."""
 
     record: RunRecord
     per_pair: int
 
     def samples(self, scenario: str, number: int) -> list[Sample]:
-        """What stands in for the baseline of pair `number`; empty if that is to be run."""
+        """The stored samples for the baseline of pair `number`; empty if the baseline must run."""
         stored = self.record.measured(scenario)
         numbers = range(self.per_pair * (number - 1) + 1, self.per_pair * number + 1)
         found = [stored[place] for place in numbers if place in stored]
@@ -32,16 +32,16 @@ class StoredBaseline:
 
 
 def stored_baseline(config: pytest.Config, plan: RunPlan | None) -> StoredBaseline | None:
-    """The stored baseline that `--duolog-baseline` names; None if it names none.
+    """The stored baseline of `--duolog-baseline`; None without that option.
 
-    Raises ConfigurationError that says why a record is no baseline for this plan.
+    Raises ConfigurationError that says why the record cannot be the baseline of this plan.
     """
     given = config.getoption("duolog_baseline") or config.getini("duolog_baseline")
     if not given:
         return None
     if plan is None or plan.gate is None:
         if not config.getoption("duolog_baseline"):
-            return None  # it is set for the runs with a candidate
+            return None  # the ini key is for runs with a candidate
         raise ConfigurationError(
             f"--duolog-baseline {given}: there is no candidate to compare it with (--duolog-candidate)"
         )
@@ -53,7 +53,8 @@ def stored_baseline(config: pytest.Config, plan: RunPlan | None) -> StoredBaseli
     reasons += reasons_against(record, plan, plugin=version("pytest-duolog"), now=CLOCK.now())
     if reasons:
         raise ConfigurationError(
-            f"--duolog-baseline {given} is no baseline for this run: {'; '.join(reasons)}. Make a new one by running "
-            f"these tests with --duolog-samples and --duolog-record, or leave the option out"
+            f"--duolog-baseline {given} cannot be the baseline of this run: {'; '.join(reasons)}. "
+            "Make a new one by running these tests with --duolog-samples and --duolog-record, or "
+            "leave the option out"
         )
     return StoredBaseline(record, stored_per_pair(record, plan))

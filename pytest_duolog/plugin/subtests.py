@@ -1,7 +1,7 @@
-"""Subtests in samples: one that fails fails its sample, and is no failure of the run.
+"""Subtests in samples: a failed subtest fails its sample, not the run.
 
-pytest logs the report of a subtest when the subtest ends, and fails its test at the end of the run. In a sample it is
-kept instead: the verdict on all samples decides.
+pytest logs the report of a subtest when the subtest ends, and fails its test at the end of the run. In a sample the
+report is kept instead, because the verdict on all samples decides.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import pytest
 
 from pytest_duolog.plugin.collector import WITHHELD_ATTRIBUTE
 
-# What a subtest may end with that is no failure.
+# Exceptions with which a subtest may end without a failure.
 NO_FAILURE = (pytest.skip.Exception, pytest.xfail.Exception)
 
 
-# How pytest begins the report of a strict xfail whose body, or subtest, passed.
+# The beginning of pytest's report about a strict xfail whose body, or subtest, passed.
 XPASS_STRICT = "[XPASS(strict)] "
 
 
 def is_strict_xpass(report: pytest.TestReport) -> bool:
-    """Whether a report failed only because it was expected to."""
+    """Whether a report failed only because the test was expected to fail."""
     return isinstance(report.longrepr, str) and report.longrepr.startswith(XPASS_STRICT)
 
 
 class SampleSubtests:
-    """Keeps the subtests that fail while the body of a sample runs."""
+    """Keeps the reports of subtests that fail while the body of a sample runs."""
 
     def __init__(self) -> None:
         self._sample: pytest.Item | None = None
@@ -37,7 +37,7 @@ class SampleSubtests:
 
     @contextmanager
     def of_sample(self, item: pytest.Item) -> Iterator[list[pytest.TestReport]]:
-        """The reports of those that fail in this test, which runs for a sample."""
+        """The reports of subtests that fail in this test while it runs as a sample."""
         self._sample, self._failed = item, []
         try:
             yield self._failed
@@ -46,7 +46,7 @@ class SampleSubtests:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Know when the body runs: a report that is made meanwhile is a subtest's."""
+        """Note when the body runs: reports that are made during this time are from subtests."""
         self._is_in_body = item is self._sample
         try:
             yield
@@ -57,7 +57,7 @@ class SampleSubtests:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Keep the report of a subtest that fails, and let pytest log another one that nobody sees."""
+        """Keep the report of a failed subtest, and let pytest log a hidden one instead."""
         report = yield
         if not self._is_in_body or item is not self._sample:
             return report
@@ -72,7 +72,7 @@ class SampleSubtests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Learn what a kept subtest is called; keep, too, what a plugin logs as failed by itself."""
+        """Note the name of a kept subtest, and keep failures that a plugin logs directly."""
         if not self._is_in_body or self._sample is None or report.nodeid != self._sample.nodeid:
             return
         if getattr(report, WITHHELD_ATTRIBUTE, False):

@@ -1,4 +1,4 @@
-"""Transcript files as tests: one for each dialogue and property."""
+"""Collects transcript files as tests: one for each dialogue and property."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pytest_duolog.transcripts.sources import Source, Unreadable, read_file
 
 
 def matches(path: Path, config: pytest.Config) -> bool:
-    """Whether a file is a transcript by the ini value `duolog_transcripts`: globs relative to the root folder.
+    """Whether a file matches the ini value `duolog_transcripts`: globs relative to the root folder.
 
-    A `*` spans folders; a leading `./` means nothing.
+    `*` also matches folders; a leading `./` is ignored.
     """
     patterns: list[str] = config.getini("duolog_transcripts")
     if not path.is_relative_to(config.rootpath):
@@ -39,9 +39,9 @@ class TranscriptFile(pytest.File):
     """A file with transcripts."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """A test for each property of each dialogue, and a failing one for what cannot be read.
+        """A test for each property of each dialogue, and a failing test for each dialogue that cannot be read.
 
-        Recordings that the globs happen to match are left out.
+        Recordings that match the globs are left out.
         """
         chosen = _chosen_properties(self.config)
         redactor = session_of(self.config).redactor
@@ -71,22 +71,22 @@ class TranscriptTest(pytest.Item):
         self._check = check
 
     def runtest(self) -> None:
-        """Judge; raises DoesNotHold with the verdict unless it is good."""
+        """Check the property; raises DoesNotHold with the verdict unless it holds."""
         if isinstance(self._entry, Unreadable):
             raise DoesNotHold(f"line {self._entry.line}: {self._entry.problem}")
-        assert self._check is not None, "what could be read is checked for something"
+        assert self._check is not None, "a readable dialogue has a property to check"
         verdict = judge(self._check, self._entry.transcript)
         if verdict.outcome is not Outcome.HOLDS:
             raise DoesNotHold(repr(verdict))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The verdict alone, made harmless; anything else as pytest shows it."""
+        """Only the verdict, without control sequences; for other exceptions pytest's own text."""
         if isinstance(excinfo.value, DoesNotHold):
             return printable(str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where the dialogue begins."""
+        """The file and line of the dialogue."""
         return self.path, self._entry.line - 1, self.name
 
 

@@ -1,4 +1,4 @@
-"""Markers of dialogues on tests that have none: what they say has no effect, and so a warning says so."""
+"""Warns about dialogue markers without effect, on tests without a dialogue."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NAME = "dialogue"
 
 
 def find_unused_markers(config: pytest.Config, items: Iterable[pytest.Item]) -> list[pytest.CollectReport]:
-    """Warn of every dialogue marker that no test uses; a failed report for each where warnings are errors.
+    """Warn about every dialogue marker that no test uses; returns a failed report for each if warnings are errors.
 
-    An error raised here would end a worker of pytest-xdist without a word. All workers collect the same tests, so that
+    An error raised here would end a worker of pytest-xdist without a message. All workers collect the same tests, so
     only the first one warns.
     """
     is_first = getattr(config, "workerinput", {"workerid": "gw0"})["workerid"] == "gw0"
@@ -33,7 +33,7 @@ def find_unused_markers(config: pytest.Config, items: Iterable[pytest.Item]) -> 
 
 
 def _unused(items: Iterable[pytest.Item]) -> Iterator[pytest.Item | pytest.Collector]:
-    """Tests, classes and modules whose marker reaches no test with a `dialogue` fixture, of whomever it is."""
+    """Tests, classes and modules whose marker applies to no test with a fixture named `dialogue`."""
 
     @cache
     def above(node: Any) -> tuple[Any, ...]:

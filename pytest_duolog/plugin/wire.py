@@ -1,4 +1,4 @@
-"""What a worker of pytest-xdist knows, as it crosses to the controller: plain data once, validated once."""
+"""Converts the results of a worker of pytest-xdist to plain data and back, for the way to the controller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pytest_duolog.results.record import Sample
 
 @dataclass(frozen=True)
 class RecordPart:
-    """What a worker adds to the run record: its plan, fresh samples, and the reports of a test in an undecided gate."""
+    """A worker's part of the run record: its plan, new samples, and the reports of a test in an undecided gate."""
 
     plan: RunPlan
     samples: tuple[Sample, ...]

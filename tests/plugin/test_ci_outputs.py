@@ -124,5 +124,5 @@ def test_files_are_written_where_they_are_asked_for(
 
 def test_file_that_nothing_is_written_to_is_said(pytester: pytest.Pytester) -> None:
     result = run(pytester, PLAIN, "--duolog-ctrf=ctrf.json")
-    result.stdout.fnmatch_lines(["CTRF report: *ctrf.json is not written, for no test has samples"])
+    result.stdout.fnmatch_lines(["CTRF report: *ctrf.json is not written, because no test has samples"])
     assert not (pytester.path / "ctrf.json").exists()

@@ -454,8 +454,8 @@ def test_role_table_that_spells_a_speaker_another_way_is_refused(collected) -> N
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (("--duolog-margin=0.2",), "--duolog-margin: it is for a gate, and there is none without*"),
-        (("--duolog-rounds=5",), "--duolog-rounds: it is for a gate, and there is none without*"),
+        (("--duolog-margin=0.2",), "--duolog-margin: it is for a gate, but there is no gate without*"),
+        (("--duolog-rounds=5",), "--duolog-rounds: it is for a gate, but there is no gate without*"),
         (
             ("--duolog-samples=5", "--duolog-candidate=Model A=scripted:echo"),
             "--duolog-samples: it has no effect in a gate, which runs pairs: see --duolog-rounds",

@@ -86,7 +86,7 @@ def test_budget_that_is_used_up_leaves_the_rest_to_record_mode_once(suite: Suite
         [
             "*to fix:*raise --duolog-budget; then --record-mode=once continues*",
             NOT_COMPLETE.format("2 tests"),
-            "to go on: --record-mode=once, which asks for these anew and replays the others; *",
+            "to continue: --record-mode=once, which records these again and replays the others; *",
         ]
     )
     assert (suite.n_asked, sorted(suite.ages())) == (8, [NEW, NEW, OLD, OLD])

@@ -407,12 +407,12 @@ def test_without_a_marker_two_embedded_models_say_hello(lines_printed):
 @pytest.mark.parametrize(
     ("option", "lines"),
     [
-        ("--markers", ["@pytest.mark.dialogue(a, b, opener='Hello.'*): the conversation that the*"]),
+        ("--markers", ["@pytest.mark.dialogue(a, b, opener='Hello.'*): the dialogue that the*"]),
         (
             "--fixtures",
             [
                 "dialogue*",
-                "*it runs, or is replayed, when first looked at.",
+                "*it runs, or is replayed, when the test first uses it.",
                 "duolog_snapshot*",
             ],
         ),

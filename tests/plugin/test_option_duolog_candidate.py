@@ -292,7 +292,7 @@ def test_wrong_option_is_said_before_anything_runs(
 def test_candidate_that_is_the_baseline_is_refused(gate, chat_server: ChatServer, options: tuple[str, ...]):
     result = gate("old", "--record-mode=once", *options)
     assert result.ret != pytest.ExitCode.OK
-    result.stdout.fnmatch_lines(["--duolog-candidate: agent=openai:old already speaks in *Opener 0.*"])
+    result.stdout.fnmatch_lines(["--duolog-candidate: *Opener 0.*already uses agent=openai:old*"])
     assert chat_server.requests == []
 
 

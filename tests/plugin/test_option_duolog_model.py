@@ -145,7 +145,7 @@ def test_wrong_table_is_refused_at_collection(pytester, toml, line):
     pytester.makepyfile(ROLES)
     result = pytester.runpytest()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["wrong setting of dialogues", line])
+    result.stdout.fnmatch_lines(["wrong setting for dialogues", line])
 
 
 def test_wrong_ini_names_its_key(pytester):

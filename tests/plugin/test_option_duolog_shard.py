@@ -399,7 +399,7 @@ def test_choice_by_what_ran_here_is_refused(pytester: pytest.Pytester, option: s
     pytester.makepyfile(PLAIN)
     result = pytester.runpytest("--duolog-shard=1/2", option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: --duolog-shard: --* chooses tests by what was run on this machine*"])
+    result.stderr.fnmatch_lines(["ERROR: --duolog-shard: --* selects tests by what ran on this machine*"])
     assert not Path("ran.txt").exists()
 
 
@@ -433,8 +433,8 @@ def test_reports_of_verdicts_are_not_written_by_a_shard_of_a_gate(
     )
     result.stdout.fnmatch_lines(
         [
-            "CTRF report: *ctrf.json is not written, for a shard of a gate has no verdict",
-            "Code Quality report: *q.json is not written, for a shard of a gate has no verdict",
+            "CTRF report: *ctrf.json is not written, because a shard of a gate has no verdict",
+            "Code Quality report: *q.json is not written, because a shard of a gate has no verdict",
         ]
     )
     result.stdout.no_fnmatch_line("::error*")
@@ -448,7 +448,7 @@ def test_plan_is_that_of_all_shards_and_says_what_this_one_runs(suite) -> None:
         [
             "*none needs more than 50",
             "in shards 50 dialogues: each runs every round of its tests (without them a gate stops early)",
-            "all this is of 3 shards together; shard 2/3 runs 2 of 5 tests with samples, and 1 of 4 others",
+            "these are the numbers of all 3 shards together; shard 2/3 runs 2 of 5 tests with samples, and 1 of 4*",
             "nothing was run: *",
         ]
     )

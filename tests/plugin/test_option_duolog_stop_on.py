@@ -46,5 +46,5 @@ def test_pyproject_holds_it_as_a_list(pytester):
 def test_guard_speaks_of_what_it_spared(pytester):
     pytester.makepyfile(GOODBYES.format(marker=""))
     pytester.runpytest().stdout.fnmatch_lines(
-        ["1 dialogue, up to * messages spared at a goodbye or in a loop"]
+        ["1 dialogue, up to * messages saved by stopping at a goodbye or in a loop"]
     )

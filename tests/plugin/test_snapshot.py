@@ -366,7 +366,7 @@ def test_snapshot_that_was_edited_beyond_recognition_says_so(pytester):
     result = pytester.runpytest()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*the snapshot is not a transcript any more: *", "*store them with --snapshot-update"]
+        ["*the snapshot is no longer a transcript: *", "*store them with --snapshot-update"]
     )
 
 

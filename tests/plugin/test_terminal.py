@@ -195,11 +195,11 @@ def test_summary_counts_what_was_recorded_replayed_and_spared(pytester, chat_ser
     )
     recorded = pytester.runpytest("--record-mode=once")
     recorded.stdout.fnmatch_lines(
-        ["3 dialogues, 8 replies recorded (*), up to * messages spared at a goodbye or in a loop"]
+        ["3 dialogues, 8 replies recorded (*), up to * messages saved by stopping at a goodbye or in a loop"]
     )
     replayed = pytester.runpytest()
     replayed.stdout.fnmatch_lines(
-        ["3 dialogues, 8 replies replayed, up to * messages spared at a goodbye or in a loop"]
+        ["3 dialogues, 8 replies replayed, up to * messages saved by stopping at a goodbye or in a loop"]
     )
 
 

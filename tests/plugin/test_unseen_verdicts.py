@@ -98,24 +98,24 @@ def test_it_says_which_line_asked_and_what_to_do(body):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "test_it.py:14: nobody looked at NeverSays(phrases=('message',)) fails: *",
+            "test_it.py:14: the test did not check NeverSays(phrases=('message',)) fails: *",
             "  message 2 (Model B): 'This is message 1 of mine.'",
-            "to fix: assert it; where it may fail, read its .outcome",
+            "to fix: assert it; if it may fail, read its .outcome",
             "*- dialogue -*",
-            "FAILED test_it.py::test_it - *test_it.py:14: nobody looked at NeverSay*",
+            "FAILED test_it.py::test_it - *test_it.py:14: the test did not check NeverSay*",
         ]
     )
 
 
 def test_line_of_a_helper_is_named(body):
     result = body("helper(dialogue)")
-    result.stdout.fnmatch_lines(["test_it.py:9: nobody looked at NeverSays*"])
+    result.stdout.fnmatch_lines(["test_it.py:9: the test did not check NeverSays*"])
 
 
 def test_many_of_them_are_counted(body):
     result = body('for word in "abcdefgh":\n    dialogue.mentions(word * 5)')
     result.stdout.fnmatch_lines(
-        ["test_it.py:14: nobody looked at Mentions*eeeee*", "and 3 more", "to fix: *"]
+        ["test_it.py:14: the test did not check Mentions*eeeee*", "and 3 more", "to fix: *"]
     )
 
 
@@ -123,7 +123,7 @@ def test_failure_of_the_body_comes_first(body):
     result = body('dialogue.never_says("message")\nassert False, "the body"')
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *AssertionError: the body"])
-    result.stdout.no_fnmatch_line("*nobody looked*")
+    result.stdout.no_fnmatch_line("*did not check*")
 
 
 def test_failure_before_a_verdict_was_looked_at_is_told_once(body):
@@ -174,7 +174,7 @@ def test_async_tests_have_to_look_too(pytester: pytest.Pytester, plugin: str):
     )
     result = pytester.runpytest()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*.py:*: nobody looked at NeverSays*"])
+    result.stdout.fnmatch_lines(["*.py:*: the test did not check NeverSays*"])
 
 
 def test_transcript_of_a_file_in_a_plain_test_is_looked_at_too(pytester: pytest.Pytester):
@@ -192,7 +192,7 @@ def test_transcript_of_a_file_in_a_plain_test_is_looked_at_too(pytester: pytest.
     )
     result = pytester.runpytest()
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines(["*.py:4: nobody looked at NeverSays*"])
+    result.stdout.fnmatch_lines(["*.py:4: the test did not check NeverSays*"])
 
 
 def test_doctest_looks_at_what_it_prints(pytester: pytest.Pytester):
@@ -382,7 +382,7 @@ LOOKS = {
     "the scenario": "assert dialogue.scenario.turns == 1",
     "a further dialogue": "dialogue.run(turns=2)",
 }
-NOBODY = "nobody looked at the dialogue, so nothing was tested"
+NOBODY = "the test did not use its dialogue, so it tested nothing"
 
 
 @pytest.mark.parametrize("text", LOOKS.values(), ids=LOOKS.keys())

@@ -85,7 +85,9 @@ def test_stop_is_recorded_and_what_was_spared_is_said(pytester):
     result.stdout.fnmatch_lines(
         ["*NoLoops fails: messages 2 to 8 add nothing new*", "stopped:  loop *nothing new since message 2*"]
     )
-    result.stdout.fnmatch_lines(["1 dialogue, *up to 33 messages spared at a goodbye or in a loop"])
+    result.stdout.fnmatch_lines(
+        ["1 dialogue, *up to 33 messages saved by stopping at a goodbye or in a loop"]
+    )
 
 
 @pytest.mark.parametrize("off", ["ini", "marker"])
