@@ -42,6 +42,11 @@ COMMANDS = (
         "Exit status: 0 if everything could be read, 2 if not.",
     ),
     Command(
+        "diff",
+        "compare two dialogues, aligned by message",
+        "Exit status: 0 if they are the same, 1 if they differ, 2 if something could not be read.",
+    ),
+    Command(
         "report",
         "write an HTML page about dialogues or a run",
         "Exit status: 0 if everything could be read, 2 if not.",

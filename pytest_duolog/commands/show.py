@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_dialogue_arguments, given_dialogues
+from pytest_duolog.commands.pages import MOST_COLUMNS, terminal_page
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.reports.dialogue_text import Page, dialogue_lines
@@ -20,9 +21,6 @@ from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.rows import Row, dialogue_rows, message_rows
 
 TEXT, MARKDOWN = "text", "md"
-# Text is at most this many columns wide, so that it stays readable on wide terminals.
-MOST_COLUMNS = 110
-LEAST_COLUMNS = 40
 # The pager if PAGER is not set; it passes colours through.
 PAGER = "less -R"
 
@@ -94,12 +92,9 @@ def _write(text: str, output: Path | None) -> None:
 def _show_text(dialogues: Sequence[FiledDialogue], arguments: argparse.Namespace) -> None:
     is_terminal = arguments.output is None and sys.stdout.isatty()
     size = shutil.get_terminal_size((100, 24))
-    columns = size.columns if arguments.output is None else MOST_COLUMNS
-    page = Page(
-        width=max(LEAST_COLUMNS, min(columns, MOST_COLUMNS)),
-        is_coloured=is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
-        is_full=arguments.full,
-    )
+    page = terminal_page(is_full=arguments.full)
+    if arguments.output is not None:
+        page = Page(width=MOST_COLUMNS, is_full=arguments.full)
     lines = _lines(dialogues, page)
     if arguments.output is not None:
         arguments.output.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")

@@ -60,29 +60,29 @@ def _head(dialogue: FiledDialogue, page: Page) -> Iterator[str]:
     source, reading = dialogue.source, dialogue.reading
     transcript = source.transcript
     place = f" ({source.file}:{source.line})" if source.file else ""
-    yield page.ink(_one_line(source.id), Ink.STRONG) + page.ink(_one_line(place), Ink.FAINT)
+    yield page.ink(one_line(source.id), Ink.STRONG) + page.ink(one_line(place), Ink.FAINT)
     is_bad = bool(reading.loops) or any(verdict.outcome is Outcome.FAILS for verdict in dialogue.verdicts)
-    yield from _wrapped(" ".join(story(reading)), page.width, ink=(page, Ink.BAD if is_bad else Ink.GOOD))
+    yield from wrapped(" ".join(story(reading)), page.width, ink=(page, Ink.BAD if is_bad else Ink.GOOD))
     parts = [
         f"{phase.words} ({phase.first} to {phase.last})" if phase.kind is PhaseKind.LOOP else phase.words
         for phase in phases(reading)
     ]
-    yield from _wrapped(", ".join(parts), page.width)
-    yield from _wrapped("; ".join(_facts(dialogue)), page.width, ink=(page, Ink.FAINT))
+    yield from wrapped(", ".join(parts), page.width)
+    yield from wrapped("; ".join(_facts(dialogue)), page.width, ink=(page, Ink.FAINT))
     for name, value in dialogue.parameters.items():
-        yield from _wrapped(f"{name} = {value}", page.width, ink=(page, Ink.FAINT))
+        yield from wrapped(f"{name} = {value}", page.width, ink=(page, Ink.FAINT))
     if page.is_full:
         for speaker in transcript.speakers:
             if speaker.system:
-                yield from _wrapped(f"system prompt of {speaker.name}: {speaker.system}", page.width)
+                yield from wrapped(f"system prompt of {speaker.name}: {speaker.system}", page.width)
     if dialogue.outcome is not None:
-        yield from _wrapped(f"{dialogue.outcome.value} {dialogue.problem}".rstrip(), page.width)
+        yield from wrapped(f"{dialogue.outcome.value} {dialogue.problem}".rstrip(), page.width)
     for verdict in dialogue.verdicts:
         ink = Ink.GOOD if verdict.outcome is Outcome.HOLDS else Ink.BAD
         said = f"{verdict.property} {verdict.outcome.value}: {verdict.explanation}"
-        yield from _wrapped(said, page.width, ink=(page, ink))
+        yield from wrapped(said, page.width, ink=(page, ink))
     for notice in dialogue.notices:
-        yield from _wrapped(f"note: {notice}", page.width)
+        yield from wrapped(f"note: {notice}", page.width)
 
 
 def _facts(dialogue: FiledDialogue) -> Iterator[str]:
@@ -118,7 +118,7 @@ class _Talk:
         transcript = dialogue.source.transcript
         names = [speaker.name for speaker in transcript.speakers]
         self._inks = {name: SPEAKER_INKS[min(at, len(SPEAKER_INKS) - 1)] for at, name in enumerate(names)}
-        longest = max((len(_one_line(name)) for name in names), default=0)
+        longest = max((len(one_line(name)) for name in names), default=0)
         self._name_width = min(longest, LONGEST_NAME)
         self._number_width = len(str(len(transcript)))
         self._cited = _cited(dialogue)
@@ -137,7 +137,7 @@ class _Talk:
                     else phase.words
                 )
                 ink = (self._page, Ink.BAD if is_loop else Ink.STRONG)
-                yield from _wrapped(f"{f'-- {words} ':-<{self._page.width}}", self._page.width, ink=ink)
+                yield from wrapped(f"{f'-- {words} ':-<{self._page.width}}", self._page.width, ink=ink)
             if number not in fold_of:
                 yield from self._message(number, message)
             elif number + 1 not in fold_of:
@@ -147,7 +147,7 @@ class _Talk:
 
     def _folded(self, n: int, where: str, what: str) -> Iterator[str]:
         text = f"... {n} more like it ({where}): {what}; --full shows them"
-        for line in _wrapped(text, max(LEAST_TEXT, self._page.width - self._indent)):
+        for line in wrapped(text, max(LEAST_TEXT, self._page.width - self._indent)):
             yield self._bar(is_inside=True) + " " * (self._indent - 2) + self._page.ink(line, Ink.BAD)
 
     @property
@@ -161,7 +161,7 @@ class _Talk:
         page, is_inside = self._page, self._reading.is_inside(number)
         note = ", ".join(filter(None, [self._reading.note(number), *self._failed_here(number)]))
         bar = self._bar(is_inside=is_inside)
-        name = _one_line(message.speaker)
+        name = one_line(message.speaker)
         shown = name if len(name) <= self._name_width else name[: self._name_width - 1] + "~"
         head = f"{page.ink(f'{number:>{self._number_width}}', Ink.FAINT)}  " + page.ink(
             f"{shown:<{self._name_width}}", self._inks.get(message.speaker, Ink.OTHER)
@@ -173,7 +173,7 @@ class _Talk:
             first, *rest = _paragraphs(content, width, len(note) + 2)
             first = f"{first:<{width - len(note)}}{page.ink(note, ink)}"
         else:  # the terminal is too narrow for a margin
-            above = [*_wrapped(note, width, ink=(page, ink))] if note else []
+            above = [*wrapped(note, width, ink=(page, ink))] if note else []
             first, *rest = [*above, *_paragraphs(content, width, 0)]
         yield f"{bar}{head}  {first}".rstrip()
         below = [*rest, *self._asides(number, message, width)]
@@ -188,7 +188,7 @@ class _Talk:
             text = (
                 f"[reasoning: {message.reasoning}]" if page.is_full else f"[reasoning, {counted(n, 'word')}]"
             )
-            yield from _wrapped(text, width, ink=(page, Ink.FAINT))
+            yield from wrapped(text, width, ink=(page, Ink.FAINT))
         for call in message.tool_calls:
             if page.is_full:
                 result = "" if call.result is None else f" -> {call.result}"
@@ -196,15 +196,15 @@ class _Talk:
             else:
                 result = "" if call.result is None else f" -> {counted(len(call.result), 'character')}"
                 text = f"[tool {call.name}({'...' if call.arguments else ''}){result}]"
-            yield from _wrapped(text, width, ink=(page, Ink.FAINT))
+            yield from wrapped(text, width, ink=(page, Ink.FAINT))
         if message.finish not in (None, "end", "tool"):
             yield page.ink(f"[the model stopped: {message.finish}]", Ink.FAINT)
         for name, quotes in self._cited.get(number, {}).items():
             for quote in quotes:
-                yield from _wrapped(f"{name}: {shorten(quote)}", width, ink=(page, Ink.BAD))
+                yield from wrapped(f"{name}: {shorten(quote)}", width, ink=(page, Ink.BAD))
 
     def _failed_here(self, number: int) -> list[str]:
-        return [f"<- {_one_line(name)}" for name in self._cited.get(number, {})]
+        return [f"<- {one_line(name)}" for name in self._cited.get(number, {})]
 
 
 def _cited(dialogue: FiledDialogue) -> Mapping[int, Mapping[str, Sequence[str]]]:
@@ -219,11 +219,13 @@ def _cited(dialogue: FiledDialogue) -> Mapping[int, Mapping[str, Sequence[str]]]
     return found
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text without line breaks, harmless for terminals."""
     return printable(" ".join(text.split()) if "\n" in text else text)
 
 
-def _wrapped(text: str, width: int, *, ink: tuple[Page, Ink] | None = None) -> Iterator[str]:
+def wrapped(text: str, width: int, *, ink: tuple[Page, Ink] | None = None) -> Iterator[str]:
+    """A text in lines of at most `width` columns, in a colour, harmless for terminals."""
     for line in _paragraphs(text, width, 0):
         yield line if ink is None else ink[0].ink(line, ink[1])
 

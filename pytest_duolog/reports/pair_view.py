@@ -192,14 +192,14 @@ def _sides(one: Message | None, two: Message | None) -> tuple[Side | None, Side 
     right = part_of(two.content) if two else None
     pieces = [(False, left.head)] if left else [], [(False, right.head)] if right else []
     if left and right and not left.rest and not right.rest:
-        pieces = _marked(left.head, right.head)
+        pieces = marked_words(left.head, right.head)
     return (
         Side(pieces[0], left, list(asides_of(one))) if one and left else None,
         Side(pieces[1], right, list(asides_of(two))) if two and right else None,
     )
 
 
-def _marked(one: str, two: str) -> tuple[list[tuple[bool, str]], list[tuple[bool, str]]]:
+def marked_words(one: str, two: str) -> tuple[list[tuple[bool, str]], list[tuple[bool, str]]]:
     """Both texts in pieces, with those marked that the other has not; nothing is marked where little is alike."""
     words = [re.findall(r"\s*\S+", text) for text in (one, two)]
     plain = [(False, one)], [(False, two)]
