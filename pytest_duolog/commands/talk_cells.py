@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,8 +47,11 @@ class Cell:
     n_samples: int
 
 
-def cells_of(arguments: argparse.Namespace, settings: Settings) -> list[Cell]:
-    """Every combination. Raises ConfigurationError for what is wrong in one, or changes nothing."""
+def cells_of(arguments: argparse.Namespace, settings: Settings, redact: Callable[[str], str]) -> list[Cell]:
+    """Every combination; `redact` keeps keys out of their names.
+
+    Raises ConfigurationError for what is wrong in one, or changes nothing.
+    """
     given = {name: values for name in AXES if (values := getattr(arguments, name.replace("-", "_")))}
     for name, values in given.items():
         if len(set(values)) < len(values):
@@ -58,14 +61,14 @@ def cells_of(arguments: argparse.Namespace, settings: Settings) -> list[Cell]:
     rows = read_scenarios(arguments.scenarios) if arguments.scenarios else [ScenarioRow("", {})]
     for row in rows:
         _check_once(row, given, arguments)
-    axes = [Axis.of(AXES[name][0], values) for name, values in given.items()]
+    axes = [Axis.of(AXES[name][0], values, redact) for name, values in given.items()]
     n_cells = len(rows)
     for axis in axes:
         n_cells *= len(axis.choices)
     if n_cells > MOST_CELLS:
         raise ConfigurationError(f"these are {n_cells:,} combinations, and at most {MOST_CELLS:,} are held")
     shown = [_unnamed(axis) if len(axis.choices) == 1 else axis for axis in axes]
-    cells = [_cell(row, arguments, settings) for row in crossed(rows, shown)]
+    cells = [_cell(row, arguments, settings, redact) for row in crossed(rows, shown)]
     _check_same(cells)
     return cells
 
@@ -90,7 +93,9 @@ def _check_once(row: ScenarioRow, given: Mapping[str, Any], arguments: argparse.
         )
 
 
-def _cell(row: ScenarioRow, arguments: argparse.Namespace, settings: Settings) -> Cell:
+def _cell(
+    row: ScenarioRow, arguments: argparse.Namespace, settings: Settings, redact: Callable[[str], str]
+) -> Cell:
     values = {**row.values, **({"turns": arguments.turns} if arguments.turns else {})}
     try:
         _check_effect(values, settings)
@@ -99,7 +104,7 @@ def _cell(row: ScenarioRow, arguments: argparse.Namespace, settings: Settings) -
     except ConfigurationError as error:
         where = f"{row.place}: " if row.place else ""
         raise ConfigurationError(f"{where}{error}") from None
-    name = row.id or label_of({"opener": scenario.opener or "no-opener"})
+    name = row.id or label_of({"opener": redact(scenario.opener or "no-opener")})
     n_samples = arguments.samples or row.sampling.get("samples", 1)
     return Cell(replace(row, id=name, values=values), scenario, cast, n_samples)
 

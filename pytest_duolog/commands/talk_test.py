@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from pprint import pformat
 from typing import Any
@@ -51,10 +51,10 @@ def check_place(path: Path) -> None:
         raise ConfigurationError(f"--as-test {path}: there is a file already; name another one, or delete it")
 
 
-def write_test(path: Path, plan: Plan) -> int:
+def write_test(path: Path, plan: Plan, redact: Callable[[str], str]) -> int:
     """Write the module, with recordings and snapshots beside it; returns how many tests it has.
 
-    Raises OSError or CassetteError.
+    `redact` takes keys out of what it says. Raises OSError or CassetteError.
     """
     check_place(path)
     scenarios: list[str] = []
@@ -71,7 +71,7 @@ def write_test(path: Path, plan: Plan) -> int:
         scenarios += [f"    {key!r}: {code},\n" for code, key in known.items()]
     text = BEGINNING + "".join(scenarios) + END % "".join(params)
     with replacing(path) as file:
-        file.append_as_is(text.encode("utf-8"))
+        file.append_as_is(redact(text).encode("utf-8"))
     return len(params)
 
 

@@ -22,6 +22,7 @@ from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.recording.journal_file import read_header, read_journal
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.retelling import retold
 from pytest_duolog.running.execution import Running
 from pytest_duolog.running.runner import DialogueRun
@@ -137,14 +138,16 @@ class TalkFolder:
     def held(self, location: CassetteLocation, *, topic: str | None = None) -> Transcript | None:
         """The finished dialogue that is there; None if there is none.
 
-        If its recording is finished and its transcript was not written, which a killed run leaves, it is now.
+        If its recording is finished and its transcript was not written, or is older, which a killed run leaves, it is
+        written now.
         Raises OSError if that fails.
         """
         with suppress(TranscriptError):
             found = Transcript.from_json(_beside(location, "json"))
-            if not _beside(location, "md").exists():
-                self.store(location, found)
-            return found
+            if not _is_newer(location.path, _beside(location, "json")):
+                if not _beside(location, "md").exists():
+                    self.store(location, found)
+                return found
         try:
             if not read_journal(location.path).is_finished:
                 return None
@@ -159,6 +162,13 @@ class TalkFolder:
         for suffix, text in (("md", transcript.to_markdown()), ("json", to_twin(transcript))):
             with replacing(_beside(location, suffix)) as file:
                 file.append_as_is(text.encode("utf-8"))
+
+
+def _is_newer(path: Path, other: Path) -> bool:
+    try:
+        return path.stat().st_mtime_ns > other.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
 
 
 def _beside(location: CassetteLocation, suffix: str) -> Path:
@@ -231,7 +241,9 @@ class Holding:
 
     async def _held(self, talk: Talk) -> Transcript:
         cassette = self.session.open_recording(talk.scenario, talk.location, talk.mode)
-        run = DialogueRun(talk.scenario, observers=[cassette, _Reporter(talk, self._events)])
+        run = DialogueRun(
+            talk.scenario, observers=[cassette, _Reporter(talk, self._events, cassette.redactor)]
+        )
         await self.session.run_async(run, cassette)
         return Running(run, cassette).transcript
 
@@ -255,6 +267,7 @@ class _Reporter:
 
     talk: Talk
     events: queue.SimpleQueue[Event]
+    redactor: Redactor
 
     def asking(self, message_number: int, speaker: str) -> None:
         """Message `message_number` is about to be asked for."""
@@ -262,4 +275,5 @@ class _Reporter:
 
     def said(self, message_number: int, message: Message) -> None:
         """That message is finished."""
-        self.events.put(Said(self.talk, message_number, message))
+        safe = message.model_copy(update={"content": self.redactor.text(message.content)})
+        self.events.put(Said(self.talk, message_number, safe))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -53,10 +53,11 @@ class Axis(NamedTuple):
     choices: Sequence[Choice]
 
     @classmethod
-    def of(cls, name: str, values: Iterable[Any]) -> Axis:
-        """An axis whose labels are made from its values."""
+    def of(cls, name: str, values: Iterable[Any], redact: Callable[[str], str]) -> Axis:
+        """An axis whose values get names from their first words, without what `redact` takes out."""
         values = list(values)
-        return cls(name, [Choice(*pair) for pair in zip(labels(values), values, strict=True)])
+        named = labels(redact(value) if isinstance(value, str) else value for value in values)
+        return cls(name, [Choice(*pair) for pair in zip(named, values, strict=True)])
 
 
 def crossed(rows: Sequence[ScenarioRow], axes: Sequence[Axis]) -> Iterator[ScenarioRow]:

@@ -325,7 +325,7 @@ def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatSer
     [
         (["--a", "nowhere:x"], "unknown provider 'nowhere'"),
         (["--a", "x"], "is not 'provider:model'"),
-        ([*MODELS, "--system", "X", "--system-a", "Y", "--system-b", "Z"], "changes nothing"),
+        ([*MODELS, "--system", "X", "--system-a", "Y", "--system-b", "Z"], "Model A has system='Y'"),
         ([*MODELS, "--opener", "Tea?", "--opener", "Tea?"], "--opener: a value is given twice"),
         ([*MODELS, "--temperature", "-1"], "temperature"),
         ([*MODELS, "-o", "pyproject.toml"], "this is a file"),
@@ -500,3 +500,87 @@ def test_with_no_options_the_embedded_model_talks_with_itself(capsys: pytest.Cap
     talk("--turns", "2")
     assert len(said()[0]) >= 3
     assert "local:smollm2-135m-instruct" in next(Path("talks").glob("*.md")).read_text("utf-8")
+
+
+# What is seen
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+def test_a_terminal_shows_who_writes_and_colours_the_speakers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    on_terminal(monkeypatch)
+    talk(*MODELS, "--turns", "1")
+    shown = capsys.readouterr().out
+    assert "Model B writes message 2 (at most 3) ..." in shown
+    assert "\x1b[35m   2  Model B  \x1b[0m" in shown
+    assert "\r\x1b[K" in shown
+
+
+def test_a_terminal_shows_the_progress_of_many(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    on_terminal(monkeypatch)
+    talk(*MODELS, "--turns", "1", "--samples", "3")
+    shown = capsys.readouterr().out
+    assert "0 of 3 dialogues, 1 running, 1 message" in shown
+    assert "hello, sample 2: 3 messages, stopped by turns\n" in shown
+    assert "writes message" not in shown
+
+
+def test_a_pipe_gets_a_line_for_each_of_many_and_quiet_none(capsys: pytest.CaptureFixture[str]):
+    talk(*MODELS, "--turns", "1", "--samples", "3")
+    shown = capsys.readouterr().out
+    assert shown.count("stopped by turns") == 3
+    assert "\r" not in shown
+    talk(*MODELS, "--turns", "1", "--samples", "5", "-q")
+    assert "stopped by turns" not in capsys.readouterr().out
+
+
+def test_a_table_of_many_conditions_says_how_many_more_there_are(capsys: pytest.CaptureFixture[str]):
+    axes = [word for number in range(35) for word in ("--system", f"You are number {number}.")]
+    talk(*MODELS, *axes, "--turns", "1", "-q")
+    lines = capsys.readouterr().out.splitlines()
+    assert "and 5 more conditions" in lines
+    assert len(lines) <= 40
+
+
+def test_a_key_in_what_is_said_reaches_no_file_and_no_screen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("MY_API_KEY", "very-private-words")
+    talk(
+        *MODELS,
+        "--opener",
+        "very-private-words",
+        "--opener",
+        "Tea?",
+        "--turns",
+        "1",
+        "--as-test",
+        "test_said.py",
+    )
+    shown = capsys.readouterr()
+    texts = [path.read_text("utf-8") for path in Path().rglob("*") if path.is_file()]
+    names = [str(path) for path in Path().rglob("*")]
+    assert "very-private" not in "\n".join([shown.out, shown.err, *texts, *names])
+
+
+def test_a_continuation_whose_transcript_was_not_written_is_written(chat_server: ChatServer):
+    talk(*MODELS, "--turns", "1")
+    (path,) = Path("talks").glob("*.json")
+    before = path.read_bytes()
+    talk(*MODELS, "--turns", "3")
+    (after,) = said()
+    path.write_bytes(before)
+    os.utime(path, (1, 1))
+    n_asked = len(chat_server.requests)
+    talk(*MODELS, "--turns", "3")
+    assert said() == [after]
+    assert len(chat_server.requests) == n_asked

@@ -161,9 +161,13 @@ COMPLAINTS = [
     ("s.yaml", "- id: !mine x\n", "s.yaml:1:7: the tag '!mine' is not accepted"),
     ("s.yaml", "- id: x\n  a: {name: Bob}\n  b: {name: Bob}\n", "s.yaml:1:3: both speakers are named 'Bob'"),
     ("s.yaml", "- id: x\n  samples: 0\n", "s.yaml:2:3: samples: must be a whole number above 0 (got 0)"),
-    ("s.yaml", "- id: [1]\n", "s.yaml:1:3: an id is 1 to 80 printable characters (got [1])"),
+    ("s.yaml", "- id: [1]\n", "s.yaml:1:3: an id must be 1 to 80 printable characters (got [1])"),
     ("s.yaml", "matrix: {opener: []}\n", "s.yaml:1:10: opener: has no values"),
-    ("s.yaml", "matrix: {opener: Hi}\n", "s.yaml:1:10: opener: a list of values, or names with values"),
+    (
+        "s.yaml",
+        "matrix: {opener: Hi}\n",
+        "s.yaml:1:10: opener: must be a list of values, or names with values",
+    ),
     (
         "s.yaml",
         "matrix:\n  turns: [1, 0]\n",
@@ -252,7 +256,7 @@ def test_aliases_and_merged_mappings_are_read(tmp_path: Path):
 def test_a_matrix_too_large_to_hold_is_refused(tmp_path: Path):
     axis = json.dumps(list(range(1, 400)))
     text = f"matrix: {{turns: {axis}, max_tokens: {axis}}}\n"
-    assert "159,201 cells" in wrong(tmp_path, "s.yaml", text)[0]
+    assert "159,201 combinations" in wrong(tmp_path, "s.yaml", text)[0]
 
 
 @pytest.mark.parametrize("suffix", READERS)
