@@ -9,7 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pytest_duolog import properties
+if TYPE_CHECKING:
+    from pytest_duolog.properties.claims import Claim
+
+# What each test that runs has claimed, the innermost last. It stands here because every test of every run has its list,
+# and most of them import nothing else; see `properties/claims.py`.
+claims_of_tests: list[list[Claim]] = []
 
 if TYPE_CHECKING:
     from pytest_duolog.endpoints.base import ChatRequest as ChatRequest
@@ -58,14 +63,20 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-# A test fails if this list changes. Every property of the package `properties` is public.
-__all__ = sorted([*_HOME_OF, *properties.__all__])  # noqa: PLE0605
-
 if not TYPE_CHECKING:  # type checkers know only the names that are imported above
 
     def __getattr__(name: str) -> Any:
-        if name in properties.__all__:
-            return getattr(properties, name)
-        if name not in _HOME_OF:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        if name in _HOME_OF:
+            return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        # Python asks for the names of modules, too, before it imports them.
+        if name[0].isupper() or name in ("__all__", "judge", "properties"):
+            properties = import_module(f"{__name__}.properties")
+            if name == "properties":
+                return properties
+            if (
+                name == "__all__"
+            ):  # a test holds the list; properties are public as soon as their package has them
+                return sorted([*_HOME_OF, *properties.__all__])
+            if name in properties.__all__:
+                return getattr(properties, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.endpoints.addresses import Address
+from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider
 from pytest_duolog.endpoints.published import published_points, published_provider
 from pytest_duolog.endpoints.rate_limiter import Limit
@@ -25,7 +26,6 @@ from pytest_duolog.endpoints.registry import (
     known_providers,
     unsent_knobs,
 )
-from pytest_duolog.endpoints.retrying import Patience
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.gate.decision import status_of_inconclusive

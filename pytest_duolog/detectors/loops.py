@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.closings import ClosingDetector
-from pytest_duolog.detectors.staleness import Stale, StalenessReader
+from pytest_duolog.detectors.stale import Stale
+from pytest_duolog.detectors.staleness import StalenessReader
 from pytest_duolog.detectors.wrapping import unwrap
 
 # A loop: of so many messages running, all but one are stale. Rituals need one more than plain copies do. Messages that

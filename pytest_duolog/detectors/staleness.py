@@ -14,10 +14,10 @@ import unicodedata
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import islice
 
 from pytest_duolog.detectors import lexicon, text
+from pytest_duolog.detectors.stale import Stale
 
 # A message repeats if this share of its word trigrams was said before, and at most this share of its words is
 # new. One new word in a short message is news: "What is the capital of Peru?" in a drill.
@@ -55,17 +55,6 @@ LATELY = 3
 # A number that runs on by at most this much beside so many equal words is a counter, not news.
 COUNTER_STEP = 6
 COUNTER_WORDS = 4
-
-
-class Stale(StrEnum):
-    """In which way a message adds nothing."""
-
-    REPEAT = "repeat"
-    REPHRASED = "rephrased"
-    EMPTY = "empty"
-    RITUAL = "ritual"
-    VAGUE = "vague"
-    LISTENING = "listening"
 
 
 _WORDLESS = (Stale.RITUAL, Stale.EMPTY)

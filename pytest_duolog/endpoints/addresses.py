@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
-import httpx
-
 from pytest_duolog.errors import EndpointError
 
 OLLAMA_PORT = 11434
@@ -17,6 +15,13 @@ USUAL_PORTS = {"http": 80, "https": 443}
 
 # A server that listens on all addresses reports one of these; a client must use the loopback address instead.
 ALL_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nobody listens here
+
+# Addresses that every client accepts.
+PLAIN = re.compile(
+    r"https?://(?!.*xn--)(?:(?:[a-z][a-z0-9-]{0,60}\.)*[a-z][a-z0-9-]{0,60}|127\.0\.0\.1)(?::[1-5]?\d{1,4})?"
+    r"(?:/[\w./-]{0,200})?",
+    re.ASCII,
+)
 
 # Versions of Azure's classic API are dates; versions of the newer API are words or are left out.
 CLASSIC_VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
@@ -37,11 +42,12 @@ class Address:
         try:
             parts = urlsplit(text)
             port = parts.port
-            httpx.URL(text)  # httpx sends the request, and it rejects more addresses
-        except (ValueError, httpx.InvalidURL):
+        except ValueError:
             return None
         scheme, host = parts.scheme.lower(), parts.hostname or ""
         if scheme not in USUAL_PORTS or not host or not text.isprintable() or re.search(r"\s", text):
+            return None
+        if not (PLAIN.fullmatch(text) or _is_taken_by_client(text)):
             return None
         userinfo = parts.netloc.rpartition("@")[0]
         netloc = f"[{host}]" if ":" in host else host
@@ -58,6 +64,28 @@ class Address:
     def root(self) -> str:
         """The address without its path."""
         return self.url[: len(self.url) - len(self.path)]
+
+
+def _is_taken_by_client(text: str) -> bool:
+    """Whether httpx, which will ask there, takes it for an address."""
+    import httpx  # noqa: PLC0415  # most addresses are plain, and a replay needs no HTTP client
+
+    try:
+        httpx.URL(text)
+    except (ValueError, httpx.InvalidURL):
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or an address is the loopback of this machine."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host == "localhost"
+    address = getattr(address, "ipv4_mapped", None) or address
+    # Servers report 0.0.0.0 as their address: http://0.0.0.0:8000.
+    return address.is_loopback or address.is_unspecified
 
 
 def ollama_address(text: str) -> str:

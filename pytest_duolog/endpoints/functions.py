@@ -10,8 +10,6 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import anyio
-
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.threads import call_in_thread
@@ -42,6 +40,8 @@ class FunctionEndpoint:
         return self._awaited(answer) if inspect.isawaitable(answer) else self._read(answer)
 
     async def _awaited(self, awaited: Awaitable[Any]) -> Reply:
+        import anyio  # noqa: PLC0415  # most replays have no event loop
+
         with anyio.move_on_after(self._limit_s):
             answer = await awaited
             return self._read(await answer if inspect.isawaitable(answer) else answer)

@@ -10,8 +10,9 @@ import httpx
 
 from pytest_duolog.endpoints.line_client import TransportLine
 from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import Destination
-from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
+from pytest_duolog.endpoints.retrying import RetryingTransport
 from pytest_duolog.endpoints.threads import call_in_thread
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import inspect
-import ipaddress
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from pytest_duolog.endpoints.addresses import is_loopback
 from pytest_duolog.endpoints.network import Proxy, Surroundings, proxy_for, tls_context
 from pytest_duolog.endpoints.providers import Destination
 from pytest_duolog.errors import EndpointError
@@ -180,14 +180,3 @@ def _shown(url: httpx.URL) -> str:
     """An address for messages: without userinfo, and without a query except Azure's version."""
     version = url.params.get("api-version")
     return f"{_origin(url)}{url.path}" + (f"?api-version={version}" if version else "")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or an address is the loopback of this machine."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host == "localhost"
-    address = getattr(address, "ipv4_mapped", None) or address
-    # Servers report 0.0.0.0 as their address: http://0.0.0.0:8000.
-    return address.is_loopback or address.is_unspecified

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import anyio
-
 from pytest_duolog.genuine import CLOCK
 
 # Dialogues run on more than one event loop, so a waiting request checks for a free place this often.
@@ -34,6 +32,12 @@ class Limit:
         )
 
 
+async def _sleep(seconds: float) -> None:
+    import anyio  # noqa: PLC0415  # a replay waits for nothing
+
+    await anyio.sleep(seconds)
+
+
 class RateLimiter:
     """Lets requests through when the limits and the provider allow it."""
 
@@ -42,7 +46,7 @@ class RateLimiter:
         limit: Limit,
         *,
         clock: Callable[[], float] = CLOCK.seconds,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        sleep: Callable[[float], Awaitable[None]] = _sleep,
     ) -> None:
         self._limit = limit
         self._clock = clock

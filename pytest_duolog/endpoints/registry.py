@@ -91,6 +91,14 @@ def is_published(model: Model, configured: Mapping[str, Provider]) -> bool:
     return provider_named(name, configured).protocol not in PROTOCOLS
 
 
+def speaks_chat_protocol(model: str, configured: Mapping[str, Provider]) -> bool:
+    """Whether a model is asked, and its answers are read, by a built-in protocol alone."""
+    name = ModelName.parse(model).provider
+    if name in ADDRESSES or name == "scripted":
+        return False
+    return provider_named(name, configured).protocol in CHAT_PROTOCOLS
+
+
 def check_model(name: str, configured: Mapping[str, Provider]) -> None:
     """Raises ConfigurationError that lists the known providers if the provider in `name` is unknown."""
     provider, model = ModelName.parse(name)

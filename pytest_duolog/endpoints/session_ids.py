@@ -6,11 +6,13 @@ length.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import httpx
-
 from pytest_duolog import genuine
+
+if TYPE_CHECKING:
+    import httpx
 
 # It has the length and the form of the real ones.
 RECORDED_ID = str(UUID(int=0))
@@ -26,6 +28,8 @@ def with_real_id(request: httpx.Request) -> httpx.Request:
     session = request.extensions.get("duolog_session")
     if session is None:
         return request
+    import httpx  # noqa: PLC0415  # a replay needs no HTTP client
+
     return httpx.Request(
         request.method,
         str(request.url).replace(RECORDED_ID, session),

@@ -9,9 +9,6 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
-import anyio
-import anyio.lowlevel
-
 Result = TypeVar("Result")
 
 
@@ -20,6 +17,8 @@ async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Re
 
     Unlike the event loop's own worker threads, this thread delays neither a cancellation nor the end of the process.
     """
+    import anyio  # noqa: PLC0415  # most replays have no event loop
+
     is_done = anyio.Event()
     wake = waker(is_done.set)
     outcome: Future[Result] = Future()
@@ -39,6 +38,8 @@ async def call_in_thread(function: Callable[..., Result], *arguments: Any) -> Re
 
 def waker(function: Callable[[], None]) -> Callable[[], None]:
     """A function that any thread may call, without waiting, to run `function` in the event loop of this thread."""
+    import anyio.lowlevel  # noqa: PLC0415
+
     token: Any = anyio.lowlevel.current_token().native_token
     soon = getattr(token, "call_soon_threadsafe", None) or token.run_sync_soon  # asyncio's, or trio's
 

@@ -11,8 +11,9 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, Reason, decide_pairs
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeats_in, trials_of
 from pytest_duolog.gate.tally import Pair, ScenarioTally
+from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import MOST_SAMPLES
-from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
+from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 
 
 @dataclass(frozen=True)

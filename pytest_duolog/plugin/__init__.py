@@ -1,7 +1,8 @@
 """The pytest plugin: options, the marker, fixtures and hooks.
 
 This module is imported in every pytest run if the package is installed, so it imports nothing heavy; the rest is
-imported when the first test uses a dialogue.
+imported when the first test uses a dialogue. Code that every run needs is in this one module, because importing
+another module costs more than its content.
 """
 
 from __future__ import annotations
@@ -12,21 +13,39 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_duolog import claims_of_tests
 from pytest_duolog import genuine as genuine  # imported before anything is patched
-from pytest_duolog.plugin.collector import CLAIMS, SITE, Collector
-from pytest_duolog.plugin.options import add_options, given_shard
-from pytest_duolog.plugin.unused_markers import find_unused_markers
-from pytest_duolog.properties.claims import claims_of_test
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from syrupy.assertion import SnapshotAssertion
 
+    from pytest_duolog.plugin.collector import Collector
     from pytest_duolog.plugin.wire import RecordPart
-    from pytest_duolog.running.dialogue import Dialogue
+    from pytest_duolog.properties.claims import Claim
+    from pytest_duolog.running.dialogue import Dialogue, TestSite
+
+# Stands in the stash of a test that opened a dialogue.
+SITE: pytest.StashKey[TestSite] = pytest.StashKey()
+# What the body of a test claimed besides its dialogues.
+CLAIMS: pytest.StashKey[list[Claim]] = pytest.StashKey()
+# The dialogues of a test, as `DialogueResult`s on its report.
+REPORT_ATTRIBUTE = "duolog"
+# What a worker of pytest-xdist adds to the run record, a `RecordPart`.
+RECORD_ATTRIBUTE = "duolog_record"
+# By this key the controller of pytest-xdist tells its workers how tests are distributed.
+DISTRIBUTION = "duolog_dist"
+COLLECTOR = "duolog-collector"
 
 RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
+
+# The reports that have an option; a test compares them with `reports/run_reports.py`.
+REPORTS = {
+    "ctrf": "write the verdicts on samples as a CTRF document (JSON)",
+    "code-quality": "write what does not pass as a Code Quality report of GitLab (JSON)",
+    "report": "write the verdict, the samples and their dialogues as one HTML page",
+}
 
 MARKER = (
     "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, "
@@ -40,7 +59,140 @@ MARKER = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser)
+    """Add all options except `--record-mode`, which another plugin may have added."""
+    group = parser.getgroup("duolog", "two-model dialogues")
+
+    def add(name: str, metavar: str | None, text: str, *, default: str = "", **more: Any) -> None:
+        """Add an option and the ini key of the same name; an option that is not given has no value."""
+        named = {"metavar": metavar} if metavar else {}
+        group.addoption(name, default=None, help=text, **named, **more)
+        parser.addini(_key(name), text, default=default)
+
+    def add_many(name: str, metavar: str, text: str) -> None:
+        """The same for an option that may be given several times; its key has one value on each line."""
+        group.addoption(
+            name, action="append", default=[], metavar=metavar, help=f"{text}; can be given several times"
+        )
+        parser.addini(_key(name), f"{text}; one on each line", type="linelist", default=[])
+
+    add_many(
+        "--duolog-model",
+        "ROLE=PROVIDER:MODEL",
+        "model for the speaker with this role or name, instead of its own",
+    )
+    add(
+        "--duolog-concurrency",
+        "N",
+        "how many live dialogues run at a time, including those of the next tests (default 8; 1: one "
+        "after the other)",
+    )
+    add(
+        "--duolog-budget",
+        "NAME=LIMIT,...",
+        "limits for asking models in this run: tokens, seconds, cost, dialogues; replays are free",
+    )
+    add(
+        "--duolog-samples",
+        "N",
+        "run every dialogue test this many times, whatever its marker says; a test stops as soon as "
+        "its result is certain",
+    )
+    add_many(
+        "--duolog-candidate",
+        "ROLE=PROVIDER:MODEL",
+        "a candidate model: every test with this role runs with its own model and with this one, and "
+        "the run says PASS, BLOCK or INCONCLUSIVE",
+    )
+    add(
+        "--duolog-margin",
+        "DROP",
+        "the smallest drop of the mean pass rate that a gate must detect (default 0.10: ten points)",
+    )
+    add("--duolog-rounds", "N", "the largest number of pairs of samples of each test in a gate (default 20)")
+    add(
+        "--duolog-inconclusive",
+        "fail|warn|STATUS",
+        "what an inconclusive gate does: fail the run with status 1 (default), only warn (warn), or "
+        "end the run with this exit status",
+        default="fail",
+    )
+    add(
+        "--duolog-record",
+        "FILE",
+        "the file for the record of all samples (default .duolog/record.jsonl in the root folder)",
+    )
+    add(
+        "--duolog-shard",
+        "I/N",
+        "run shard I of N of the tests (1/3, 2/3 and 3/3 are all tests); duolog merge joins the "
+        "records of the shards and decides",
+    )
+    add(
+        "--duolog-baseline",
+        "RECORD",
+        "a run record whose samples are used as the baseline of a gate, so that the run asks little "
+        "more than the candidate",
+    )
+    group.addoption(
+        "--duolog-plan",
+        action="store_true",
+        help="print the costs (dialogues, replies, tokens) and risks of the run, and run nothing",
+    )
+    for name, text in REPORTS.items():
+        add(f"--duolog-{name}", "FILE", text)
+    parser.addini(
+        "duolog_record_mode", "record mode of dialogues if --record-mode is not given", default="none"
+    )
+    parser.addini(
+        "duolog_secrets",
+        "environment variables whose values are secrets, in addition to those with names like "
+        "`*_API_KEY`; with `!` before it, a variable that is not a secret; one name on each line, "
+        "`*` and `?` allowed",
+        type="linelist",
+        default=[],
+    )
+    parser.addini(
+        "duolog_edited_cassettes",
+        "what a cassette that was edited after it was recorded does: warn (default), or fail its test",
+        default="warn",
+    )
+    parser.addini(
+        "duolog_stop_on",
+        "what stops dialogues early that do not set stop_on: goodbye, loop, or nothing",
+        type="args",
+        default=["goodbye", "loop"],
+    )
+    parser.addini(
+        "duolog_transcripts",
+        "globs of transcript files to collect as tests, relative to the root folder",
+        type="args",
+        default=[],
+    )
+    parser.addini(
+        "duolog_transcript_properties",
+        "the properties that those transcripts must have, one on each line, for example "
+        "TerminatesWithin(turns=20)",
+        type="linelist",
+        default=[],
+    )
+
+
+def given_shard(config: pytest.Config) -> str | None:
+    """The given shard.
+
+    An empty option (an unset variable in CI) is kept and refused later; otherwise every machine would run all tests.
+    """
+    given: str | None = config.getoption("duolog_shard")
+    return given if given is not None else config.getini("duolog_shard") or None
+
+
+def _given(config: pytest.Config, name: str) -> Any:
+    return config.getoption(name) or config.getini(name)
+
+
+def _key(option: str) -> str:
+    """The ini key for an option."""
+    return option.removeprefix("--").replace("-", "_")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -58,14 +210,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
-    from pytest_duolog.plugin.outputs import Outputs, are_wanted
-
     is_worker = hasattr(config, "workerinput")
-    collector = Collector() if is_worker else Collector(partial(_receive, config))
-    config.pluginmanager.register(collector, "duolog-collector")
-    if not is_worker and are_wanted(config):
-        config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
-    if config.getoption("duolog_plan") and not is_worker:
+    wants_report = any(_given(config, f"duolog_{name.replace('-', '_')}") for name in REPORTS)
+    has_plan = config.getoption("duolog_plan") and not is_worker
+    if (wants_report and not is_worker) or has_plan or given_shard(config) is not None:
+        collector_of(config)  # what it says at the end is said last
+    if has_plan:
         from pytest_duolog.plugin.planning import Planning
 
         config.pluginmanager.register(Planning(config), "duolog-planning")
@@ -77,6 +227,22 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_duolog.plugin.state import settings_of
 
         settings_of(config)  # reports wrong values of the options at once
+
+
+def collector_of(config: pytest.Config) -> Collector:
+    """What gathers the dialogues of this run, and what is left of them for CI; made for the first dialogue."""
+    found: Collector | None = config.pluginmanager.get_plugin(COLLECTOR)
+    if found is not None:
+        return found
+    from pytest_duolog.plugin.collector import Collector
+    from pytest_duolog.plugin.outputs import Outputs, are_wanted
+
+    is_worker = hasattr(config, "workerinput")
+    collector = Collector() if is_worker else Collector(partial(_receive, config))
+    config.pluginmanager.register(collector, COLLECTOR)
+    if not is_worker and are_wanted(config):
+        config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
+    return collector
 
 
 def _receive(config: pytest.Config, part: RecordPart, node: object) -> None:
@@ -111,6 +277,7 @@ def pytest_make_collect_report(
         from pytest_duolog.plugin.collection import mistakes_in
         from pytest_duolog.plugin.harmless import guard_of
 
+        collector_of(collector.config)
         guard = guard_of(collector.config)
         guard.watch(report.result)
         if mistakes := mistakes_in(collector, report.result):
@@ -120,10 +287,13 @@ def pytest_make_collect_report(
 
 @pytest.hookimpl(tryfirst=True)  # before tests are deselected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if failed := find_unused_markers(config, items):
-        for report in failed:
-            config.hook.pytest_collectreport(report=report)
-        items.clear()
+    if any(item.get_closest_marker("dialogue") for item in items):
+        from pytest_duolog.plugin.unused_markers import find_unused_markers
+
+        if failed := find_unused_markers(config, items):
+            for report in failed:
+                config.hook.pytest_collectreport(report=report)
+            items.clear()
     names_roles = config.getoption("duolog_model") or config.getoption("duolog_candidate")
     has_gate = config.getini("duolog_candidate") and any(
         "dialogue" in getattr(item, "fixturenames", ()) for item in items
@@ -149,9 +319,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
         session.config.pluginmanager.register(NextTest(), "duolog-next-test")
     if has_dialogues or given_shard(session.config) is not None:
-        from pytest_duolog.plugin.sampling import register_sampler
+        from pytest_duolog.plugin.launch import launch
 
-        register_sampler(session)  # its hooks are called before those of earlier plugins
+        launch(session)  # hooks of samples are called before those of earlier plugins
     if has_dialogues:
         from pytest_duolog.plugin.rewrites import watch_rewrite
 
@@ -159,8 +329,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    collector: Any = config.pluginmanager.get_plugin("duolog-collector")
-    if any(result.misfit for _, result in collector.dialogues):
+    collector: Collector | None = config.pluginmanager.get_plugin(COLLECTOR)
+    if collector is not None and any(result.misfit for _, result in collector.dialogues):
         from pytest_duolog.plugin.misfits import tell_misfits
 
         tell_misfits(terminalreporter, collector.dialogues)
@@ -173,13 +343,47 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 @pytest.hookimpl(wrapper=True, trylast=True)  # innermost, closest to the body of the test
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Fail a test that asked for a verdict and did not check it; a doctest checks what it prints."""
-    with claims_of_test() as claims:
-        item.stash[CLAIMS] = claims
+    claims: list[Claim] = []
+    item.stash[CLAIMS] = claims
+    claims_of_tests.append(claims)
+    try:
         yield
+    finally:
+        claims_of_tests.pop()
     if (claims or SITE in item.stash) and isinstance(item, pytest.Function):
         from pytest_duolog.plugin.unseen import require_seen
 
         require_seen(item, claims)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist what it does not know of its run."""
+    node.workerinput[DISTRIBUTION] = node.config.getoption("dist", "no")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(
+    config: pytest.Config, report: pytest.CollectReport | pytest.TestReport
+) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """Make plain data of a report's dialogues where it leaves the process, for xdist or a log of reports."""
+    data = yield
+    if data is not None and (REPORT_ATTRIBUTE in data or RECORD_ATTRIBUTE in data):
+        from pytest_duolog.plugin.wire import dump_report
+
+        dump_report(data, config)
+    return data
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_from_serializable(config: pytest.Config, data: dict[str, Any]) -> Generator[None, Any, Any]:
+    """Validate what comes from another process."""
+    if REPORT_ATTRIBUTE in data or RECORD_ATTRIBUTE in data:
+        from pytest_duolog.plugin.wire import load_report
+
+        collector_of(config)
+        load_report(data, config)
+    return (yield)
 
 
 @pytest.fixture
@@ -201,6 +405,7 @@ def dialogue(
     """The dialogue of the `dialogue` marker; it runs, or is replayed, when the test first uses it."""
     from pytest_duolog.plugin.fixture import open_dialogue
 
+    collector_of(request.config)  # the test may have asked for its fixture while it runs
     yield from open_dialogue(request, duolog_scenario, duolog_vcr_config)
 
 

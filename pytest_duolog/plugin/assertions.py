@@ -15,7 +15,7 @@ from _pytest.assertion.rewrite import (
 )  # what pytest (9.2) writes into the message; it offers no hook for a value that stands alone
 
 from pytest_duolog.display import printable
-from pytest_duolog.plugin.collector import CLAIMS, SITE
+from pytest_duolog.plugin import CLAIMS, SITE
 from pytest_duolog.properties.base import Outcome, Verdict
 from pytest_duolog.results.dialogue_result import PropertyResult
 

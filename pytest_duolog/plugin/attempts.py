@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_duolog.results.record import Arm
+from pytest_duolog.results.arm import Arm
 
 
 class Attempt(NamedTuple):

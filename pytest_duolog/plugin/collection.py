@@ -20,6 +20,7 @@ from pytest_duolog.settings import roles_of
 MARKER_NAME = "dialogue"
 FIXTURE_NAME = "dialogue"
 SCENARIO_FIXTURE = "duolog_scenario"
+SNAPSHOT_FIXTURE = "duolog_snapshot"
 VCR_FIXTURE = "duolog_vcr_config"
 PLUGIN = "pytest_duolog.plugin"
 # The argument of the marker that names a file of scenarios.
@@ -27,6 +28,7 @@ FILE = "scenarios"
 # Arguments of the marker that are not part of a scenario: `SAMPLING` says how often a test runs.
 OF_TEST = (*SAMPLING, FILE)
 PARAMETRIZED = "parametrized"
+_VALUES = frozenset((*Scenario.model_fields, *Scenario.shared_with_speakers))
 
 
 def marked_sources(item: pytest.Item) -> list[Source]:
@@ -46,8 +48,9 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
     Raises ConfigurationError for wrong values.
     """
     rows = [given.sampling for given in _given_in_code(item) if isinstance(given, ScenarioRow)]
-    sources = [*(values for _, values in marks_of(item)), *rows, _direct_parameters(item, SAMPLING)]
-    given = {name: value for values in sources for name, value in values.items() if name in SAMPLING}
+    given: dict[str, Any] = {}
+    for values in (*(values for _, values in marks_of(item)), *rows, _direct_parameters(item, SAMPLING)):
+        given |= {name: value for name, value in values.items() if name in SAMPLING}
     samples = settings_of(item.config).samples or given.get("samples")
     rate = {name: value for name, value in given.items() if name != "samples"}
     if samples is None:
@@ -66,7 +69,7 @@ def sampling_of(item: pytest.Item) -> ScenarioPlan | None:
 def marks_of(item: pytest.Item) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The place and the arguments of each marker of a test; the nearest last."""
     for node in item.listchain():
-        for mark in _marks_of(node):
+        for mark in _marks_of(node) if node.own_markers else ():
             if mark.args:
                 raise ConfigurationError(
                     f"the dialogue marker takes keyword arguments only (got {mark.args!r:.120})"
@@ -91,18 +94,13 @@ def place_of(node: Any) -> str:
 
 def parameter_names(item: pytest.Item) -> list[str]:
     """The parametrized arguments of a test that have the name of a scenario value."""
-    return [
-        name for name in _parameters(item) if name in {*Scenario.model_fields, *Scenario.shared_with_speakers}
-    ]
+    return [name for name in _parameters(item) if name in _VALUES]
 
 
 def _direct_parameters(item: pytest.Item, names: Collection[str]) -> dict[str, Any]:
     """The parametrized arguments whose values are known before fixtures run."""
-    return {
-        name: value
-        for name, value in _parameters(item).items()
-        if name in names and not has_fixture(item, name)
-    }
+    given = _parameters(item)
+    return {name: given[name] for name in names if name in given and not has_fixture(item, name)}
 
 
 def _parameters(item: pytest.Item) -> Mapping[str, Any]:
@@ -187,7 +185,7 @@ def _cell_of(item: pytest.Item) -> Cell:
     """The dialogue of a test; raises ConfigurationError for values that are wrong or have no effect."""
     settings, values = settings_of(item.config), known_values(item)
     try:
-        scenario = scenario_of(item)
+        scenario = Scenario.build(values.values, beside=OF_TEST)
         cast = settings.cast(scenario)
     except ConfigurationError as error:
         rows = [given for given in _given_in_code(item) if isinstance(given, ScenarioRow)]

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_duolog.display import and_more, counted, printable
+from pytest_duolog.plugin import RECORD_ATTRIBUTE, REPORT_ATTRIBUTE
 
 if TYPE_CHECKING:
     from pytest_duolog.plugin.wire import RecordPart
-    from pytest_duolog.properties.claims import Claim
     from pytest_duolog.results.dialogue_result import DialogueResult
-    from pytest_duolog.running.dialogue import TestSite
 
-# The attribute of a test's report with its dialogues, as `DialogueResult`s.
-REPORT_ATTRIBUTE = "duolog"
-# The attribute with a worker's part of the run record, a `RecordPart`.
-RECORD_ATTRIBUTE = "duolog_record"
-# The key with which the controller of pytest-xdist tells its workers how tests are distributed.
-DISTRIBUTION = "duolog_dist"
 # The attribute that says that a test did not pass because something could not be measured.
 UNMEASURED_ATTRIBUTE = "duolog_unmeasured"
 # What the report of a test is counted as that neither passed nor failed.
@@ -34,11 +27,6 @@ MOST_NAMED = 3
 # And so many lines are about notices.
 MOST_NOTICES = 8
 
-# The stash key of a test that opened a dialogue; it is here because every run checks it.
-SITE: pytest.StashKey[TestSite] = pytest.StashKey()
-# What the body of a test claimed besides its dialogues.
-CLAIMS: pytest.StashKey[list[Claim]] = pytest.StashKey()
-
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class Collector:
@@ -49,42 +37,6 @@ class Collector:
 
     receive: Callable[[RecordPart, object], None] = lambda _part, _node: None
     dialogues: list[tuple[str, DialogueResult]] = field(default_factory=list)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
-        """Send a worker of pytest-xdist the facts about the run that it does not have."""
-        node.workerinput[DISTRIBUTION] = node.config.getoption("dist", "no")
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_report_to_serializable(
-        self, config: pytest.Config, report: pytest.CollectReport | pytest.TestReport
-    ) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
-        """Convert a report's dialogues to plain data when it leaves the process, for xdist or a report log."""
-        data = yield
-        if data is not None and REPORT_ATTRIBUTE in data:
-            from pytest_duolog.plugin.wire import dump_dialogues
-
-            data[REPORT_ATTRIBUTE] = dump_dialogues(data[REPORT_ATTRIBUTE])
-        if data is not None and RECORD_ATTRIBUTE in data:
-            from pytest_duolog.plugin.wire import dump_part
-
-            data[RECORD_ATTRIBUTE] = dump_part(data[RECORD_ATTRIBUTE], config)
-        return data
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_report_from_serializable(
-        self, config: pytest.Config, data: dict[str, Any]
-    ) -> Generator[None, Any, Any]:
-        """Validate the data from another process."""
-        if REPORT_ATTRIBUTE in data:
-            from pytest_duolog.plugin.wire import load_dialogues
-
-            data[REPORT_ATTRIBUTE] = load_dialogues(data[REPORT_ATTRIBUTE])
-        if RECORD_ATTRIBUTE in data:
-            from pytest_duolog.plugin.wire import load_part
-
-            data[RECORD_ATTRIBUTE] = load_part(data[RECORD_ATTRIBUTE], config)
-        return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin import REPORT_ATTRIBUTE, SITE
 from pytest_duolog.plugin.attempts import ATTEMPT, Attempt, attempt_of
 from pytest_duolog.plugin.collection import (
     all_values,
@@ -19,7 +20,7 @@ from pytest_duolog.plugin.collection import (
     parameter_names,
     test_in_module,
 )
-from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, SITE, UNMEASURED_ATTRIBUTE
+from pytest_duolog.plugin.collector import UNMEASURED_ATTRIBUTE
 from pytest_duolog.plugin.prefetch import Prefetch
 from pytest_duolog.plugin.progress import progress_observers
 from pytest_duolog.plugin.state import session_of, settings_of
@@ -28,7 +29,7 @@ from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.mocks import is_httpx_mocked
 from pytest_duolog.recording.naming import folder_of
 from pytest_duolog.reports.terminal import dialogue_section
-from pytest_duolog.results.record import Arm
+from pytest_duolog.results.arm import Arm
 from pytest_duolog.running.dialogue import Dialogue, TestSite
 from pytest_duolog.scenarios.values import ScenarioValues
 

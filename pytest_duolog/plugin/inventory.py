@@ -12,6 +12,7 @@ import pytest
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.genuine import CLOCK
+from pytest_duolog.plugin import REPORT_ATTRIBUTE
 from pytest_duolog.plugin.collection import (
     SCENARIO_FIXTURE,
     has_fixture,
@@ -20,7 +21,6 @@ from pytest_duolog.plugin.collection import (
     scenario_of,
     uses_our_fixture,
 )
-from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.recording.header import make_header
 from pytest_duolog.recording.inventory import CollectedDialogue, Inventory

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE
+from pytest_duolog.plugin import REPORT_ATTRIBUTE
 from pytest_duolog.reports.run_reports import RUN_REPORTS, RunReport
 
 if TYPE_CHECKING:

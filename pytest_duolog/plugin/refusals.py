@@ -9,9 +9,8 @@ import pytest
 
 from pytest_duolog.display import listed
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
-from pytest_duolog.plugin.collector import DISTRIBUTION
-from pytest_duolog.plugin.snapshot import SNAPSHOT_FIXTURE
+from pytest_duolog.plugin import DISTRIBUTION
+from pytest_duolog.plugin.collection import SNAPSHOT_FIXTURE, scenario_of, uses_our_fixture
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.settings import Settings

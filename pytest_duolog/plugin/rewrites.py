@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.display import counted, printable
+from pytest_duolog.plugin import collector_of
 from pytest_duolog.plugin.collection import test_in_module, uses_our_fixture
 from pytest_duolog.plugin.state import SESSION, session_of, settings_of
 from pytest_duolog.recording.cassette import RecordMode
@@ -69,7 +70,7 @@ def end_rewrites(terminalreporter: Any, config: pytest.Config) -> None:
     if SESSION in config.stash:
         session_of(config).rewrites.close()
     rewrites = clear_if_done(config.rootpath)
-    collector: Any = config.pluginmanager.get_plugin("duolog-collector")
+    collector = collector_of(config)
     if rewrites is not None and collector.dialogues:
         for line in rewrite_words(rewrites):
             terminalreporter.write_line(printable(line))

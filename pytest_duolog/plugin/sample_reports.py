@@ -17,14 +17,16 @@ from pytest_duolog.display import printable
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
+from pytest_duolog.plugin import REPORT_ATTRIBUTE
 from pytest_duolog.plugin.assertions import asserted_line, said_by
 from pytest_duolog.plugin.attempts import Attempt
-from pytest_duolog.plugin.collector import REPORT_ATTRIBUTE, STATUS_ATTRIBUTE, UNMEASURED_ATTRIBUTE
+from pytest_duolog.plugin.collector import STATUS_ATTRIBUTE, UNMEASURED_ATTRIBUTE
 from pytest_duolog.plugin.subtests import XPASS_STRICT, is_strict_xpass
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.wording import pairs_words, samples_words
+from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.dialogue_result import DialogueResult
-from pytest_duolog.results.record import Arm, Sample, SampleOutcome
+from pytest_duolog.results.record import Sample, SampleOutcome
 from pytest_duolog.running.dialogue import TestSite
 
 # So many of the samples that did not pass are shown.

@@ -26,12 +26,18 @@ from pytest_duolog.gate.baseline import FIRST_CANARY
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
+from pytest_duolog.plugin import RECORD_ATTRIBUTE, SITE, collector_of
 from pytest_duolog.plugin.attempts import ATTEMPT, Attempt
-from pytest_duolog.plugin.collection import refuse, sampling_of, scenario_of, uses_our_fixture
-from pytest_duolog.plugin.collector import RECORD_ATTRIBUTE, SITE
+from pytest_duolog.plugin.collection import (
+    SNAPSHOT_FIXTURE,
+    refuse,
+    sampling_of,
+    scenario_of,
+    uses_our_fixture,
+)
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
-from pytest_duolog.plugin.refusals import check_distribution, check_gate, check_repetition
+from pytest_duolog.plugin.refusals import check_distribution, check_gate
 from pytest_duolog.plugin.sample_reports import (
     SampledTest,
     logged_reports,
@@ -41,15 +47,16 @@ from pytest_duolog.plugin.sample_reports import (
     with_subtests,
 )
 from pytest_duolog.plugin.sharding import deal
-from pytest_duolog.plugin.snapshot import SNAPSHOT_FIXTURE, spare
+from pytest_duolog.plugin.snapshot import spare
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.plugin.subtests import SampleSubtests
 from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
+from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import RunPlan
-from pytest_duolog.results.record import Arm, Sample, SampleOutcome
+from pytest_duolog.results.record import Sample, SampleOutcome
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.settings import Settings, roles_of
 
@@ -215,7 +222,7 @@ class Sampler:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """If the run ends early, have what was said for tests without a verdict counted all the same."""
-        collector: Any = session.config.pluginmanager.get_plugin("duolog-collector")
+        collector = collector_of(session.config)
         for test in self._open_tests():
             collector.take(test.item.nodeid, test.dialogues)
 
@@ -364,7 +371,6 @@ def register_sampler(session: pytest.Session) -> None:
     config = session.config
     plan = plan_of(session.items, settings_of(config))
     try:
-        check_repetition(session.items)
         check_distribution(config, plan)
         check_gate(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)

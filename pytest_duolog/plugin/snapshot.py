@@ -22,8 +22,6 @@ from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.transcripts.markdown import from_markdown, to_snapshot
 from pytest_duolog.transcripts.transcript import ToolCall, Transcript
 
-SNAPSHOT_FIXTURE = "duolog_snapshot"
-
 MOST_MESSAGES_SHOWN = 5
 SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 

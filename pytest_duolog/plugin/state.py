@@ -8,7 +8,7 @@ import pytest
 
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.plugin.options import given_shard
+from pytest_duolog.plugin import given_shard
 from pytest_duolog.running.session import Session
 from pytest_duolog.settings import Settings
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from pytest_duolog.display import and_more, printable
-from pytest_duolog.plugin.collector import SITE
+from pytest_duolog.plugin import SITE
 from pytest_duolog.plugin.unused_markers import NAME
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.properties.claims import Claim

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import TypeAdapter
 
+from pytest_duolog.plugin import RECORD_ATTRIBUTE, REPORT_ATTRIBUTE
 from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.results.plan import RunPlan
-from pytest_duolog.results.record import Sample
+
+if TYPE_CHECKING:
+    from pytest_duolog.results.record import Sample
 
 
 @dataclass(frozen=True)
@@ -23,26 +26,43 @@ class RecordPart:
     undecided: tuple[pytest.TestReport, ...] = ()
 
 
-_DIALOGUES: TypeAdapter[tuple[DialogueResult, ...]] = TypeAdapter(tuple[DialogueResult, ...])
-_PLAN: TypeAdapter[RunPlan] = TypeAdapter(RunPlan)
-_SAMPLES: TypeAdapter[tuple[Sample, ...]] = TypeAdapter(tuple[Sample, ...])
+@cache
+def _dialogues() -> TypeAdapter[tuple[DialogueResult, ...]]:
+    return TypeAdapter(tuple[DialogueResult, ...])
 
 
-def dump_dialogues(dialogues: Sequence[DialogueResult]) -> Any:
-    """Dialogues as plain data."""
-    return _DIALOGUES.dump_python(tuple(dialogues), mode="json")
+@cache
+def _plan() -> TypeAdapter[RunPlan]:
+    return TypeAdapter(RunPlan)
 
 
-def load_dialogues(data: Any) -> tuple[DialogueResult, ...]:
-    """Dialogues from plain data."""
-    return _DIALOGUES.validate_python(data)
+@cache
+def _samples() -> TypeAdapter[tuple[Sample, ...]]:
+    from pytest_duolog.results.record import Sample  # noqa: PLC0415  # in most runs each test runs once
+
+    return TypeAdapter(tuple[Sample, ...])
 
 
-def dump_part(part: RecordPart, config: pytest.Config) -> Any:
-    """A part of the record as plain data."""
+def dump_report(data: dict[str, Any], config: pytest.Config) -> None:
+    """Make plain data, in place, of what a report carries."""
+    if REPORT_ATTRIBUTE in data:
+        data[REPORT_ATTRIBUTE] = _dialogues().dump_python(tuple(data[REPORT_ATTRIBUTE]), mode="json")
+    if RECORD_ATTRIBUTE in data:
+        data[RECORD_ATTRIBUTE] = _dumped(data[RECORD_ATTRIBUTE], config)
+
+
+def load_report(data: dict[str, Any], config: pytest.Config) -> None:
+    """Validate, in place, what a report carries."""
+    if REPORT_ATTRIBUTE in data:
+        data[REPORT_ATTRIBUTE] = _dialogues().validate_python(data[REPORT_ATTRIBUTE])
+    if RECORD_ATTRIBUTE in data:
+        data[RECORD_ATTRIBUTE] = _loaded(data[RECORD_ATTRIBUTE], config)
+
+
+def _dumped(part: RecordPart, config: pytest.Config) -> Any:
     return {
-        "plan": _PLAN.dump_python(part.plan, mode="json"),
-        "samples": _SAMPLES.dump_python(part.samples, mode="json"),
+        "plan": _plan().dump_python(part.plan, mode="json"),
+        "samples": _samples().dump_python(part.samples, mode="json"),
         "undecided": [
             config.hook.pytest_report_to_serializable(config=config, report=report)
             for report in part.undecided
@@ -50,12 +70,11 @@ def dump_part(part: RecordPart, config: pytest.Config) -> Any:
     }
 
 
-def load_part(data: Any, config: pytest.Config) -> RecordPart:
-    """A part of the record from plain data."""
+def _loaded(data: Any, config: pytest.Config) -> RecordPart:
     reports = (
         config.hook.pytest_report_from_serializable(config=config, data=report)
         for report in data["undecided"]
     )
     return RecordPart(
-        _PLAN.validate_python(data["plan"]), _SAMPLES.validate_python(data["samples"]), tuple(reports)
+        _plan().validate_python(data["plan"]), _samples().validate_python(data["samples"]), tuple(reports)
     )

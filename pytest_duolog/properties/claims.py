@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_duolog import claims_of_tests
+
 if TYPE_CHECKING:
     from pytest_duolog.properties.base import Verdict
 
@@ -48,21 +50,8 @@ class Claim:
         return not (self.is_seen or self.holds)
 
 
-# Transcripts do not know their test, so the lists of running tests are kept here; the last one is the innermost.
-_tests: list[list[Claim]] = []
 # A verdict that a check asks for while it judges is part of the check's own verdict, not a claim of the test.
 _inside_check: ContextVar[list[Claim] | None] = ContextVar("duolog_inside_check", default=None)
-
-
-@contextmanager
-def claims_of_test() -> Iterator[list[Claim]]:
-    """Collect the claims that are made inside the block, in any thread."""
-    claims: list[Claim] = []
-    _tests.append(claims)
-    try:
-        yield claims
-    finally:
-        _tests.pop()
 
 
 @contextmanager
@@ -87,8 +76,8 @@ def claim(verdict: Verdict, claims: list[Claim] | None = None, *, holds: bool, o
         inside.append(made)
     elif claims is not None:
         claims.append(made)
-    elif _tests:
-        _tests[-1].append(made)
+    elif claims_of_tests:  # transcripts are values and know no test
+        claims_of_tests[-1].append(made)
     return made
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pytest_duolog.detectors.languages import unread_language
 from pytest_duolog.detectors.loops import Loop, LoopDetector
-from pytest_duolog.detectors.staleness import Stale
+from pytest_duolog.detectors.stale import Stale
 from pytest_duolog.detectors.text import without_thinking
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError

@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.errors import SecretInRecording, UnreadableCassette
 from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
 from pytest_duolog.recording.complaints import CACHE, Situation
-from pytest_duolog.recording.header import stale_facts
+from pytest_duolog.recording.header import is_same_dialogue, stale_facts
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import (
@@ -298,6 +298,32 @@ class Cassette(Recorder):
         if message is None or any(used.message_number == n_messages for used in self._used):
             return {}
         return {"last": {"speaker": message.speaker, "content": message.content}}
+
+    def known_stop(self, n_messages: int) -> StopReason | Literal["unknown"] | None:
+        """Why the recorded dialogue ended with so many messages; None if it went on, or is said to run out of turns.
+
+        It is unknown unless the very same dialogue was recorded by this version, with all that stops it, the file is as
+        it was written, and nothing but the recording has answered.
+        """
+        if self._recorded_stop is None or self._mocked or self._n_unasked or self._n_recorded:
+            return "unknown"
+        stop, n_recorded = self._recorded_stop
+        if n_messages > n_recorded:
+            return "unknown"
+        return stop if n_messages == n_recorded else None
+
+    @cached_property
+    def _recorded_stop(self) -> tuple[StopReason, int] | None:
+        source = self._source
+        if source is None or not source.is_as_recorded or self.hooks.change_messages:
+            return None
+        if self._header.get("history") or not is_same_dialogue(source.header, self._header):
+            return None
+        try:
+            end = source.end or {}
+            return StopReason.model_validate(end["stop"]), int(end["messages"])
+        except (ValueError, TypeError, KeyError):
+            return None
 
     def close(self) -> None:
         """Close the file; without `finish` it stays incomplete and can be resumed."""

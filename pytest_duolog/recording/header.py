@@ -66,6 +66,12 @@ def text_hash(text: str | None) -> str | None:
     return None if text is None else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def is_same_dialogue(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> bool:
+    """Whether the very same dialogue was recorded, by the very same version, as far as headers tell."""
+    facts = ("plugin", "speakers", *SCENARIO_FIELDS)
+    return all(name in recorded and name in today and is_same(recorded[name], today[name]) for name in facts)
+
+
 def stale_facts(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> list[str]:
     """What has changed since the recording, one line for each change; empty if nothing has.
 

@@ -74,6 +74,11 @@ class VcrHooks:
         self._on_save = [*_listed(config.get("before_save_interaction")), hide]
         self._on_load = [restore, *_listed(config.get("after_load_interaction"))]
 
+    @property
+    def change_messages(self) -> bool:
+        """Whether what is sent, stored or played may be changed."""
+        return not self._is_empty
+
     def request(self, sent: SentRequest) -> SentRequest | None:
         """The request as it is matched and stored; None if it must not be recorded."""
         if self._is_empty:

@@ -41,8 +41,8 @@ class Journal:
     """The content of a cassette file.
 
     `end` is None for an incomplete recording. `damage` names the lines that could not be used, `edited` the lines that
-    were changed later. `codec` can continue writing at the end of the file, `whole_bytes` is the position of the end of
-    the last whole line, `n_bytes` the length of the file.
+    were changed later; `has_checksums` says whether changes can be found at all. `codec` can continue writing at the
+    end of the file, `whole_bytes` is the position of the end of the last whole line, `n_bytes` the length of the file.
     """
 
     header: Mapping[str, Any]
@@ -50,6 +50,7 @@ class Journal:
     end: Mapping[str, Any] | None = None
     damage: list[str] = field(default_factory=list)
     edited: list[str] = field(default_factory=list)
+    has_checksums: bool = False
     codec: JournalCodec = field(default_factory=JournalCodec)
     whole_bytes: int = 0
     n_bytes: int = 0
@@ -58,6 +59,11 @@ class Journal:
     def is_finished(self) -> bool:
         """Whether the recording is complete."""
         return self.end is not None
+
+    @property
+    def is_as_recorded(self) -> bool:
+        """Whether all of it is there as it was written, from the header to the end of the dialogue."""
+        return self.is_finished and self.has_checksums and not (self.damage or self.edited)
 
 
 def read_journal(path: Path) -> Journal:
@@ -72,7 +78,13 @@ def read_journal(path: Path) -> Journal:
     first, *rest = [*lines.whole, lines.torn]
     header = _header(first, path)
     codec = JournalCodec(int(header["duolog"]))
-    journal = Journal(header, codec=codec, whole_bytes=lines.whole_bytes, n_bytes=lines.n_bytes)
+    journal = Journal(
+        header,
+        has_checksums=without_checksum(first) != first,
+        codec=codec,
+        whole_bytes=lines.whole_bytes,
+        n_bytes=lines.n_bytes,
+    )
     names = {1: "the header"}
     for number, line in enumerate(rest[:-1], start=2):
         if line.strip() and (name := _take_line(journal, number, line)):

@@ -11,8 +11,9 @@ import httpx
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion
 from pytest_duolog.endpoints.line_client import TransportLine
 from pytest_duolog.endpoints.live import LiveTransport
+from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import Destination
-from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
+from pytest_duolog.endpoints.retrying import RetryingTransport
 from pytest_duolog.errors import EndpointError
 from pytest_duolog.recording.mocks import NotMocked, beneath, of_mocks_async
 from pytest_duolog.recording.network import NetworkDoors

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from unittest import mock
 
 from pytest_duolog import genuine
 
@@ -115,6 +114,12 @@ def _means_no_answer(error: Exception) -> bool:
     )
 
 
+def is_mock_object(value: Any) -> bool:
+    """Whether it is one of unittest.mock's, which nobody has made where nobody has imported that."""
+    mock = sys.modules.get("unittest.mock")
+    return mock is not None and isinstance(value, mock.NonCallableMock)
+
+
 def beneath(function: Any) -> Any:
     """The function that one of this package's functions replaces; any other function itself."""
     while (below := getattr(function, "__dict__", {}).get(BENEATH)) is not None:
@@ -130,7 +135,7 @@ def is_replaced(owner: Any, name: str) -> bool:
 def is_foreign(owner: Any, function: Any) -> bool:
     """Whether the code of a function in a class or a module is from another package."""
     function = beneath(function)
-    if isinstance(function, mock.NonCallableMock):
+    if is_mock_object(function):
         return True
     code = getattr(function, "__code__", None)
     if code is None:  # it is inherited, or not written in Python
@@ -187,7 +192,7 @@ def are_sockets_replaced() -> bool:
     """Whether sockets are replaced by something that is not a socket; a network guard does not count."""
     current = socket.socket
     is_socket = isinstance(current, type) and issubclass(current, genuine.PythonSocket)
-    return not is_socket or isinstance(socket.create_connection, mock.NonCallableMock)
+    return not is_socket or is_mock_object(socket.create_connection)
 
 
 def is_connection_mocked(kind: type) -> bool:

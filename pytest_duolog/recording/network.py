@@ -18,7 +18,7 @@ from typing import Any
 from unittest import mock
 
 from pytest_duolog import genuine
-from pytest_duolog.endpoints.live import is_loopback
+from pytest_duolog.endpoints.addresses import is_loopback
 from pytest_duolog.errors import EndpointError
 from pytest_duolog.recording.mocks import BENEATH, is_asking_mocks, is_replaced, leaves_for_the_network
 

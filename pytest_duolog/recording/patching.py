@@ -191,6 +191,10 @@ class LibraryPatches:
                 self._fronts.clear()
                 self._stack.close()
 
+    def watched(self, endpoint: Endpoint, cassette: Recorder) -> WatchedEndpoint:
+        """An endpoint whose own HTTP requests are recorded in a cassette."""
+        return WatchedEndpoint(endpoint, cassette, self)
+
     def speaker(self, watched: WatchedEndpoint) -> ExitStack:
         """Count `watched` as active until the returned stack is closed."""
         for front in self._fronts:

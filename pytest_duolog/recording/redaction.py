@@ -45,6 +45,9 @@ RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "location", "r
 SHOWN_PARAMETERS = re.compile(rf"(?<=[?&])({KEY_PARAMETER})=[^&\s\"'<>]+", re.IGNORECASE)
 SHOWN_USERINFO = re.compile(r"(?<=://)[^/\s@\"'<>]+@")
 
+# Texts up to this length are cached by the thousand.
+LONGEST_WORD = 64
+
 # Text is checked again after replacing, because a key may be recognised only without the text before it.
 MOST_PASSES = 3
 
@@ -79,12 +82,13 @@ class Redactor:
         self._marker = re.compile(rf"(\[redacted (?:{names}|token [0-9a-f]{{8}})\])")
         self._known = KnownSecrets() if known is None else known
         self._known.add(self._secrets)
-        # Each message is sent in two views, and fields in every request.
+        # Each message is sent in two views. Names of fields and of models come in every request.
         self._recent = lru_cache(maxsize=64)(self._redacted)
+        self._words = lru_cache(maxsize=4096)(self._redacted)
 
     def text(self, text: str) -> str:
         """`text` with every secret replaced."""
-        return self._recent(text)
+        return self._words(text) if len(text) <= LONGEST_WORD else self._recent(text)
 
     def _redacted(self, text: str) -> str:
         for _ in range(MOST_PASSES):

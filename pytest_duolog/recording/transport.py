@@ -7,26 +7,30 @@ nothing below the line is called or built.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from pytest_duolog.endpoints.base import then
 from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.recording.interaction import Body, Response, SentRequest
-from pytest_duolog.recording.mocked_line import MockedLine
 from pytest_duolog.recording.mocks import NotMocked, is_httpx_mocked
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
 from pytest_duolog.recording.secret_names import kind_of
 
+if TYPE_CHECKING:
+    from pytest_duolog.recording.mocked_line import MockedLine
+
 
 class RecordedLine:
     """Replays from a cassette, or sends requests over `live` and records them."""
 
-    def __init__(self, cassette: Recorder, live: Line, *, mocks: MockedLine | None = None) -> None:
-        """`mocks` asks the mocks of the test; None if they do not apply to this dialogue."""
+    def __init__(
+        self, cassette: Recorder, live: Line, *, mocks: Callable[[], MockedLine] | None = None
+    ) -> None:
+        """`mocks` makes the line that asks the mocks of the test; None if they do not apply to this dialogue."""
         self._cassette = cassette
         self._live = live
         self._mocks = mocks
@@ -38,7 +42,7 @@ class RecordedLine:
         Raises CassetteMismatch if there is none and the record mode forbids asking.
         """
         if self._mocks is not None and is_httpx_mocked():
-            return self._mocked(question, self._mocks)
+            return self._mocked(question, self._mocks())
         return self._recorded(question)
 
     async def _mocked(self, question: HttpQuestion, mocks: MockedLine) -> HttpAnswer:

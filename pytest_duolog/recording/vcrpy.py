@@ -15,7 +15,6 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 _HTTPX = (
     "HTTPTransport.handle_request",
@@ -83,13 +82,18 @@ class Originals:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Put the original functions in place inside the block."""
+        places = [
+            place
+            for name, found in self._places.items()
+            if sys.modules.get(name) is self._modules[name]
+            for place in found
+        ]
         with ExitStack() as stack:
-            for name, places in self._places.items():
-                for owner, attribute, original in (
-                    places if sys.modules.get(name) is self._modules[name] else ()
-                ):
-                    if vars(owner).get(attribute) is not original:
-                        stack.enter_context(mock.patch.object(owner, attribute, original))
+            for owner, attribute, original in places:
+                current = vars(owner).get(attribute)
+                if current is not original:
+                    stack.callback(setattr, owner, attribute, current)
+                    setattr(owner, attribute, original)
             yield
 
 

@@ -10,8 +10,9 @@ from statistics import fmean
 from pytest_duolog.display import counted
 from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_alarm
 from pytest_duolog.reports.wording import gate_words, percent, plan_words, points
+from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
-from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
+from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Transcript
 
 # The assumed pass rate of a scenario without earlier samples.

@@ -19,7 +19,8 @@ from pytest_duolog.reports.dialogue_view import percent_text
 from pytest_duolog.reports.pair_view import PairView, pair_of
 from pytest_duolog.reports.run_view import RunView, ShortNames, short_names
 from pytest_duolog.reports.wording import percent, points, range_words, told_drop
-from pytest_duolog.results.record import Arm, Look, RunRecord, Sample
+from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.record import Look, RunRecord, Sample
 from pytest_duolog.stats.differences import score_interval
 from pytest_duolog.stats.intervals import Interval
 from pytest_duolog.stats.repeats import pass_hat_k

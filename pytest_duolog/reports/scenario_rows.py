@@ -14,7 +14,8 @@ from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.wording import VERDICTS, pairs_words, points, samples_words
-from pytest_duolog.results.record import Arm, RunRecord, Sample, SampleOutcome
+from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Message
 
 # At most this many failed samples of a scenario are shown.

@@ -14,7 +14,8 @@ from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.reports.scenario_rows import Place, ScenarioRow, first_evidence, headline, scenario_rows
 from pytest_duolog.reports.wording import SIGNS, error_words, pairs_words, plan_words
-from pytest_duolog.results.record import Arm, RunRecord
+from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.record import RunRecord
 
 # GitHub rejects a summary of more than a megabyte, and a comment has at most 64 kB.
 MAX_BYTES = 60_000

@@ -11,8 +11,9 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, Reason
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
+from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
-from pytest_duolog.results.record import Arm, RunRecord, SampleOutcome
+from pytest_duolog.results.record import RunRecord, SampleOutcome
 from pytest_duolog.stats.intervals import Interval, wilson_interval
 
 # The names of verdicts on samples (a gate's verdict has the name of its decision), and their signs with colours.

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, ConfigDict
 
 from pytest_duolog.display import and_more, shorten
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.stats.acceptance import AcceptancePlan, acceptance_plan, proof_plan
+
+if TYPE_CHECKING:
+    from pytest_duolog.stats.acceptance import AcceptancePlan
 
 DEFAULT_MARGIN = Decimal("0.10")
 DEFAULT_MAX_ROUNDS = 20
@@ -84,6 +86,8 @@ class ScenarioPlan:
     @cached_property
     def acceptance(self) -> AcceptancePlan:
         """When the count decides, and with which risks."""
+        from pytest_duolog.stats.acceptance import acceptance_plan, proof_plan  # noqa: PLC0415  # most tests run once
+
         make = proof_plan if self.claim is Claim.PROVE else acceptance_plan
         return make(self.samples, self.min_pass_rate)
 

@@ -14,11 +14,8 @@ from itertools import groupby
 
 from pydantic import Field
 
-from pytest_duolog.detectors.closings import CLEAN_TAIL
-from pytest_duolog.detectors.staleness import Stale
+from pytest_duolog.detectors.stale import Stale
 from pytest_duolog.display import counted
-from pytest_duolog.properties.endings import find_closing
-from pytest_duolog.properties.loops import read_dialogue
 from pytest_duolog.transcripts.transcript import Record, Text, Transcript
 
 # In a loop, so many messages running that repeat earlier ones are folded, one of each that they repeat aside. A message
@@ -156,6 +153,9 @@ class Fold:
 
 def read(transcript: Transcript) -> Reading:
     """What the detectors find in a transcript."""
+    from pytest_duolog.properties.endings import find_closing  # noqa: PLC0415  # a reading can be had from a record
+    from pytest_duolog.properties.loops import read_dialogue  # noqa: PLC0415
+
     detector = read_dialogue(transcript.messages)
     closing = find_closing(transcript)
     return Reading(
@@ -226,6 +226,8 @@ def hidden_in(fold: Fold, shown: Collection[int]) -> list[int]:
 
 def story(reading: Reading) -> tuple[str, str]:
     """What happens, in one sentence that stands in two parts: what leads up, and what counts."""
+    from pytest_duolog.detectors.closings import CLEAN_TAIL  # noqa: PLC0415
+
     n, loop, goodbye = len(reading), reading.main_loop, reading.goodbye
     if n == 0:
         return "Nothing", "is said."

@@ -20,6 +20,7 @@ from pydantic import Field, TypeAdapter, model_validator
 from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
+from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
@@ -28,13 +29,6 @@ from pytest_duolog.transcripts.transcript import Record, StopKind, Text
 # Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its own verdicts. Lines have
 # checksums if the header has one.
 FORMAT = 2
-
-
-class Arm(StrEnum):
-    """The side of a gate that a sample belongs to; without a gate, all samples are baseline."""
-
-    BASELINE = "baseline"
-    CANDIDATE = "candidate"
 
 
 class SampleOutcome(StrEnum):

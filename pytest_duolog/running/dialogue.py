@@ -19,10 +19,10 @@ from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.votes import Votes
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, RecordingMisfit
-from pytest_duolog.running.event_loop import in_event_loop, outside_event_loop
 from pytest_duolog.running.execution import Execution, Failed, Finished, Running, State
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
+from pytest_duolog.running.waiting import in_event_loop, outside_event_loop
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
 from pytest_duolog.scenarios.values import ScenarioValues
 from pytest_duolog.settings import roles_of

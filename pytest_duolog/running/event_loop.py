@@ -7,16 +7,15 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
-import anyio.lowlevel
-
 from pytest_duolog import genuine
-from pytest_duolog.endpoints.threads import context_without_loop
+from pytest_duolog.running.waiting import in_event_loop, outside_event_loop
+
+__all__ = ["LocalLoop", "NetworkLoop", "SteadyLoop", "in_event_loop", "outside_event_loop"]
 
 Result = TypeVar("Result")
 
@@ -78,26 +77,6 @@ class NetworkLoop(SteadyLoop):
                 sock.close()
                 raise
         raise failures[0] if failures else OSError(f"no address for {host}")
-
-
-def in_event_loop() -> bool:
-    """Whether an event loop, of asyncio or trio, runs in this thread."""
-    try:
-        anyio.lowlevel.current_token()
-    except RuntimeError:
-        return False
-    return True
-
-
-def outside_event_loop(function: Callable[[], Result]) -> Result:
-    """Call `function` where no event loop runs: in this thread or, if it has one, in another thread.
-
-    This lets a user's function run its own event loop.
-    """
-    if not in_event_loop():
-        return function()
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(context_without_loop().run, function).result()
 
 
 class LocalLoop:

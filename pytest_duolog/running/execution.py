@@ -6,20 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-import anyio
-import anyio.to_thread
-
-from pytest_duolog.endpoints.network import Surroundings
 from pytest_duolog.errors import DialogueError, DuologError
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.votes import Votes
-from pytest_duolog.running.event_loop import outside_event_loop
+from pytest_duolog.running.guard import unknown_stop
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
+from pytest_duolog.running.waiting import outside_event_loop
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.transcripts.transcript import Transcript
+
+if TYPE_CHECKING:
+    import anyio
+
+    from pytest_duolog.endpoints.network import Surroundings
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,14 @@ class Execution:
         self._scenario = scenario
         self._open_cassette = open_cassette
         self._observers = observers
-        self._lock = anyio.Lock()
         self._begun_early: Future[None] | None = None
         self._is_watched = True
+
+    @cached_property
+    def _lock(self) -> anyio.Lock:
+        import anyio  # noqa: PLC0415  # most replays have no event loop
+
+        return anyio.Lock()
 
     @property
     def is_over(self) -> bool:
@@ -108,6 +116,8 @@ class Execution:
 
     def begin(self) -> None:
         """Start it now, in parallel with others."""
+        from pytest_duolog.endpoints.network import Surroundings  # noqa: PLC0415  # only live dialogues begin early
+
         self._is_watched = False
         self._begun_early = self._session.scheduler.start(partial(self._perform_async, Surroundings.kept()))
 
@@ -136,6 +146,8 @@ class Execution:
         async with self._lock:
             with suppress(DuologError):  # raised below, without the frames of httpx
                 if self._begun_early is not None:
+                    import anyio.to_thread  # noqa: PLC0415
+
                     await anyio.to_thread.run_sync(self._wait, self._begun_early, abandon_on_cancel=True)
                 elif isinstance(self.state, NotBegun):
                     await self._perform_async()
@@ -169,9 +181,13 @@ class Execution:
         try:
             cassette = self._open_cassette()
             watching = self._observers() if self._is_watched else ()
-            self.state = running = Running(
-                DialogueRun(self._scenario, observers=[cassette, *watching]), cassette
+            is_recorded = self._session.is_all_recorded(self._scenario)
+            run = DialogueRun(
+                self._scenario,
+                observers=[cassette, *watching],
+                known_stop=cassette.known_stop if is_recorded else unknown_stop,
             )
+            self.state = running = Running(run, cassette)
             yield running
             transcript = running.transcript
             self.state = Finished(running, transcript, Votes(cassette, len(transcript)))

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
-from pytest_duolog.detectors.loops import LoopDetector
-from pytest_duolog.transcripts.transcript import StopKind
+from pytest_duolog.transcripts.transcript import StopKind, StopReason
+
+if TYPE_CHECKING:
+    from pytest_duolog.detectors.loops import LoopDetector
+
+# Why a recorded dialogue ended with so many messages, None if it went on.
+KnownStop = Callable[[int], StopReason | Literal["unknown"] | None]
+Stop = tuple[StopKind, str]
+
+
+def unknown_stop(_n_messages: int) -> Literal["unknown"]:
+    """Nothing is known of a dialogue that is not recorded."""
+    return "unknown"
+
+
+def _loop_detector() -> LoopDetector:
+    from pytest_duolog.detectors.loops import LoopDetector  # noqa: PLC0415  # most replays know where they end
+
+    return LoopDetector()
 
 
 @dataclass
@@ -19,11 +37,11 @@ class Guard:
 
     stop_on: Collection[str]
     grace: int
-    _detector: LoopDetector = field(default_factory=LoopDetector)
+    _detector: LoopDetector = field(default_factory=_loop_detector)
     _n_read: int = 0
     _n_after: dict[str, int] = field(default_factory=dict)
 
-    def read(self, speaker: str, content: str) -> tuple[StopKind, str] | None:
+    def read(self, speaker: str, content: str) -> Stop | None:
         """Read the next message; returns the reason to stop here with its details, or None."""
         if not self.stop_on:
             return None
@@ -40,3 +58,32 @@ class Guard:
             loop = loops[-1]
             return StopKind.LOOP, f"nothing new since message {loop.onset + 1} ({loop.kind})"
         return None
+
+
+@dataclass
+class LateGuard:
+    """A guard that does not read what it read when the dialogue was recorded, as long as it is known what came of it.
+
+    A replay then needs no detector. Where it is not known, a guard reads all that was said.
+    """
+
+    stop_on: Collection[str]
+    grace: int
+    known_stop: KnownStop
+    _said: list[tuple[str, str]] = field(default_factory=list)
+    _guard: Guard | None = None
+
+    def read(self, speaker: str, content: str) -> Stop | None:
+        """As `Guard.read`."""
+        if not self.stop_on:
+            return None
+        if self._guard is not None:
+            return self._guard.read(speaker, content)
+        self._said.append((speaker, content))
+        stop = self.known_stop(len(self._said))
+        if stop == "unknown":
+            self._guard = Guard(self.stop_on, self.grace)
+            return [self._guard.read(*message) for message in self._said][-1]
+        if stop is None or stop.kind not in (StopKind.GOODBYE, StopKind.LOOP):
+            return None
+        return stop.kind, stop.detail

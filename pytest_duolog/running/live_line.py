@@ -5,20 +5,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-
-import httpx
+from typing import TYPE_CHECKING
 
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion
-from pytest_duolog.endpoints.line_client import TransportLine
 from pytest_duolog.running.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from pytest_duolog.endpoints.line_client import TransportLine
 
 
 class LiveLine:
     """Sends one dialogue's requests on the scheduler's event loop, over connections that it reuses."""
 
-    def __init__(self, scheduler: Scheduler, open_transport: Callable[[], httpx.AsyncBaseTransport]) -> None:
+    def __init__(self, scheduler: Scheduler, open_line: Callable[[], TransportLine]) -> None:
         self._scheduler = scheduler
-        self._open_transport = open_transport
+        self._open_line = open_line
         self._line: TransportLine | None = None
 
     def post(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
@@ -27,7 +28,7 @@ class LiveLine:
         Raises EndpointError if there is none.
         """
         if self._line is None:
-            self._line = TransportLine(self._open_transport())
+            self._line = self._open_line()
         return self._scheduler.perform(partial(self._line.post, question))
 
     def close(self) -> None:

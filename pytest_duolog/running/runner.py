@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Mapping
+import re
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from pytest_duolog.detectors import text
 from pytest_duolog.display import counted, wrong_fields
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, sole_cause, told
-from pytest_duolog.running.guard import Guard
+from pytest_duolog.running.guard import KnownStop, LateGuard, Stop, unknown_stop
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Side, Speaker
 from pytest_duolog.transcripts.perspective import Perspective
 from pytest_duolog.transcripts.transcript import (
@@ -40,13 +40,14 @@ class Observer(Protocol):
 class DialogueRun:
     """One running dialogue; `messages` grows, and is kept if the dialogue fails.
 
-    `n_asked` is the number of replies, `spent` their costs.
+    `n_asked` is the number of replies, `spent` their costs. `known_stop` says where a recorded dialogue ended.
     """
 
     scenario: Scenario
     observers: list[Observer] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     stop_reason: StopReason | None = None
+    known_stop: KnownStop = unknown_stop
 
     def __post_init__(self) -> None:
         self._perspectives = {
@@ -54,9 +55,9 @@ class DialogueRun:
             for side in SIDES
             for speaker in [self.scenario.speaker(side)]
         }
-        self._stop_pattern = text.phrase_pattern(self.scenario.stop_phrases)
-        self._guard = Guard(self.scenario.stop_on or (), self.scenario.grace)
-        self._guarded: tuple[StopKind, str] | None = None
+        self._stop_pattern = _stop_pattern(self.scenario.stop_phrases)
+        self._guard = LateGuard(self.scenario.stop_on or (), self.scenario.grace, self.known_stop)
+        self._guarded: Stop | None = None
         self.n_asked = 0
         self.spent = Usage()
         self._seconds = 0.0
@@ -228,6 +229,14 @@ class DialogueRun:
             opener=None if scenario.history else scenario.opener,
             topic=scenario.topic,
         )
+
+
+def _stop_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:
+    if not phrases:
+        return None
+    from pytest_duolog.detectors.text import phrase_pattern  # noqa: PLC0415  # a replay may need no detector
+
+    return phrase_pattern(phrases)
 
 
 def _end_of(end: StopIteration) -> StopReason:

@@ -5,18 +5,20 @@ A test that changes its own event loop, the clock or sockets does not affect it.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from typing import TypeVar
-
-import anyio
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_duolog.endpoints.threads import waker
-from pytest_duolog.running.event_loop import NetworkLoop, in_event_loop
+from pytest_duolog.running.waiting import in_event_loop, running_loop
+
+if TYPE_CHECKING:
+    import asyncio
+
+    import anyio
+    from anyio.from_thread import BlockingPortal
 
 Result = TypeVar("Result")
 
@@ -61,13 +63,17 @@ class Scheduler:
 
     def is_here(self) -> bool:
         """Whether the caller runs on this event loop."""
-        try:
-            return asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            return False
+        return self._loop is not None and running_loop() is self._loop
 
     def _started(self) -> BlockingPortal:
         if self._portal is None:
+            import asyncio  # noqa: PLC0415  # a replay has no event loop
+
+            import anyio  # noqa: PLC0415
+            from anyio.from_thread import start_blocking_portal  # noqa: PLC0415
+
+            from pytest_duolog.running.event_loop import NetworkLoop  # noqa: PLC0415
+
             self._portal = self._stack.enter_context(
                 start_blocking_portal(name="duolog", backend_options={"loop_factory": NetworkLoop})
             )
@@ -90,6 +96,8 @@ class Scheduler:
 
 
 async def _awaited(future: Future[Result]) -> Result:
+    import anyio  # noqa: PLC0415  # a replay has no event loop
+
     is_done = anyio.Event()
     wake = waker(is_done.set)
     future.add_done_callback(lambda _: wake())

@@ -5,33 +5,25 @@ from __future__ import annotations
 import inspect
 import math
 import os
-from collections.abc import Awaitable, Iterator, Mapping
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-import anyio
-import anyio.to_thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_duolog.endpoints import providers, registry
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.endpoints.live import LiveTransport
-from pytest_duolog.endpoints.network import Surroundings
 from pytest_duolog.endpoints.providers import Destination
 from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
-from pytest_duolog.endpoints.retrying import RetryingTransport
 from pytest_duolog.endpoints.scripted import Script
 from pytest_duolog.genuine import CLOCK
-from pytest_duolog.local.server import LocalServers
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.header import make_header
 from pytest_duolog.recording.hooks import VcrHooks
-from pytest_duolog.recording.mocked_line import MockedLine
 from pytest_duolog.recording.mocks import NotMocked
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.orphans import Orphans
-from pytest_duolog.recording.patching import LibraryPatches, WatchedEndpoint
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.rewrites import Rewrites
@@ -40,7 +32,6 @@ from pytest_duolog.recording.transport import RecordedLine
 from pytest_duolog.recording.vcrpy import ORIGINALS, vcrpy
 from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
-from pytest_duolog.running.event_loop import LocalLoop
 from pytest_duolog.running.live_line import LiveLine
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.scheduler import Scheduler
@@ -48,11 +39,22 @@ from pytest_duolog.scenarios.scenario import SIDES, Model, Scenario, Side, Speak
 from pytest_duolog.settings import Settings
 from pytest_duolog.transcripts.transcript import Usage
 
+if TYPE_CHECKING:
+    from pytest_duolog.endpoints.line_client import TransportLine
+    from pytest_duolog.endpoints.network import Surroundings
+    from pytest_duolog.local.server import LocalServers
+    from pytest_duolog.recording.mocked_line import MockedLine
+    from pytest_duolog.recording.network import NetworkDoors
+    from pytest_duolog.recording.patching import LibraryPatches
+
+Result = TypeVar("Result")
 Name = TypeVar("Name", bound=str)
 
 # Record modes that write files and also replay.
 ONCE_OR_NEW = (RecordMode.ONCE, RecordMode.NEW_EPISODES)
 ADVICE_ON_RERUNS = "to see how often a model passes, set samples= on the test"
+# pytest writes the running test and its phase into this variable.
+CURRENT_TEST = "PYTEST_CURRENT_TEST"
 # Open files of a dialogue: its recording and a connection to each speaker's provider; and a reserve for the process.
 FILES_A_DIALOGUE = 3
 FILES_BESIDE = 64
@@ -75,11 +77,11 @@ class Session:
         self._key_variables = [name for provider in known.values() for name in provider.secret_variables]
         self._known_secrets = KnownSecrets()
         self._redactors: dict[Any, Redactor] = {}
-        self._known_environ: Mapping[str, str] = {}
+        self._known_environ: Mapping[Any, Any] = {}
         self._base_urls = providers.base_urls(known, environ)
-        self._patches = LibraryPatches(offline=settings.record_mode is RecordMode.NONE)
+        self._lock = threading.Lock()
+        self._made_patches: LibraryPatches | None = None
         ORIGINALS.watch()
-        self._local_servers = LocalServers()
         self.scheduler = Scheduler(_within_open_files(settings.concurrency))
         self._rate_limiters: dict[str, RateLimiter] = {}
         self.budget = RunBudget(settings.budget)
@@ -97,14 +99,14 @@ class Session:
         return self._redactor_with(tuple(variables), dict(headers)) if variables or headers else self.redactor
 
     def _redactor_with(self, variables: tuple[str, ...], headers: Mapping[str, str]) -> Redactor:
-        environ = dict(self._environ)
-        if environ != self._known_environ:
-            self._known_environ = environ
+        known = _known(self._environ)
+        if known != self._known_environ:
+            self._known_environ = known
             self._redactors.clear()
         wanted = (variables, tuple(headers.items()))
         if wanted not in self._redactors:
             self._redactors[wanted] = Redactor(
-                environ,
+                dict(self._environ),
                 [*self._key_variables, *variables],
                 rules=self.settings.secrets,
                 headers=headers,
@@ -116,6 +118,13 @@ class Session:
         """A dialogue will be held: import what it is recorded by, before a test puts mocks in place."""
         if configures_vcr or any(map(self._is_foreign, _models(scenario).values())):
             vcrpy()
+
+    def is_all_recorded(self, scenario: Scenario) -> bool:
+        """Whether all that the speakers say follows from what is recorded; code, and templates, may have changed."""
+        return all(
+            isinstance(model, str) and registry.speaks_chat_protocol(model, self.settings.providers)
+            for model in _models(scenario).values()
+        )
 
     def open_cassette(
         self,
@@ -213,11 +222,11 @@ class Session:
         with (
             self._followed(run, cassette),
             closing(cassette),
-            closing(LocalLoop()) as loop,
+            _local_loop() as wait,
             self._endpoints(_models(run.scenario), cassette, limit_s=limit_s) as (endpoints, live),
         ):
             try:
-                stop_reason = run.finish(endpoints, loop.wait)
+                stop_reason = run.finish(endpoints, wait)
                 cassette.finish(stop_reason, len(run.messages))
             finally:
                 live.close()
@@ -243,6 +252,8 @@ class Session:
                 stop_reason = await run.finish_async(endpoints)
                 cassette.finish(stop_reason, len(run.messages))
             finally:
+                import anyio  # noqa: PLC0415  # most replays have no event loop
+
                 with anyio.CancelScope(shield=True):
                     await live.aclose()
 
@@ -253,10 +264,10 @@ class Session:
         """
         if isinstance(model, str):
             registry.check_model(model, self.settings.providers)
-        with closing(LocalLoop()) as loop, self._endpoints({JUDGE: model}, votes) as (endpoints, live):
+        with _local_loop() as wait, self._endpoints({JUDGE: model}, votes) as (endpoints, live):
             try:
                 answer = endpoints[JUDGE].reply(request)
-                return loop.wait(answer) if inspect.isawaitable(answer) else answer
+                return wait(answer) if inspect.isawaitable(answer) else answer
             finally:
                 live.close()
 
@@ -275,9 +286,9 @@ class Session:
         Code of other packages may send its own HTTP requests, so its requests are recorded too.
         """
         with ExitStack() as stack:
-            live = LiveLine(self.scheduler, partial(self._live_transport, around))
+            live = LiveLine(self.scheduler, partial(self._live_line, around))
             # A dialogue in the background would see the mocks of other tests, not those of its own test.
-            mocks = None if self.scheduler.is_here() else self._mocked_line()
+            mocks = None if self.scheduler.is_here() else self._mocked_line
             line = RecordedLine(recorder, live, mocks=mocks)
             endpoints = {
                 name: registry.open_endpoint(
@@ -293,7 +304,7 @@ class Session:
             if foreign:
                 stack.enter_context(self._patches.install(recorder.hooks))
             for name in foreign:
-                endpoints[name] = WatchedEndpoint(endpoints[name], recorder, self._patches)
+                endpoints[name] = self._patches.watched(endpoints[name], recorder)
             metered: dict[Name, Endpoint] = {
                 name: MeteredEndpoint(endpoint, recorder, self.budget) for name, endpoint in endpoints.items()
             }
@@ -307,13 +318,32 @@ class Session:
             return registry.is_published(model, self.settings.providers)
         return not isinstance(model, Script)
 
-    def _mocked_line(self) -> MockedLine:
-        return MockedLine(self._mocked_destination, self.settings.patience, self._patches.doors)
+    @property
+    def _patches(self) -> LibraryPatches:
+        # A replay of providers needs none, and no HTTP library; nor does it need the lines to the network below.
+        from pytest_duolog.recording.patching import LibraryPatches  # noqa: PLC0415
 
-    def _live_transport(self, around: Surroundings | None) -> RetryingTransport:
+        with self._lock:
+            if self._made_patches is None:
+                self._made_patches = LibraryPatches(offline=self.settings.record_mode is RecordMode.NONE)
+            return self._made_patches
+
+    def _mocked_line(self) -> MockedLine:
+        from pytest_duolog.recording.mocked_line import MockedLine  # noqa: PLC0415
+
+        return MockedLine(self._mocked_destination, self.settings.patience, self._doors())
+
+    def _doors(self) -> NetworkDoors:
+        return self._patches.doors
+
+    def _live_line(self, around: Surroundings | None) -> TransportLine:
+        from pytest_duolog.endpoints.line_client import TransportLine  # noqa: PLC0415
+        from pytest_duolog.endpoints.live import LiveTransport  # noqa: PLC0415
+        from pytest_duolog.endpoints.retrying import RetryingTransport  # noqa: PLC0415
+
         environ = around.environ if around else self._environ
         live = LiveTransport(partial(self._destination, environ), around=around)
-        return RetryingTransport(live, self.settings.patience, self._rate_limiter_to)
+        return TransportLine(RetryingTransport(live, self.settings.patience, self._rate_limiter_to))
 
     def _rate_limiter_to(self, provider: str) -> RateLimiter:
         limit = self.settings.limits.get(provider, Limit())
@@ -323,6 +353,8 @@ class Session:
         self, environ: Mapping[str, str], provider: str, model: str
     ) -> Destination | Awaitable[Destination]:
         if provider == "local":  # its server may have to start
+            import anyio.to_thread  # noqa: PLC0415
+
             return anyio.to_thread.run_sync(self._local_destination, model)
         found = registry.provider_named(provider, self.settings.providers)
         return providers.destination(provider, found, environ, model)
@@ -335,16 +367,51 @@ class Session:
         environ = {**dict.fromkeys(found.secret_variables, "a-mock-needs-no-key"), **self._environ}
         return providers.destination(provider, found, environ, model)
 
+    @cached_property
+    def _local_servers(self) -> LocalServers:
+        from pytest_duolog.local.server import LocalServers  # noqa: PLC0415  # only where the embedded model is asked
+
+        return LocalServers()
+
     def _local_destination(self, model: str) -> Destination:
-        server = self._local_servers.get(model)
+        with self._lock:
+            servers = self._local_servers
+        server = servers.get(model)
         return Destination(server.base_url, {"authorization": f"Bearer {server.api_key}"})
 
     def close(self) -> None:
         """Stop everything that was started."""
         ORIGINALS.unwatch()
         self.scheduler.close()
-        self._local_servers.stop_all()
+        if "_local_servers" in vars(self):
+            self._local_servers.stop_all()
         self.rewrites.close()
+
+
+def _known(environ: Mapping[str, str]) -> dict[Any, Any]:
+    """What tells one environment from another: all of it, but for the name of the test that runs."""
+    # Python decodes each variable whenever it is looked at; what is compared may stay as it is kept.
+    known = dict(getattr(environ, "_data", environ))
+    for name in (CURRENT_TEST, CURRENT_TEST.encode()):
+        known.pop(name, None)
+    return known
+
+
+@contextmanager
+def _local_loop() -> Iterator[Callable[[Awaitable[Result]], Result]]:
+    """How to wait in plain code for what is async; the event loop is imported, and made, when first needed."""
+    with ExitStack() as stack:
+        loops: list[Any] = []
+
+        def wait(awaited: Awaitable[Result]) -> Result:
+            if not loops:
+                from pytest_duolog.running.event_loop import LocalLoop  # noqa: PLC0415  # most replays have none
+
+                loops.append(stack.enter_context(closing(LocalLoop())))
+            result: Result = loops[0].wait(awaited)
+            return result
+
+        yield wait
 
 
 def _within_open_files(n_dialogues: int) -> int:

@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import (
@@ -47,6 +48,7 @@ class ModelName(NamedTuple):
     model: str
 
     @classmethod
+    @lru_cache(maxsize=256)  # a suite names few models, and each in every test
     def parse(cls, text: str) -> Self:
         """Parse `provider:model`. Raises ConfigurationError if the provider or the model is missing."""
         provider, colon, model = text.partition(":")

@@ -96,14 +96,20 @@ class ScenarioValues:
         and `stop_on` is the setting for dialogues that have no value of their own.
         """
         yield from self._hidden_in_matrix()
-        for name in Scenario.shared_with_speakers:
+        for name in filter(self._is_given, Scenario.shared_with_speakers):
             beaters = [self._beater(name, side, played[side]) for side in SIDES]
             yield from self._beaten(name, [found for found in beaters if found], n_needed=len(SIDES))
         for side in SIDES:
             yield from self._beaten_by_variant(side, played[side])
-        yield from self._beaten("opener", self._beaters_of_opener(scenario))
-        yield from self._beaten("opener_by", self._beaters_of_opener_by(scenario))
-        yield from self._beaten("grace", self._beaters_of_grace(scenario, stop_on))
+        if self._is_given("opener"):
+            yield from self._beaten("opener", self._beaters_of_opener(scenario))
+        if self._is_given("opener_by"):
+            yield from self._beaten("opener_by", self._beaters_of_opener_by(scenario))
+        if self._is_given("grace"):
+            yield from self._beaten("grace", self._beaters_of_grace(scenario, stop_on))
+
+    def _is_given(self, name: str) -> bool:
+        return self.values.get(name) is not None
 
     def _hidden_in_matrix(self) -> Iterator[Idle]:
         """Parameters of a parametrized test that a nearer source sets, too, so that all its cases are the same."""
@@ -117,9 +123,9 @@ class ScenarioValues:
 
     def _beaten(self, name: str, beaters: Sequence[_Beater], *, n_needed: int = 1) -> Iterator[Idle]:
         """The argument as idle if at least `n_needed` others replace it."""
-        rank = self._rank(name)
-        if self.values.get(name) is None or len(beaters) < n_needed:
+        if len(beaters) < n_needed:
             return
+        rank = self._rank(name)
         source = self.sources[rank]
         reason = " and ".join(dict.fromkeys(beater.words for beater in beaters))
         is_overruled = not source.is_matrix and all(beater.rank > rank for beater in beaters)
@@ -127,6 +133,8 @@ class ScenarioValues:
 
     def _beaten_by_variant(self, side: Side, played: Played) -> Iterator[Idle]:
         """The values of a speaker that its variant replaces."""
+        if played.variant is None:
+            return
         place = self.sources[self._rank(side)].place
         for name, value in self._own(side).items():
             if value is not None and (beater := self._variant(name, side, played)):

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_duolog.plugin import REPORTS
+from pytest_duolog.reports.run_reports import RUN_REPORTS
+
 HEAVY = (
     "anyio",
     "httpx",
@@ -61,16 +64,26 @@ LIST_MODULES = """
 """
 
 
+# Every run of pytest imports these, so that each more of them is paid for by everybody.
+OURS = ["pytest_duolog", "pytest_duolog.genuine", "pytest_duolog.plugin"]
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["-v"], ["--collect-only"], ["--markers"], ["--fixtures"], ["--help"]]
 )
-def test_run_without_dialogues_imports_nothing_heavy(pytester, arguments):
+def test_run_without_dialogues_imports_next_to_nothing(pytester, arguments):
     pytester.makeconftest(LIST_MODULES)
     pytester.makepyfile(PLAIN)
     assert run_child("-p", "pytest_duolog.plugin", *arguments).returncode == 0
     modules = json.loads(Path("modules.json").read_text())
     assert "pytest_duolog.plugin" in modules
     assert [name for name in HEAVY if name in modules] == []
+    assert [name for name in modules if name.partition(".")[0] == "pytest_duolog"] == OURS
+
+
+def test_options_of_reports_are_those_of_the_reports():
+    with_option = {report.option: report.help for report in RUN_REPORTS if report.help}
+    assert with_option == {f"--duolog-{name}": text for name, text in REPORTS.items()}
 
 
 def test_run_without_dialogues_prints_and_writes_what_it_would_without_the_plugin(pytester):

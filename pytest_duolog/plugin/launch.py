@@ -1,0 +1,31 @@
+"""What happens to the collected tests before the first one runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin import given_shard
+from pytest_duolog.plugin.collection import refuse, sampling_of, uses_our_fixture
+from pytest_duolog.plugin.refusals import check_repetition
+from pytest_duolog.plugin.state import settings_of
+
+
+def launch(session: pytest.Session) -> None:
+    """Refuse tests that cannot be held as they are asked for; have them dealt and sampled if any is to be."""
+    config = session.config
+    try:
+        check_repetition(session.items)
+    except ConfigurationError as error:
+        refuse(config, session.items, str(error))
+        return
+    is_special = (
+        given_shard(config) is not None
+        or settings_of(config).candidates
+        or config.getoption("duolog_baseline")
+        or any(sampling_of(item) for item in session.items if uses_our_fixture(item))
+    )
+    if is_special:
+        from pytest_duolog.plugin.sampling import register_sampler  # noqa: PLC0415  # in most runs each test runs once
+
+        register_sampler(session)
