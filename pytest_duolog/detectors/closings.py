@@ -116,7 +116,8 @@ class ClosingDetector:
     _readings: list[Reading] = field(default_factory=list)
 
     def read(self, normalised: str) -> None:
-        """Take the next message."""
+        """Take the next message; one that is longer than READ_LIMIT is cut."""
+        normalised = text.excerpt(normalised)
         if len(self._readings) < FIRST_MESSAGES:
             normalised = lexicon.GREETING.sub(" ", normalised)
         self._readings.append(read_leave(normalised))

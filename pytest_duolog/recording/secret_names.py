@@ -151,6 +151,7 @@ def _words(name: str) -> list[str]:
     return words
 
 
+@lru_cache(maxsize=256)  # a text made to be slow has one and the same at every step
 def is_secret_in_text(kind: Kind, value: str, *, is_whole: bool) -> bool:
     """Whether the value next to such a name looks like a secret.
 
