@@ -237,6 +237,7 @@ def test_warnings_of_classes_with_their_own_ideas_are_told(pytester: pytest.Pyte
 
         @pytest.mark.dialogue(model="scripted:counter", turns=1)
         def test_it(dialogue):
+            assert dialogue.messages
             warnings.warn(Odd(text="old\\x1b[2J"))
         """
     )
