@@ -27,10 +27,11 @@ SCRIPT_SHARE = 0.6
 HITS = 3
 HIT_SHARE = 0.2
 LEAD = 1.6
-LEAST_WEIGHT = 1.4
+LEAST_WEIGHT = 2.0
 LETTER_WEIGHT = 0.7
 # A text is in two languages by halves if the other one has so large a share of the weight of the first.
 SHARED = 0.4
+CONTESTED_WEIGHT = 2.8
 # Words, or letters of an unspaced script, below which a script proves nothing.
 FEWEST_WORDS = 4
 FEWEST_LETTERS = 6
@@ -71,6 +72,7 @@ _FAMILIES = (
     frozenset({"id", "ms"}),
     frozenset({"hi", "mr"}),
     frozenset({"nl", "af"}),
+    frozenset({"es", "ca"}),
 )
 
 # The function words of all these languages.
@@ -118,6 +120,11 @@ def guess_language(content: str) -> Guess:
         return Guess(codes[0])
     found, is_contested = _best_of(words, codes)
     return Guess(found or (None if is_contested else _asked(folded, len(words), codes)) or script)
+
+
+def words_of(language: str) -> frozenset[str]:
+    """The function words of a language."""
+    return _WORDS[language]
 
 
 def is_same(one: str, other: str) -> bool:
@@ -227,7 +234,7 @@ def _best_of(words: Sequence[str], codes: Sequence[str]) -> tuple[str | None, bo
         and hits[best] >= max(HITS, HIT_SHARE * total)
         and weights[best] >= max(LEAST_WEIGHT, LEAD * second)
     )
-    is_contested = second >= max(2 * LEAST_WEIGHT, SHARED * weights[best])
+    is_contested = second >= max(CONTESTED_WEIGHT, SHARED * weights[best])
     return (best if is_clear and not is_contested else None), is_contested
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pytest_duolog.detectors import lexicon, text
+from pytest_duolog.detectors import lexicon, questions, text
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Evidence, Verdict, require_count, require_share
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
@@ -20,6 +20,8 @@ CONTEXT = 60
 
 # A question counts only in the last sentences of a message, this many: earlier ones are often rhetorical.
 LAST_SENTENCES = 2
+# A question of so few words asks for a confirmation, which may be an echo.
+FEW_WORDS = 3
 _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
 # Beginnings of short answers, normalised; "okay" is not among them, because it only acknowledges.
@@ -138,8 +140,10 @@ class AnswersQuestions(SpokenProperty, method="answers_questions"):
     """The next message of `speaker` responds to each question of the other side.
 
     A message ignores a question if it has no words, has only thanks, acknowledgements and goodbyes, or only repeats the
-    question. A question in return counts as a response. A wrong or irrelevant answer is not detected: this needs a
-    judge. At least the share `min_share` of the questions, 0 to 1, must get a response.
+    question. An English question that asks for a time, a place, a number or a name needs one in the response, or words
+    that leave it open. A question in return counts as a response. A wrong answer, and in other languages an irrelevant
+    one, is not detected: this needs a judge. At least the share `min_share` of the questions, 0 to 1, must get a
+    response.
     """
 
     min_share: float = 1.0
@@ -179,12 +183,18 @@ def _is_question(sentence: str) -> bool:
 
 
 def _takes_up(question: str, reply: str) -> bool:
-    said = text.sentences(text.fold(text.excerpt(text.without_thinking(reply))))
+    own = text.excerpt(text.without_thinking(reply))
+    by_kind = [questions.takes_up(asked, own) for asked in text.sentences(question)]
+    if None not in by_kind and text.words(text.fold(own)):
+        return any(by_kind)
+    said = text.sentences(text.fold(own))
     if said and (_SHORT_ANSWER.match(said[0]) or lexicon.NO.search(said[0])):
         return True
     if any(lexicon.ENOUGH.search(sentence) for sentence in said):
         return True  # "that will be all" declines an offer
     asked = text.words(question)
+    if len(asked) <= FEW_WORDS and any(text.words(sentence) == asked for sentence in said):
+        return True  # "Four hundred?" "Four hundred."
     return any(_says_something(sentence) and text.words(sentence) != asked for sentence in said)
 
 

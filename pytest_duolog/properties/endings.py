@@ -116,7 +116,8 @@ class TerminatesWithin(Property, method="terminates_within"):
     """The dialogue ends by itself within `turns` turns; one that was stopped at its limit did not.
 
     A turn is one reply from each speaker; the opener comes before the first turn. A dialogue that had just said goodbye
-    when it reached its limit ended by itself.
+    when it reached its limit ended by itself. Of a transcript that does not say why it stopped, only the length is
+    compared.
     """
 
     turns: int
@@ -137,7 +138,9 @@ class TerminatesWithin(Property, method="terminates_within"):
             return self.verdict(turns <= self.turns, f"{shown}, and it said goodbye at its turn limit", last)
         if stopped and kind in (StopKind.TURNS, StopKind.LOOP, StopKind.BUDGET, StopKind.ERROR):
             return self.verdict(False, f"{stopped}: {shown}", last)
-        return self.verdict(turns <= self.turns, shown, last)
+        says_why = transcript.stop_reason or transcript.turns is not None
+        unknown = "" if says_why else "; only its length is known, not why it stopped"
+        return self.verdict(turns <= self.turns, f"{shown}{unknown}", last)
 
 
 def find_closing(transcript: Transcript) -> int | None:

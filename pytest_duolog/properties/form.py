@@ -18,8 +18,8 @@ from pytest_duolog.transcripts.transcript import Transcript
 
 # The first and the last third of a speaker's messages are compared; a third has at least this many messages.
 SHORTEST_THIRD = 2
-# Lengths below this many words count as this many: from 3 to 15 words is not growth.
-SHORT_MESSAGE = 20
+# Lengths below this many words count as this many: from 3 to 15 words is not growth, from 9 to 72 is.
+SHORT_MESSAGE = 12
 
 # A dialogue mixes languages if at least this many of its messages do.
 MIXTURES = 2
@@ -61,7 +61,7 @@ class Balanced(Property, method="is_balanced"):
 class KeepsLength(SpokenProperty, method="keeps_length"):
     """Messages neither grow nor shrink: a speaker's last third is like its first, within a factor of `max_ratio`.
 
-    It compares medians of the number of words, without goodbyes; lengths below twenty words count as twenty. A speaker
+    It compares medians of the number of words, without goodbyes; lengths below twelve words count as twelve. A speaker
     with fewer than six messages before the goodbye is not measured.
     """
 
