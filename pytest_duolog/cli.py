@@ -55,6 +55,11 @@ COMMANDS = (
     Command("gate", "repeat the decision of a gate from run records", DECIDED),
     Command("rejudge", "judge the dialogues of run records again with the current properties", DECIDED),
     Command("merge", "merge the run records of shards and decide", DECIDED),
+    Command(
+        "doctor",
+        "say what is installed, which keys are set, and what is wrong with recordings",
+        "Exit status: 0 if nothing is wrong, 1 if something is, 2 if it could not look.",
+    ),
     Command("local", "download the embedded model, or show whether it is installed"),
 )
 
