@@ -1,7 +1,7 @@
-"""Where a dialogue takes leave.
+"""Finds where a dialogue says goodbye.
 
-Adjacency does the work: a phrase of leave-taking counts when the next message answers it in kind, or when the
-dialogue ends with it. "No, thanks" counts after an offer of help, and thanks before a farewell.
+A goodbye counts if the next message answers it with a goodbye, or if the dialogue ends with it. "No, thanks" counts
+after an offer of help, and thanks before a goodbye.
 """
 
 from __future__ import annotations
@@ -14,41 +14,42 @@ from functools import lru_cache
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.phrases import PhraseBook
 
-# A dialogue that took leave is over after at most so many more messages.
+# A dialogue that ends cleanly has at most this many messages after its goodbye.
 CLEAN_TAIL = 8
-# Only so many of a message's last sentences are read for leave-taking.
+# The number of last sentences of a message that are read for a goodbye.
 TAIL_SENTENCES = 4
-# A message of at most so many words has no other business besides its polite ones.
+# A polite message with at most this many words has no other content.
 SHORT = 14
-# A sentence after a polite one goes on with other business if it has more such words: neither grammar nor small talk.
+# A sentence after a polite one has other content if it has more words than this that are neither grammar nor small
+# talk.
 AFTERTHOUGHT = 2
-# What parts or greets is no longer than this.
+# A greeting or a goodbye is not longer than this.
 FEW_WORDS = 5
-# In so many first messages, words that greet and take leave greet.
+# In this many first messages, words that can be a greeting or a goodbye are greetings.
 FIRST_MESSAGES = 2
 
-# What is quoted was said by somebody else.
+# Quotations are not the speaker's own words.
 _QUOTED = re.compile(r'"[^"\n]*"')
-# How a letter ends says nothing about the correspondence: a short line, and the name below it.
+# The closing of a letter, a short line with a name below it, does not end the dialogue.
 _SIGNED = re.compile(
     r"\n[^\n]{0,24}\b(?:regards|wishes|sincerely|truly|cheers|best|love|yours?)[^\n]{0,12}\n{1,2}[^\n]{1,60}\s{0,3}\Z"
 )
 
 
 class Cue(IntEnum):
-    """How much a message sounds like an ending."""
+    """How strongly a message sounds like an ending."""
 
     NONE = 0
     POLITE = 1
     """Thanks, or an answer to thanks."""
     ENOUGH = 2
-    """Nothing more is wanted, or the talk is looked back upon."""
+    """Nothing more is needed, or the speaker looks back at the dialogue."""
     FAREWELL = 3
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What of a message matters for leave-taking."""
+    """The facts about a message that matter for a goodbye."""
 
     cue: Cue
     offers: bool = False
@@ -56,14 +57,14 @@ class Reading:
     asks: bool = False
     is_short: bool = False
     parts: bool = False
-    """Whether it is a few words that part or greet: where a dialogue ends, they part."""
+    """Whether it is only a few words of greeting or goodbye: at the end of a dialogue they are a goodbye."""
     thanks: bool = False
-    """Whether it thanks and says hardly anything else."""
+    """Whether it thanks and has almost no other content."""
 
 
-@lru_cache(maxsize=64)  # a dialogue that needs judging says the same again and again
+@lru_cache(maxsize=64)  # dialogues with loops repeat their messages
 def read_leave(normalised: str) -> Reading:
-    """What a normalised message says about ending the dialogue."""
+    """The facts about the end of the dialogue in a normalised message."""
     own_words = _QUOTED.sub(" ", _SIGNED.sub("", normalised))
     sentences = text.sentences(own_words if text.words(own_words) else normalised)
     cue, offers, asks = Cue.NONE, False, False
@@ -89,14 +90,14 @@ def read_leave(normalised: str) -> Reading:
 
 
 def _is_only(phrases: PhraseBook, normalised: str, *, news: int) -> bool:
-    """Whether a text has one of these phrases, and beside them at most so many words that say something."""
+    """Whether a text has one of these phrases and at most `news` other words with content."""
     beside, n_phrases = phrases.subn(" ", normalised)
     return bool(n_phrases) and sum(map(lexicon.is_news, text.words(beside))) <= news
 
 
 def sentence_cue(sentence: str) -> Cue:
-    """How much one normalised sentence sounds like an ending."""
-    if not lexicon.POLITE.search(sentence):  # most sentences: one look instead of five
+    """How strongly one normalised sentence sounds like an ending."""
+    if not lexicon.POLITE.search(sentence):  # true for most sentences: one search instead of five
         return Cue.NONE
     if lexicon.FAREWELL.search(sentence):
         return Cue.FAREWELL
@@ -109,14 +110,14 @@ def sentence_cue(sentence: str) -> Cue:
 class ClosingDetector:
     """Reads the messages of a dialogue in order.
 
-    `closing` is the position, from 0, of the first message that took leave and was answered; None so far.
+    `closing` is the position, from 0, of the first goodbye that was answered; None if there is none yet.
     """
 
     closing: int | None = None
     _readings: list[Reading] = field(default_factory=list)
 
     def read(self, normalised: str) -> None:
-        """Take the next message; one that is longer than READ_LIMIT is cut."""
+        """Read the next message; one that is longer than READ_LIMIT is cut."""
         normalised = text.excerpt(normalised)
         if len(self._readings) < FIRST_MESSAGES:
             normalised = lexicon.GREETING.sub(" ", normalised)
@@ -125,10 +126,12 @@ class ClosingDetector:
         if self.closing is None and here and self._is_answered(here):
             self.closing = here - 1
         elif self.closing == here - 2 and self._readings[here].offers and self._cue(here - 1) < Cue.ENOUGH:
-            self.closing = None  # "Have a great time!", "Thank you.", "Anything else?": it was not over
+            self.closing = (
+                None  # "Have a great time!", "Thank you.", "Anything else?": the dialogue was not over
+            )
 
     def at_end(self) -> int | None:
-        """The closing if nothing follows: a leave that nobody answered counts, too."""
+        """The closing if the dialogue ends here: a goodbye without an answer counts, too."""
         if self.closing is not None or not self._readings:
             return self.closing
         last = len(self._readings) - 1
@@ -141,12 +144,12 @@ class ClosingDetector:
         return last if cue >= Cue.ENOUGH else None
 
     def ends_with_thanks(self) -> bool:
-        """Whether the last message only thanks, and nothing was asked before it: no goodbye, and yet an end."""
+        """Whether the last message only thanks, and no question came before it: an end without a goodbye."""
         last = len(self._readings) - 1
         return last >= FIRST_MESSAGES and self._readings[last].thanks and not self._readings[last - 1].asks
 
     def _parting_cue(self, at: int) -> Cue:
-        """The cue of one of the last two messages: what may greet parts there."""
+        """The cue of one of the last two messages: there, a greeting counts as a goodbye."""
         return Cue.FAREWELL if self._readings[at].parts and at >= FIRST_MESSAGES else self._cue(at)
 
     def _is_answered(self, here: int) -> bool:
@@ -161,7 +164,7 @@ class ClosingDetector:
         )
 
     def _cue(self, at: int) -> Cue:
-        """The cue of a message in its place: what declines an offer ends the dialogue."""
+        """The cue of a message in its context: declining an offer ends the dialogue."""
         reading = self._readings[at]
         offered = at > 0 and self._readings[at - 1].offers
         if offered and reading.is_short and not reading.asks and (reading.declines or reading.cue):

@@ -1,7 +1,7 @@
-"""Which language a text is in: by its script, its function words and its letters, which `languages.toml` has.
+"""Recognises the language of a text by its script, its function words and its letters (`languages.toml`).
 
-It says nothing where the evidence is thin: short messages, languages nobody taught it, two languages in one text.
-Where `py3langid` is installed (extra `languages`), it is asked about what these tables leave open.
+It returns nothing if there is too little evidence: short messages, unknown languages, two languages in one text. If
+`py3langid` is installed (extra `languages`), it decides the cases that these tables leave open.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from pytest_duolog.detectors import text
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
-# A script decides if it writes so much of a text; a letter of an unspaced script counts for half a word.
+# A script decides if it has this share of a text; a letter of an unspaced script counts as half a word.
 SCRIPT_SHARE = 0.6
-# A language needs so many hits among the words, this share of them, and so many times the weight of any other language.
-# A word of several languages weighs the less the more they are, and so does a letter.
+# A language needs this many hits among the words, this share of them, and this multiple of the weight of any other
+# language. The more languages share a word or a letter, the smaller is its weight.
 HITS = 3
 HIT_SHARE = 0.2
 LEAD = 1.6
 LEAST_WEIGHT = 2.0
 LETTER_WEIGHT = 0.7
-# A text is in two languages by halves if the other one has so large a share of the weight of the first.
+# A text is half in one language and half in another if the other one has this share of the weight of the first.
 SHARED = 0.4
 CONTESTED_WEIGHT = 2.8
-# Words, or letters of an unspaced script, below which a script proves nothing.
+# With fewer words, or letters of an unspaced script, a script proves nothing.
 FEWEST_WORDS = 4
 FEWEST_LETTERS = 6
-# Japanese mixes Han with kana; so large a share of kana tells it from Chinese.
+# Japanese mixes Han with kana; this share of kana distinguishes it from Chinese.
 KANA_SHARE = 0.1
-# So many words of another language, and this share, make a text a mixture of two.
+# With this many words of another language, and this share, a text is a mixture of two.
 MIXED_WORDS = 2
 MIXED_SHARE = 0.15
-# The library's answer counts with so many words and from this probability on, a higher one for few words.
+# The library's answer counts with at least this many words and this probability, a higher one for few words.
 LIBRARY_WORDS = 5
 LIBRARY_MANY_WORDS = 8
 LIBRARY_CERTAIN = 0.42
 LIBRARY_CERTAIN_OF_FEW = 0.9
-# A text of so many different words, of which so large a share are function words of a known language, is in it.
-# Where it is smaller, the library is asked; without the library, a text with an even smaller share of function words of
-# all languages together is in none of them, a smaller one where all letters are English.
+# A text with this many different words, and this share of function words of a known language, is in that language. If
+# the share is smaller, the library decides. Without the library, a text with an even smaller share of function words of
+# all languages is in none of them; the limit is lower if all letters are English.
 UNREAD_WORDS = 12
 KNOWN_SHARE = 0.3
 STRANGE_SHARE = 0.1
@@ -64,7 +64,7 @@ _LANGUAGES_OF: dict[str, list[str]] = _TABLES["languages"]
 _LETTERS = {letter: languages for letters, languages in _TABLES["letters"].items() for letter in letters}
 _UNSPACED = ("Han", "Kana", "Thai")
 
-# Nobody tells these from each other by a message or two.
+# One or two messages cannot distinguish these languages.
 _FAMILIES = (
     frozenset({"da", "no", "sv"}),
     frozenset({"cs", "sk"}),
@@ -88,7 +88,7 @@ LANGUAGES = (
 class Guess(NamedTuple):
     """The language of a text as one of LANGUAGES, a code or the name of a script; None if unsure.
 
-    `mixed` are two languages that share the text.
+    `mixed` are the two languages of a mixed text.
     """
 
     language: str | None
@@ -101,7 +101,7 @@ def language_of(content: str) -> str | None:
 
 
 def guess_language(content: str) -> Guess:
-    """The language of a text, or the two that are mixed in it."""
+    """The language of a text, or its two languages if it is mixed."""
     own = text.without_asides(text.excerpt(content))
     folded = text.fold(own)
     script = _script_of(folded)
@@ -128,7 +128,7 @@ def words_of(language: str) -> frozenset[str]:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two languages are one, or so near to each other that a message does not tell them apart."""
+    """Whether two languages are equal, or so similar that a message does not distinguish them."""
     return (
         one == other
         or any({one, other} <= family for family in _FAMILIES)
@@ -138,9 +138,9 @@ def is_same(one: str, other: str) -> bool:
 
 
 def unread_language(content: str) -> str | None:
-    """The language of a long text if it is none of those known here: a code, the name of a script or `unknown`.
+    """The language of a long text if it is not supported: a code, the name of a script or `unknown`.
 
-    None for a text that is in a known language, in several, or too short to tell.
+    None for a text in a supported language, in several, or too short.
     """
     own = text.without_asides(text.excerpt(content))
     folded = text.fold(own)
@@ -167,7 +167,7 @@ def unread_language(content: str) -> str | None:
 
 
 def _foreign_script(folded: str) -> str | None:
-    """The name of the script that most letters of a text are in, if it is none of those known here."""
+    """The script of most letters of a text if it is not supported."""
     scripts = Counter(
         unicodedata.name(letter, "").partition(" ")[0].capitalize() for letter in folded if letter.isalpha()
     )
@@ -177,7 +177,7 @@ def _foreign_script(folded: str) -> str | None:
 
 
 def _script_of(folded: str) -> str | None:
-    """The script that most of a text is in, Han for kana as well; None for a text without one, or of several."""
+    """The script of most of a text, with Han for kana as well; None for a text without a script, or with several."""
     letters = {name: sum(map(len, script.findall(folded))) for name, script in _SCRIPTS.items()}
     words = {name: len(script.findall(folded)) for name, script in _SCRIPTS.items() if letters[name]}
     weights = {
@@ -207,7 +207,7 @@ def _latin_language(words: Sequence[str], folded: str) -> Guess:
 
 
 def _best_of(words: Sequence[str], codes: Sequence[str]) -> tuple[str | None, bool]:
-    """The language with by far the most evidence in these words, and whether another one has much, too.
+    """The language with by far the most evidence in these words, and whether another one also has much.
 
     Each word counts at most twice.
     """
@@ -239,7 +239,7 @@ def _best_of(words: Sequence[str], codes: Sequence[str]) -> tuple[str | None, bo
 
 
 def _asked(folded: str, n_words: int, codes: Sequence[str]) -> str | None:
-    """What the library says, if it is sure enough."""
+    """The library's answer, if its probability is high enough."""
     if n_words < LIBRARY_WORDS:
         return None
     code, certainty = _identified(folded) or ("", 0.0)
@@ -258,7 +258,7 @@ def _identified(folded: str) -> tuple[str, float] | None:
 
 @cache
 def _library() -> LanguageIdentifier | None:
-    """The library, loaded once (0.5 s); None where it is not installed."""
+    """The library, loaded once (0.5 s); None if it is not installed."""
     try:
         from py3langid import langid  # noqa: PLC0415
     except ImportError:

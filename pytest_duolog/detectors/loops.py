@@ -1,7 +1,7 @@
-"""Stretches of a dialogue in which nothing new is said.
+"""Finds loops: stretches of a dialogue in which nothing new is said.
 
-A loop is a stretch of which nearly all messages are stale (see `staleness`), with both speakers taking part; or one
-speaker is stuck: says the same, or deflects, again and again, whatever the other one says.
+A loop is a stretch in which nearly all messages of both speakers are stale (see `staleness`), or in which one speaker
+is stuck: it says the same, or deflects, again and again, whatever the other one says.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from pytest_duolog.detectors.stale import Stale
 from pytest_duolog.detectors.staleness import StalenessReader
 from pytest_duolog.detectors.wrapping import unwrap
 
-# A loop: of so many messages running, all but one are stale. Rituals need one more than plain copies do. Messages that
-# are merely vague need many more, of which two may be fresh: of healthy talk, at most 12 of 16 were vague.
+# A loop: of this many consecutive messages, all but one are stale. Rituals need one more than plain copies. Messages
+# that are only vague need many more, of which two may be new: in healthy dialogues, at most 12 of 16 messages were
+# vague.
 WINDOW = 6
 RITUAL_WINDOW = 7
 VAGUE_WINDOW = 16
 FRESH = 1
 FRESH_BESIDE_VAGUE = 2
 
-# One speaker is stuck after so many own messages running with the same words (this many at least), or after as
-# many that only deflect.
+# One speaker is stuck after this many own messages in a row with the same words (at least this many words), or after
+# the same number of messages that only deflect.
 STUCK_MESSAGES = 5
 STUCK_WORDS = 5
 STUCK_LIKENESS = 0.8
@@ -41,21 +42,21 @@ AGAIN_SHARE = 0.5
 # With more different ones among them, it goes through a list of questions again.
 AGAIN_DIFFERENT = 3
 
-# Looking for a loop's beginning, one fresh message weighs as much as so many stale ones.
+# When searching the beginning of a loop, one new message has the weight of this many stale ones.
 FRESH_WEIGHT = 2
 
-# A goodbye and its answer are manners. A loop of farewells begins after them, and this long it must be.
+# A goodbye and its answer are polite, not a loop. A loop of goodbyes begins after them and has at least this length.
 MANNERS = 2
 SHORTEST = 5
 
 LONGEST_PERIOD = 12
-# Share of a loop's messages that are like the one a period before.
+# The share of a loop's messages that are similar to the message one period before.
 PERIODIC = 0.8
 
 _COPIES = frozenset({Stale.REPEAT, Stale.EMPTY})
 _ANY = frozenset(Stale)
 _CERTAIN = frozenset({Stale.REPEAT, Stale.EMPTY, Stale.REPHRASED, Stale.RITUAL})
-# What a loop is made of: the first kinds are enough in few messages, the others only in many.
+# Kinds of stale messages in a loop: the first ones need few messages, the others many.
 _WINDOWS = ((WINDOW, FRESH, _COPIES), (RITUAL_WINDOW, FRESH, _CERTAIN))
 _WIDE_WINDOWS = tuple(
     (VAGUE_WINDOW, FRESH_BESIDE_VAGUE, _CERTAIN | {kind}) for kind in (Stale.VAGUE, Stale.LISTENING)
@@ -66,10 +67,10 @@ _WIDE_WINDOWS = tuple(
 class Loop:
     """A stretch in which nothing new is said.
 
-    `onset` and `end` are positions from 0, both inside it. `kind` is what its first messages are: `repeat`,
-    `rephrased`, `empty`, `ritual`, `vague`, `listening`, or, for one speaker alone, `stuck` or `deflection`. `speakers`
-    are in the order in which they first added nothing. `period` is the number of messages after which the same comes
-    again; None where it comes in other words.
+    `onset` and `end` are the positions of its first and last message, from 0. `kind` is the kind of its first messages:
+    `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, or, for one speaker alone, `stuck` or `deflection`.
+    `speakers` are in the order in which they first added nothing. `period` is the number of messages after which the
+    same message comes again; None if it comes in other words.
     """
 
     onset: int
@@ -83,9 +84,9 @@ class Loop:
 
 
 class Heard(NamedTuple):
-    """What one message brings: its words, how many of them nobody had said, in which way it adds nothing.
+    """The facts about one message: its number of words, how many of them are new, and how it is stale.
 
-    `repeats` is the position, from 0, of the first message with the same words; None if it is the first.
+    `repeats` is the position, from 0, of the first message with the same words; None if it is the first one.
     """
 
     n_words: int
@@ -96,7 +97,7 @@ class Heard(NamedTuple):
 
 @dataclass
 class _Own:
-    """What one speaker did lately: since when it says the same, and since when it deflects (positions)."""
+    """The recent messages of one speaker: the positions since which it says the same, and since which it deflects."""
 
     words: frozenset[tuple[str, ...]] = frozenset()
     same: list[int] = field(default_factory=list)
@@ -111,7 +112,7 @@ class _Own:
 class LoopDetector:
     """Reads the messages of a dialogue in order.
 
-    `is_looping` says whether it is in a loop now, `is_over` whether both took leave and nobody asked anything since.
+    `is_looping` says whether it is in a loop now, `is_over` whether both said goodbye and no question came later.
     """
 
     closings: ClosingDetector = field(default_factory=ClosingDetector)
@@ -131,7 +132,7 @@ class LoopDetector:
     _again: dict[str, list[Loop]] = field(default_factory=dict)
 
     def read(self, speaker: str, content: str) -> None:
-        """Take the next message."""
+        """Read the next message."""
         said, is_structured = unwrap(text.without_thinking(content))
         normalised = text.normalise(said)
         words = text.words(normalised)
@@ -164,7 +165,7 @@ class LoopDetector:
         self.is_looping = any(is_marked) or is_stuck
 
     def _mark(self, inside: list[bool], width: int, fresh: int, kinds: frozenset[Stale]) -> bool:
-        """Whether the last `width` messages, all but `fresh` ones, are a loop of these kinds; then they are marked."""
+        """Whether the last `width` messages, except `fresh` ones, are a loop of these kinds; then they are marked."""
         start = len(self._stale) - width
         if start < 0:
             return False
@@ -230,11 +231,11 @@ class LoopDetector:
 
     @property
     def heard(self) -> Sequence[Heard]:
-        """What each message so far brought, in order."""
+        """The facts about each message so far, in order."""
         return self._heard
 
     def loops(self) -> list[Loop]:
-        """The loops so far, in order, none overlapping another."""
+        """The loops so far, in order, without overlaps."""
         found = [*self._shared_loops(), *self._stuck.values()]
         found += [
             again
@@ -261,7 +262,7 @@ class LoopDetector:
                 yield self._described(onset, end)
 
     def _first_of(self, start: int, end: int) -> tuple[frozenset[Stale], int]:
-        """What a marked stretch is made of, and where: vague messages before a plain loop must be one by themselves."""
+        """The kinds of a marked stretch and its beginning; vague messages before a loop must be a loop themselves."""
         plain = next((at for at in range(start, end + 1) if self._inside[at]), None)
         if plain is None or plain - start >= VAGUE_WINDOW:
             return _ANY, start
@@ -294,12 +295,12 @@ class LoopDetector:
 
 
 def _likeness(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
-    """Shared share of the trigrams of both, 0 to 1."""
+    """The share of common trigrams, 0 to 1."""
     return len(one & other) / len(one | other) if one or other else 0.0
 
 
 def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
-    """First and last position of each run of true flags."""
+    """The first and last position of each sequence of true flags."""
     for is_inside, run in groupby(enumerate(flags), key=lambda item: item[1]):
         if is_inside:
             positions = [at for at, _ in run]

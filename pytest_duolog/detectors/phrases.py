@@ -17,7 +17,7 @@ from pytest_duolog.detectors import text
 
 _BOUNDARY = r"\b"
 _QUANTIFIERS = ("?", "*", "+", "{")
-# Phrases are sorted by at most so many first letters.
+# Phrases are grouped by at most this many first letters.
 _KEY = 4
 _LETTER = rf"[\w{text.SIGNS}]"
 _WORD_START = re.compile(rf"(?<!{_LETTER}){_LETTER}{{1,{_KEY}}}")
@@ -29,10 +29,10 @@ Span = tuple[int, int]
 
 
 class PhraseBook:
-    """Phrases as regular expressions, and plain phrases of other languages, looked for together.
+    """Regular expressions and plain phrases of other languages, searched together.
 
-    `expressions` gives regular expressions when they are first needed. `plain` are phrases as `plain_expression` takes
-    them; with `first_word` they are looked for only at the start of a text.
+    `expressions` returns regular expressions when they are first needed. `plain` are phrases for `plain_expression`;
+    with `first_word` they are searched only at the start of a text.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class PhraseBook:
         self._compiled: dict[tuple[bool, str], re.Pattern[str]] = {}
 
     def search(self, normalised: str) -> Span | None:
-        """Where any of the phrases is; None if none is."""
+        """The position of one of the phrases; None if there is none."""
         return next(self._spans(normalised), None)
 
     def subn(self, replacement: str, normalised: str) -> tuple[str, int]:
-        """The text with each phrase replaced, and how many there were; where two overlap, the first one counts."""
+        """The text with each phrase replaced, and their number; if two overlap, the first one counts."""
         spans = sorted(self._spans(normalised), key=lambda span: (span[0], -span[1]))
         kept: list[str] = []
         end = count = 0
@@ -90,7 +90,7 @@ class PhraseBook:
 
 
 class _Sorted(NamedTuple):
-    """Phrases by how they begin: those that begin a word, those that may stand anywhere, and all others."""
+    """Phrases by their beginning: those that begin a word, those that can be anywhere, and all others."""
 
     at_word: dict[str, list[str]]
     anywhere: dict[str, list[str]]
@@ -119,7 +119,7 @@ class _Sorted(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _word_starts(normalised: str) -> Mapping[str, list[int]]:
-    """Where words begin, by each of their first letters up to `_KEY` of them."""
+    """The positions of the beginnings of words, by their first letters, up to `_KEY` of them."""
     starts: dict[str, list[int]] = {}
     for found in _WORD_START.finditer(normalised):
         start, beginning = found.start(), found[0]
@@ -129,7 +129,7 @@ def _word_starts(normalised: str) -> Mapping[str, list[int]]:
 
 
 def _key_of(spelled: str) -> str:
-    """The first letters that every match begins with, at most `_KEY`; empty if there are none."""
+    """The first letters of every match, at most `_KEY`; empty if there are none."""
     key = ""
     for at, letter in enumerate(spelled[:_KEY]):
         if not letter.isalnum() or spelled[at + 1 : at + 2] in _QUANTIFIERS:
@@ -139,10 +139,11 @@ def _key_of(spelled: str) -> str:
 
 
 def plain_expression(phrase: str) -> tuple[str, str]:
-    """A phrase of plain words as a regular expression, and the letters that every match of it begins with.
+    """A regular expression for a phrase of plain words, and the letters with which every match begins.
 
-    The words are normalised. `word*` stands for every word that begins so, a lone `*` for any one word; blank space
-    between words matches any that is no word. In scripts without spaces a phrase is found inside a run of letters.
+    The words are normalised. `word*` matches every word with this beginning, a single `*` any one word; blank space
+    between words matches any text without words. In scripts without spaces, a phrase is found inside a sequence of
+    letters.
     """
     parts: list[str] = []
     for part in phrase.split():
@@ -158,7 +159,7 @@ def plain_expression(phrase: str) -> tuple[str, str]:
 
 
 def _chosen(phrases: Iterable[str]) -> Iterator[str]:
-    """The phrases with their choices written out: `{a|b}` stands for either."""
+    """The phrases with all their choices: `{a|b}` means a or b."""
     for phrase in phrases:
         choice = _EITHER.search(phrase)
         if choice is None:

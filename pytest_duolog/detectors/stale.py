@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Stale(StrEnum):
-    """In which way a message adds nothing."""
+    """The way in which a message adds nothing."""
 
     REPEAT = "repeat"
     REPHRASED = "rephrased"

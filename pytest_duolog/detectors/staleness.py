@@ -1,11 +1,11 @@
-"""Whether a message adds anything to what was said before, told message by message.
+"""Decides for each message whether it adds anything to the messages before it.
 
-Four ways of adding nothing: it says again what was said (`repeat`), it is long and largely made of what was
-said (`rephrased`), it has no words (`empty`), or all it does is to thank, to take leave, to acknowledge or to stand by
-(`ritual`). Two more add next to nothing: a message that names nothing that was not named before (`vague`), and a mere
-sign of listening (`listening`). Healthy talk has such messages, too, but not many running.
+A message adds nothing in four ways: it repeats earlier text (`repeat`), it is long and mostly made of earlier text
+(`rephrased`), it has no words (`empty`), or it only thanks, says goodbye, acknowledges or offers help (`ritual`). Two
+more kinds add almost nothing: a message that names nothing new (`vague`), and a sign of listening (`listening`).
+Healthy dialogues have such messages, too, but not many in a row.
 
-What was said is kept in sets, so that the cost of a message depends on its own length only.
+Earlier text is kept in sets, so that the time for a message depends only on its own length.
 """
 
 from __future__ import annotations
@@ -19,40 +19,39 @@ from itertools import islice
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.stale import Stale
 
-# A message repeats if this share of its word trigrams was said before, and at most this share of its words is
-# new. One new word in a short message is news: "What is the capital of Peru?" in a drill.
+# A message is a repeat if this share of its word trigrams occurred before, and at most this share of its words is new.
+# One new word in a short message is news: "What is the capital of Peru?" in a drill.
 REPEATED_TRIGRAMS = 0.62
 NEW_WORDS = 0.10
 
-# A message with so many letters that is less of a copy still says little. In healthy talk a tenth of the
-# trigrams was said before.
+# A message with this many letters is rephrased at a lower share. In healthy dialogues a tenth of the trigrams occurred
+# before.
 LONG = 90
 REPHRASED_TRIGRAMS = 0.35
 REPHRASED_NEW_WORDS = 0.20
 
-# Of a ritual message's words that carry content, at most this share is new to the dialogue, and at most this
-# share lies outside the social vocabulary. One such word is always allowed; more than so many new ones are news.
+# Of the content words of a ritual message, at most this share is new in the dialogue, and at most this share is outside
+# the social vocabulary. One such word is always allowed; more new ones than this are news.
 NEW_CONTENT = 0.15
 FOREIGN_CONTENT = 0.50
 NEWS = 4
-# Once both took leave, a message this short needs no social word, only little that is new.
+# After both said goodbye, a message up to this length is a ritual without social words if it has little new text.
 LAST_WORDS = 12
 LAST_NEW_WORDS = 3
 
-# A vague message has at least so many words; of news it has at most so much, and one word more for each so many of its
-# words.
+# A vague message has at least this many words, and at most this many new ones, plus one for each this many words.
 VAGUE_WORDS = 4
 VAGUE_NEWS = 2
 VAGUE_LENGTH = 15
 
-# A message with so much news, and as much more for its length, says something; its phrases need not be looked for.
+# A message with this many new words, and more for its length, is not stale; its phrases need not be searched.
 MUCH_NEWS = 9
 
-# Where so many of the last few messages are rituals or symbols, a message of small talk alone is one, too.
+# If this many of the last few messages are rituals or symbols, a message with only small talk is a ritual, too.
 RUN = 2
 LATELY = 3
 
-# A number that runs on by at most this much beside so many equal words is a counter, not news.
+# A number that grows by at most this much, next to this many equal words, is a counter and not news.
 COUNTER_STEP = 6
 COUNTER_WORDS = 4
 
@@ -79,9 +78,9 @@ class StalenessReader:
         after_goodbye: bool = False,
         is_structured: bool = False,
     ) -> Stale | None:
-        """How the next message is stale, None if it is not; from then on it counts as said.
+        """How the next message is stale; None if it is not. Later messages are compared with it.
 
-        In what machines write, any new word or number is news.
+        In text that machines write, any new word or number is news.
         """
         numbers = tuple(word for word in words if word[0].isdigit())
         frame = tuple(word for word in words if not word[0].isdigit())
@@ -101,7 +100,7 @@ class StalenessReader:
         return stale
 
     def n_new(self, words: Sequence[str]) -> int:
-        """How many of these words no message so far had."""
+        """The number of these words that no message so far had."""
         return len(set(words) - self._words)
 
     def _judge(
@@ -131,7 +130,7 @@ class StalenessReader:
     def _judge_fresh(
         self, normalised: str, words: Sequence[str], numbers: tuple[str, ...], *, after_goodbye: bool
     ) -> Stale | None:
-        """Of words that were not said yet, whether they say anything."""
+        """Whether the new words of a message have content."""
         if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
             return None
         new_news = (word for word in set(words) - self._words if lexicon.is_news(word))

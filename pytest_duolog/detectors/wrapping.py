@@ -1,7 +1,7 @@
-"""What a message says inside the wrapping that machines put around it.
+"""Extracts the text of a message from the format in which a machine wrapped it.
 
 Messages of agents are often JSON, XML, YAML, key-value lines, tables or lines of a log. Their keys, ids, hashes,
-timestamps and counters are no news, and new values are. Where values are sentences, these are what is said.
+timestamps and counters are not news, but new values are. If values are sentences, only these are the text.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 from pytest_duolog.detectors import text
 
-# Longer texts are not parsed: what is read of them is cut anyway.
+# Longer texts are not parsed, because only a part of them is read.
 _LONGEST = text.READ_LIMIT
-# A value of so many words is a sentence.
+# A value with at least this many words is a sentence.
 _SENTENCE = 2
-# Of the characters of a text that machines write, at least so many in a hundred are their punctuation.
+# The smallest percentage of punctuation in text that machines write.
 _MARKS = 6
 _NO_MARKS = str.maketrans("", "", '{}[]<>()=;|/\\_$"')
 _STRUCTURED_START = ("{", "|", "$")
 _LINES = 2
 
-# Keys whose values are what somebody says.
+# Keys of the text of a message.
 _SPOKEN = frozenset(
     (
         "content",
@@ -40,11 +40,11 @@ _SPOKEN = frozenset(
         "response",
     )
 )
-# Keys whose values say who speaks, and how.
+# Keys of the speaker and the kind of a message.
 _WHO = frozenset(
     ("from", "to", "role", "sender", "recipient", "name", "speaker", "agent", "author", "type", "channel")
 )
-# Keys whose values run on by themselves.
+# Keys whose values change by themselves.
 _RUNS_ON = re.compile(
     r"(?:^|[_.\- ])(?:id|uid|uuid|guid|nonce|seq|sequence|index|idx|counter|attempt|retry|retries|try|tick|heartbeat"
     r"|beat|ts|time|timestamp|datetime|at|sent|created|updated|received|hash|sha\d*|md5|digest|checksum|etag|token|trace"
@@ -70,7 +70,7 @@ _STATEMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FENCE = re.compile(r"^\s*```[\w-]{0,20}\n(.*?)\n?```\s*$", re.DOTALL)
-# Hashes, ids and long numbers of machines, wherever they stand.
+# Hashes, ids and long numbers, anywhere in a text.
 _MACHINE_ID = re.compile(
     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b(?:0x)?(?=[0-9a-f]{0,80}[a-f])(?=[0-9a-f]{0,80}\d)[0-9a-f]{8,80}\b"
     r"|\b\d{10,19}\b|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
@@ -80,14 +80,14 @@ _MACHINE_ID = re.compile(
 
 
 class Unwrapped(NamedTuple):
-    """What a message says, and whether a machine wrapped it."""
+    """The text of a message, and whether a machine wrapped it."""
 
     said: str
     is_structured: bool
 
 
 def unwrap(content: str) -> Unwrapped:
-    """What a message says without wrapping, ids and counters; a message without any as it is."""
+    """The text of a message without wrapping, ids and counters; other messages unchanged."""
     if len(content) > _LONGEST:
         return Unwrapped(content, False)
     stripped = content.strip()
@@ -106,7 +106,7 @@ def unwrap(content: str) -> Unwrapped:
 
 
 def _of_values(values: list[tuple[str, str]]) -> Unwrapped:
-    """What somebody says, if that is all there is beside names and ids; else all values."""
+    """The text, if everything else is names and ids; otherwise all values."""
     own = [(key.casefold(), value) for key, value in values if not _RUNS_ON.search(key)]
     spoken = [value for key, value in own if key in _SPOKEN and value.strip()]
     if spoken and all(key in _SPOKEN or key in _WHO for key, _ in own):
@@ -129,7 +129,7 @@ def _is_machine_made(stripped: str) -> bool:
 
 
 def _json_values(stripped: str) -> list[tuple[str, str]] | None:
-    """Keys and values of a JSON text, in order; None if it is none, or if it is a plain text in quotes."""
+    """Keys and values of a JSON text, in order; None if it is not JSON, or only a string."""
     try:
         parsed = json.loads(stripped)
     except (ValueError, RecursionError):
@@ -150,7 +150,7 @@ def _leaves(key: str, value: object) -> Iterator[tuple[str, str]]:
 
 
 def _said(values: list[tuple[str, str]]) -> str:
-    """The sentences among values; where there are none, all keys and values that do not run on."""
+    """The sentences among values; if there are none, all keys and values that do not change by themselves."""
     kept = [
         (key, clean)
         for key, value in values

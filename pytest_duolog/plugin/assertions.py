@@ -1,4 +1,4 @@
-r"""A failed assertion says what a property said once: in short where pytest shows the assertion, in full below it.
+r"""Shows the verdict of a failed assertion once: short in pytest's message, in full below it.
 
 pytest writes the repr of a verdict into the message of an `assert` up to three times, its lines joined by a literal
 `\n`, and then the dialogue of a failed test shows it again.
@@ -12,23 +12,23 @@ from collections.abc import Iterable
 import pytest
 from _pytest.assertion.rewrite import (
     _saferepr,
-)  # what pytest (9.2) writes into the message; it offers no hook for a value that stands alone
+)  # pytest (9.2) writes this into the message; it has no hook for a single value
 
 from pytest_duolog.display import printable
 from pytest_duolog.plugin import CLAIMS, SITE
 from pytest_duolog.properties.base import Outcome, Verdict
 from pytest_duolog.results.dialogue_result import PropertyResult
 
-# So many characters of a verdict stand in the message, so that it takes two lines of a narrow terminal.
+# The message has at most this many characters of a verdict, which is two lines of a narrow terminal.
 LONGEST_BRIEF = 90
-# So much of a line of code is kept.
+# At most this many characters of a line of code are kept.
 LONGEST_LINE = 300
-# A line that tells where a value comes from: of a verdict that is the method that was called, which the source shows.
+# A line about the origin of a value; for a verdict it is the called method, which the source shows.
 _WHERE = re.compile(r"\s*\+\s+(?=where |and   )")
 
 
 def tell_verdicts_once(item: pytest.Item, error: BaseException) -> None:
-    """Shorten the message of a failed assertion about verdicts; those that no dialogue shows are told in full there."""
+    """Shorten the message of a failed assertion about verdicts; those that no dialogue shows are shown in full."""
     if not (isinstance(error, AssertionError) and len(error.args) == 1 and isinstance(error.args[0], str)):
         return
     message = error.args[0]
@@ -42,7 +42,7 @@ def tell_verdicts_once(item: pytest.Item, error: BaseException) -> None:
 
 
 def brief(verdict: Verdict) -> str:
-    """What a verdict says, on one line of at most `LONGEST_BRIEF` characters."""
+    """The verdict on one line of at most `LONGEST_BRIEF` characters."""
     text = printable(f"{verdict.property} {verdict.outcome}: {verdict.explanation}").replace("\n", " ")
     if len(text) <= LONGEST_BRIEF:
         return text
@@ -50,7 +50,7 @@ def brief(verdict: Verdict) -> str:
 
 
 def _without_repeats(message: str, long: str, short: str) -> str:
-    """The message with `short` where pytest wrote `long`, and without the lines on where that comes from."""
+    """The message with `short` instead of `long`, and without the lines about its origin."""
     if long not in message:
         return message
     kept: list[str] = []
@@ -67,7 +67,7 @@ def _without_repeats(message: str, long: str, short: str) -> str:
 
 
 def said_by(message: str, verdicts: Iterable[PropertyResult]) -> str:
-    """What the property says that a message is about, in full on one line; empty if it is about none."""
+    """The full verdict on one line of the property in a message; empty if there is none."""
     about = re.sub(r"^(?:AssertionError: )?assert (?:not )?", "", message)
     for verdict in verdicts:
         if about.startswith(f"{verdict.property} {verdict.outcome}: "[:LONGEST_BRIEF]):
@@ -76,6 +76,6 @@ def said_by(message: str, verdicts: Iterable[PropertyResult]) -> str:
 
 
 def asserted_line(report: pytest.TestReport) -> str:
-    """The line of the test that failed, as the report quotes it; empty if it quotes none."""
+    """The failed line of the test, as the report quotes it; empty if it quotes none."""
     marked = [line[1:].strip() for line in str(report.longrepr).splitlines() if line.startswith(">   ")]
     return marked[-1][:LONGEST_LINE] if marked else ""

@@ -1,4 +1,4 @@
-"""The run record while a run goes on, and what it comes to at the end."""
+"""Keeps the run record during a run, and decides at the end."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from pytest_duolog.results.record import Header, RunRecord, Sample
 from pytest_duolog.results.store import RecordWriter, check_place, fresh_record
 from pytest_duolog.storage.own_folder import OWN_FOLDER
 
-# Where the record lies unless the command line says otherwise, below the root folder.
+# The default path of the record, relative to the root folder.
 DEFAULT_PATH = Path(OWN_FOLDER) / "record.jsonl"
 
 
 @contextmanager
 def _ending_the_run() -> Iterator[None]:
-    """The run ends here if the record cannot be written, for samples that are not kept may be dear."""
+    """End the run if the record cannot be written, because samples that are not stored may be expensive."""
     try:
         yield
     except RunRecordError as error:
@@ -41,10 +41,10 @@ def _ending_the_run() -> Iterator[None]:
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class RecordKeeper:
-    """Takes the samples of a run, writes them down at once, and decides at the end.
+    """Writes the samples of a run at once, and decides at the end.
 
-    In a worker of pytest-xdist it keeps them until `unsent` takes them along with a report to the controller, whose
-    record_keeper writes them.
+    In a worker of pytest-xdist it keeps them until `unsent` adds them to a report for the controller, whose record
+    keeper writes them.
     """
 
     config: pytest.Config
@@ -60,7 +60,7 @@ class RecordKeeper:
         return hasattr(self.config, "workerinput")
 
     def begin(self, plan: RunPlan) -> None:
-        """The run has this plan."""
+        """Set the plan of the run."""
         if self.header is None:
             shard = settings_of(self.config).shard
             self.header = Header(
@@ -76,7 +76,7 @@ class RecordKeeper:
             check_place(self.path)
 
     def add(self, sample: Sample) -> None:
-        """Take a sample; except in a worker it is in the file when this returns."""
+        """Add a sample; except in a worker, it is in the file when this returns."""
         assert self.header is not None, "the plan comes first"
         self.samples.append(sample)
         if self._is_worker:
@@ -90,7 +90,7 @@ class RecordKeeper:
 
     @property
     def path(self) -> Path:
-        """The file; those of shards have names of their own, so that they can lie in one folder."""
+        """The path of the record; shards have different names, so that their records can be in one folder."""
         given = self.config.getoption("duolog_record") or self.config.getini("duolog_record")
         shard = settings_of(self.config).shard
         part = f"-{shard.number}-of-{shard.n_shards}" if shard else ""
@@ -98,23 +98,23 @@ class RecordKeeper:
 
     @property
     def plan(self) -> RunPlan:
-        """What this run and, if it is a shard, the others set out to do."""
+        """The plan of this run, including the other shards."""
         assert self.header is not None, "the plan comes first"
         return self.header.plan
 
     @property
     def share(self) -> list[str]:
-        """The scenarios of the plan that this run carries out."""
+        """The scenarios of the plan that this run has."""
         shard = settings_of(self.config).shard
         return shard.share(self.plan.scenarios) if shard else list(self.plan.scenarios)
 
     @property
     def is_part_of_gate(self) -> bool:
-        """Whether other shards have some of the gate's pairs, so that it is not decided here."""
+        """Whether other shards have some of the gate's pairs, so that this run cannot decide."""
         return self.plan.gate is not None and len(self.share) < len(self.plan.scenarios)
 
     def unsent(self) -> RecordPart | None:
-        """What the controller does not know yet; None where this is the controller's own process."""
+        """The part that was not sent to the controller yet; None in the controller's own process."""
         if not self._is_worker or self.header is None:
             return None
         fresh = self.samples[self._n_sent :]
@@ -122,7 +122,7 @@ class RecordKeeper:
         return RecordPart(self.header.plan, tuple(fresh))
 
     def receive(self, part: RecordPart, node: object) -> None:
-        """Take what the record_keeper of a worker, which is `node`, sent."""
+        """Add the part that the record keeper of worker `node` sent."""
         self.begin(part.plan)
         for sample in part.samples:
             self.add(sample)
@@ -159,13 +159,13 @@ class RecordKeeper:
 
     @property
     def undecided_headline(self) -> str:
-        """What the tests of a gate have for a verdict if it is decided elsewhere."""
+        """The text instead of a verdict for tests of a gate that is decided elsewhere."""
         return undecided_words(str(settings_of(self.config).shard))
 
     # The end of the run
 
     def record(self) -> RunRecord:
-        """What there is so far; without a gate the plan has this run's tests alone, for each is decided by itself."""
+        """The record so far; without a gate, its plan has only this run's tests, because each is decided by itself."""
         assert self.header is not None, "the plan comes first"
         header = self.header
         if self.plan.gate is None:
@@ -174,14 +174,14 @@ class RecordKeeper:
         return RunRecord(header, tuple(self.samples))
 
     def decide(self) -> RecordDecision | None:
-        """The decision about what there is; None if nothing was run, or if it is not made here."""
+        """The decision about the record so far; None if nothing ran, or if this run cannot decide."""
         if not self.samples or self._is_worker or self.is_part_of_gate:
             return None
         return decide_record(self.record())
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """A gate that does not pass fails the run; what pytest itself found wrong goes first."""
+        """Set the exit status for a gate that does not pass; pytest's own failures have precedence."""
         self._report_undecided()
         decided = self.decide()
         if decided is None or self._writer is None:
@@ -192,12 +192,12 @@ class RecordKeeper:
             session.exitstatus = self._status(decided.decision) or session.exitstatus
 
     def _has_failed_alone(self, session: pytest.Session) -> bool:
-        """Whether nothing failed but tests of the plan, whose verdict is that of the gate."""
+        """Whether only tests of the plan failed, whose verdict is that of the gate."""
         is_plain = session.exitstatus == pytest.ExitCode.TESTS_FAILED
         return is_plain and session.testsfailed == len(self._failed)
 
     def _status(self, decision: Decision) -> int:
-        """The exit status that the decision of a gate means."""
+        """The exit status for the decision of a gate."""
         if decision is Decision.INCONCLUSIVE:
             return settings_of(self.config).inconclusive
         return int(pytest.ExitCode.OK if decision is Decision.PASS else pytest.ExitCode.TESTS_FAILED)
@@ -223,7 +223,7 @@ class RecordKeeper:
             terminalreporter.write_line(f"{decided.decision.upper()} fails the run{advice}", red=True)
         if decided.is_open if decided else self._lacks_pairs:
             terminalreporter.write_line(
-                "to go on, repeat this with --record-mode=once: what is recorded is not asked for again"
+                "to continue, repeat this with --record-mode=once: recorded replies are not asked for again"
             )
         command = "gate" if decided else "merge"
         terminalreporter.write_line(printable(f"run record: {self.path} (duolog {command} reads it)"))

@@ -1,4 +1,4 @@
-"""From the reports of single runs to the sample they are, and from samples to the one report of their test."""
+"""Converts the reports of one run to a sample, and the samples of a test to its report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from _pytest.skipping import (
     evaluate_xfail_marks,
-)  # no public way yet (9.2) to ask whether a mark expects a failure
+)  # there is no public way (9.2) to find out whether a mark expects a failure
 
 from pytest_duolog.display import printable
 from pytest_duolog.gate.decision import Decision
@@ -29,24 +29,24 @@ from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.results.record import Sample, SampleOutcome
 from pytest_duolog.running.dialogue import TestSite
 
-# So many of the samples that did not pass are shown.
+# At most this many samples that did not pass are shown.
 MOST_SHOWN = 2
 
 # What tests are counted as in a gate without an answer.
 INCONCLUSIVE = "inconclusive"
-# The property of JUnit XML that has the verdict.
+# The property of JUnit XML with the verdict.
 VERDICT = "duolog_verdict"
 
 # So much of why a sample did not pass is kept.
 LONGEST_PROBLEM = 300
 
-# How it marks the lines of a traceback that say what was raised.
+# pytest's mark for the lines of a traceback with the exception.
 RAISED = "E   "
 
 
 @dataclass(eq=False)
 class SampledTest:
-    """A test and the samples of it so far."""
+    """A test and its samples so far."""
 
     item: pytest.Item
     samples: list[Sample] = field(default_factory=list)
@@ -59,7 +59,7 @@ class SampledTest:
     duration_s: float = 0.0
 
     def add(self, sample: Sample, reports: Sequence[pytest.TestReport]) -> None:
-        """Take a sample and the reports of its run."""
+        """Add a sample and the reports of its run."""
         self.samples.append(sample)
         if sample.is_measured:
             self.measured[sample.arm][sample.number] = sample
@@ -74,27 +74,27 @@ class SampledTest:
 
     @property
     def expected_failure(self) -> str | None:
-        """Why every failure was one that an xfail expects; None if one was not, or nothing could be measured."""
+        """The reason of the xfail if it expects every failure; None if it does not, or nothing could be measured."""
         reasons = [getattr(report, "wasxfail", None) for report in self.wrong]
         return None if self.has_gaps or None in reasons or not reasons else reasons[-1]
 
     @property
     def is_skipped(self) -> bool:
-        """Whether it skipped itself whenever it was tried."""
+        """Whether it was skipped each time."""
         return len(self.wrong) == len(self.samples) and all(map(_is_skip, self.wrong))
 
     @property
     def speaks_for_itself(self) -> bool:
-        """Whether there was nothing but errors of its fixtures, or skips."""
+        """Whether there were only skips or errors of fixtures."""
         return "call" not in self.last or self.is_skipped
 
     def take(self, sample: Sample) -> None:
-        """Take a sample that an earlier run has measured."""
+        """Add a sample of an earlier run."""
         self.samples.append(sample)
         self.measured[sample.arm][sample.number] = sample
 
     def has_outcome(self, attempt: Attempt) -> bool:
-        """Whether an attempt is not to be made again: it was measured, or given up."""
+        """Whether an attempt is final: it was measured, or is not retried."""
         return attempt.number in self.measured[attempt.arm] or any(
             sample.is_given_up and (sample.number, sample.arm) == (attempt.number, attempt.arm)
             for sample in self.samples
@@ -102,28 +102,28 @@ class SampledTest:
 
     @property
     def has_gaps(self) -> bool:
-        """Whether a sample was tried and has no outcome yet, or an arm has none at all."""
+        """Whether a sample was tried and has no outcome yet, or an arm has no outcome at all."""
         tried = {Attempt(self.item, sample.number, sample.arm) for sample in self.samples}
         return not all(self.has_outcome(attempt) and self.measured[attempt.arm] for attempt in tried)
 
     def is_unanswered(self, arm: Arm) -> bool:
-        """Whether an arm was given up as often as the gate waits for a first look, and gave no outcome."""
+        """Whether an arm gave no outcome in as many final errors as the gate waits for before its first look."""
         n_given_up = sum(sample.is_given_up and sample.arm is arm for sample in self.samples)
         return n_given_up >= FIRST_LOOK and not self.measured[arm]
 
     def n_tries(self, attempt: Attempt) -> int:
-        """How often an attempt has been tried."""
+        """The number of tries of an attempt."""
         return sum((sample.number, sample.arm) == (attempt.number, attempt.arm) for sample in self.samples)
 
 
 def sample_of(
     attempt: Attempt, reports: Sequence[pytest.TestReport], site: TestSite | None, *, try_number: int
 ) -> Sample:
-    """What one run of a test came to.
+    """The sample for one run of a test.
 
-    It passed or failed by its body, whatever an xfail expects. It is an error, which says nothing of the models, if a
-    model could not be asked, a recording did not fit, a property could not be measured, or something beside the body
-    went wrong.
+    Its outcome is that of the body, regardless of an xfail. It is an error, which says nothing about the models, if a
+    model could not be asked, a recording does not match, a property could not be measured, or something outside the
+    body failed.
     """
     wrong = _first_wrong(reports)
     dialogues = site.dialogues if site is not None else []
@@ -156,7 +156,7 @@ def sample_of(
 
 
 def _problem(wrong: pytest.TestReport, results: Sequence[DialogueResult]) -> str:
-    """The first line of why it did not pass; of an assertion about a property, what the property says."""
+    """The first line of the reason why it did not pass; for an assertion about a property, the verdict."""
     line = _first_line(wrong)
     verdicts = (verdict for result in results for verdict in result.verdicts)
     return said_by(line, verdicts)[:LONGEST_PROBLEM] or line
@@ -165,7 +165,7 @@ def _problem(wrong: pytest.TestReport, results: Sequence[DialogueResult]) -> str
 def with_subtests(
     reports: Sequence[pytest.TestReport], failed: Sequence[pytest.TestReport]
 ) -> list[pytest.TestReport]:
-    """The reports of a sample's phases; a body that passed fails with the first of its `failed` subtests."""
+    """The reports of a sample's phases; if the body passed, it fails with the first of its `failed` subtests."""
     return [_with_subtests(report, failed) if report.when == "call" else report for report in reports]
 
 
@@ -194,7 +194,7 @@ def _subtest_name(report: Any) -> str:
 
 
 def _first_wrong(reports: Sequence[pytest.TestReport]) -> pytest.TestReport | None:
-    """The phase that went wrong, whether it was expected to or not."""
+    """The first phase that failed or was skipped, expected or not."""
     return next((found for found in reports if not (found.passed or is_strict_xpass(found))), None)
 
 
@@ -203,7 +203,7 @@ def _is_skip(report: pytest.TestReport) -> bool:
 
 
 def _first_line(report: pytest.TestReport) -> str:
-    """What went wrong; of a traceback that was made plain text, what pytest marks there as raised last."""
+    """The first line of the problem; for a traceback as text, the last exception that pytest marks."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = str(crash.message if crash else _text_of(report))
     marked = [
@@ -215,14 +215,14 @@ def _first_line(report: pytest.TestReport) -> str:
 
 
 def _text_of(report: pytest.TestReport) -> str:
-    """A report's own words; of a skip without the place in the code."""
+    """The text of a report; for a skip without the place in the code."""
     return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else report.longreprtext
 
 
 def logged_reports(
     test: SampledTest, decided: SamplesDecision | PairsDecision
 ) -> Iterator[pytest.TestReport]:
-    """Set-up, call and teardown of a test as they are logged, with the verdict on all its samples."""
+    """The reports of set-up, call and teardown to log for a test, with the verdict on all its samples."""
     if test.speaks_for_itself:
         yield from test.last.values()
     elif isinstance(decided, SamplesDecision):
@@ -233,7 +233,7 @@ def logged_reports(
 
 
 def undecided_reports(test: SampledTest, *, allows_gaps: bool = False) -> list[pytest.TestReport]:
-    """Set-up, call and teardown of a test in a gate that is not decided yet, and the call if it is accused."""
+    """The reports of set-up, call and teardown in an undecided gate, and the call if the gate accuses the test."""
     lines = [_passed_words(test, arm) for arm in Arm]
     setup, call, teardown = _reports(test, lines, is_held_against=test.has_gaps and not allows_gaps)
     _, if_accused, _ = _reports(test, lines, is_held_against=True)
@@ -243,9 +243,9 @@ def undecided_reports(test: SampledTest, *, allows_gaps: bool = False) -> list[p
 def decided_reports(
     undecided: Sequence[pytest.TestReport], decided: PairsDecision
 ) -> Iterator[pytest.TestReport]:
-    """Those of `undecided_reports` that are logged once the gate has decided; it may accuse their test.
+    """The reports of `undecided_reports` to log after the gate has decided; it may accuse their test.
 
-    Where it is inconclusive, no test is shown as passed.
+    If it is inconclusive, no test is shown as passed.
     """
     setup, call, teardown, if_accused = undecided
     headline = next(pairs_words(decided))
@@ -256,7 +256,7 @@ def decided_reports(
 
 
 def with_headline(reports: Iterable[pytest.TestReport], headline: str) -> Iterator[pytest.TestReport]:
-    """The reports of a test with the verdict of its gate, or what there is in its place."""
+    """The reports of a test with the verdict of its gate, or the text instead of it."""
     for report in reports:
         if isinstance(report.longrepr, str) and not is_strict_xpass(report):
             report.longrepr = f"{headline}\n{report.longrepr}"
@@ -273,7 +273,7 @@ def unjudged(call: pytest.TestReport, status: str, why: str) -> pytest.TestRepor
 
 
 def place_of_report(report: pytest.TestReport) -> tuple[str, int]:
-    """The file of a test and the line it begins in, from 1."""
+    """The file and the first line of a test, from 1."""
     path, line, _ = report.location
     return path, (line or 0) + 1
 
@@ -296,7 +296,7 @@ def _reports(
 
 
 def _judge(call: pytest.TestReport, test: SampledTest, text: str, *, is_held_against: bool) -> None:
-    """Make the last report of a body that of the verdict, to which an xfail applies as it does to a single run."""
+    """Turn the last report of a body into the report of the verdict; an xfail applies to it as to a single run."""
     vars(call).pop("wasxfail", None)
     xfail = None if test.item.config.option.runxfail else evaluate_xfail_marks(test.item)
     if is_held_against and test.expected_failure is not None:
@@ -312,7 +312,7 @@ def _judge(call: pytest.TestReport, test: SampledTest, text: str, *, is_held_aga
 
 
 def _harmless(report: pytest.TestReport) -> pytest.TestReport:
-    """The report of a phase whose errors are counted among the samples."""
+    """A passed report for a phase whose errors are counted in the samples."""
     report = copy(report)
     vars(report).pop("wasxfail", None)
     report.outcome, report.longrepr = "passed", None

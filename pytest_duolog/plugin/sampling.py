@@ -1,8 +1,8 @@
-"""Tests that run many times over: one verdict from samples, or the candidate beside the baseline.
+"""Runs tests many times: for one verdict from samples, or for a gate that compares candidate and baseline.
 
-A run of a test's body is one sample. In one process the samples are launched breadth first: the first of every test,
-then the second, so that tests stop as soon as their counts decide, and the prefetch has many dialogues to run at
-once. A worker of pytest-xdist gets whole tests and runs the samples of one after the other.
+A run of a test's body is one sample. In one process, the first samples of all tests run first, then the second ones,
+and so on: tests stop as soon as their counts decide, and the prefetch has many dialogues to run at once. A worker of
+pytest-xdist gets whole tests and runs the samples of one test after the other.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-# pytest (9.2) has no public way to run a test once more with new fixtures, or to ask whether its marks skip it. Plugins
-# that rerun tests (pytest-rerunfailures, flaky) use the same functions. To be dropped when pytest offers them.
+# pytest (9.2) has no public way to run a test again with new fixtures, or to find out whether its marks skip it.
+# Plugins that rerun tests (pytest-rerunfailures, flaky) use the same functions. To be dropped when pytest offers them.
 from _pytest.runner import runtestprotocol
 from _pytest.skipping import evaluate_skip_marks
 
@@ -60,21 +60,21 @@ from pytest_duolog.results.record import Sample, SampleOutcome
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.settings import Settings, roles_of
 
-# An error says nothing of the model, so it is tried again; so often, where models are asked at all.
+# An error says nothing about the model, so it is retried this often if models are asked.
 MOST_ATTEMPTS = 3
 RERUNS_HIDE_RATES = (
-    "another plugin runs a sample again that has failed (as pytest-retry does), which hides how often the test fails: "
-    "leave it out (--retries, @pytest.mark.flaky) where tests have samples"
+    "another plugin (such as pytest-retry) reruns a failed sample, which hides how often the test "
+    "fails: do not use reruns (--retries, @pytest.mark.flaky) for tests with samples"
 )
-# In workers and shards, where tests do not know of each other, so many samples of a stored baseline are run anew.
+# In workers and shards, which do not see each other's tests, this many new samples of a stored baseline are run.
 CANARIES_OF_A_TEST_ALONE = 5
-# Set-up, call and teardown, which pytest-randomly gives seeds one after the other.
+# Set-up, call and teardown: pytest-randomly sets a seed before each.
 N_PHASES = 3
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
 class Sampler:
-    """Runs the tests of a plan as often as it takes; every other test runs as ever."""
+    """Runs the tests of a plan as often as needed; all other tests run as usual."""
 
     record_keeper: RecordKeeper
     plan: RunPlan
@@ -88,10 +88,10 @@ class Sampler:
     def __post_init__(self) -> None:
         self._tests = {item: SampledTest(item) for item in self.items if item.nodeid in self.plan.scenarios}
 
-    # What pytest calls
+    # Called by pytest
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Run everything round by round; with xdist its workers' own loops go test by test."""
+        """Run all tests round by round; with xdist, the workers run test by test."""
         if hasattr(session.config, "workerinput") or session.config.option.collectonly or session.testsfailed:
             return None
         attempts = [attempt for item in self.items for attempt in self._first(item)]
@@ -124,20 +124,20 @@ class Sampler:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """End the run if another plugin runs a sample again: it would count once, as the last run of it."""
+        """End the run if another plugin reruns a sample: only its last run would count."""
         if item in self._tests:
             if self._is_set_up:
                 item.session.shouldfail = RERUNS_HIDE_RATES
             self._is_set_up = True
 
-    # Which attempts there are
+    # The attempts to run
 
     def _first(self, item: pytest.Item) -> list[Attempt]:
         is_gated = item in self._tests and self.plan.gate is not None
         return self._pair(self._tests[item], 1) if is_gated else [Attempt(item)]
 
     def _next_round(self) -> list[Attempt]:
-        """What to run next; the tests for which that is nothing are reported."""
+        """The next attempts; tests without further attempts are reported."""
         if self.plan.gate is None or self.record_keeper.is_part_of_gate:
             return [attempt for test in self._open_tests() for attempt in self._rest(test.item)]
         decided = decide_record(self.record_keeper.record()).pairs
@@ -148,7 +148,7 @@ class Sampler:
             for scenario, number in decided.wanted
             for attempt in self._pair(by_name[scenario], number)
         ] + [Attempt(by_name[scenario].item, number) for scenario, number in decided.canaries_wanted]
-        if decided.wanted and not attempts:  # stored samples were all that was wanted
+        if decided.wanted and not attempts:  # only stored samples were wanted
             return self._next_round()
         if not attempts or any(self._gave_up(attempt) for attempt in attempts):
             for test in by_name.values():
@@ -157,7 +157,7 @@ class Sampler:
         return attempts
 
     def _rest(self, item: pytest.Item) -> list[Attempt]:
-        """The next attempts of one test alone; it is reported if there are none."""
+        """The next attempts of a single test; it is reported if there are none."""
         test = self._tests[item]
         if self.plan.gate is not None:
             attempts = self._next_pair(test, self.plan.gate.max_rounds)
@@ -171,9 +171,9 @@ class Sampler:
         return attempts
 
     def _next_pair(self, test: SampledTest, n_rounds: int) -> list[Attempt]:
-        """The first pair that is not complete, or the canaries of a stored baseline, of a test that is run alone.
+        """The first incomplete pair of a test that runs alone, or the canaries of a stored baseline.
 
-        Nothing is left to run where nobody answers.
+        Empty if an arm gives no outcomes.
         """
         if any(map(test.is_unanswered, Arm)):
             return []
@@ -206,7 +206,7 @@ class Sampler:
         return self._tests[attempt.item].n_tries(attempt) >= most
 
     def _is_last_try(self, sample: Sample) -> bool:
-        """Whether an error ends the tries at a pair, which then goes on without it."""
+        """Whether the sample is not retried after this error."""
         is_spent = session_of(self.items[0].config).budget.has_refused
         is_over = sample.attempt >= MOST_ATTEMPTS and self.is_live and not is_spent
         return self.plan.gate is not None and not sample.is_measured and is_over
@@ -221,15 +221,15 @@ class Sampler:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """If the run ends early, have what was said for tests without a verdict counted all the same."""
+        """If the run ends early, count the dialogues of tests without a verdict, too."""
         collector = collector_of(session.config)
         for test in self._open_tests():
             collector.take(test.item.nodeid, test.dialogues)
 
-    # Running them
+    # Running attempts
 
     def _run_round(self, before: pytest.Item, attempts: Sequence[Attempt]) -> pytest.Item:
-        """Run attempts after a test; the last of them is returned."""
+        """Run attempts after a test; returns the test of the last one."""
         self._expect(attempts)
         for attempt in attempts:
             item = attempt.item
@@ -242,7 +242,7 @@ class Sampler:
         return before
 
     def _expect(self, attempts: Sequence[Attempt]) -> None:
-        """Tell the prefetch what comes, and what will be needed after it unless a test fails early."""
+        """Tell the prefetch the next attempts, and those after them unless a test fails early."""
         prefetch = prefetch_of(attempts[0].item)
         if prefetch is not None:
             sampled = (attempt for attempt in attempts if attempt.item in self._tests)
@@ -255,7 +255,7 @@ class Sampler:
             prefetch.expect([*attempts, *sorted(later, key=lambda attempt: attempt.number)])
 
     def _foreseen(self, attempt: Attempt) -> range:
-        """The numbers that will follow: to the gate's first look, or to the earliest pass with the failures so far."""
+        """The next numbers: up to the gate's first look, or up to the earliest pass with the failures so far."""
         bar = self.plan.scenarios[attempt.item.nodeid]
         if self.plan.gate is not None:
             last = min(max(FIRST_LOOK, attempt.number + 1), self.plan.gate.max_rounds)
@@ -283,12 +283,12 @@ class Sampler:
         self.record_keeper.add(sample)
 
     def _tear_down(self, item: pytest.Item, nextitem: Any) -> None:
-        """End the fixtures of the classes, modules and packages of a test that the next one is not in."""
+        """Tear down the fixtures of a test's classes, modules and packages that the next test does not share."""
         capture: Any = item.config.pluginmanager.get_plugin("capturemanager")
 
         def end() -> None:
             with capture.item_capture("teardown", item) if capture else nullcontext():
-                # As pytest's own teardown does, which runs only together with a test's; there is no public way to it.
+                # As in pytest's own teardown, which runs only after a test; there is no public way to call it.
                 item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001
 
         call = pytest.CallInfo.from_call(end, when="teardown")
@@ -308,7 +308,7 @@ class Sampler:
         else:
             reports, part = self._undecided(test, part)
         if part is not None:
-            reports[0] = copy(reports[0])  # which is in the part itself if the gate is undecided
+            reports[0] = copy(reports[0])  # the part contains the report itself if the gate is undecided
             setattr(reports[0], RECORD_ATTRIBUTE, part)
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
@@ -318,7 +318,7 @@ class Sampler:
         _stop_if_told(item.session)
 
     def _has_run_all(self, test: SampledTest) -> bool:
-        """Whether every sample of a test without a gate passed: the others may have snapshots that nobody came to."""
+        """Whether every sample of a test without a gate passed; otherwise some snapshots may not have been used."""
         bar = self.plan.scenarios[test.item.nodeid]
         found = test.measured[Arm.BASELINE].values()
         n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in found)
@@ -327,25 +327,25 @@ class Sampler:
     def _undecided(
         self, test: SampledTest, part: RecordPart | None
     ) -> tuple[list[pytest.TestReport], RecordPart | None]:
-        """The reports of a test whose verdict is not made here, and what goes to the controller.
+        """The reports of a test whose verdict is not decided here, with the data for the controller.
 
-        A worker of pytest-xdist does not know what a gate decides: it logs that the set-up passed, and sends the
-        reports to the controller, which logs them when it knows. A shard never knows, and does not wait. What it lacks
-        because its budget is used up may not be needed, so that nobody is blamed for it.
+        A worker of pytest-xdist does not know the decision of a gate: it logs that the set-up passed and sends the
+        reports to the controller, which logs them after the decision. A shard never knows it and does not wait. Samples
+        that it lacks because of its budget may not be needed, so no test is blamed for them.
         """
         is_spent = session_of(test.item.config).budget.has_refused
         undecided = undecided_reports(test, allows_gaps=is_spent and self.record_keeper.is_part_of_gate)
         if part is None:
             return list(with_headline(undecided[:3], self.record_keeper.undecided_headline)), None
-        # The report that is logged takes the part along, so it is none of those inside.
+        # The logged report carries the part, so it must not be one of the reports inside.
         return [copy(undecided[0])], replace(part, undecided=tuple(undecided))
 
 
 @contextmanager
 def _seed_of_sample(config: pytest.Config, number: int) -> Iterator[None]:
-    """Give each sample a seed of its own where pytest-randomly sets one before every phase of a test.
+    """Give each sample its own seed if pytest-randomly sets one before every phase of a test.
 
-    With the same one for all of them, speakers that draw random numbers would say the same in every sample.
+    With the same seed, speakers with random numbers would say the same in every sample.
     """
     seed = getattr(config.option, "randomly_seed", None)
     if not isinstance(seed, int):
@@ -359,7 +359,7 @@ def _seed_of_sample(config: pytest.Config, number: int) -> Iterator[None]:
 
 
 def _stop_if_told(session: pytest.Session) -> None:
-    """End the run as pytest's own loop would, for `-x` and the like."""
+    """End the run like pytest's own loop, for example for `-x`."""
     if session.shouldfail:
         raise session.Failed(session.shouldfail)
     if session.shouldstop:
@@ -367,7 +367,7 @@ def _stop_if_told(session: pytest.Session) -> None:
 
 
 def register_sampler(session: pytest.Session) -> None:
-    """Have the tests of this run dealt if it is a shard, and sampled if any is to be."""
+    """Split the tests of this run if it is a shard, and register the sampler if a test has samples."""
     config = session.config
     plan = plan_of(session.items, settings_of(config))
     try:
@@ -379,7 +379,7 @@ def register_sampler(session: pytest.Session) -> None:
     except (ConfigurationError, RunRecordError) as error:
         refuse(config, session.items, str(error))
         return
-    if not config.getoption("duolog_plan"):  # it is about all shards
+    if not config.getoption("duolog_plan"):  # the plan is about all shards
         deal(session, plan.scenarios if plan else ())
     if plan is not None:
         plan = replace(plan, stored_per_pair=stored.per_pair) if stored else plan
@@ -392,7 +392,7 @@ def register_sampler(session: pytest.Session) -> None:
 
 
 def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:
-    """What the collected tests ask for; None if each is to run once."""
+    """The plan of the collected tests; None if each test runs once."""
     tests = [item for item in items if uses_our_fixture(item) and not _is_skipped(item)]
     scenarios = {item.nodeid: scenario_of(item) for item in tests}
     bars = {item.nodeid: sampling_of(item) for item in tests}
@@ -418,7 +418,7 @@ def _is_skipped(item: pytest.Item) -> bool:
 
 
 def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]:
-    """The models that play the roles today, the other side's as well; more than one where scenarios differ."""
+    """The current models of the roles, including the other side; several if scenarios differ."""
     found: dict[str, set[str]] = {}
     for scenario in map(settings.cast, scenarios):
         for speaker in (scenario.a, scenario.b):
@@ -427,7 +427,7 @@ def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]
 
 
 def _key(scenarios: Mapping[str, Scenario], settings: Settings) -> str:
-    """A hash of everything that the scenarios are, but for their models; of a variant its settings are in it."""
+    """A hash of the scenarios without their models, but with the settings of variants."""
     without_models = {"a": {"model", "label"}, "b": {"model", "label"}}
     said = {
         name: settings.cast(scenario).model_dump(mode="json", exclude=without_models)

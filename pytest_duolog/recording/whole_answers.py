@@ -1,7 +1,8 @@
-"""Answers as they came, of libraries that unpack them before anybody is told and take what is cut short as whole.
+"""Detects incomplete responses for libraries that unpack them first and accept incomplete ones as complete.
 
-What is cut short is not recorded (`hooks.plain_response`). That is seen in the packed bytes only: urllib3, and requests
-on top of it, and aiohttp give what they could unpack of gzip, Brotli and Zstandard, and say nothing.
+An incomplete response is not recorded (`hooks.plain_response`). Only the packed bytes show that it is incomplete:
+urllib3, requests on top of it, and aiohttp return what they could unpack of gzip, Brotli and Zstandard, without an
+error.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from unittest import mock
 from pytest_duolog.endpoints.encodings import CutShort, PackedWrongly, unpacked
 from pytest_duolog.recording.hooks import MOST_UNPACKED_BYTES, plain_response
 
-# Where aiohttp's buffers keep what they were fed.
+# The attribute in which aiohttp's buffers keep their input.
 PACKED = "duolog_packed"
 
 
 def packed_from(connection: Any, getresponse: Callable[..., Any]) -> Any:
-    """The response of one of vcrpy's connections, which records it as it was sent; its reader gets it unpacked.
+    """The response of one of vcrpy's connections: recorded as it was sent, but unpacked for its reader.
 
     Works around urllib3 2, whose connections unpack a body while they read it (before, its pools did so later). To be
     dropped when it raises an error for a body that ends too early.
@@ -40,7 +41,7 @@ def packed_from(connection: Any, getresponse: Callable[..., Any]) -> Any:
     if is_live and response.recorded_response["body"]["string"]:
         try:
             content = plain_response(response.recorded_response).content
-        except PackedWrongly:  # whoever speaks has been told
+        except PackedWrongly:  # the speaker got an error already
             return response
         response.recorded_response = {**response.recorded_response, "body": {"string": content}}
         response._content = BytesIO(content)  # noqa: SLF001  # where the stub reads from (9.4)
@@ -48,7 +49,7 @@ def packed_from(connection: Any, getresponse: Callable[..., Any]) -> Any:
 
 
 def refusing_buffers(is_idle: Callable[[], bool]) -> Iterator[Any]:
-    """Patches that let aiohttp refuse every body that is cut short, as it does with those packed as `deflate`.
+    """Patches that make aiohttp refuse every incomplete body, as it does for `deflate`.
 
     Works around aiohttp (all versions, 3.14 too). While it `is_idle`, they do nothing. To be dropped when aiohttp
     raises an error itself.
@@ -71,7 +72,9 @@ def refusing_buffers(is_idle: Callable[[], bool]) -> Iterator[Any]:
         try:
             unpacked(content, buffer.encoding or "", MOST_UNPACKED_BYTES)
         except CutShort as error:
-            raise sys.modules["aiohttp.http_exceptions"].ContentEncodingError(f"the answer {error}") from None
+            raise sys.modules["aiohttp.http_exceptions"].ContentEncodingError(
+                f"the response {error}"
+            ) from None
         except PackedWrongly:
             pass
         feed_eof(buffer)

@@ -1,7 +1,7 @@
-"""The HTML report: one file that opens from disk, in a mail and as an artifact of a CI system.
+"""The HTML report: one file that opens from disk, from a mail, or as an artifact of a CI system.
 
-What models wrote is escaped, and what is invisible in it and changes what is seen becomes a mark. The page loads
-nothing and runs nothing but its own script, which its security policy names by its hash. Without script it is complete.
+Model text is escaped, and invisible characters that change how text is shown become marks. The page loads nothing and
+runs only its own script, which its security policy names by hash. It is also complete without the script.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pytest_duolog.results.record import RunRecord
 PAGE = Path(__file__).parent / "page"
 # What the messages below the pairs of a gate may take, in bytes.
 MOST_BYTES_BELOW_PAIRS = 500_000
-# Controls, marks of direction, what takes no room (except the two joiners), and characters for private use.
+# Control characters, direction marks, characters without width (except the two joiners), and private-use characters.
 _HIDDEN = re.compile(
     "([\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff])\\1*"
 )

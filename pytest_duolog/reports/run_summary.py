@@ -1,4 +1,4 @@
-"""The end of a run in a terminal: all there is to say of its record if that is short, else the worst of it."""
+"""The end of a run in a terminal: the whole text about its record if it is short, else the worst scenarios."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pytest_duolog.reports.scenario_rows import headline, scenario_rows
 from pytest_duolog.reports.wording import error_words, plan_words, record_words
 from pytest_duolog.results.record import RunRecord
 
-# So many lines are left for the record of the 40 that the end of a run takes, and of a run that is to be quiet.
+# How many lines the record may use of the 40 lines at the end of a run, and in a quiet run.
 MOST_LINES = 24
 QUIET_LINES = 4
-# So many lines explain the bars, and so many say what is damaged or missing, where there is no room for all.
+# How many lines explain the plans, and how many name damage or missing samples, if there is no room for all.
 MOST_EXPLAINED = 4
 MOST_DAMAGES = 3
 
 
 def summary_lines(record: RunRecord, decided: RecordDecision, *, is_quiet: bool = False) -> Iterator[str]:
-    """What the samples of a run come to; what there is no room for is counted."""
+    """The text about the samples of a run; omitted lines are counted."""
     most = QUIET_LINES if is_quiet else MOST_LINES
     lines = list(record_words(record, decided))
     if len(lines) <= most:
@@ -33,7 +33,7 @@ def summary_lines(record: RunRecord, decided: RecordDecision, *, is_quiet: bool 
 
 
 def _of_many(record: RunRecord, decided: RecordDecision, *, is_quiet: bool) -> Iterator[str]:
-    """The verdict, the scenarios from the worst on, and once what their bars mean."""
+    """The verdict, the scenarios from the worst on, and the meaning of their plans once."""
     yield headline(decided)
     if is_quiet:
         return

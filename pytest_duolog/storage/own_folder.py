@@ -1,4 +1,4 @@
-"""The folder of what a run leaves behind: it lies in the project, and is nothing to commit."""
+"""The folder `.duolog` for the files of runs, which git ignores."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ IGNORING = "# Made by pytest-duolog. Without this file git sees the folder.\n*\n
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder with its parents; our own one, if it is new, tells git to ignore it. Raises OSError."""
+    """Make a folder with its parents; a new `.duolog` gets a file that makes git ignore it. Raises OSError."""
     own = next((part for part in (path, *path.parents) if part.name == OWN_FOLDER), None)
     is_new = own is not None and not own.exists()
     path.mkdir(parents=True, exist_ok=True)
     if own is not None and is_new:
-        with suppress(OSError):  # what is to be written into the folder matters more
+        with suppress(OSError):  # the files in the folder are more important
             (own / ".gitignore").write_text(IGNORING, "utf-8", newline="\n")
 
 
 def remove_if_unused(folder: Path) -> None:
-    """Remove our own folder if nothing but its word to git is in it."""
+    """Remove `.duolog` if it has only the file for git."""
     with suppress(OSError):
         if [path.name for path in folder.iterdir()] == [".gitignore"]:
             ignoring = folder / ".gitignore"

@@ -1,11 +1,11 @@
-"""The JSON that the first published two-model dialogues had beside their Markdown.
+"""Reads and writes the JSON form of the first published two-model dialogues, which also had a Markdown form.
 
     {"timestamp": "...", "model_a": "...", "model_b": "...", "system_prompt": "...", "opener": "...", "turns": 50,
      "conversation": [{"speaker": "Model A", "model": "...", "content": "...", "turn": 0, "reasoning": "..."}, ...]}
 
-What is written here has these keys, and further ones, so that it reads back as the same transcript: `speakers`,
-`stop_reason` and `topic`, and in each message `finish`, `usage`, `latency_ms` and `tool_calls`. A turn is a reply from
-each side, counted from 1; the opener is in turn 0.
+Written files have these keys and further ones, so that they read back as the same transcript: `speakers`, `stop_reason`
+and `topic`, and in each message `finish`, `usage`, `latency_ms` and `tool_calls`. A turn is one reply from each side,
+counted from 1; the opener is in turn 0.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
 
 SIDES = "ab"
-# Fields of a message that the founding format did not have.
+# Fields of a message that the original format does not have.
 FURTHER = ("finish", "usage", "latency_ms", "tool_calls")
 
 
 def to_twin(transcript: Transcript) -> str:
-    """The text of a JSON file in the founding format, for a transcript of at most two speakers."""
+    """The text of a JSON file in this format, for a transcript with at most two speakers."""
     models = [speaker.model for speaker in transcript.speakers]
     prompts = {speaker.system for speaker in transcript.speakers}
     dumped = transcript.model_dump(mode="json", exclude_none=True)
@@ -57,9 +57,9 @@ def _further(message: Message) -> dict[str, Any]:
 
 
 def fields_of_twin(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a transcript from such a file, which names its speakers by side or like the Markdown.
+    """The fields of a transcript from such a file, which names its speakers by side or as in the Markdown form.
 
-    Raises KeyError or TypeError if it is none.
+    Raises KeyError or TypeError if it does not have this format.
     """
     names = dict(zip(SIDES, DEFAULT_NAMES, strict=True))
     spellings = {spelling: name for side, name in names.items() for spelling in (side, side.upper(), name)}

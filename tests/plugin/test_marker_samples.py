@@ -247,7 +247,7 @@ def test_record_keeps_what_was_there_when_the_run_is_interrupted(pytester: pytes
     result.stdout.fnmatch_lines(
         [
             "*test_it: INCONCLUSIVE: sample 5 is missing; 4 of 4 passed *",
-            "to go on, repeat this with --record-mode=once: what is recorded is not asked for again",
+            "to continue, repeat this with --record-mode=once: recorded replies are not asked for again",
             "4 dialogues",
         ]
     )

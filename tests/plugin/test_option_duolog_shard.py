@@ -208,7 +208,7 @@ def test_models_that_cannot_be_asked_fail_the_shard(suite, options: tuple[str, .
             "candidate: 0 of 0 passed",
             "*sample 1 of the candidate* (error):",
             "* attempts ended in an error, which counts neither as pass nor as failure: *",
-            "to go on, repeat this with --record-mode=once*",
+            "to continue, repeat this with --record-mode=once*",
         ]
     )
 
@@ -227,7 +227,7 @@ def test_budget_that_is_used_up_leaves_a_shard_incomplete_and_not_failed(
     result = suite("--duolog-shard=1/3", gate("same"), "--duolog-budget=dialogues=24", *options)
     assert result.ret == pytest.ExitCode.OK
     result.stdout.fnmatch_lines(
-        ["* attempts ended in an error, *budget of this run is used up*", "to go on, repeat *"]
+        ["* attempts ended in an error, *budget of this run is used up*", "to continue, repeat *"]
     )
     assert sum(sample.is_measured for sample in read_record(Path(records(1)[0])).samples) == 8
 

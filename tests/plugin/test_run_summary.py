@@ -115,8 +115,8 @@ def test_an_interrupted_run_says_what_is_kept(
         "-p", "no:cacheprovider", f"--record-mode={mode}", no_reraise_ctrlc=True
     )
     output = result.stdout.str()
-    assert ("interrupted: every reply that had come is in its cassette" in output) is is_told
-    assert ("to go on, repeat this with --record-mode=once" in output) is is_told
+    assert ("interrupted: all received replies are in their cassettes" in output) is is_told
+    assert ("to continue, repeat this with --record-mode=once" in output) is is_told
 
 
 def test_git_does_not_see_what_a_run_leaves_behind(pytester: pytest.Pytester):

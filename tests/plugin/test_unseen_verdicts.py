@@ -102,7 +102,7 @@ def test_it_says_which_line_asked_and_what_to_do(body):
             "  message 2 (Model B): 'This is message 1 of mine.'",
             "to fix: assert it; if it may fail, read its .outcome",
             "*- dialogue -*",
-            "FAILED test_it.py::test_it - *test_it.py:14: the test did not check NeverSay*",
+            "FAILED test_it.py::test_it - *test_it.py:14: the test did not*",
         ]
     )
 
