@@ -142,7 +142,7 @@ def test_merged_shards_decide_as_one_run_does(
                 "run record: *record-?-of-3.jsonl (duolog merge reads it)",
             ]
         )
-    together = merged(2, 3, 1, status=status)
+    together = merged(2, 3, 1, status=3 if decision is Decision.INCONCLUSIVE else status)
     assert decide_record(together) == decide_record(whole)
     assert decide_record(together).decision is decision
     assert together.looks == whole.looks
@@ -162,7 +162,7 @@ def test_workers_make_the_same_shards(suite) -> None:
 def test_missing_shard_leaves_the_gate_open_and_is_named(suite, capsys: pytest.CaptureFixture[str]) -> None:
     shards(suite, gate("same"), "--duolog-rounds=3")
     capsys.readouterr()
-    record = merged(1, 3, status=1)
+    record = merged(1, 3, status=3)
     lines = capsys.readouterr().out.splitlines()
     assert lines[1] == (
         "INCONCLUSIVE: the evidence decides neither way; round 1 lacks 2 pairs: test_it.py::test_talk[1], "
@@ -172,7 +172,7 @@ def test_missing_shard_leaves_the_gate_open_and_is_named(suite, capsys: pytest.C
         "shard 2/3 is missing or ended early: it has no samples of test_it.py::test_talk[1], test_it.py::test_talk[4]"
     )
     assert len(record.header.plan.scenarios) == 5
-    assert main(["merge", "run.jsonl", *records(2), "-o", "run.jsonl"]) == 1
+    assert main(["merge", "run.jsonl", *records(2), "-o", "run.jsonl"]) == 3
     assert "missing" not in capsys.readouterr().out
 
 
