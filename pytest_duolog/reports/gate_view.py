@@ -1,6 +1,6 @@
-"""What the page of a gate shows, as plain values: whether to merge, and if not, the pairs that say so.
+"""The content of a gate's HTML page as plain values: whether to merge and, if not, the pairs that show why.
 
-Nothing here decides: it reads the decision and the record that was decided about.
+It makes no decision: it reads the decision and its record.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from pytest_duolog.stats.differences import score_interval
 from pytest_duolog.stats.intervals import Interval
 from pytest_duolog.stats.repeats import pass_hat_k
 
-# So many scenarios have a line in the forest plot at once; the others are folded, and of very many the last left out.
+# How many scenarios have a line in the forest plot; others are folded, and beyond a limit left out.
 SHOWN_ROWS = 12
 MOST_ROWS = 400
-# So many scenarios beside the worst have a card, and so many pairs stand in one.
+# How many scenarios after the worst one have a card, and how many pairs a card has.
 MOST_CARDS = 12
 MOST_PAIRS = 5
-# What the pairs of a page may take, in bytes.
+# The largest size of the pairs on a page, in bytes.
 PAIRS_BYTES = 500_000
-# A heading names so many scenarios that got worse, each with its counts.
+# A heading names at most this many scenarios that got worse, each with its counts.
 MOST_IN_HEADING = 2
-# `k` of pass^k: how many dialogues running must all pass.
+# The values of `k` in pass^k: how many dialogues must all pass.
 TRIES = (1, 2, 4, 8, 16)
 
 STATES = {Decision.PASS: "pass", Decision.BLOCK: "block", Decision.INCONCLUSIVE: "open"}
@@ -53,14 +53,14 @@ GLYPHS = {
 }
 TONES = {"BLOCK": "bad", "PASS": "good", "OPEN": "warn", "worse": "bad", "lost": "bad", "suspect": "warn"}
 
-# The heading of a gate that could not decide; what the reason is in full stands below it.
+# The headings of an inconclusive gate; the full reason is below them.
 OPEN_HEADINGS = {
     Reason.OPEN: "Too little evidence so far.",
     Reason.UNDECIDED: "Too little evidence after the last round.",
-    Reason.DRIFT: "The baseline is not what its stored samples were.",
+    Reason.DRIFT: "The baseline has changed since its stored samples.",
     Reason.REPEATS: "Every scenario gave the same dialogue again and again.",
     Reason.ERRORS: "The candidate ends in errors more often than the baseline.",
-    Reason.UNANSWERED: "No dialogue of the last rounds came to an end.",
+    Reason.UNANSWERED: "No dialogue of the last rounds finished.",
     Reason.DEAD: "The baseline passes too seldom to get worse.",
     Reason.DEPENDENCE: "The dialogues depend on each other.",
 }
@@ -68,7 +68,7 @@ OPEN_HEADINGS = {
 
 @dataclass(frozen=True)
 class Fact:
-    """A number that the gate is about, and what it is made of."""
+    """A number about the gate, and how it is made up."""
 
     label: str
     value: str
@@ -77,9 +77,9 @@ class Fact:
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One line of the forest plot; what nothing was measured of has no place on the axis.
+    """One line of the forest plot; a scenario without measured pairs has no position on the axis.
 
-    `x`, `low` and `high` are places in percent of the width. `range` is the interval in words.
+    `x`, `low` and `high` are positions in percent of the width. `range` is the interval as text.
     """
 
     name: str
@@ -96,12 +96,12 @@ class ForestRow:
 
     @property
     def glyph(self) -> str:
-        """The sign before the word, for those who see no colours."""
+        """The sign before the word, for readers who do not see colours."""
         return GLYPHS[self.word]
 
     @property
     def tone(self) -> str:
-        """What the colour says."""
+        """The CSS class of the colour."""
         return TONES.get(self.word, "mid")
 
 
@@ -115,30 +115,30 @@ class Axis:
 
     @classmethod
     def over(cls, drops: Iterable[Interval], margin: float) -> Axis:
-        """Room for some intervals, and for twice the margin on both sides of nothing."""
+        """An axis for some intervals, and for twice the margin on both sides of 0."""
         found = list(drops)
         least = min([-2 * margin, *(interval.low for interval in found)])
         most = max([2 * margin, *(interval.high for interval in found)])
         return cls(max(-1.0, least), min(1.0, most), margin)
 
     def place(self, drop: float) -> float:
-        """Where a drop lies, in percent of the width."""
+        """The position of a drop, in percent of the width."""
         inside = min(max(drop, self.least), self.most)
         return 100 * (inside - self.least) / (self.most - self.least)
 
     def x(self, drop: float) -> str:
-        """The same as SVG takes it."""
+        """The position as text for SVG."""
         return percent_text(self.place(drop))
 
     @property
     def band(self) -> tuple[str, str, str]:
-        """Where no drop lies, where the margin lies, and how far they are apart."""
+        """The positions of a drop of 0 and of the margin, and their distance."""
         zero, margin = self.place(0), self.place(self.margin)
         return percent_text(zero), percent_text(margin), percent_text(margin - zero)
 
     @property
     def ticks(self) -> list[tuple[str, str]]:
-        """Places and labels: a few round drops, no drop among them."""
+        """Positions and labels: a few round drops, including 0."""
         width = self.most - self.least
         step = next(step for step in (0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if width / step <= 5)
         first, last = math.ceil(self.least / step - 1e-9), math.floor(self.most / step + 1e-9)
@@ -148,7 +148,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class EvidenceRow:
-    """What is claimed, and the share of the evidence for it that its rule asks for, after every look."""
+    """A claim, and the evidence for it as a share of the required evidence, after every look."""
 
     verdict: str
     claim: str
@@ -163,18 +163,18 @@ class EvidenceRow:
 
     @property
     def dots(self) -> list[tuple[str, int]]:
-        """Where the looks lie, in percent of the width, with their rounds."""
+        """The positions of the looks, in percent of the width, with their rounds."""
         places = (percent_text(100 * max(0.0, share) / self.most) for share in self.shares)
         return list(zip(places, self.rounds, strict=True))
 
     @property
     def line(self) -> str:
-        """Where enough lies."""
+        """The position of the required evidence."""
         return percent_text(100 / self.most)
 
     @property
     def last(self) -> str:
-        """The share at the last look; it is not rounded up to enough."""
+        """The share at the last look; it is not rounded up to the required share."""
         if not self.shares:
             return "no look"
         share = 100 * max(0.0, self.shares[-1])
@@ -183,7 +183,7 @@ class EvidenceRow:
 
 @dataclass(frozen=True)
 class Card:
-    """One scenario with some of its pairs: the one of median harm first, then the others as far as there is room."""
+    """One scenario with some of its pairs: the one with the median harm first, then others as far as there is room."""
 
     row: ForestRow
     pairs: Sequence[PairView]
@@ -191,13 +191,13 @@ class Card:
 
     @property
     def n_hidden(self) -> int:
-        """How many pairs there was no room for."""
+        """How many pairs are left out."""
         return self.n_pairs - len(self.pairs)
 
 
 @dataclass(frozen=True)
 class GateView:
-    """The page of a gate. `run` lists its dialogues; `notes` are all there is to say of it, the verdict first."""
+    """The page of a gate. `run` lists its dialogues; `notes` is the whole text about it, the verdict first."""
 
     record: RunRecord
     decided: PairsDecision
@@ -206,7 +206,7 @@ class GateView:
 
     @property
     def state(self) -> str:
-        """The decision as the style sheet knows it."""
+        """The CSS class of the decision."""
         return STATES[self.decided.decision]
 
     @property
@@ -216,19 +216,19 @@ class GateView:
 
     @property
     def title(self) -> str:
-        """What the page is called."""
+        """The title of the page."""
         return f"{self.decided.decision.upper()}: {self.on_trial}"
 
     @property
     def on_trial(self) -> str:
-        """Which model is on trial as which role, in the place of which."""
+        """The candidate for each role, and the model that it would replace."""
         plan = self.record.header.plan
         return (
             "; ".join(
-                f"{model} as {role}, in the place of {plan.baseline.get(role, 'another model')}"
+                f"{model} as {role}, instead of {plan.baseline.get(role, 'another model')}"
                 for role, model in plan.candidate.items()
             )
-            or "the candidate, in the place of the baseline"
+            or "the candidate instead of the baseline"
         )
 
     @cached_property
@@ -240,16 +240,17 @@ class GateView:
 
     @property
     def heading(self) -> str:
-        """The one fact that the answer stands on."""
+        """The most important reason for the answer."""
         decided = self.decided
         if decided.decision is Decision.PASS:
             return f"The pass rate does not drop by {points(decided.plan.margin)} or more."
         if decided.decision is Decision.INCONCLUSIVE:
-            return OPEN_HEADINGS.get(decided.reason, "The evidence decides neither way.") + self._needed
+            return OPEN_HEADINGS.get(decided.reason, "The evidence is not sufficient.") + self._needed
         blamed = [tally for tally in self._ordered if tally.scenario in decided.blamed]
         if 0 < len(blamed) <= MOST_IN_HEADING:
             changes = (
-                f"{self.names.short[tally.scenario]} passed {_baseline_counts(tally)}, now {_candidate_counts(tally)}"
+                f"{self.names.short[tally.scenario]} passed {_baseline_counts(tally)}, now "
+                f"{_candidate_counts(tally)}"
                 for tally in blamed
             )
             return f"{'; '.join(changes)}."
@@ -262,42 +263,47 @@ class GateView:
 
     @property
     def word(self) -> str:
-        """What the gate said."""
+        """The decision of the gate as a word."""
         return self.decided.decision.upper()
 
     @property
     def risk(self) -> str:
-        """How sure that is, or what would decide."""
+        """The risk of the decision, or what is missing for one."""
         decided, margin = self.decided, points(self.decided.plan.margin)
         if decided.decision is Decision.PASS:
             return (
-                f"a candidate whose mean pass rate drops by {margin} or more passes in at most 5 % of gates. Between "
-                f"0 and {margin} either answer is right."
+                f"a candidate whose mean pass rate drops by {margin} or more passes in at most 5 % of "
+                f"gates. Between 0 and {margin} both answers are acceptable."
             )
         if decided.decision is Decision.BLOCK:
             which = f"decided by {decided.reason.value}, after {counted(decided.n_rounds, 'round')}"
-            return f"{which}. A candidate as good as the baseline in every scenario is blocked in at most 5 % of gates."
+            return (
+                f"{which}. A candidate as good as the baseline in every scenario is blocked in at most 5 "
+                "% of gates."
+            )
         if decided.reason in (Reason.OPEN, Reason.UNDECIDED):
-            words = self._missing or "the evidence decides neither way"
+            words = self._missing or "the evidence is not sufficient"
         else:
             words = self.notes[0].partition(": ")[2] if self.notes else decided.reason.value
-        return f"{words}. This is no pass, and fails the run unless it is told otherwise."
+        return f"{words}. This is not a pass; it fails the run unless --duolog-inconclusive says otherwise."
 
     @property
     def _missing(self) -> str:
-        """Which pairs, or new samples of a stored baseline, are to be run next."""
+        """The pairs, or new samples of a stored baseline, to run next."""
         wanted, canaries = self.decided.wanted, self.decided.canaries_wanted
         parts = []
         if wanted:
             parts.append(f"round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}")
         if canaries:
             n = counted(len(canaries), "new sample")
-            parts.append(f"{n} of the baseline would tell whether its stored samples still stand for it")
+            parts.append(
+                f"{n} of the baseline would show whether it still passes as often as its stored samples"
+            )
         return "; ".join(parts)
 
     @property
     def _needed(self) -> str:
-        """How many more rounds would settle a gate that lacks evidence, and what allows them."""
+        """How many more rounds would settle a gate without enough evidence, and the option for them."""
         decided = self.decided
         if (
             decided.reason not in (Reason.OPEN, Reason.UNDECIDED)
@@ -306,14 +312,14 @@ class GateView:
         ):
             return ""
         if decided.rounds_needed is None:
-            return " No number of rounds like these would settle it."
+            return " More rounds like these would not settle it."
         n_rounds = decided.n_rounds + decided.rounds_needed
         allowed = "" if n_rounds <= decided.plan.max_rounds else f" (--duolog-rounds={n_rounds})"
         return f" About {counted(decided.rounds_needed, 'more round')} would settle it{allowed}."
 
     @property
     def when(self) -> str:
-        """After which round the evidence is as it is."""
+        """The round of the evidence."""
         n = self.decided.n_rounds
         return f"after round {n}" if n else "before the first round"
 
@@ -332,7 +338,7 @@ class GateView:
             yield Fact(what, points(change), f"95 % {range_words(interval)}, descriptive")
         else:
             yield Fact("pass rate", "not known", "no pair has an outcome on both sides")
-        yield Fact("smallest drop to catch", points(decided.plan.margin), "the margin of this gate")
+        yield Fact("smallest drop to detect", points(decided.plan.margin), "the margin of this gate")
         counts = [tally.counts for tally in decided.tallies]
         worse, same, better = (sum(found) for found in zip(*counts, strict=True))
         if n_1 and n_2:
@@ -366,7 +372,7 @@ class GateView:
 
     @cached_property
     def _ordered(self) -> list[ScenarioTally]:
-        """The largest drop first; what nothing was measured of last."""
+        """The largest drop first; scenarios without measured pairs last."""
         return sorted(
             self.decided.tallies,
             key=lambda tally: (
@@ -385,7 +391,7 @@ class GateView:
 
     @cached_property
     def axis(self) -> Axis:
-        """Room for all drops that were measured."""
+        """An axis for all measured drops."""
         drops = [self._intervals[tally.scenario] for tally in self.decided.tallies if tally.n]
         return Axis.over(drops, float(self.decided.plan.margin))
 
@@ -434,7 +440,7 @@ class GateView:
         return self._placed(row, tally.drop, self._intervals[tally.scenario]) if tally.n else row
 
     def _word(self, tally: ScenarioTally) -> str:
-        """What is known of one scenario: only a gate that blames it says that it got worse."""
+        """The word for one scenario: it got worse only if the gate blames it."""
         decided = self.decided
         if tally.scenario in decided.blamed:
             return "worse"
@@ -480,7 +486,7 @@ class GateView:
         return max(0, len(meant) - MOST_CARDS)
 
     def _pairs(self, tally: ScenarioTally) -> list[PairView]:
-        """The pairs that were looked at, the worst first, and before them that of median harm."""
+        """The pairs that were used: first the one with the median harm, then the worst ones."""
         harm: list[tuple[float, PairView]] = []
         for number, pair in enumerate(tally.pairs, start=1):
             baseline, candidate = self._samples(tally.scenario, number)
@@ -503,7 +509,7 @@ class GateView:
 
     @cached_property
     def _given_up(self) -> Mapping[tuple[str, Arm, int], Sample]:
-        """Errors that retries did not help, which the gate counts as well."""
+        """Errors that remained after all retries, which the gate counts, too."""
         return {
             (sample.scenario, sample.arm, sample.number): sample
             for sample in self.record.samples
@@ -512,15 +518,15 @@ class GateView:
 
     @property
     def assertion(self) -> str:
-        """What the first pairs of all cards failed by, if it is the same."""
+        """The failed assertion of the first pairs of all cards, if it is the same."""
         problems = {card.pairs[0].problem for card in self.cards if card.pairs}
         return problems.pop() if len(problems) == 1 and len(self.cards) > 1 else ""
 
-    # Why it stopped, and how reliable both arms are
+    # Why it stopped, and the reliability of both arms
 
     @cached_property
     def evidence(self) -> list[EvidenceRow]:
-        """The three claims that a gate weighs."""
+        """The three claims that a gate tests."""
         looks = self.decided.looks
         claims = [
             ("PASS", "the drop is below the margin", [look.log_pass / LOG_PASS for look in looks]),
@@ -542,7 +548,7 @@ class GateView:
 
     @cached_property
     def repeats(self) -> list[tuple[int, str, str]]:
-        """Pass^k of both arms: how likely `k` dialogues of one scenario all pass, as the mean over the scenarios.
+        """Pass^k of both arms: the chance that `k` dialogues of one scenario all pass, as the mean over the scenarios.
 
         Only for `k` that every scenario has enough dialogues for.
         """
@@ -560,7 +566,7 @@ class GateView:
 
     @property
     def systems(self) -> list[tuple[str, str]]:
-        """What the speakers of the first pair were told."""
+        """The system prompts of the first pair."""
         for card in self.cards:
             for pair in card.pairs:
                 if pair.dialogues:

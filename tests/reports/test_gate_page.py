@@ -29,7 +29,7 @@ def test_a_gate_that_blocks_names_who_got_worse_and_shows_a_pair():
     n = heading[1]
     assert f"▼ worse test_a {n} of {n} → 0 of {n}" in page.words
     assert "= same test_b" in page.words
-    assert "The worst, side by side test_a pair" in page.words
+    assert "The worst pair, side by side test_a pair" in page.words
     assert "passed, now fails" in page.words
     assert "NoLoops fails: messages" in page.words
     assert "◀ first bad message" in page.words
@@ -54,7 +54,7 @@ def test_a_gate_that_passes_shows_a_pair_all_the_same():
     page = page_of(gate_of(dict.fromkeys("abcd", ("+" * 20, "+" * 20))))
     assert "May I merge? Yes. The pass rate does not drop by 10 points or more." in page.words
     assert "passes in at most 5 % of gates" in page.words
-    assert "One pair, to look at a pair 1: both pass" in page.words
+    assert "One pair, side by side a pair 1: both pass" in page.words
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,17 @@ def test_a_gate_that_is_open_says_why_and_is_no_yes(record: RunRecord, heading: 
 
 def test_nothing_is_shown_that_was_not_measured():
     page = page_of(NO_SAMPLES)
-    facts = page.words.partition("pass rate")[2].partition("How far each")[0]
+    facts = page.words.partition("pass rate")[2].partition("Drop of each")[0]
     assert " ".join(facts.split()) == (
-        "not known no pair has an outcome on both sides smallest drop to catch 10 points the margin of this gate "
+        "not known no pair has an outcome on both sides smallest drop to detect 10 points the margin of this gate "
         "took 0 dialogues of at most 80; 0 of 20 rounds"
     )
     assert page.words.count("no pair") >= 3
     assert "no look" in page.words
-    assert "What it took replies of both speakers Not known: nothing was counted." in page.words
+    assert (
+        "Cost replies of both speakers Not known: functions and older recordings report no tokens"
+        in page.words
+    )
     assert "pass^k" not in page.words
     assert "No pair of this scenario was completed." in page.words
     points = page.of("circle") + [path for path in page.of("path") if path.get("class") == "pt"]

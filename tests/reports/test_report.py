@@ -38,7 +38,7 @@ def test_a_dialogue_tells_its_story():
     page = Page(dialogues_text([filed(LOOPING)]))
     assert "Says goodbye in message 13, then goes on for 34 more." in page.words
     assert "13 messages of substance , goodbye in 13" in page.words
-    assert "From here on nothing new: 33 messages of ritual" in page.words
+    assert "Nothing new from here on: 33 messages of ritual" in page.words
     assert "repeats message 28, 19 messages running: show 17 more like it" in page.words
     assert "20 times , first in 28" in page.words
     ids = {attributes.get("id") for _, attributes in page.elements}
@@ -55,7 +55,7 @@ def test_verdicts_stand_at_their_messages():
 def test_a_clean_dialogue_is_good_news():
     page = Page(dialogues_text([filed(HEALTHY)]))
     assert "Says goodbye in message 13 and ends." in page.words
-    assert "Nothing is said twice." in page.words
+    assert "No message is repeated." in page.words
 
 
 def test_tools_reasoning_and_three_speakers_are_shown():
@@ -85,7 +85,7 @@ def test_a_run_has_a_square_a_sample_and_failures_first():
     assert len(squares) == 40
     ids = {attributes.get("id") for attributes in page.of("details")}
     assert {attributes["href"].removeprefix("#") for attributes in squares if attributes["href"]} <= ids
-    assert "Dialogues that fail 10," in page.words
+    assert "Failed dialogues 10," in page.words
     assert "NoLoops 30 of 40" in page.words
     assert page.words.index("t.py::test_b, sample 11 ") < page.words.index("t.py::test_a, sample 1 ")
 
@@ -96,7 +96,7 @@ def test_of_a_cell_three_passes_keep_their_messages():
         (attributes.get("id") or "").partition("-")[0] for attributes in page.of("li") if attributes.get("id")
     }
     assert kept == {"d1", "d2", "d3", "d17", "d18", "d19", "d20"}
-    assert "13 of all without their messages" in page.words
+    assert "13 dialogues without messages on this page" in page.words
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
