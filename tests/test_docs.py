@@ -16,7 +16,7 @@ import pytest_duolog
 from pytest_duolog.plugin import MARKER
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.by_name import property_types
-from pytest_duolog.settings import ProjectTable, configured_providers, read_project_table
+from pytest_duolog.settings.project_table import ProjectTable, configured_providers, read_project_table
 from pytest_duolog.transcripts.transcript import StopKind
 from tests.dialogues import LIGHTHOUSES
 

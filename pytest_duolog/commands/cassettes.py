@@ -26,7 +26,7 @@ from pytest_duolog.recording.maintenance import (
 )
 from pytest_duolog.recording.naming import folder_of
 from pytest_duolog.recording.orphans import Recording, recordings_under
-from pytest_duolog.settings import configured_providers, read_project_table
+from pytest_duolog.settings.project_table import configured_providers, read_project_table
 from pytest_duolog.storage.line_file import is_in_use
 
 

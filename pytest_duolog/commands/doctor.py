@@ -23,7 +23,7 @@ from pytest_duolog.recording.inventory import CollectedDialogue, Inventory
 from pytest_duolog.recording.maintenance import CassetteFacts, cassettes_under, leftovers_under
 from pytest_duolog.recording.orphans import Recording
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.settings import configured_providers, read_project_table
+from pytest_duolog.settings.project_table import configured_providers, read_project_table
 from pytest_duolog.storage.line_file import is_in_use
 from pytest_duolog.storage.own_folder import IGNORING, OWN_FOLDER
 

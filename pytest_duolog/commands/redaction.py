@@ -15,7 +15,7 @@ from pytest_duolog.endpoints.registry import all_providers
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.secret_names import EnvironmentRules
-from pytest_duolog.settings import configured_providers, read_project_table
+from pytest_duolog.settings.project_table import configured_providers, read_project_table
 
 # pytest's configuration files, in the order in which it looks for them in a folder (9.2), and the required section of
 # each.

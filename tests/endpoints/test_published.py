@@ -10,7 +10,7 @@ from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.published import published_points
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.journal_file import read_journal
-from pytest_duolog.settings import configured_providers, read_project_table
+from pytest_duolog.settings.project_table import configured_providers, read_project_table
 
 ACME = """
 import requests

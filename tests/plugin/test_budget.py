@@ -10,7 +10,7 @@ from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.errors import BudgetExceeded, ConfigurationError
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.running.budget import RunBudget
-from pytest_duolog.settings import parse_budget
+from pytest_duolog.settings.options import budget_limits
 from pytest_duolog.transcripts.transcript import StopKind, Transcript, Usage
 from tests.chat_server import ChatServer, completion
 from tests.running.test_runner import hold
@@ -68,18 +68,18 @@ def test_a_transcript_knows_what_it_cost():
     ],
 )
 def test_budgets_are_read(text, limits):
-    assert parse_budget(text) == limits
+    assert budget_limits(text) == limits
 
 
 def test_processes_share_a_budget():
-    assert parse_budget("tokens=1000,cost=1", n_shares=4) == {"tokens": 250, "cost": 0.25}
+    assert budget_limits("tokens=1000,cost=1", n_shares=4) == {"tokens": 250, "cost": 0.25}
 
 
 @pytest.mark.parametrize(
     ("n_dialogues", "shares"), [(5, [2, 2, 1]), (6, [2, 2, 2]), (1, [1, 0, 0]), (2.5, [1, 1, 0])]
 )
 def test_whole_dialogues_are_dealt_out(n_dialogues, shares):
-    dealt = [parse_budget(f"dialogues={n_dialogues}", n_shares=3, share=n)["dialogues"] for n in range(3)]
+    dealt = [budget_limits(f"dialogues={n_dialogues}", n_shares=3, share=n)["dialogues"] for n in range(3)]
     assert dealt == shares
 
 
@@ -96,7 +96,7 @@ def test_workers_of_xdist_begin_no_more_dialogues_than_the_run_may(pytester, cha
 )
 def test_wrong_budgets_are_refused_with_the_known_names(text):
     with pytest.raises(ConfigurationError, match=r"is not a limit.*tokens, seconds, cost, dialogues"):
-        parse_budget(text)
+        budget_limits(text)
 
 
 def test_time_runs_from_the_first_request(monkeypatch):

@@ -75,6 +75,8 @@ OURS = {
     "pytest_duolog.results.reading",
     "pytest_duolog.results.shard",
     "pytest_duolog.settings",
+    "pytest_duolog.settings.options",
+    "pytest_duolog.settings.project_table",
     "pytest_duolog.transcripts",
     "pytest_duolog.transcripts.perspective",
     "pytest_duolog.transcripts.text_file",

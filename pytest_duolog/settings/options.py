@@ -1,0 +1,135 @@
+"""Options and ini keys as they were written, made into values.
+
+Each function raises ConfigurationError for what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Literal, get_args
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.gate.decision import status_of_inconclusive
+from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
+from pytest_duolog.scenarios.scenario import STOP_ON, ModelName, StopOn
+
+# The units that a budget can limit.
+BUDGET_UNITS = ("tokens", "seconds", "cost", "dialogues")
+
+FailOrWarn = Literal["fail", "warn"]
+# pytest's exit status for tests that failed.
+FAILED = 1
+
+
+def record_mode(value: str) -> RecordMode:
+    """The record mode with this name."""
+    try:
+        return RecordMode(value)
+    except ValueError:
+        modes = ", ".join(mode.value for mode in RecordMode)
+        raise ConfigurationError(
+            f"--record-mode or duolog_record_mode: unknown value {value!r} (accepted: {modes})"
+        ) from None
+
+
+def gate(margin: str | None, rounds: int | None) -> GatePlan:
+    """The plan that compares candidate models; defaults replace what was not given."""
+    try:
+        return GatePlan(
+            margin or DEFAULT_MARGIN,  # type: ignore[arg-type]  # the plan makes text a number
+            rounds or DEFAULT_MAX_ROUNDS,
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(f"duolog_margin: {error}") from None
+
+
+def inconclusive(given: str) -> int:
+    """The exit status of an inconclusive gate."""
+    try:
+        return status_of_inconclusive(given, fail=FAILED)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"duolog_inconclusive: {error}") from None
+
+
+def fail_or_warn(name: str, given: str) -> FailOrWarn:
+    """The value of the option `name`, which is `fail` or `warn`."""
+    if given not in get_args(FailOrWarn):
+        raise ConfigurationError(f"{name}: unknown value {given!r} (accepted: fail, warn)")
+    return given  # type: ignore[return-value]  # it is one of them
+
+
+def count(name: str, given: str | int | None) -> int | None:
+    """A whole number above 0; None if nothing was given."""
+    if given is None or given == "":
+        return None
+    try:
+        count = int(given)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise ConfigurationError(f"{name}: {given!r} is not a whole number above 0")
+    return count
+
+
+def stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
+    """The reasons to stop a dialogue, in the order of `STOP_ON`; none if `nothing` is given."""
+    given = tuple(name for name in STOP_ON if name in set(names))
+    unknown = sorted(set(names) - {*STOP_ON, "nothing"})
+    accepted = ", ".join([*STOP_ON, "nothing"])
+    if unknown:
+        raise ConfigurationError(f"duolog_stop_on: unknown value {unknown[0]!r} (accepted: {accepted})")
+    if given and "nothing" in names:
+        raise ConfigurationError(f"duolog_stop_on: 'nothing' cannot be combined (accepted: {accepted})")
+    return given
+
+
+def candidates(pairs: Iterable[str]) -> dict[str, str]:
+    """One candidate model for each role; raises ConfigurationError for a second one."""
+    given = [_role_model("--duolog-candidate", pair) for pair in pairs]
+    models: dict[str, str] = {}
+    for role, model in given:
+        if models.setdefault(role, model) != model:
+            raise ConfigurationError(
+                f"--duolog-candidate: {role!r} is given twice ({models[role]}, {model}); test one "
+                "candidate at a time"
+            )
+    return models
+
+
+def role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:
+    """Models by role, from `ROLE=provider:model`; the last one of a role counts."""
+    return dict(_role_model(source, pair) for pair in pairs)
+
+
+def _role_model(source: str, pair: str) -> tuple[str, str]:
+    role, _, model = pair.partition("=")
+    if role.strip():
+        with suppress(ConfigurationError):
+            return role.strip(), str(ModelName.parse(model))
+    raise ConfigurationError(f"{source}: {pair!r} is not ROLE=provider:model")
+
+
+def budget_limits(text: str, *, n_shares: int = 1, share: int = 0) -> dict[str, float]:
+    """The limits in `tokens=100000,cost=2.50`, divided by `n_shares` processes; this is number `share`, from 0.
+
+    Dialogues are divided as whole numbers.
+
+    The error names the wrong part and what is accepted.
+    """
+    limits = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        unit, _, value = (word.strip() for word in part.partition("="))
+        try:
+            limit = float(value)
+        except ValueError:
+            limit = -1.0
+        if unit not in BUDGET_UNITS or unit in limits or not 0 < limit < float("inf"):
+            raise ConfigurationError(
+                f"--duolog-budget: {part!r} is not a limit, or a second one; write NAME=NUMBER, "
+                f"separated by commas (names: {', '.join(BUDGET_UNITS)}), for example "
+                "tokens=100000,cost=2.50"
+            )
+        limits[unit] = (limit + n_shares - 1 - share) // n_shares if unit == "dialogues" else limit / n_shares
+    return limits
