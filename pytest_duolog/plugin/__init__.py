@@ -44,6 +44,7 @@ RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
 REPORTS = {
     "ctrf": "write the verdicts on samples as a CTRF document (JSON)",
     "code-quality": "write what does not pass as a Code Quality report of GitLab (JSON)",
+    "comment": "write the verdict as the body of a comment on a pull request (Markdown, at most 60 kB)",
     "report": "write the verdict, the samples and their dialogues as one HTML page",
 }
 

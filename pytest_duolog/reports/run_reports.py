@@ -66,6 +66,11 @@ RUN_REPORTS = (
         "Code Quality report",
         "write what does not pass as a Code Quality report of GitLab (JSON)",
     ),
+    RunReport(
+        "comment",
+        "comment",
+        "write the verdict as the body of a comment on a pull request (Markdown, at most 60 kB)",
+    ),
     RunReport("report", "HTML report", "write the verdict, the samples and their dialogues as one HTML page"),
     RunReport("step_summary", "step summary", variable="GITHUB_STEP_SUMMARY"),
 )

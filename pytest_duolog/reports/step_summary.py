@@ -7,7 +7,7 @@ that it cannot be a link, image, table or tag, and mentions and references to is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_duolog.display import printable
 from pytest_duolog.gate.decide import RecordDecision
@@ -36,12 +36,12 @@ _WORD_JOINER = "\u2060"
 
 def inert(text: str, limit: int = LONGEST_TEXT) -> str:
     """Markdown that shows a text on one line, without any other effect."""
-    return _references(_CALLING.sub(rf"\g<0>{_WORD_JOINER}", _one_line(text, limit)))
+    return references(_CALLING.sub(rf"\g<0>{_WORD_JOINER}", _one_line(text, limit)))
 
 
 def code(text: str, limit: int = LONGEST_TEXT) -> str:
     """The same as inline code, which can be copied unchanged because it has no mentions."""
-    return f"<code>{_references(_one_line(text, limit))}</code>"
+    return f"<code>{references(_one_line(text, limit))}</code>"
 
 
 def _one_line(text: str, limit: int) -> str:
@@ -49,7 +49,8 @@ def _one_line(text: str, limit: int) -> str:
     return words if len(words) <= limit else f"{words[:limit]}… ({len(words)} characters)"
 
 
-def _references(text: str) -> str:
+def references(text: str) -> str:
+    """A text with every punctuation mark as a character reference."""
     return _PUNCTUATION.sub(lambda found: f"&#{ord(found[0])};", text)
 
 
@@ -59,8 +60,14 @@ def report_text(
     places: Mapping[str, Place],  # noqa: ARG001  # a summary links to no file
 ) -> str:
     """The verdict, a table of the scenarios, the worst first, and the first failures; at most 60,000 bytes."""
+    return as_markdown(record, decided)
+
+
+def as_markdown(record: RunRecord, decided: RecordDecision, *, after_headline: Sequence[str] = ()) -> str:
+    """The same, with these lines below the verdict."""
     rows = scenario_rows(record, decided)
-    head = [f"## {inert(headline(decided), 2 * LONGEST_TEXT)}", "", *_paragraph(record, decided), ""]
+    title = f"## {inert(headline(decided), 2 * LONGEST_TEXT)}"
+    head = [title, "", *after_headline, *_paragraph(record, decided), ""]
     table = list(_fitting(_table(decided, rows), TABLE_BYTES, "scenarios"))
     room = MAX_BYTES - _size([*head, *table]) - RESERVED_BYTES
     failures = list(_fitting(map(_failure_text, _blamed(rows)), room, "scenarios with failures"))
