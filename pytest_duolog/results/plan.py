@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, ConfigDict
@@ -57,6 +57,14 @@ def _check_most(number: int, what: str) -> None:
 ExactNumber = Annotated[Decimal, BeforeValidator(_decimal)]
 
 
+@lru_cache(maxsize=256)  # the tests of a suite ask for few different rates
+def _acceptance(samples: int, min_pass_rate: Decimal, claim: Claim) -> AcceptancePlan:
+    from pytest_duolog.stats.acceptance import acceptance_plan, proof_plan  # noqa: PLC0415  # most tests run once
+
+    make = proof_plan if claim is Claim.PROVE else acceptance_plan
+    return make(samples, min_pass_rate)
+
+
 @dataclass(frozen=True)
 class ScenarioPlan:
     """The plan of one scenario: at least the share `min_pass_rate` of `samples` must pass.
@@ -86,10 +94,7 @@ class ScenarioPlan:
     @cached_property
     def acceptance(self) -> AcceptancePlan:
         """When the count decides, and with which risks."""
-        from pytest_duolog.stats.acceptance import acceptance_plan, proof_plan  # noqa: PLC0415  # most tests run once
-
-        make = proof_plan if self.claim is Claim.PROVE else acceptance_plan
-        return make(self.samples, self.min_pass_rate)
+        return _acceptance(self.samples, self.min_pass_rate, self.claim)
 
     @property
     def is_rounded_up(self) -> bool:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter
 
 from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
@@ -58,6 +58,18 @@ class _OldVerdict(Record):
 _OLD_VERDICTS: TypeAdapter[tuple[_OldVerdict, ...]] = TypeAdapter(tuple[_OldVerdict, ...])
 
 
+def of_format_1(sample: Any) -> Any:
+    """The value of a sample as it is now; format 1 has verdicts next to the dialogues, without saying on which."""
+    if not (isinstance(sample, dict) and "properties" in sample):
+        return sample
+    fields = dict(sample)
+    verdicts = [old.result() for old in _OLD_VERDICTS.validate_python(fields.pop("properties"))]
+    match fields.get("dialogues"):
+        case [dict() as dialogue]:
+            fields["dialogues"] = [{**dialogue, "verdicts": verdicts}]
+    return fields
+
+
 class Sample(Record):
     """One run of one test's body, with any number of dialogues.
 
@@ -78,19 +90,6 @@ class Sample(Record):
     asserted: Text = ""
     dialogues: tuple[DialogueResult, ...] = ()
     duration_s: float | None = Field(default=None, ge=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_format_1(cls, value: Any) -> Any:
-        """Format 1 has verdicts next to the dialogues, without saying which dialogue each one is on."""
-        if not (isinstance(value, dict) and "properties" in value):
-            return value
-        fields = dict(value)
-        verdicts = [old.result() for old in _OLD_VERDICTS.validate_python(fields.pop("properties"))]
-        match fields.get("dialogues"):
-            case [dict() as dialogue]:
-                fields["dialogues"] = [{**dialogue, "verdicts": verdicts}]
-        return fields
 
     @property
     def verdicts(self) -> Iterator[PropertyResult]:

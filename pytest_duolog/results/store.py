@@ -10,6 +10,7 @@ loses only the sample that it was running.
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import RunRecordError
-from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample
+from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample, of_format_1
 from pytest_duolog.storage.checksums import without_checksum, wrong_lines
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.storage.line_file import (
@@ -35,6 +36,9 @@ from pytest_duolog.storage.line_file import (
     what_to_do,
 )
 from pytest_duolog.transcripts.transcript import Record
+
+# The key of a field that only format 1 has.
+OLD_VERDICTS = b'"properties":'
 
 
 class _Line(Record):
@@ -58,7 +62,20 @@ def read_record(path: Path) -> RunRecord:
         raise RunRecordError(
             f"the run record cannot be read: {error.strerror}", path=path, advice=what_to_do(error)
         ) from error
-    return _record(lines, path)
+    with _without_collector():
+        return _record(lines, path)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the collector of reference cycles away: it would examine all samples again and again while they are read."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _record(lines: Lines, path: Path) -> RunRecord:
@@ -71,8 +88,10 @@ def _record(lines: Lines, path: Path) -> RunRecord:
     first, *rest = lines.whole
     header = _header(first, path)
     entries = [_line(line, number, path) for number, line in enumerate(rest, start=2)]
-    names = ["the header", *(entry.name for entry in entries)]
-    problems = [wrong.told(names[wrong.number - 1], "written") for wrong in wrong_lines(lines.whole)]
+    problems = [
+        wrong.told(entries[wrong.number - 2].name if wrong.number > 1 else "the header", "written")
+        for wrong in wrong_lines(lines.whole)
+    ]
     if lines.torn:
         problems.append(f"line {len(rest) + 2} is incomplete ({len(lines.torn)} bytes) and was left out")
     try:
@@ -107,14 +126,29 @@ def _header(line: bytes, path: Path) -> Header:
 
 
 def _line(line: bytes, number: int, path: Path) -> _Line:
+    text = without_checksum(line)
     try:
-        return _Line.model_validate_json(without_checksum(line))
+        if OLD_VERDICTS in text and (old := _of_format_1(text)):
+            return old
+        return _Line.model_validate_json(text)
     except ValidationError as error:
         raise RunRecordError(
             f"line {number} of the run record cannot be read: {wrong_fields(error)}",
             path=path,
             advice="restore the file, or delete the line: its sample then counts as not run",
         ) from None
+
+
+def _of_format_1(text: bytes) -> _Line | None:
+    """The line if its sample is of format 1; the field may be anybody's elsewhere in it."""
+    try:
+        value = parsed(text)
+        sample = value["sample"]
+        if "properties" not in sample:
+            return None
+    except (ValueError, LookupError, TypeError):
+        return None
+    return _Line.model_validate({**value, "sample": of_format_1(sample)})
 
 
 class RecordWriter:

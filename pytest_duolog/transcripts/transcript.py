@@ -13,7 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
@@ -31,10 +32,20 @@ DEFAULT_NAMES = ("Model A", "Model B")
 
 def storable(text: str) -> str:
     """`text` with `?` for each lone surrogate: some models send them, and UTF-8 cannot encode them."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-Text = Annotated[str, AfterValidator(storable)]
+class _Storable:
+    """Makes text storable unless it comes from JSON, whose parser accepts no lone surrogates."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = handler(source)
+        checked = core_schema.no_info_after_validator_function(storable, text)
+        return core_schema.json_or_python_schema(json_schema=text, python_schema=checked)
+
+
+Text = Annotated[str, _Storable]
 
 
 class Record(BaseModel):
@@ -162,7 +173,7 @@ class Transcript(Record, PropertyMethods):
         if len(set(names)) != len(names):
             raise ValueError(f"two speakers have the same name: {', '.join(names)}")
         strangers = dict.fromkeys(
-            message.speaker for message in self.messages if message.speaker not in names
+            [message.speaker for message in self.messages if message.speaker not in names]
         )
         if strangers and names:
             raise ValueError(
