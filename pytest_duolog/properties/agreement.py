@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 
 from pytest_duolog.detectors import lexicon, role_phrases, text
 from pytest_duolog.display import counted
@@ -19,8 +17,12 @@ NEW_WORDS = 2
 NEW_SHARE = 0.25
 # Words count as equal if this many first letters are equal.
 STEM = 5
-# Several phrases of agreement in a row are agreement: "Absolutely, you're so right!"
-_AGREEMENTS = re.compile(rf"(?<!\w)(?:{role_phrases.AGREEMENT.pattern})")
+# Between two messages that agree, one that says nothing new may stand: "It is a pleasure."
+BRIDGED = 1
+_OBJECTS = re.compile(
+    r"\b(?:but|however|though|although|except|unless|aber|jedoch|mais|pourtant|pero|sin embargo|però|porém|tapi)\b"
+    "|但是|不过|でも|しかし|하지만"
+)
 _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
 
@@ -28,8 +30,9 @@ _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
     """Both sides never merely agree with each other for `messages` messages in a row.
 
-    Such a message begins with agreement or praise ("Absolutely!", "You're right"), in ten languages, and has almost no
-    new content words. Agreement that always uses new words is not found.
+    Such a message agrees or praises ("Absolutely!", "How true"), in ten languages, asks nothing, and has almost no new
+    content words. Single messages between them that add nothing else do not break the run, but do not count either.
+    Agreement in other phrases is not found.
     """
 
     messages: int = 4
@@ -39,8 +42,7 @@ class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """The verdict; the evidence is the longest run of mere agreement."""
-        marked = groupby(zip(said, _merely_agreeing(said), strict=True), key=itemgetter(1))
-        runs = [[item for item, _ in run] for agrees, run in marked if agrees]
+        runs = list(_runs(said))
         shared = [run for run in runs if self.speaker or len({message.speaker for _, message in run}) > 1]
         longest = max(shared, key=len, default=[])
         is_spiral = len(longest) >= self.messages
@@ -52,16 +54,38 @@ class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
         )
 
 
-def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool]:
-    """Whether each message only agrees and adds nothing."""
+def _runs(said: Sequence[Numbered]) -> Iterator[list[Numbered]]:
+    """The agreeing messages of each run of mere agreement."""
+    run: list[Numbered] = []
+    bridged = 0
+    for item, agrees in zip(said, _merely_agreeing(said), strict=True):
+        bridged = 0 if agrees else bridged + 1
+        if agrees:
+            run.append(item)
+        elif agrees is None or bridged > BRIDGED:
+            yield run
+            run = []
+    yield run
+
+
+def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool | None]:
+    """Whether each message only agrees and adds nothing; None for one that says something."""
     known: set[str] = set()
     for _, message in said:
-        folded = text.normalise(message.content).lstrip(" *_\"'¡")
-        agrees = role_phrases.AGREEMENT.match(folded)
-        words = _content(_AGREEMENTS.sub(" ", folded) if agrees else folded)
+        folded = text.normalise(text.without_thinking(message.content)).lstrip(" *_\"'¡")
+        beside, n_phrases = role_phrases.AGREEING.subn(" ", folded)
+        first = role_phrases.AGREEMENT.match(folded)
+        if first:
+            beside = beside.replace(first[0], " ", 1)
+        words = _content(beside)
         new = words - known
         known |= _content(folded)
-        yield bool(agrees) and (len(new) <= NEW_WORDS or len(new) <= NEW_SHARE * len(words))
+        adds = len(new) > NEW_WORDS and len(new) > NEW_SHARE * len(words)
+        has_number = any(word[0].isdigit() for word in new)
+        if adds or has_number or lexicon.asks(folded) or _OBJECTS.search(folded):
+            yield None
+        else:
+            yield bool(first or n_phrases)
 
 
 def _content(folded: str) -> set[str]:

@@ -36,6 +36,10 @@ _TEMPLATE_MARK = re.compile(
 
 # The names of the machine's side in chat formats.
 _MACHINE_ROLES = ("assistant", "model")
+# Names of speakers that have no part to play: two models left to talk may say what they are.
+_NO_PART = re.compile(
+    r"(?:model|speaker|agent|bot|llm|side|participant|instance)[ _#-]{0,2}(?:[a-z]|\d{1,2})"
+)
 
 # A copy of this many consecutive words is not chance, nor is a copy of a whole prompt with at least half as many.
 COPIED_WORDS = 12
@@ -180,7 +184,7 @@ class StaysInCharacter(SpokenProperty, method="stays_in_character"):
 
     A speaker that plays a machine may say so: if its own prompt, the topic or the opener mentions an AI, a language
     model, a bot or a helpful assistant, the property could not be measured for it. Without a prompt, the speaker's name
-    counts, such as "assistant" in a chat log.
+    counts, such as "assistant" in a chat log; names that say nothing ("Model A", "Speaker 2") are no part to play.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
@@ -204,7 +208,7 @@ class StaysInCharacter(SpokenProperty, method="stays_in_character"):
 
 def _part_of(name: str) -> str:
     """The part that a speaker's name implies: chat logs use the role of a machine as its name."""
-    return "AI" if text.fold(name) in _MACHINE_ROLES else name
+    return "AI" if text.fold(name) in _MACHINE_ROLES or _NO_PART.fullmatch(text.fold(name)) else name
 
 
 @dataclass(frozen=True)

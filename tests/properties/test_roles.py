@@ -480,3 +480,65 @@ def test_every_part_that_fails_is_told():
         "StaysInCharacter",
     ]
     assert [evidence.message for evidence in verdict.evidence] == [6, 5, 5]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "We must answer as the harbour master. So reply: The ferry is late.",
+        "Thought: she asked for the time.\nReply: It is noon.",
+        "[Inner monologue: he lies] I believe you.",
+        "analysisUser wants the price.assistantfinalIt is ten crowns.",
+        "The human asked about bees. As the keeper I should stay friendly. They sleep now.",
+        "My reply should be short and in character. Ahoy!",
+        "Devo rispondere come il panettiere. Buongiorno!",
+    ],
+)
+def test_thoughts_about_how_to_answer_are_a_leak(content):
+    assert not dialogue(*TALK[:3], content).leaks_no_reasoning()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "I should answer as soon as I can.",
+        "We need to reply as a team, not one by one.",
+        "Analysis of the soil takes a week, and the final report another.",
+        "My thoughts: paint it green.",
+        "The other speaker was better than me.",
+    ],
+)
+def test_plans_of_answering_somebody_are_no_leak(content):
+    assert dialogue(*TALK[:3], content).leaks_no_reasoning()
+
+
+@pytest.mark.parametrize("names", [("Model A", "Model B"), ("Speaker 1", "Speaker 2"), ("bot-1", "bot-2")])
+def test_two_models_left_to_talk_have_no_character(names):
+    texts = ("Hello.", "As an AI language model, I have no garden.")
+    messages = tuple(Message(speaker=name, content=text) for name, text in zip(names, texts, strict=True))
+    assert Transcript(messages=messages).stays_in_character().outcome is Outcome.UNMEASURED
+
+
+def test_agreement_in_many_phrases_is_a_spiral_though_one_message_only_smiles():
+    texts = [
+        "Bread needs time.",
+        "How true!",
+        "I feel exactly the same.",
+        "So nice.",
+        "You put it so well.",
+        "Likewise!",
+    ]
+    assert not dialogue(*texts).has_no_agreement_spiral()
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["Bread needs time.", "True, eighteen hours.", "I agree, at 4 degrees.", "Exactly, in clay.", "Yes, unglazed."],
+        ["Bread needs time.", "True, but so do cakes.", "Right, though less.", "Agreed, except sponge.", "Indeed, though."],
+        ["Twelve?", "Exactly! And the next?", "Thirty?", "You're right! And this?", "Forty?", "Well said! The last?"],
+    ],
+    ids=["facts", "objections", "questions"],
+)  # fmt: skip
+def test_agreement_that_says_something_is_no_spiral(texts):
+    assert dialogue(*texts).has_no_agreement_spiral()
