@@ -535,7 +535,7 @@ def test_agreement_in_many_phrases_is_a_spiral_though_one_message_only_smiles():
     "texts",
     [
         ["Bread needs time.", "True, eighteen hours.", "I agree, at 4 degrees.", "Exactly, in clay.", "Yes, unglazed."],
-        ["Bread needs time.", "True, but so do cakes.", "Right, though less.", "Agreed, except one.", "Indeed, though."],
+        ["Bread needs time.", "True, but cakes too.", "Right, though less.", "Agreed, except one.", "Indeed, though."],
         ["Twelve?", "Exactly! And the next?", "Thirty?", "You're right! And this?", "Forty?", "Well said! The last?"],
     ],
     ids=["facts", "objections", "questions"],
