@@ -7,9 +7,10 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.results.rows import Row
+from pytest_duolog.results.rows import COLUMN_TYPES, Row
 
 FORMATS = ("json", "jsonl", "csv", "parquet")
 
@@ -28,7 +29,11 @@ def table_text(rows: Sequence[Row], kind: str) -> str:
 
 
 def write_parquet(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows as a Parquet file; raises ConfigurationError if pyarrow is not installed."""
+    """Write the rows as a Parquet file; raises ConfigurationError if pyarrow is not installed.
+
+    A column has one type in every file, also where nothing is known, so that files can be read together. Values of
+    different types, and numbers of more than 64 bits, become text.
+    """
     try:
         import pyarrow as pa  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
@@ -37,4 +42,24 @@ def write_parquet(rows: Sequence[Row], path: Path) -> None:
             "--format parquet needs pyarrow, which is not installed: `pip install pyarrow`, or use "
             "--format csv"
         ) from error
-    parquet.write_table(pa.Table.from_pylist(list(rows)), path)
+    types = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
+    columns = {name: _column(name, [row[name] for row in rows]) for name in (rows[0] if rows else ())}
+    arrays = {name: pa.array(values, types[kind]) for name, (kind, values) in columns.items()}
+    parquet.write_table(pa.table(arrays), path)
+
+
+def _column(name: str, values: Sequence[Any]) -> tuple[type, list[Any]]:
+    """The type of a column, and its values in that type."""
+    found = {type(value) for value in values if value is not None}
+    kind: type = COLUMN_TYPES.get(name, str)
+    if len(found) == 1:
+        (kind,) = {float} if kind is float and found == {int} else found
+    elif found:
+        kind = float if found == {int, float} else str
+    if kind is int and any(value is not None and not -(2**63) <= value < 2**63 for value in values):
+        kind = str
+    return kind, [None if value is None else _as(kind, value) for value in values]
+
+
+def _as(kind: type, value: Any) -> Any:
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8") if kind is str else kind(value)

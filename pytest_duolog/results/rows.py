@@ -14,6 +14,20 @@ from pytest_duolog.transcripts.transcript import Message, Usage
 
 Row = dict[str, Any]
 
+# The columns that hold no text; those of parameters have the types of their values.
+COLUMN_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(
+        (
+            *("line", "sample", "message", "messages", "words", "new_words", "goodbye", "repeats"),
+            *("loop_first", "loop_last", "messages_in_loops"),
+            *(name for name in Usage.model_fields if name != "cost"),
+        ),
+        int,
+    ),
+    **dict.fromkeys(("cost", "latency_ms"), float),
+    **dict.fromkeys(("is_in_loop", "is_goodbye"), bool),
+}
+
 
 def dialogue_rows(dialogues: Iterable[FiledDialogue]) -> list[Row]:
     """One row for each dialogue.

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from pytest_duolog.cli import main
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.recording.journal_file import Journal, write_journal
 from pytest_duolog.reports.dialogue_text import Page, dialogue_lines
+from pytest_duolog.reports.tables import write_parquet
 from pytest_duolog.results.dialogue_result import Citation, PropertyResult
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.record import RunRecord
@@ -256,6 +258,47 @@ def test_parquet_needs_pyarrow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["show", "looping.md", "--format=parquet", "-o", "rows.parquet"]) == 2
     assert "pip install pyarrow" in capsys.readouterr().err
+
+
+def parquet_of(rows: list[dict[str, Any]], path: Path) -> Any:
+    table = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    write_parquet(rows, path)
+    return table.read_table(path)
+
+
+def test_parquet_has_the_rows_of_the_other_tables(capsys: pytest.CaptureFixture[str]):
+    table = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    for more in ([], ["--messages"]):
+        rows = json.loads(shown(capsys, "looping.md", "--format=json", *more))
+        shown(capsys, "looping.md", "--format=parquet", "-o", "rows.parquet", *more)
+        assert table.read_table("rows.parquet").to_pylist() == rows
+
+
+@pytest.mark.parametrize(
+    ("values", "stored", "kind"),
+    [
+        ([1, "x"], ["1", "x"], "string"),
+        ([1, 1.5], [1.0, 1.5], "double"),
+        ([True, 2], ["True", "2"], "string"),
+        ([True, None], [True, None], "bool"),
+        ([2**70, 1], [str(2**70), "1"], "string"),
+        (["\ud800"], ["\\ud800"], "string"),
+        ([None], [None], "string"),
+    ],
+)
+def test_parquet_takes_any_parameters(tmp_path: Path, values: list[Any], stored: list[Any], kind: str):
+    found = parquet_of([{"parameter.x": value} for value in values], tmp_path / "x.parquet")
+    assert found.to_pylist() == [{"parameter.x": value} for value in stored]
+    assert str(found.schema.field("parameter.x").type).removeprefix("large_") == kind
+
+
+def test_parquet_columns_have_one_type_in_every_file(tmp_path: Path):
+    full = {"cost": 1, "goodbye": 3, "topic": "x", "is_goodbye": True, "latency_ms": 2.5}
+    for rows in ([full], [dict.fromkeys(full)]):
+        schema = parquet_of(rows, tmp_path / "x.parquet").schema
+        types = [str(schema.field(name).type) for name in full]
+        assert types == ["double", "int64", "string", "bool", "double"]
+    assert parquet_of([], tmp_path / "x.parquet").to_pylist() == []
 
 
 def test_a_record_gives_rows():
