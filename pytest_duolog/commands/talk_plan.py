@@ -17,7 +17,7 @@ from pytest_duolog.storage.line_file import replacing
 from pytest_duolog.transcripts.transcript import Transcript
 
 # How many turns the dialogues of an interrupted `--more` are to have, by the names of their recordings.
-MORE_FILE = ".more.json"
+MORE_FILE = ".more"
 
 
 @dataclass
@@ -104,7 +104,8 @@ class Plan:
         if held is None or goes_on(held, scenario):
             begins = held is None or location.partial_path.exists()
             mode = RecordMode.ONCE if begins else RecordMode.NEW_EPISODES
-            self.talks.append(Talk(cell.row.id, sample, scenario, location, mode))
+            n_held = len(held) if held else 0
+            self.talks.append(Talk(cell.row.id, sample, scenario, location, mode, n_held))
         elif goes_on(held, scenario.model_copy(update={"turns": scenario.turns + 1, "stop_on": ()})):
             self._n_over += 1
 

@@ -174,13 +174,27 @@ class Session:
             refuses_edited=self.settings.edited_cassettes == "fail",
         )
 
-    def open_recording(self, scenario: Scenario, location: CassetteLocation, mode: RecordMode) -> Cassette:
+    def open_recording(
+        self,
+        scenario: Scenario,
+        location: CassetteLocation,
+        mode: RecordMode,
+        *,
+        before_asking: Callable[[], None],
+    ) -> Cassette:
         """The recording of a dialogue that is no test's; nothing is taken over from elsewhere.
 
-        Raises UnreadableCassette if it cannot be read, or something else is in its place.
+        `before_asking` is called before a model is asked, and raises if it may not be. Raises UnreadableCassette if the
+        recording cannot be read, or something else is in its place.
         """
         location.check()
         redactor = self._redactor_for(scenario)
+        budget = DialogueBudget(self.budget)
+
+        def permission() -> None:
+            before_asking()
+            budget()
+
         return Cassette(
             location,
             mode=mode,
@@ -189,7 +203,7 @@ class Session:
             hooks=VcrHooks({}),
             base_urls=self._base_urls,
             test_argument="",
-            permission=DialogueBudget(self.budget),
+            permission=permission,
         )
 
     def _mode_of(self, location: CassetteLocation) -> RecordMode:

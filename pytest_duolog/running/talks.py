@@ -17,7 +17,16 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.errors import CassetteError, DialogueError, DuologError, TranscriptError, told
+from pytest_duolog.errors import (
+    CassetteError,
+    CassetteMismatch,
+    DialogueError,
+    DuologError,
+    EndpointError,
+    TranscriptError,
+    UnusedMessages,
+    told,
+)
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.recording.journal_file import read_header, read_journal
@@ -45,7 +54,8 @@ POLL_S = 0.2
 class Talk:
     """One dialogue that is to be held, or gone on with.
 
-    `cell` is the name of its condition, `scenario` has its models and is that of its sample.
+    `cell` is the name of its condition, `scenario` has its models and is that of its sample. `n_held` messages of it
+    are finished and on disk; no model is asked for them again.
     """
 
     cell: str
@@ -53,6 +63,7 @@ class Talk:
     scenario: Scenario
     location: CassetteLocation
     mode: RecordMode = RecordMode.ONCE
+    n_held: int = 0
 
 
 @dataclass(frozen=True)
@@ -224,7 +235,7 @@ class Holding:
             self.folder.store(talk.location, transcript)
         except CassetteError as error:
             busy = any(map(is_in_use, (talk.location.path, talk.location.partial_path)))
-            self._failed(Ended(talk, problem=f"{error.problem} ({error.cassette_path})", is_busy=busy))
+            self._failed(Ended(talk, problem=_words_on(error), is_busy=busy))
         except DialogueError as error:
             self._failed(
                 Ended(talk, problem=f"message {error.message_number}, {error.speaker}: {error.problem}")
@@ -240,10 +251,11 @@ class Holding:
             self._events.put(Ended(talk, transcript))
 
     async def _held(self, talk: Talk) -> Transcript:
-        cassette = self.session.open_recording(talk.scenario, talk.location, talk.mode)
-        run = DialogueRun(
-            talk.scenario, observers=[cassette, _Reporter(talk, self._events, cassette.redactor)]
+        reporter = _Reporter(talk, self._events, self.session.redactor)
+        cassette = self.session.open_recording(
+            talk.scenario, talk.location, talk.mode, before_asking=reporter.check_is_new
         )
+        run = DialogueRun(talk.scenario, observers=[cassette, reporter])
         await self.session.run_async(run, cassette)
         return Running(run, cassette).transcript
 
@@ -261,16 +273,35 @@ class Holding:
         return ""
 
 
-@dataclass(frozen=True)
+def _words_on(error: CassetteError) -> str:
+    """What is wrong with a recording, and what to do; its own advice is for tests."""
+    advice = ""
+    if isinstance(error, CassetteMismatch | UnusedMessages):
+        advice = "; the recording does not fit what would be asked today: delete it to hold the dialogue anew"
+    return f"{error.problem} ({error.cassette_path}){advice}"
+
+
+@dataclass
 class _Reporter:
     """Tells the events of one running dialogue."""
 
     talk: Talk
     events: queue.SimpleQueue[Event]
     redactor: Redactor
+    _number: int = 0
+
+    def check_is_new(self) -> None:
+        """Raises EndpointError if a model is about to be asked for a message that is on disk already."""
+        if self._number <= self.talk.n_held:
+            path = self.talk.location.path
+            raise EndpointError(
+                f"the message is on disk, and its recording is gone or does not fit what would be asked today; "
+                f"delete {path.name.removesuffix('.jsonl')}.* in {path.parent} to hold the dialogue anew"
+            )
 
     def asking(self, message_number: int, speaker: str) -> None:
         """Message `message_number` is about to be asked for."""
+        self._number = message_number
         self.events.put(Asked(self.talk, message_number, speaker))
 
     def said(self, message_number: int, message: Message) -> None:

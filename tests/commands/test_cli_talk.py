@@ -201,6 +201,18 @@ def test_a_transcript_that_was_not_written_is_made_from_its_recording(chat_serve
     assert len(chat_server.requests) == 4
 
 
+def test_what_is_on_disk_is_not_asked_anew_where_its_recording_is_gone(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    talk(*MODELS, "--turns", "2")
+    before = said()
+    next(Path("talks").glob("*.jsonl")).unlink()
+    talk(*MODELS, "--more", "2", status=1)
+    assert "hold the dialogue anew" in capsys.readouterr().err
+    assert said() == before
+    assert len(chat_server.requests) == 4
+
+
 # What goes wrong
 
 
