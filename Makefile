@@ -1,6 +1,6 @@
 # `make example` shows the plugin at work on a real model, `make test` runs its tests except the slow ones, and `make slow`
 # runs those, and the property-based ones with more examples. Each makes its own virtual environment; nothing else has to be set up.
-# `make docs` builds the documentation into docs/_build, and fails at a broken link.
+# `make docs` builds the documentation into docs/_build, and fails at a broken link. `make pictures` draws its pictures anew.
 # `make test COVERAGE=yes` also measures what the tests cover, which takes half as long again, and fails below the bar.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 # A process for each core; one that is done takes tests from another.
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: example test slow docs lint clean
+.PHONY: example test slow docs pictures lint clean
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +45,9 @@ slow: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/sphinx-build --fresh-env --fail-on-warning --quiet docs docs/_build
+
+pictures: $(VENV)/.installed
+	$(BIN)/python docs/pictures/make.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

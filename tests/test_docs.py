@@ -22,6 +22,7 @@ from tests.dialogues import LIGHTHOUSES
 
 ROOT = Path(__file__).parent.parent
 README = ROOT.joinpath("README.md").read_text("utf-8")
+MARKER_PAGE = ROOT.joinpath("docs", "marker.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", ROOT / "example_project" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -50,7 +51,7 @@ def lamp_shop(pytester, chat_server):
     )
     chat_server.answer = lambda body: f"{LIGHTHOUSES[len(chat_server.requests) % 12]} And the refund?"
     tests = pytester.mkdir("tests")
-    tests.joinpath("test_lamp.py").write_text(blocks(README, "python")[0], "utf-8")
+    tests.joinpath("test_lamp.py").write_text(blocks(README, "python")[1], "utf-8")
     return pytester
 
 
@@ -66,7 +67,7 @@ def commands(console: str) -> list[tuple[list[str], list[str]]]:
 
 
 def test_first_screen_records_and_replays(lamp_shop):
-    for arguments, lines in commands(blocks(README, "console")[1]):
+    for arguments, lines in commands(blocks(README, "console")[2]):
         result = lamp_shop.runpytest(*arguments)
         result.assert_outcomes(passed=1)
         result.stdout.fnmatch_lines([re.sub(r"\(.*\)", "(*)", line) for line in lines])
@@ -79,7 +80,7 @@ def test_first_screen_shows_the_miss_as_it_is(lamp_shop):
     module.write_text(code.replace("of a lamp shop.", "of a lamp shop. Never promise money."), "utf-8")
     result = lamp_shop.runpytest("-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
-    shown = blocks(README, "text")[0].splitlines()
+    shown = blocks(README, "text")[1].splitlines()
     expected = [re.sub(r"recorded 2\S+;|openai-gpt\S+", "*", line).replace("[", "[[]") for line in shown]
     result.stdout.fnmatch_lines([f"*{line.strip()}*" for line in expected])
 
@@ -179,8 +180,7 @@ def test_links_between_pages_lead_somewhere(page):
 
 
 def test_table_of_the_marker_names_every_argument():
-    section = README[README.index("## The marker") : README.index("## Transcripts")]
-    rows = re.findall(r"^\| (`.*?`) \|", section, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (`.*?`) \|", MARKER_PAGE, flags=re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     signature = MARKER[: MARKER.index("): ")]
     assert {"a", "b", *re.findall(r"(\w+)=", signature)} <= documented
@@ -188,7 +188,7 @@ def test_table_of_the_marker_names_every_argument():
 
 def test_sentence_of_the_stop_reasons_names_every_one():
     (sentence,) = re.findall(
-        r"^`dialogue\.stop_reason` says why it ended: (.*)\.$", README, flags=re.MULTILINE
+        r"^`dialogue\.stop_reason` says why it ended: (.*)\.$", MARKER_PAGE, flags=re.MULTILINE
     )
     assert set(re.split(r", | or ", sentence)) == {kind.value.replace("_", " ") for kind in StopKind}
 

@@ -42,7 +42,7 @@ def follow(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], page: 
     """Do what the page says; returns the commands that ran."""
     done = []
     for language, text in steps(page):
-        if (named := re.match(r"# (\S+\.py)\n", text)) and language == "python":
+        if named := re.match(r"# (\S+\.(?:py|yaml))\n", text):
             Path(named[1]).write_text(text, "utf-8")
         for words, lines in commands(text) if language == "console" else ():
             done.append(" ".join(words))
@@ -54,18 +54,40 @@ def follow(pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], page: 
             else:
                 capsys.readouterr()
                 assert main(words[1:]) == 0
-                assert capsys.readouterr().out or Path(words[-1]).exists()
+                pytest.LineMatcher(capsys.readouterr().out.splitlines()).fnmatch_lines(lines)
+                assert "-o" not in words or Path(words[words.index("-o") + 1]).exists()
     return done
 
 
 @pytest.mark.slow
 @pytest.mark.local
 @needs_model
-def test_a_support_bot_is_tested_mended_and_recorded(
-    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("page", "n_commands"), [("first-dialogue", 6), ("support-bot", 5), ("matrix", 4)])
+def test_a_tutorial_with_the_small_model_goes_as_it_says(
+    pytester: pytest.Pytester,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    page: str,
+    n_commands: int,
 ) -> None:
     monkeypatch.setenv("DUOLOG_LOCAL_GGUF", WEIGHTS)
-    assert len(follow(pytester, capsys, "support-bot")) == 5
+    assert len(follow(pytester, capsys, page)) == n_commands
+
+
+@pytest.mark.slow
+@pytest.mark.local
+@needs_model
+def test_the_first_test_of_the_readme_fails_as_it_says(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUOLOG_LOCAL_GGUF", WEIGHTS)
+    blocks = list(steps("../README"))
+    code = next(text for language, text in blocks if language == "python")
+    shown = next(text for language, text in blocks if language == "text")
+    pytester.makepyfile(test_talk=code)
+    result = pytester.runpytest("--record-mode=once", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(shown.splitlines())
 
 
 def test_an_upgrade_passes_and_another_does_not(

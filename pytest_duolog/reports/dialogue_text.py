@@ -69,8 +69,9 @@ def _head(dialogue: FiledDialogue, page: Page) -> Iterator[str]:
     ]
     yield from wrapped(", ".join(parts), page.width)
     yield from wrapped("; ".join(_facts(dialogue)), page.width, ink=(page, Ink.FAINT))
-    for name, value in dialogue.parameters.items():
-        yield from wrapped(f"{name} = {value}", page.width, ink=(page, Ink.FAINT))
+    settings = ", ".join(f"{name} = {value}" for name, value in dialogue.parameters.items())
+    if settings:
+        yield from wrapped(settings, page.width, ink=(page, Ink.FAINT))
     if page.is_full:
         for speaker in transcript.speakers:
             if speaker.system:
