@@ -32,7 +32,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         path = _file_of(item)
         params = _params(item.path.parent / path) if path else None
     except ConfigurationError as error:
-        pytest.fail(printable(f"{item.nodeid}: wrong scenarios\n{error}"), pytrace=False)
+        pytest.fail(printable(f"{item.nodeid}: wrong dialogue\n{error}"), pytrace=False)
     if params is not None:
         metafunc.parametrize(SCENARIO_FIXTURE, params)
 
