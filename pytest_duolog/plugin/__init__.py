@@ -212,6 +212,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     is_worker = hasattr(config, "workerinput")
+    if config.getini("duolog_transcript_properties") and not config.getini("duolog_transcripts"):
+        raise pytest.UsageError(
+            "duolog_transcript_properties has no effect: duolog_transcripts names no files that are checked for them"
+        )
     wants_report = any(_given(config, f"duolog_{name.replace('-', '_')}") for name in REPORTS)
     has_plan = config.getoption("duolog_plan") and not is_worker
     if (wants_report and not is_worker) or has_plan or given_shard(config) is not None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -83,6 +84,14 @@ def _label(text: str) -> str:
     return text
 
 
+def _number(given: Any) -> Any:
+    if isinstance(given, bool):
+        raise ValueError("is a number, not a truth value")  # noqa: TRY004  # pydantic passes a TypeError on
+    return given
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Real = Annotated[float, BeforeValidator(_number)]
 Utf8Text = Annotated[str, AfterValidator(_encodable)]
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_encodable)]
 
@@ -95,10 +104,10 @@ class Knobs(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1)
-    seed: int | None = None
+    temperature: Real | None = Field(default=None, ge=0)
+    top_p: Real | None = Field(default=None, gt=0, le=1)
+    max_tokens: Whole | None = Field(default=None, ge=1)
+    seed: Whole | None = None
     extra: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("extra")
@@ -199,7 +208,7 @@ class Scenario(BaseModel):
     for a model whose own message opens the dialogue.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     shared_with_speakers: ClassVar = ("model", "system", "temperature", "top_p", "max_tokens", "seed")
 
@@ -207,15 +216,15 @@ class Scenario(BaseModel):
     b: Speaker = Field(default_factory=Speaker)
     opener: Utf8Text | None = "Hello."
     opener_by: Side = "a"
-    turns: int = Field(default=DEFAULT_TURNS, ge=1, le=10_000)
+    turns: Whole = Field(default=DEFAULT_TURNS, ge=1, le=10_000)
     topic: Utf8Text | None = None
     stop_phrases: tuple[Phrase, ...] = ()
     stop_on: tuple[StopOn, ...] | None = None
-    grace: int = Field(default=2, ge=0)
+    grace: Whole = Field(default=2, ge=0)
     history: tuple[Message, ...] = ()
-    token_budget: int | None = Field(default=None, ge=1)
-    seconds_budget: float | None = Field(default=None, gt=0)
-    cost_budget: float | None = Field(default=None, gt=0)
+    token_budget: Whole | None = Field(default=None, ge=1)
+    seconds_budget: Real | None = Field(default=None, gt=0)
+    cost_budget: Real | None = Field(default=None, gt=0)
     stub: Phrase = DEFAULT_STUB
 
     @model_validator(mode="before")

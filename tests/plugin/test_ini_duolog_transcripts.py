@@ -93,3 +93,12 @@ def test_recordings_that_the_globs_match_are_no_transcripts(transcripts: pytest.
 def test_globs_may_begin_at_the_root_folder(transcripts: pytest.Pytester):
     transcripts.makeini("[pytest]\nduolog_transcripts = ./talks/healthy.md\n")
     transcripts.runpytest().assert_outcomes(passed=2)
+
+
+def test_properties_without_files_are_refused(pytester: pytest.Pytester):
+    pytester.makeini("[pytest]\nduolog_transcript_properties = NoLoops")
+    result = pytester.runpytest()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*duolog_transcript_properties has no effect: duolog_transcripts names no files*"]
+    )
