@@ -12,8 +12,9 @@ import zipfile
 from pathlib import Path
 
 SHIPPED_WITH_SDIST = (
-    ".ci", ".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "PKG-INFO",
-    "README.md", "SECURITY.md", "benchmarks", "docs", "example_project", "pyproject.toml", "pytest_duolog", "tests",
+    ".ci", ".gitignore", ".pre-commit-hooks.yaml", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE",
+    "Makefile", "PKG-INFO", "README.md", "SECURITY.md", "action.yml", "benchmarks", "docs", "example_project",
+    "pyproject.toml", "pytest_duolog", "templates", "tests",
 )  # fmt: skip
 
 
