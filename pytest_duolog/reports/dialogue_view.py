@@ -84,7 +84,8 @@ Block = Phase | MessageView | FoldView
 class Skyline:
     """One bar a message, as SVG paths in a box of `n` by 100, and the same turned for the rail.
 
-    `new` are words that nobody had said, `old` the others, `stale` the messages of loops.
+    `new` are words that nobody had said, `old` the others, `stale` the messages of loops. `topic` is how close
+    the talk from each message on is to a stated topic, `drift` the same where it leaves it; both are empty without one.
     """
 
     n: int
@@ -94,6 +95,8 @@ class Skyline:
     turned_new: str
     turned_old: str
     turned_stale: str
+    topic: str
+    drift: str
     spans: Sequence[Span]
 
 
@@ -306,6 +309,13 @@ def _skyline(reading: Reading) -> Skyline:
             if high > low:
                 flat[kind].append(f"M{at},{100 - low}v{low - high}h.7V{100 - low}z")
                 turned[kind].append(f"M{low},{at}h{high - low}v.7H{low}z")
+    topic: dict[bool, list[str]] = {True: [], False: []}
+    closest = max((share for share in reading.topic if share), default=1.0)
+    for at, number in enumerate(numbers):
+        share = reading.topic[number - 1] if reading.topic else None
+        if share is not None:
+            height = max(3, round(100 * share / closest))
+            topic[reading.is_off_topic(number)].append(f"M{at},{100 - height}v{height}h.7V{100 - height}z")
     spans = [
         Span(
             phase,
@@ -326,6 +336,8 @@ def _skyline(reading: Reading) -> Skyline:
         sideways["new"],
         sideways["old"],
         sideways["stale"],
+        "".join(topic[False]),
+        "".join(topic[True]),
         spans,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from typing import Annotated
 
 from pydantic import Field
 
@@ -37,11 +38,17 @@ class LoopReading(Record):
         return self.last - self.first + 1
 
 
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
 class Reading(Record):
     """What a dialogue's messages bring, one entry a message in `words`, `new`, `stale` and `repeats`.
 
     `words` are counted, and of them `new` those that nobody had said. `stale` is the way in which a message adds
     nothing, `repeats` the first message with the same words. `goodbye` is the message that took leave.
+
+    Where a topic is stated, `topic` is how close the talk from each message on is to it, from 0 to 1, or None where too
+    little is said, and `off_topic` has the first and the last message of each stretch that leaves it.
     """
 
     goodbye: int | None = Field(default=None, ge=1)
@@ -50,6 +57,8 @@ class Reading(Record):
     new: tuple[int, ...] = ()
     stale: tuple[Stale | None, ...] = ()
     repeats: tuple[int | None, ...] = ()
+    topic: tuple[Share | None, ...] = ()
+    off_topic: tuple[tuple[int, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.words)
@@ -59,6 +68,8 @@ class Reading(Record):
         n = len(transcript)
         return (
             all(len(entries) == n for entries in (self.words, self.new, self.stale, self.repeats))
+            and len(self.topic) in (0, n)
+            and all(0 < first <= last <= n for first, last in self.off_topic)
             and all(0 <= new <= words for new, words in zip(self.new, self.words, strict=True))
             and all(of is None or 0 < of < number for number, of in enumerate(self.repeats, start=1))
             and (self.goodbye or 0) <= n
@@ -70,6 +81,10 @@ class Reading(Record):
     def main_loop(self) -> LoopReading | None:
         """The longest loop, the first of those that are equally long."""
         return max(self.loops, key=len, default=None)
+
+    def is_off_topic(self, number: int) -> bool:
+        """Whether the message is part of a stretch that leaves the stated topic."""
+        return any(first <= number <= last for first, last in self.off_topic)
 
     def is_inside(self, number: int) -> bool:
         """Whether the message is part of a loop."""
@@ -155,9 +170,11 @@ def read(transcript: Transcript) -> Reading:
     """What the detectors find in a transcript."""
     from pytest_duolog.properties.endings import find_closing  # noqa: PLC0415  # a reading can be had from a record
     from pytest_duolog.properties.loops import read_dialogue  # noqa: PLC0415
+    from pytest_duolog.topics.assess import assess_topic  # noqa: PLC0415
 
     detector = read_dialogue(transcript.messages)
     closing = find_closing(transcript)
+    found = assess_topic(transcript, transcript.topic) if transcript.topic and transcript.messages else None
     return Reading(
         goodbye=None if closing is None else closing + 1,
         loops=tuple(
@@ -168,6 +185,8 @@ def read(transcript: Transcript) -> Reading:
         new=tuple(heard.n_new for heard in detector.heard),
         stale=tuple(heard.stale for heard in detector.heard),
         repeats=tuple(None if heard.repeats is None else heard.repeats + 1 for heard in detector.heard),
+        topic=found.curve if found else (),
+        off_topic=tuple((first + 1, last + 1) for first, last in found.stretches) if found else (),
     )
 
 

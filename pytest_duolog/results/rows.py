@@ -24,7 +24,7 @@ COLUMN_TYPES: Mapping[str, type] = {
         ),
         int,
     ),
-    **dict.fromkeys(("cost", "latency_ms"), float),
+    **dict.fromkeys(("cost", "latency_ms", "on_topic"), float),
     **dict.fromkeys(("is_in_loop", "is_goodbye"), bool),
 }
 
@@ -123,6 +123,7 @@ def _message_rows(dialogue: FiledDialogue) -> Iterator[Row]:
             "repeats": reading.repeats[number - 1],
             "is_in_loop": reading.is_inside(number),
             "is_goodbye": number == reading.goodbye,
+            "on_topic": reading.topic[number - 1] if reading.topic else None,
             "latency_ms": message.latency_ms,
             **_usage(message.usage or Usage()),
             "failed_here": ", ".join(

@@ -149,7 +149,7 @@ def test_evidence_is_not_rounded_up_and_each_look_has_a_dot():
 def test_reliability_over_several_dialogues_is_shown_for_both_arms():
     page = page_of(gate_of(dict.fromkeys("ab", ("+" * 20, "+-" * 10))))
     table = page.words.partition("pass^k, mean over the scenarios")[2]
-    assert table.split()[:5] == ["dialogues", "running", "1", "2", "4"]
+    assert re.match(r"\D*1 2 4 ", table)
     baseline, _, candidate = table.partition("baseline")[2].partition("candidate")
     assert "100 %" in baseline
     first, second = re.findall(r"([\d.]+) %", candidate)[:2]

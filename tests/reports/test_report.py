@@ -17,9 +17,11 @@ from pytest_duolog.properties.loops import NoLoops
 from pytest_duolog.reports.report import dialogues_text, report_text
 from pytest_duolog.results.dialogue_result import PropertyResult
 from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.results.reading import read
 from pytest_duolog.results.store import write_record
 from pytest_duolog.transcripts.sources import Source
 from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript, TranscriptSpeaker
+from tests.dialogues import BREAD, LIGHTHOUSES, RITUAL, dialogue
 from tests.hostile import HOSTILE
 from tests.reports.pages import HEALTHY, LOOPING, Page, filed, page_of, spoken
 from tests.run_records import bar_record
@@ -50,6 +52,38 @@ def test_verdicts_stand_at_their_messages():
     message = re.search(r'<li [^>]*id="d1-m15">.*?</li>', text, re.DOTALL)
     assert message is not None
     assert "only ritual <b>◀ NoLoops</b>" in message[0]
+
+
+ABOUT = "how lighthouses changed in the twentieth century"
+
+
+def test_a_stated_topic_has_a_curve_that_shows_where_the_talk_leaves_it():
+    said = dialogue(*LIGHTHOUSES, *BREAD, *RITUAL).model_copy(update={"topic": ABOUT})
+    reading = read(said)
+    assert len(reading.topic) == len(said)
+    assert reading.off_topic
+    assert reading.off_topic[0][0] in range(13, 17)
+    page = Page(dialogues_text([filed(said)]))
+    assert f"topic: {ABOUT}" in page.words
+    assert "closeness to the topic, off topic in red" in page.words
+    on_topic = dialogue(*LIGHTHOUSES).model_copy(update={"topic": ABOUT})
+    assert "off topic in red" not in Page(dialogues_text([filed(on_topic)])).words
+    assert "closeness" not in Page(dialogues_text([filed(dialogue(*LIGHTHOUSES))])).words
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"topic": (0.5,)},
+        {"off_topic": ((0, 1),)},
+        {"off_topic": ((2, 1),)},
+        {"off_topic": ((1, 99),)},
+    ],
+)
+def test_a_curve_that_does_not_fit_its_dialogue_is_not_believed(wrong: dict[str, object]):
+    said = dialogue(*LIGHTHOUSES)
+    assert read(said).fits(said)
+    assert not read(said).model_copy(update=wrong).fits(said)
 
 
 def test_a_clean_dialogue_is_good_news():
@@ -104,7 +138,7 @@ def test_what_models_write_is_only_text(hostile: str):
     call = ToolCall(name=hostile, arguments=hostile, result=hostile)
     said = Message(speaker=f"A{hostile}", content=hostile, reasoning=hostile, tool_calls=(call,))
     speaker = TranscriptSpeaker(name=said.speaker, model=hostile, system=hostile)
-    hurt = Transcript(speakers=(speaker,), messages=(said, said))
+    hurt = Transcript(speakers=(speaker,), messages=(said, said), topic=hostile)
     bad = {"property": hostile, "explanation": hostile}
     verdict = PropertyResult.of(judge(NoLoops(), hurt), hurt).model_copy(update=bad)
     for n in (1, 2):  # the page of one, and of several
