@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from pprint import pformat
 from typing import Any
+from zlib import crc32
 
 from pytest_duolog.commands.talk_cells import Cell
 from pytest_duolog.commands.talk_plan import Plan
@@ -39,16 +40,32 @@ DIALOGUES = [
 
 @pytest.mark.parametrize(("duolog_scenario", "sample"), DIALOGUES)
 def test_talk(dialogue, sample, duolog_snapshot):
-    assert dialogue.transcript == duolog_snapshot
-"""
+    assert dialogue.transcript == duolog_snapshot"""
+
+
+# The last line, with a checksum of all before it: a file that fits it has not been changed since it was written.
+MARK = "\n\n# While this line fits the file, duolog talk may write it anew: {:08x}\n"
 
 
 def check_place(path: Path) -> None:
-    """Raises ConfigurationError if pytest would not find a test there, or there is a file that we did not write."""
+    """Raises ConfigurationError if pytest finds no test there, or there is a file with anything of the user's."""
     if not re.fullmatch(r"test_\w+\.py", path.name):
         raise ConfigurationError(f"--as-test {path}: pytest looks for tests in files named test_*.py")
-    if path.exists() and not (path.is_file() and path.read_text("utf-8", "replace").startswith(BEGINNING)):
-        raise ConfigurationError(f"--as-test {path}: there is a file already; name another one, or delete it")
+    if path.exists() and not (path.is_file() and _is_unchanged(path.read_bytes())):
+        raise ConfigurationError(
+            f"--as-test {path}: there is a file already, or it was changed since; name another one, or delete it"
+        )
+
+
+def _is_unchanged(content: bytes) -> bool:
+    """Whether a file is as `write_test` wrote it; line ends do not count, which git may change."""
+    content = content.replace(b"\r\n", b"\n")
+    text = content[: -len(MARK.format(0))]
+    return content == _marked(text)
+
+
+def _marked(text: bytes) -> bytes:
+    return text + MARK.format(crc32(text)).encode()
 
 
 def write_test(path: Path, plan: Plan, redact: Callable[[str], str]) -> int:
@@ -71,7 +88,7 @@ def write_test(path: Path, plan: Plan, redact: Callable[[str], str]) -> int:
         scenarios += [f"    {key!r}: {code},\n" for code, key in known.items()]
     text = BEGINNING + "".join(scenarios) + END % "".join(params)
     with replacing(path) as file:
-        file.append_as_is(redact(text).encode("utf-8"))
+        file.append_as_is(_marked(redact(text).encode("utf-8")))
     return len(params)
 
 

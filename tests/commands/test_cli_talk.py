@@ -436,10 +436,17 @@ def test_as_test_after_more_has_the_turns_that_were_held(pytester: pytest.Pytest
     assert "'turns': 3" in Path("test_said.py").read_text("utf-8")
 
 
-def test_as_test_writes_its_own_file_again_and_no_other(chat_server: ChatServer):
-    talk(*MODELS, "--opener", "Tea?", "--turns", "1", "--as-test", "test_said.py")
-    talk(*MODELS, "--opener", "Tea?", "--opener", "Coffee?", "--turns", "1", "--as-test", "test_said.py")
-    assert "Coffee?" in Path("test_said.py").read_text("utf-8")
+def test_as_test_writes_its_own_file_again_until_somebody_changes_it(capsys: pytest.CaptureFixture[str]):
+    path = Path("test_said.py")
+    talk(*MODELS, "--opener", "Tea?", "--turns", "1", "--as-test", str(path))
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    talk(*MODELS, "--opener", "Tea?", "--opener", "Coffee?", "--turns", "1", "--as-test", str(path))
+    assert "Coffee?" in path.read_text("utf-8")
+    changed = path.read_text("utf-8").replace("duolog_snapshot\n", "duolog_snapshot  # mine\n", 1)
+    path.write_text(changed, "utf-8")
+    talk(*MODELS, "--opener", "Tea?", "--turns", "1", "--as-test", str(path), status=2)
+    assert "there is a file already, or it was changed since" in capsys.readouterr().err
+    assert path.read_text("utf-8") == changed
 
 
 def test_as_test_is_not_written_while_dialogues_are_missing(
