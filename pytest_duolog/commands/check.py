@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 import pytest_duolog.reports
-from pytest_duolog.commands.dialogue_files import read_dialogues, read_dialogues_in
+from pytest_duolog.commands.dialogue_files import each_dialogue, each_dialogue_in
 from pytest_duolog.commands.properties import add_property_argument, given_properties
+from pytest_duolog.commands.scan import REPORT, Scan
 from pytest_duolog.display import printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.by_name import property_types
-from pytest_duolog.results.examination import examine
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.transcripts.sources import Unreadable
 from pytest_duolog.transcripts.text_file import decode_text
 
 STDIN = "-"
-# The modules of `reports` with this prefix are the report formats; each has a function `report_lines`.
-REPORT = "check_"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,24 +46,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the files; 0 if every property holds, 1 if one does not, 2 if something could not be read."""
-    properties = given_properties(arguments)
-    found = [entry for file in arguments.files for entry in _read(file)]
-    unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
-    dialogues = [entry.with_topic(arguments.topic) for entry in found if isinstance(entry, FiledDialogue)]
-    examinations = [examine(dialogue.source, properties) for dialogue in dialogues]
+    scan = Scan(given_properties(arguments), arguments.topic, arguments.format)
     report = import_module(f"{pytest_duolog.reports.__name__}.{REPORT}{arguments.format}")
-    for line in report.report_lines(examinations, unreadable):
-        print(line)
-    for dialogue in dialogues:
-        for notice in dialogue.notices:
-            print(
-                printable(f"duolog: {dialogue.source.file}:{dialogue.source.line}: {notice}"), file=sys.stderr
-            )
+    unreadable: list[Unreadable] = []
+    notices: list[str] = []
+    has_findings = False
+
+    def parts() -> Iterator[Any]:
+        nonlocal has_findings
+        for checked in scan.each(entry for file in arguments.files for entry in _read(file)):
+            if isinstance(checked, Unreadable):
+                unreadable.append(checked)
+            else:
+                has_findings |= checked.has_findings
+                notices.extend(checked.notices)
+                yield checked.part
+
+    for line in report.report_lines(parts(), unreadable):
+        print(line, flush=True)
+    for notice in notices:
+        print(printable(f"duolog: {notice}"), file=sys.stderr)
     for failed in unreadable:
         print(printable(f"duolog: {failed.file}:{failed.line}: {failed.problem}"), file=sys.stderr)
-    if unreadable:
-        return 2
-    return int(any(examination.findings for examination in examinations))
+    return 2 if unreadable else int(has_findings)
 
 
 def _formats() -> list[str]:
@@ -71,10 +76,11 @@ def _formats() -> list[str]:
     return sorted(name.removeprefix(REPORT) for name in names if name.startswith(REPORT))
 
 
-def _read(file: str) -> list[FiledDialogue | Unreadable]:
+def _read(file: str) -> Iterator[FiledDialogue | Unreadable]:
     if file != STDIN:
-        return read_dialogues(Path(file))
+        yield from each_dialogue(Path(file))
+        return
     try:
-        return read_dialogues_in(decode_text(sys.stdin.buffer.read(), "stdin"), file="stdin")
+        yield from each_dialogue_in(decode_text(sys.stdin.buffer.read(), "stdin"), file="stdin")
     except TranscriptError as error:
-        return [Unreadable("stdin", 1, str(error))]
+        yield Unreadable("stdin", 1, str(error))

@@ -12,7 +12,7 @@ from pytest_duolog.errors import CassetteError, RunRecordError, TranscriptError
 from pytest_duolog.recording.retelling import Retold, retold
 from pytest_duolog.results.filed import FiledDialogue, FileKind, Value, of_sample
 from pytest_duolog.results.store import read_record
-from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, own_file, read_sources
+from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, each_source, own_file
 from pytest_duolog.transcripts.text_file import decode_text
 
 # The values of a cassette's header that belong to the scenario and are not hashes.
@@ -26,36 +26,41 @@ def read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
     The kind of file (transcript, chat log, cassette or run record) is recognised by its content. Secrets are replaced:
     logs from elsewhere may contain some, and an old file may contain a value that is a secret now.
     """
-    return list(map(_without_secrets, _read_dialogues(path)))
+    return list(map(without_secrets, each_dialogue(path)))
 
 
-def _read_dialogues(path: Path) -> list[FiledDialogue | Unreadable]:
+def each_dialogue(path: Path) -> Iterator[FiledDialogue | Unreadable]:
+    """The same one by one, with the secrets in them: whoever shows anything of them calls `without_secrets`."""
     try:
         data = path.read_bytes()
         own = own_file(data.partition(b"\n")[0].decode("utf-8", "replace"))
         if own is OwnFile.CASSETTE:
-            return list(_of_cassette(path))
-        if own is OwnFile.RECORD:
-            return list(_of_record(path))
-        return _as_filed(read_sources(decode_text(data, str(path)), file=str(path)))
+            yield from _of_cassette(path)
+        elif own is OwnFile.RECORD:
+            yield from _of_record(path)
+        else:
+            text = decode_text(data, str(path))
+            del data
+            yield from map(_as_filed, each_source(text, file=str(path)))
     except OSError as error:
-        return [Unreadable(str(path), 1, f"cannot be read: {error.strerror}")]
+        yield Unreadable(str(path), 1, f"cannot be read: {error.strerror}")
     except (TranscriptError, CassetteError, RunRecordError) as error:
         problem = error.problem if isinstance(error, CassetteError | RunRecordError) else str(error)
-        return [Unreadable(str(path), 1, problem.removeprefix(f"{path}: ").partition("\n")[0])]
+        yield Unreadable(str(path), 1, problem.removeprefix(f"{path}: ").partition("\n")[0])
 
 
-def read_dialogues_in(text: str, *, file: str) -> list[FiledDialogue | Unreadable]:
-    """The dialogues of a text with transcripts or chat logs, as `read_dialogues` returns them."""
-    return list(map(_without_secrets, _as_filed(read_sources(text, file=file))))
+def each_dialogue_in(text: str, *, file: str) -> Iterator[FiledDialogue | Unreadable]:
+    """The dialogues of a text with transcripts or chat logs, as `each_dialogue` returns them."""
+    return map(_as_filed, each_source(text, file=file))
 
 
-def _as_filed(found: list[Source | Unreadable]) -> list[FiledDialogue | Unreadable]:
-    """Dialogues without other facts than their transcripts."""
-    return [entry if isinstance(entry, Unreadable) else FiledDialogue(entry) for entry in found]
+def _as_filed(entry: Source | Unreadable) -> FiledDialogue | Unreadable:
+    """A dialogue without other facts than its transcript."""
+    return entry if isinstance(entry, Unreadable) else FiledDialogue(entry)
 
 
-def _without_secrets(entry: FiledDialogue | Unreadable) -> FiledDialogue | Unreadable:
+def without_secrets(entry: FiledDialogue | Unreadable) -> FiledDialogue | Unreadable:
+    """The same entry with its secrets replaced."""
     redactor = project_redactor()
     if isinstance(entry, Unreadable):
         return replace(entry, problem=redactor.shown(entry.problem))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pytest_duolog.detectors.closings import CLEAN_TAIL
@@ -20,12 +20,17 @@ from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Transcript
 _SIDES = dict(zip(DEFAULT_NAMES, "AB", strict=True))
 
 
+def part_of(examination: Examination) -> list[str]:
+    """What the report says of one dialogue: one line, in ASCII."""
+    return [inert_json(facts(examination))]
+
+
 def report_lines(
-    examinations: Sequence[Examination],
+    parts: Iterable[Sequence[str]],
     unreadable: Sequence[Unreadable],  # noqa: ARG001  # a report is given both
 ) -> Iterator[str]:
-    """The lines of the report, in ASCII; dialogues that could not be read are left out."""
-    return (inert_json(facts(examination)) for examination in examinations)
+    """The lines of the report; dialogues that could not be read are left out."""
+    return (line for part in parts for line in part)
 
 
 def inert_json(value: Any, *, indent: int | None = None) -> str:

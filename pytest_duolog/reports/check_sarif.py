@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
@@ -19,12 +19,17 @@ from pytest_duolog.transcripts.sources import Unreadable
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def report_lines(examinations: Sequence[Examination], unreadable: Sequence[Unreadable]) -> Iterator[str]:
-    """The report as one JSON text in ASCII."""
-    results = [
-        _result(examination, verdict) for examination in examinations for verdict in examination.findings
-    ]
-    rules = sorted({verdict.property for examination in examinations for verdict in examination.findings})
+def part_of(examination: Examination) -> list[dict[str, Any]]:
+    """What the report says of one dialogue: a result for each finding."""
+    return [_result(examination, verdict) for verdict in examination.findings]
+
+
+def report_lines(
+    parts: Iterable[Sequence[dict[str, Any]]], unreadable: Sequence[Unreadable]
+) -> Iterator[str]:
+    """The report as one JSON text in ASCII; `unreadable` is read after the last part."""
+    results = [result for part in parts for result in part]
+    rules = sorted({result["ruleId"] for result in results})
     run = {
         "tool": {
             "driver": {

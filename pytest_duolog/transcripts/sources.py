@@ -98,27 +98,35 @@ def read_file(path: Path) -> list[Source | Unreadable]:
 
 def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:
     """The dialogues of a file's text, in order; `file` is the path to show."""
+    return list(each_source(text, file=file))
+
+
+def each_source(text: str, *, file: str) -> Iterator[Source | Unreadable]:
+    """The same one by one, so that nobody has to keep them all."""
     stem = Path(file).stem
     text = text.removeprefix("\ufeff")
     if text.startswith(_VCR_START):
         problem = (
             "a plain vcrpy recording, not a transcript; `duolog cassettes import` converts it to a cassette"
         )
-        return [Unreadable(file, 1, problem, is_ours=True)]
+        yield Unreadable(file, 1, problem, is_ours=True)
+        return
     if text.lstrip()[:1] not in ("{", "["):
-        return [_guarded(file, 1, lambda: _of_markdown(text, file, stem))]
+        yield _guarded(file, 1, lambda: _of_markdown(text, file, stem))
+        return
     if own := own_file(text):
-        return [Unreadable(file, 1, _OWN_FILES[own], is_ours=True)]
+        yield Unreadable(file, 1, _OWN_FILES[own], is_ours=True)
+        return
     try:
         value = parsed(text)
     except ValueError as error:
-        return list(_json_lines(text, file, stem, error))
+        yield from _json_lines(text, file, stem, error)
+        return
     if isinstance(value, list) and reader_of(value) is None:
-        return [
-            _guarded(file, 1, lambda at=at, entry=entry: _of_value(entry, file, 1, f"{stem}:{at}"))  # type: ignore[misc]
-            for at, entry in enumerate(value, start=1)
-        ]
-    return [_guarded(file, 1, lambda: _of_value(value, file, 1, stem))]
+        for at, entry in enumerate(value, start=1):
+            yield _guarded(file, 1, lambda at=at, entry=entry: _of_value(entry, file, 1, f"{stem}:{at}"))  # type: ignore[misc]
+        return
+    yield _guarded(file, 1, lambda: _of_value(value, file, 1, stem))
 
 
 def own_file(text: str) -> OwnFile | None:

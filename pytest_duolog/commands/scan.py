@@ -1,0 +1,101 @@
+"""Checks many dialogues one after the other: on all processors if they are many, and without keeping them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import islice
+from typing import Any
+
+import pytest_duolog.reports
+from pytest_duolog.commands.dialogue_files import without_secrets
+from pytest_duolog.properties.base import Property
+from pytest_duolog.results.examination import examine
+from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.transcripts.sources import Unreadable
+
+# The modules of `reports` with this prefix are the report formats. `part_of` makes of each dialogue what the report
+# says of it, and `report_lines` makes the report of these parts.
+REPORT = "check_"
+
+# Processes are started after so many dialogues: they take as long to start as it takes to check these.
+FIRST = 100
+CHUNK = 20
+# Chunks that each process may have waiting.
+WAITING = 3
+
+
+@dataclass(frozen=True)
+class Scan:
+    """How each dialogue is checked, and for which report."""
+
+    properties: Sequence[Property]
+    topic: str | None
+    format: str
+
+    def checked(self, entry: FiledDialogue | Unreadable) -> Checked | Unreadable:
+        """What comes of one dialogue."""
+        safe = without_secrets(entry)
+        if isinstance(safe, Unreadable):
+            return safe
+        dialogue = safe.with_topic(self.topic)
+        examination = examine(dialogue.source, self.properties)
+        report = import_module(f"{pytest_duolog.reports.__name__}.{REPORT}{self.format}")
+        place = f"{dialogue.source.file}:{dialogue.source.line}"
+        notices = tuple(f"{place}: {notice}" for notice in dialogue.notices)
+        return Checked(report.part_of(examination), bool(examination.findings), notices)
+
+    def each(self, entries: Iterable[FiledDialogue | Unreadable]) -> Iterator[Checked | Unreadable]:
+        """What comes of each dialogue, in their order."""
+        rest = iter(entries)
+        yield from map(self.checked, islice(rest, FIRST))
+        first = list(islice(rest, CHUNK))
+        n_processes = _n_processors()
+        if len(first) < CHUNK or n_processes == 1:
+            yield from map(self.checked, first)
+            yield from map(self.checked, rest)
+            return
+        with ProcessPoolExecutor(n_processes, initializer=_begin, initargs=(self,)) as pool:
+            waiting: deque[Future[list[Checked | Unreadable]]] = deque([pool.submit(_check, first)])
+            try:
+                while chunk := list(islice(rest, CHUNK)):
+                    waiting.append(pool.submit(_check, chunk))
+                    if len(waiting) > WAITING * n_processes:
+                        yield from waiting.popleft().result()
+                while waiting:
+                    yield from waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What comes of one dialogue: its part of the report, whether anything was found, and notices for people."""
+
+    part: Any
+    has_findings: bool
+    notices: tuple[str, ...]
+
+
+_scans: list[Scan] = []  # of a process of the pool, which has one for all its life
+
+
+def _begin(scan: Scan) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the command, which ends its processes
+    _scans[:] = [scan]
+
+
+def _check(entries: list[FiledDialogue | Unreadable]) -> list[Checked | Unreadable]:
+    return list(map(_scans[0].checked, entries))
+
+
+def _n_processors() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
