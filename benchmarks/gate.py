@@ -1,6 +1,7 @@
 """How often gates are right and what they cost, beside rules that people use: the shipped code on invented outcomes.
 
-    python benchmarks/gate.py [samples] [suite] [sensitivity] [order] [planner] [record] [--gates 1000] [--seed 1]
+    python benchmarks/gate.py [samples] [suite] [hostile] [stored] [sensitivity] [order] [planner] [record]
+                              [--gates 1000] [--seed 1]
 
 Tables are Markdown, as in docs/gate.md. `samples` is exact, by recursion, apart from the peeking rule; the others are
 simulated with independent dialogues: with 1,000 gates a share is known to within 3 points (95 %), a small one to less.
@@ -19,7 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_duolog.gate.decide import decide_record
+from pytest_duolog.gate.baseline import Canary
+from pytest_duolog.gate.decide import decide_record, guarded
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, decide_pairs
 from pytest_duolog.gate.planner import forecast
@@ -123,6 +125,11 @@ TRUTHS: dict[str, tuple[Rates, Rates]] = {
     "mean 0.93, one of 20 from 1.00 to 0.2": (EVEN, [*EVEN[:-1], 0.2]),
     "mean 0.93, one of 20 from 1.00 to 0.5": (EVEN, [*EVEN[:-1], 0.5]),
     "all 0.93, one of 20 to 0.2": ([0.93] * S, [0.93] * (S - 1) + [0.2]),
+    "all 0.98, one of 20 to 0": ([0.98] * S, [0.98] * (S - 1) + [0.0]),
+    "all 0.98, one of 20 to 0.2": ([0.98] * S, [0.98] * (S - 1) + [0.2]),
+    "all 0.98, one of 20 to 0.5": ([0.98] * S, [0.98] * (S - 1) + [0.5]),
+    "0.98, worse by 0.10": ([0.98] * S, [0.88] * S),
+    "0.80, worse by 0.10": ([0.80] * S, [0.70] * S),
 }
 
 
@@ -249,6 +256,148 @@ def show_sensitivity(n_gates: int, rng: random.Random) -> None:
     table(["scenarios, rounds, margin", *(f"mean {mean}" for mean in means)], rows)
 
 
+# Dialogues that are not independent, or not all there; and a baseline that is stored.
+
+
+def sticky(rng: random.Random, rate: float, n: int, correlation: float) -> list[bool]:
+    """Outcomes of which each repeats the one before it with this chance, and else is drawn anew."""
+    found = [rng.random() < rate]
+    while len(found) < n:
+        found.append(found[-1] if rng.random() < correlation else rng.random() < rate)
+    return found
+
+
+def sticky_pairs(
+    rng: random.Random, base: float, cand: float, correlation: float
+) -> dict[str, list[Pair | None]]:
+    return {
+        str(place): [
+            Pair(one, other)
+            for one, other in zip(
+                sticky(rng, base, ROUNDS, correlation), sticky(rng, cand, ROUNDS, correlation), strict=True
+            )
+        ]
+        for place in range(S)
+    }
+
+
+def pairs_with_outages(
+    rng: random.Random, rate: float, share_of_rounds: float
+) -> dict[str, list[Pair | None]]:
+    """Equal arms; in a share of the rounds every dialogue of one arm fails."""
+    out = [(rng.random() < share_of_rounds, rng.random() < share_of_rounds) for _ in range(ROUNDS)]
+    return {
+        str(place): [
+            Pair(not one and rng.random() < rate, not other and rng.random() < rate) for one, other in out
+        ]
+        for place in range(S)
+    }
+
+
+def pairs_with_errors(
+    rng: random.Random, rate: float, base_errors: float, cand_errors: float
+) -> dict[str, list[Pair | None]]:
+    """Equal arms, in which a share of the samples is still an error after all tries."""
+
+    def sample(errors: float) -> bool | None:
+        return None if rng.random() < errors else rng.random() < rate
+
+    return {
+        str(place): [Pair(sample(base_errors), sample(cand_errors)) for _ in range(ROUNDS)]
+        for place in range(S)
+    }
+
+
+ROUNDS = GatePlan().max_rounds
+Invent = Callable[[random.Random], dict[str, list[Pair | None]]]
+HOSTILE: dict[str, Invent] = {
+    "equal 0.98, 2 % errors in both arms": lambda rng: pairs_with_errors(rng, 0.98, 0.02, 0.02),
+    "equal 0.93, 2 % errors in both arms": lambda rng: pairs_with_errors(rng, 0.93, 0.02, 0.02),
+    "equal 0.98, 10 % errors in the candidate alone": lambda rng: pairs_with_errors(rng, 0.98, 0, 0.10),
+    "equal 0.98, 20 % errors in the candidate alone": lambda rng: pairs_with_errors(rng, 0.98, 0, 0.20),
+    "equal 0.93, each sample repeats the last one with a chance of 0.5": lambda rng: sticky_pairs(
+        rng, 0.93, 0.93, 0.5
+    ),
+    "0.93, worse by 0.10, each repeats the last one with a chance of 0.5": lambda rng: sticky_pairs(
+        rng, 0.93, 0.83, 0.5
+    ),
+    "equal 0.93, one arm fails as a whole in 5 % of the rounds": lambda rng: pairs_with_outages(
+        rng, 0.93, 0.05
+    ),
+}
+
+
+def show_hostile(n_gates: int, rng: random.Random) -> None:
+    rows = []
+    for name, invent in HOSTILE.items():
+        found = [decide_pairs(GatePlan(), invent(rng)) for _ in range(n_gates)]
+        rows.append(
+            [
+                name,
+                *(f"{share(found, one):.3f}" for one in Decision),
+                f"{sum(dialogues(found)) / n_gates:.0f}",
+            ]
+        )
+    print(f"\n{n_gates} gates a row")
+    table(["truth", "pass", "block", "inconclusive", "dialogues"], rows)
+
+
+# The baseline when it was stored, today, and the candidate.
+STORED: dict[str, tuple[float, float, float]] = {
+    "equal, all 1.00": (1.0, 1.0, 1.0),
+    "equal, 0.98": (0.98, 0.98, 0.98),
+    "equal, 0.93": (0.93, 0.93, 0.93),
+    "0.93, worse by 0.10": (0.93, 0.93, 0.83),
+    "fell from 0.98 to 0.88 since, candidate equal to today's": (0.98, 0.88, 0.88),
+    "rose from 0.88 to 0.98 since, candidate worse than today's by 0.10": (0.88, 0.98, 0.88),
+    "fell from 0.93 to 0.83 since, candidate equal to today's": (0.93, 0.83, 0.83),
+}
+PER_PAIR = 3
+
+
+def stored_gate(rng: random.Random, then: float, today: float, cand: float) -> tuple[PairsDecision, int]:
+    """The decision with 60 stored samples of each scenario, and how many new ones of the baseline it took."""
+    outcomes = {str(place): [rng.random() < then for _ in range(PER_PAIR * ROUNDS)] for place in range(S)}
+    pairs: dict[str, list[Pair | None]] = {
+        name: [
+            Pair(
+                sum(found[PER_PAIR * at : PER_PAIR * (at + 1)]) / PER_PAIR,
+                rng.random() < cand,
+                False,
+                PER_PAIR,
+            )
+            for at in range(ROUNDS)
+        ]
+        for name, found in outcomes.items()
+    }
+    plain = decide_pairs(GatePlan(), pairs)
+    canaries: dict[str, list[Canary]] = {name: [] for name in outcomes}
+    while True:
+        decided = guarded(plain, canaries)
+        if not decided.canaries_wanted:
+            return decided, sum(map(len, canaries.values()))
+        for name, _ in decided.canaries_wanted:
+            used = outcomes[name]
+            canaries[name].append(Canary(name, sum(used), len(used), rng.random() < today))
+
+
+def show_stored(n_gates: int, rng: random.Random) -> None:
+    rows = []
+    for name, rates in STORED.items():
+        found = [stored_gate(rng, *rates) for _ in range(n_gates)]
+        decisions = [decided for decided, _ in found]
+        rows.append(
+            [
+                name,
+                *(f"{share(decisions, one):.3f}" for one in Decision),
+                f"{sum(dialogues(decisions)) / 2 / n_gates:.0f}",
+                f"{sum(n for _, n in found) / n_gates:.0f}",
+            ]
+        )
+    print(f"\n{n_gates} gates a row")
+    table(["stored baseline", "pass", "block", "inconclusive", "the candidate's dialogues", "new ones"], rows)
+
+
 # Results that arrive out of order.
 
 
@@ -344,6 +493,8 @@ def show_record(_: int, rng: random.Random) -> None:
 PARTS = {
     "samples": show_samples,
     "suite": show_suite,
+    "hostile": show_hostile,
+    "stored": show_stored,
     "sensitivity": show_sensitivity,
     "order": show_order,
     "planner": show_planner,

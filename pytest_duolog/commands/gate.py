@@ -48,6 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     record = merge(read_record(path) for path in arguments.records)
     if arguments.margin is not None:
         record = _with_margin(record, arguments.margin)
+    if record.header.plan.collect:
+        raise RunRecordError(
+            "these samples were collected (--duolog-collect), and none is judged: there is nothing to decide",
+            advice="duolog show reads the record, and --duolog-baseline takes it as the baseline of a gate",
+        )
     return report(record, decide(record), inconclusive=arguments.inconclusive)
 
 

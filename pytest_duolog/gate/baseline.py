@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
+from pytest_duolog.display import counted, listed
+from pytest_duolog.results.plan import FIRST_CANARY, RunPlan, roles_words
 from pytest_duolog.results.record import RunRecord
 
 # Providers change models without changing their names, so older samples are not used.
@@ -20,38 +21,72 @@ LOG_STEADY = math.log(1 / 0.05)
 LOWEST_RATE, HIGHEST_RATE = 0.005, 0.995
 # The largest number of stored samples for each sample of the candidate.
 MOST_STORED_PER_PAIR = 3
-# New samples of a stored baseline have the last hundred numbers, so that they have their own recordings.
-FIRST_CANARY = MOST_SAMPLES - 99
+# So many scenarios that are run anew are named.
+MOST_NAMED = 3
 
 
 def reasons_against(stored: RunRecord, plan: RunPlan, *, plugin: str, now: datetime) -> list[str]:
-    """The reasons why a stored record cannot be the baseline of a run with this plan, as text; empty if it can."""
+    """Why a stored record is no baseline for a run with this plan, in words; empty if it is one for some scenario."""
     header = stored.header
     age = now - header.created
     reasons = []
-    if header.plan.baseline != plan.baseline:
-        reasons.append(
-            f"it was run with {dict(header.plan.baseline)}, but the baseline is {dict(plan.baseline)}"
-        )
-    if header.plan.key != plan.key:
-        reasons.append("it has other tests (-k selects others), prompts or judges")
+    if not stored_scenarios(stored, plan):
+        if header.plan.baseline != plan.baseline:
+            old, new = roles_words(header.plan.baseline), roles_words(plan.baseline)
+            reasons.append(f"it was run with {old}, but the baseline is {new}")
+        reasons += anew_words(stored, plan)
+    if header.shard and any(not stored.measured(scenario) for scenario in header.plan.scenarios):
+        reasons.append(f"it is shard {header.shard} of a run (duolog merge makes one record of all shards)")
     if header.plugin != plugin:
         reasons.append(f"it was judged by pytest-duolog {header.plugin}, but this is {plugin}")
     if age > MAX_AGE:
         reasons.append(f"it is {age.days} days old, more than {MAX_AGE.days}")
-    missing = [scenario for scenario in plan.scenarios if not stored.measured(scenario)]
-    if missing:
-        reasons.append(f"it has no samples of {', '.join(missing)}")
     return reasons
 
 
-def stored_per_pair(stored: RunRecord, plan: RunPlan) -> int:
-    """The number of stored samples for each sample of the candidate, enough for all rounds; at least 1."""
+def stored_scenarios(stored: RunRecord, plan: RunPlan) -> dict[str, int]:
+    """The scenarios of a plan that a stored record is a baseline for: those that are still the same.
+
+    For each, how many stored samples stand against one of the candidate, so that they last for all rounds; at least 1.
+    """
     assert plan.gate is not None
-    fewest = min(
-        sum(number < FIRST_CANARY for number in stored.measured(scenario)) for scenario in plan.scenarios
+    n_stored = {
+        scenario: sum(number < FIRST_CANARY for number in stored.measured(scenario))
+        for scenario in plan.scenarios
+        if _is_same(stored, plan, scenario)
+    }
+    return {
+        scenario: max(1, min(MOST_STORED_PER_PAIR, n // plan.gate.max_rounds))
+        for scenario, n in n_stored.items()
+        if n
+    }
+
+
+def anew_words(stored: RunRecord, plan: RunPlan) -> list[str]:
+    """Which scenarios a stored record is no baseline for, and why; the baseline of these is run anew."""
+    missing = [scenario for scenario in plan.scenarios if not stored.measured(scenario)]
+    changed = [
+        scenario
+        for scenario in plan.scenarios
+        if stored.measured(scenario) and not _is_same(stored, plan, scenario)
+    ]
+    all_ = counted(len(plan.scenarios), "scenario")
+    return [
+        f"{len(names)} of {all_} {why}: {listed(names, MOST_NAMED)}"
+        for names, why in (
+            (changed, "had other models, prompts, properties or source"),
+            (missing, "are not in it" if len(missing) > 1 else "is not in it"),
+        )
+        if names
+    ]
+
+
+def _is_same(stored: RunRecord, plan: RunPlan, scenario: str) -> bool:
+    """Whether a scenario is what it was; records of programs may have one key for all scenarios."""
+    old = stored.header.plan
+    return (old.key, old.keys.get(scenario)) == (plan.key, plan.keys.get(scenario)) and (
+        bool(plan.keys) or old.baseline == plan.baseline
     )
-    return max(1, min(MOST_STORED_PER_PAIR, fewest // plan.gate.max_rounds))
 
 
 class Canary(NamedTuple):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_duolog.gate.baseline import FIRST_CANARY, Canary, Guard
+from pytest_duolog.gate.baseline import Canary, Guard
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, Reason, decide_pairs
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeats_in, trials_of
 from pytest_duolog.gate.tally import Pair, ScenarioTally
 from pytest_duolog.results.arm import Arm
-from pytest_duolog.results.plan import MOST_SAMPLES
+from pytest_duolog.results.plan import FIRST_CANARY, MOST_SAMPLES
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 
 
@@ -48,7 +48,7 @@ def decide_record(record: RunRecord) -> RecordDecision:
     plan = record.header.plan
     if plan.gate is not None:
         decided = decide_pairs(plan.gate, pairs_of(record))
-        return RecordDecision(_guarded(decided, record) if plan.stored_per_pair else decided, {})
+        return RecordDecision(guarded(decided, canaries_of(record)) if plan.stored else decided, {})
     decisions = {
         scenario: decide_samples(bar, trials_of(record.measured(scenario), bar.samples))
         for scenario, bar in plan.scenarios.items()
@@ -57,18 +57,17 @@ def decide_record(record: RunRecord) -> RecordDecision:
     return RecordDecision(None, decisions)
 
 
-def _guarded(decided: PairsDecision, record: RunRecord) -> PairsDecision:
+def guarded(decided: PairsDecision, found: Mapping[str, Sequence[Canary]]) -> PairsDecision:
     """The decision against a stored baseline, once new samples of the baseline show that it has not changed.
 
     A PASS requires that the baseline has not become better, a BLOCK that it has not become worse (in the blamed
     scenarios, if there are any). Until this is known, it asks for more canaries, one of each scenario at a time.
     """
-    found = canaries_of(record)
     guard = Guard([canary for canaries in found.values() for canary in canaries], float(decided.plan.margin))
     blamed = {
         tally.scenario: _candidate_rate(tally)
         for tally in decided.tallies
-        if tally.scenario in decided.blamed
+        if tally.scenario in decided.blamed and tally.scenario in found
     }
     has_moved = guard.has_moved or any(guard.has_moved_in(*scenario) for scenario in blamed.items())
     if has_moved:
@@ -84,7 +83,7 @@ def _guarded(decided: PairsDecision, record: RunRecord) -> PairsDecision:
         return decided
     if decided.decision is Decision.PASS:
         unsure = [] if guard.is_steady_below else list(found)
-    elif blamed:
+    elif decided.blamed:
         unsure = [scenario for scenario, rate in blamed.items() if not guard.is_steady_in(scenario, rate)]
     else:
         unsure = [] if guard.is_steady_above else list(found)
@@ -106,7 +105,7 @@ def _candidate_rate(tally: ScenarioTally) -> float:
 
 def canaries_of(record: RunRecord) -> dict[str, list[Canary]]:
     """The new samples of a stored baseline, by scenario."""
-    return {scenario: list(_canaries(record, scenario)) for scenario in record.header.plan.scenarios}
+    return {scenario: list(_canaries(record, scenario)) for scenario in record.header.plan.stored}
 
 
 def _canaries(record: RunRecord, scenario: str) -> Iterator[Canary]:
@@ -124,9 +123,9 @@ def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:
     A pair is a repeat if its dialogue occurs in an earlier pair, or in another scenario of the same round: tests with
     the same scenario and seed can have identical dialogues.
     """
-    per_pair = record.header.plan.stored_per_pair or 1
+    per_pair = record.header.plan.stored
     repeats = {
-        (scenario, math.ceil(number / per_pair) if arm is Arm.BASELINE else number)
+        (scenario, math.ceil(number / per_pair.get(scenario, 1)) if arm is Arm.BASELINE else number)
         for arm in Arm
         for scenario, number in repeats_in(_round_by_round(record, arm))
     }
@@ -147,7 +146,7 @@ def _round_by_round(record: RunRecord, arm: Arm) -> list[Sample]:
 def _pairs_of_scenario(record: RunRecord, scenario: str, repeats: set[tuple[str, int]]) -> list[Pair | None]:
     candidate = _outcomes(record, scenario, Arm.CANDIDATE)
     baseline = _baseline(record, scenario)
-    per_pair = record.header.plan.stored_per_pair or 1
+    per_pair = record.header.plan.stored.get(scenario, 1)
     return [
         Pair(baseline[number], candidate[number], (scenario, number) in repeats, per_pair)
         if number in baseline and number in candidate
@@ -162,10 +161,11 @@ def _baseline(record: RunRecord, scenario: str) -> dict[int, float | None]:
     With several stored samples for each pair, those of the first pair come first.
     """
     outcomes = _outcomes(record, scenario, Arm.BASELINE)
-    per_pair = record.header.plan.stored_per_pair or 1
+    is_stored = scenario in record.header.plan.stored
+    per_pair = record.header.plan.stored.get(scenario, 1)
     groups: dict[int, list[bool | None]] = {}
     for number, passed in outcomes.items():
-        if number < FIRST_CANARY:
+        if not (is_stored and number >= FIRST_CANARY):
             groups.setdefault(math.ceil(number / per_pair), []).append(passed)
     return {
         number: None if None in group else sum(map(bool, group)) / per_pair

@@ -39,10 +39,10 @@ BLOCK_Z = -2.28
 FIRST_LOOK = 2
 # After this many rounds with only identical dialogues, no new ones are expected.
 MOST_ROUNDS_OF_REPEATS = 3
-# A suspect that is not cleared by the last round is blamed if chance alone seldom makes it so much worse: this share,
-# divided by the number of suspects. They are chosen by what they lost, so docs/gate.md has how often it happens.
-SUSPECT_RISK = 0.016
-# The p-value below which a difference in errors keeps a gate from passing.
+# A suspect that is not cleared by the last round is blamed if chance alone rarely makes it that much worse: this risk,
+# divided by the number of suspects. Suspects are selected by their losses, so docs/gate.md has the simulated rates.
+SUSPECT_RISK = 0.014
+# The largest p-value at which a difference in errors between the arms prevents a PASS.
 ERRORS_RISK = 0.05
 
 MAX_PROJECTED_ROUNDS = 1000

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_PASS, decide_pairs
+from pytest_duolog.gate.pairs import FIRST_LOOK, LOCAL_RISK, LOG_PASS, decide_pairs
 from pytest_duolog.gate.tally import Pair
-from pytest_duolog.results.plan import GatePlan
+from pytest_duolog.results.plan import MOST_SAMPLES, GatePlan
 from pytest_duolog.stats.evidence import log_evidence
 
 N_GATES = 200
@@ -83,6 +83,12 @@ def losses_to_alarm(n_scenarios: int) -> int:
     while log_evidence(0, 0, n, drop=0, weight=2) < math.log(n_scenarios / LOCAL_RISK):
         n += 1
     return n
+
+
+def rounds_to_pass(plan: GatePlan, n_scenarios: int) -> int | None:
+    """The number of rounds with which the gate can pass at all; None if no allowed number is enough."""
+    rounds = max(FIRST_LOOK, math.ceil(clean_pairs_to_pass(plan) / n_scenarios))
+    return rounds if rounds <= MOST_SAMPLES else None
 
 
 def can_pass(plan: GatePlan, n_scenarios: int) -> bool:

@@ -98,6 +98,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "run every dialogue test this many times, whatever its marker says; a test stops as soon as "
         "its result is certain",
     )
+    add(
+        "--duolog-collect",
+        "N",
+        "take exactly N samples of every dialogue test and judge none: for a stored baseline, or to fill the cells of "
+        "a matrix; candidates are left out",
+    )
     add_many(
         "--duolog-candidate",
         "ROLE=PROVIDER:MODEL",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_duolog.display import and_more, counted, printable
+from pytest_duolog.genuine import CLOCK
 from pytest_duolog.plugin import RECORD_ATTRIBUTE, REPORT_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Collector:
 
     receive: Callable[[RecordPart, object], None] = lambda _part, _node: None
     dialogues: list[tuple[str, DialogueResult]] = field(default_factory=list)
+    _started_s: float = field(default_factory=CLOCK.seconds)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(
@@ -79,6 +81,8 @@ class Collector:
             parts.append(f"{counted(played, 'reply', 'replies')} replayed")
         if recorded := sum(result.recorded for result in results):
             parts.append(f"{counted(recorded, 'reply', 'replies')} recorded{self._cost()}")
+        if votes := self._votes():
+            parts.append(votes)
         if spared := sum(result.spared for result in results):
             parts.append(f"up to {counted(spared, 'message')} saved by stopping at a goodbye or in a loop")
         yield ", ".join(parts)
@@ -101,7 +105,12 @@ class Collector:
         from pytest_duolog.reports.terminal import cost_words
 
         words = cost_words(message for _, result in self.dialogues for message in result.fresh_messages)
-        return f" ({words})" if words else ""
+        return f" ({words}; {CLOCK.seconds() - self._started_s:.1f} s on the clock)" if words else ""
+
+    def _votes(self) -> str:
+        from pytest_duolog.reports.terminal import judge_words
+
+        return judge_words(result for _, result in self.dialogues)
 
 
 def _notice_lines(notice: str, tests: Counter[str]) -> Iterator[str]:

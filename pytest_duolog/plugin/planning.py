@@ -14,6 +14,7 @@ from pytest_duolog.errors import RunRecordError
 from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
 from pytest_duolog.plugin.record_keeper import RecordKeeper
 from pytest_duolog.plugin.sampling import plan_of
+from pytest_duolog.plugin.source_of_tests import TestSources
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.reports.forecast import Habits, forecast_words, habits_of, is_free
 from pytest_duolog.results.plan import RunPlan
@@ -58,7 +59,7 @@ def plan_lines(
     """The lines of the plan: costs and risks of a run of these tests."""
     settings = settings_of(config)
     tests = {item.nodeid: settings.cast(scenario_of(item)) for item in items if uses_our_fixture(item)}
-    plan = plan_of(items, settings)
+    plan = plan_of(items, settings, TestSources(config.rootpath))
     sampled = plan.scenarios if plan else {}
     if plan is not None:
         yield from _forecast(plan, tests, config)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -15,12 +16,14 @@ from pytest_duolog.display import printable
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import RecordDecision, decide_record, pairs_of
 from pytest_duolog.gate.decision import Decision
+from pytest_duolog.gate.pairs import PairsDecision
+from pytest_duolog.gate.planner import rounds_to_pass
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.plugin.sample_reports import decided_reports, with_headline
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.reports.run_summary import summary_lines
-from pytest_duolog.reports.wording import shard_words, undecided_words
+from pytest_duolog.reports.wording import hopeless_words, shard_words, undecided_words
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord, Sample
 from pytest_duolog.results.store import RecordWriter, check_place, fresh_record
@@ -54,6 +57,7 @@ class RecordKeeper:
     _writer: RecordWriter | None = None
     _undecided: list[tuple[pytest.TestReport, ...]] = field(default_factory=list)
     _failed: list[str] = field(default_factory=list)
+    notes: Sequence[str] = ()
 
     @property
     def _is_worker(self) -> bool:
@@ -69,6 +73,14 @@ class RecordKeeper:
                 created=CLOCK.now(),
                 shard=str(shard) if shard else "",
             )
+            self._warn(plan)
+
+    def _warn(self, plan: RunPlan) -> None:
+        """Say before anything is asked that a gate cannot pass."""
+        terminal: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        warning = hopeless_words(plan.gate, len(plan.scenarios)) if plan.gate and not self._is_worker else ""
+        if warning and terminal is not None:
+            terminal.write_line(printable(warning), yellow=True)
 
     def check(self) -> None:
         """Raises RunRecordError if this process writes the record and cannot."""
@@ -210,6 +222,8 @@ class RecordKeeper:
         record = self.record()
         is_quiet = self.config.get_verbosity() < 0
         terminalreporter.write_sep("-", "samples")
+        for note in self.notes:
+            terminalreporter.write_line(printable(note))
         for line in (
             summary_lines(record, decided, is_quiet=is_quiet) if decided else shard_words(record, self.share)
         ):
@@ -221,12 +235,27 @@ class RecordKeeper:
                 else ""
             )
             terminalreporter.write_line(f"{decided.decision.upper()} fails the run{advice}", red=True)
+        for line in self._chosen_words(decided.pairs if decided else None):
+            terminalreporter.write_line(printable(line))
         if decided.is_open if decided else self._lacks_pairs:
             terminalreporter.write_line(
                 "to continue, repeat this with --record-mode=once: recorded replies are not asked for again"
             )
-        command = "gate" if decided else "merge"
+        command = "show" if record.header.plan.collect else "gate" if decided else "merge"
         terminalreporter.write_line(printable(f"run record: {self.path} (duolog {command} reads it)"))
+
+    def _chosen_words(self, decided: PairsDecision | None) -> Iterator[str]:
+        """What `--lf` makes of a gate: what it has made of this one, or how to look at those that are accused alone."""
+        if decided is None:
+            return
+        if self.config.getoption("lf", False):
+            yield "this gate is about the tests that --lf chose, and says nothing of the others"
+        elif decided.accused and self.config.pluginmanager.hasplugin("lfplugin"):
+            rounds = rounds_to_pass(decided.plan, len(decided.accused)) or 0
+            more = [f"--duolog-rounds={rounds}"] if rounds > decided.plan.max_rounds else []
+            given = map(str, self.config.invocation_params.args)
+            command = shlex.join(["pytest", *given, "--lf", "--record-mode=rewrite", *more])
+            yield f"to try the failed tests anew, in a gate of these alone: {command}"
 
     @property
     def _lacks_pairs(self) -> bool:

@@ -13,7 +13,7 @@ from _pytest.skipping import (
     evaluate_xfail_marks,
 )  # there is no public way (9.2) to find out whether a mark expects a failure
 
-from pytest_duolog.display import printable
+from pytest_duolog.display import counted, printable
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
@@ -34,6 +34,8 @@ MOST_SHOWN = 2
 
 # What tests are counted as in a gate without an answer.
 INCONCLUSIVE = "inconclusive"
+# What tests are counted as whose samples are only taken.
+COLLECTED = "collected"
 # The property of JUnit XML with the verdict.
 VERDICT = "duolog_verdict"
 
@@ -232,6 +234,17 @@ def logged_reports(
         yield from decided_reports(undecided_reports(test), decided)
 
 
+def collected_reports(test: SampledTest, n_samples: int) -> Iterator[pytest.TestReport]:
+    """Set-up, call and teardown of a test whose samples nobody judges; it fails only if some of them cannot be had."""
+    if test.speaks_for_itself:
+        yield from test.last.values()
+        return
+    n = len(test.measured[Arm.BASELINE])
+    words = f"{n} of {counted(n_samples, 'sample')} taken, none judged; {_passed_words(test, Arm.BASELINE)}"
+    setup, call, teardown = _reports(test, [words], is_held_against=n < n_samples)
+    yield from (setup, call if n < n_samples else unjudged(call, COLLECTED, words), teardown)
+
+
 def undecided_reports(test: SampledTest, *, allows_gaps: bool = False) -> list[pytest.TestReport]:
     """The reports of set-up, call and teardown in an undecided gate, and the call if the gate accuses the test."""
     lines = [_passed_words(test, arm) for arm in Arm]
@@ -267,6 +280,7 @@ def with_headline(reports: Iterable[pytest.TestReport], headline: str) -> Iterat
 def unjudged(call: pytest.TestReport, status: str, why: str) -> pytest.TestReport:
     """The report of a body that neither passes nor fails: counted as `status`, and as skipped in JUnit XML."""
     report = copy(call)
+    vars(report).pop("wasxfail", None)
     report.outcome, report.longrepr = "skipped", (*place_of_report(call), why)
     setattr(report, STATUS_ATTRIBUTE, status)
     return report

@@ -8,10 +8,11 @@ pytest-xdist gets whole tests and runs the samples of one test after the other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -22,7 +23,6 @@ from _pytest.runner import runtestprotocol
 from _pytest.skipping import evaluate_skip_marks
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
-from pytest_duolog.gate.baseline import FIRST_CANARY
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
@@ -40,6 +40,7 @@ from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
 from pytest_duolog.plugin.refusals import check_distribution, check_gate
 from pytest_duolog.plugin.sample_reports import (
     SampledTest,
+    collected_reports,
     logged_reports,
     sample_of,
     undecided_reports,
@@ -48,6 +49,7 @@ from pytest_duolog.plugin.sample_reports import (
 )
 from pytest_duolog.plugin.sharding import deal
 from pytest_duolog.plugin.snapshot import spare
+from pytest_duolog.plugin.source_of_tests import TestSources
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.plugin.subtests import SampleSubtests
@@ -55,7 +57,7 @@ from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.arm import Arm
-from pytest_duolog.results.plan import RunPlan
+from pytest_duolog.results.plan import FIRST_CANARY, RunPlan
 from pytest_duolog.results.record import Sample, SampleOutcome
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.settings import Settings, roles_of
@@ -159,9 +161,11 @@ class Sampler:
     def _rest(self, item: pytest.Item) -> list[Attempt]:
         """The next attempts of a single test; it is reported if there are none."""
         test = self._tests[item]
+        decided = None
         if self.plan.gate is not None:
             attempts = self._next_pair(test, self.plan.gate.max_rounds)
-            decided = None
+        elif self.plan.collect:
+            attempts = self._uncollected(test)
         else:
             decided = self._decide(test)
             attempts = [Attempt(item, number) for number in decided.wanted]
@@ -169,6 +173,13 @@ class Sampler:
             self._finish(test, decided)
             return []
         return attempts
+
+    def _uncollected(self, test: SampledTest) -> list[Attempt]:
+        """The next sample of a collection; none where nobody answers."""
+        if test.is_unanswered(Arm.BASELINE):
+            return []
+        samples = (Attempt(test.item, number) for number in range(1, self.plan.collect + 1))
+        return list(islice((attempt for attempt in samples if not test.has_outcome(attempt)), 1))
 
     def _next_pair(self, test: SampledTest, n_rounds: int) -> list[Attempt]:
         """The first incomplete pair of a test that runs alone, or the canaries of a stored baseline.
@@ -178,9 +189,11 @@ class Sampler:
         if any(map(test.is_unanswered, Arm)):
             return []
         pairs = (self._pair(test, number) for number in range(1, n_rounds + 1))
-        canaries = range(FIRST_CANARY, FIRST_CANARY + CANARIES_OF_A_TEST_ALONE) if self.stored else ()
+        canaries = range(FIRST_CANARY, FIRST_CANARY + CANARIES_OF_A_TEST_ALONE)
         missing = [
-            attempt for number in canaries if not test.has_outcome(attempt := Attempt(test.item, number))
+            attempt
+            for number in (canaries if test.item.nodeid in self.plan.stored else ())
+            if not test.has_outcome(attempt := Attempt(test.item, number))
         ]
         return next(filter(None, pairs), missing)
 
@@ -206,10 +219,11 @@ class Sampler:
         return self._tests[attempt.item].n_tries(attempt) >= most
 
     def _is_last_try(self, sample: Sample) -> bool:
-        """Whether the sample is not retried after this error."""
+        """Whether the sample of a gate or collection is not retried after this error."""
         is_spent = session_of(self.items[0].config).budget.has_refused
         is_over = sample.attempt >= MOST_ATTEMPTS and self.is_live and not is_spent
-        return self.plan.gate is not None and not sample.is_measured and is_over
+        has_bar = self.plan.gate is None and not self.plan.collect
+        return not has_bar and not sample.is_measured and is_over
 
     def _open_tests(self) -> list[SampledTest]:
         return [test for test in self._tests.values() if not test.is_reported]
@@ -259,6 +273,8 @@ class Sampler:
         bar = self.plan.scenarios[attempt.item.nodeid]
         if self.plan.gate is not None:
             last = min(max(FIRST_LOOK, attempt.number + 1), self.plan.gate.max_rounds)
+        elif self.plan.collect:
+            last = self.plan.collect
         else:
             assert bar is not None, "without a gate every test of the plan has a bar"
             found = self._tests[attempt.item].measured[attempt.arm].values()
@@ -301,7 +317,9 @@ class Sampler:
         item = test.item
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         part = self.record_keeper.unsent()
-        if decided is not None:
+        if self.plan.collect:
+            reports = list(collected_reports(test, self.plan.collect))
+        elif decided is not None:
             reports = list(logged_reports(test, decided))
         elif test.speaks_for_itself:
             reports = list(test.last.values())
@@ -369,11 +387,12 @@ def _stop_if_told(session: pytest.Session) -> None:
 def register_sampler(session: pytest.Session) -> None:
     """Split the tests of this run if it is a shard, and register the sampler if a test has samples."""
     config = session.config
-    plan = plan_of(session.items, settings_of(config))
+    plan = plan_of(session.items, settings_of(config), TestSources(config.rootpath))
     try:
         check_distribution(config, plan)
         check_gate(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)
+        plan = replace(plan, stored=stored.per_pair) if plan and stored else plan
         if plan is not None and not config.getoption("duolog_plan"):
             record_keeper_of(config).check()
     except (ConfigurationError, RunRecordError) as error:
@@ -382,20 +401,32 @@ def register_sampler(session: pytest.Session) -> None:
     if not config.getoption("duolog_plan"):  # the plan is about all shards
         deal(session, plan.scenarios if plan else ())
     if plan is not None:
-        plan = replace(plan, stored_per_pair=stored.per_pair) if stored else plan
         record_keeper = record_keeper_of(config)
         record_keeper.begin(plan)
+        record_keeper.notes = [
+            f"stored baseline: {words}; run anew" for words in (stored.anew if stored else ())
+        ]
         is_live = settings_of(config).record_mode is not RecordMode.NONE
         sampler = Sampler(record_keeper, plan, session.items, is_live, stored)
         config.pluginmanager.register(sampler, "duolog-sampler")
         config.pluginmanager.register(sampler.subtests, "duolog-subtests")
 
 
-def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:
-    """The plan of the collected tests; None if each test runs once."""
-    tests = [item for item in items if uses_our_fixture(item) and not _is_skipped(item)]
-    scenarios = {item.nodeid: scenario_of(item) for item in tests}
-    bars = {item.nodeid: sampling_of(item) for item in tests}
+def plan_of(items: Sequence[pytest.Item], settings: Settings, sources: TestSources) -> RunPlan | None:
+    """What the collected tests ask for; None if each is to run once."""
+    tests = {item.nodeid: item for item in items if uses_our_fixture(item) and not _is_skipped(item)}
+    scenarios = {name: scenario_of(item) for name, item in tests.items()}
+
+    def keys_of(names: Iterable[str]) -> dict[str, str]:
+        return {name: _key(scenarios[name], sources.of(tests[name]), settings) for name in names}
+
+    if settings.collect:
+        baseline = _models(scenarios.values(), settings)
+        plan = RunPlan(
+            dict.fromkeys(scenarios), baseline=baseline, keys=keys_of(scenarios), collect=settings.collect
+        )
+        return plan if scenarios else None
+    bars = {name: sampling_of(item) for name, item in tests.items()}
     if settings.candidates:
         on_trial = {
             name: scenario
@@ -404,13 +435,13 @@ def plan_of(items: Sequence[pytest.Item], settings: Settings) -> RunPlan | None:
         }
         gated = {name: bars[name] for name in on_trial}
         baseline = _models(on_trial.values(), settings)
-        key = _key(on_trial, settings)
-        return RunPlan(gated, settings.gate, baseline, settings.candidates, key) if gated else None
+        keys = keys_of(gated)
+        return RunPlan(gated, settings.gate, baseline, settings.candidates, keys=keys) if gated else None
     sampled = {name: bar for name, bar in bars.items() if bar is not None}
     if not sampled:
         return None
     chosen = {name: scenarios[name] for name in sampled}
-    return RunPlan(sampled, baseline=_models(chosen.values(), settings), key=_key(chosen, settings))
+    return RunPlan(sampled, baseline=_models(chosen.values(), settings), keys=keys_of(chosen))
 
 
 def _is_skipped(item: pytest.Item) -> bool:
@@ -426,11 +457,10 @@ def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]
     return {role: " or ".join(sorted(models)) for role, models in sorted(found.items())}
 
 
-def _key(scenarios: Mapping[str, Scenario], settings: Settings) -> str:
-    """A hash of the scenarios without their models, but with the settings of variants."""
+def _key(scenario: Scenario, source: Sequence[str], settings: Settings) -> str:
+    """A hash of everything that a test is: its scenario with the models of today, and its source."""
+    cast = settings.cast(scenario)
     without_models = {"a": {"model", "label"}, "b": {"model", "label"}}
-    said = {
-        name: settings.cast(scenario).model_dump(mode="json", exclude=without_models)
-        for name, scenario in scenarios.items()
-    }
+    models = [speaker.model_label for speaker in (cast.a, cast.b)]
+    said = [cast.model_dump(mode="json", exclude=without_models), models, source]
     return str(text_hash(json.dumps(said, sort_keys=True)))

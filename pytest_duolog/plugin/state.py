@@ -27,6 +27,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 concurrency=_given(config, "duolog_concurrency"),
                 candidate_options=_given(config, "duolog_candidate"),
                 samples=_given(config, "duolog_samples"),
+                collect=_given(config, "duolog_collect"),
                 margin=_given(config, "duolog_margin"),
                 rounds=_given(config, "duolog_rounds"),
                 inconclusive=_given(config, "duolog_inconclusive"),
@@ -48,6 +49,14 @@ def settings_of(config: pytest.Config) -> Settings:
 
 def _check_gate_options(config: pytest.Config) -> None:
     """Raises ConfigurationError for options without effect; ini keys are allowed, because they are for all runs."""
+    if config.getoption("duolog_collect"):
+        for name in ("candidate", "samples", "baseline", "margin", "rounds"):
+            if config.getoption(f"duolog_{name}"):
+                raise ConfigurationError(
+                    f"--duolog-{name}: it has no effect with --duolog-collect, which takes samples of today's models "
+                    "and judges none"
+                )
+        return
     has_gate = bool(_given(config, "duolog_candidate"))
     idle = (
         [

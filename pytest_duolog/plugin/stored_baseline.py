@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import pytest
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
-from pytest_duolog.gate.baseline import reasons_against, stored_per_pair
+from pytest_duolog.gate.baseline import anew_words, reasons_against, stored_scenarios
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import RunRecord, Sample
@@ -17,17 +18,24 @@ from pytest_duolog.results.store import read_record
 
 @dataclass(frozen=True)
 class StoredBaseline:
-    """The record of an earlier run; `per_pair` of its samples are compared with one sample of the candidate."""
+    """The record of an earlier run.
+
+    `per_pair` has the scenarios that it is a baseline for, and how many samples of each stand against one of the
+    candidate. `anew` says which others are run anew, and why.
+    """
 
     record: RunRecord
-    per_pair: int
+    per_pair: Mapping[str, int]
+    anew: Sequence[str] = ()
 
     def samples(self, scenario: str, number: int) -> list[Sample]:
-        """The stored samples for the baseline of pair `number`; empty if the baseline must run."""
-        stored = self.record.measured(scenario)
-        numbers = range(self.per_pair * (number - 1) + 1, self.per_pair * number + 1)
+        """What stands in for the baseline of pair `number`; empty if that is to be run."""
+        if scenario not in self.per_pair:
+            return []
+        stored, per_pair = self.record.measured(scenario), self.per_pair[scenario]
+        numbers = range(per_pair * (number - 1) + 1, per_pair * number + 1)
         found = [stored[place] for place in numbers if place in stored]
-        whole = found if len(found) == self.per_pair else []
+        whole = found if len(found) == per_pair else []
         return [sample.model_copy(update={"attempt": 1, "is_stored": True}) for sample in whole]
 
 
@@ -54,7 +62,7 @@ def stored_baseline(config: pytest.Config, plan: RunPlan | None) -> StoredBaseli
     if reasons:
         raise ConfigurationError(
             f"--duolog-baseline {given} cannot be the baseline of this run: {'; '.join(reasons)}. "
-            "Make a new one by running these tests with --duolog-samples and --duolog-record, or "
+            "Make a new one by running these tests with --duolog-collect and --duolog-record, or "
             "leave the option out"
         )
-    return StoredBaseline(record, stored_per_pair(record, plan))
+    return StoredBaseline(record, stored_scenarios(record, plan), anew_words(record, plan))

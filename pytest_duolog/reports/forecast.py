@@ -9,7 +9,7 @@ from statistics import fmean
 
 from pytest_duolog.display import counted
 from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_alarm
-from pytest_duolog.reports.wording import gate_words, percent, plan_words, points
+from pytest_duolog.reports.wording import gate_words, hopeless_words, percent, plan_words, points
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
@@ -51,7 +51,10 @@ def habits_of(record: RunRecord, scenario: str) -> Habits | None:
 
 
 def _n_replies(sample: Sample) -> int:
-    return sum(_n_asked_for(dialogue.transcript) for dialogue in sample.dialogues)
+    return sum(
+        _n_asked_for(dialogue.transcript) + sum(judge.votes for judge in dialogue.judges)
+        for dialogue in sample.dialogues
+    )
 
 
 def _n_asked_for(transcript: Transcript) -> int:
@@ -67,6 +70,7 @@ def is_free(model: object) -> bool:
 
 def _tokens(sample: Sample) -> int:
     usages = [message.usage for dialogue in sample.dialogues for message in dialogue.transcript.messages]
+    usages += [judge.usage for dialogue in sample.dialogues for judge in dialogue.judges]
     return sum(usage.tokens_read + usage.tokens_written for usage in usages if usage)
 
 
@@ -87,6 +91,10 @@ def forecast_words(plan: RunPlan, habits: Mapping[str, Habits]) -> Iterator[str]
     if plan.gate is not None:
         yield from _gate_forecast(plan.gate, found)
         return
+    if plan.collect:
+        yield f"{plan.collect * len(found)} dialogues: {counted(plan.collect, 'sample')} of each, none judged"
+        yield from _cost_words(found, [plan.collect] * len(found))
+        return
     yield from _samples_forecast(plan.scenarios, habits)
 
 
@@ -95,6 +103,7 @@ def _gate_forecast(gate: GatePlan, found: Sequence[Habits]) -> Iterator[str]:
     equal = forecast(gate, rates, rates)
     worse = forecast(gate, rates, [max(0.0, rate - float(gate.margin)) for rate in rates])
     most = 2 * gate.max_rounds * len(found)
+    yield from filter(None, [hopeless_words(gate, len(found))])
     yield (
         f"about {equal.mean_dialogues:.0f} dialogues, baseline and candidate together; nine in ten "
         f"gates need at most {equal.p90_dialogues}, and none needs more than {most}"

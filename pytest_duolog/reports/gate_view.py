@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pytest_duolog.display import counted, listed
-from pytest_duolog.gate.baseline import FIRST_CANARY
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_BLOCK, LOG_PASS, PairsDecision, Reason
 from pytest_duolog.gate.tally import ScenarioTally
@@ -499,9 +498,9 @@ class GateView:
         return [pair for _, pair in harm]
 
     def _samples(self, scenario: str, number: int) -> tuple[list[Sample], Sample | None]:
-        per_pair = self.record.header.plan.stored_per_pair or 1
+        per_pair = self.record.header.plan.stored.get(scenario, 1)
         stored = range(per_pair * (number - 1) + 1, per_pair * number + 1)
-        baseline = [self._sample(scenario, Arm.BASELINE, at) for at in stored if at < FIRST_CANARY]
+        baseline = [self._sample(scenario, Arm.BASELINE, at) for at in stored]
         return [sample for sample in baseline if sample], self._sample(scenario, Arm.CANDIDATE, number)
 
     def _sample(self, scenario: str, arm: Arm, number: int) -> Sample | None:

@@ -43,6 +43,10 @@ def report_text(
 ) -> str:
     """The page of a run: what was decided, the matrix of its samples, and its dialogues, failures first."""
     notes = tuple(record_words(record, decided))
+    if record.header.plan.collect:
+        views = views_of(of_record(record))
+        n = counted(len(views), "dialogue")
+        return _run_page(RunView("collection", views, "open", n, "Collected:", "none is judged.", notes))
     decision = decided.decision
     words = headline(decided).partition(": ")[2]
     run = RunView(

@@ -162,6 +162,8 @@ def headline(decided: RecordDecision) -> str:
     """The verdict in one sentence."""
     if decided.pairs is not None:
         return next(pairs_words(decided.pairs))
+    if not decided.scenarios:
+        return "COLLECTED: samples were taken, and none is judged"
     by_decision = {
         decision: [name for name, verdict in decided.scenarios.items() if verdict.decision is decision]
         for decision in Decision

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from pytest_duolog.display import printable
+from pytest_duolog.display import counted, printable
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.transcripts.transcript import Message, Usage
@@ -47,6 +47,15 @@ def _message_lines(messages: list[tuple[int, Message]]) -> Iterator[str]:
     yield from (_message_text(*numbered) for numbered in last)
 
 
+def judge_words(results: Iterable[DialogueResult]) -> str:
+    """The number of votes and their costs; empty without any."""
+    judges = [judge for result in results for judge in result.judges]
+    n_votes = sum(judge.votes for judge in judges)
+    usage = sum((judge.usage for judge in judges), Usage())
+    words = usage_words(usage, sum(judge.latency_ms for judge in judges) / 1000)
+    return f"{counted(n_votes, 'vote')} of judges{f' ({words})' if words else ''}" if n_votes else ""
+
+
 def cost_words(messages: Iterable[Message]) -> str:
     """The time, tokens and costs of messages, as far as they are known; empty if nothing is known.
 
@@ -54,7 +63,11 @@ def cost_words(messages: Iterable[Message]) -> str:
     """
     messages = list(messages)
     seconds = sum(message.latency_ms or 0 for message in messages) / 1000
-    usage = sum((message.usage for message in messages if message.usage), Usage())
+    return usage_words(sum((message.usage for message in messages if message.usage), Usage()), seconds)
+
+
+def usage_words(usage: Usage, seconds: float) -> str:
+    """Tokens, model time and money, as far as they are known; empty if nothing is."""
     cached, thought, cost = usage.cache_read_tokens, usage.reasoning_tokens, usage.cost or 0
     from_cache = f", {cached:,} of them from a cache" if cached else ""
     thinking = f", {thought:,} of them reasoning" if thought else ""

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from pytest_duolog.display import counted, listed
+from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, Reason
+from pytest_duolog.gate.planner import can_pass, rounds_to_pass
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
+from pytest_duolog.reports.terminal import usage_words
 from pytest_duolog.results.arm import Arm
-from pytest_duolog.results.plan import Claim, GatePlan, RunPlan, ScenarioPlan
+from pytest_duolog.results.costs import JUDGE, Cost, costs_of
+from pytest_duolog.results.plan import FIRST_CANARY, Claim, GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import RunRecord, SampleOutcome
+from pytest_duolog.results.tries import N_TRIES, tries_of
 from pytest_duolog.stats.intervals import Interval, wilson_interval
 
 # The names of verdicts on samples (a gate's verdict has the name of its decision), and their signs with colours.
@@ -23,6 +27,8 @@ SIGNS = {Decision.PASS: "✅", Decision.BLOCK: "❌", Decision.INCONCLUSIVE: "�
 
 # At most this many scenarios are named in the sentence about a BLOCK.
 MOST_HARMED_NAMED = 3
+# So many tests of a collection have a line each.
+MOST_COLLECTED_NAMED = 20
 
 # Why a gate is inconclusive if more rounds would not help, and what would help.
 WHY_INCONCLUSIVE = {
@@ -126,6 +132,19 @@ def gate_words(plan: GatePlan) -> Iterator[str]:
     yield (
         "a candidate that is as good in every scenario is blocked in at most 5 % of gates; between "
         "these, both answers are acceptable"
+    )
+
+
+def hopeless_words(plan: GatePlan, n_scenarios: int) -> str:
+    """The warning about a gate that cannot pass, whatever happens; empty for any other gate."""
+    if can_pass(plan, n_scenarios):
+        return ""
+    rounds = rounds_to_pass(plan, n_scenarios)
+    how = f"it needs --duolog-rounds={rounds}, or " if rounds else "it needs "
+    return (
+        f"this gate cannot say PASS: {counted(plan.max_rounds, 'round')} over {counted(n_scenarios, 'scenario')} are "
+        f"too few pairs for a margin of {points(plan.margin)}, even if no pair differs; {how}more scenarios or a wider "
+        f"--duolog-margin"
     )
 
 
@@ -279,18 +298,80 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
     """The whole text about a record; problems of the record come last."""
     if decided.pairs is not None:
         yield from pairs_words(decided.pairs, record.header.plan)
-        n_run = sum(sample.is_measured for sample in record.samples)
+        yield from _stored_words(record)
+        n_run = 2 * sum(sample.is_measured and sample.arm is Arm.CANDIDATE for sample in record.samples)
         if n_run > decided.pairs.n_dialogues and not decided.is_open:
             yield (
                 f"{n_run} dialogues were run; those after the decision do not count (workers of "
                 "pytest-xdist and shards run every round)"
             )
+    if record.header.plan.collect:
+        yield from collection_words(record)
     for scenario, verdict in decided.scenarios.items():
         first, *rest = samples_words(verdict)
         yield f"{scenario}: {first}"
         yield from (f"  {line}" for line in rest)
+    yield from _tries_words(record)
+    yield from cost_lines(record)
     yield from record.damage
     yield from error_words(record)
+
+
+def _tries_words(record: RunRecord) -> Iterator[str]:
+    """What the pass rates of a gate or a collection mean for a user who tries several times."""
+    plan = record.header.plan
+    arms = Arm if plan.gate is not None else [Arm.BASELINE]
+    found = {arm: tries for arm in arms if (tries := tries_of(record, arm))}
+    if len(found) < len(list(arms)) or not (plan.gate or plan.collect):
+        return
+    k = N_TRIES
+    all_pass = ", ".join(f"{arm} {percent(tries.all_pass)}" for arm, tries in found.items())
+    one_passes = ", ".join(f"{arm} {percent(tries.one_passes)}" for arm, tries in found.items())
+    yield f"pass^{k} ({k} of {k} tries pass): {all_pass}; pass@{k} (1 of {k} passes): {one_passes}"
+
+
+def cost_lines(record: RunRecord) -> Iterator[str]:
+    """What was asked for in this run, a line for each arm: replies and votes, model time, tokens and money by role."""
+    costs = costs_of(record)
+    for arm in Arm:
+        parts = [_cost_words(cost) for cost in costs if cost.arm is arm]
+        if parts:
+            whose = f" of the {arm}" if record.header.plan.gate is not None else ""
+            yield f"cost{whose}: {'; '.join(parts)}"
+
+
+def _cost_words(cost: Cost) -> str:
+    noun = "vote" if cost.role == JUDGE else "reply"
+    words = usage_words(cost.usage, cost.seconds).replace("; ", ", ")
+    replies = counted(cost.replies, noun, "votes" if noun == "vote" else "replies")
+    return f"{cost.role} ({cost.model}) {replies}{f', {words}' if words else ''}"
+
+
+def _stored_words(record: RunRecord) -> Iterator[str]:
+    """How much of the baseline was not run, and what was run to see whether it moved."""
+    n_stored = sum(sample.is_stored for sample in record.samples)
+    n_anew = sum(sample.is_measured and sample.number >= FIRST_CANARY for sample in record.samples)
+    if n_stored:
+        yield (
+            f"{counted(n_stored, 'sample')} of the baseline stored, and {n_anew} new to see whether it moved since"
+        )
+
+
+def collection_words(record: RunRecord) -> Iterator[str]:
+    """What was taken of each scenario, those that pass least first; nothing is judged."""
+    plan = record.header.plan
+    yield f"COLLECTED: {counted(plan.collect, 'sample')} of each of {counted(len(plan.scenarios), 'test')}, none judged"
+    counts = []
+    for scenario in plan.scenarios:
+        outcomes = [sample.outcome for sample in record.measured(scenario).values()]
+        counts.append((outcomes.count(SampleOutcome.PASSED), len(outcomes), scenario))
+    counts.sort(key=lambda found: found[0] / max(1, found[1]))
+    for n_passed, n, scenario in counts[:MOST_COLLECTED_NAMED]:
+        low, high = wilson_interval(n_passed, n)
+        rate = f" ({percent(n_passed / n)}, 95 % interval {percent(low)} to {percent(high)})" if n else ""
+        lacking = f"; {plan.collect - n} could not be had" if n < plan.collect else ""
+        yield f"{scenario}: {n_passed} of {n} passed{rate}{lacking}"
+    yield from and_more(len(counts), MOST_COLLECTED_NAMED, "tests")
 
 
 def error_words(record: RunRecord) -> Iterator[str]:

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from pytest_duolog.properties.base import Evidence, Outcome, Verdict
 from pytest_duolog.results.reading import Reading, read
-from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript
+from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript, Usage
 
-# Format history: 1, the first.
+# Format history: 1, the first; `judges` was added with a default.
 DIALOGUE_FORMAT: Literal[1] = 1
 
 
@@ -65,6 +65,28 @@ class RecordingMisfit(Record):
     remedy: Text
 
 
+class JudgeUse(Record):
+    """The votes on a dialogue that a judge was asked for in this run, and what they took.
+
+    `model` is `provider:model` or the name of a callable; `latency_ms` is the sum over the votes.
+    """
+
+    model: Text
+    votes: int = Field(default=0, ge=0)
+    usage: Usage = Usage()
+    latency_ms: float = Field(default=0, ge=0)
+
+    def with_vote(self, usage: Usage | None, latency_ms: float | None) -> Self:
+        """The same with one more vote."""
+        return self.model_copy(
+            update={
+                "votes": self.votes + 1,
+                "usage": self.usage + (usage or Usage()),
+                "latency_ms": self.latency_ms + (latency_ms or 0),
+            }
+        )
+
+
 class DialogueResult(Record):
     """One dialogue of a test: its transcript, its recording, its costs, and the verdicts on it.
 
@@ -86,6 +108,7 @@ class DialogueResult(Record):
     fresh: tuple[int, ...] = ()
     notices: tuple[Text, ...] = ()
     verdicts: tuple[PropertyResult, ...] = ()
+    judges: tuple[JudgeUse, ...] = ()
     reading: Reading | None = None
     misfit: RecordingMisfit | None = None
 

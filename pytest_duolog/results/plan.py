@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, ConfigDict
 
-from pytest_duolog.display import and_more, shorten
+from pytest_duolog.display import and_more, listed, shorten
 from pytest_duolog.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ MISSING = object()
 
 # Records are not trusted, so the numbers in a plan are limited.
 MOST_SAMPLES = 1000
+# The last hundred numbers are those of samples of a stored baseline that are run anew, with recordings of their own.
+FIRST_CANARY = MOST_SAMPLES - 99
 MOST_DIGITS = 30
 
 
@@ -132,8 +134,10 @@ class RunPlan:
     """The plan of a run; records with different plans are not merged.
 
     `scenarios` has all scenarios, including those of other shards, so that a missing shard is noticed after merging.
-    `key` is a hash of everything else that must be equal, such as prompts and judges. `stored_per_pair` is the number
-    of stored baseline samples for each candidate sample; 0 without a stored baseline.
+    `keys` has a hash of everything else that must be equal in each scenario: prompts, models of the baseline, judges,
+    the test's source. `key` is such a hash for all of them. `stored` has the scenarios with a stored baseline, and the
+    number of stored samples for each candidate sample. With `collect` that many samples of each scenario are taken,
+    and none is judged.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -144,21 +148,33 @@ class RunPlan:
     baseline: Mapping[str, str] = field(default_factory=dict)
     candidate: Mapping[str, str] = field(default_factory=dict)
     key: str = ""
-    stored_per_pair: int = 0
+    keys: Mapping[str, str] = field(default_factory=dict)
+    stored: Mapping[str, int] = field(default_factory=dict)
+    collect: int = 0
 
     def __post_init__(self) -> None:
         if not self.scenarios:
             raise ConfigurationError("the plan has no scenarios: no test has samples")
+        _check_most(self.collect, "samples")
+        if self.stored and self.gate and self.gate.max_rounds >= FIRST_CANARY:
+            raise ConfigurationError(
+                f"{self.gate.max_rounds} rounds are too many (at most {FIRST_CANARY - 1} with a stored baseline)"
+            )
 
     def differences(self, other: RunPlan) -> list[str]:
         """The differences of two plans as text; empty if they are equal."""
         found = [
             f"{name}: {_plan_value(mine)} and {_plan_value(theirs)}"
-            for name in ("gate", "baseline", "candidate")
+            for name in ("gate", "baseline", "candidate", "collect")
             if (mine := getattr(self, name)) != (theirs := getattr(other, name))
         ]
         if self.key != other.key:
             found.append(f"prompts, judges or other settings (keys {self.key} and {other.key})")
+        if self.stored != other.stored:
+            found.append("the stored baselines")
+        changed = [name for name in self.keys if self.keys[name] != other.keys.get(name, self.keys[name])]
+        if changed:
+            found.append(f"models, prompts, judges or source of {listed(changed, MOST_NAMED)}")
         differing = [
             scenario
             for scenario in dict.fromkeys([*self.scenarios, *other.scenarios])
@@ -171,13 +187,18 @@ class RunPlan:
         return [*found, *and_more(len(differing), MOST_NAMED, "scenarios")]
 
 
+def roles_words(models: Mapping[str, str]) -> str:
+    """Models by role as people write them."""
+    return ", ".join(f"{role}={model}" for role, model in models.items()) or "none"
+
+
 def _plan_value(value: object) -> str:
     """A part of a plan as text."""
     if isinstance(value, GatePlan):
         return f"margin {value.margin} ({value.max_rounds} rounds)"
     if isinstance(value, Mapping):
-        return ", ".join(f"{role}={model}" for role, model in value.items()) or "none"
-    return "none"
+        return roles_words(value)
+    return str(value) if value else "none"
 
 
 def _bar_of(plan: RunPlan, scenario: str) -> str:

@@ -29,11 +29,16 @@ def rejudged(record: RunRecord, properties: Sequence[Property], *, plugin: str) 
     samples = tuple(
         _rejudged(sample, properties) if sample.is_measured else sample for sample in record.samples
     )
-    judges = "\n".join([record.header.plan.key, plugin, *map(str, properties)])
-    key = hashlib.sha256(judges.encode()).hexdigest()[:16]
-    plan = replace(record.header.plan, key=key)
+    judges = "\n".join([plugin, *map(str, properties)])
+    old = record.header.plan
+    keys = {scenario: _key(key, judges) for scenario, key in old.keys.items()}
+    plan = replace(old, key=_key(old.key, judges), keys=keys)
     header = record.header.model_copy(update={"plan": plan, "plugin": plugin})
     return RunRecord(header, samples, damage=record.damage)
+
+
+def _key(old: str, judges: str) -> str:
+    return hashlib.sha256(f"{old}\n{judges}".encode()).hexdigest()[:16]
 
 
 def _rejudged(sample: Sample, properties: Sequence[Property]) -> Sample:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_duolog.display import counted
-from pytest_duolog.endpoints.base import ChatRequest
+from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, Misfit
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.base import Check, Property
@@ -18,7 +18,7 @@ from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.votes import Votes
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, RecordingMisfit
+from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse, PropertyResult, RecordingMisfit
 from pytest_duolog.running.execution import Execution, Failed, Finished, Running, State
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
@@ -81,6 +81,7 @@ class Dialogue(PropertyMethods):
             observers=partial(site.observers, self._scenario),
         )
         self.claims: list[Claim] = []
+        self._judges: dict[str, JudgeUse] = {}
         self.is_looked_at = False
         site.dialogues.append(self)
 
@@ -118,8 +119,19 @@ class Dialogue(PropertyMethods):
             knobs={"max_tokens": question.max_tokens},
             schema=question.schema,
         )
-        ask = partial(self.site.session.ask, question.by, request, self._finished().votes)
-        return outside_event_loop(ask).content
+        votes = self._finished().votes
+        _, n_before = votes.counts
+        reply = outside_event_loop(partial(self.site.session.ask, question.by, request, votes))
+        if votes.counts[1] > n_before or not isinstance(question.by, str):
+            self._note_vote(question, reply)
+        return reply.content
+
+    def _note_vote(self, question: Question, reply: Reply) -> None:
+        """Count a vote that was asked for in this run."""
+        by = question.by
+        model = by if isinstance(by, str) else getattr(by, "__qualname__", type(by).__qualname__)
+        use = self._judges.get(model, JudgeUse(model=model))
+        self._judges[model] = use.with_vote(reply.usage, reply.latency_ms)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -265,6 +277,7 @@ class Dialogue(PropertyMethods):
             notices=tuple(notices),
             misfit=_misfit(state),
             verdicts=tuple(_without_keys(result, cassette.redactor) for result in verdicts),
+            judges=tuple(self._judges.values()),
         )
 
     def _open_cassette(self) -> Cassette:

@@ -47,7 +47,8 @@ class Settings:
     `providers` are the configured ones, without the built-in ones. `variants` are models with their own settings.
     `concurrency` is the number of live dialogues at a time. `edited_cassettes` says what happens if a recording was
     edited by hand. `candidates` are the candidate models by role, and `gate` is the plan that compares them. `samples`
-    overrides the markers. `inconclusive` is the exit status of an inconclusive gate; 0: it passes. `shard` is the part
+    overrides the markers. With `collect` that many samples of every test are taken, and none is judged. `inconclusive`
+    is the exit status of an inconclusive gate; 0: it passes. `shard` is the part
     of the tests that this run has. `secrets` says which environment variables have secrets.
     """
 
@@ -58,6 +59,7 @@ class Settings:
     candidates: Mapping[str, str] = field(default_factory=dict)
     gate: GatePlan = field(default_factory=GatePlan)
     samples: int | None = None
+    collect: int | None = None
     inconclusive: int = options.FAILED
     edited_cassettes: options.FailOrWarn = "warn"
     shard: Shard | None = None
@@ -79,6 +81,7 @@ class Settings:
         model_options: Iterable[str],
         candidate_options: Iterable[str] = (),
         samples: str | int | None = None,
+        collect: str | int | None = None,
         margin: str | None = None,
         rounds: str | int | None = None,
         inconclusive: str = "fail",
@@ -102,13 +105,15 @@ class Settings:
         n_before, n_processes = (
             ((part.number - 1) * n_workers, part.n_shards * n_workers) if part else (0, n_workers)
         )
+        n_collected = options.count("duolog_collect", collect)
         settings = cls(
             record_mode=options.record_mode(record_mode),
             concurrency=options.count("duolog_concurrency", concurrency) or DEFAULT_CONCURRENCY,
             stop_on=options.stop_on(stop_on),
             overrides=options.role_models("--duolog-model", model_options),
-            candidates=options.candidates(candidate_options),
-            samples=options.count("duolog_samples", samples),
+            candidates={} if n_collected else options.candidates(candidate_options),
+            samples=None if n_collected else options.count("duolog_samples", samples),
+            collect=n_collected,
             gate=options.gate(margin, options.count("duolog_rounds", rounds)),
             inconclusive=options.inconclusive(inconclusive),
             edited_cassettes=options.fail_or_warn("duolog_edited_cassettes", edited_cassettes),
@@ -135,7 +140,8 @@ class Settings:
         given = [
             f"{option}={role}={model}" for option, roles in models.items() for role, model in roles.items()
         ]
-        return [*given, *([f"--duolog-samples={self.samples}"] if self.samples else [])]
+        counts = {"--duolog-samples": self.samples, "--duolog-collect": self.collect}
+        return [*given, *(f"{option}={n}" for option, n in counts.items() if n)]
 
     def check(self) -> None:
         """Raises ConfigurationError that names the setting with a model that cannot be used."""

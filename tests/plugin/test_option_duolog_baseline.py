@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -132,8 +133,7 @@ def test_baseline_that_has_changed_decides_nothing(
 @pytest.mark.parametrize(
     ("options", "problem", "workers"),
     [
-        (("--duolog-model=Ann=openai:other",), "it was run with {'Ann': 'openai:asker', *", ()),
-        (("-k", "0 or 1"), "it has other tests (-k selects others), prompts or judges", ()),
+        (("--duolog-model=Ann=openai:other",), "it was run with Ann=openai:asker, agent=openai:old, *", ()),
         (NO_FILE, "--duolog-baseline: the run record cannot be read: No such file*", ()),
         pytest.param(
             NO_FILE,
@@ -142,7 +142,7 @@ def test_baseline_that_has_changed_decides_nothing(
             marks=pytest.mark.slow,
         ),
     ],
-    ids=["other models", "other scenarios", "no file", "no file, xdist"],
+    ids=["other models", "no file", "no file, xdist"],
 )
 def test_record_that_is_no_baseline_is_refused_before_anything_is_asked(
     pytester: pytest.Pytester,
@@ -183,3 +183,57 @@ def test_record_that_was_changed_by_hand_is_no_baseline(
         ]
     )
     assert not models.asked
+
+
+def test_fewer_tests_are_compared_with_the_same_record(
+    pytester: pytest.Pytester, models: Models, stored: Path
+) -> None:
+    result = gate(pytester, "--duolog-baseline=stored.jsonl", "--duolog-margin=0.2", "-k", "0 or 1 or 2")
+    assert result.ret == pytest.ExitCode.OK
+    assert models.asked["old"] == 3 * 1
+
+
+CHECK = """
+MOST = 99
+
+def is_fine(text):
+    return len(text) < MOST
+"""
+CHECKED = SUITE.replace("import pytest\n", "import pytest, checks\n").replace(
+    'assert "wrong"', 'assert checks.is_fine(dialogue.messages[1].content)\n    assert "wrong"'
+)
+
+
+@pytest.mark.parametrize(
+    ("checks", "suite", "n_anew"),
+    [
+        (CHECK, CHECKED, 0),
+        (CHECK.replace("MOST = 99", "# in characters\nMOST = 99"), CHECKED, 0),
+        (CHECK.replace("99", "98"), CHECKED, 5),
+        (CHECK.replace("<", "<="), CHECKED, 5),
+        (CHECK, CHECKED.replace("    assert checks", "    assert dialogue.messages\n    assert checks"), 5),
+        (CHECK, CHECKED.replace("range(5)", "range(7)"), 2),
+        (CHECK, CHECKED + "\ndef test_other():\n    pass\n", 0),
+    ],
+    ids=["same", "comment", "constant", "helper", "assertion", "more tests", "another test"],
+)
+def test_what_changed_since_is_run_anew(
+    pytester: pytest.Pytester, models: Models, checks: str, suite: str, n_anew: int
+) -> None:
+    pytester.makepyfile(test_it=CHECKED, checks=CHECK)
+    collected = run(pytester, "--duolog-collect=3", "--duolog-record=stored.jsonl")
+    assert (collected.ret, collected.parseoutcomes()) == (0, {"collected": 5})
+    shutil.rmtree(pytester.path / "cassettes")
+    for name in ("checks", "test_it"):
+        sys.modules.pop(name, None)
+    pytester.makepyfile(test_it=suite, checks=checks)
+    models.asked.clear()
+    result = gate(pytester, "--duolog-baseline=stored.jsonl", "--duolog-rounds=2", "--duolog-concurrency=1")
+    if n_anew == 5:
+        assert result.ret == pytest.ExitCode.INTERRUPTED
+        result.stdout.fnmatch_lines(["*5 of 5 scenarios had other models, prompts, properties or source: *"])
+    else:
+        assert models.asked["old"] == 2 * n_anew
+        assert ("is not in it" in result.stdout.str() or "are not in it" in result.stdout.str()) is bool(
+            n_anew
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -233,6 +234,51 @@ def test_own_status_of_an_inconclusive_gate_holds_where_samples_are_errors(gate)
     result = gate("gone", "--record-mode=once", "--duolog-inconclusive=75", "-k", "test_it")
     assert result.ret == 75
     result.stdout.fnmatch_lines(["INCONCLUSIVE: no dialogue of the last rounds came to an end; *"])
+
+
+def test_gate_that_cannot_pass_is_told_before_anything_is_asked(gate, chat_server: ChatServer):
+    result = gate("same", "--record-mode=once", "--duolog-rounds=3", "-k", "0")
+    lines = result.outlines
+    (warning,) = [
+        at for at, line in enumerate(lines) if line.startswith("this gate cannot say PASS: 3 rounds over 1 ")
+    ]
+    assert lines[warning].endswith(
+        "it needs --duolog-rounds=40, or more scenarios or a wider --duolog-margin"
+    )
+    assert warning < next(at for at, line in enumerate(lines) if "[100%]" in line)
+    planned = gate("same", "--duolog-plan", "-k", "0")
+    planned.stdout.fnmatch_lines(["this gate cannot say PASS: 20 rounds over 1 scenario are too few pairs *"])
+    assert "cannot say PASS" not in gate("same", "--duolog-plan").stdout.str()
+
+
+def test_failed_tests_can_be_tried_anew_alone(pytester: pytest.Pytester, models: Models):
+    pytester.makepyfile(SUITE)
+    options = ("--duolog-candidate=agent=openai:collapsed", "--record-mode=once")
+    result = pytester.runpytest(*options)
+    (line,) = [
+        line
+        for line in result.outlines
+        if line.startswith("to try the failed tests anew, in a gate of these")
+    ]
+    program, *arguments = shlex.split(line.partition("alone: ")[2])
+    assert program == "pytest"
+    again = pytester.runpytest(*arguments)
+    assert (again.ret, again.parseoutcomes().get("failed")) == (pytest.ExitCode.TESTS_FAILED, 1)
+    again.stdout.fnmatch_lines(
+        ["BLOCK: *", "this gate is about the tests that --lf chose, and says nothing of the others"]
+    )
+
+
+def test_costs_and_tries_are_told_by_arm_and_role(gate):
+    result = gate("same", "--record-mode=once")
+    result.stdout.fnmatch_lines(
+        [
+            "pass^3 (3 of 3 tries pass): baseline 100 %, candidate 100 %; pass@3 (1 of 3 passes): baseline 100 %, *",
+            "cost of the baseline: Ann (openai:asker) 40 replies, * written; Ben (openai:old) 40 replies*",
+            "cost of the candidate: Ann (openai:asker) 40 replies, *; Ben (openai:same) 40 replies, *",
+            "*replies recorded (* s of model time; * tokens read; * written; * s on the clock)*",
+        ]
+    )
 
 
 def test_no_recordings_fail_with_the_command_that_makes_them(gate, chat_server: ChatServer):

@@ -12,10 +12,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pytest_duolog.cli import main
-from pytest_duolog.gate.baseline import FIRST_CANARY
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.tally import Pair
+from pytest_duolog.results.plan import FIRST_CANARY
 from pytest_duolog.results.record import Arm, RunRecord
 from pytest_duolog.results.store import read_record
 from tests.chat_server import ChatServer
@@ -236,7 +236,7 @@ def test_budget_of_a_few_rounds_keeps_the_early_stop(suite, models: Models, chat
     models.wrong.clear()
     options = (gate("same"), "--duolog-margin=0.1")
     shards(suite, *options, "--duolog-budget=dialogues=42")
-    assert [len(pairs) for pairs in decided_pairs(merged(1, 2, 3, status=1))] == [3] * 5
+    assert [len(pairs) for pairs in decided_pairs(merged(1, 2, 3, status=3))] == [3] * 5
     n_asked = len(chat_server.requests)
     shards(suite, *options, "--duolog-budget=dialogues=96")
     assert [len(pairs) for pairs in decided_pairs(merged(1, 2, 3, status=0))] == [8] * 5
@@ -269,7 +269,7 @@ def test_stored_baseline_serves_every_shard(suite, models: Models, chat_server: 
     canaries = [request for request in chat_server.requests[n_asked:] if request["model"] == "old"]
     assert len(canaries) == 5 * 5
     assert min(request["seed"] for request in canaries) >= FIRST_CANARY
-    together = merged(1, 2, 3, status=1)
+    together = merged(1, 2, 3, status=3)
     assert decide_record(together).pairs.n_rounds == 5
     assert (
         suite("--duolog-shard=1/3", *options[:1], f"--duolog-baseline={records(1)[0]}", "-k", "talk").ret != 0
@@ -307,7 +307,7 @@ def test_missing_shard_leaves_its_tests_open(
     models.wrong.clear()
     shards(suite, "--duolog-samples=4")
     capsys.readouterr()
-    merged(1, 2, status=1)
+    merged(1, 2, status=3)
     out = capsys.readouterr().out
     assert "test_it.py::test_talk[2]: INCONCLUSIVE: sample 1 is missing; 0 of 0 passed" in out
     assert "shard 3/3 is missing or ended early: it has no samples of test_it.py::test_talk[2]" in out

@@ -131,7 +131,7 @@ def test_a_stored_baseline_has_its_own_counts():
         *(one.model_copy(update={"is_stored": True}) for one in arm_samples("a", Arm.BASELINE, "++-" * 10)),
         *arm_samples("a", Arm.CANDIDATE, "-" * 10),
     ]
-    record = RunRecord(header(RunPlan({"a": None}, GatePlan(), stored_per_pair=3)), tuple(samples))
+    record = RunRecord(header(RunPlan({"a": None}, GatePlan(), stored={"a": 3})), tuple(samples))
     page = page_of(spoken(record))
     assert "2 of 3 stored passed, now fails" in page.words
     assert re.search(r"(\d+) of (\d+) → 0 of (\d+)", page.words)
