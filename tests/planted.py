@@ -163,6 +163,8 @@ def planted(seed: int) -> dict[str, tuple[str, list[str]]]:  # noqa: PLR0915  # 
     for kind in ("RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY"):
         block = m.key_block(kind)
         found[kind] = (block, block.splitlines()[1:-1])
+    packed = base64.b64encode(m.key_block("RSA PRIVATE KEY").encode()).decode()
+    found["private key as base64"] = (f"client-key-data: {packed}", [packed[30:-30]])
     return found
 
 

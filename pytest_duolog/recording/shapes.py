@@ -112,6 +112,11 @@ def _is_no_hyphenated_word(text: str) -> bool:
     return re.search(r"[A-Z0-9]|[a-z]{16}", text) is not None
 
 
+def _is_packed_private_key(encoded: str) -> bool:
+    """Whether base64 that begins like a PEM block is that of a private key, not of a certificate."""
+    return b"PRIVATE KEY" in base64.b64decode(encoded[:44])
+
+
 _PRIVATE_KEY = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 SHAPES = (
@@ -296,6 +301,13 @@ SPACED_SHAPES = (
         r"|(?:[A-Za-z0-9+/=]{16,}+|\s|\\+(?:[nr]|(?=\n))|(?:Proc-Type|DEK-Info): [^\n\\]*+)*+)",
         not_after=ANYTHING,
     ),  # PEM, OpenSSH and PGP; the second form is a key that was cut off
+    Shape(
+        "LS0tLS1CRUdJTi",
+        pattern=r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{30,}+(?:(?:\s|\\[nr]){1,20}+[A-Za-z0-9+/]{40,}+)*+"
+        r"(?:(?:\s|\\[nr]){1,20}+[A-Za-z0-9+/]{2,}+=+)?=*",
+        not_after=ANYTHING,
+        check=_is_packed_private_key,
+    ),  # the same as base64, as in files for Kubernetes
     Shape(
         "Private-Lines: ",
         pattern=r"Private-Lines: [0-9]{1,4}(?:\s|\\[nr])++"

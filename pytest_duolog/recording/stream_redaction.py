@@ -22,6 +22,14 @@ _DATA = re.compile(r"(data: ?)(.*)", re.DOTALL)
 _LINE_END = re.compile(r"(\r\n|\n|\r)")
 
 
+# What tells texts apart that are sent at the same time: several answers, blocks of one, calls of tools.
+INDEXES = ("index", "output_index", "content_index")
+
+
+class _Index(int):
+    """A number that stands in an event, not the place of an event's part."""
+
+
 class _Event(NamedTuple):
     """A line with a piece of the stream: the text `before` it, and its value, which is JSON or text."""
 
@@ -70,13 +78,20 @@ def _spelled(value: Any, line: str) -> str:
 
 
 def _changed(values: list[Any], redactor: Redactor) -> list[Any]:
-    """The events without secrets that are split between them."""
+    """The events without secrets that are split between them.
+
+    An `index` may tell several texts at one place apart, as the answers of a request for many do, or number the events:
+    the pieces are read in both ways.
+    """
     places: dict[tuple[str | int, ...], list[int]] = defaultdict(list)
     texts: list[str] = []
 
     def take(value: Any, place: tuple[str | int, ...]) -> Any:
         if isinstance(value, str):
             places[place].append(len(texts))
+            plain = tuple(part for part in place if not isinstance(part, _Index))
+            if plain != place:
+                places[plain].append(len(texts))
             texts.append(value)
         return value
 
@@ -85,7 +100,7 @@ def _changed(values: list[Any], redactor: Redactor) -> list[Any]:
     shown = list(texts)
     for numbers in places.values():
         if len(numbers) > 1:
-            pieces = redactor.pieces([texts[number] for number in numbers])
+            pieces = redactor.pieces([shown[number] for number in numbers])
             for number, piece in zip(numbers, pieces, strict=True):
                 shown[number] = piece
     if shown == texts:
@@ -99,6 +114,7 @@ def _each_text(
 ) -> Any:
     """The value with each of its texts changed, in order."""
     if isinstance(value, dict):
+        place = (*place, *(_Index(value[name]) for name in INDEXES if isinstance(value.get(name), int)))
         return {name: _each_text(item, (*place, name), change) for name, item in value.items()}
     if isinstance(value, list):
         return [_each_text(item, (*place, number), change) for number, item in enumerate(value)]

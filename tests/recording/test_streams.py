@@ -103,6 +103,21 @@ def test_every_kind_of_secret_is_found_in_pieces() -> None:
     assert left == []
 
 
+@pytest.mark.parametrize("is_numbered", [False, True], ids=["index of the answer", "index of the event"])
+def test_pieces_of_several_answers_are_told_apart(is_numbered: bool) -> None:
+    """A request with n=2 has two answers in one stream; elsewhere an index numbers the events of one."""
+    pieces = cut(f"Key: {KEY}.", 3)
+    sent = [
+        {"choices": [{"index": at if is_numbered else answer, "delta": {"content": piece}}]}
+        for at, piece in enumerate(pieces)
+        for answer in ((0,) if is_numbered else (0, 1))
+    ]
+    shown = list(values_of(without_secrets_in_stream(events(sent, lambda event: event), REDACTOR)))  # type: ignore[arg-type]
+    for answer in (0, 1):
+        of_answer = [event for event in shown if is_numbered or event["choices"][0]["index"] == answer]
+        assert "".join(map(PROTOCOLS["OpenAI"][1], of_answer)) == "Key: [redacted key]."
+
+
 def test_one_list_of_events_is_a_stream_as_well() -> None:
     content = json.dumps([gemini(piece) for piece in cut(f"So: {KEY}.", 6)]).encode()
     kept = kept_response(Response(200, "OK", {}, content), REDACTOR)
