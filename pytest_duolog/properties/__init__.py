@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.base import Property as Property
     from pytest_duolog.properties.base import Verdict as Verdict
     from pytest_duolog.properties.base import judge as judge
+    from pytest_duolog.properties.consistency import DoesNotRepeatItself as DoesNotRepeatItself
+    from pytest_duolog.properties.consistency import KeepsFacts as KeepsFacts
     from pytest_duolog.properties.content import AnswersQuestions as AnswersQuestions
     from pytest_duolog.properties.content import MaxWords as MaxWords
     from pytest_duolog.properties.content import Mentions as Mentions
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "agreement": ("NoAgreementSpiral",),
     "base": ("Evidence", "Outcome", "Property", "Verdict", "judge"),
+    "consistency": ("DoesNotRepeatItself", "KeepsFacts"),
     "content": ("AnswersQuestions", "MaxWords", "Mentions", "NeverSays"),
     "endings": ("EndsCleanly", "TerminatesWithin"),
     "form": ("Balanced", "KeepsLanguage", "KeepsLength"),
@@ -63,9 +66,11 @@ _HOMES = {
 __all__ = [
     "AnswersQuestions",
     "Balanced",
+    "DoesNotRepeatItself",
     "EndsCleanly",
     "Evidence",
     "Judged",
+    "KeepsFacts",
     "KeepsItsSide",
     "KeepsLanguage",
     "KeepsLength",
@@ -111,6 +116,14 @@ class PropertyMethods(Checked):
 
         __tracebackhide__ = True
         return self.satisfies(AnswersQuestions(min_share, speaker=speaker))
+
+    @property_method
+    def does_not_repeat_itself(self, repeats: int = 2, *, speaker: str | None = None) -> Verdict:
+        """No speaker says again what it said before, whatever the other side says: `DoesNotRepeatItself`."""
+        from pytest_duolog.properties.consistency import DoesNotRepeatItself
+
+        __tracebackhide__ = True
+        return self.satisfies(DoesNotRepeatItself(repeats, speaker=speaker))
 
     @property_method
     def ends_cleanly(self, messages_after_goodbye: int = 8) -> Verdict:
@@ -166,6 +179,14 @@ class PropertyMethods(Checked):
 
         __tracebackhide__ = True
         return self.satisfies(Judged(criterion, by, votes, max_tokens, ask))
+
+    @property_method
+    def keeps_facts(self, *, speaker: str | None = None) -> Verdict:
+        """No speaker contradicts facts that its own system prompt states in plain English words: `KeepsFacts`."""
+        from pytest_duolog.properties.consistency import KeepsFacts
+
+        __tracebackhide__ = True
+        return self.satisfies(KeepsFacts(speaker=speaker))
 
     @property_method
     def keeps_its_side(self, *, speaker: str | None = None) -> Verdict:

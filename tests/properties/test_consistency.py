@@ -1,0 +1,97 @@
+"""Properties of one speaker's own words: repeats, and facts of its prompt."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_duolog import ConfigurationError, Message, Outcome, Transcript
+from pytest_duolog.properties import DoesNotRepeatItself, KeepsFacts
+from pytest_duolog.transcripts.transcript import TranscriptSpeaker
+from tests.dialogues import LIGHTHOUSES, dialogue
+
+LINE = "The tide table hangs beside the door."
+
+
+def test_a_speaker_who_says_it_again_and_again_repeats_itself():
+    texts = [text for asked in LIGHTHOUSES[:6] for text in (asked, f"Yes. {LINE}")]
+    verdict = dialogue(*texts).does_not_repeat_itself()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == "Ben repeats itself in 5 messages (at most 2)"
+    assert [evidence.message for evidence in verdict.evidence] == [4, 6, 8, 10, 12]
+    assert dialogue(*texts).does_not_repeat_itself(repeats=5)
+    assert dialogue(*texts).does_not_repeat_itself(speaker="Ann")
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        ["Thank you very much!"] * 6,
+        ["Would you like anything else with that?"] * 6,
+        ["Oh really?"] * 6,
+        [f"The ferry leaves at {hour}." for hour in range(6, 12)],
+        [LINE, "It is wet.", LINE, "It is dry.", LINE, "It is cold."],
+    ],
+    ids=["thanks", "offers", "listening", "numbers", "twice again"],
+)
+def test_manners_and_few_repeats_are_none(replies):
+    texts = [text for pair in zip(LIGHTHOUSES, replies, strict=False) for text in pair]
+    assert dialogue(*texts).does_not_repeat_itself()
+
+
+def test_repeats_is_a_number():
+    with pytest.raises(ConfigurationError, match="DoesNotRepeatItself"):
+        DoesNotRepeatItself(repeats=-1)
+
+
+def told(system: str, *texts: str) -> Transcript:
+    messages = [Message(speaker="Host", content=text) for text in texts]
+    return Transcript(messages=tuple(messages), speakers=(TranscriptSpeaker(name="Host", system=system),))
+
+
+PROMPT = (
+    "You are Marta Quist, 47 years old, and you live in Ystad. You run a smokehouse. Smoked eel costs 32 euros. "
+    "The tour takes 45 minutes and starts at 16:30. The market is on 3 May. Closed on Sundays."
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("My name is Greta.", "the name Greta"),
+        ("I am 51 years old.", "the age 51"),
+        ("I live in Malmö.", "the home malmö"),
+        ("Smoked eel is 28 euros today.", "the price 28"),
+        ("The tour takes two hours.", "the duration 2 hour"),
+        ("The tour starts at 5 pm.", "the time 17:00"),
+        ("The market is on 5 May.", "the date 5 may"),
+        ("Yes, we are open on Sunday.", "the closed on open sun"),
+    ],
+)
+def test_what_contradicts_the_prompt_is_found(said, shown):
+    verdict = told(PROMPT, "Good morning!", said).keeps_facts()
+    assert verdict.outcome is Outcome.FAILS
+    assert shown in verdict.explanation
+    assert [evidence.message for evidence in verdict.evidence] == [2]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Marta here, good to see you.",
+        "I'm 47, and my sister is 51 years old.",
+        "My brother lives in Malmö.",
+        "Smoked eel is thirty-two euros, smoked trout 18 euros.",
+        "Two eels come to 64 euros.",
+        "The tour starts at half past four, so be here by 4 pm.",
+        "Is the market on 5 May?",
+        "We are not open on Sunday.",
+        "I'm 15 minutes late, sorry!",
+    ],
+)
+def test_what_says_the_same_or_something_else_is_not(said):
+    assert told(PROMPT, said).keeps_facts()
+
+
+@pytest.mark.parametrize("system", ["", "You are a helpful assistant.", "Be brief."])
+def test_without_stated_facts_it_could_not_be_measured(system):
+    assert KeepsFacts().check(told(system, "I am 51 years old.")).outcome is Outcome.UNMEASURED
