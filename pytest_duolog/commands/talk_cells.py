@@ -1,4 +1,4 @@
-"""The combinations that `duolog talk` is asked for: repeated options, crossed with the rows of a file."""
+"""The combinations for `duolog talk`: repeated options, combined with the rows of a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
 from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings
 
-# Options that may be repeated, and the argument of a scenario that each one sets.
+# Options that can be repeated, and the scenario argument that each one sets.
 AXES: Mapping[str, tuple[str, str]] = {
     "a": ("a.model", "the model of one speaker, provider:model"),
     "b": ("b.model", "the model of the other speaker"),
@@ -24,22 +24,22 @@ AXES: Mapping[str, tuple[str, str]] = {
         "opener",
         "the first message, said by speaker a (default 'Hello.'); '' lets its model write it",
     ),
-    "system": ("system", "the instructions of both speakers"),
-    "system-a": ("a.system", "the instructions of speaker a"),
-    "system-b": ("b.system", "the instructions of speaker b"),
-    "topic": ("topic", "what the dialogue is about; models are not told"),
+    "system": ("system", "the system prompt of both speakers"),
+    "system-a": ("a.system", "the system prompt of speaker a"),
+    "system-b": ("b.system", "the system prompt of speaker b"),
+    "topic": ("topic", "the topic for stays_on_topic(); it is not sent to the models"),
     "temperature": ("temperature", "the temperature of both models"),
-    "max-tokens": ("max_tokens", "the most tokens of a reply"),
-    "seed": ("seed", "the seed of the first sample; further samples count on from it"),
+    "max-tokens": ("max_tokens", "the largest number of tokens of a reply"),
+    "seed": ("seed", "the seed of the first sample; it grows by 1 with each further sample"),
 }
 TYPES: Mapping[str, type] = {"temperature": float, "max-tokens": int, "seed": int}
-# The embedded model seldom stops by itself.
+# The embedded model rarely stops by itself.
 LOCAL_MAX_TOKENS = 120
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination: its row, its scenario as it was given and with its models, and how many samples it has."""
+    """One combination: its row, its scenario (as given, and with its models), and its number of samples."""
 
     row: ScenarioRow
     given: Scenario
@@ -48,15 +48,15 @@ class Cell:
 
 
 def cells_of(arguments: argparse.Namespace, settings: Settings, redact: Callable[[str], str]) -> list[Cell]:
-    """Every combination; `redact` keeps keys out of their names.
+    """All combinations; `redact` keeps keys out of their names.
 
-    Raises ConfigurationError for what is wrong in one, or changes nothing.
+    Raises ConfigurationError for values that are wrong or have no effect.
     """
     given = {name: values for name in AXES if (values := getattr(arguments, name.replace("-", "_")))}
     for name, values in given.items():
         if len(set(values)) < len(values):
             raise ConfigurationError(
-                f"--{name}: a value is given twice; to hold a dialogue many times, use --samples"
+                f"--{name}: a value is given twice; to run a dialogue many times, use --samples"
             )
     rows = read_scenarios(arguments.scenarios) if arguments.scenarios else [ScenarioRow("", {})]
     for row in rows:
@@ -66,7 +66,7 @@ def cells_of(arguments: argparse.Namespace, settings: Settings, redact: Callable
     for axis in axes:
         n_cells *= len(axis.choices)
     if n_cells > MOST_CELLS:
-        raise ConfigurationError(f"these are {n_cells:,} combinations, and at most {MOST_CELLS:,} are held")
+        raise ConfigurationError(f"these are {n_cells:,} combinations (at most {MOST_CELLS:,})")
     shown = [_unnamed(axis) if len(axis.choices) == 1 else axis for axis in axes]
     cells = [_cell(row, arguments, settings, redact) for row in crossed(rows, shown)]
     _check_same(cells)
@@ -74,12 +74,12 @@ def cells_of(arguments: argparse.Namespace, settings: Settings, redact: Callable
 
 
 def _unnamed(axis: Axis) -> Axis:
-    """An axis of one value, which ids need not tell from others."""
+    """An axis with one value, which ids need not mention."""
     return axis._replace(choices=[choice._replace(label="") for choice in axis.choices])
 
 
 def _check_once(row: ScenarioRow, given: Mapping[str, Any], arguments: argparse.Namespace) -> None:
-    """Raises ConfigurationError if an option and a row set the same."""
+    """Raises ConfigurationError if an option and a row set the same argument."""
     options = {AXES[name][0]: name for name in given}
     options |= {name: name for name in ("turns", "samples") if getattr(arguments, name)}
     twice = (flat_names(row.values) | set(row.sampling)) & options.keys()
@@ -89,7 +89,7 @@ def _check_once(row: ScenarioRow, given: Mapping[str, Any], arguments: argparse.
     if twice:
         name = min(twice)
         raise ConfigurationError(
-            f"{row.place}: {name} is given here and by --{options[name]}; leave one of them out"
+            f"{row.place}: {name} is given here and by --{options[name]}; remove one of them"
         )
 
 
@@ -110,7 +110,7 @@ def _cell(
 
 
 def _check_effect(values: Mapping[str, Any], settings: Settings) -> None:
-    """Raises ConfigurationError for a wrong value, and for one that changes nothing."""
+    """Raises ConfigurationError for a wrong value, and for one without effect."""
     sources = ScenarioValues.of([Source("given", values)])
     idle = settings.idle(sources, Scenario.build(values))
     if wrong := [str(one) for one in idle if not one.is_overruled]:
@@ -118,7 +118,7 @@ def _check_effect(values: Mapping[str, Any], settings: Settings) -> None:
 
 
 def _with_length(values: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """The values with a limit to the replies of the embedded model, where they have none."""
+    """The values, with a limit for replies of the embedded model if they have none."""
     cast = settings.cast(Scenario.build(values))
     changes: dict[str, Any] = {
         side: {"max_tokens": LOCAL_MAX_TOKENS}
@@ -133,7 +133,7 @@ def _is_local(model: Any) -> bool:
 
 
 def local_models(scenario: Scenario) -> Iterator[str]:
-    """The embedded models that play in a scenario."""
+    """The embedded models in a scenario."""
     for side in SIDES:
         model = scenario.speaker(side).model
         if isinstance(model, str) and _is_local(model):
@@ -141,12 +141,12 @@ def local_models(scenario: Scenario) -> Iterator[str]:
 
 
 def _check_same(cells: Sequence[Cell]) -> None:
-    """Raises ConfigurationError if two combinations are one and the same dialogue."""
+    """Raises ConfigurationError if two combinations are the same dialogue."""
     seen: dict[str, Cell] = {}
     for cell in cells:
         other = seen.setdefault(identity_of(cell.cast), cell)
         if other is not cell:
             raise ConfigurationError(
-                f"{cell.row.place or 'the options'}: {cell.row.id!r} is the same dialogue as {other.row.id!r}; to "
-                f"hold it many times, use --samples"
+                f"{cell.row.place or 'the options'}: {cell.row.id!r} is the same dialogue as "
+                f"{other.row.id!r}; to run it many times, use --samples"
             )

@@ -1,4 +1,4 @@
-"""Which dialogues of a folder are there, and which are to be held or continued."""
+"""Decides which dialogues of a folder exist, and which must run or continue."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pytest_duolog.running.talks import Talk, TalkFolder, goes_on, unfinished_tu
 from pytest_duolog.storage.line_file import replacing
 from pytest_duolog.transcripts.transcript import Transcript
 
-# How many turns the dialogues of an interrupted `--more` are to have, by the names of their recordings.
+# The file with the turns that the dialogues of an interrupted `--more` must have, by the names of their recordings.
 MORE_FILE = ".more"
 
 
 @dataclass
 class More:
-    """`--more`: how many turns each dialogue is brought to.
+    """`--more`: the number of turns that each dialogue must have.
 
-    It is written down before it begins: the command that goes on after an interruption must not add the turns again.
+    It is stored before it begins, because a command that continues after an interruption must not add the turns again.
     """
 
     path: Path
@@ -67,7 +67,7 @@ class Plan:
     """The dialogues of all cells; `talks` are those with something left to say, `notices` what a person should know."""
 
     def __init__(self, folder: TalkFolder, cells: Sequence[Cell], more: More) -> None:
-        """Look at what is there. Raises OSError if a transcript that a killed run left unwritten cannot be written."""
+        """Read the folder. Raises OSError if a transcript that a killed run did not write cannot be written."""
         self.folder = folder
         self.cells = cells
         self.talks: list[Talk] = []
@@ -81,16 +81,17 @@ class Plan:
 
     @property
     def notices(self) -> Iterator[str]:
-        """What a person should know before the dialogues begin."""
+        """Notices to print before the dialogues begin."""
         more = self._more
         if more.is_interrupted:
             yield f"continues the --more {more.n_turns} that was interrupted"
         elif more.n_turns and not more.targets:
-            yield f"--more {more.n_turns}: no dialogue in {self.folder.path} has ended by its turns"
+            yield f"--more {more.n_turns}: no dialogue in {self.folder.path} has ended at its turn limit"
         if more.n_turns and self._n_over:
             stay, them = ("stays as it is", "it") if self._n_over == 1 else ("stay as they are", "them")
             yield (
-                f"{counted(self._n_over, 'dialogue')} ended by goodbye or loop and {stay}; --stop-on nothing continues "
+                f"{counted(self._n_over, 'dialogue')} ended by goodbye or loop and {stay}; --stop-on "
+                "nothing continues "
                 f"{them}, too"
             )
 
@@ -110,7 +111,7 @@ class Plan:
             self._n_over += 1
 
     def _turns(self, cell: Cell, location: CassetteLocation, held: Transcript) -> int:
-        """How many turns a dialogue that is there is to have: never fewer than it had."""
+        """The number of turns for an existing dialogue, never fewer than it has."""
         had, name = held.turns or 0, location.path.name
         if self._more.n_turns and not self._more.is_interrupted:
             longer = had + self._more.n_turns
@@ -130,12 +131,12 @@ class Plan:
             self._more.write()
 
     def ended(self, talk: Talk, transcript: Transcript) -> None:
-        """A dialogue has come to its end."""
+        """Note that a dialogue has ended."""
         self._held[talk.location.path] = transcript
         self.n_new += 1
 
     def end(self) -> None:
-        """All dialogues of this plan are there: forget how far they were to go."""
+        """All dialogues of this plan are finished: remove the file about their turns."""
         here = {self.location(cell, sample).path.name for cell, sample in self._samples()}
         left = {name: turns for name, turns in self._more.targets.items() if name not in here}
         if left != self._more.targets:
@@ -147,7 +148,7 @@ class Plan:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many dialogues are there, and how many there are to be."""
+        """The number of finished dialogues, and of all dialogues."""
         return len(self._held), sum(cell.n_samples for cell in self.cells)
 
     def rows(self) -> list[tuple[str, list[Transcript | None]]]:

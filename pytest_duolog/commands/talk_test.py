@@ -25,7 +25,7 @@ SNAPSHOT_FOLDER = "__snapshots__"
 # Values of a recording's header that say when the dialogue stopped; today's command may say something else.
 STOPPING = ("turns", "stop_on", "grace", "token_budget", "seconds_budget", "cost_budget")
 WIDTH = 100
-BEGINNING = '''"""Dialogues that `duolog talk` held, replayed from their recordings: no model is asked."""
+BEGINNING = '''"""Dialogues of `duolog talk`, replayed from their recordings without asking a model."""
 
 import pytest
 

@@ -225,7 +225,7 @@ def pytest_configure(config: pytest.Config) -> None:
     wants_report = any(_given(config, f"duolog_{name.replace('-', '_')}") for name in REPORTS)
     has_plan = config.getoption("duolog_plan") and not is_worker
     if (wants_report and not is_worker) or has_plan or given_shard(config) is not None:
-        collector_of(config)  # what it says at the end is said last
+        collector_of(config)  # its summary is printed last
     if has_plan:
         from pytest_duolog.plugin.planning import Planning
 

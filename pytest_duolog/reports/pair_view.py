@@ -1,4 +1,4 @@
-"""A pair of dialogues side by side, as plain values: what both sides say, and where they part."""
+"""A pair of dialogues side by side, as plain values: the messages of both sides, and their differences."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class PairView:
 
 
 def pair_of(number: int, baseline: Sequence[Sample], candidate: Sample, name: str | None = None) -> PairView:
-    """A pair: the sample on trial beside those that stand against it, of which the first is shown.
+    """A pair: the candidate's sample next to the baseline samples for it, of which the first one is shown.
 
     Of several dialogues of a test it shows the one called `name`; without a name the first in which a property fails.
     """

@@ -14,7 +14,7 @@ from pytest_duolog.reports.dialogue_view import DialogueView, models_of, percent
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.transcripts.transcript import Message, Usage
 
-# So many squares are drawn for a cell, and so many on a page; what has more has a bar.
+# The largest numbers of squares in a cell and on a page; a cell with more has a bar.
 MOST_SQUARES = 20
 MOST_SQUARES_OF_PAGE = 1000
 # So many dialogues are listed, those that fail first.
@@ -23,13 +23,13 @@ MOST_LISTED = 1000
 
 @dataclass(frozen=True)
 class Cell:
-    """The samples of one scenario in one column, each with the dialogue that tells most of it; errors are left out."""
+    """The samples of one scenario in one column, each with its most important dialogue; errors are left out."""
 
     dialogues: Sequence[DialogueView]
 
     @cached_property
     def measured(self) -> list[DialogueView]:
-        """One dialogue a sample: the first in which a property does not hold, or the first."""
+        """One dialogue for each sample: the first in which a property does not hold, or the first."""
         samples: dict[object, DialogueView] = {}
         for view in self.dialogues:
             sample = view.dialogue.sample
@@ -53,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class CostRow:
-    """What one model was asked for, in one arm of a gate or in all of a run; None where nothing is known.
+    """The costs of one model, in one arm of a gate or in the whole run; None for unknown values.
 
     `seconds` is the median of its replies, `n_cut` how many of them were cut off.
     """
@@ -70,7 +70,7 @@ class CostRow:
 
 
 def costs_of(dialogues: Iterable[FiledDialogue]) -> list[CostRow]:
-    """What each model was asked for, by arm; only replies are counted of which something is known."""
+    """The costs of each model, by arm; replies without known costs are not counted."""
     messages: dict[tuple[str, str], list[Message]] = {}
     for dialogue in dialogues:
         transcript = dialogue.source.transcript
@@ -105,14 +105,14 @@ def _known(total: int, parts: Sequence[int | None]) -> int | None:
 
 @dataclass(frozen=True)
 class ShortNames:
-    """Names without what all of them begin with: `prefix` stands once, and `short` has the rest of each."""
+    """Names without their common beginning `prefix`; `short` has the rest of each."""
 
     prefix: str
     short: Mapping[str, str]
 
 
 def short_names(names: Iterable[str]) -> ShortNames:
-    """Names of tests: what is left are parameters where all are of one test, else the tests of one module."""
+    """Short names of tests: only parameters if all are of one test, else the tests of one module."""
     given = list(dict.fromkeys(names))
     parts = [name.partition("[") for name in given]
     if (
@@ -137,16 +137,16 @@ class Judged(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The counts; what could not be measured counts neither way."""
+        """The counts as text; unmeasured dialogues count neither as hold nor as fail."""
         if not any(self):
-            return "not judged"
+            return "not checked"
         found = f"{self.holds} of {self.holds + self.fails}"
         return f"{found}, {self.unmeasured} not measured" if self.unmeasured else found
 
 
 @dataclass(frozen=True)
 class RunView:
-    """A page of many dialogues. `question`, `answer` and `reason` say what was decided, if anything was."""
+    """A page about many dialogues. `question`, `answer` and `reason` are the decision, if there is one."""
 
     title: str
     dialogues: Sequence[DialogueView]
@@ -164,7 +164,7 @@ class RunView:
 
     @cached_property
     def errors(self) -> list[DialogueView]:
-        """Those that say nothing of the models."""
+        """The errors, which say nothing about the models."""
         return [view for view in self.dialogues if not view.is_measured]
 
     @cached_property
@@ -199,7 +199,7 @@ class RunView:
 
     @cached_property
     def columns(self) -> list[str]:
-        """Arms of a gate; else models, if a scenario was held with several; else one."""
+        """Arms of a gate; else models, if a scenario ran with several; else one."""
         return list(dict.fromkeys(self._column(view.dialogue) for view in self.dialogues))
 
     @cached_property
@@ -273,7 +273,7 @@ class RunView:
 
     @property
     def costs(self) -> list[CostRow]:
-        """What each model was asked for."""
+        """The costs of each model."""
         return costs_of(view.dialogue for view in self.dialogues)
 
 

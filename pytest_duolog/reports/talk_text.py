@@ -1,4 +1,4 @@
-"""What `duolog talk` shows: the messages of one dialogue as they come, the progress of many, and a table at the end."""
+"""The output of `duolog talk`: the messages of one dialogue as they come, the progress of many, and a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pytest_duolog.transcripts.transcript import Message, Transcript
 MOST_ROWS = 30
 LONGEST_CELL = 44
 LEAST_TEXT = 20
-NOT_HELD = "not held"
+NOT_HELD = "not run"
 
 
 @dataclass
@@ -83,15 +83,15 @@ def ended_line(name: str, transcript: Transcript) -> str:
 
 
 def _ended_by(transcript: Transcript) -> str:
-    return transcript.stop_reason.kind.value.replace("_", " ") if transcript.stop_reason else "nothing known"
+    return transcript.stop_reason.kind.value.replace("_", " ") if transcript.stop_reason else "not known"
 
 
 def table(cells: Sequence[tuple[str, Sequence[Transcript | None]]]) -> list[str]:
     """A row for each cell with its samples, None for one that is not there.
 
-    The largest number of messages is told beside the median, and why the dialogues ended with how many did so.
+    It has the range and the median of the number of messages, and the reasons to stop with their counts.
     """
-    rows = [("dialogue", "held", "messages", "ended by", "tokens written")]
+    rows = [("dialogue", "finished", "messages", "ended by", "tokens written")]
     for name, samples in cells[:MOST_ROWS]:
         held = [sample for sample in samples if sample is not None]
         rows.append(

@@ -1,7 +1,7 @@
-"""What each message of a dialogue brings, where it takes leave and where it goes in circles.
+"""The findings of the detectors about a dialogue: stale messages, the goodbye and the loops.
 
-The detectors read a dialogue once, when it is held; the record keeps what they found, and everything that shows a
-dialogue takes it from here. Message numbers count from 1.
+The detectors read a dialogue once, when it runs; the record keeps their findings, and everything that shows a dialogue
+uses them. Message numbers count from 1.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pytest_duolog.detectors.stale import Stale
 from pytest_duolog.display import counted
 from pytest_duolog.transcripts.transcript import Record, Text, Transcript
 
-# In a loop, so many messages running that repeat earlier ones are folded, one of each that they repeat aside. A message
-# counts as repeated if it is so large a share of the stretch; a stretch that repeats more of them is not folded.
+# In a loop, at least this many consecutive repeats are folded, except one of each message that they repeat. A message
+# counts as repeated if it has this share of the stretch; a stretch with more different ones than this is not folded.
 FOLDED = 4
 MAIN_SHARE = 0.1
 MOST_MAIN = 4
 
 
 class LoopReading(Record):
-    """A stretch that adds nothing, with its first and last message; `kind` and `period` as `Loop` has them."""
+    """A stretch that adds nothing, with its first and last message; `kind` and `period` as in `Loop`."""
 
     first: int = Field(ge=1)
     last: int = Field(ge=1)
@@ -42,13 +42,13 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Reading(Record):
-    """What a dialogue's messages bring, one entry a message in `words`, `new`, `stale` and `repeats`.
+    """The findings about a dialogue, with one entry for each message in `words`, `new`, `stale` and `repeats`.
 
-    `words` are counted, and of them `new` those that nobody had said. `stale` is the way in which a message adds
-    nothing, `repeats` the first message with the same words. `goodbye` is the message that took leave.
+    `words` is the number of words, `new` the number of new ones. `stale` is the way in which a message adds nothing,
+    `repeats` the first message with the same words. `goodbye` is the first message that says goodbye.
 
-    Where a topic is stated, `topic` is how close the talk from each message on is to it, from 0 to 1, or None where too
-    little is said, and `off_topic` has the first and the last message of each stretch that leaves it.
+    If a topic is stated, `topic` is how close the dialogue from each message on is to it, from 0 to 1 (None if too
+    little is said), and `off_topic` has the first and the last message of each stretch that leaves it.
     """
 
     goodbye: int | None = Field(default=None, ge=1)
@@ -64,7 +64,7 @@ class Reading(Record):
         return len(self.words)
 
     def fits(self, transcript: Transcript) -> bool:
-        """Whether it can be a reading of this transcript: files are not trusted."""
+        """Whether it can belong to this transcript, because files are not trusted."""
         n = len(transcript)
         return (
             all(len(entries) == n for entries in (self.words, self.new, self.stale, self.repeats))
@@ -79,7 +79,7 @@ class Reading(Record):
 
     @property
     def main_loop(self) -> LoopReading | None:
-        """The longest loop, the first of those that are equally long."""
+        """The longest loop; the first one if several are equally long."""
         return max(self.loops, key=len, default=None)
 
     def is_off_topic(self, number: int) -> bool:
@@ -91,7 +91,7 @@ class Reading(Record):
         return any(loop.first <= number <= loop.last for loop in self.loops)
 
     def note(self, number: int) -> str:
-        """What the margin says of a message: leave, its answer, and in a loop why it adds nothing."""
+        """The note in the margin of a message: goodbye, its answer, or in a loop why it adds nothing."""
         if number == self.goodbye:
             return "goodbye"
         stale, repeated = self.stale[number - 1], self.repeats[number - 1]
@@ -113,7 +113,7 @@ STALE_WORDS = {
 
 
 class PhaseKind(StrEnum):
-    """What a part of a dialogue is."""
+    """The kind of a part of a dialogue."""
 
     TALK = "talk"
     GOODBYE = "goodbye"
@@ -122,7 +122,7 @@ class PhaseKind(StrEnum):
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of a dialogue, from its first to its last message, and what people call it."""
+    """A part of a dialogue, from its first to its last message, and its name for people."""
 
     kind: PhaseKind
     first: int
@@ -135,10 +135,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class Fold:
-    """A stretch of a loop in which messages repeat `targets` word for word: what is not shown of it.
+    """A stretch of a loop in which messages repeat `targets` word for word, and the hidden part of it.
 
-    `first` to `last` is the whole stretch, `hidden_first` to `hidden_last` what is folded away. `times` of its messages
-    repeat a target.
+    `first` to `last` is the whole stretch, `hidden_first` to `hidden_last` the folded part. `times` is the number of
+    messages that repeat a target.
     """
 
     first: int
@@ -150,12 +150,12 @@ class Fold:
 
     @property
     def n_hidden(self) -> int:
-        """How many messages are folded away."""
+        """The number of folded messages."""
         return self.hidden_last - self.hidden_first + 1
 
     @property
     def words(self) -> str:
-        """What the messages are: `repeats message 28, 72 of 73 times`."""
+        """The text for the fold: `repeats message 28, 72 of 73 times`."""
         n = self.last - self.first + 1
         if len(self.targets) == 1:
             verb, noun = "repeats message", str(self.targets[0])
@@ -167,7 +167,7 @@ class Fold:
 
 
 def read(transcript: Transcript) -> Reading:
-    """What the detectors find in a transcript."""
+    """The findings of the detectors in a transcript."""
     from pytest_duolog.properties.endings import find_closing  # noqa: PLC0415  # a reading can be had from a record
     from pytest_duolog.properties.loops import read_dialogue  # noqa: PLC0415
     from pytest_duolog.topics.assess import assess_topic  # noqa: PLC0415
@@ -191,7 +191,7 @@ def read(transcript: Transcript) -> Reading:
 
 
 def phases(reading: Reading) -> list[Phase]:
-    """The parts of a dialogue in order: talk, leave-taking after the goodbye, loops, and what comes after them."""
+    """The parts of a dialogue in order: talk, goodbyes, loops, and talk after them."""
     found: list[Phase] = []
     at, n = 1, len(reading)
     for loop in [*reading.loops, None]:
@@ -206,7 +206,7 @@ def phases(reading: Reading) -> list[Phase]:
 
 
 def _before_loop(reading: Reading, at: int, end: int, *, is_first: bool) -> Iterator[Phase]:
-    """The part from `at` to `end`, parted after the goodbye."""
+    """The part from `at` to `end`, split after the goodbye."""
     goodbye = reading.goodbye
     talk_end = min(end, goodbye) if goodbye is not None and goodbye >= at else end
     if talk_end >= at:
@@ -217,7 +217,7 @@ def _before_loop(reading: Reading, at: int, end: int, *, is_first: bool) -> Iter
 
 
 def folds(reading: Reading) -> list[Fold]:
-    """The stretches of loops that need not be shown whole, in order."""
+    """The stretches of loops that are folded, in order."""
     found: list[Fold] = []
     for loop in reading.loops:
         numbers = range(loop.first, loop.last + 1)
@@ -244,14 +244,14 @@ def hidden_in(fold: Fold, shown: Collection[int]) -> list[int]:
 
 
 def story(reading: Reading) -> tuple[str, str]:
-    """What happens, in one sentence that stands in two parts: what leads up, and what counts."""
+    """A summary of the dialogue in one sentence with two parts: the beginning, and the important end."""
     from pytest_duolog.detectors.closings import CLEAN_TAIL  # noqa: PLC0415
 
     n, loop, goodbye = len(reading), reading.main_loop, reading.goodbye
     if n == 0:
-        return "Nothing", "is said."
+        return "The dialogue", "has no messages."
     if goodbye is not None and n - goodbye > CLEAN_TAIL:
-        return f"Says goodbye in message {goodbye}, then goes on for", f"{n - goodbye} more."
+        return f"Says goodbye in message {goodbye}, then continues for", f"{n - goodbye} more."
     if loop is not None and loop.last == n:
         return "Nothing new", f"from message {loop.first} on."
     if loop is not None:

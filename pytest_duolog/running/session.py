@@ -115,7 +115,7 @@ class Session:
         return self._redactors[wanted]
 
     def expect(self, scenario: Scenario, *, configures_vcr: bool) -> None:
-        """A dialogue will be held: import what it is recorded by, before a test puts mocks in place."""
+        """Import what is needed for recording a dialogue, before a test sets up mocks."""
         if configures_vcr or any(map(self._is_foreign, _models(scenario).values())):
             vcrpy()
 
@@ -182,7 +182,7 @@ class Session:
         *,
         before_asking: Callable[[], None],
     ) -> Cassette:
-        """The recording of a dialogue that is no test's; nothing is taken over from elsewhere.
+        """The recording of a dialogue without a test; it takes over no other recording.
 
         `before_asking` is called before a model is asked, and raises if it may not be. Raises UnreadableCassette if the
         recording cannot be read, or something else is in its place.

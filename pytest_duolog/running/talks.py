@@ -1,4 +1,4 @@
-"""Many dialogues held at once into one folder, with no test around them.
+"""Runs many dialogues at once into one folder, without tests.
 
 Each has three files of one name: the recording (`.jsonl`), which grows message by message, and the transcript as JSON
 and as Markdown, which are written when the dialogue is over. A dialogue is known by what its models are asked. When it
@@ -52,7 +52,7 @@ POLL_S = 0.2
 
 @dataclass(frozen=True)
 class Talk:
-    """One dialogue that is to be held, or gone on with.
+    """One dialogue to run or to continue.
 
     `cell` is the name of its condition, `scenario` has its models and is that of its sample. `n_held` messages of it
     are finished and on disk; no model is asked for them again.
@@ -187,7 +187,7 @@ def _beside(location: CassetteLocation, suffix: str) -> Path:
 
 
 def unfinished_turns(location: CassetteLocation) -> int:
-    """How many turns a recording that is being gone on with was to have; 0 if there is none."""
+    """The planned number of turns of an incomplete recording; 0 if there is none."""
     try:
         turns = read_header(location.partial_path).get("turns")
     except (FileNotFoundError, CassetteError):
@@ -277,7 +277,7 @@ def _words_on(error: CassetteError) -> str:
     """What is wrong with a recording, and what to do; its own advice is for tests."""
     advice = ""
     if isinstance(error, CassetteMismatch | UnusedMessages):
-        advice = "; the recording does not fit what would be asked today: delete it to hold the dialogue anew"
+        advice = "; the recording does not match the current requests: delete it to run the dialogue again"
     return f"{error.problem} ({error.cassette_path}){advice}"
 
 
@@ -295,8 +295,9 @@ class _Reporter:
         if self._number <= self.talk.n_held:
             path = self.talk.location.path
             raise EndpointError(
-                f"the message is on disk, and its recording is gone or does not fit what would be asked today; "
-                f"delete {path.name.removesuffix('.jsonl')}.* in {path.parent} to hold the dialogue anew"
+                "the message is on disk, and its recording is gone or does not fit what would be "
+                f"asked today; delete {path.name.removesuffix('.jsonl')}.* in {path.parent} to run "
+                "the dialogue again"
             )
 
     def asking(self, message_number: int, speaker: str) -> None:

@@ -54,7 +54,7 @@ def text_of(transcript: Transcript, page: Page | None = None) -> str:
 
 def test_a_dialogue_tells_its_story_before_its_messages(capsys: pytest.CaptureFixture[str]):
     head, _, talk = shown(capsys, "looping.md").partition("\n\n")
-    assert head.splitlines()[1] == "Says goodbye in message 13, then goes on for 54 more."
+    assert head.splitlines()[1] == "Says goodbye in message 13, then continues for 54 more."
     assert "13 messages of substance, goodbye in 13, 53 messages of ritual (15 to 67)" in head
     assert "NoLoops fails: " in head
     assert "\n  13  Ann  That covers" in talk
@@ -115,7 +115,7 @@ def test_tools_and_reasoning_are_folded():
 
 
 def test_a_dialogue_without_messages_is_shown():
-    assert "Nothing is said." in text_of(Transcript(messages=()))
+    assert "The dialogue has no messages." in text_of(Transcript(messages=()))
 
 
 @pytest.mark.parametrize("width", [40, 80, 100])

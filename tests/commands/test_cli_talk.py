@@ -109,7 +109,7 @@ def test_what_is_on_disk_is_not_asked_again(chat_server: ChatServer, capsys: pyt
     talk(*MODELS, "--opener", "Tea?", "--turns", "2")
     talk(*MODELS, "--opener", "Tea?", "--turns", "2")
     assert len(chat_server.requests) == 4
-    assert "talks: 1 of 1 dialogue; nothing was left to say" in capsys.readouterr().out
+    assert "talks: 1 of 1 dialogue; nothing was left to do" in capsys.readouterr().out
     talk(*MODELS, "--opener", "Coffee?", "--opener", "Tea?", "--samples", "2", "--turns", "2")
     assert len(chat_server.requests) == 16
     talk(*MODELS, "--opener", "Tea?", "--turns", "2", "--temperature", "0.5", "--temperature", "1")
@@ -208,7 +208,7 @@ def test_what_is_on_disk_is_not_asked_anew_where_its_recording_is_gone(
     before = said()
     next(Path("talks").glob("*.jsonl")).unlink()
     talk(*MODELS, "--more", "2", status=1)
-    assert "hold the dialogue anew" in capsys.readouterr().err
+    assert "run the dialogue again" in capsys.readouterr().err
     assert said() == before
     assert len(chat_server.requests) == 4
 
@@ -224,7 +224,7 @@ def test_a_wrong_key_is_told_once_for_all_dialogues(
     error = capsys.readouterr().err
     assert error.count("401") == 1
     assert "the last 3 dialogues failed" in error
-    assert "the same command goes on where this one stopped" in error
+    assert "the same command continues where this one stopped" in error
     assert len(chat_server.requests) == 3
 
 
@@ -341,7 +341,7 @@ def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatSer
         ([*MODELS, "--opener", "Tea?", "--opener", "Tea?"], "--opener: a value is given twice"),
         ([*MODELS, "--temperature", "-1"], "temperature"),
         ([*MODELS, "-o", "pyproject.toml"], "this is a file"),
-        ([*MODELS, "-o", "tests/cassettes/x"], "hold the recordings of tests"),
+        ([*MODELS, "-o", "tests/cassettes/x"], "are for recordings of tests"),
         ([*MODELS, "--as-test", "x.py"], "files named test_*.py"),
         ([*MODELS, "--as-test", "test_there.py"], "there is a file already"),
         ([*MODELS, "--scenarios", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
@@ -484,7 +484,7 @@ def test_on_a_terminal_fetching_waits_for_an_answer(
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     talk(status=2)
-    assert asked == ["Fetch them now? [Y/n] "]
+    assert asked == ["Download them now? [Y/n] "]
     assert len(pulled) == n_pulled
     assert "94 MB" in capsys.readouterr().out
 

@@ -38,7 +38,7 @@ OUR_TAGS = frozenset(
 
 def test_a_dialogue_tells_its_story():
     page = Page(dialogues_text([filed(LOOPING)]))
-    assert "Says goodbye in message 13, then goes on for 34 more." in page.words
+    assert "Says goodbye in message 13, then continues for 34 more." in page.words
     assert "13 messages of substance , goodbye in 13" in page.words
     assert "Nothing new from here on: 33 messages of ritual" in page.words
     assert "repeats message 28, 19 messages running: show 17 more like it" in page.words
@@ -182,7 +182,7 @@ def test_commands_write_the_page(
     Path("talk.md").write_text(LOOPING.to_markdown(), "utf-8")
     write_record(Path("run.jsonl"), spoken(bar_record({"t.py::test_a": "+" * 20})))
     assert main(["report", "talk.md", "-o", "talk.html"]) == 0
-    assert "then goes on for 34 more." in Page(Path("talk.html").read_text("utf-8")).words
+    assert "then continues for 34 more." in Page(Path("talk.html").read_text("utf-8")).words
     assert main(["report", "run.jsonl", "-o", "run.html"]) == 0
     assert "Yes. All of 1 scenario reach their pass rate." in Page(Path("run.html").read_text("utf-8")).words
     assert main(["report", ".", "-o", "all.html"]) == 0
