@@ -171,7 +171,8 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_links_between_pages_lead_somewhere(page):
-    links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text("utf-8"))
+    # What `make docs` generates is not there yet; Sphinx itself checks links to it.
+    links = re.findall(r"\]\((?!https?:|generated/)([^)#]*)#?([^)]*)\)", page.read_text("utf-8"))
     found = [(page.parent / file if file else page, anchor) for file, anchor in links]
     assert [str(target) for target, _ in found if not target.exists()] == []
     assert [
