@@ -26,6 +26,9 @@ def run_text(record: RunRecord) -> str:
 
 
 PAGES = {
+    "topic": lambda: dialogues_text(
+        [filed(dialogue(*LIGHTHOUSES, *RITUAL).model_copy(update={"topic": "how lighthouses changed"}))]
+    ),
     "dialogue": lambda: dialogues_text([filed(LOOPING)]),
     "collection": lambda: dialogues_text([filed(LOOPING, "loop"), filed(LONG, "long")]),
     "run": lambda: run_text(spoken(bar_record({"t.py::test_a": "+" * 4 + "-", "t.py::test_b": "+++"}))),
