@@ -47,7 +47,7 @@ def test_notice_that_many_tests_share_is_said_once():
     collector = Collector()
     for name in "abcd":
         collector.take(f"t::{name}", [TALK])
-    assert list(collector.summary())[1:] == ["it was cut (in 4 tests, t::a the first)"]
+    assert list(collector.summary())[1:] == ["it was cut (in 4 tests, the first is t::a)"]
 
 
 def report_of_test() -> pytest.TestReport:

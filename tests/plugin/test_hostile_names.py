@@ -80,7 +80,14 @@ def test_names_in_a_verdict_on_samples_are_only_text(run_in_ci, pytester: pytest
     result, written = run_in_ci(sampled=", samples=2, min_pass_rate=0.5")
     result.assert_outcomes(failed=len(NAMES))
     assert {path.relative_to(pytester.path).as_posix() for path in written} == {
-        *("junit.xml", "ctrf.json", "quality.json", "summary.md", ".duolog/record.jsonl")
+        *(
+            "junit.xml",
+            "ctrf.json",
+            "quality.json",
+            "summary.md",
+            ".duolog/record.jsonl",
+            ".duolog/.gitignore",
+        )
     }
     assert len(ET.parse("junit.xml").findall(".//failure")) == len(NAMES)
     assert len(json.loads(Path("ctrf.json").read_text("utf-8"))["results"]["tests"]) == len(NAMES)

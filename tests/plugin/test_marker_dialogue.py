@@ -159,7 +159,7 @@ def test_duolog_scenario_that_is_no_scenario_says_what_it_may_be(pytester):
     )
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["E *duolog_scenario gave None; a mapping or a Scenario is accepted"])
+    result.stdout.fnmatch_lines(["E *duolog_scenario returned None; a mapping or a Scenario is accepted"])
 
 
 def test_wrong_value_from_the_fixture_is_an_error_of_its_test(pytester):
