@@ -110,9 +110,9 @@ def test_plan_of_a_collection_is_exact(collect, chat_server: ChatServer):
     [
         (
             ("--duolog-candidate=agent=openai:new",),
-            "*--duolog-candidate: it changes nothing beside --duolog-collect*",
+            "*--duolog-candidate: it has no effect with --duolog-collect*",
         ),
-        (("--duolog-samples=3",), "*--duolog-samples: it changes nothing beside --duolog-collect*"),
+        (("--duolog-samples=3",), "*--duolog-samples: it has no effect with --duolog-collect*"),
         (("--duolog-collect=0",), "*duolog_collect: '0' is not a whole number above 0*"),
         (("--duolog-collect=1001",), "*1001 samples are too many (at most 1000)*"),
     ],
