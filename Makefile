@@ -1,13 +1,13 @@
-# `make example` shows the plugin at work on a real model, `make test` runs its tests except the slow ones, and `make slow`
-# runs those, and the property-based ones with more examples. Each makes its own virtual environment; nothing else has to be set up.
-# `make docs` builds the documentation into docs/_build, and fails at a broken link. `make pictures` draws its pictures anew.
-# `make test COVERAGE=yes` also measures what the tests cover, which takes half as long again, and fails below the bar.
+# `make example` runs the example with a real model. `make test` runs the tests except the slow ones. `make slow` runs the slow
+# tests, and the property-based tests with more examples. Each command creates its own virtual environment and needs no other setup.
+# `make docs` builds the documentation into docs/_build and fails at a broken link. `make pictures` draws its pictures again.
+# `make test COVERAGE=yes` also measures coverage, which takes half as long again, and fails if the coverage is too low.
 
 PYTHON ?= python3
 COVERAGE ?=
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
-# A process for each core; one that is done takes tests from another.
+# One process for each core; a process that has finished takes tests from another one.
 PARALLEL := -n auto --dist worksteal
 
 .PHONY: example test slow docs pictures lint clean

@@ -25,7 +25,7 @@ def tracked(*folders: str) -> set[str]:
 
 
 def problems_of_wheel(path: Path) -> list[str]:
-    """What is missing in a wheel, or too much."""
+    """One line for each file that a wheel lacks or must not have."""
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
     facts = {name for name in names if ".dist-info/" in name}
@@ -35,7 +35,7 @@ def problems_of_wheel(path: Path) -> list[str]:
 
 
 def problems_of_sdist(path: Path) -> list[str]:
-    """What is missing in an sdist, or too much."""
+    """One line for each file that an sdist lacks or must not have."""
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     return differences(
@@ -44,7 +44,7 @@ def problems_of_sdist(path: Path) -> list[str]:
 
 
 def differences(found: set[str], expected: set[str]) -> list[str]:
-    """One line for each file that is missing or too much."""
+    """One line for each file that is missing or must not be there."""
     missing = [f"missing: {name}" for name in sorted(expected - found)]
     return missing + [f"not meant to ship: {name}" for name in sorted(found - expected)]
 
