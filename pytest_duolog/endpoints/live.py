@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import inspect
 import sys
@@ -67,9 +68,28 @@ def _own_httpcore() -> Mapping[str, ModuleType]:
     sys.modules[OWN_HTTPCORE] = package = module_from_spec(spec)
     spec.loader.exec_module(package)
     import_module(f"{OWN_HTTPCORE}._backends.anyio")  # httpcore itself imports it late
+    _know_asyncio(sys.modules[f"{OWN_HTTPCORE}._synchronization"])
     return {
         name: module for name, module in sys.modules.copy().items() if name.partition(".")[0] == OWN_HTTPCORE
     }
+
+
+def _know_asyncio(synchronization: Any) -> None:
+    """Have httpcore's locks ask asyncio first whether it is running."""
+    # Works around httpcore (1.0): for each of its locks it tries to import sniffio, which few people have installed. An
+    # import that fails is not remembered, and took about a seventh of the time of a reply. To be dropped when httpcore
+    # asks once.
+    usual = synchronization.current_async_library
+
+    def current_async_library() -> str:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            library: str = usual()
+            return library
+        return "asyncio"
+
+    synchronization.current_async_library = current_async_library
 
 
 class LiveTransport(httpx.AsyncBaseTransport):
