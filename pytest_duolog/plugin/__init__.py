@@ -7,6 +7,7 @@ another module costs more than its content.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ RECORD_ATTRIBUTE = "duolog_record"
 DISTRIBUTION = "duolog_dist"
 COLLECTOR = "duolog-collector"
 
+_making = threading.Lock()
 RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
 
 # The reports that have an option; a test compares them with `reports/run_reports.py`.
@@ -241,10 +243,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def collector_of(config: pytest.Config) -> Collector:
-    """What gathers the dialogues of this run, and what is left of them for CI; made for the first dialogue."""
-    found: Collector | None = config.pluginmanager.get_plugin(COLLECTOR)
-    if found is not None:
-        return found
+    """What gathers the dialogues of this run, and what is left of them for CI; made for the first dialogue.
+
+    pytest-xdist receives the reports of each worker in a thread of its own, so that two may ask for it at once.
+    """
+    with _making:
+        found: Collector | None = config.pluginmanager.get_plugin(COLLECTOR)
+        return found or _make_collector(config)
+
+
+def _make_collector(config: pytest.Config) -> Collector:
     from pytest_duolog.plugin.collector import Collector
     from pytest_duolog.plugin.outputs import Outputs, are_wanted
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import execnet
 import pytest
 
+from pytest_duolog.plugin import collector_of
 from pytest_duolog.plugin.collector import RECORD_ATTRIBUTE, REPORT_ATTRIBUTE, Collector
 from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.properties.base import Outcome
@@ -76,3 +81,19 @@ def test_report_without_dialogues_crosses_as_ever(pytester: pytest.Pytester):
     sent = config.hook.pytest_report_to_serializable(config=config, report=report_of_test())
     assert sent.keys().isdisjoint({REPORT_ATTRIBUTE, RECORD_ATTRIBUTE})
     assert config.hook.pytest_report_from_serializable(config=config, data=sent).passed
+
+
+def test_two_threads_may_ask_for_it_at_once(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+    """pytest-xdist receives the reports of each worker in a thread of its own."""
+    config = pytester.parseconfigure()
+    register, together = config.pluginmanager.register, threading.Barrier(2)
+
+    def register_slowly(plugin: object, name: str | None = None) -> str | None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(0.2)  # for the other thread, which waits elsewhere if all is well
+        return register(plugin, name)
+
+    monkeypatch.setattr(config.pluginmanager, "register", register_slowly)
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(collector_of, [config] * 2)
+    assert first is second
