@@ -50,6 +50,7 @@ PARTING = _book("parting", plain=("last",))
 THANKS = _book("thanks", plain=("thanks",))
 _DEFLECTION = _book("deflection")
 _NEXT = _book("next")
+AGREEING = _book("agreeing")
 
 # Words of other languages that name things in English.
 _AMBIGUOUS = frozenset(_TABLES["ambiguous"].split())

@@ -7,7 +7,7 @@ is stuck: it says the same, or deflects, again and again, whatever the other one
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import NamedTuple
@@ -155,7 +155,11 @@ class LoopDetector:
         is_marked = [self._mark(self._inside, *window) for window in _WINDOWS]
         is_marked += [self._mark(self._inside_wide, *window) for window in _WIDE_WINDOWS]
         # Who asks for the next thing and gets one is served: "Anything else?", "A green salad."
-        is_served = bool(here and self._n_news[-1]) and (is_structured or lexicon.prompts(normalised))
+        got_news = bool(here and self._n_news[-1])
+
+        def is_served() -> bool:
+            return got_news and (is_structured or lexicon.prompts(normalised))
+
         self._n_news.append(n_news)
         deflects = lexicon.deflects(normalised)
         is_stuck = self._watch(speaker, len(words), deflects=deflects, is_served=is_served)
@@ -179,12 +183,12 @@ class LoopDetector:
             inside[at] = True
         return True
 
-    def _watch(self, speaker: str, n_words: int, *, deflects: bool, is_served: bool) -> bool:
+    def _watch(self, speaker: str, n_words: int, *, deflects: bool, is_served: Callable[[], bool]) -> bool:
         """Whether this speaker is stuck, whatever the other one says."""
         own = self._own.setdefault(speaker, _Own())
         here = len(self._stale) - 1
         trigrams = self._trigrams[here]
-        same = n_words >= STUCK_WORDS and not is_served and _likeness(own.words, trigrams) >= STUCK_LIKENESS
+        same = n_words >= STUCK_WORDS and _likeness(own.words, trigrams) >= STUCK_LIKENESS and not is_served()
         if not same:
             own.same = []
         own.same.append(here)
@@ -202,7 +206,14 @@ class LoopDetector:
         return stuck
 
     def _watch_again(
-        self, speaker: str, normalised: str, n_words: int, n_news: int, *, deflects: bool, is_served: bool
+        self,
+        speaker: str,
+        normalised: str,
+        n_words: int,
+        n_news: int,
+        *,
+        deflects: bool,
+        is_served: Callable[[], bool],
     ) -> bool:
         """Whether this speaker gives what it gave before in most of its messages, if not in a row."""
         own = self._own[speaker]
@@ -215,7 +226,7 @@ class LoopDetector:
         repeated = [sentence for sentence in sentences if sentence in own.sentences]
         n_repeated = sum(map(len, repeated))
         is_again = n_repeated >= AGAIN_SHARE * n_words and n_repeated > 0 and n_news <= AGAIN_NEWS
-        is_again = (is_again or (deflects and own.deflected)) and not is_served
+        is_again = (is_again or (deflects and own.deflected)) and not is_served()
         own.deflected |= deflects
         own.sentences.update(sentences)
         own.again.append((here, (repeated[0] if repeated else ()) if is_again else None))

@@ -9,7 +9,7 @@ patterns of ten languages takes longer than replaying most dialogues.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -78,6 +78,8 @@ class PhraseBook:
                 if key in normalised:
                     pattern = self._pattern(sorted_ones.anywhere, key, at_word=False)
                     yield from (match.span() for match in pattern.finditer(normalised))
+        if sorted_ones.first and (match := sorted_ones.first.match(normalised)):
+            yield match.span()
         if sorted_ones.other:
             yield from (match.span() for match in sorted_ones.other.finditer(normalised))
 
@@ -90,11 +92,12 @@ class PhraseBook:
 
 
 class _Sorted(NamedTuple):
-    """Phrases by their beginning: those that begin a word, those that can be anywhere, and all others."""
+    """Phrases by their beginning: of a word, anywhere, of the text (`first`), and all others."""
 
     at_word: dict[str, list[str]]
     anywhere: dict[str, list[str]]
     anywhere_letters: frozenset[str]
+    first: re.Pattern[str] | None
     other: re.Pattern[str] | None
 
     @classmethod
@@ -114,7 +117,13 @@ class _Sorted(NamedTuple):
             else:
                 (anywhere if text.is_unspaced(key) else at_word).setdefault(key, []).append(expression)
         letters = frozenset(key[0] for key in anywhere)
-        return cls(at_word, anywhere, letters, re.compile("|".join(other)) if other else None)
+        first = [spelled for spelled in other if spelled.startswith("^")]
+        rest = [spelled for spelled in other if not spelled.startswith("^")]
+        return cls(at_word, anywhere, letters, _either_of(first), _either_of(rest))
+
+
+def _either_of(spelled: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(spelled)) if spelled else None
 
 
 @lru_cache(maxsize=256)
@@ -138,6 +147,7 @@ def _key_of(spelled: str) -> str:
     return key
 
 
+@lru_cache(maxsize=4096)  # several books have the same phrases
 def plain_expression(phrase: str) -> tuple[str, str]:
     """A regular expression for a phrase of plain words, and the letters with which every match begins.
 

@@ -6,17 +6,13 @@ import re
 import tomllib
 from importlib import resources
 
-from pytest_duolog.detectors.phrases import PhraseBook, any_of
+from pytest_duolog.detectors.phrases import any_of
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("role_phrases.toml").read_text("utf-8"))
 
 
 def _phrases(family: str) -> re.Pattern[str]:
     return any_of(_TABLES[family])
-
-
-def _book(family: str) -> PhraseBook:
-    return PhraseBook(lambda: _TABLES[family])
 
 
 LABELS = frozenset(_TABLES["labels"])
@@ -30,4 +26,3 @@ SERVICE = _phrases("service")
 SERVES = _phrases("serves")
 HELPED_PART = _phrases("helped_part")
 AGREEMENT = _phrases("agreement")
-AGREEING = _book("agreeing")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pytest_duolog.detectors import lexicon, role_phrases, text
+from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.stale import Stale
 
 # A message is a repeat if this share of its word trigrams occurred before, and at most this share of its words is new.
@@ -137,7 +137,7 @@ class StalenessReader:
         if next(islice(new_news, MUCH_NEWS + len(words) // VAGUE_LENGTH, None), None):
             return None
         beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
-        beside, n_agreeing = role_phrases.AGREEING.subn(" ", beside)
+        beside, n_agreeing = lexicon.AGREEING.subn(" ", beside)
         n_phrases += n_agreeing
         news = [word for word in text.words(beside) if lexicon.is_news(word)]
         n_new = len({word for word in news if word not in self._words})

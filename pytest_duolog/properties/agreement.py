@@ -73,7 +73,7 @@ def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool | None]:
     known: set[str] = set()
     for _, message in said:
         folded = text.normalise(text.without_thinking(message.content)).lstrip(" *_\"'¡")
-        beside, n_phrases = role_phrases.AGREEING.subn(" ", folded)
+        beside, n_phrases = lexicon.AGREEING.subn(" ", folded)
         first = role_phrases.AGREEMENT.match(folded)
         if first:
             beside = beside.replace(first[0], " ", 1)
