@@ -17,7 +17,6 @@ from _pytest.assertion.rewrite import (
 from pytest_duolog.display import printable
 from pytest_duolog.plugin import CLAIMS, SITE
 from pytest_duolog.properties.base import Outcome, Verdict
-from pytest_duolog.results.dialogue_result import PropertyResult
 
 # The message has at most this many characters of a verdict, which is two lines of a narrow terminal.
 LONGEST_BRIEF = 90
@@ -66,12 +65,12 @@ def _without_repeats(message: str, long: str, short: str) -> str:
     return "\n".join(kept)
 
 
-def said_by(message: str, verdicts: Iterable[PropertyResult]) -> str:
-    """The full verdict on one line of the property in a message; empty if there is none."""
+def said_by(message: str, verdicts: Iterable[Verdict]) -> str:
+    """What the property says that a message is about, with the evidence, on one line; empty if it is about none."""
     about = re.sub(r"^(?:AssertionError: )?assert (?:not )?", "", message)
     for verdict in verdicts:
         if about.startswith(f"{verdict.property} {verdict.outcome}: "[:LONGEST_BRIEF]):
-            return " ".join(f"{verdict.property} {verdict.outcome}: {verdict.explanation}".split())
+            return "; ".join(" ".join(line.split()) for line in repr(verdict).splitlines())
     return ""
 
 

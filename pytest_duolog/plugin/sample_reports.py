@@ -160,7 +160,7 @@ def sample_of(
 def _problem(wrong: pytest.TestReport, results: Sequence[DialogueResult]) -> str:
     """The first line of the reason why it did not pass; for an assertion about a property, the verdict."""
     line = _first_line(wrong)
-    verdicts = (verdict for result in results for verdict in result.verdicts)
+    verdicts = (told.verdict(result.transcript) for result in results for told in result.verdicts)
     return said_by(line, verdicts)[:LONGEST_PROBLEM] or line
 
 

@@ -103,6 +103,8 @@ OPTIONS = (
         "--log-file=planted.log",
         "--duolog-ctrf=ctrf.json",
         "--duolog-code-quality=quality.json",
+        "--duolog-comment=comment.md",
+        "--duolog-report=report.html",
     ),
 )
 
