@@ -22,6 +22,7 @@ def launch(session: pytest.Session) -> None:
     is_special = (
         given_shard(config) is not None
         or settings_of(config).candidates
+        or settings_of(config).collect
         or config.getoption("duolog_baseline")
         or any(sampling_of(item) for item in session.items if uses_our_fixture(item))
     )
