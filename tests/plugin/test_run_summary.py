@@ -44,7 +44,7 @@ def test_of_many_scenarios_the_worst_come_first_and_the_rest_are_counted():
     outcomes = {f"t.py::test_{at}": "+" * 20 for at in range(100)} | {"t.py::test_bad": "-" * 3}
     lines = summary(bar_record(outcomes))
     assert len(lines) <= MOST_LINES
-    assert lines[0] == "FAIL: 1 of 101 scenarios below the bar: t.py::test_bad"
+    assert lines[0] == "FAIL: 1 of 101 scenarios below their pass rate: t.py::test_bad"
     assert lines[1].startswith("t.py::test_bad: FAIL: 0 of 2 passed")
     (rest,) = [line for line in lines if line.startswith("and ")]
     assert "more scenarios, all of them PASS: duolog gate prints them" in rest
