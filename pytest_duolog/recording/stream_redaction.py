@@ -98,7 +98,8 @@ def _changed(values: list[Any], redactor: Redactor) -> list[Any]:
     for value in values:
         _each_text(value, (), take)
     shown = list(texts)
-    for numbers in places.values():
+    # Answers first: several that are read as one text may look like another key, and parts of theirs would stay.
+    for numbers in (places[place] for place in sorted(places, key=_is_of_all)):
         if len(numbers) > 1:
             pieces = redactor.pieces([shown[number] for number in numbers])
             for number, piece in zip(numbers, pieces, strict=True):
@@ -107,6 +108,10 @@ def _changed(values: list[Any], redactor: Redactor) -> list[Any]:
         return values
     left = iter(shown)
     return [_each_text(value, (), lambda _text, _place: next(left)) for value in values]
+
+
+def _is_of_all(place: tuple[str | int, ...]) -> bool:
+    return not any(isinstance(part, _Index) for part in place)
 
 
 def _each_text(

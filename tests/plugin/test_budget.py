@@ -245,7 +245,7 @@ def test_what_was_asked_anew_is_summed_up(pytester, chat_server: ChatServer):
     options = ("-k", "One", "-o", "duolog_stop_on=nothing")
     result = pytester.runpytest("--record-mode=once", *options)
     said = "1 dialogue, 4 replies recorded (* s of model time; 120 tokens read, 20 of them from a cache; "
-    result.stdout.fnmatch_lines([f"{said}16 written, 12 of them reasoning; cost 1)"])
+    result.stdout.fnmatch_lines([f"{said}16 written, 12 of them reasoning; cost 1; * s on the clock)"])
     result = pytester.runpytest(*options)
     result.stdout.fnmatch_lines(["1 dialogue, 4 replies replayed"])
 

@@ -140,7 +140,8 @@ def test_stop_at_the_first_failure_wastes_little(matrix, chat_server: ChatServer
 def test_a_test_that_does_not_look_gives_its_dialogue_up(matrix, chat_server: ChatServer):
     Crowd(chat_server)
     result = matrix(body="return")
-    result.assert_outcomes(passed=6)
+    result.assert_outcomes(failed=6)
+    result.stdout.fnmatch_lines(["the test did not use its dialogue*"])
     result.stdout.no_fnmatch_line("*never awaited*")
 
 

@@ -162,6 +162,7 @@ def meddling(name, patch):
             open(os.path.join(HERE, f"patched-{name}"), "w").close()
             wait_for(f"answered-{name}")
             sleep(0.05)  # it is recorded, and the dialogue comes to its end
+        assert dialogue.messages
     return pytest.mark.dialogue(model="scripted:counter", turns=1)(test)
 
 def neighbour(name):
