@@ -1,7 +1,7 @@
 # `make example` runs the example with a real model. `make test` runs the tests except the slow ones. `make slow` runs the slow
-# tests, and the property-based tests with more examples. Each command creates its own virtual environment and needs no other setup.
+# tests. Each command creates its own virtual environment and needs no other setup.
 # `make docs` builds the documentation into docs/_build and fails at a broken link. `make pictures` draws its pictures again.
-# `make test COVERAGE=yes` also measures coverage, which takes half as long again, and fails if the coverage is too low.
+# `make test COVERAGE=yes` also measures coverage, which takes twice as long, and fails if the coverage is too low.
 
 PYTHON ?= python3
 COVERAGE ?=
@@ -41,7 +41,7 @@ endif
 
 slow: $(VENV)/.installed
 	$(BIN)/duolog local pull
-	$(BIN)/python -m pytest $(PARALLEL) -m "slow or hypothesis" --hypothesis-profile=many
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 docs: $(VENV)/.installed
 	$(BIN)/sphinx-build --fresh-env --fail-on-warning --quiet docs docs/_build

@@ -65,7 +65,7 @@ importlib.metadata.distributions = kept_distributions
 # A shell starts what runs in the background deaf to Ctrl-C, and so would be what our tests start to interrupt it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A busy machine is no failure. `make slow` looks at more examples.
+# A busy machine is no failure. CI looks at more examples.
 NO_CLOCK = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("few", max_examples=25, **NO_CLOCK)
 settings.register_profile("many", max_examples=100, **NO_CLOCK)

@@ -40,11 +40,13 @@ READERS: dict[str, Read] = HOSTILE.readers()
 TEXTS = [name for name, _ in HOSTILE.texts(1)]
 DIALOGUES = [name for name, _ in HOSTILE.dialogues(1)]
 
+# Readings are kept up to a number; what is kept for ever, such as the tables of the languages, is loaded once.
 CACHES = [
     found
     for found in gc.get_objects()
     if isinstance(found, functools._lru_cache_wrapper)
     and str(getattr(found, "__module__", "")).startswith("pytest_duolog")
+    and found.cache_parameters()["maxsize"] is not None
 ]
 
 
