@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_duolog.gate.decide import RecordDecision
     from pytest_duolog.plugin.collector import Collector
     from pytest_duolog.plugin.record_keeper import RecordKeeper
+    from pytest_duolog.results.filed import FiledDialogue
 
 GITHUB = "GITHUB_ACTIONS"
 # Variables with the folder of the repository in these CI systems; paths in reports are relative to it.
@@ -31,12 +32,18 @@ class Outputs:
     config: pytest.Config
     collector: Collector
     _lines: dict[str, int] = field(default_factory=dict)
+    _problems: dict[str, str] = field(default_factory=dict)
     _said: list[str] = field(default_factory=list)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember the place of a test with dialogues."""
+        """Remember the place of a test with dialogues, and why a test failed."""
         if hasattr(report, REPORT_ATTRIBUTE):
             self._lines[report.nodeid] = (report.location[1] or 0) + 1
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            self._problems[report.nodeid] = str(crash.message if crash else report.longrepr).partition("\n")[
+                0
+            ]
 
     def pytest_sessionfinish(self) -> None:
         """Write the files."""
@@ -46,7 +53,9 @@ class Outputs:
         record_keeper, decided = self._decided()
         for report, path in _wanted(self.config):
             if record_keeper is None or decided is None:
-                if not report.variable:
+                if report.shows_dialogues and record_keeper is None and self.collector.dialogues:
+                    yield report.write_dialogues(path, self._dialogues()) or f"{report.title}: {path}"
+                elif not report.variable:
                     has_samples = record_keeper is not None and record_keeper.samples
                     why = "a shard of a gate has no verdict" if has_samples else "no test has samples"
                     yield f"{report.title}: {path} is not written, because {why}"
@@ -54,6 +63,20 @@ class Outputs:
             said = report.write(path, record_keeper.record(), decided, self._places(record_keeper))
             if said or not report.variable:
                 yield said or f"{report.title}: {path}"
+
+    def _dialogues(self) -> list[FiledDialogue]:
+        from pytest_duolog.results.filed import of_test
+        from pytest_duolog.results.record import SampleOutcome
+
+        return [
+            of_test(
+                test,
+                dialogue,
+                SampleOutcome.FAILED if test in self._problems else SampleOutcome.PASSED,
+                self._problems.get(test, ""),
+            )
+            for test, dialogue in self.collector.dialogues
+        ]
 
     def _places(self, record_keeper: RecordKeeper) -> Mapping[str, Any]:
         from pytest_duolog.reports.scenario_rows import Place

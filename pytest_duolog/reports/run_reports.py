@@ -7,16 +7,17 @@ options.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_duolog.storage.own_folder import make_folder
 
 if TYPE_CHECKING:
     from pytest_duolog.gate.decide import RecordDecision
     from pytest_duolog.reports.scenario_rows import Place
+    from pytest_duolog.results.filed import FiledDialogue
     from pytest_duolog.results.record import RunRecord
 
 
@@ -24,13 +25,15 @@ class RunReport(NamedTuple):
     """A report file about the verdicts of a run.
 
     `module` is its module; with `help`, it is also the name of its option. `variable` is an environment variable of a
-    CI system with the path of a file to which the report is added.
+    CI system with the path of a file to which the report is added. `shows_dialogues` means that the report has
+    something to show of a run without samples: its module also has `dialogues_text`.
     """
 
     module: str
     title: str
     help: str = ""
     variable: str = ""
+    shows_dialogues: bool = False
 
     @property
     def option(self) -> str:
@@ -49,7 +52,17 @@ class RunReport(NamedTuple):
 
         `places` are the known places of the scenarios' tests.
         """
-        text: str = import_module(f"{__package__}.{self.module}").report_text(record, decided, places)
+        return self._write(path, self._module.report_text(record, decided, places))
+
+    def write_dialogues(self, path: Path, dialogues: Sequence[FiledDialogue]) -> str | None:
+        """Write the report of a run without samples; returns an error message if that fails."""
+        return self._write(path, self._module.dialogues_text(dialogues))
+
+    @property
+    def _module(self) -> Any:
+        return import_module(f"{__package__}.{self.module}")
+
+    def _write(self, path: Path, text: str) -> str | None:
         try:
             make_folder(path.parent)
             with path.open("a" if self.variable else "w", encoding="utf-8", newline="\n") as file:
@@ -71,6 +84,11 @@ RUN_REPORTS = (
         "comment",
         "write the verdict as the body of a comment on a pull request (Markdown, at most 60 kB)",
     ),
-    RunReport("report", "HTML report", "write the verdict, the samples and their dialogues as one HTML page"),
+    RunReport(
+        "report",
+        "HTML report",
+        "write the verdict, the samples and their dialogues as one HTML page",
+        shows_dialogues=True,
+    ),
     RunReport("step_summary", "step summary", variable="GITHUB_STEP_SUMMARY"),
 )

@@ -94,24 +94,33 @@ def of_record(record: RunRecord, file: str = "") -> Iterator[FiledDialogue]:
             yield of_sample(record, file, 1, sample, dialogue)
 
 
+def of_test(test: str, dialogue: DialogueResult, outcome: SampleOutcome, problem: str) -> FiledDialogue:
+    """One dialogue of a test without samples; `problem` says why the test did not pass."""
+    name = f"{test}, {dialogue.title}" if dialogue.name else test
+    turns = dialogue.transcript.turns
+    return FiledDialogue(
+        Source(name, "", 1, dialogue.transcript),
+        FileKind.RECORD,
+        test=test,
+        outcome=outcome,
+        problem=problem,
+        cassette=dialogue.cassette,
+        parameters={} if turns is None else {"turns": turns},
+        verdicts=dialogue.verdicts,
+        notices=dialogue.notices,
+        stored_reading=dialogue.reading,
+    )
+
+
 def of_sample(
     record: RunRecord, file: str, line: int, sample: Sample, dialogue: DialogueResult
 ) -> FiledDialogue:
     """One dialogue of the sample on this line of the record's file."""
     in_gate = record.header.plan.gate is not None
     name = f"{sample.label(in_gate=in_gate)}{f', {dialogue.title}' if dialogue.name else ''}"
-    turns = dialogue.transcript.turns
-    return FiledDialogue(
-        Source(name, file, line, dialogue.transcript),
-        FileKind.RECORD,
-        test=sample.scenario,
+    return replace(
+        of_test(sample.scenario, dialogue, sample.outcome, sample.why),
+        source=Source(name, file, line, dialogue.transcript),
         sample=sample.number,
         arm=sample.arm.value if in_gate else "",
-        outcome=sample.outcome,
-        problem=sample.why,
-        cassette=dialogue.cassette,
-        parameters={} if turns is None else {"turns": turns},
-        verdicts=dialogue.verdicts,
-        notices=dialogue.notices,
-        stored_reading=dialogue.reading,
     )

@@ -126,3 +126,37 @@ def test_file_that_nothing_is_written_to_is_said(pytester: pytest.Pytester) -> N
     result = run(pytester, PLAIN, "--duolog-ctrf=ctrf.json")
     result.stdout.fnmatch_lines(["CTRF report: *ctrf.json is not written, because no test has samples"])
     assert not (pytester.path / "ctrf.json").exists()
+
+
+@alone_or_in_workers()
+def test_page_of_a_run_without_samples_has_its_dialogues(
+    pytester: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.dialogue(a="scripted:counter", b="scripted:counter", turns=1)
+
+        def test_good(dialogue):
+            assert dialogue.has_no_loops()
+
+        def test_bad(dialogue):
+            assert dialogue.mentions("lamp")
+        """
+    )
+    result = pytester.runpytest("-p", "no:cacheprovider", "--duolog-report", "run.html", *options)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["HTML report: *run.html"])
+    page = Path("run.html").read_text("utf-8")
+    assert "test_good" in page
+    assert "test_bad" in page
+    assert "This is message 2 of mine." in page
+    assert "1 of 2" in page
+
+
+def test_page_of_a_run_without_dialogues_is_not_written(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(): pass")
+    result = pytester.runpytest("-p", "no:cacheprovider", "--duolog-report", "run.html")
+    result.stdout.fnmatch_lines(["HTML report: *run.html is not written, because no test has samples"])
+    assert not Path("run.html").exists()
