@@ -30,6 +30,9 @@ from pytest_duolog.results.record import RunRecord
 PAGE = Path(__file__).parent / "page"
 # What the messages below the pairs of a gate may take, in bytes.
 MOST_BYTES_BELOW_PAIRS = 500_000
+# How the heading of a collection goes on if a dialogue failed, and if none did.
+TEST_WORDS = ("dialogues are of tests that failed.", "dialogues are of tests that passed.")
+PROPERTY_WORDS = ("dialogues break a property.", "dialogues hold every property.")
 # Control characters, direction marks, characters without width (except the two joiners), and private-use characters.
 _HIDDEN = re.compile(
     "([\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff])\\1*"
@@ -72,6 +75,8 @@ def dialogues_text(dialogues: Sequence[FiledDialogue]) -> str:
     if len(views) == 1:
         return _rendered("dialogue.html.j2", view=views[0], title=views[0].title)
     n_failed = sum(view.is_failed for view in views)
+    of_tests = all(dialogue.outcome is not None for dialogue in dialogues)
+    failed, passed = TEST_WORDS if of_tests else PROPERTY_WORDS
     n = counted(len(views), "dialogue")
     return _run_page(
         RunView(
@@ -80,7 +85,7 @@ def dialogues_text(dialogues: Sequence[FiledDialogue]) -> str:
             "block" if n_failed else "pass",
             n,
             f"{n_failed} of {len(views)}" if n_failed else f"All {len(views)}",
-            "dialogues break a property." if n_failed else "dialogues hold every property.",
+            failed if n_failed else passed,
         )
     )
 

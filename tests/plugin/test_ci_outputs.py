@@ -152,7 +152,7 @@ def test_page_of_a_run_without_samples_has_its_dialogues(
     assert "test_good" in page
     assert "test_bad" in page
     assert "This is message 2 of mine." in page
-    assert "1 of 2" in page
+    assert "dialogues are of tests that failed." in page
 
 
 def test_page_of_a_run_without_dialogues_is_not_written(pytester: pytest.Pytester) -> None:
