@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 import pytest_duolog
 from pytest_duolog import cli, errors, properties, stats
-from pytest_duolog.plugin import options
+from pytest_duolog.plugin import pytest_addoption
 from pytest_duolog.recording import journal
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.record import Look, Sample
@@ -114,7 +114,7 @@ class Options:
 def pytest_options() -> Iterator[str]:
     """What `pytest --help` says of this plugin."""
     given = Options()
-    options.add_options(given)  # type: ignore[arg-type]  # all that is asked of a parser
+    pytest_addoption(given)  # type: ignore[arg-type]  # all that is asked of a parser
     yield "# Options of pytest"
     yield ""
     yield "An option beats its key in the ini file. [Options, settings and names](../settings.md) says more about each."
