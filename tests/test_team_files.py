@@ -15,26 +15,12 @@ import pytest
 import yaml
 
 from pytest_duolog.cli import main
+from tests.test_ci_docs import SUITE
 
 ROOT = Path(__file__).parent.parent
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
 _, COMPONENT = yaml.safe_load_all((ROOT / "templates" / "gate.yml").read_text("utf-8"))
 (HOOK,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
-
-SUITE = """
-import itertools
-import pytest
-
-numbers = itertools.count(1)
-
-def speaks(messages):
-    return f"I am number {next(numbers)}."
-
-@pytest.mark.dialogue(a=speaks, b=speaks, turns=1)
-@pytest.mark.parametrize("opener", ["Hello.", "Hi."])
-def test_it(dialogue, opener):
-    assert dialogue.messages
-"""
 
 
 def steps_that_run() -> list[dict[str, Any]]:

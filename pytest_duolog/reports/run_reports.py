@@ -1,8 +1,8 @@
-"""The report files that a run can write: their names and the options that request them.
+"""The report files that a run can write.
 
 A report is a module of this package with a function `report_text(record, decided, places)` and an entry in
-`RUN_REPORTS`. The modules are imported only when a report is written, because every pytest run reads this list for its
-options.
+`RUN_REPORTS`; the text of its option stands in the plugin, which every pytest run imports. A report's module is
+imported when the report is written.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 class RunReport(NamedTuple):
     """A report file about the verdicts of a run.
 
-    `module` is its module; with `help`, it is also the name of its option. `variable` is an environment variable of a
-    CI system with the path of a file to which the report is added. `shows_dialogues` means that the report has
-    something to show of a run without samples: its module also has `dialogues_text`.
+    `module` is its module and the name of its option. `variable` is an environment variable of a CI system with the
+    path of a file to which the report is added; such a report has no option. `shows_dialogues` means that the report
+    has something to show of a run without samples: its module also has `dialogues_text`.
     """
 
     module: str
     title: str
-    help: str = ""
     variable: str = ""
     shows_dialogues: bool = False
 
@@ -73,22 +72,9 @@ class RunReport(NamedTuple):
 
 
 RUN_REPORTS = (
-    RunReport("ctrf", "CTRF report", "write the verdicts on samples as a CTRF document (JSON)"),
-    RunReport(
-        "code_quality",
-        "Code Quality report",
-        "write what does not pass as a Code Quality report of GitLab (JSON)",
-    ),
-    RunReport(
-        "comment",
-        "comment",
-        "write the verdict as the body of a comment on a pull request (Markdown, at most 60 kB)",
-    ),
-    RunReport(
-        "report",
-        "HTML report",
-        "write the verdict, the samples and their dialogues as one HTML page",
-        shows_dialogues=True,
-    ),
+    RunReport("ctrf", "CTRF report"),
+    RunReport("code_quality", "Code Quality report"),
+    RunReport("comment", "comment"),
+    RunReport("report", "HTML report", shows_dialogues=True),
     RunReport("step_summary", "step summary", variable="GITHUB_STEP_SUMMARY"),
 )
