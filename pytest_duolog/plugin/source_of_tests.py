@@ -89,9 +89,10 @@ class TestSources:
         return path.is_relative_to(self._root) and "site-packages" not in path.parts
 
     def _text(self, code: Any, *, without_decorators: bool) -> str:
-        if code not in self._texts:
-            self._texts[code] = _normal_source(code, without_decorators=without_decorators)
-        return self._texts[code]
+        key = (code, without_decorators)
+        if key not in self._texts:
+            self._texts[key] = _normal_source(code, without_decorators=without_decorators)
+        return self._texts[key]
 
     def _value(self, value: Any) -> str:
         """A value as text that is the same in every run; of what has no such text, its type."""
