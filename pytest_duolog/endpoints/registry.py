@@ -83,20 +83,20 @@ def known_protocols() -> list[str]:
 
 def is_published(model: Model, configured: Mapping[str, Provider]) -> bool:
     """Whether the protocol of a model comes from another package."""
-    if not isinstance(model, str):
-        return False
-    name = ModelName.parse(model).provider
-    if name in ADDRESSES or name == "scripted":
-        return False
-    return provider_named(name, configured).protocol not in PROTOCOLS
+    return isinstance(model, str) and _protocol_of(model, configured) not in {*PROTOCOLS, None}
 
 
 def speaks_chat_protocol(model: str, configured: Mapping[str, Provider]) -> bool:
     """Whether a model is asked, and its answers are read, by a built-in protocol alone."""
+    return _protocol_of(model, configured) in CHAT_PROTOCOLS
+
+
+def _protocol_of(model: str, configured: Mapping[str, Provider]) -> str | None:
+    """The name of a model's protocol; None for scripted models, which get no request."""
     name = ModelName.parse(model).provider
-    if name in ADDRESSES or name == "scripted":
-        return False
-    return provider_named(name, configured).protocol in CHAT_PROTOCOLS
+    if name == "scripted":
+        return None
+    return "http" if name in ADDRESSES else provider_named(name, configured).protocol
 
 
 def check_model(name: str, configured: Mapping[str, Provider]) -> None:
@@ -126,10 +126,9 @@ def unsent_knobs(model: Model, configured: Mapping[str, Provider]) -> Collection
     """The settings that are never sent to a model. Empty for scripted models, which get no request."""
     if not isinstance(model, str):
         return () if isinstance(model, Script) else tuple(Knobs.model_fields)
-    name = ModelName.parse(model).provider
-    if name == "scripted":
+    protocol = _protocol_of(model, configured)
+    if protocol is None:
         return ()
-    protocol = "http" if name in ADDRESSES else provider_named(name, configured).protocol
     if protocol == "http":
         return tuple(Knobs.model_fields)
     if protocol in CHAT_PROTOCOLS:
