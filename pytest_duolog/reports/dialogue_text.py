@@ -6,7 +6,7 @@ Model text goes through `printable` line by line, so that no wrapped line begins
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -122,7 +122,7 @@ class _Talk:
         longest = max((len(one_line(name)) for name in names), default=0)
         self._name_width = min(longest, LONGEST_NAME)
         self._number_width = len(str(len(transcript)))
-        self._cited = _cited(dialogue)
+        self._cited = dialogue.cited
 
     def lines(self) -> Iterator[str]:
         """The messages in order, with a line at the beginning of each part and one for each fold."""
@@ -206,18 +206,6 @@ class _Talk:
 
     def _failed_here(self, number: int) -> list[str]:
         return [f"<- {one_line(name)}" for name in self._cited.get(number, {})]
-
-
-def _cited(dialogue: FiledDialogue) -> Mapping[int, Mapping[str, Sequence[str]]]:
-    """For each message that is evidence of a failed property: the properties, with the quoted parts."""
-    found: dict[int, dict[str, list[str]]] = {}
-    for verdict in dialogue.broken:
-        for citation in verdict.evidence:
-            name = verdict.property.partition("(")[0] or verdict.property
-            quotes = found.setdefault(citation.message, {}).setdefault(name, [])
-            if citation.quote is not None:
-                quotes.append(citation.quote)
-    return found
 
 
 def one_line(text: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.dialogue_text import stop_words
-from pytest_duolog.results.dialogue_result import PropertyResult
+from pytest_duolog.results.dialogue_result import short_name
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.reading import Fold, Phase, PhaseKind, Reading, folds, hidden_in, phases, story
 from pytest_duolog.results.record import SampleOutcome
@@ -22,9 +22,8 @@ from pytest_duolog.transcripts.transcript import Message
 LONG_WORDS = 90
 LONG_CHARACTERS = 900
 HEAD_CHARACTERS = 300
-# A skyline has at most so many bars, and a cell at most so many squares.
+# A skyline has at most so many bars.
 MOST_BARS = 800
-MOST_SQUARES = 20
 # Of a cell, so many dialogues that pass are kept beside all that fail.
 KEPT_PASSES = 3
 # What the messages of a page may take, in bytes, so that it opens at once and fits into a mail; failures come first.
@@ -119,7 +118,7 @@ class DialogueView:
     dialogue: FiledDialogue
     is_kept: bool = True
 
-    @cached_property
+    @property
     def reading(self) -> Reading:
         """What its messages bring."""
         return self.dialogue.reading
@@ -175,7 +174,7 @@ class DialogueView:
         if loop is not None:
             parts.append(f"loop from {loop.first}")
         if not parts and self.dialogue.broken:
-            parts.append(", ".join(short_name(verdict.property) for verdict in self.dialogue.broken))
+            parts.append(", ".join(short_name(verdict) for verdict in self.dialogue.broken))
         return "; ".join(parts) or self.dialogue.problem or counted(self.n, "message")
 
     @property
@@ -202,7 +201,7 @@ class DialogueView:
     @property
     def blocks(self) -> Iterator[Block]:
         """Its messages, with marks where a part begins, and folded stretches."""
-        cited = _cited(self.dialogue.broken)
+        cited = self.dialogue.cited
         starts = {phase.first: phase for phase in phases(self.reading) if phase.kind is not PhaseKind.TALK}
         fold_of: dict[int, Fold] = {
             number: fold for fold in folds(self.reading) for number in hidden_in(fold, cited)
@@ -211,7 +210,7 @@ class DialogueView:
         for number, message in self.dialogue.source.transcript.numbered():
             if number in starts:
                 yield starts[number]
-            view = self._message(number, message, cited.get(number, ()))
+            view = self._message(number, message, list(cited.get(number, ())))
             if number not in fold_of:
                 yield view
                 continue
@@ -262,21 +261,6 @@ def is_failed(dialogue: FiledDialogue) -> bool:
     if dialogue.outcome is not None:
         return dialogue.outcome is SampleOutcome.FAILED
     return any(verdict.outcome is Outcome.FAILS for verdict in dialogue.verdicts)
-
-
-def _cited(broken: Iterable[PropertyResult]) -> Mapping[int, Sequence[str]]:
-    found: dict[int, list[str]] = {}
-    for verdict in broken:
-        for citation in verdict.evidence:
-            names = found.setdefault(citation.message, [])
-            if (name := short_name(verdict.property)) not in names:
-                names.append(name)
-    return found
-
-
-def short_name(name: str) -> str:
-    """A property without its arguments."""
-    return name.partition("(")[0] or name
 
 
 def part_of(text: str) -> Part:

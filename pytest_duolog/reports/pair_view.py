@@ -6,12 +6,13 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, zip_longest
 
 from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.dialogue_view import Part, asides_of, part_of, size_of
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, broken
 from pytest_duolog.results.record import Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Message
 
@@ -81,9 +82,7 @@ class PairView:
     @property
     def broken(self) -> list[PropertyResult]:
         """The verdicts on the candidate's dialogue that are not good."""
-        if self.dialogues is None:
-            return []
-        return [verdict for verdict in self.dialogues[1].verdicts if verdict.outcome is not Outcome.HOLDS]
+        return [] if self.dialogues is None else broken(self.dialogues[1].verdicts)
 
     @property
     def size(self) -> int:
@@ -104,12 +103,12 @@ class PairView:
     @property
     def is_alike(self) -> bool:
         """Whether both sides say the same throughout."""
-        return all(row.is_same for row in self._rows())
+        return all(row.is_same for row in self._rows)
 
     @property
     def blocks(self) -> Iterator[PairRow | PairFold]:
         """The messages by their numbers, with folds where both say the same for long or one goes on alone."""
-        for kind, found in groupby(self._rows(), key=lambda row: row.kind):
+        for kind, found in groupby(self._rows, key=lambda row: row.kind):
             run = list(found)
             if kind == "same" and len(run) > MOST_SAME:
                 hidden = run[:-SHOWN_SAME]
@@ -122,7 +121,11 @@ class PairView:
             else:
                 yield from run
 
-    def _rows(self) -> Iterator[PairRow]:
+    @cached_property
+    def _rows(self) -> Sequence[PairRow]:
+        return list(self._compared())
+
+    def _compared(self) -> Iterator[PairRow]:
         if self.dialogues is None:
             return
         baseline, candidate = (side.transcript.messages for side in self.dialogues)

@@ -6,8 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from pytest_duolog.display import counted, printable
-from pytest_duolog.properties.base import Outcome
-from pytest_duolog.results.dialogue_result import DialogueResult
+from pytest_duolog.results.dialogue_result import DialogueResult, broken
 from pytest_duolog.transcripts.transcript import Message, Usage
 
 # How many messages of a dialogue are shown for a failed test: the first and the last ones.
@@ -30,10 +29,9 @@ def _section_lines(result: DialogueResult) -> Iterator[str]:
         yield f"replies:  {cost}"
     for notice in result.notices:
         yield f"note:     {printable(notice)}"
-    for verdict in result.verdicts:
-        if verdict.outcome is not Outcome.HOLDS:
-            shown = printable(repr(verdict.verdict(transcript)))
-            yield "verdict:  " + textwrap.indent(shown, " " * 10).lstrip()
+    for verdict in broken(result.verdicts):
+        shown = printable(repr(verdict.verdict(transcript)))
+        yield "verdict:  " + textwrap.indent(shown, " " * 10).lstrip()
     yield from _message_lines(list(transcript.numbered()))
 
 

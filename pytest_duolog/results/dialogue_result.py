@@ -5,6 +5,7 @@ If a report needs another fact, add a field with a default here, and a line to t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import Field
@@ -56,6 +57,16 @@ class PropertyResult(Record):
         """The verdict that it was made from, given the same transcript."""
         evidence = tuple(_evidence(citation, transcript) for citation in self.evidence)
         return Verdict(self.property, self.outcome, self.explanation, evidence)
+
+
+def broken(verdicts: Iterable[PropertyResult]) -> list[PropertyResult]:
+    """The verdicts on properties that fail or could not be measured."""
+    return [verdict for verdict in verdicts if verdict.outcome is not Outcome.HOLDS]
+
+
+def short_name(verdict: PropertyResult) -> str:
+    """The property without its arguments."""
+    return verdict.property.partition("(")[0] or verdict.property
 
 
 class RecordingMisfit(Record):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-from pytest_duolog.properties.base import Outcome, Property
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.properties.base import Property
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, broken, short_name
 from pytest_duolog.results.examination import examine
 from pytest_duolog.results.reading import Reading, read
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
@@ -47,7 +48,7 @@ class FiledDialogue:
     notices: tuple[str, ...] = ()
     stored_reading: Reading | None = None
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
         """The findings of the detectors: from the file, or else computed now."""
         stored, transcript = self.stored_reading, self.source.transcript
@@ -56,7 +57,18 @@ class FiledDialogue:
     @property
     def broken(self) -> list[PropertyResult]:
         """The verdicts on properties that fail or could not be measured."""
-        return [verdict for verdict in self.verdicts if verdict.outcome is not Outcome.HOLDS]
+        return broken(self.verdicts)
+
+    @property
+    def cited(self) -> Mapping[int, Mapping[str, Sequence[str]]]:
+        """For each message that is evidence of a broken property: the properties' short names, with quoted parts."""
+        found: dict[int, dict[str, list[str]]] = {}
+        for verdict in self.broken:
+            for citation in verdict.evidence:
+                quotes = found.setdefault(citation.message, {}).setdefault(short_name(verdict), [])
+                if citation.quote is not None:
+                    quotes.append(citation.quote)
+        return found
 
     def without_secrets(self, redacted: Callable[[Any], Any]) -> FiledDialogue:
         """The same without secrets in anything that is said; `redacted` replaces them in plain data."""
