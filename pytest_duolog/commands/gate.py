@@ -13,7 +13,7 @@ from pytest_duolog.gate.decision import Decision, status_of_inconclusive
 from pytest_duolog.reports.wording import record_words
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import RunRecord, merge
-from pytest_duolog.results.store import read_record
+from pytest_duolog.results.store import read_record, write_record
 
 # The exit status of an inconclusive gate; 2 means that nothing could be decided.
 INCONCLUSIVE = 3
@@ -75,6 +75,13 @@ def decide(record: RunRecord) -> RecordDecision:
             advice="run its tests first",
         )
     return decide_record(record)
+
+
+def decide_and_write(record: RunRecord, path: Path) -> RecordDecision:
+    """The decision about a record, which is written to `path` with the looks of the gate."""
+    decided = decide(record)
+    write_record(path, replace(record, looks=decided.pairs.looks if decided.pairs else ()))
+    return decided
 
 
 def report(record: RunRecord, decided: RecordDecision, *, inconclusive: str) -> int:

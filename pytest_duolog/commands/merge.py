@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import replace
 from pathlib import Path
 
-from pytest_duolog.commands.gate import add_record_arguments, decide, report
+from pytest_duolog.commands.gate import add_record_arguments, decide_and_write, report
 from pytest_duolog.display import counted, printable
 from pytest_duolog.reports.run_reports import RUN_REPORTS
 from pytest_duolog.results.record import merge
-from pytest_duolog.results.store import read_record, write_record
+from pytest_duolog.results.store import read_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the merged record and print the decision; the status is that of `report`."""
     record = merge(read_record(path) for path in arguments.records)
-    decided = decide(record)
-    looks = decided.pairs.looks if decided.pairs else ()
-    write_record(arguments.output, replace(record, looks=looks))
+    decided = decide_and_write(record, arguments.output)
     n_samples, n_records = len(record.samples), len(arguments.records)
     said = f"{arguments.output}: {counted(n_samples, 'sample')} of {counted(n_records, 'record')}"
     print(printable(said))

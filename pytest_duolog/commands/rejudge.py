@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from pytest_duolog.commands.gate import add_record_arguments, decide, report
+from pytest_duolog.commands.gate import add_record_arguments, decide_and_write, report
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import and_more, printable
 from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.rejudge import rejudged
-from pytest_duolog.results.store import read_record, write_record
+from pytest_duolog.results.store import read_record
 
 # At most this many samples with another outcome are listed.
 MOST_NAMED = 10
@@ -34,8 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     properties = given_properties(arguments)
     old = merge(read_record(path) for path in arguments.records)
     new = rejudged(old, properties, plugin=version("pytest-duolog"))
-    decided = decide(new)
-    write_record(arguments.output, replace(new, looks=decided.pairs.looks if decided.pairs else ()))
+    decided = decide_and_write(new, arguments.output)
     for line in _changes(old, new):
         print(printable(line))
     return report(new, decided, inconclusive=arguments.inconclusive)
