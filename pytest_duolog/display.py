@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,14 @@ def counted(n: int, one: str, many: str = "") -> str:
 def and_more(n: int, most: int, what: str = "") -> list[str]:
     """`and K more WHAT` if only the first `most` of `n` things are shown; an empty list if all are."""
     return [f"and {n - most} more {what}".rstrip()] if n > most else []
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """`; did you mean 'x'?` if one of the known names is close to `name`, otherwise nothing."""
+    import difflib  # noqa: PLC0415  # only for mistakes
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def listed(names: Sequence[str], most: int = 5, *, between: str = ", ") -> str:

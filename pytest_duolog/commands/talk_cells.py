@@ -10,7 +10,7 @@ from typing import Any
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.files import MOST_CELLS, read_scenarios
-from pytest_duolog.scenarios.rows import Axis, ScenarioRow, crossed, flat_names, label_of
+from pytest_duolog.scenarios.rows import Axis, ScenarioRow, crossed, flat_names, label_of, n_crossed
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
 from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings
@@ -62,9 +62,7 @@ def cells_of(arguments: argparse.Namespace, settings: Settings, redact: Callable
     for row in rows:
         _check_once(row, given, arguments)
     axes = [Axis.of(AXES[name][0], values, redact) for name, values in given.items()]
-    n_cells = len(rows)
-    for axis in axes:
-        n_cells *= len(axis.choices)
+    n_cells = n_crossed(len(rows), axes)
     if n_cells > MOST_CELLS:
         raise ConfigurationError(f"these are {n_cells:,} combinations (at most {MOST_CELLS:,})")
     shown = [_unnamed(axis) if len(axis.choices) == 1 else axis for axis in axes]

@@ -15,6 +15,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.journal_file import change_header, read_header
 from pytest_duolog.recording.naming import CassetteLocation, folder_of, snapshot_test_part
 from pytest_duolog.running.talks import identity_of
+from pytest_duolog.scenarios.rows import slug
 from pytest_duolog.scenarios.scenario import SIDES, Speaker
 from pytest_duolog.storage.line_file import replacing
 from pytest_duolog.transcripts.markdown import to_snapshot
@@ -94,7 +95,7 @@ def write_test(path: Path, plan: Plan, redact: Callable[[str], str]) -> int:
 
 def _names(cells: Sequence[Cell]) -> list[str]:
     """Names for the cells that stand in file names as they are, no two the same."""
-    plain = [re.sub(r"[^a-z0-9.]+", "-", cell.row.id.lower()).strip("-.") or "talk" for cell in cells]
+    plain = [slug(cell.row.id) or "talk" for cell in cells]
     return [
         f"{name}-{identity_of(cell.cast)}" if plain.count(name) > 1 else name
         for cell, name in zip(cells, plain, strict=True)

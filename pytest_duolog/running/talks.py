@@ -36,6 +36,7 @@ from pytest_duolog.recording.retelling import retold
 from pytest_duolog.running.execution import Running
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.session import Session
+from pytest_duolog.scenarios.rows import slug
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
 from pytest_duolog.storage.json_text import canonical
 from pytest_duolog.storage.line_file import is_in_use, replacing
@@ -88,14 +89,13 @@ class Said:
 class Ended:
     """A dialogue is over and on disk, or it is not and `problem` says why.
 
-    `is_busy` says that another run holds it right now, `is_begun` that it was tried at all.
+    `is_busy` says that another run holds it right now.
     """
 
     talk: Talk
     transcript: Transcript | None = None
     problem: str = ""
     is_busy: bool = False
-    is_begun: bool = True
 
 
 Event = Asked | Said | Ended
@@ -141,7 +141,7 @@ class TalkFolder:
         `scenario` is that of all samples of the cell.
         """
         identity = identity_of(scenario)
-        readable = re.sub(r"[^a-z0-9.]+", "-", cell.lower()).strip("-.")[:LONGEST_READABLE].strip("-.")
+        readable = slug(cell)[:LONGEST_READABLE].strip("-.")
         name = self._readable.get((identity, sample), readable or "talk")
         labels = [scenario.speaker(side).model_label for side in SIDES]
         return CassetteLocation(self.path, f"{name}-{identity}", labels, sample=sample)
@@ -228,7 +228,7 @@ class Holding:
 
     async def _hold(self, talk: Talk) -> None:
         if why := self._given_up():
-            self._events.put(Ended(talk, problem=why, is_begun=False))
+            self._events.put(Ended(talk, problem=why))
             return
         try:
             transcript = await self._held(talk)

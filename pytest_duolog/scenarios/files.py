@@ -7,14 +7,13 @@ only rows.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.display import and_more, from_here, shorten
+from pytest_duolog.display import and_more, did_you_mean, from_here, shorten
 from pytest_duolog.errors import ConfigurationError, TranscriptError
 from pytest_duolog.scenarios.rows import (
     SAMPLING,
@@ -26,6 +25,7 @@ from pytest_duolog.scenarios.rows import (
     flat_names,
     label_of,
     labels,
+    n_crossed,
     nested,
 )
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
@@ -112,9 +112,7 @@ class _Table:
         if not rows and not axes and not self.mistakes:
             self._wrong((), "the file has no scenarios")
         self._check_effect(defaults, axes, rows)
-        n_cells = max(1, len(rows))
-        for axis in axes:
-            n_cells *= len(axis.choices)
+        n_cells = n_crossed(max(1, len(rows)), axes)
         if n_cells > MOST_CELLS:
             self._wrong(("matrix",), f"the matrix has {n_cells:,} combinations (at most {MOST_CELLS:,})")
         if self.mistakes:
@@ -137,8 +135,7 @@ class _Table:
             return {}
         for name in value:
             if name not in SECTIONS:
-                near = difflib.get_close_matches(name, SECTIONS, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(name, SECTIONS)
                 self._wrong(
                     (name,), f"unknown section {shorten(name, 40)}{hint} (known: {', '.join(SECTIONS)})"
                 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -71,6 +72,11 @@ def crossed(rows: Sequence[ScenarioRow], axes: Sequence[Axis]) -> Iterator[Scena
             yield replace(row, id="-".join(filter(None, parts)), values=values)
 
 
+def n_crossed(n_rows: int, axes: Sequence[Axis]) -> int:
+    """How many rows `crossed` makes of `n_rows` rows."""
+    return n_rows * math.prod(len(axis.choices) for axis in axes)
+
+
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments with `a.system` as part of `a`, and a plain model as a speaker with this model."""
     found: dict[str, Any] = {}
@@ -124,10 +130,15 @@ def label_of(value: Any) -> str:
             ).items()
         }
         value = next((flat[name] for name in TELLING if flat.get(name)), next(iter(flat.values()), None))
-    words = re.sub(r"[^a-z0-9.]+", "-", str("none" if value is None else value).lower()).strip("-.")
+    words = slug(str("none" if value is None else value))
     if len(words) > LONGEST_LABEL:
         words = words[: LONGEST_LABEL + 1].rpartition("-")[0] or words[:LONGEST_LABEL]
     return words.strip("-.") or digest(value)
+
+
+def slug(text: str) -> str:
+    """A text as a part of an id or a file name: lower-case letters, digits, `.` and `-`; it may be empty."""
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")
 
 
 def digest(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from pytest_duolog.display import shorten
+from pytest_duolog.display import did_you_mean, shorten
 from pytest_duolog.errors import ConfigurationError, Mistake
 from pytest_duolog.transcripts.perspective import DEFAULT_STUB
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
@@ -372,8 +371,7 @@ def speaker_fields(given: Any) -> dict[str, Any] | None:
 
 
 def _unknown(name: str, known: list[str]) -> Mistake:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, known)
     shown = name if name.isidentifier() else shorten(name)
     return Mistake((name,), f"{shown}: unknown argument{hint} (known: {', '.join(sorted(known))})")
 
