@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pytest_duolog.commands.pages import terminal_page
 from pytest_duolog.commands.talk_cells import AXES, TYPES, cells_of, local_models
 from pytest_duolog.commands.talk_plan import More, Plan
 from pytest_duolog.commands.talk_test import check_place, write_test
@@ -22,7 +22,6 @@ from pytest_duolog.local.server import INSTALL_COMMAND
 from pytest_duolog.local.weights import MODELS, PULL_COMMAND, cache_folder, find_weights, pull
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.naming import CASSETTE_FOLDER
-from pytest_duolog.reports.dialogue_text import Page
 from pytest_duolog.reports.talk_text import LiveDialogue, Progress, ended_line, problem_lines, table
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Asked, Ended, Event, Holding, Said, Talk, TalkFolder
@@ -30,8 +29,6 @@ from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON
 from pytest_duolog.settings import Settings
 
 DEFAULT_FOLDER = "talks"
-MOST_COLUMNS = 110
-LEAST_COLUMNS = 40
 # The shortest time between two updates of the progress line, in seconds.
 CALM_S = 0.25
 
@@ -246,11 +243,7 @@ class _View:
 
     def __post_init__(self) -> None:
         self._is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        columns = shutil.get_terminal_size((100, 24)).columns
-        page = Page(
-            width=max(LEAST_COLUMNS, min(columns, MOST_COLUMNS)),
-            is_coloured=self._is_terminal and not os.environ.get("NO_COLOR"),
-        )
+        page = terminal_page()
         self._live = None
         if len(self.talks) == 1:
             self._live = LiveDialogue(page, [self.talks[0].scenario.speaker(side).name for side in SIDES])

@@ -91,10 +91,6 @@ def prefetch_of(item: pytest.Item) -> Prefetch | None:
         is_wanted = settings.record_mode is not RecordMode.NONE and settings.concurrency > 1
         coming = () if hasattr(config, "workerinput") else map(Attempt, item.session.items)
         has_room_for = session_of(config).budget.has_room_for
-        if (
-            BEFORE_FIXTURES not in config.stash
-        ):  # no test has the fixture as an argument; one gets it while it runs
-            watch_environment(config)
         is_quiet = config.stash[BEFORE_FIXTURES].is_unchanged
         prefetch = Prefetch(coming, settings.concurrency, _begin_early, has_room_for, is_quiet)
         config.stash[PREFETCH] = prefetch if is_wanted else None

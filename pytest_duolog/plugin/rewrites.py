@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_duolog.display import counted, printable
-from pytest_duolog.plugin import collector_of
+from pytest_duolog.plugin import COLLECTOR
 from pytest_duolog.plugin.collection import test_in_module, uses_our_fixture
 from pytest_duolog.plugin.state import SESSION, session_of, settings_of
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.naming import CassetteLocation, folder_of
 from pytest_duolog.recording.rewrites import PATTERN, Rewrites, clear_if_done
+
+if TYPE_CHECKING:
+    from pytest_duolog.plugin.collector import Collector
 
 ANEW = (RecordMode.ALL, RecordMode.REWRITE)
 # At most this many remaining tests are named.
@@ -70,8 +73,8 @@ def end_rewrites(terminalreporter: Any, config: pytest.Config) -> None:
     if SESSION in config.stash:
         session_of(config).rewrites.close()
     rewrites = clear_if_done(config.rootpath)
-    collector = collector_of(config)
-    if rewrites is not None and collector.dialogues:
+    collector: Collector | None = config.pluginmanager.get_plugin(COLLECTOR)
+    if rewrites is not None and collector is not None and collector.dialogues:
         for line in rewrite_words(rewrites):
             terminalreporter.write_line(printable(line))
 

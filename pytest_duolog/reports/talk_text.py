@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from pytest_duolog.display import and_more, counted, printable
-from pytest_duolog.reports.dialogue_text import SPEAKER_INKS, Ink, Page
+from pytest_duolog.reports.dialogue_text import LEAST_TEXT, SPEAKER_INKS, Ink, Page
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 MOST_ROWS = 30
 LONGEST_CELL = 44
-LEAST_TEXT = 20
 NOT_HELD = "not run"
 
 

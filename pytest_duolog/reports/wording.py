@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from pytest_duolog.display import and_more, counted, listed
@@ -289,7 +289,7 @@ def _needed_words(decided: PairsDecision) -> str:
         return ""
     if decided.rounds_needed is None:
         return "; more rounds like these would not decide it"
-    needed = f"; about {counted(decided.rounds_needed, 'more round', 'more rounds')} needed"
+    needed = f"; about {counted(decided.rounds_needed, 'more round')} needed"
     n_rounds = decided.n_rounds + decided.rounds_needed
     return needed if n_rounds <= decided.plan.max_rounds else f"{needed} (--duolog-rounds={n_rounds})"
 
@@ -378,12 +378,8 @@ def error_words(record: RunRecord) -> Iterator[str]:
     """The number of attempts that ended in errors, which never count as failures, and the most common error."""
     errors = [sample.problem for sample in record.samples if not sample.is_measured]
     if errors:
-        commonest = max(_in_order(errors), key=errors.count)
+        commonest = max(dict.fromkeys(errors), key=errors.count)
         yield (
             f"{len(errors)} of {counted(len(record.samples), 'attempt')} ended in an error, which "
             f"counts neither as pass nor as failure: {commonest or 'no reason given'}"
         )
-
-
-def _in_order(values: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(values))

@@ -13,9 +13,6 @@ from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
 from pytest_duolog import genuine
-from pytest_duolog.running.waiting import in_event_loop, outside_event_loop
-
-__all__ = ["LocalLoop", "NetworkLoop", "SteadyLoop", "in_event_loop", "outside_event_loop"]
 
 Result = TypeVar("Result")
 

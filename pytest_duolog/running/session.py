@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings
     from pytest_duolog.local.server import LocalServers
     from pytest_duolog.recording.mocked_line import MockedLine
-    from pytest_duolog.recording.network import NetworkDoors
     from pytest_duolog.recording.patching import LibraryPatches
 
 Result = TypeVar("Result")
@@ -345,10 +344,7 @@ class Session:
     def _mocked_line(self) -> MockedLine:
         from pytest_duolog.recording.mocked_line import MockedLine  # noqa: PLC0415
 
-        return MockedLine(self._mocked_destination, self.settings.patience, self._doors())
-
-    def _doors(self) -> NetworkDoors:
-        return self._patches.doors
+        return MockedLine(self._mocked_destination, self.settings.patience, self._patches.doors)
 
     def _live_line(self, around: Surroundings | None) -> TransportLine:
         from pytest_duolog.endpoints.line_client import TransportLine  # noqa: PLC0415

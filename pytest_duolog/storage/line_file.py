@@ -303,8 +303,6 @@ def _claimed(path: Path, flags: int, expected_bytes: int | None = None) -> int:
 
     If the file was renamed or removed between opening and locking, it is opened again: writes to the old file would be
     lost or would go into another file.
-    lines before it were removed, added "
-        f"or swapped
     """
     for _ in range(MOST_OPENINGS):
         try:

@@ -12,14 +12,9 @@ import anyio.lowlevel
 import pytest
 
 from pytest_duolog import genuine
-from pytest_duolog.running.event_loop import (
-    LocalLoop,
-    NetworkLoop,
-    SteadyLoop,
-    in_event_loop,
-    outside_event_loop,
-)
+from pytest_duolog.running.event_loop import LocalLoop, NetworkLoop, SteadyLoop
 from pytest_duolog.running.scheduler import Scheduler
+from pytest_duolog.running.waiting import in_event_loop, outside_event_loop
 from tests.chat_server import ChatServer
 
 
