@@ -219,8 +219,9 @@ def _facts_in(sentence: str) -> Iterator[Fact]:
     folded = _numbered(text.fold(sentence))
     if (age := _AGE.search(folded)) and not is_aside:
         yield Fact(Kind.AGE, frozenset([next(filter(None, age.groups()))]), (), sentence)
+    of_sentence = _about(folded)
     for clause in re.split(r"[,;](?!\d)| and (?=(?:the|a|an|our|my|it|we|closed|starts?|open)\b)", folded):
-        yield from _values_in(clause, _about(folded), sentence)
+        yield from _values_in(clause, of_sentence, sentence)
 
 
 def _values_in(clause: str, of_sentence: tuple[str, ...], sentence: str) -> Iterator[Fact]:
@@ -284,23 +285,20 @@ def _numbered(folded: str) -> str:
     )
 
 
+# What is said of a subject, and not the subject.
+_VALUE_WORDS = frozenset(
+    ("am", "pm", *_MONTHS, *_UNITS, *_TENS, *(f"{day}day" for day in _DAYS), *(f"{day}days" for day in _DAYS))
+)
+
+
 def _about(clause: str) -> tuple[str, ...]:
     """The stems of the words that say what a clause is about."""
-    named = {
-        "am",
-        "pm",
-        *_MONTHS,
-        *_UNITS,
-        *_TENS,
-        *(f"{day}day" for day in _DAYS),
-        *(f"{day}days" for day in _DAYS),
-    }
     return tuple(
         dict.fromkeys(
             word[:STEM]
             for word in text.words(clause)
             if word.isalpha()
-            and word not in named
+            and word not in _VALUE_WORDS
             and word not in lexicon.FUNCTION_WORDS
             and word[:STEM] not in _GENERIC
             and not _PRICE.fullmatch(f"1 {word}")

@@ -93,12 +93,13 @@ def deflects(normalised: str) -> bool:
     return len(normalised) <= _LONGEST_DEFLECTION and bool(_DEFLECTION.search(normalised))
 
 
-@lru_cache(maxsize=256)
 def asks(normalised: str) -> bool:
     """Whether a text has a question or a request, other than an offer of help."""
-    return any(
-        not OFFER.search(sentence)
-        if "?" in sentence
-        else _ASKS.search(sentence) and not ENOUGH.search(sentence)
-        for sentence in text.sentences(normalised)
-    )
+    return any(map(_asks_in, text.sentences(normalised)))
+
+
+@lru_cache(maxsize=512)  # a message is read as a whole and by its sentences
+def _asks_in(sentence: str) -> bool:
+    if "?" in sentence:
+        return not OFFER.search(sentence)
+    return bool(_ASKS.search(sentence) and not ENOUGH.search(sentence))

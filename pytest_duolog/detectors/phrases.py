@@ -41,7 +41,8 @@ class PhraseBook:
         self._expressions = expressions
         self._plain = plain
         self._first_word = first_word
-        self._compiled: dict[tuple[bool, str], re.Pattern[str]] = {}
+        self._matches_at_word: dict[str, Callable[[str, int], re.Match[str] | None]] = {}
+        self._anywhere: dict[str, re.Pattern[str]] = {}
 
     def search(self, normalised: str) -> Span | None:
         """The position of one of the phrases; None if there is none."""
@@ -71,24 +72,25 @@ class PhraseBook:
         sorted_ones = self._sorted
         starts = _word_starts(normalised)
         for key in starts.keys() & sorted_ones.at_word.keys():
-            pattern = self._pattern(sorted_ones.at_word, key, at_word=True)
-            yield from (match.span() for start in starts[key] if (match := pattern.match(normalised, start)))
+            match_at = self._matches_at_word.get(key)
+            if match_at is None:
+                match_at = self._matches_at_word[key] = _either_of(sorted_ones.at_word[key]).match
+            for start in starts[key]:
+                if match := match_at(normalised, start):
+                    yield match.span()
         if not sorted_ones.anywhere_letters.isdisjoint(normalised):
-            for key in sorted_ones.anywhere:
-                if key in normalised:
-                    pattern = self._pattern(sorted_ones.anywhere, key, at_word=False)
-                    yield from (match.span() for match in pattern.finditer(normalised))
+            yield from self._spans_anywhere(normalised)
         if sorted_ones.first and (match := sorted_ones.first.match(normalised)):
             yield match.span()
         if sorted_ones.other:
             yield from (match.span() for match in sorted_ones.other.finditer(normalised))
 
-    def _pattern(self, table: Mapping[str, list[str]], key: str, *, at_word: bool) -> re.Pattern[str]:
-        found = self._compiled.get((at_word, key))
-        if found is None:
-            longest_first = sorted(dict.fromkeys(table[key]), key=len, reverse=True)
-            found = self._compiled[at_word, key] = re.compile("|".join(longest_first))
-        return found
+    def _spans_anywhere(self, normalised: str) -> Iterator[Span]:
+        for key, spelled in self._sorted.anywhere.items():
+            if key in normalised:
+                if key not in self._anywhere:
+                    self._anywhere[key] = _either_of(spelled)
+                yield from (match.span() for match in self._anywhere[key].finditer(normalised))
 
 
 class _Sorted(NamedTuple):
@@ -119,11 +121,18 @@ class _Sorted(NamedTuple):
         letters = frozenset(key[0] for key in anywhere)
         first = [spelled for spelled in other if spelled.startswith("^")]
         rest = [spelled for spelled in other if not spelled.startswith("^")]
-        return cls(at_word, anywhere, letters, _either_of(first), _either_of(rest))
+        return cls(
+            at_word,
+            anywhere,
+            letters,
+            re.compile("|".join(first)) if first else None,
+            re.compile("|".join(rest)) if rest else None,
+        )
 
 
-def _either_of(spelled: Sequence[str]) -> re.Pattern[str] | None:
-    return re.compile("|".join(spelled)) if spelled else None
+def _either_of(spelled: Sequence[str]) -> re.Pattern[str]:
+    """Matches the longest of these expressions that matches."""
+    return re.compile("|".join(sorted(dict.fromkeys(spelled), key=len, reverse=True)))
 
 
 @lru_cache(maxsize=256)
@@ -156,12 +165,13 @@ def plain_expression(phrase: str) -> tuple[str, str]:
     letters.
     """
     parts: list[str] = []
+    first = ""
     for part in phrase.split():
         own = text.words(text.normalise(part.removesuffix(_ANY)))
+        first = first or next(iter(own), "")
         joint = "" if own and text.is_unspaced(own[0]) else r"\W+"
         spelled = joint.join(map(re.escape, own))
         parts.append(f"{spelled}{_LETTER}{'*' if own else '+'}" if part.endswith(_ANY) else spelled)
-    first = text.words(text.normalise(phrase))[0]
     if text.is_unspaced(first):
         return "".join(parts), parts[0][:_KEY]
     between = r"\W+"

@@ -73,8 +73,10 @@ class _Said:
             if len(words) < SENTENCE_WORDS or _is_manners(sentence):
                 continue
             triples = frozenset(text.ngrams(words, 3))
-            n_repeated += len(words) * self._is_known(triples)
-            self._add(triples)
+            if self._is_known(triples):
+                n_repeated += len(words)
+            else:
+                self._add(triples)
         is_old = numbers <= self._numbers
         self._numbers |= numbers
         return bool(n_repeated) and n_repeated >= REPEATED_SHARE * len(all_words) and is_old
@@ -86,8 +88,6 @@ class _Said:
         )
 
     def _add(self, triples: frozenset[tuple[str, ...]]) -> None:
-        if self._is_known(triples):
-            return
         for triple in triples:
             self._holding.setdefault(triple, []).append(len(self._sentences))
         self._sentences.append(triples)

@@ -168,12 +168,11 @@ class Fold:
 
 def read(transcript: Transcript) -> Reading:
     """The findings of the detectors in a transcript."""
-    from pytest_duolog.properties.endings import find_closing  # noqa: PLC0415  # a reading can be had from a record
-    from pytest_duolog.properties.loops import read_dialogue  # noqa: PLC0415
+    from pytest_duolog.properties.loops import read_dialogue  # noqa: PLC0415  # a reading can be had from a record
     from pytest_duolog.topics.assess import assess_topic  # noqa: PLC0415
 
     detector = read_dialogue(transcript.messages)
-    closing = find_closing(transcript)
+    closing = detector.closings.at_end()
     found = assess_topic(transcript, transcript.topic) if transcript.topic and transcript.messages else None
     return Reading(
         goodbye=None if closing is None else closing + 1,
