@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from pytest_duolog.display import counted, printable
 from pytest_duolog.gate.decide import RecordDecision
-from pytest_duolog.reports.gate_view import Axis, ForestRow, GateView
-from pytest_duolog.reports.run_view import RunView
+from pytest_duolog.reports.forest import Axis, Forest, ForestRow
 from pytest_duolog.reports.scenario_rows import Place
 from pytest_duolog.reports.step_summary import as_markdown, references
 from pytest_duolog.results.record import RunRecord
@@ -37,7 +36,7 @@ def report_text(
     places: Mapping[str, Place],  # noqa: ARG001  # a comment links to no file
 ) -> str:
     """The comment; at most 60,000 bytes."""
-    return f"{MARK}\n" + as_markdown(record, decided, after_headline=[*_link(), *_plot(record, decided)])
+    return f"{MARK}\n" + as_markdown(record, decided, after_headline=[*_link(), *_plot(decided)])
 
 
 def _link() -> Iterator[str]:
@@ -49,22 +48,22 @@ def _link() -> Iterator[str]:
         yield ""
 
 
-def _plot(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
+def _plot(decided: RecordDecision) -> Iterator[str]:
     """How far each scenario drops, the worst first, with 95 % intervals; nothing without a gate."""
     if decided.pairs is None:
         return
-    view = GateView(record, decided.pairs, RunView("", (), "", "", "", ""), ())
-    rows = [view.suite, *view.rows[:MOST_PLOTTED]]
+    forest = Forest(decided.pairs)
+    rows = [forest.suite, *forest.rows[:MOST_PLOTTED]]
     names = [_name(row) for row in rows]
     width = max(map(len, names))
     counts = [f"{row.baseline} → {row.candidate}" if row.x else "no pair" for row in rows]
     n_columns = max(map(len, counts))
-    yield f"<pre>{'':<9} {'drop in points':<{width}} {'passed':<{n_columns}} {_labels(view.axis)}"
+    yield f"<pre>{'':<9} {'drop in points':<{width}} {'passed':<{n_columns}} {_labels(forest.axis)}"
     for row, name, count in zip(rows, names, counts, strict=True):
         label = references(name) + " " * (width - len(name))
-        line = f"{row.glyph} {row.word:<7} {label} {count:<{n_columns}} {_line(row, view.axis)} {row.drop}"
+        line = f"{row.glyph} {row.word:<7} {label} {count:<{n_columns}} {_line(row, forest.axis)} {row.drop}"
         yield line.rstrip()
-    n_more = len(view.rows) + view.n_rows_left_out - MOST_PLOTTED
+    n_more = len(decided.pairs.tallies) - MOST_PLOTTED
     if n_more > 0:
         yield f"and {counted(n_more, 'more scenario')}"
     yield "</pre>"

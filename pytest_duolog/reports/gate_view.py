@@ -6,8 +6,8 @@ It makes no decision: it reads the decision and its record.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_duolog.display import counted, listed
@@ -15,18 +15,16 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_BLOCK, LOG_PASS, PairsDecision, Reason
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.reports.dialogue_view import percent_text
+from pytest_duolog.reports.forest import Forest, ForestRow, baseline_counts, candidate_counts, mean
 from pytest_duolog.reports.pair_view import PairView, pair_of
-from pytest_duolog.reports.run_view import RunView, ShortNames, short_names
+from pytest_duolog.reports.run_view import RunView
 from pytest_duolog.reports.wording import percent, points, range_words, told_drop
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.record import Look, RunRecord, Sample
-from pytest_duolog.stats.differences import score_interval
-from pytest_duolog.stats.intervals import Interval
 from pytest_duolog.stats.repeats import pass_hat_k
 
-# How many scenarios have a line in the forest plot; others are folded, and beyond a limit left out.
+# How many lines of the forest plot are shown; the others are folded.
 SHOWN_ROWS = 12
-MOST_ROWS = 400
 # How many scenarios after the worst one have a card, and how many pairs a card has.
 MOST_CARDS = 12
 MOST_PAIRS = 5
@@ -39,19 +37,6 @@ TRIES = (1, 2, 4, 8, 16)
 
 STATES = {Decision.PASS: "pass", Decision.BLOCK: "block", Decision.INCONCLUSIVE: "open"}
 ANSWERS = {Decision.PASS: "Yes.", Decision.BLOCK: "No.", Decision.INCONCLUSIVE: "Not yet."}
-GLYPHS = {
-    "BLOCK": "✕",
-    "PASS": "✓",
-    "OPEN": "…",
-    "worse": "▼",
-    "lost": "▼",
-    "suspect": "◆",
-    "better": "▲",
-    "same": "=",
-    "none": "–",
-}
-TONES = {"BLOCK": "bad", "PASS": "good", "OPEN": "warn", "worse": "bad", "lost": "bad", "suspect": "warn"}
-
 # The headings of an inconclusive gate; the full reason is below them.
 OPEN_HEADINGS = {
     Reason.OPEN: "Too little evidence so far.",
@@ -72,77 +57,6 @@ class Fact:
     label: str
     value: str
     small: str
-
-
-@dataclass(frozen=True)
-class ForestRow:
-    """One line of the forest plot; a scenario without measured pairs has no position on the axis.
-
-    `x`, `low` and `high` are positions in percent of the width. `range` is the interval as text.
-    """
-
-    name: str
-    word: str
-    baseline: str
-    candidate: str
-    drop: str = ""
-    range: str = ""
-    x: str = ""
-    low: str = ""
-    high: str = ""
-    errors: str = ""
-    is_suite: bool = False
-
-    @property
-    def glyph(self) -> str:
-        """The sign before the word, for readers who do not see colours."""
-        return GLYPHS[self.word]
-
-    @property
-    def tone(self) -> str:
-        """The CSS class of the colour."""
-        return TONES.get(self.word, "mid")
-
-
-@dataclass(frozen=True)
-class Axis:
-    """The drops from `least` to `most`, in [-1, 1]."""
-
-    least: float
-    most: float
-    margin: float
-
-    @classmethod
-    def over(cls, drops: Iterable[Interval], margin: float) -> Axis:
-        """An axis for some intervals, and for twice the margin on both sides of 0."""
-        found = list(drops)
-        least = min([-2 * margin, *(interval.low for interval in found)])
-        most = max([2 * margin, *(interval.high for interval in found)])
-        return cls(max(-1.0, least), min(1.0, most), margin)
-
-    def place(self, drop: float) -> float:
-        """The position of a drop, in percent of the width."""
-        inside = min(max(drop, self.least), self.most)
-        return 100 * (inside - self.least) / (self.most - self.least)
-
-    def x(self, drop: float) -> str:
-        """The position as text for SVG."""
-        return percent_text(self.place(drop))
-
-    @property
-    def band(self) -> tuple[str, str, str]:
-        """The positions of a drop of 0 and of the margin, and their distance."""
-        zero, margin = self.place(0), self.place(self.margin)
-        return percent_text(zero), percent_text(margin), percent_text(margin - zero)
-
-    @property
-    def ticks(self) -> list[tuple[str, str]]:
-        """Positions and labels: a few round drops, including 0."""
-        width = self.most - self.least
-        step = next(step for step in (0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if width / step <= 5)
-        first, last = math.ceil(self.least / step - 1e-9), math.floor(self.most / step + 1e-9)
-        drops = [step * at for at in range(first, last + 1)]
-        return [(self.x(drop), points(drop).removesuffix(" points")) for drop in drops]
 
 
 @dataclass(frozen=True)
@@ -231,9 +145,9 @@ class GateView:
         )
 
     @cached_property
-    def names(self) -> ShortNames:
-        """The names of the scenarios."""
-        return short_names(tally.scenario for tally in self.decided.tallies)
+    def forest(self) -> Forest:
+        """The drops, of all and of each scenario."""
+        return Forest(self.decided)
 
     # The answer
 
@@ -245,18 +159,18 @@ class GateView:
             return f"The pass rate does not drop by {points(decided.plan.margin)} or more."
         if decided.decision is Decision.INCONCLUSIVE:
             return OPEN_HEADINGS.get(decided.reason, "The evidence is not sufficient.") + self._needed
-        blamed = [tally for tally in self._ordered if tally.scenario in decided.blamed]
+        blamed = [tally for tally in self.forest.ordered if tally.scenario in decided.blamed]
         if 0 < len(blamed) <= MOST_IN_HEADING:
             changes = (
-                f"{self.names.short[tally.scenario]} passed {_baseline_counts(tally)}, now "
-                f"{_candidate_counts(tally)}"
+                f"{self.forest.names.short[tally.scenario]} passed {baseline_counts(tally)}, now "
+                f"{candidate_counts(tally)}"
                 for tally in blamed
             )
             return f"{'; '.join(changes)}."
         if blamed:
-            names = listed([self.names.short[tally.scenario] for tally in blamed], most=3)
+            names = listed([self.forest.names.short[tally.scenario] for tally in blamed], most=3)
             return f"{len(blamed)} of {counted(len(decided.tallies), 'scenario')} got worse: {names}."
-        passed_1, n_1, passed_2, n_2 = self._totals
+        passed_1, n_1, passed_2, n_2 = self.forest.totals
         before = f"{n_1 - passed_1} of {n_1}" if passed_1 < n_1 else "none"
         return f"The candidate fails {n_2 - passed_2} of {n_2} dialogues; the baseline fails {before}."
 
@@ -329,7 +243,7 @@ class GateView:
 
     def _facts(self) -> Iterator[Fact]:
         decided = self.decided
-        passed_1, n_1, passed_2, n_2 = self._totals
+        passed_1, n_1, passed_2, n_2 = self.forest.totals
         if n_1 and n_2:
             rates = f"{percent(passed_1 / n_1)} → {percent(passed_2 / n_2)}"
             yield Fact("pass rate", rates, f"{passed_1} of {n_1} → {passed_2} of {n_2}")
@@ -357,132 +271,33 @@ class GateView:
                 "the dialogues depend on each other",
             )
 
-    @cached_property
-    def _totals(self) -> tuple[int, int, int, int]:
-        rates = [tally.rates for tally in self.decided.tallies]
-        return (
-            sum(rate.n_passed_1 for rate in rates),
-            sum(rate.n_1 for rate in rates),
-            sum(rate.n_passed_2 for rate in rates),
-            sum(rate.n_2 for rate in rates),
-        )
-
-    # The forest plot
-
-    @cached_property
-    def _ordered(self) -> list[ScenarioTally]:
-        """The largest drop first; scenarios without measured pairs last."""
-        return sorted(
-            self.decided.tallies,
-            key=lambda tally: (
-                not tally.n,
-                -tally.drop,
-                -self._intervals[tally.scenario].low,
-                tally.scenario,
-            ),
-        )
-
-    @cached_property
-    def _intervals(self) -> Mapping[str, Interval]:
-        found = {tally.rates: Interval(0, 0) for tally in self.decided.tallies}
-        known = {rates: score_interval([rates]) for rates in found}
-        return {tally.scenario: known[tally.rates] for tally in self.decided.tallies}
-
-    @cached_property
-    def axis(self) -> Axis:
-        """An axis for all measured drops."""
-        drops = [self._intervals[tally.scenario] for tally in self.decided.tallies if tally.n]
-        return Axis.over(drops, float(self.decided.plan.margin))
-
-    @cached_property
-    def suite(self) -> ForestRow:
-        """All scenarios together."""
-        decided = self.decided
-        word = "OPEN" if decided.decision is Decision.INCONCLUSIVE else decided.decision.upper()
-        passed_1, n_1, passed_2, n_2 = self._totals
-        row = ForestRow(
-            f"all {counted(len(decided.tallies), 'scenario')}"
-            if len(decided.tallies) > 1
-            else "the scenario",
-            word,
-            f"{passed_1} of {n_1}" if n_1 else "none",
-            f"{passed_2} of {n_2}" if n_2 else "none",
-            errors=_error_words(*decided.n_errors),
-            is_suite=True,
-        )
-        if not (n_1 and n_2):
-            return row
-        drop = _mean(tally.drop for tally in decided.tallies if tally.n)
-        return self._placed(row, drop, decided.drop_interval)
-
-    @cached_property
-    def rows(self) -> list[ForestRow]:
-        """The scenarios, the largest drop first."""
-        return [self._row(tally) for tally in self._ordered[:MOST_ROWS]]
-
-    @property
-    def n_rows_left_out(self) -> int:
-        """How many scenarios have no line."""
-        return len(self.decided.tallies) - len(self.rows)
-
-    def _row(self, tally: ScenarioTally) -> ForestRow:
-        row = ForestRow(
-            self.names.short[tally.scenario],
-            self._word(tally),
-            _baseline_counts(tally),
-            _candidate_counts(tally),
-            errors=_error_words(
-                sum(pair.baseline is None for pair in tally.pairs),
-                sum(pair.candidate is None for pair in tally.pairs),
-            ),
-        )
-        return self._placed(row, tally.drop, self._intervals[tally.scenario]) if tally.n else row
-
-    def _word(self, tally: ScenarioTally) -> str:
-        """The word for one scenario: it got worse only if the gate blames it."""
-        decided = self.decided
-        if tally.scenario in decided.blamed:
-            return "worse"
-        if tally.is_harmed:
-            return "lost" if tally.scenario in decided.accused else "suspect"
-        if not tally.n:
-            return "none"
-        return "better" if tally.drop < 0 and tally.net_losses <= -2 else "same"
-
-    def _placed(self, row: ForestRow, drop: float, interval: Interval) -> ForestRow:
-        axis = self.axis
-        return replace(
-            row,
-            drop=points(drop).removesuffix(" points"),
-            range=range_words(interval),
-            x=axis.x(drop),
-            low=axis.x(interval.low),
-            high=axis.x(interval.high),
-        )
-
     # The pairs
 
     @cached_property
     def cards(self) -> list[Card]:
         """The worst scenario, or the first one of a gate that passes, and then those that lost pairs."""
-        meant = [tally for tally in self._ordered[1:] if self._word(tally) in ("worse", "lost", "suspect")]
         room = PAIRS_BYTES
         found: list[Card] = []
-        for tally in [*self._ordered[:1], *meant[:MOST_CARDS]]:
+        for tally in [*self.forest.ordered[:1], *self._losers[:MOST_CARDS]]:
             pairs = self._pairs(tally)
             kept: list[PairView] = []
             for pair in pairs[:MOST_PAIRS]:
                 if pair.size <= room or not found:
                     kept.append(pair)
                     room -= pair.size
-            found.append(Card(self._row(tally), kept, len(pairs)))
+            found.append(Card(self.forest.row(tally), kept, len(pairs)))
         return found
+
+    @cached_property
+    def _losers(self) -> list[ScenarioTally]:
+        """The scenarios after the first one that lost pairs."""
+        words = ("worse", "lost", "suspect")
+        return [tally for tally in self.forest.ordered[1:] if self.forest.word(tally) in words]
 
     @property
     def n_more_cards(self) -> int:
         """How many further scenarios lost pairs."""
-        meant = [tally for tally in self._ordered[1:] if self._word(tally) in ("worse", "lost", "suspect")]
-        return max(0, len(meant) - MOST_CARDS)
+        return max(0, len(self._losers) - MOST_CARDS)
 
     def _pairs(self, tally: ScenarioTally) -> list[PairView]:
         """The pairs that were used: first the one with the median harm, then the worst ones."""
@@ -556,8 +371,8 @@ class GateView:
         return [
             (
                 k,
-                percent(_mean(pass_hat_k(rate.n_passed_1, rate.n_1, k) for rate in rates)),
-                percent(_mean(pass_hat_k(rate.n_passed_2, rate.n_2, k) for rate in rates)),
+                percent(mean(pass_hat_k(rate.n_passed_1, rate.n_1, k) for rate in rates)),
+                percent(mean(pass_hat_k(rate.n_passed_2, rate.n_2, k) for rate in rates)),
             )
             for k in TRIES
             if k <= least
@@ -572,22 +387,3 @@ class GateView:
                     speakers = pair.dialogues[0].transcript.speakers
                     return [(speaker.name, speaker.system or "nothing") for speaker in speakers]
         return []
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return math.fsum(found) / len(found)
-
-
-def _baseline_counts(tally: ScenarioTally) -> str:
-    rates = tally.rates
-    return f"{rates.n_passed_1} of {rates.n_1}" if rates.n_1 else "none"
-
-
-def _candidate_counts(tally: ScenarioTally) -> str:
-    rates = tally.rates
-    return f"{rates.n_passed_2} of {rates.n_2}" if rates.n_2 else "none"
-
-
-def _error_words(baseline: int, candidate: int) -> str:
-    return f"errors {baseline} → {candidate}" if baseline or candidate else ""
