@@ -53,6 +53,7 @@ class RecordKeeper:
     config: pytest.Config
     header: Header | None = None
     samples: list[Sample] = field(default_factory=list)
+    _decided: tuple[int, RecordDecision] | None = None
     _n_sent: int = 0
     _writer: RecordWriter | None = None
     _undecided: list[tuple[pytest.TestReport, ...]] = field(default_factory=list)
@@ -189,7 +190,9 @@ class RecordKeeper:
         """The decision about the record so far; None if nothing ran, or if this run cannot decide."""
         if not self.samples or self._is_worker or self.is_part_of_gate:
             return None
-        return decide_record(self.record())
+        if self._decided is None or self._decided[0] != len(self.samples):  # the end of a run asks five times
+            self._decided = len(self.samples), decide_record(self.record())
+        return self._decided[1]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
