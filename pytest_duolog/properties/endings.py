@@ -20,7 +20,11 @@ _CUT_SHORT = {
     StopKind.ERROR: "it ended with an error",
     StopKind.EMPTY_REPLY: "it ended with an empty reply",
     StopKind.REFUSAL: "a model refused to go on",
+    StopKind.TOOL_LIMIT: "a model called tools until its limit",
 }
+
+# Those that stopped a dialogue that would have gone on.
+FROM_OUTSIDE = (StopKind.TURNS, StopKind.LOOP, StopKind.BUDGET, StopKind.ERROR, StopKind.TOOL_LIMIT)
 
 # A dialogue that reaches its turn limit with at most this many messages after its goodbye was over: the answer to the
 # goodbye, and the two messages of grace before a running dialogue is stopped.
@@ -136,7 +140,7 @@ class TerminatesWithin(Property, method="terminates_within"):
         stopped = _cut_short(transcript)
         if kind is StopKind.TURNS and stopped and _had_taken_leave(transcript):
             return self.verdict(turns <= self.turns, f"{shown}, and it said goodbye at its turn limit", last)
-        if stopped and kind in (StopKind.TURNS, StopKind.LOOP, StopKind.BUDGET, StopKind.ERROR):
+        if stopped and kind in FROM_OUTSIDE:
             return self.verdict(False, f"{stopped}: {shown}", last)
         says_why = transcript.stop_reason or transcript.turns is not None
         unknown = "" if says_why else "; only its length is known, not why it stopped"

@@ -41,9 +41,7 @@ class Running:
     def transcript(self) -> Transcript:
         """The transcript so far, without secrets."""
         transcript = self.run.transcript().model_copy(update={"recorded_at": self.cassette.recorded_at})
-        said = transcript.model_dump(mode="json")
-        safe = self.cassette.redactor.json(said)
-        return transcript if safe == said else Transcript.model_validate(safe)
+        return transcript.without_secrets(self.cassette.redactor.json)
 
 
 @dataclass(frozen=True)

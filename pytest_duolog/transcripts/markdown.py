@@ -17,11 +17,14 @@
 
 A speaker with a name of its own has a header line `Speaker A: Alice`, and its messages begin with that name. A reply
 that did not end by itself is marked, `Alice [truncated]: ...`. Reasoning comes before a reply as `<think>...</think>`,
-then the tools that were used for it, each with its arguments and, if known, its result:
+then the tools that were used for it, each with its arguments and, if known, its result; a blank line parts the rounds
+of a message:
 
     Bob: <call>find_order {"number": 3}</call>
     <result>{"state": "sent"}</result>
     It is on its way.
+
+If a call stands after words, failed or has no words, the file has the line `Format: duolog 2`; `bodies` has its form.
 
 Reading is lenient. Writing is strict: every transcript reads back the same, whatever a model wrote. If text would be
 misread (a line like `Bob: ...`, blank space around a message, a carriage return, an escape sequence), its critical
@@ -32,7 +35,7 @@ tools, has the line `Format: duolog 1`; in a file without that line both are ord
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -40,29 +43,22 @@ from typing import Any, get_args
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts import by_hand
+from pytest_duolog.transcripts.bodies import needs_format_2, read_body, written_body
+from pytest_duolog.transcripts.escapes import ENTITY, entity, escaped_line, escaped_name, unescaped
 from pytest_duolog.transcripts.transcript import (
     DEFAULT_NAMES,
     FinishReason,
     Message,
     StopKind,
     StopReason,
-    ToolCall,
     Transcript,
     TranscriptSpeaker,
 )
 
 TITLE = "# LLM Dialogue Transcript"
 HEADING = "## Conversation"
-FORMAT = "duolog 1"
-
-ENTITY = re.compile(r"&#(\d{1,7});")
-ENTITY_LIKE = re.compile(r"&(?=#\d{1,7};)")
-# Characters that terminals execute, and characters that some programs read as the end of a line.
-UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-THINKING = re.compile(r"<think>(.*?)</think>\s*", re.DOTALL)
-CALLING = re.compile(r"<call>(.*?)</call>\s*(?:<result>(.*?)</result>\s*)?", re.DOTALL)
-# A message that begins with one of these would be read as more than text.
-TAGS = ("<think>", "<call>", "<result>")
+# Format history: 1, the first; 2, with calls where they were made, errors and rounds (see `bodies`).
+FORMATS = {"duolog 1": 1, "duolog 2": 2}
 
 # Finish reasons that are written; `end` is the default and is not written.
 MARKED = tuple(reason for reason in get_args(FinishReason) if reason != "end")
@@ -76,6 +72,8 @@ FIELDS = (
 )
 SIDED_FIELD = re.compile(r"(Model|Speaker|System prompt) ([A-Z]+)")
 
+Plain = Callable[[str], str]
+
 
 # Writing
 
@@ -83,11 +81,12 @@ SIDED_FIELD = re.compile(r"(Model|Speaker|System prompt) ([A-Z]+)")
 def to_markdown(transcript: Transcript) -> str:
     """The transcript as the text of a Markdown file; it ends with a line feed."""
     header = [f"{name}: {value}".rstrip() for name, value in _header(transcript)]
-    starts = _start_pattern(_escaped_name(speaker.name) for speaker in transcript.speakers)
-    body = [_block(message, starts) for message in transcript.messages]
+    starts = _start_pattern(escaped_name(speaker.name) for speaker in transcript.speakers)
+    version = 2 if any(map(needs_format_2, transcript.messages)) else 1
+    body = [_block(message, starts, version) for message in transcript.messages]
     has_calls = any(message.tool_calls for message in transcript.messages)
     if has_calls or any(ENTITY.search(part) for part in (*header, *body)):
-        header.append(f"Format: {FORMAT}")
+        header.append(f"Format: duolog {version}")
     return "\n\n".join([TITLE, "\n".join(header), HEADING, *body]) + "\n"
 
 
@@ -104,9 +103,9 @@ def _header(transcript: Transcript) -> Iterator[tuple[str, str]]:
         yield "Turns", str(transcript.turns)
     yield from _system_prompts(transcript.speakers)
     if transcript.opener is not None:
-        yield "Opener", _line(transcript.opener)
+        yield "Opener", escaped_line(transcript.opener)
     if transcript.topic is not None:
-        yield "Topic", _line(transcript.topic)
+        yield "Topic", escaped_line(transcript.topic)
     if transcript.stop_reason is not None:
         yield from _stop_fields(transcript.stop_reason)
 
@@ -114,77 +113,39 @@ def _header(transcript: Transcript) -> Iterator[tuple[str, str]]:
 def _speaker_fields(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str, str]]:
     for side, speaker in _sides(speakers):
         if speaker.model is not None:
-            yield f"Model {side}", _line(speaker.model)
+            yield f"Model {side}", escaped_line(speaker.model)
     for side, speaker in _sides(speakers):
         if speaker.model is None or speaker.name != f"Model {side}":
-            yield f"Speaker {side}", _line(speaker.name)
+            yield f"Speaker {side}", escaped_line(speaker.name)
 
 
 def _stop_fields(stop: StopReason) -> Iterator[tuple[str, str]]:
     yield "Stop reason", stop.kind.value.replace("_", " ")
     if stop.speaker is not None:
-        yield "Stopped by", _line(stop.speaker)
+        yield "Stopped by", escaped_line(stop.speaker)
     if stop.detail:
-        yield "Stop detail", _line(stop.detail)
+        yield "Stop detail", escaped_line(stop.detail)
 
 
 def _system_prompts(speakers: Sequence[TranscriptSpeaker]) -> Iterator[tuple[str, str]]:
     prompts = {speaker.system for speaker in speakers}
     if len(prompts) == 1 and None not in prompts:
-        yield "System prompt", _line(str(prompts.pop()))
+        yield "System prompt", escaped_line(str(prompts.pop()))
         return
     for side, speaker in _sides(speakers):
         if speaker.system is not None:
-            yield f"System prompt {side}", _line(speaker.system)
+            yield f"System prompt {side}", escaped_line(speaker.system)
 
 
-def _block(message: Message, starts: re.Pattern[str]) -> str:
+def _block(message: Message, starts: re.Pattern[str], version: int) -> str:
     mark = f" [{message.finish}]" if message.finish in MARKED else ""
-    content = _text(message.content)
-    if content.startswith(TAGS):
-        content = _entity(content[0]) + content[1:]
-    thought = "" if message.reasoning is None else _tagged("think", _text(message.reasoning))
-    lines = (thought + "".join(map(_call, message.tool_calls)) + content).split("\n")
-    safe = [lines[0], *(_entity(line[0]) + line[1:] if starts.match(line) else line for line in lines[1:])]
+    lines = written_body(message, version=version).split("\n")
+    safe = [lines[0], *(entity(line[0]) + line[1:] if starts.match(line) else line for line in lines[1:])]
     return (
-        f"{_escaped_name(message.speaker)}{mark}: ".rstrip(" ")
+        f"{escaped_name(message.speaker)}{mark}: ".rstrip(" ")
         + (" " if safe != [""] else "")
         + "\n".join(safe)
     )
-
-
-def _call(call: ToolCall) -> str:
-    name = _line(call.name).replace(" ", _entity(" "))
-    called = _tagged("call", f"{name} {_text(call.arguments)}" if call.arguments else name)
-    return called if call.result is None else called + _tagged("result", _text(call.result))
-
-
-def _tagged(tag: str, text: str) -> str:
-    """Text of several lines between tags that have their own lines."""
-    inner = text.replace(f"</{tag}>", f"{_entity('<')}/{tag}>")
-    return f"<{tag}>{inner}</{tag}>\n"
-
-
-def _text(text: str) -> str:
-    """Text of several lines, with entities where it would be misread."""
-    escaped = ENTITY_LIKE.sub("&#38;", text)
-    inner = escaped.strip()
-    before, after = escaped[: escaped.find(inner)], escaped[escaped.find(inner) + len(inner) :]
-    escaped = "".join([*map(_entity, before), inner, *map(_entity, after)])
-    return UNSAFE.sub(lambda found: _entity(found[0]), escaped)
-
-
-def _line(text: str) -> str:
-    """Text on one line."""
-    return _text(text).replace("\n", _entity("\n"))
-
-
-def _escaped_name(name: str) -> str:
-    return _line(name).replace(":", _entity(":")).replace("[", _entity("["))
-
-
-def _entity(character: str) -> str:
-    return f"&#{ord(character)};"
 
 
 def _date_text(date: datetime) -> str:
@@ -236,10 +197,11 @@ def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
     """The transcript in a Markdown file's text, and the number of the first line of each message, from 1."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     header, first = _read_header(lines)
-    unescape = _unescaper(header.fields.get("Format"))
+    version = _version(header.fields.get("Format"))
+    unescape: Plain = unescaped if version else str
     speakers = _speakers(header, unescape)
     if header.sides or _begins_as_founding(lines, first):
-        found = list(_read_messages(lines, first, [speaker.name for speaker in speakers], unescape))
+        found = list(_read_messages(lines, first, [speaker.name for speaker in speakers], version))
     else:
         found, speakers = by_hand.read_messages(lines, first), ()
     messages = tuple(message for _, message in found)
@@ -279,21 +241,19 @@ def _read_header(lines: Sequence[str]) -> tuple[_Found, int]:
     return (found, index) if found.fields else (_Found(), start)
 
 
-def _unescaper(file_format: str | None) -> Any:
+def _version(file_format: str | None) -> int:
+    """The number of the file's format; 0 if it states none."""
     if file_format is None:
-        return str
-    if file_format != FORMAT:
+        return 0
+    if file_format not in FORMATS:
+        known = " and ".join(map(repr, FORMATS))
         raise TranscriptError(
-            f"unknown format {shorten(file_format)}; this version reads {FORMAT!r}: upgrade pytest-duolog"
+            f"unknown format {shorten(file_format)}; this version reads {known}: upgrade pytest-duolog"
         )
-    return _unescaped
+    return FORMATS[file_format]
 
 
-def _unescaped(text: str) -> str:
-    return ENTITY.sub(lambda found: chr(int(found[1])) if int(found[1]) <= 0x10FFFF else found[0], text)
-
-
-def _speakers(header: _Found, unescape: Any) -> tuple[TranscriptSpeaker, ...]:
+def _speakers(header: _Found, unescape: Plain) -> tuple[TranscriptSpeaker, ...]:
     sides = header.sides or {"A": {}, "B": {}}
     shared = header.fields.get("System prompt")
     return tuple(
@@ -306,7 +266,7 @@ def _speakers(header: _Found, unescape: Any) -> tuple[TranscriptSpeaker, ...]:
     )
 
 
-def _plain_fields(fields: Mapping[str, str], unescape: Any) -> dict[str, Any]:
+def _plain_fields(fields: Mapping[str, str], unescape: Plain) -> dict[str, Any]:
     turns = fields.get("Turns", "")
     return {
         "stop_reason": _stop_reason(fields, unescape),
@@ -317,7 +277,7 @@ def _plain_fields(fields: Mapping[str, str], unescape: Any) -> dict[str, Any]:
     }
 
 
-def _stop_reason(fields: Mapping[str, str], unescape: Any) -> StopReason | None:
+def _stop_reason(fields: Mapping[str, str], unescape: Plain) -> StopReason | None:
     kind = fields.get("Stop reason", "").replace(" ", "_")
     if kind not in set(StopKind):
         return None
@@ -338,10 +298,10 @@ def _date(text: str) -> datetime | None:
 
 
 def _read_messages(
-    lines: Sequence[str], first: int, names: Sequence[str], unescape: Any
+    lines: Sequence[str], first: int, names: Sequence[str], version: int
 ) -> Iterator[tuple[int, Message]]:
     """The messages, each with the number of its first line."""
-    spelled = {_escaped_name(name) if unescape is _unescaped else name: name for name in names}
+    spelled = {escaped_name(name) if version else name: name for name in names}
     starts = _start_pattern(spelled)
     block: list[str] = []
     speaker, mark, begin, is_after_blank = "", None, 0, True
@@ -350,7 +310,7 @@ def _read_messages(
         is_after_blank = not line.strip()
         if start:
             if block:
-                yield begin, _message(speaker, mark, block, unescape)
+                yield begin, _message(speaker, mark, block, version)
             speaker, mark, begin = spelled[start[1]], start[2], number
             block = [line[start.end() :]]
         elif block:
@@ -359,29 +319,11 @@ def _read_messages(
             expected = " or ".join(f"'{name}:'" for name in list(spelled)[:4])
             raise TranscriptError(f"expected {expected}, found {shorten(line, 60)}", line=number)
     if block:
-        yield begin, _message(speaker, mark, block, unescape)
+        yield begin, _message(speaker, mark, block, version)
 
 
-def _message(speaker: str, mark: Any, block: Sequence[str], unescape: Any) -> Message:
-    content, reasoning = "\n".join(block).strip(), None
-    thought = THINKING.match(content)
-    if thought:
-        reasoning, content = unescape(thought[1].strip()), content[thought.end() :]
-    calls, content = _read_calls(content) if unescape is _unescaped else ((), content)
-    return Message(
-        speaker=speaker, content=unescape(content), reasoning=reasoning, tool_calls=calls, finish=mark
-    )
-
-
-def _read_calls(text: str) -> tuple[tuple[ToolCall, ...], str]:
-    """The tool calls at the beginning of a message, and the text after them."""
-    calls, end = [], 0
-    while found := CALLING.match(text, end):
-        name, _, arguments = found[1].partition(" ")
-        result = None if found[2] is None else _unescaped(found[2])
-        calls.append(ToolCall(name=_unescaped(name), arguments=_unescaped(arguments), result=result))
-        end = found.end()
-    return tuple(calls), text[end:]
+def _message(speaker: str, mark: Any, block: Sequence[str], version: int) -> Message:
+    return Message(speaker=speaker, finish=mark, **read_body(block, version=version)._asdict())
 
 
 # Both

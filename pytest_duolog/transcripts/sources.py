@@ -63,10 +63,7 @@ class Source:
 
     def without_secrets(self, redacted: Callable[[Any], Any]) -> Source:
         """The same without secrets in its name and its transcript; `redacted` replaces them in plain data."""
-        said = self.transcript.model_dump(mode="json")
-        safe = redacted(said)
-        transcript = self.transcript if safe == said else Transcript.model_validate(safe)
-        return replace(self, id=redacted(self.id), transcript=transcript)
+        return replace(self, id=redacted(self.id), transcript=self.transcript.without_secrets(redacted))
 
     def with_topic(self, topic: str | None) -> Source:
         """The same with `topic`, unless the dialogue states its own topic."""

@@ -7,23 +7,34 @@ people read count from 1: `messages[0]` is message 1.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties import PropertyMethods
-from pytest_duolog.storage.json_text import parsed
+from pytest_duolog.storage.json_text import canonical, parsed
 from pytest_duolog.transcripts.text_file import read_text
 
-# Format history of the JSON form: 1, the first.
-JSON_FORMAT = 1
+# Format history of the JSON form: 1, the first; 2, with what a tool call has besides name, arguments and result, with
+# the tools of speakers, and with the stop reason `tool_limit`. A file without these is still written as format 1.
+JSON_FORMATS = (1, 2)
 
 FinishReason = Literal["end", "truncated", "filtered", "refused", "tool", "error", "other"]
 
@@ -65,6 +76,7 @@ class StopKind(StrEnum):
     REFUSAL = "refusal"
     BUDGET = "budget"
     ERROR = "error"
+    TOOL_LIMIT = "tool_limit"
 
 
 class StopReason(Record):
@@ -120,11 +132,48 @@ class Usage(Record):
 
 
 class ToolCall(Record):
-    """A tool that a speaker used for its message: its name, its arguments as JSON text, and its result."""
+    """A tool that a speaker used for its message: its name, its arguments as JSON text, and its result.
+
+    `result` is None if it is not known. `is_error` says that the tool failed; the result is then its error. `round` is
+    the request of the message, from 1, whose answer asked for the call; calls of one round were asked for together, and
+    0 means that the round is not known. `at` is the number of characters of the message's content that were said before
+    the call. `id` is the call's id in its protocol. `agent` is who made the call, if it was another agent than the
+    speaker, as after a handoff. `latency_ms` is the time that the tool took.
+    """
 
     name: Text
     arguments: Text = ""
     result: Text | None = None
+    is_error: bool = False
+    round: int = Field(default=0, ge=0)
+    at: int = Field(default=0, ge=0)
+    id: Text = ""
+    agent: Text | None = None
+    latency_ms: float | None = Field(default=None, ge=0)
+
+    @model_serializer(mode="wrap")
+    def _as_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields of format 1, and the others that are set."""
+        return _without_defaults(
+            self, handler(self), ("is_error", "round", "at", "id", "agent", "latency_ms")
+        )
+
+
+class ToolDefinition(Record):
+    """A tool that a speaker could use: its name, what it is for, and the JSON schema of its arguments."""
+
+    name: Text
+    description: Text = ""
+    parameters: dict[str, Any] = {}
+
+    @field_validator("parameters")
+    @classmethod
+    def _is_json(cls, value: dict[str, Any]) -> dict[str, Any]:
+        stored: dict[str, Any] = parsed(canonical(value))
+        return stored
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.description, canonical(self.parameters)))
 
 
 class Message(Record):
@@ -144,11 +193,22 @@ class Message(Record):
 
 
 class TranscriptSpeaker(Record):
-    """One speaker of a transcript: its name, its model, its system prompt."""
+    """One speaker of a transcript: its name, its model, its system prompt, and the tools it could use, if known."""
 
     name: Text
     model: Text | None = None
     system: Text | None = None
+    tools: tuple[ToolDefinition, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The fields of format 1, and the tools if there are any."""
+        return _without_defaults(self, handler(self), ("tools",))
+
+
+def _without_defaults(value: Record, dumped: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    unset = {name for name in names if getattr(value, name) == type(value).model_fields[name].default}
+    return {name: item for name, item in dumped.items() if name not in unset}
 
 
 class Transcript(Record, PropertyMethods):
@@ -203,7 +263,10 @@ class Transcript(Record, PropertyMethods):
         return from_markdown(read_text(Path(path)))
 
     def to_markdown(self) -> str:
-        """The text of a Markdown file that reads back as this transcript, without usage and latency."""
+        """The text of a Markdown file that reads back as this transcript.
+
+        It has no usage, no latency, no ids of tool calls and no definitions of tools.
+        """
         from pytest_duolog.transcripts.markdown import to_markdown  # noqa: PLC0415
 
         return to_markdown(self)
@@ -245,8 +308,32 @@ class Transcript(Record, PropertyMethods):
 
     def to_json(self) -> str:
         """The text of a JSON file that reads back as exactly this transcript."""
-        value = {"format": JSON_FORMAT, **self.model_dump(mode="json")}
+        value = {"format": self._json_format(), **self.model_dump(mode="json")}
         return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+    def _json_format(self) -> int:
+        """The oldest format that has everything."""
+        plain = set(ToolCall(name="").model_dump())
+        is_new = (
+            any(speaker.tools for speaker in self.speakers)
+            or any(
+                call.model_dump().keys() - plain for message in self.messages for call in message.tool_calls
+            )
+            or (self.stop_reason is not None and self.stop_reason.kind is StopKind.TOOL_LIMIT)
+        )
+        return JSON_FORMATS[is_new]
+
+    def without_secrets(self, redacted: Callable[[Any], Any]) -> Transcript:
+        """The same without secrets; `redacted` replaces them in plain data."""
+        said = self.model_dump(mode="json")
+        safe = redacted(said)
+        if safe == said:
+            return self
+        for message, dumped in zip(self.messages, safe["messages"], strict=True):
+            for call in dumped["tool_calls"]:
+                if call.get("at") and dumped["content"] != message.content:
+                    call["at"] = min(len(redacted(message.content[: call["at"]])), len(dumped["content"]))
+        return Transcript.model_validate(safe)
 
     def numbered(self) -> Iterator[tuple[int, Message]]:
         """The messages with their numbers, from 1."""
@@ -263,6 +350,7 @@ def _json_fields(value: Any) -> dict[str, Any]:
         return fields_of_twin(value)
     fields = dict(value)
     found = fields.pop("format", None)
-    if found != JSON_FORMAT:
-        raise ValueError(f"its format is {found!r}, but this version reads {JSON_FORMAT}")
+    if isinstance(found, bool) or found not in JSON_FORMATS:
+        known = " and ".join(map(str, JSON_FORMATS))
+        raise ValueError(f"its format is {found!r}, but this version reads {known}")
     return fields

@@ -103,6 +103,86 @@ def test_tools_stand_before_what_is_said() -> None:
     assert from_markdown(written).messages == (message,)
 
 
+MIXED = """\
+Bob: Let me look.
+
+<call>look_up {"order_id": "4711"}</call>
+<result>{"item": "lamp", "price": 30}</result>
+<call>refund {"order": 4711}</call>
+<error>order_id: field required</error>
+
+<call agent="Till">refund {"order_id": "4711"}</call>
+<result>{"ok": true}</result>
+I found your lamp, 30 dollars.
+
+It is paid back.
+"""
+
+
+def test_calls_stand_where_they_were_made_with_errors_and_rounds() -> None:
+    calls = (
+        ToolCall(
+            name="look_up",
+            arguments='{"order_id": "4711"}',
+            result='{"item": "lamp", "price": 30}',
+            round=1,
+            at=12,
+        ),
+        ToolCall(
+            name="refund",
+            arguments='{"order": 4711}',
+            result="order_id: field required",
+            is_error=True,
+            round=1,
+            at=12,
+        ),
+        ToolCall(
+            name="refund",
+            arguments='{"order_id": "4711"}',
+            result='{"ok": true}',
+            round=2,
+            at=12,
+            agent="Till",
+        ),
+    )
+    content = "Let me look.\n\nI found your lamp, 30 dollars.\n\nIt is paid back."
+    message = Message(speaker="Bob", content=content, tool_calls=calls)
+    written = to_markdown(Transcript(speakers=(BOB,), messages=(message,)))
+    assert written.endswith(f"Format: duolog 2\n\n## Conversation\n\n{MIXED}")
+    assert from_markdown(written).messages == (message,)
+
+
+@pytest.mark.parametrize(
+    ("calls", "content", "version"),
+    [
+        ([ToolCall(name="a")], "Yes.", 1),
+        ([ToolCall(name="a"), ToolCall(name="b")], "Yes.", 1),
+        ([ToolCall(name="a", round=1), ToolCall(name="b", round=2)], "Yes.", 1),
+        ([ToolCall(name="a", round=1, id="call00001", latency_ms=2.5)], "Yes.", 1),
+        ([ToolCall(name="a", round=1), ToolCall(name="b", round=1)], "Yes.", 2),
+        ([ToolCall(name="a", is_error=True)], "Yes.", 2),
+        ([ToolCall(name="a", at=4)], "Yes.", 2),
+        ([ToolCall(name="a")], "", 2),
+    ],
+)
+def test_format_2_is_written_only_for_what_format_1_cannot_say(
+    calls: list[ToolCall], content: str, version: int
+) -> None:
+    written = to_markdown(
+        Transcript(messages=(Message(speaker="A", content=content, tool_calls=tuple(calls)),))
+    )
+    assert f"Format: duolog {version}\n" in written
+
+
+def test_the_tags_of_format_2_are_ordinary_text_in_format_1() -> None:
+    text = 'Format: duolog 1\n\n## Conversation\n\nModel A: <call at="1">x</call>\n\n<call>y</call>\n<error>z</error>'
+    (message,) = from_markdown(text).messages
+    assert (message.content.split("\n")[0], message.tool_calls) == ('<call at="1">x</call>', ())
+    (message,) = from_markdown(text.replace('<call at="1">x', "<call>x")).messages
+    assert [call.is_error for call in message.tool_calls] == [False, False]
+    assert message.content == "<error>z</error>"
+
+
 def test_tags_of_tools_in_a_foreign_file_are_ordinary_text() -> None:
     (message,) = from_markdown("## Conversation\n\nModel A: <call>x</call>Hm.").messages
     assert (message.content, message.tool_calls) == ("<call>x</call>Hm.", ())
@@ -111,6 +191,7 @@ def test_tags_of_tools_in_a_foreign_file_are_ordinary_text() -> None:
 TOKENS = [
     "Alice:", "Bob: ", "Model A:", "Bob [truncated]: x", "## Conversation", "# LLM Dialogue Transcript", "<think>",
     "</think>", "<call>", "</call>", "<result>", "</result>", "&#10;", "&#38;", "&amp;", "Format: duolog 1", "\n",
+    "<error>", "</error>", "<error/>", '<call at="1">', "Format: duolog 2", "\n\n<call>x</call>\n", '"',
     "\n\n", " ", "\t", "\r", "\r\n", "\x0b",
     "\x0c", "\x1b[31m", "\x1c", "\x85", "\u2028", "\0", "\ud83d", "\\", "x", "…", "🙂", "\ufeff", "::error::", "\u3000",
 ]  # fmt: skip
@@ -125,13 +206,23 @@ def transcripts(draw: st.DrawFn) -> Transcript:
         TranscriptSpeaker(name=name, model=draw(st.none() | any_text), system=draw(st.none() | any_text))
         for name in draw(names)
     )
-    call = st.builds(ToolCall, name=any_text, arguments=any_text, result=st.none() | any_text)
+    call = st.builds(
+        ToolCall,
+        name=any_text,
+        arguments=any_text,
+        result=st.none() | any_text,
+        is_error=st.booleans(),
+        round=st.integers(0, 3),
+        at=st.sampled_from([0, 0, 1, 2, 5, 9]),
+        agent=st.none() | any_text,
+    )
+    plain_call = st.builds(ToolCall, name=any_text, arguments=any_text, result=st.none() | any_text)
     message = st.builds(
         Message,
         speaker=st.sampled_from([speaker.name for speaker in speakers]),
         content=any_text,
         reasoning=st.none() | any_text,
-        tool_calls=st.lists(call, max_size=3).map(tuple),
+        tool_calls=st.lists(draw(st.sampled_from([call, plain_call])), max_size=3).map(tuple),
         finish=st.sampled_from([None, "truncated", "filtered", "refused", "tool", "error", "other"]),
     )
     stop = st.builds(
@@ -151,16 +242,33 @@ def transcripts(draw: st.DrawFn) -> Transcript:
     )
 
 
+def as_told(transcript: Transcript) -> Transcript:
+    """A call that is alone in its message has no round beside another: 0 and 1 are the same."""
+    messages = [
+        message.model_copy(
+            update={
+                "tool_calls": tuple(
+                    call.model_copy(update={"round": call.round or 1}) for call in message.tool_calls
+                )
+            }
+        )
+        if len(message.tool_calls) == 1
+        else message
+        for message in transcript.messages
+    ]
+    return transcript.model_copy(update={"messages": tuple(messages)})
+
+
 @given(transcripts())
 @example(Transcript(speakers=(), messages=()))
 def test_whatever_was_said_reads_back_the_same(transcript: Transcript) -> None:
-    assert from_markdown(to_markdown(transcript)) == transcript
+    assert as_told(from_markdown(to_markdown(transcript))) == as_told(transcript)
 
 
 @given(transcripts(), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_a_file_survives_the_way_to_disk_and_other_line_ends(transcript: Transcript, line_end: str) -> None:
     on_disk = to_markdown(transcript).encode("utf-8").decode("utf-8")
-    assert from_markdown(on_disk.replace("\n", line_end)) == transcript
+    assert as_told(from_markdown(on_disk.replace("\n", line_end))) == as_told(transcript)
 
 
 @given(any_text)
@@ -229,12 +337,17 @@ def test_what_is_not_a_transcript_is_said(text: str, said: str) -> None:
         "<call>" * 500_000,
         "\nAlice:" * 300_000,
         "\n" * 3_000_000,
+        "\n\n<call x>" * 300_000,
+        "\n\n<call>a</call>\n<result>" * 150_000,
     ],
 )
 def test_a_huge_message_takes_linear_time(bulk: str) -> None:
-    transcript = Transcript(speakers=(ALICE, BOB), messages=(Message(speaker="Bob", content=f"x{bulk}y"),))
+    calls = (ToolCall(name="a", is_error=True, round=1), ToolCall(name="b", round=1, at=5))
+    message = Message(speaker="Bob", content=f"x{bulk}y", tool_calls=calls)
+    transcript = Transcript(speakers=(ALICE, BOB), messages=(message,))
     started = time.process_time()
     assert from_markdown(to_markdown(transcript)) == transcript
+    from_markdown(f"Format: duolog 2\n\n## Conversation\n\nModel A: x{bulk}</call>")
     assert time.process_time() - started < 30, "quadratic time would be minutes"
 
 

@@ -135,7 +135,7 @@ def test_a_stated_topic_is_not_overruled():
         ('{"messages": [5]}', "its messages are not a list of objects"),
         ('{"messages": [{"content": "Hi."}]}', "its messages are not a list of objects"),
         ('{"messages": [{"role": ["a"], "content": "Hi."}]}', "message 1 has no speaker"),
-        ('{"format": 2, "messages": []}', "its format is 2, but this version reads 1"),
+        ('{"format": 3, "messages": []}', "its format is 3, but this version reads 1 and 2"),
         ('{"conversation": 5}', "its conversation is not a list"),
         ("[" * 100_000, "nested too deeply"),
         ('["a"]', "not a dialogue: "),

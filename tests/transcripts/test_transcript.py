@@ -16,6 +16,8 @@ from pytest_duolog.transcripts.transcript import (
     Message,
     StopKind,
     StopReason,
+    ToolCall,
+    ToolDefinition,
     Transcript,
     TranscriptSpeaker,
     Usage,
@@ -52,6 +54,71 @@ TRANSCRIPTS = st.builds(
     topic=st.none() | st.text(max_size=9),
     recorded_at=st.none() | st.datetimes(timezones=st.just(UTC)),
 )
+
+
+CALLS = st.builds(
+    ToolCall,
+    name=st.just("refund"),
+    arguments=st.text(max_size=5),
+    result=st.none() | st.text(max_size=5),
+    is_error=st.booleans(),
+    round=st.integers(0, 2),
+    at=st.integers(0, 9),
+    id=st.sampled_from(["", "call00001"]),
+    agent=st.none() | st.just("Till"),
+    latency_ms=st.none() | st.just(2.5),
+)
+REFUND = ToolDefinition(
+    name="refund",
+    description="Pay back.",
+    parameters={"type": "object", "properties": {"id": {"type": "string"}}},
+)
+
+
+@given(st.lists(CALLS, max_size=2), st.sampled_from([(), (REFUND,)]))
+def test_json_holds_tools(calls, tools):
+    ann = TranscriptSpeaker(name="Ann", tools=tools)
+    message = Message(speaker="Ann", content="Done.", tool_calls=tuple(calls))
+    transcript = Transcript(speakers=(ann,), messages=(message,))
+    assert Transcript.from_value(json.loads(transcript.to_json())) == transcript
+
+
+@pytest.mark.parametrize(
+    ("speaker", "call", "stop", "version"),
+    [
+        ({}, {"arguments": "{}", "result": "ok"}, None, 1),
+        ({"tools": (REFUND,)}, {}, None, 2),
+        ({}, {"is_error": True}, None, 2),
+        ({}, {"round": 1}, None, 2),
+        ({}, {"id": "call00001"}, None, 2),
+        ({}, {}, StopReason(kind=StopKind.TOOL_LIMIT), 2),
+    ],
+)
+def test_json_has_format_2_only_where_older_versions_cannot_read_it(speaker, call, stop, version):
+    message = Message(speaker="Ann", content="Done.", tool_calls=(ToolCall(name="refund", **call),))
+    transcript = Transcript(
+        speakers=(TranscriptSpeaker(name="Ann", **speaker),), messages=(message,), stop_reason=stop
+    )
+    written = json.loads(transcript.to_json())
+    assert written["format"] == version
+    assert set(written["messages"][0]["tool_calls"][0]) == {"name", "arguments", "result", *call}
+    assert set(written["speakers"][0]) == {"name", "model", "system", *speaker}
+
+
+def test_a_call_stays_in_its_place_where_words_before_it_are_redacted():
+    call = ToolCall(name="refund", arguments='{"key": "hunter22"}', at=17)
+    said = Transcript(
+        messages=(Message(speaker="Ann", content="hunter22, I look.\n\nDone.", tool_calls=(call,)),)
+    )
+
+    def redacted(value):
+        return json.loads(json.dumps(value).replace("hunter22", "***"))
+
+    (message,) = said.without_secrets(redacted).messages
+    assert (message.content[: message.tool_calls[0].at], message.tool_calls[0].arguments) == (
+        "***, I look.",
+        '{"key": "***"}',
+    )
 
 
 @given(TRANSCRIPTS)
@@ -119,8 +186,8 @@ def test_empty_fields_of_the_twin_are_none(tmp_path):
         ("[" * 100_000, "nested too deeply"),
         ("[]", "it is JSON, but not an object"),
         ("3", "it is JSON, but not an object"),
-        ("{}", "its format is None, but this version reads 1"),
-        ('{"format": 2, "messages": []}', "its format is 2, but this version reads 1"),
+        ("{}", "its format is None, but this version reads 1 and 2"),
+        ('{"format": 3, "messages": []}', "its format is 3, but this version reads 1 and 2"),
         ('{"format": 1}', "messages: Field required"),
         ('{"format": 1, "messages": [], "mood": 1}', "mood: Extra inputs are not permitted"),
         ('{"format": 1, "messages": [{"speaker": "A", "content": 3}]}', "messages.0.content: * valid string"),
