@@ -328,11 +328,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
     if has_dialogues:
+        from pytest_duolog.plugin.ended_dialogues import watch_dialogues
         from pytest_duolog.plugin.fixture import watch_environment
         from pytest_duolog.plugin.interrupted import watch_interrupts
 
         watch_environment(session.config)
         watch_interrupts(session.config)
+        watch_dialogues(session.config)
     if has_dialogues and hasattr(session.config, "workerinput"):
         from pytest_duolog.plugin.fixture import NextTest
 

@@ -16,6 +16,12 @@ class Attempt(NamedTuple):
     number: int = 1
     arm: Arm = Arm.BASELINE
 
+    @property
+    def title(self) -> str:
+        """The name of the run of a test with samples."""
+        of_candidate = " of the candidate" if self.arm is Arm.CANDIDATE else ""
+        return f"{self.item.nodeid}, sample {self.number}{of_candidate}"
+
 
 # The stash key of a sample, set while it runs.
 ATTEMPT: pytest.StashKey[Attempt] = pytest.StashKey()

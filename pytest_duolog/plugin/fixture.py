@@ -72,7 +72,7 @@ def _first_dialogue(attempt: Attempt, values: ScenarioValues, vcr_config: Mappin
         values=values,
         vcr_config=vcr_config,
         test_argument=shlex.join([*settings_of(item.config).casting_arguments, nodeid]),
-        observers=partial(progress_observers, item.config),
+        observers=partial(progress_observers, item.config, attempt),
         sample=attempt.number,
         is_sample=ATTEMPT in item.stash,
         is_candidate=attempt.arm is Arm.CANDIDATE,

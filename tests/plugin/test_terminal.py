@@ -377,12 +377,71 @@ def test_progress_is_not_shown(pytester, arguments):
     assert "\x1b7" not in on_a_terminal(*arguments, environ={})
 
 
-def test_progress_is_not_shown_where_nobody_watches(pytester):
+LIVE_AND_SAMPLED = """
+    import pytest
+
+    @pytest.mark.dialogue(model="openai:small", turns=1)
+    def test_live(dialogue):
+        dialogue.messages
+        dialogue.run(name="evening")
+
+    @pytest.mark.dialogue(model="scripted:counter", turns=1, samples=2)
+    def test_sampled(dialogue):
+        assert len(dialogue.messages) == 0
+"""
+
+
+def test_verbose_output_in_a_pipe_has_a_line_for_each_live_dialogue_and_sample(pytester, chat_server):
+    pytester.makepyfile(test_talk=LIVE_AND_SAMPLED)
+    lines = pytester.runpytest("-v", "--record-mode=once").outlines
+    at = next(at for at, line in enumerate(lines) if line.startswith("test_talk.py::test_live PASSED"))
+    assert re.match(
+        r"  dialogue: 3 messages, stopped by turns \(.* tokens read; .* written\)$", lines[at + 1]
+    )
+    assert lines[at + 2].startswith("  dialogue evening: 3 messages, stopped by turns (")
+    name = "test_talk.py::test_sampled, sample 1"
+    assert lines[at + 3] == f"{name}: 3 messages, stopped by turns; the sample failed"
+    replayed = pytester.runpytest("-v", "-k", "live").stdout.str()
+    assert "stopped by turns" not in replayed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ"),
+    [(["-q"], {}), ([], {}), (["-v"], {"CI": "1"}), pytest.param(["-v", "-n1"], {}, marks=pytest.mark.slow)],
+    ids=["quiet", "without -v", "CI", "xdist"],
+)
+def test_progress_is_not_shown_where_nobody_watches(pytester, monkeypatch, arguments, environ):
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     pytester.makepyfile(WATCHED)
-    result = pytester.runpytest("-vv")
+    result = pytester.runpytest(*arguments)
     result.assert_outcomes(passed=1)
     assert "\x1b7" not in result.stdout.str()
-    assert "message 2" not in result.stdout.str()
+    assert "messages, stopped by" not in result.stdout.str()
+
+
+SAMPLED_TWICE = """
+    from itertools import count
+
+    import pytest
+
+    numbers = count()
+
+    @pytest.mark.dialogue(model=lambda messages: f"Number {next(numbers)}.", turns=1, samples=2)
+    def test_it(dialogue):
+        assert dialogue.messages
+
+    def test_before():
+        pass
+"""
+
+
+def test_progress_of_a_sample_on_a_terminal_names_it_on_a_line_of_its_own(pytester):
+    pytester.makepyfile(test_talk=SAMPLED_TWICE)
+    sent = on_a_terminal("-v", "--color=no", environ={})
+    shown = PROGRESS.findall(sent)
+    assert "test_talk.py::test_it, sample 1: message 2 of 3, Model B " in shown
+    assert "test_talk.py::test_it, sample 2: message 3 of 3, Model A " in shown
 
 
 @pytest.mark.parametrize(("arguments", "title"), [((), "dialogues"), (("--duolog-samples=2",), "samples")])
