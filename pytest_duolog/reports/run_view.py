@@ -10,9 +10,9 @@ from statistics import median
 from typing import NamedTuple
 
 from pytest_duolog.properties.base import Outcome
+from pytest_duolog.reports.cost_rows import CostRow, costs_of
 from pytest_duolog.reports.dialogue_view import DialogueView, models_of, percent_text, row_of
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.transcripts.transcript import Message, Usage
 
 # The largest numbers of squares in a cell and on a page; a cell with more has a bar.
 MOST_SQUARES = 20
@@ -49,58 +49,6 @@ class Cell:
     def share(self) -> str:
         """The share that passed, in percent, for a bar."""
         return percent_text(100 * self.n_passed / len(self.measured)) if self.measured else "0"
-
-
-@dataclass(frozen=True)
-class CostRow:
-    """The costs of one model, in one arm of a gate or in the whole run; None for unknown values.
-
-    `seconds` is the median of its replies, `n_cut` how many of them were cut off.
-    """
-
-    arm: str
-    model: str
-    n_replies: int
-    tokens_read: int | None
-    tokens_cached: int | None
-    tokens_written: int | None
-    cost: float | None
-    seconds: float | None
-    n_cut: int
-
-
-def costs_of(dialogues: Iterable[FiledDialogue]) -> list[CostRow]:
-    """The costs of each model, by arm; replies without known costs are not counted."""
-    messages: dict[tuple[str, str], list[Message]] = {}
-    for dialogue in dialogues:
-        transcript = dialogue.source.transcript
-        models = {speaker.name: speaker.model or speaker.name for speaker in transcript.speakers}
-        for message in transcript.messages:
-            if message.usage is not None or message.latency_ms is not None:
-                messages.setdefault((dialogue.arm, models[message.speaker]), []).append(message)
-    return [_cost_row(*key, messages[key]) for key in sorted(messages)]
-
-
-def _cost_row(arm: str, model: str, replies: Sequence[Message]) -> CostRow:
-    usage = sum((reply.usage for reply in replies if reply.usage), Usage())
-    seconds = [reply.latency_ms / 1000 for reply in replies if reply.latency_ms is not None]
-    read = (usage.prompt_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
-    written = (usage.reply_tokens, usage.reasoning_tokens)
-    return CostRow(
-        arm,
-        model,
-        len(replies),
-        _known(usage.tokens_read, read),
-        usage.cache_read_tokens,
-        _known(usage.tokens_written, written),
-        usage.cost,
-        median(seconds) if seconds else None,
-        sum(reply.finish == "truncated" for reply in replies),
-    )
-
-
-def _known(total: int, parts: Sequence[int | None]) -> int | None:
-    return None if all(part is None for part in parts) else total
 
 
 @dataclass(frozen=True)
@@ -273,7 +221,7 @@ class RunView:
 
     @property
     def costs(self) -> list[CostRow]:
-        """The costs of each model."""
+        """The costs of each role and model."""
         return costs_of(view.dialogue for view in self.dialogues)
 
 

@@ -97,6 +97,14 @@ class JudgeUse(Record):
             }
         )
 
+    def __add__(self, other: JudgeUse) -> JudgeUse:
+        return JudgeUse(
+            model=self.model,
+            votes=self.votes + other.votes,
+            usage=self.usage + other.usage,
+            latency_ms=self.latency_ms + other.latency_ms,
+        )
+
 
 class DialogueResult(Record):
     """One dialogue of a test: its transcript, its recording, its costs, and the verdicts on it.

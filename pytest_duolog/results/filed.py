@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from pytest_duolog.properties.base import Property
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, broken, short_name
+from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse, PropertyResult, broken, short_name
 from pytest_duolog.results.examination import examine
 from pytest_duolog.results.reading import Reading, read
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
@@ -32,7 +32,8 @@ class FiledDialogue:
 
     `test` is the test that ran it, `sample` its number among the samples of that test, `arm` its side of a gate.
     `parameters` are the values of the scenario, as far as the file has them; a speaker's settings have keys
-    `NAME.SETTING`. `verdicts` and `outcome` are those of the run. `notices` say what is missing.
+    `NAME.SETTING`. `verdicts` and `outcome` are those of the run, `judges` the votes that it asked for. `notices` say
+    what is missing.
     """
 
     source: Source
@@ -45,6 +46,7 @@ class FiledDialogue:
     cassette: str | None = None
     parameters: Mapping[str, Value] = field(default_factory=dict)
     verdicts: tuple[PropertyResult, ...] = ()
+    judges: tuple[JudgeUse, ...] = ()
     notices: tuple[str, ...] = ()
     stored_reading: Reading | None = None
 
@@ -83,6 +85,7 @@ class FiledDialogue:
             problem=redacted(self.problem),
             parameters={name: redacted(value) for name, value in self.parameters.items()},
             verdicts=verdicts,
+            judges=tuple(use.model_copy(update={"model": redacted(use.model)}) for use in self.judges),
             notices=tuple(map(redacted, self.notices)),
         )
 
@@ -119,6 +122,7 @@ def of_test(test: str, dialogue: DialogueResult, outcome: SampleOutcome, problem
         cassette=dialogue.cassette,
         parameters={} if turns is None else {"turns": turns},
         verdicts=dialogue.verdicts,
+        judges=dialogue.judges,
         notices=dialogue.notices,
         stored_reading=dialogue.reading,
     )

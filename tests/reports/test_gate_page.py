@@ -11,7 +11,7 @@ from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.pair_view import PairFold, PairRow, PairView, pair_of
 from pytest_duolog.reports.report import report_text
-from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
+from pytest_duolog.results.dialogue_result import Citation, DialogueResult, JudgeUse, PropertyResult
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import Arm, RunRecord
 from pytest_duolog.transcripts.transcript import Message, Transcript, Usage
@@ -100,10 +100,7 @@ def test_nothing_is_shown_that_was_not_measured():
     )
     assert page.words.count("no pair") >= 3
     assert "no look" in page.words
-    assert (
-        "Cost replies of both speakers Not known: functions and older recordings report no tokens"
-        in page.words
-    )
+    assert "in this run Not known: functions and older recordings report no tokens" in page.words
     assert "pass^k" not in page.words
     assert "No pair of this scenario was completed." in page.words
     points = page.of("circle") + [path for path in page.of("path") if path.get("class") == "pt"]
@@ -164,10 +161,14 @@ def test_cost_is_told_by_arm_and_what_is_not_known_is_not_zero():
         first, *rest = one.dialogues[0].transcript.messages
         told = [first, *(message.model_copy(update={"usage": usage}) for message in rest)]
         transcript = one.dialogues[0].transcript.model_copy(update={"messages": tuple(told)})
-        talk = one.dialogues[0].model_copy(update={"transcript": transcript})
+        judge = JudgeUse(
+            model="openai:strict", votes=3, usage=Usage(prompt_tokens=70, cost=0.25), latency_ms=4500
+        )
+        talk = one.dialogues[0].model_copy(update={"transcript": transcript, "judges": (judge,)})
         samples.append(one.model_copy(update={"dialogues": (talk,)}))
     words = page_of(RunRecord(record.header, tuple(samples))).words
-    assert "candidate Ann 18 180 not known 90 none not known not known" in words
+    assert "candidate Ann Ann 18 180 not known 90 none not known not known" in words
+    assert "candidate judge openai:strict 9 votes 210 not known not known not known 1.5 s 0.75" in words
 
 
 @pytest.mark.slow
