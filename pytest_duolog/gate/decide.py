@@ -13,7 +13,7 @@ from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeats_
 from pytest_duolog.gate.tally import Pair, ScenarioTally
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import FIRST_CANARY, MOST_SAMPLES
-from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
+from pytest_duolog.results.record import RunRecord, Sample, n_passed
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,9 @@ def canaries_of(record: RunRecord) -> dict[str, list[Canary]]:
 def _canaries(record: RunRecord, scenario: str) -> Iterator[Canary]:
     samples = record.measured(scenario)
     stored = [sample for sample in samples.values() if sample.is_stored]
-    n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in stored)
     for number, sample in samples.items():
         if number >= FIRST_CANARY:
-            yield Canary(scenario, n_passed, len(stored), sample.outcome is SampleOutcome.PASSED)
+            yield Canary(scenario, n_passed(stored), len(stored), sample.passed)
 
 
 def pairs_of(record: RunRecord) -> dict[str, list[Pair | None]]:
@@ -181,8 +180,5 @@ def _outcomes(record: RunRecord, scenario: str, arm: Arm) -> dict[int, bool | No
         for sample in record.samples
         if (sample.scenario, sample.arm) == (scenario, arm) and sample.is_given_up
     }
-    passed = {
-        number: sample.outcome is SampleOutcome.PASSED
-        for number, sample in record.measured(scenario, arm).items()
-    }
+    passed = {number: sample.passed for number, sample in record.measured(scenario, arm).items()}
     return {**given_up, **passed}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.results.plan import Claim, ScenarioPlan
-from pytest_duolog.results.record import Sample, SampleOutcome
+from pytest_duolog.results.record import Sample
 from pytest_duolog.stats.acceptance import PROOF_RISK
 from pytest_duolog.stats.binomial import probability_at_least
 
@@ -81,9 +81,7 @@ def trials_of(samples: Mapping[int, Sample], n_samples: int) -> list[Trial | Non
     """The trials behind samples by number, as `decide_samples` takes them."""
     repeats = {number for _, number in repeats_in(samples[number] for number in sorted(samples))}
     return [
-        Trial(samples[number].outcome is SampleOutcome.PASSED, number in repeats)
-        if number in samples
-        else None
+        Trial(samples[number].passed, number in repeats) if number in samples else None
         for number in range(1, n_samples + 1)
     ]
 

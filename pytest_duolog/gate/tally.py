@@ -158,7 +158,7 @@ class ScenarioTally:
 
     @property
     def is_cleared(self) -> bool:
-        """Whether its own drop is shown to be below 40 points."""
+        """Whether its own drop is shown to be below `CLEARED_DROP`."""
         return evidence(self.for_pass, drop=CLEARED_DROP, weight=1) >= LOG_CLEARED
 
     def is_worse(self, z: float) -> bool:

@@ -19,7 +19,6 @@ from pytest_duolog.recording.rewrites import PATTERN, Rewrites, clear_if_done
 if TYPE_CHECKING:
     from pytest_duolog.plugin.collector import Collector
 
-ANEW = (RecordMode.ALL, RecordMode.REWRITE)
 # At most this many remaining tests are named.
 MOST_NAMED = 3
 
@@ -50,7 +49,7 @@ def watch_rewrite(session: pytest.Session) -> None:
     tests = {
         item.nodeid: rewrites.test_of(_location(item)) for item in session.items if uses_our_fixture(item)
     }
-    if tests and mode in ANEW:
+    if tests and mode.is_anew:
         try:
             rewrites.begin(tests.values(), run=_run_id(config))
         except OSError as error:

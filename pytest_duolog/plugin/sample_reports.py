@@ -26,7 +26,7 @@ from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.wording import pairs_words, samples_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.dialogue_result import DialogueResult
-from pytest_duolog.results.record import Sample, SampleOutcome
+from pytest_duolog.results.record import Sample, SampleOutcome, n_passed
 from pytest_duolog.running.dialogue import TestSite
 
 # At most this many samples that did not pass are shown.
@@ -334,8 +334,8 @@ def _harmless(report: pytest.TestReport) -> pytest.TestReport:
 
 
 def _passed_words(test: SampledTest, arm: Arm) -> str:
-    passed = [sample.outcome is SampleOutcome.PASSED for sample in test.measured[arm].values()]
-    return f"{arm}: {sum(passed)} of {len(passed)} passed"
+    found = test.measured[arm].values()
+    return f"{arm}: {n_passed(found)} of {len(found)} passed"
 
 
 def _sample_text(sample: Sample, report: pytest.TestReport, *, in_gate: bool) -> str:
@@ -346,7 +346,7 @@ def _sample_text(sample: Sample, report: pytest.TestReport, *, in_gate: bool) ->
 
 def _counts(test: SampledTest) -> list[tuple[str, str]]:
     return [
-        (f"duolog_{arm}", f"{sum(s.outcome is SampleOutcome.PASSED for s in found.values())}/{len(found)}")
+        (f"duolog_{arm}", f"{n_passed(found.values())}/{len(found)}")
         for arm, found in test.measured.items()
         if found
     ]

@@ -58,7 +58,7 @@ from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import FIRST_CANARY, RunPlan
-from pytest_duolog.results.record import Sample, SampleOutcome
+from pytest_duolog.results.record import Sample, SampleOutcome, n_passed
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.settings import Settings, roles_of
 
@@ -338,9 +338,7 @@ class Sampler:
     def _has_run_all(self, test: SampledTest) -> bool:
         """Whether every sample of a test without a gate passed; otherwise some snapshots may not have been used."""
         bar = self.plan.scenarios[test.item.nodeid]
-        found = test.measured[Arm.BASELINE].values()
-        n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in found)
-        return bar is not None and n_passed == bar.samples
+        return bar is not None and n_passed(test.measured[Arm.BASELINE].values()) == bar.samples
 
     def _undecided(
         self, test: SampledTest, part: RecordPart | None

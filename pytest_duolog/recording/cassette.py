@@ -57,6 +57,11 @@ class RecordMode(StrEnum):
     ALL = "all"
     REWRITE = "rewrite"
 
+    @property
+    def is_anew(self) -> bool:
+        """Whether everything is asked for again."""
+        return self in (RecordMode.ALL, RecordMode.REWRITE)
+
 
 class Cassette(Recorder):
     """Replays and records one running dialogue.
@@ -122,7 +127,7 @@ class Cassette(Recorder):
     # What can be replayed
 
     def _read_source(self) -> Journal | None:
-        if self.mode in (RecordMode.ALL, RecordMode.REWRITE):
+        if self.mode.is_anew:
             return None
         path = self._path_to_play()
         if path is None or (self.mode is RecordMode.ONCE and ends_in_header(path)):
@@ -357,7 +362,7 @@ class Cassette(Recorder):
             self.notices.append(text)
 
     def _may_ask(self) -> bool:
-        if self.mode in (RecordMode.ALL, RecordMode.REWRITE, RecordMode.NEW_EPISODES):
+        if self.mode.is_anew or self.mode is RecordMode.NEW_EPISODES:
             return True
         if self.mode is RecordMode.NONE:
             return False

@@ -80,8 +80,7 @@ class Votes(Recorder):
 
     def _replaces_old_votes(self) -> bool:
         """Whether the file is from an earlier run and its votes must be asked for again."""
-        anew = self._cassette.mode in (RecordMode.ALL, RecordMode.REWRITE)
-        return anew and not self._cassette.is_rewritten and not self._n_recorded
+        return self._cassette.mode.is_anew and not self._cassette.is_rewritten and not self._n_recorded
 
     def _not_recorded(self, sent: SentRequest) -> CassetteMismatch:
         cassette, recorded = self._cassette, self._cassette.votes

@@ -9,10 +9,11 @@ from statistics import fmean
 
 from pytest_duolog.display import counted
 from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_alarm
-from pytest_duolog.reports.wording import gate_words, hopeless_words, percent, plan_words, points
+from pytest_duolog.reports.numbers import percent, points
+from pytest_duolog.reports.wording import gate_words, hopeless_words, plan_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
-from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
+from pytest_duolog.results.record import RunRecord, Sample, n_passed
 from pytest_duolog.transcripts.transcript import Transcript
 
 # The assumed pass rate of a scenario without earlier samples.
@@ -40,12 +41,11 @@ def habits_of(record: RunRecord, scenario: str) -> Habits | None:
     samples = list(record.measured(scenario, Arm.BASELINE).values())
     if not samples:
         return None
-    n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in samples)
     tokens = [_tokens(sample) for sample in samples]
     return Habits(
         replies=fmean(map(_n_replies, samples)),
         tokens=fmean(tokens) if any(tokens) else None,
-        pass_rate=(n_passed + 0.5) / (len(samples) + 1),
+        pass_rate=(n_passed(samples) + 0.5) / (len(samples) + 1),
         is_known=True,
     )
 

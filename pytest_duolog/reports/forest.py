@@ -12,8 +12,8 @@ from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.reports.dialogue_view import percent_text
+from pytest_duolog.reports.numbers import points, range_words
 from pytest_duolog.reports.run_view import ShortNames, short_names
-from pytest_duolog.reports.wording import points, range_words
 from pytest_duolog.stats.differences import score_interval
 from pytest_duolog.stats.intervals import Interval
 

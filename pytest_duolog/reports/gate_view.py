@@ -16,9 +16,10 @@ from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_BLOCK, LOG_PASS, PairsDecis
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.reports.dialogue_view import percent_text
 from pytest_duolog.reports.forest import Forest, ForestRow, baseline_counts, candidate_counts, mean
+from pytest_duolog.reports.numbers import percent, points, range_words
 from pytest_duolog.reports.pair_view import PairView, pair_of
 from pytest_duolog.reports.run_view import RunView
-from pytest_duolog.reports.wording import percent, points, range_words, told_drop
+from pytest_duolog.reports.wording import canary_words, missing_words, needed_words, told_drop
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.record import Look, RunRecord, Sample
 from pytest_duolog.stats.repeats import pass_hat_k
@@ -158,7 +159,9 @@ class GateView:
         if decided.decision is Decision.PASS:
             return f"The pass rate does not drop by {points(decided.plan.margin)} or more."
         if decided.decision is Decision.INCONCLUSIVE:
-            return OPEN_HEADINGS.get(decided.reason, "The evidence is not sufficient.") + self._needed
+            needed = needed_words(decided)
+            heading = OPEN_HEADINGS.get(decided.reason, "The evidence is not sufficient.")
+            return f"{heading} {needed[0].upper()}{needed[1:]}." if needed else heading
         blamed = [tally for tally in self.forest.ordered if tally.scenario in decided.blamed]
         if 0 < len(blamed) <= MOST_IN_HEADING:
             changes = (
@@ -195,40 +198,11 @@ class GateView:
                 "% of gates."
             )
         if decided.reason in (Reason.OPEN, Reason.UNDECIDED):
-            words = self._missing or "the evidence is not sufficient"
+            lacking = filter(None, [missing_words(decided), canary_words(decided)])
+            words = "; ".join(lacking) or "the evidence is not sufficient"
         else:
             words = self.notes[0].partition(": ")[2] if self.notes else decided.reason.value
         return f"{words}. This is not a pass; it fails the run unless --duolog-inconclusive says otherwise."
-
-    @property
-    def _missing(self) -> str:
-        """The pairs, or new samples of a stored baseline, to run next."""
-        wanted, canaries = self.decided.wanted, self.decided.canaries_wanted
-        parts = []
-        if wanted:
-            parts.append(f"round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}")
-        if canaries:
-            n = counted(len(canaries), "new sample")
-            parts.append(
-                f"{n} of the baseline would show whether it still passes as often as its stored samples"
-            )
-        return "; ".join(parts)
-
-    @property
-    def _needed(self) -> str:
-        """How many more rounds would settle a gate without enough evidence, and the option for them."""
-        decided = self.decided
-        if (
-            decided.reason not in (Reason.OPEN, Reason.UNDECIDED)
-            or not decided.n_rounds
-            or decided.canaries_wanted
-        ):
-            return ""
-        if decided.rounds_needed is None:
-            return " More rounds like these would not settle it."
-        n_rounds = decided.n_rounds + decided.rounds_needed
-        allowed = "" if n_rounds <= decided.plan.max_rounds else f" (--duolog-rounds={n_rounds})"
-        return f" About {counted(decided.rounds_needed, 'more round')} would settle it{allowed}."
 
     @property
     def when(self) -> str:

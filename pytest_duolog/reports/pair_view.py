@@ -13,7 +13,7 @@ from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.dialogue_view import Part, asides_of, part_of, size_of
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, broken
-from pytest_duolog.results.record import Sample, SampleOutcome
+from pytest_duolog.results.record import Sample, SampleOutcome, n_passed
 from pytest_duolog.transcripts.transcript import Message
 
 # Of more messages running that are the same on both sides, the last two are shown; of more that only one side has, the
@@ -145,9 +145,10 @@ def pair_of(number: int, baseline: Sequence[Sample], candidate: Sample, name: st
 
     Of several dialogues of a test it shows the one called `name`; without a name the first in which a property fails.
     """
-    passed = sum(sample.outcome is SampleOutcome.PASSED for sample in baseline)
     before = (
-        WORDS[baseline[0].outcome][0] if len(baseline) == 1 else f"{passed} of {len(baseline)} stored passed"
+        WORDS[baseline[0].outcome][0]
+        if len(baseline) == 1
+        else f"{n_passed(baseline)} of {len(baseline)} stored passed"
     )
     now = WORDS[candidate.outcome][1]
     result = f"{before}, now {now}"
@@ -158,7 +159,7 @@ def pair_of(number: int, baseline: Sequence[Sample], candidate: Sample, name: st
 
 def _problem(sample: Sample) -> str:
     """Why a sample did not pass; the line that failed, where a verdict beside it says the rest."""
-    if sample.outcome is SampleOutcome.PASSED:
+    if sample.passed:
         return ""
     told = any(
         sample.problem.startswith(f"{verdict.property} {verdict.outcome}") for verdict in sample.verdicts

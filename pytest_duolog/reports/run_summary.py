@@ -8,6 +8,7 @@ from pytest_duolog.display import counted
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.reports.scenario_rows import headline, scenario_rows
+from pytest_duolog.reports.tries_words import mean_tries_words
 from pytest_duolog.reports.wording import error_words, plan_words, record_words
 from pytest_duolog.results.record import RunRecord
 
@@ -40,7 +41,8 @@ def _of_many(record: RunRecord, decided: RecordDecision, *, is_quiet: bool) -> I
     explained = list(
         dict.fromkeys(line for one in decided.scenarios.values() for line in plan_words(one.plan))
     )
-    last = [*explained[:MOST_EXPLAINED], *record.damage[:MOST_DAMAGES], *error_words(record)]
+    tries = mean_tries_words(record, decided)
+    last = [*explained[:MOST_EXPLAINED], *tries, *record.damage[:MOST_DAMAGES], *error_words(record)]
     rows = scenario_rows(record, decided)
     shown = rows[: MOST_LINES - len(last) - 2]
     yield from (f"{row.scenario}: {row.words}" for row in shown)

@@ -13,7 +13,8 @@ from pytest_duolog.gate.pairs import PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.properties.base import Outcome
-from pytest_duolog.reports.wording import VERDICTS, pairs_words, points, samples_words
+from pytest_duolog.reports.numbers import points
+from pytest_duolog.reports.wording import VERDICTS, pairs_words, samples_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.transcript import Message
@@ -107,7 +108,7 @@ def _pairs_row(
         tally.scenario,
         decision,
         words,
-        {arm: _passed(record, tally.scenario, arm) for arm in Arm},
+        {arm: record.passed(tally.scenario, arm) for arm in Arm},
         tally.drop,
         _failures(record, tally.scenario, Arm.CANDIDATE),
         follows_gate=is_open and not has_gaps and not is_accused,
@@ -120,7 +121,7 @@ def _samples_row(record: RunRecord, scenario: str, verdict: SamplesDecision) -> 
         scenario,
         verdict.decision,
         next(samples_words(verdict)),
-        {Arm.BASELINE: _passed(record, scenario, Arm.BASELINE)},
+        {Arm.BASELINE: record.passed(scenario)},
         verdict.n_failed / n if n else 0.0,
         _failures(record, scenario, Arm.BASELINE),
     )
@@ -134,11 +135,6 @@ def scenarios_with_gaps(record: RunRecord) -> set[str]:
         if sample.number not in record.measured(sample.scenario, sample.arm)
     }
     return unmeasured | (record.header.plan.scenarios.keys() - {sample.scenario for sample in record.samples})
-
-
-def _passed(record: RunRecord, scenario: str, arm: Arm) -> tuple[int, int]:
-    found = record.measured(scenario, arm).values()
-    return sum(sample.outcome is SampleOutcome.PASSED for sample in found), len(found)
 
 
 def _failures(record: RunRecord, scenario: str, arm: Arm) -> tuple[Sample, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.gate.decide import RecordDecision
@@ -12,12 +11,13 @@ from pytest_duolog.gate.pairs import PairsDecision, Reason
 from pytest_duolog.gate.planner import can_pass, rounds_to_pass
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
+from pytest_duolog.reports.numbers import percent, points, range_words
 from pytest_duolog.reports.terminal import usage_words
+from pytest_duolog.reports.tries_words import mean_tries_words, tries_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.costs import JUDGE, Cost, costs_of
 from pytest_duolog.results.plan import FIRST_CANARY, Claim, GatePlan, RunPlan, ScenarioPlan
-from pytest_duolog.results.record import RunRecord, SampleOutcome
-from pytest_duolog.results.tries import N_TRIES, tries_of
+from pytest_duolog.results.record import RunRecord
 from pytest_duolog.stats.intervals import Interval, wilson_interval
 
 # The names of verdicts on samples (a gate's verdict has the name of its decision), and their signs with colours.
@@ -53,21 +53,6 @@ WHY_INCONCLUSIVE = {
 }
 
 
-def percent(rate: float) -> str:
-    """A rate in percent, to a tenth; it is never rounded up to 100 % or down to 0 %."""
-    if 0.9995 <= rate < 1:
-        return ">99.9 %"
-    if 0 < rate < 0.0005:
-        return "<0.1 %"
-    return f"{100 * rate:.1f}".removesuffix(".0") + " %"
-
-
-def points(difference: float | Decimal) -> str:
-    """A difference of rates in points, to a tenth."""
-    tenths = round(float(100 * difference), 1) + 0.0  # avoids -0.0
-    return f"{tenths:g} points"
-
-
 def plan_words(plan: ScenarioPlan) -> Iterator[str]:
     """What a plan requires, its two risks, and a note if it requires more than its rate."""
     acceptance = plan.acceptance
@@ -96,6 +81,7 @@ def samples_words(decided: SamplesDecision) -> Iterator[str]:
     stopped = f"; stopped after {decided.stopped_after}" if decided.stopped_after < plan.samples else ""
     counts = f"{decided.n_passed} of {n} passed{_interval_words(decided)}{stopped}"
     yield f"{VERDICTS[decided.decision]}: {_why(decided)}{counts}"
+    yield from tries_words(decided.n_passed, n)
     if decided.n_repeated:
         yield (
             f"{counted(decided.stopped_after, 'sample')}, {n} distinct: identical dialogues count "
@@ -198,9 +184,10 @@ def shard_words(record: RunRecord, share: Sequence[str]) -> Iterator[str]:
     yield from _trial_words(plan)
     counts = []
     for arm in Arm:
-        found = [sample for scenario in share for sample in record.measured(scenario, arm).values()]
-        n_passed = sum(sample.outcome is SampleOutcome.PASSED for sample in found)
-        counts.append(f"{arm} {n_passed} of {len(found)} passed")
+        passed, n = (
+            sum(found) for found in zip(*(record.passed(scenario, arm) for scenario in share), strict=True)
+        )
+        counts.append(f"{arm} {passed} of {n} passed")
     yield f"{', '.join(counts)}, in {len(share)} of {counted(len(plan.scenarios), 'scenario')}"
     yield from error_words(record)
 
@@ -234,13 +221,6 @@ def _drop_words(decided: PairsDecision) -> str:
     return f"{what} {points(change)}, 95 % {range_words(interval)} (descriptive)"
 
 
-def range_words(interval: Interval) -> str:
-    """An interval of differences, in points."""
-    return (
-        f"{points(interval.low).removesuffix(' points')} to {points(interval.high).removesuffix(' points')}"
-    )
-
-
 def _reason_words(decided: PairsDecision) -> str:
     margin = points(decided.plan.margin)
     if decided.decision is Decision.PASS:
@@ -263,33 +243,38 @@ def _reason_words(decided: PairsDecision) -> str:
             "fixture or judge "
             f"that fails"
         )
-    return (
-        f"the evidence decides neither way{_missing_words(decided.wanted)}"
-        f"{_canary_words(decided)}{_needed_words(decided)}"
-    )
+    missing = missing_words(decided)
+    if missing:
+        missing += f": {listed([scenario for scenario, _ in decided.wanted])}"
+    parts = [missing, canary_words(decided), needed_words(decided)]
+    return "; ".join(["the evidence decides neither way", *filter(None, parts)])
 
 
-def _canary_words(decided: PairsDecision) -> str:
+def missing_words(decided: PairsDecision) -> str:
+    """How many pairs an open round lacks; empty if it lacks none."""
+    wanted = decided.wanted
+    return f"round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}" if wanted else ""
+
+
+def canary_words(decided: PairsDecision) -> str:
+    """What new samples of a stored baseline would show; empty if none are wanted."""
     if not decided.canaries_wanted:
         return ""
     n = counted(len(decided.canaries_wanted), "new sample")
-    return f"; {n} of the baseline would show whether it still passes as often as its stored samples"
+    return f"{n} of the baseline would show whether it still passes as often as its stored samples"
 
 
-def _missing_words(wanted: Sequence[tuple[str, int]]) -> str:
-    if not wanted:
-        return ""
-    scenarios = [scenario for scenario, _ in wanted]
-    return f"; round {wanted[0][1]} lacks {counted(len(wanted), 'pair')}: {listed(scenarios)}"
+def needed_words(decided: PairsDecision) -> str:
+    """The number of rounds that would settle it, and the option for them if the plan does not allow them.
 
-
-def _needed_words(decided: PairsDecision) -> str:
-    """The number of rounds that would settle it, and the option for them if the plan does not allow them."""
-    if decided.n_rounds == 0:
+    Empty if the gate is not in want of evidence, or if other samples would settle it.
+    """
+    is_short = decided.reason in (Reason.OPEN, Reason.UNDECIDED) and not decided.canaries_wanted
+    if not is_short or decided.n_rounds == 0:
         return ""
     if decided.rounds_needed is None:
-        return "; more rounds like these would not decide it"
-    needed = f"; about {counted(decided.rounds_needed, 'more round')} needed"
+        return "more rounds like these would not decide it"
+    needed = f"about {counted(decided.rounds_needed, 'more round')} needed"
     n_rounds = decided.n_rounds + decided.rounds_needed
     return needed if n_rounds <= decided.plan.max_rounds else f"{needed} (--duolog-rounds={n_rounds})"
 
@@ -311,23 +296,10 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
         first, *rest = samples_words(verdict)
         yield f"{scenario}: {first}"
         yield from (f"  {line}" for line in rest)
-    yield from _tries_words(record)
+    yield from mean_tries_words(record, decided)
     yield from cost_lines(record)
     yield from record.damage
     yield from error_words(record)
-
-
-def _tries_words(record: RunRecord) -> Iterator[str]:
-    """What the pass rates of a gate or a collection mean for a user who tries several times."""
-    plan = record.header.plan
-    arms = Arm if plan.gate is not None else [Arm.BASELINE]
-    found = {arm: tries for arm in arms if (tries := tries_of(record, arm))}
-    if len(found) < len(list(arms)) or not (plan.gate or plan.collect):
-        return
-    k = N_TRIES
-    all_pass = ", ".join(f"{arm} {percent(tries.all_pass)}" for arm, tries in found.items())
-    one_passes = ", ".join(f"{arm} {percent(tries.one_passes)}" for arm, tries in found.items())
-    yield f"pass^{k} ({k} of {k} tries pass): {all_pass}; pass@{k} (1 of {k} passes): {one_passes}"
 
 
 def cost_lines(record: RunRecord) -> Iterator[str]:
@@ -361,10 +333,7 @@ def collection_words(record: RunRecord) -> Iterator[str]:
     """What was taken of each scenario, those that pass least first; nothing is judged."""
     plan = record.header.plan
     yield f"COLLECTED: {counted(plan.collect, 'sample')} of each of {counted(len(plan.scenarios), 'test')}, none judged"
-    counts = []
-    for scenario in plan.scenarios:
-        outcomes = [sample.outcome for sample in record.measured(scenario).values()]
-        counts.append((outcomes.count(SampleOutcome.PASSED), len(outcomes), scenario))
+    counts = [(*record.passed(scenario), scenario) for scenario in plan.scenarios]
     counts.sort(key=lambda found: found[0] / max(1, found[1]))
     for n_passed, n, scenario in counts[:MOST_COLLECTED_NAMED]:
         low, high = wilson_interval(n_passed, n)

@@ -105,6 +105,11 @@ class Sample(Record):
         return self.problem
 
     @property
+    def passed(self) -> bool:
+        """Whether the test's body passed."""
+        return self.outcome is SampleOutcome.PASSED
+
+    @property
     def is_measured(self) -> bool:
         """Whether it says anything about the model."""
         return self.outcome is not SampleOutcome.ERROR
@@ -137,6 +142,11 @@ class Sample(Record):
         arm = f" of the {self.arm}" if in_gate else ""
         attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
         return f"{self.scenario}, sample {self.number}{arm}{attempt}"
+
+
+def n_passed(samples: Iterable[Sample]) -> int:
+    """How many of the samples passed."""
+    return sum(sample.passed for sample in samples)
 
 
 class Look(Record):
@@ -200,6 +210,11 @@ class RunRecord:
     def measured(self, scenario: str, arm: Arm = Arm.BASELINE) -> Mapping[int, Sample]:
         """The measured samples of a scenario by number, in launch order."""
         return self._measured.get((scenario, arm), {})
+
+    def passed(self, scenario: str, arm: Arm = Arm.BASELINE) -> tuple[int, int]:
+        """How many of the measured samples of a scenario passed, and how many there are."""
+        found = self.measured(scenario, arm).values()
+        return n_passed(found), len(found)
 
     @cached_property
     def _measured(self) -> Mapping[tuple[str, Arm], dict[int, Sample]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from pytest_duolog.results.arm import Arm
-from pytest_duolog.results.record import RunRecord, SampleOutcome
 from pytest_duolog.stats.repeats import pass_at_k, pass_hat_k
 
 N_TRIES = 3
@@ -21,15 +20,16 @@ class Tries:
     one_passes: float
 
 
-def tries_of(record: RunRecord, arm: Arm = Arm.BASELINE, k: int = N_TRIES) -> Tries | None:
-    """The chances in one arm; None if a scenario has fewer than `k` samples."""
-    outcomes = [
-        [sample.outcome for sample in record.measured(scenario, arm).values()]
-        for scenario in record.header.plan.scenarios
-    ]
-    if min(map(len, outcomes)) < k:
+def tries_of(counts: Iterable[tuple[int, int]], k: int = N_TRIES) -> Tries | None:
+    """The chances behind the samples that passed, and all samples, of each scenario.
+
+    None without scenarios, or if one has fewer than `k` samples.
+    """
+    found = list(counts)
+    if min((n for _, n in found), default=0) < k:
         return None
-    counts = [(found.count(SampleOutcome.PASSED), len(found), k) for found in outcomes]
     return Tries(
-        k, fmean(pass_hat_k(*count) for count in counts), fmean(pass_at_k(*count) for count in counts)
+        k,
+        fmean(pass_hat_k(n_passed, n, k) for n_passed, n in found),
+        fmean(pass_at_k(n_passed, n, k) for n_passed, n in found),
     )

@@ -66,7 +66,7 @@ def test_a_gate_that_passes_shows_a_pair_all_the_same():
         pytest.param(gate_record({"a": ("+", "+")}), "Too little evidence so far.", id="one pair"),
         pytest.param(
             gate_record({"a": ("+-+-", "+++-")}, GatePlan(max_rounds=4)),
-            "Too little evidence after the last round. About 11 more rounds would settle it (--duolog-rounds=15).",
+            "Too little evidence after the last round. About 11 more rounds needed (--duolog-rounds=15).",
             id="last round",
         ),
         pytest.param(

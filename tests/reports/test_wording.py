@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from pytest_duolog.gate.decide import decide_record
-from pytest_duolog.reports.wording import percent, plan_words, points, record_words
+from pytest_duolog.reports.numbers import percent, points
+from pytest_duolog.reports.wording import plan_words, record_words
 from pytest_duolog.results.plan import GatePlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord
 from tests.run_records import bar_record, gate_record, header, sample
@@ -51,9 +52,20 @@ HEALTHY_AND_BROKEN = (
 def test_a_scenario_that_passes() -> None:
     assert words(bar_record({"test_a": "+-" + "+" * 17})) == [
         "test_a: PASS: 18 of 19 passed (94.7 %, 95 % interval 75.4 % to 99.1 %); stopped after 19",
+        "  pass^3 (3 of 3 tries pass): 84.2 %; pass@3 (1 of 3 passes): 100 %",
         "  18 of 20 samples must pass (0.9)",
         HEALTHY_AND_BROKEN,
     ]
+
+
+def test_tries_of_several_scenarios_are_their_mean() -> None:
+    record = bar_record({"test_a": "++-+", "test_b": "++++"}, n_samples=4, rate="0.7")
+    lines = words(record)
+    assert "  pass^3 (3 of 3 tries pass): 25 %; pass@3 (1 of 3 passes): 100 %" in lines
+    assert (
+        lines[-1] == "mean of 2 scenarios: pass^3 (3 of 3 tries pass): 62.5 %; pass@3 (1 of 3 passes): 100 %"
+    )
+    assert not any("pass^" in line for line in words(bar_record({"test_a": "+" * 12, "test_b": "--"})))
 
 
 def test_a_scenario_that_fails() -> None:
@@ -91,7 +103,7 @@ def test_a_count_that_is_not_whole_is_said() -> None:
 
 def test_a_proof_says_so() -> None:
     record = bar_record({"test_a": "+" * 28 + "-"}, n_samples=29, claim="prove")
-    assert words(record)[:2] == [
+    assert [line for line in words(record)[:3] if "pass^" not in line] == [
         (
             "test_a: INCONCLUSIVE: 29 samples can no longer show whether the rate reaches 0.9; "
             "28 of 29 passed (96.6 %, 95 % interval 82.8 % to 99.4 %)"

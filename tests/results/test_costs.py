@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_duolog.gate.decide import decide_record
-from pytest_duolog.reports.wording import cost_lines, record_words
+from pytest_duolog.reports.wording import cost_lines
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.costs import costs_of
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse
@@ -13,7 +12,7 @@ from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.results.tries import tries_of
 from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker, Usage
-from tests.run_records import bar_record, gate_record, header, sample
+from tests.run_records import header, sample
 
 
 def talk(model: str, *, fresh: tuple[int, ...] = (1, 2)) -> DialogueResult:
@@ -82,30 +81,23 @@ def test_costs_have_a_line_for_each_arm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "all_pass", "one_passes"),
+    ("counts", "all_pass", "one_passes"),
     [
-        ({"a": "++++"}, 1.0, 1.0),
-        ({"a": "+++-"}, 0.25, 1.0),
-        ({"a": "+--+"}, 0.0, 1.0),
-        ({"a": "---+"}, 0.0, 0.75),
-        ({"a": "++++", "b": "----"}, 0.5, 0.5),
+        ([(4, 4)], 1.0, 1.0),
+        ([(3, 4)], 0.25, 1.0),
+        ([(2, 4)], 0.0, 1.0),
+        ([(1, 4)], 0.0, 0.75),
+        ([(4, 4), (0, 4)], 0.5, 0.5),
     ],
 )
 def test_chances_of_several_tries_are_means_over_scenarios(
-    outcomes: dict[str, str], all_pass: float, one_passes: float
+    counts: list[tuple[int, int]], all_pass: float, one_passes: float
 ) -> None:
-    tries = tries_of(bar_record(outcomes))
+    tries = tries_of(counts)
     assert tries is not None
     assert (tries.all_pass, tries.one_passes) == (all_pass, one_passes)
 
 
 def test_too_few_samples_say_nothing_of_three_tries() -> None:
-    assert tries_of(bar_record({"a": "++++", "b": "++"})) is None
-
-
-def test_a_gate_tells_the_chances_of_both_arms() -> None:
-    found = gate_record({f"t{at}": ("+++", "++-") for at in range(4)})
-    assert (
-        "pass^3 (3 of 3 tries pass): baseline 100 %, candidate 0 %; "
-        "pass@3 (1 of 3 passes): baseline 100 %, candidate 100 %" in record_words(found, decide_record(found))
-    )
+    assert tries_of([(4, 4), (2, 2)]) is None
+    assert tries_of([]) is None
