@@ -245,13 +245,56 @@ def test_roles_are_roles_or_names():
     assert roles_of(Scenario(a=Speaker("Ann", role="agent"), b=Speaker("Ben"))) == {"agent", "Ben"}
 
 
+# What is refused in options and ini keys
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"samples": "1001"}, "duolog_samples: 1001 are too many (at most 1000)"),
+        ({"collect": "1001"}, "duolog_collect: 1001 are too many (at most 1000)"),
+        ({"rounds": "99999"}, "duolog_rounds: 99999 are too many (at most 1000)"),
+        ({"samples": "2.0"}, "duolog_samples: '2.0' is not a whole number above 0"),
+        ({"concurrency": "-1"}, "duolog_concurrency: '-1' is not a whole number above 0"),
+        ({"margin": "10"}, "duolog_margin: margin 10 is not inside (0, 1)"),
+        ({"margin": "nan"}, "duolog_margin: 'nan' is not a number"),
+        ({"inconclusive": "0"}, "duolog_inconclusive: '0' is not known"),
+        ({"edited_cassettes": "Fail"}, "duolog_edited_cassettes: unknown value 'Fail'"),
+        ({"budget": ","}, "--duolog-budget: '' is not a limit"),
+        ({"budget": "tokens=1,"}, "--duolog-budget: '' is not a limit"),
+        ({"budget": "dialogues=1.5"}, "--duolog-budget: 'dialogues=1.5' is not a limit"),
+        ({"budget": "tokens=1,tokens=2"}, "--duolog-budget: 'tokens=2' is not a limit, or a second one"),
+        ({"budget": "cost=inf"}, "--duolog-budget: 'cost=inf' is not a limit"),
+        (
+            {"model_options": ["a=openai:x", "a=openai:y"]},
+            "--duolog-model: 'a' is given twice (openai:x, openai:y); leave one out",
+        ),
+        (
+            {"model_ini": ["a=openai:x", "a = openai:y"]},
+            "duolog_model: 'a' is given twice (openai:x, openai:y); leave one out",
+        ),
+        (
+            {"candidate_options": ["a=openai:x", "a=openai:y"]},
+            "--duolog-candidate: 'a' is given twice (openai:x, openai:y); test one candidate at a time",
+        ),
+    ],
+)
+def test_wrong_values_are_named_with_their_place(given, problem):
+    with pytest.raises(ConfigurationError) as caught:
+        shared(**given)
+    assert str(caught.value).startswith(problem)
+
+
+def test_the_same_value_twice_is_one():
+    assert merged(model_options=["a=openai:x", "a=openai:x"]).overrides == {"a": "openai:x"}
+
+
 # Processes that share a budget and limits: workers of pytest-xdist, in each of several shards.
 
 
 def shared(pyproject=None, **given) -> Settings:
-    return Settings.merge(
-        record_mode="none", model_options=(), model_ini=(), stop_on=(), pyproject=pyproject, **given
-    )
+    usual = {"record_mode": "none", "model_options": (), "model_ini": (), "stop_on": ()}
+    return Settings.merge(**(usual | given), pyproject=pyproject)
 
 
 def test_shards_and_their_workers_share_a_budget():

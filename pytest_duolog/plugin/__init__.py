@@ -7,6 +7,7 @@ another module costs more than its content.
 
 from __future__ import annotations
 
+import argparse
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from functools import partial
@@ -61,20 +62,31 @@ MARKER = (
 )
 
 
+def _given_text(text: str) -> str:
+    """The value of an option; an empty one (an unset variable in CI) would silently mean the default."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no value: give one, or leave the option out")
+    return text.strip()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add all options except `--record-mode`, which another plugin may have added."""
     group = parser.getgroup("duolog", "two-model dialogues")
 
-    def add(name: str, metavar: str | None, text: str, *, default: str = "", **more: Any) -> None:
+    def add(name: str, metavar: str, text: str, *, default: str = "", **more: Any) -> None:
         """Add an option and the ini key of the same name; an option that is not given has no value."""
-        named = {"metavar": metavar} if metavar else {}
-        group.addoption(name, default=None, help=text, **named, **more)
+        group.addoption(name, default=None, help=text, metavar=metavar, type=_given_text, **more)
         parser.addini(_key(name), text, default=default)
 
     def add_many(name: str, metavar: str, text: str) -> None:
         """The same for an option that may be given several times; its key has one value on each line."""
         group.addoption(
-            name, action="append", default=[], metavar=metavar, help=f"{text}; can be given several times"
+            name,
+            action="append",
+            default=[],
+            metavar=metavar,
+            type=_given_text,
+            help=f"{text}; can be given several times",
         )
         parser.addini(_key(name), f"{text}; one on each line", type="linelist", default=[])
 
@@ -187,12 +199,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def given_shard(config: pytest.Config) -> str | None:
-    """The given shard.
-
-    An empty option (an unset variable in CI) is kept and refused later; otherwise every machine would run all tests.
-    """
-    given: str | None = config.getoption("duolog_shard")
-    return given if given is not None else config.getini("duolog_shard") or None
+    """The given shard."""
+    return _given(config, "duolog_shard") or None
 
 
 def _given(config: pytest.Config, name: str) -> Any:
@@ -254,12 +262,13 @@ def collector_of(config: pytest.Config) -> Collector:
 
 def _make_collector(config: pytest.Config) -> Collector:
     from pytest_duolog.plugin.collector import Collector
-    from pytest_duolog.plugin.outputs import Outputs, are_wanted
+    from pytest_duolog.plugin.outputs import Outputs, are_wanted, check_outputs
 
     is_worker = hasattr(config, "workerinput")
     collector = Collector() if is_worker else Collector(partial(_receive, config))
     config.pluginmanager.register(collector, COLLECTOR)
     if not is_worker and are_wanted(config):
+        check_outputs(config)
         config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
     return collector
 
@@ -305,7 +314,13 @@ def pytest_make_collect_report(
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are deselected
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    if config.getini("duolog_transcripts"):
+        from pytest_duolog.plugin.transcript_tests import refuse_idle_globs
+
+        refuse_idle_globs(session, items)
     if any(item.get_closest_marker("dialogue") for item in items):
         from pytest_duolog.plugin.unused_markers import find_unused_markers
 

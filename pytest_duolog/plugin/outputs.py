@@ -140,6 +140,26 @@ def _wanted(config: pytest.Config) -> Iterator[tuple[RunReport, Path]]:
             yield report, config.rootpath / given
 
 
+def check_outputs(config: pytest.Config) -> None:
+    """Raises UsageError for report files that cannot be written, or that several reports would write."""
+    record = config.getoption("duolog_record") or config.getini("duolog_record")
+    taken = {config.rootpath / record: "duolog_record"} if record else {}
+    for report, path in _wanted(config):
+        if not report.variable and (problem := _problem(path, taken.setdefault(path, report.key), report)):
+            raise pytest.UsageError(f"{report.key}: {path} cannot be written: {problem}")
+
+
+def _problem(path: Path, taken_by: str, report: RunReport) -> str:
+    if taken_by != report.key:
+        return f"{taken_by} names this file, too"
+    if path.is_dir():
+        return "it is a folder; name a file"
+    above = next(folder for folder in path.parents if folder.exists())
+    if not above.is_dir():
+        return f"{above} is not a folder"
+    return "" if os.access(path if path.exists() else above, os.W_OK) else "permission denied"
+
+
 def _folder_in_checkout(rootpath: Path) -> Path:
     for name in CHECKOUTS:
         checkout = os.environ.get(name)

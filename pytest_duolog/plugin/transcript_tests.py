@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_duolog.display import printable
+from pytest_duolog.display import printable, shorten
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin.state import session_of
+from pytest_duolog.plugin.unused_markers import warned_once
 from pytest_duolog.properties.base import Outcome, Property, judge
 from pytest_duolog.properties.by_name import given_property
 from pytest_duolog.results.examination import default_properties
 from pytest_duolog.transcripts.sources import Source, Unreadable, read_file
+
+# The globs that matched a file.
+MATCHED: pytest.StashKey[set[str]] = pytest.StashKey()
 
 
 def matches(path: Path, config: pytest.Config) -> bool:
@@ -24,11 +29,44 @@ def matches(path: Path, config: pytest.Config) -> bool:
 
     `*` also matches folders; a leading `./` is ignored.
     """
-    patterns: list[str] = config.getini("duolog_transcripts")
     if not path.is_relative_to(config.rootpath):
         return False
     relative = path.relative_to(config.rootpath).as_posix()
-    return any(fnmatchcase(relative, pattern.removeprefix("./")) for pattern in patterns)
+    globs: list[str] = config.getini("duolog_transcripts")
+    found = {glob for glob in globs if fnmatchcase(relative, glob.removeprefix("./"))}
+    config.stash.setdefault(MATCHED, set()).update(found)
+    return bool(found)
+
+
+def refuse_idle_globs(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Warn about globs that match no file; collection fails if warnings are errors.
+
+    Only where pytest has looked at all files that a glob could match: `pytest tests` says nothing about `logs/*.md`.
+    """
+    config = session.config
+    matched = config.stash.get(MATCHED, set())
+    for glob in config.getini("duolog_transcripts"):
+        if glob not in matched and _was_visited(_folder(glob, config.rootpath), config):
+            message = (
+                f"duolog_transcripts: {shorten(glob)} matches no file among those that pytest looked at; "
+                f"globs are relative to {config.rootpath}"
+            )
+            for report in warned_once(config, message, str(config.inipath or config.rootpath)):
+                config.hook.pytest_collectreport(report=report)
+                items.clear()
+
+
+def _folder(glob: str, root: Path) -> Path:
+    """The deepest folder that has all files that a glob could match."""
+    plain = takewhile(lambda part: not set(part) & set("*?["), Path(glob).parts[:-1])
+    return root.joinpath(*plain)
+
+
+def _was_visited(folder: Path, config: pytest.Config) -> bool:
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        return True  # a run of everything; `testpaths` may leave the folder out
+    given = [Path(arg.partition("::")[0]) for arg in config.args]
+    return any(folder.is_relative_to(config.invocation_params.dir / path) for path in given)
 
 
 class DoesNotHold(Exception):

@@ -16,20 +16,31 @@ NAME = "dialogue"
 
 
 def find_unused_markers(config: pytest.Config, items: Iterable[pytest.Item]) -> list[pytest.CollectReport]:
-    """Warn about every dialogue marker that no test uses; returns a failed report for each if warnings are errors.
+    """Warn about every dialogue marker that no test uses; returns a failed report for each if warnings are errors."""
+    return [
+        report
+        for node in _unused(items)
+        for report in warned_once(
+            config, _complaint(node), str(node.path), line=_line(node), nodeid=node.nodeid
+        )
+    ]
+
+
+def warned_once(
+    config: pytest.Config, message: str, path: str, *, line: int = 1, nodeid: str = "duolog"
+) -> list[pytest.CollectReport]:
+    """Warn about something in the file `path`; returns a failed report if warnings are errors.
 
     An error raised here would end a worker of pytest-xdist without a message. All workers collect the same tests, so
     only the first one warns.
     """
     is_first = getattr(config, "workerinput", {"workerid": "gw0"})["workerid"] == "gw0"
-    failed = []
-    for node in _unused(items):
-        with nullcontext() if is_first else warnings.catch_warnings(record=True):
-            try:
-                warnings.warn_explicit(_complaint(node), pytest.PytestWarning, str(node.path), _line(node))
-            except pytest.PytestWarning as error:
-                failed.append(pytest.CollectReport(node.nodeid, "failed", longrepr=str(error), result=[]))
-    return failed
+    with nullcontext() if is_first else warnings.catch_warnings(record=True):
+        try:
+            warnings.warn_explicit(message, pytest.PytestWarning, path, line)
+        except pytest.PytestWarning as error:
+            return [pytest.CollectReport(nodeid, "failed", longrepr=str(error), result=[])]
+    return []
 
 
 def _unused(items: Iterable[pytest.Item]) -> Iterator[pytest.Item | pytest.Collector]:

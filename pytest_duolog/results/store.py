@@ -37,6 +37,8 @@ from pytest_duolog.storage.line_file import (
 )
 from pytest_duolog.transcripts.transcript import Record
 
+# The first bytes of each record.
+FIRST_BYTES = b'{"duolog_record":'
 # The key of a field that only format 1 has.
 OLD_VERDICTS = b'"properties":'
 
@@ -238,9 +240,26 @@ def fresh_record(path: Path, header: Header) -> RecordWriter:
 
 
 def check_place(path: Path) -> None:
-    """Raises RunRecordError if no record can be written at `path`; called before a sample costs anything."""
+    """Raises RunRecordError if no record can be written at `path`; called before a sample costs anything.
+
+    A file that is no run record stays where it is.
+    """
     with _writing(path):
         check_writable(path, expected_bytes=None)
+        is_foreign = path.is_file() and not _may_be_record(path)
+    if is_foreign:
+        raise RunRecordError(
+            "another file is there, which is not a run record",
+            path=path,
+            advice="name another file with --duolog-record=FILE, or move this one away",
+        )
+
+
+def _may_be_record(path: Path) -> bool:
+    """Whether a file is empty, or begins as a record; a killed run may have left less than the first line."""
+    with path.open("rb") as file:
+        start = file.read(len(FIRST_BYTES))
+    return FIRST_BYTES.startswith(start)
 
 
 def write_record(path: Path, record: RunRecord) -> None:

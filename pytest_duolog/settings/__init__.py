@@ -18,7 +18,7 @@ from pytest_duolog.endpoints.registry import check_model, known_providers, unsen
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.secret_names import EnvironmentRules
-from pytest_duolog.results.plan import GatePlan
+from pytest_duolog.results.plan import MOST_SAMPLES, GatePlan
 from pytest_duolog.results.shard import Shard
 from pytest_duolog.scenarios.scenario import (
     DEFAULT_MODEL,
@@ -105,16 +105,20 @@ class Settings:
         n_before, n_processes = (
             ((part.number - 1) * n_workers, part.n_shards * n_workers) if part else (0, n_workers)
         )
-        n_collected = options.count("duolog_collect", collect)
+        n_collected = options.count("duolog_collect", collect, at_most=MOST_SAMPLES)
         settings = cls(
             record_mode=options.record_mode(record_mode),
             concurrency=options.count("duolog_concurrency", concurrency) or DEFAULT_CONCURRENCY,
             stop_on=options.stop_on(stop_on),
             overrides=options.role_models("--duolog-model", model_options),
-            candidates={} if n_collected else options.candidates(candidate_options),
-            samples=None if n_collected else options.count("duolog_samples", samples),
+            candidates={}
+            if n_collected
+            else options.role_models(
+                "--duolog-candidate", candidate_options, advice="test one candidate at a time"
+            ),
+            samples=None if n_collected else options.count("duolog_samples", samples, at_most=MOST_SAMPLES),
             collect=n_collected,
-            gate=options.gate(margin, options.count("duolog_rounds", rounds)),
+            gate=options.gate(margin, options.count("duolog_rounds", rounds, at_most=MOST_SAMPLES)),
             inconclusive=options.inconclusive(inconclusive),
             edited_cassettes=options.fail_or_warn("duolog_edited_cassettes", edited_cassettes),
             shard=part,

@@ -60,7 +60,7 @@ def fail_or_warn(name: str, given: str) -> FailOrWarn:
     return given  # type: ignore[return-value]  # it is one of them
 
 
-def count(name: str, given: str | int | None) -> int | None:
+def count(name: str, given: str | int | None, *, at_most: int | None = None) -> int | None:
     """A whole number above 0; None if nothing was given."""
     if given is None or given == "":
         return None
@@ -70,6 +70,8 @@ def count(name: str, given: str | int | None) -> int | None:
         count = 0
     if count < 1:
         raise ConfigurationError(f"{name}: {given!r} is not a whole number above 0")
+    if at_most is not None and count > at_most:
+        raise ConfigurationError(f"{name}: {count} are too many (at most {at_most})")
     return count
 
 
@@ -85,22 +87,13 @@ def stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
     return given
 
 
-def candidates(pairs: Iterable[str]) -> dict[str, str]:
-    """One candidate model for each role; raises ConfigurationError for a second one."""
-    given = [_role_model("--duolog-candidate", pair) for pair in pairs]
+def role_models(source: str, pairs: Iterable[str], *, advice: str = "leave one out") -> dict[str, str]:
+    """Models by role, from `ROLE=provider:model`; raises ConfigurationError for a second one, with `advice`."""
     models: dict[str, str] = {}
-    for role, model in given:
+    for role, model in (_role_model(source, pair) for pair in pairs):
         if models.setdefault(role, model) != model:
-            raise ConfigurationError(
-                f"--duolog-candidate: {role!r} is given twice ({models[role]}, {model}); test one "
-                "candidate at a time"
-            )
+            raise ConfigurationError(f"{source}: {role!r} is given twice ({models[role]}, {model}); {advice}")
     return models
-
-
-def role_models(source: str, pairs: Iterable[str]) -> dict[str, str]:
-    """Models by role, from `ROLE=provider:model`; the last one of a role counts."""
-    return dict(_role_model(source, pair) for pair in pairs)
 
 
 def _role_model(source: str, pair: str) -> tuple[str, str]:
@@ -118,14 +111,17 @@ def budget_limits(text: str, *, n_shares: int = 1, share: int = 0) -> dict[str, 
 
     The error names the wrong part and what is accepted.
     """
-    limits = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    limits: dict[str, float] = {}
+    if not text:
+        return limits
+    for part in (part.strip() for part in text.split(",")):
         unit, _, value = (word.strip() for word in part.partition("="))
         try:
             limit = float(value)
         except ValueError:
             limit = -1.0
-        if unit not in BUDGET_UNITS or unit in limits or not 0 < limit < float("inf"):
+        is_whole = unit != "dialogues" or limit.is_integer()
+        if unit not in BUDGET_UNITS or unit in limits or not (0 < limit < float("inf") and is_whole):
             raise ConfigurationError(
                 f"--duolog-budget: {part!r} is not a limit, or a second one; write NAME=NUMBER, "
                 f"separated by commas (names: {', '.join(BUDGET_UNITS)}), for example "

@@ -20,7 +20,7 @@ def transcripts(pytester: pytest.Pytester) -> pytest.Pytester:
 
 @alone_or_in_workers()
 def test_each_property_of_each_transcript_is_a_test(transcripts: pytest.Pytester, options: tuple[str, ...]):
-    result = transcripts.runpytest("-v", *options)
+    result = transcripts.runpytest("-v", "-Wdefault", *options)  # no file is a *.jsonl
     result.assert_outcomes(passed=2, failed=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines_random(

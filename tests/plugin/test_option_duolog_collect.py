@@ -114,7 +114,7 @@ def test_plan_of_a_collection_is_exact(collect, chat_server: ChatServer):
         ),
         (("--duolog-samples=3",), "*--duolog-samples: it has no effect with --duolog-collect*"),
         (("--duolog-collect=0",), "*duolog_collect: '0' is not a whole number above 0*"),
-        (("--duolog-collect=1001",), "*1001 samples are too many (at most 1000)*"),
+        (("--duolog-collect=1001",), "*duolog_collect: 1001 are too many (at most 1000)*"),
     ],
     ids=["candidate", "samples", "none", "too many"],
 )

@@ -1,0 +1,134 @@
+"""Options and ini keys without effect, or with files that cannot be written, are refused before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_duolog.plugin import REPORTS
+from tests.workers import alone_or_in_workers
+
+TEST = """
+import pytest
+
+@pytest.mark.dialogue(model="scripted:counter", turns=1)
+def test_it(dialogue):
+    open("ran.txt", "w").close()
+    assert dialogue.messages
+"""
+VALUES = (
+    *("model", "concurrency", "budget", "samples", "collect", "candidate", "margin", "rounds"),
+    *("inconclusive", "record", "shard", "baseline"),
+)
+
+
+@pytest.mark.parametrize("given", ["", " "], ids=["empty", "space"])
+@pytest.mark.parametrize("name", [*VALUES, *REPORTS])
+def test_options_need_a_value(pytester: pytest.Pytester, name: str, given: str):
+    """An unset variable in CI would silently mean one sample, no limit or every shard."""
+    with pytest.raises(
+        pytest.UsageError, match=f"--duolog-{name}: '{given}' is no value: give one, or leave"
+    ):
+        pytester.parseconfig(f"--duolog-{name}={given}")
+
+
+def test_spaces_around_a_value_mean_nothing(pytester: pytest.Pytester):
+    assert pytester.parseconfig("--duolog-samples= 3 ").getoption("duolog_samples") == "3"
+
+
+def refused(pytester: pytest.Pytester, *options: str) -> str:
+    """The error of a run that runs no test."""
+    pytester.makepyfile(test_it=TEST)
+    result = pytester.runpytest(*options)
+    assert result.ret not in {
+        pytest.ExitCode.OK,
+        pytest.ExitCode.TESTS_FAILED,
+        pytest.ExitCode.INTERNAL_ERROR,
+    }
+    assert not Path("ran.txt").exists()
+    return "\n".join([*result.outlines, *result.errlines])
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--duolog-report=.",), "duolog_report: {here} cannot be written: it is a folder; name a file"),
+        (
+            ("--duolog-ctrf=test_it.py/ctrf.json",),
+            "duolog_ctrf: {here}/test_it.py/ctrf.json cannot be written: {here}/test_it.py is not a folder",
+        ),
+        (
+            ("--duolog-report=a.html", "--duolog-comment=a.html"),
+            "duolog_report: {here}/a.html cannot be written: duolog_comment names this file, too",
+        ),
+        (
+            ("--duolog-code-quality=a.json", "--duolog-record=a.json"),
+            "duolog_code_quality: {here}/a.json cannot be written: duolog_record names this file, too",
+        ),
+    ],
+    ids=["folder", "below a file", "two reports", "report and record"],
+)
+def test_report_that_cannot_be_written_is_refused(pytester: pytest.Pytester, options, problem: str):
+    assert problem.format(here=pytester.path) in refused(pytester, *options)
+
+
+def test_record_does_not_move_another_file_away(pytester: pytest.Pytester):
+    pytester.path.joinpath("notes.txt").write_text("mine")
+    said = refused(pytester, "--duolog-samples=2", "--duolog-record=notes.txt")
+    assert "another file is there, which is not a run record" in said
+    assert [path.name for path in pytester.path.glob("notes*")] == ["notes.txt"]
+
+
+# Globs of transcripts
+
+
+def globs(pytester: pytest.Pytester, *given: str, ini: str = "") -> None:
+    pytester.makeini(f"[pytest]\nduolog_transcripts = {' '.join(given)}\n{ini}\n")
+    pytester.mkdir("logs").joinpath("a.md").write_text(
+        "**Ann:** Hello.\n\n**Bob:** Goodbye!\n\n**Ann:** Bye.\n"
+    )
+    pytester.makepyfile(**{"tests/test_plain": "def test_plain():\n    pass\n"})
+
+
+@alone_or_in_workers()
+def test_glob_without_a_file_is_a_warning(pytester: pytest.Pytester, options: tuple[str, ...]):
+    globs(pytester, "logs/*.md", "log/*.md")
+    result = pytester.runpytest("-Wdefault", *options)
+    assert result.ret == pytest.ExitCode.OK
+    [warned] = [line for line in result.outlines if "matches no file among those" in line]
+    assert warned.endswith(
+        "duolog_transcripts: 'log/*.md' matches no file among those that pytest looked at; globs are relative to "
+        f"{pytester.path}"
+    )
+
+
+@alone_or_in_workers()
+def test_glob_without_a_file_fails_if_warnings_are_errors(
+    pytester: pytest.Pytester, options: tuple[str, ...]
+):
+    globs(pytester, "log/*.md")
+    result = pytester.runpytest("-Werror", *options)
+    assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
+    result.stdout.fnmatch_lines(["*duolog_transcripts: 'log/[*].md' matches no file*"])
+
+
+@pytest.mark.parametrize(
+    ("glob", "ini", "options", "is_told"),
+    [
+        ("LOGS/*.md", "", (), True),
+        ("logs", "", (), True),
+        ("logs/*.md", "testpaths = tests", (), True),
+        ("log/*.md", "", (".",), True),
+        ("logs/*.txt", "", ("logs",), True),
+        ("*/*.md", "", (), False),
+        ("./logs/*.md", "", (), False),
+        ("log/*.md", "", ("tests",), False),
+        ("log/*.md", "", ("tests/test_plain.py::test_plain",), False),
+        ("logs/*.md", "", ("tests",), False),
+    ],
+)
+def test_only_globs_whose_files_were_looked_for_are_told(pytester, glob, ini, options, is_told):
+    globs(pytester, glob, ini=ini)
+    result = pytester.runpytest("-Wdefault", *options)
+    assert any("matches no file among those" in line for line in result.outlines) == is_told
