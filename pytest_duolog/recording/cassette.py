@@ -35,7 +35,7 @@ from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import Orphans, Recording
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.stored_response import holds_secret
+from pytest_duolog.recording.stored_response import refuse_secrets
 from pytest_duolog.recording.vcrpy import vcrpy
 from pytest_duolog.transcripts.transcript import Message, StopReason
 
@@ -395,16 +395,18 @@ class Cassette(Recorder):
         assert self._writer is not None
         kept = [saved for interaction in fresh if (saved := self.hooks.saved(interaction))]
         lines = self._writer.lines_for(kept)
-        if any(holds_secret(line, self.redactor) for line in lines):
-            number, speaker = self._asking
-            self.close()
-            raise SecretInRecording(
-                f"message {number} ({speaker}) contains something that looks like a key and cannot be "
-                "replaced; it was not written",
+        number, speaker = self._asking
+        try:
+            refuse_secrets(
+                lines,
+                self.redactor,
+                what=f"message {number} ({speaker})",
                 cassette_path=self.location.path,
                 test=self.test,
-                facts=[("to fix", "remove it with 'before_save_interaction' in duolog_vcr_config")],
             )
+        except SecretInRecording:
+            self.close()
+            raise
         self._writer.append(lines)
         self._n_written = len(self._used)
 

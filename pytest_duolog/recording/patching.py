@@ -123,7 +123,19 @@ class WatchedEndpoint:
             self._cassette.record(sent, plain)
 
     def _sent(self, request: Request) -> SentRequest | None:
-        body, headers = Body.of_stranger(_body_bytes(request), request.headers, self._cassette.redactor)
+        """The request as this cassette matches and stores it; None if it is not recorded.
+
+        It is kept on the request: vcrpy asks several times for the same one, but may ask before the body is complete.
+        """
+        given = (str(request.uri), _body_bytes(request), dict(request.headers))
+        kept: dict[WatchedEndpoint, tuple[object, SentRequest | None]]
+        kept = vars(request).setdefault("duolog_sent", {})
+        if self not in kept or kept[self][0] != given:
+            kept[self] = (given, self._as_sent(request, given[1]))
+        return kept[self][1]
+
+    def _as_sent(self, request: Request, content: bytes) -> SentRequest | None:
+        body, headers = Body.of_stranger(content, request.headers, self._cassette.redactor)
         uri, names = self._cassette.address(str(request.uri))
         return self._cassette.hooks.request(SentRequest(request.method, uri, headers, body, names=names))
 

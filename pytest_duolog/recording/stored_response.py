@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
+from pytest_duolog.endpoints.answers import PASSING_STATUSES
 from pytest_duolog.endpoints.history import AnswerForm
 from pytest_duolog.endpoints.reading import served_by
+from pytest_duolog.errors import SecretInRecording
 from pytest_duolog.recording.interaction import Response, SentRequest
 from pytest_duolog.recording.journal import newly_said
 from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
@@ -11,7 +16,7 @@ from pytest_duolog.recording.stream_redaction import without_secrets_in_list, wi
 from pytest_duolog.storage.json_text import canonical, parsed
 
 # Statuses of failed tries, which are retried or reported, but never recorded.
-FAILED_TRIES = frozenset({401, 403, 407, 408, 409, 425, 429})
+FAILED_TRIES = PASSING_STATUSES | {401, 403, 407}
 
 
 def is_answer(response: Response, sent: SentRequest) -> bool:
@@ -50,8 +55,23 @@ def _kept_content(content: bytes, redactor: Redactor, answers: AnswerForm | None
     return canonical(redactor.json(answers.kept(value) if isinstance(value, dict) else value))
 
 
-def holds_secret(line: str, redactor: Redactor) -> bool:
-    """Whether a line of a cassette still has a secret before it is written: redaction missed it, or a hook added it."""
+def refuse_secrets(
+    lines: Iterable[str], redactor: Redactor, *, what: str, cassette_path: Path, test: str
+) -> None:
+    """Raises SecretInRecording for lines that still have a secret before they are written.
+
+    Redaction missed it, or a hook added it. `what` is what the lines are, for the error.
+    """
+    if any(_holds_secret(line, redactor) for line in lines):
+        raise SecretInRecording(
+            f"{what} contains something that looks like a key and cannot be replaced; it was not written",
+            cassette_path=cassette_path,
+            test=test,
+            facts=[("to fix", "remove it with 'before_save_interaction' in duolog_vcr_config")],
+        )
+
+
+def _holds_secret(line: str, redactor: Redactor) -> bool:
     said = newly_said(line)
     text = said["response"].get("text", "")
     return redactor.finds_secret(line, said) or without_secrets_in_stream(text, redactor) != text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pytest_duolog.errors import CassetteMismatch, SecretInRecording
+from pytest_duolog.errors import CassetteMismatch
 from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.addresses import Address
 from pytest_duolog.recording.cassette import Cassette, RecordMode
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import JournalWriter, check_place, read_journal, write_journal
 from pytest_duolog.recording.recorder import Recorder
-from pytest_duolog.recording.stored_response import holds_secret
+from pytest_duolog.recording.stored_response import refuse_secrets
 
 JUDGE = "judge"
 
@@ -66,14 +66,9 @@ class Votes(Recorder):
         writer = JournalWriter(path, header=None, journal=read_journal(path))
         try:
             lines = writer.lines_for([saved])
-            if any(holds_secret(line, self.redactor) for line in lines):
-                raise SecretInRecording(
-                    "a judge's vote contains something that looks like a key and cannot be replaced; "
-                    "it was not written",
-                    cassette_path=path,
-                    test=self._cassette.test,
-                    facts=[("to fix", "remove it with 'before_save_interaction' in duolog_vcr_config")],
-                )
+            refuse_secrets(
+                lines, self.redactor, what="a judge's vote", cassette_path=path, test=self._cassette.test
+            )
             writer.append(lines)
         finally:
             writer.close()
