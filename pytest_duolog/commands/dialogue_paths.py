@@ -38,6 +38,11 @@ def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="only dialogues with this text in the id of their test or in their name; case does not matter",
     )
+    parser.add_argument(
+        "--says",
+        metavar="TEXT",
+        help="only dialogues in which a message has this text; case, and line breaks for spaces, do not matter",
+    )
     add_property_argument(
         parser, "a property to judge instead of those that a run recorded, or NoLoops and EndsCleanly"
     )
@@ -54,12 +59,15 @@ def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue],
     for entry in unreadable:
         print(printable(f"duolog: {entry.file}:{entry.line}: {entry.problem}"), file=sys.stderr)
     dialogues = [entry for entry in found if isinstance(entry, FiledDialogue)]
-    wanted = [dialogue for dialogue in dialogues if _is_meant(dialogue, arguments.text or "")]
-    if not wanted and dialogues:
+    named = [dialogue for dialogue in dialogues if _is_meant(dialogue, arguments.text or "")]
+    if not named and dialogues:
         names = listed(list(dict.fromkeys(dialogue.source.id for dialogue in dialogues)))
         raise TranscriptError(
             f"none of {counted(len(dialogues), 'dialogue')} has {arguments.text!r} in its name: {names}"
         )
+    wanted = [dialogue for dialogue in named if _says(dialogue, arguments.says or "")]
+    if not wanted and named:
+        raise TranscriptError(f"no message of {counted(len(named), 'dialogue')} has {arguments.says!r}")
     if not wanted and not unreadable:
         where = listed([str(path) for path in arguments.paths]) or "the working directory"
         raise TranscriptError(f"{where}: there are no dialogues in the files ({', '.join(sorted(SUFFIXES))})")
@@ -68,6 +76,15 @@ def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue],
 
 def _is_meant(dialogue: FiledDialogue, text: str) -> bool:
     return text.casefold() in f"{dialogue.test}\n{dialogue.source.id}".casefold()
+
+
+def _says(dialogue: FiledDialogue, text: str) -> bool:
+    messages = dialogue.source.transcript.messages
+    return not text or any(_searched(text) in _searched(message.content) for message in messages)
+
+
+def _searched(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _entries(paths: Sequence[Path]) -> Iterator[FiledDialogue | Unreadable]:

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_duolog.commands.records import safe_record
 from pytest_duolog.display import printable
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import RecordDecision, decide_record
@@ -13,7 +14,7 @@ from pytest_duolog.gate.decision import Decision, status_of_inconclusive
 from pytest_duolog.reports.wording import record_words
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import RunRecord, merge
-from pytest_duolog.results.store import read_record, write_record
+from pytest_duolog.results.store import write_record
 
 # The exit status of an inconclusive gate; 2 means that nothing could be decided.
 INCONCLUSIVE = 3
@@ -45,7 +46,7 @@ def add_record_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the decision; returns the exit status of `report`."""
-    record = merge(read_record(path) for path in arguments.records)
+    record = merge(map(safe_record, arguments.records))
     if arguments.margin is not None:
         record = _with_margin(record, arguments.margin)
     if record.header.plan.collect:

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide_and_write, report
+from pytest_duolog.commands.records import safe_record
 from pytest_duolog.display import counted, printable
 from pytest_duolog.reports.run_reports import RUN_REPORTS
 from pytest_duolog.results.record import merge
-from pytest_duolog.results.store import read_record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the merged record and print the decision; the status is that of `report`."""
-    record = merge(read_record(path) for path in arguments.records)
+    record = merge(map(safe_record, arguments.records))
     decided = decide_and_write(record, arguments.output)
     n_samples, n_records = len(record.samples), len(arguments.records)
     said = f"{arguments.output}: {counted(n_samples, 'sample')} of {counted(n_records, 'record')}"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide_and_write, report
 from pytest_duolog.commands.properties import add_property_argument, given_properties
+from pytest_duolog.commands.records import safe_record
 from pytest_duolog.display import and_more, printable
 from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.results.rejudge import rejudged
-from pytest_duolog.results.store import read_record
 
 # At most this many samples with another outcome are listed.
 MOST_NAMED = 10
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the record with new verdicts and print the decision; the status is that of `report`."""
     properties = given_properties(arguments)
-    old = merge(read_record(path) for path in arguments.records)
+    old = merge(map(safe_record, arguments.records))
     new = rejudged(old, properties, plugin=version("pytest-duolog"))
     decided = decide_and_write(new, arguments.output)
     for line in _changes(old, new):

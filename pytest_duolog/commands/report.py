@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_dialogue_arguments, given_dialogues
+from pytest_duolog.commands.records import safe_record
 from pytest_duolog.display import counted, printable
+from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.reports.report import dialogues_text, report_text
-from pytest_duolog.results.record import merge
-from pytest_duolog.results.store import read_record
+from pytest_duolog.results.record import RunRecord, merge
 from pytest_duolog.transcripts.sources import OwnFile, own_file
 
 
@@ -25,24 +26,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page; 0 if everything could be read, 2 if not."""
-    dialogues, n_unreadable = given_dialogues(arguments)
-    if not dialogues:
-        return 2
-    if not n_unreadable and _is_run(arguments):
-        record = merge(read_record(path) for path in arguments.paths)
+    record = _run_of(arguments)
+    if record is not None:
+        n_dialogues, n_unreadable = sum(len(sample.dialogues) for sample in record.samples), 0
         text = report_text(record, decide_record(record), {})
     else:
+        dialogues, n_unreadable = given_dialogues(arguments)
+        if not dialogues:
+            return 2
+        n_dialogues = len(dialogues)
         text = dialogues_text(dialogues)
     arguments.output.write_text(text, "utf-8", newline="\n")
-    print(printable(f"{arguments.output}: {counted(len(dialogues), 'dialogue')}"))
+    print(printable(f"{arguments.output}: {counted(n_dialogues, 'dialogue')}"))
     return 2 if n_unreadable else 0
+
+
+def _run_of(arguments: argparse.Namespace) -> RunRecord | None:
+    """The run whose records are given, without secrets; the page then shows its decision.
+
+    None if other files or a selection are given, or a record is damaged or without dialogues: `given_dialogues` says
+    so, and the page shows what can be read.
+    """
+    if not _is_run(arguments):
+        return None
+    try:
+        records = [safe_record(path) for path in arguments.paths]
+    except RunRecordError:
+        return None
+    has_all = not any(record.damage for record in records)
+    has_any = any(sample.dialogues for record in records for sample in record.samples)
+    return merge(records) if has_all and has_any else None
 
 
 def _is_run(arguments: argparse.Namespace) -> bool:
     """Whether the paths are only records of one run, with the original verdicts; then the page shows its decision."""
     return (
         bool(arguments.paths)
-        and not (arguments.text or arguments.property)
+        and not (arguments.text or arguments.says or arguments.property)
         and all(map(_is_record, arguments.paths))
     )
 

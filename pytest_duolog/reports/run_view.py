@@ -140,6 +140,11 @@ class RunView:
         """How many have no line."""
         return len(self.dialogues) - len(self.listed)
 
+    @property
+    def n_without_messages(self) -> int:
+        """How many dialogues a search on the page does not see."""
+        return self.n_left_out + self.n_unlisted
+
     def squares(self, cell: Cell) -> Sequence[DialogueView]:
         """What is drawn one by one; nothing of a cell, or a page, with too many."""
         is_small = len(cell.measured) <= MOST_SQUARES and len(self.dialogues) <= MOST_SQUARES_OF_PAGE

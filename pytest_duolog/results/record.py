@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, TypeAdapter
 
@@ -29,6 +29,8 @@ from pytest_duolog.transcripts.transcript import Record, StopKind, Text
 # Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its own verdicts. Lines have
 # checksums if the header has one.
 FORMAT = 2
+
+Line = TypeVar("Line", bound=Record)
 
 
 class SampleOutcome(StrEnum):
@@ -207,6 +209,15 @@ class RunRecord:
 
         return dialogue_rows(of_record(self))
 
+    def without_secrets(self, redacted: Callable[[Any], Any]) -> RunRecord:
+        """The same without secrets in any text, names of tests included; `redacted` replaces them in plain data."""
+        return RunRecord(
+            _redacted(self.header, redacted),
+            tuple(_redacted(sample, redacted) for sample in self.samples),
+            tuple(_redacted(look, redacted) for look in self.looks),
+            tuple(map(redacted, self.damage)),
+        )
+
     def measured(self, scenario: str, arm: Arm = Arm.BASELINE) -> Mapping[int, Sample]:
         """The measured samples of a scenario by number, in launch order."""
         return self._measured.get((scenario, arm), {})
@@ -223,6 +234,12 @@ class RunRecord:
             if sample.is_measured:
                 found.setdefault((sample.scenario, sample.arm), {})[sample.number] = sample
         return found
+
+
+def _redacted(value: Line, redacted: Callable[[Any], Any]) -> Line:
+    said = value.model_dump(mode="json")
+    safe = redacted(said)
+    return value if safe == said else type(value).model_validate(safe)
 
 
 def check_sample(sample: Sample, plan: RunPlan, seen: set[tuple[object, ...]]) -> None:

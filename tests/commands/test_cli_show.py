@@ -152,6 +152,15 @@ def test_names_choose_dialogues(capsys: pytest.CaptureFixture[str]):
     assert "goodbye in message 13" not in text
 
 
+def test_words_of_a_message_choose_dialogues(capsys: pytest.CaptureFixture[str]):
+    Path("other.md").write_text("Alice: Hello.\nBob: A good\nMORNING to you.\n", "utf-8")
+    text = shown(capsys, "--says", "good  morning")
+    assert "MORNING to you." in text
+    assert "goodbye in message 13" not in text
+    assert main(["show", "-k", "other", "--says", "nowhere"]) == 2
+    assert "no message of 1 dialogue has 'nowhere'" in capsys.readouterr().err
+
+
 def test_a_name_that_no_dialogue_has_is_an_error(capsys: pytest.CaptureFixture[str]):
     assert main(["show", "-k", "nothing"]) == 2
     assert "none of 1 dialogue has 'nothing' in its name: looping" in capsys.readouterr().err

@@ -11,7 +11,9 @@ import pytest
 from pytest_duolog.cli import main
 from pytest_duolog.commands.redaction import project_redactor
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.results.store import write_record
 from tests.planted import planted
+from tests.reports.pages import gate_of
 
 WORD = "plainword42"
 PLANTED = planted(3)
@@ -59,6 +61,21 @@ def test_command_shows_no_secret_of_a_log(log: str, capsys: pytest.CaptureFixtur
 def test_page_holds_no_secret_of_a_log(log: str):
     main(["report", log, "-o", "page.html"])
     assert_clean(Path("page.html").read_text("utf-8"))
+
+
+def test_nothing_made_of_a_record_holds_its_secrets(log: str, capsys: pytest.CaptureFixture[str]):
+    record = gate_of({f"t.py::test_a[{WORD}]": ("+-", "--")}, said=[TEXT.format(KEY)])
+    write_record(Path("record.jsonl"), record)
+    main(["report", "record.jsonl", "-o", "page.html"])
+    for command in (["gate"], ["merge", "-o", "merged.jsonl"]):
+        main([*command, "record.jsonl"])
+    printed = "".join(capsys.readouterr())
+    assert "BLOCK" in printed or "INCONCLUSIVE" in printed
+    assert_clean(printed)
+    text = Path("page.html").read_text("utf-8")
+    assert "May I merge?" in text
+    assert "[redacted" in text
+    assert_clean(text)
 
 
 def test_log_on_stdin_is_redacted_as_well(

@@ -130,7 +130,8 @@ def test_of_a_cell_three_passes_keep_their_messages():
         (attributes.get("id") or "").partition("-")[0] for attributes in page.of("li") if attributes.get("id")
     }
     assert kept == {"d1", "d2", "d3", "d17", "d18", "d19", "d20"}
-    assert "13 dialogues without messages on this page" in page.words
+    assert "13 dialogues without messages on this page; duolog show --says TEXT searches all" in page.words
+    assert "--says" not in page_of(spoken(bar_record({"t.py::test_a": "+--"}))).words
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
