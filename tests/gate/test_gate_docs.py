@@ -1,4 +1,4 @@
-"""The program in docs/gate.md runs as it stands."""
+"""The program in docs/gate-code.md runs as it stands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parent.parent.parent / "docs" / "gate.md"
+DOCS = Path(__file__).parent.parent.parent / "docs" / "gate-code.md"
 
 
 def test_the_program_in_the_docs_drives_a_gate_to_its_end(
