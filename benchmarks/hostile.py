@@ -135,6 +135,10 @@ ARGUMENTS: Mapping[str, tuple[object, ...]] = {
     "Mentions": ("refund",),
     "NeverSays": ("a refund of it",),
     "MaxWords": (150,),
+    "CallsTool": ("refund",),
+    "NeverCalls": ("refund",),
+    "CallsInOrder": (("look_up", "refund"),),
+    "ClaimsAreCalls": ({"refund": "refunded"},),
 }
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pytest_duolog.properties.checked import Checked, property_method
+from pytest_duolog.properties.checked import Checked, joined, property_method
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pytest_duolog.properties.agreement import NoAgreementSpiral as NoAgreementSpiral
     from pytest_duolog.properties.base import Evidence as Evidence
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.base import Property as Property
     from pytest_duolog.properties.base import Verdict as Verdict
     from pytest_duolog.properties.base import judge as judge
+    from pytest_duolog.properties.call_claims import Act
+    from pytest_duolog.properties.call_claims import ClaimsAreCalls as ClaimsAreCalls
+    from pytest_duolog.properties.calls import Arguments, Place
+    from pytest_duolog.properties.calls import CallsAreValid as CallsAreValid
+    from pytest_duolog.properties.calls import CallsInOrder as CallsInOrder
+    from pytest_duolog.properties.calls import CallsTool as CallsTool
+    from pytest_duolog.properties.calls import NeverCalls as NeverCalls
+    from pytest_duolog.properties.calls import NoRepeatedCalls as NoRepeatedCalls
+    from pytest_duolog.properties.calls import NoToolErrors as NoToolErrors
     from pytest_duolog.properties.consistency import DoesNotRepeatItself as DoesNotRepeatItself
     from pytest_duolog.properties.consistency import KeepsFacts as KeepsFacts
     from pytest_duolog.properties.content import AnswersQuestions as AnswersQuestions
@@ -46,6 +55,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "agreement": ("NoAgreementSpiral",),
     "base": ("Evidence", "Outcome", "Property", "Verdict", "judge"),
+    "call_claims": ("ClaimsAreCalls",),
+    "calls": ("CallsAreValid", "CallsInOrder", "CallsTool", "NeverCalls", "NoRepeatedCalls", "NoToolErrors"),
     "consistency": ("DoesNotRepeatItself", "KeepsFacts"),
     "content": ("AnswersQuestions", "MaxWords", "Mentions", "NeverSays"),
     "endings": ("EndsCleanly", "TerminatesWithin"),
@@ -66,6 +77,10 @@ _HOMES = {
 __all__ = [
     "AnswersQuestions",
     "Balanced",
+    "CallsAreValid",
+    "CallsInOrder",
+    "CallsTool",
+    "ClaimsAreCalls",
     "DoesNotRepeatItself",
     "EndsCleanly",
     "Evidence",
@@ -78,9 +93,12 @@ __all__ = [
     "LeaksNoReasoning",
     "MaxWords",
     "Mentions",
+    "NeverCalls",
     "NeverSays",
     "NoAgreementSpiral",
     "NoLoops",
+    "NoRepeatedCalls",
+    "NoToolErrors",
     "Outcome",
     "Property",
     "Question",
@@ -116,6 +134,53 @@ class PropertyMethods(Checked):
 
         __tracebackhide__ = True
         return self.satisfies(AnswersQuestions(min_share, speaker=speaker))
+
+    @property_method
+    def calls_are_valid(self, *, speaker: str | None = None) -> Verdict:
+        """Every call names a tool that its speaker has, and its arguments fit the tool's schema: `CallsAreValid`."""
+        from pytest_duolog.properties.calls import CallsAreValid
+
+        __tracebackhide__ = True
+        return self.satisfies(CallsAreValid(speaker=speaker))
+
+    @property_method
+    def calls_in_order(self, *tools: str, speaker: str | None = None) -> Verdict:
+        """These tools are called one after the other, at least once in this order: `CallsInOrder`."""
+        from pytest_duolog.properties.calls import CallsInOrder
+
+        __tracebackhide__ = True
+        return self.satisfies(CallsInOrder(tools, speaker=speaker))
+
+    @property_method
+    def calls_tool(
+        self,
+        name: str,
+        /,
+        arguments: Arguments | None = None,
+        times: int | None = None,
+        before: Place | None = None,
+        after: Place | None = None,
+        *,
+        speaker: str | None = None,
+        **named: Any,
+    ) -> Verdict:
+        """The tool is called with these arguments, at least once or exactly `times` times: `CallsTool`."""
+        from pytest_duolog.properties.calls import CallsTool
+
+        __tracebackhide__ = True
+        return self.satisfies(
+            CallsTool(name, joined("calls_tool", arguments, named), times, before, after, speaker=speaker)
+        )
+
+    @property_method
+    def claims_are_calls(
+        self, acts: Mapping[str, Act] | None = None, *, speaker: str | None = None
+    ) -> Verdict:
+        """Who says to have done something has called the tool that does it before: `ClaimsAreCalls`."""
+        from pytest_duolog.properties.call_claims import ClaimsAreCalls
+
+        __tracebackhide__ = True
+        return self.satisfies(ClaimsAreCalls(acts, speaker=speaker))
 
     @property_method
     def does_not_repeat_itself(self, repeats: int = 2, *, speaker: str | None = None) -> Verdict:
@@ -156,6 +221,22 @@ class PropertyMethods(Checked):
 
         __tracebackhide__ = True
         return self.satisfies(NoLoops(allow))
+
+    @property_method
+    def has_no_repeated_calls(self, most: int = 2, *, speaker: str | None = None) -> Verdict:
+        """No speaker calls a tool with equal arguments more than `most` times: `NoRepeatedCalls`."""
+        from pytest_duolog.properties.calls import NoRepeatedCalls
+
+        __tracebackhide__ = True
+        return self.satisfies(NoRepeatedCalls(most, speaker=speaker))
+
+    @property_method
+    def has_no_tool_errors(self, *, speaker: str | None = None) -> Verdict:
+        """No call of a tool failed: `NoToolErrors`."""
+        from pytest_duolog.properties.calls import NoToolErrors
+
+        __tracebackhide__ = True
+        return self.satisfies(NoToolErrors(speaker=speaker))
 
     @property_method
     def is_balanced(self, max_share: float = 0.9) -> Verdict:
@@ -235,6 +316,16 @@ class PropertyMethods(Checked):
 
         __tracebackhide__ = True
         return self.satisfies(Mentions(phrases, speaker=speaker))
+
+    @property_method
+    def never_calls(
+        self, name: str, /, arguments: Arguments | None = None, *, speaker: str | None = None, **named: Any
+    ) -> Verdict:
+        """The tool is never called with these arguments, not even in a call that failed: `NeverCalls`."""
+        from pytest_duolog.properties.calls import NeverCalls
+
+        __tracebackhide__ = True
+        return self.satisfies(NeverCalls(name, joined("never_calls", arguments, named), speaker=speaker))
 
     @property_method
     def never_says(self, *phrases: Phrase, speaker: str | None = None) -> Verdict:

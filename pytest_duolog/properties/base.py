@@ -47,11 +47,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """One message as evidence: its number from 1, its speaker, its text."""
+    """One message as evidence: its number from 1, its speaker, its text.
+
+    If the evidence is a tool call of the message, `call` says which one, as in `call 1 of 2`, and `quote` tells it.
+    """
 
     message: int
     speaker: str
     quote: str
+    call: str = ""
 
     @classmethod
     def of(cls, number: int, message: Message) -> Evidence:
@@ -60,6 +64,8 @@ class Evidence:
 
     def __str__(self) -> str:
         speaker = self.speaker.replace("\n", "\\n")
+        if self.call:
+            return f"message {self.message} ({speaker}), {self.call}: {self.quote}"
         return f"message {self.message} ({speaker}): {shorten(self.quote, MAX_QUOTE)}"
 
 
@@ -186,10 +192,12 @@ class MethodForm(NamedTuple):
     """The method of transcripts and dialogues that checks a property of the package: its name.
 
     `gathers` is the field, if any, that gets all positional arguments of the method: one value, or a tuple of them.
+    `names` is the field, if any, that gets the method's other keyword arguments as a mapping.
     """
 
     name: str
     gathers: str = ""
+    names: str = ""
 
 
 class Property(ABC):
@@ -197,10 +205,12 @@ class Property(ABC):
 
     method_form: ClassVar[MethodForm | None] = None
 
-    def __init_subclass__(cls, *, method: str = "", gathers: str = "", **others: Any) -> None:
-        """`method` and `gathers` are for the properties of this package: see `MethodForm`."""
+    def __init_subclass__(
+        cls, *, method: str = "", gathers: str = "", names: str = "", **others: Any
+    ) -> None:
+        """`method`, `gathers` and `names` are for the properties of this package: see `MethodForm`."""
         super().__init_subclass__(**others)
-        cls.method_form = MethodForm(method, gathers) if method else None
+        cls.method_form = MethodForm(method, gathers, names) if method else None
 
     @abstractmethod
     def check(self, transcript: Transcript) -> Verdict:
@@ -252,6 +262,10 @@ class Property(ABC):
 
 def _value_text(value: object) -> str:
     """A field's value as Python code; for a function its name, because its repr contains a memory address."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key!r}: {_value_text(item)}' for key, item in value.items())}}}"
+    if value is ...:
+        return "..."
     name = getattr(value, "__qualname__", None)
     return name if callable(value) and isinstance(name, str) else repr(value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -56,6 +56,21 @@ class _Bound:
 
     def __repr__(self) -> str:
         return repr(self._method)
+
+
+def joined(
+    method: str, arguments: Mapping[str, Any] | None, named: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """The arguments that a method was given as a mapping and those that it was given by name.
+
+    Raises ConfigurationError if one was given in both ways.
+    """
+    if not named or not isinstance(arguments, Mapping | None):
+        return arguments
+    twice = sorted(named.keys() & (arguments or {}).keys())
+    if twice:
+        raise ConfigurationError(f"{method}: {', '.join(twice)} is given twice, by name and in arguments")
+    return {**(arguments or {}), **named}
 
 
 class Checked:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pytest_duolog.detectors.call_loops import CALLS, call_loops
 from pytest_duolog.detectors.languages import unread_language
 from pytest_duolog.detectors.loops import Loop, LoopDetector
 from pytest_duolog.detectors.stale import Stale
@@ -15,15 +16,15 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
-KINDS = (*(kind.value for kind in Stale), "stuck", "deflection")
+KINDS = (*(kind.value for kind in Stale), "stuck", "deflection", CALLS)
 
 
 @dataclass(frozen=True)
 class NoLoops(Property, method="has_no_loops"):
     """No stretch of the dialogue adds nothing new.
 
-    `allow` are kinds of loops that are accepted: `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`,
-    `stuck`, `deflection` (see `Loop`).
+    Three equal tool calls in a row with equal results are a loop as well. `allow` are kinds of loops that are accepted:
+    `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, `stuck`, `deflection`, `calls` (see `Loop`).
     """
 
     allow: tuple[str, ...] = ()
@@ -52,8 +53,9 @@ class NoLoops(Property, method="has_no_loops"):
 
 
 def find_loops(transcript: Transcript) -> list[Loop]:
-    """The loops of a finished transcript, in order."""
-    return read_dialogue(transcript.messages).loops()
+    """The loops of a finished transcript, in order, those of tool calls included."""
+    loops = [*read_dialogue(transcript.messages).loops(), *call_loops(transcript.messages)]
+    return sorted(loops, key=lambda loop: loop.onset)
 
 
 @lru_cache(maxsize=4)
@@ -74,6 +76,13 @@ def unread_in(messages: tuple[Message, ...]) -> str | None:
 def describe(loop: Loop, messages: Sequence[Message]) -> str:
     """One sentence about a loop: its messages, length, speakers and kind."""
     inside = messages[loop.onset : loop.end + 1]
+    if loop.kind == CALLS:
+        where = (
+            f"message {loop.onset + 1}" if len(loop) == 1 else f"messages {loop.onset + 1} to {loop.end + 1}"
+        )
+        return (
+            f"{loop.speakers[0]} makes the same call again and again in {where}, with the same result (calls)"
+        )
     comes_back = "" if loop.period is None else f", period {loop.period}"
     return (
         f"messages {loop.onset + 1} to {loop.end + 1} add nothing new ({loop.kind}{comes_back}): "

@@ -14,19 +14,21 @@ from pytest_duolog.properties.base import Evidence, Outcome, Verdict
 from pytest_duolog.results.reading import Reading, read
 from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript, Usage
 
-# Format history: 1, the first; `judges` was added with a default.
+# Format history: 1, the first; `judges`, and `call` of a citation, were added with defaults.
 DIALOGUE_FORMAT: Literal[1] = 1
 
 
 class Citation(Record):
     """One message as evidence of a verdict: its number from 1.
 
-    `quote` is the relevant part, None for the whole message; `speaker` is None for the speaker of the message.
+    `quote` is the relevant part, None for the whole message; `speaker` is None for the speaker of the message. If it is
+    a tool call, `call` says which one, and `quote` tells it.
     """
 
     message: int
     speaker: Text | None = None
     quote: Text | None = None
+    call: Text = ""
 
 
 class PropertyResult(Record):
@@ -153,6 +155,7 @@ def _citation(evidence: Evidence, transcript: Transcript) -> Citation:
         message=evidence.message,
         speaker=None if whole and evidence.speaker == whole.speaker else evidence.speaker,
         quote=None if whole and evidence.quote == whole.quote else evidence.quote,
+        call=evidence.call,
     )
 
 
@@ -162,6 +165,7 @@ def _evidence(citation: Citation, transcript: Transcript) -> Evidence:
         citation.message,
         whole.speaker if citation.speaker is None else citation.speaker,
         whole.quote if citation.quote is None else citation.quote,
+        citation.call,
     )
 
 

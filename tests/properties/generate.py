@@ -37,7 +37,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pytest_duolog.properties.checked import Checked, property_method
+from pytest_duolog.properties.checked import Checked, joined, property_method
 
 '''
 
@@ -72,7 +72,10 @@ def package_text() -> str:
     wanted = {needed for _, kind in forms for needed in _annotation_imports(kind)}
     wanted -= {*named, ("typing", "Any")}
     imports = [f"    from {module} import {name} as {name}" for module, name in named]
-    imports += [f"    from {module} import {name}" for module, name in wanted]
+    together = defaultdict(set)
+    for module, name in wanted:
+        together[module].add(name)
+    imports += [f"    from {module} import {', '.join(sorted(names))}" for module, names in together.items()]
     standard, own = _split(imports)
     return "".join(
         [
@@ -122,7 +125,7 @@ def _home_lines(homes: dict[str, set[str]]) -> Iterator[str]:
 
 
 def _method(name: str, kind: type[Property]) -> str:
-    gathers = kind.method_form.gathers if kind.method_form else ""
+    gathers, names = (kind.method_form.gathers, kind.method_form.names) if kind.method_form else ("", "")
     parameters, arguments, stars = [], [], False
     for parameter in inspect.signature(kind).parameters.values():
         annotation = str(parameter.annotation)
@@ -137,15 +140,27 @@ def _method(name: str, kind: type[Property]) -> str:
             stars = True
         default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
         parameters.append(f"{parameter.name}: {annotation}{default}")
-        arguments.append(f"{parameter.name}={parameter.name}" if is_keyword else parameter.name)
+        parameters += (
+            ["/"] if names and len(parameters) == 1 else []
+        )  # a tool may have an argument of this name
+        given = f'joined("{name}", {names}, named)' if parameter.name == names else parameter.name
+        arguments.append(f"{parameter.name}={given}" if is_keyword else given)
+    parameters += ["**named: Any"] if names else []
     return (
         "    @property_method\n"
         + _definition(name, parameters)
         + f'        """{_claim(kind)}: `{kind.__name__}`."""\n'
         + f"        from {kind.__module__} import {kind.__name__}\n\n"
         + "        __tracebackhide__ = True\n"
-        + f"        return self.satisfies({kind.__name__}({', '.join(arguments)}))\n"
+        + _return(f"{kind.__name__}({', '.join(arguments)})")
     )
+
+
+def _return(made: str) -> str:
+    line = f"        return self.satisfies({made})\n"
+    if len(line) <= LONGEST_LINE + 1:
+        return line
+    return f"        return self.satisfies(\n            {made}\n        )\n"
 
 
 def _definition(name: str, parameters: list[str]) -> str:

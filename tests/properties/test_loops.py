@@ -254,7 +254,7 @@ def test_thousand_speakers_are_read():
 @pytest.mark.parametrize("allow", ["ritual", ("rituals",), [3]], ids=repr)
 def test_kinds_that_do_not_exist_are_refused(allow):
     with pytest.raises(
-        ConfigurationError, match=r"NoLoops: allow=.* \(known: repeat, .*, stuck, deflection\)"
+        ConfigurationError, match=r"NoLoops: allow=.* \(known: repeat, .*, stuck, deflection, calls\)"
     ):
         NoLoops(allow)
 
