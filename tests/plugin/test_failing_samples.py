@@ -171,13 +171,11 @@ def test_body_that_fails(pytester: pytest.Pytester, run, body: str):
     ],
     ids=["own", "returned", "unraisable", "thread"],
 )
-@alone_or_in_workers(1)
-def test_warning_that_is_an_error(pytester: pytest.Pytester, run, body: str, warning: str, options):
+def test_warning_that_is_an_error(pytester: pytest.Pytester, run, body: str, warning: str):
     name = warning if warning == "UserWarning" else f"pytest.{warning}"
-    run(body, "-W", f"error::{name}", *options).assert_outcomes(failed=1)
+    run(body, "-W", f"error::{name}").assert_outcomes(failed=1)
     assert outcomes(pytester) == {"failed"}
-    if not options:
-        assert run(body).ret == pytest.ExitCode.OK, "it is a warning otherwise"
+    assert run(body).ret == pytest.ExitCode.OK, "it is a warning otherwise"
 
 
 TEARDOWN = """
@@ -191,12 +189,20 @@ def broken(dialogue):
 @pytest.mark.parametrize(
     "what", ['pytest.fail("late")', "raise KeyError(7)", "assert dialogue.never_says('number')"]
 )
-@alone_or_in_workers(1)
-def test_teardown_that_fails_is_an_error_and_no_pass(pytester: pytest.Pytester, run, what: str, options):
-    result = run("pass", *options, arguments=", broken", before=TEARDOWN.format(what=what))
+def test_teardown_that_fails_is_an_error_and_no_pass(pytester: pytest.Pytester, run, what: str):
+    result = run("pass", arguments=", broken", before=TEARDOWN.format(what=what))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert outcomes(pytester) == {"error"}
     result.stdout.fnmatch_lines(["*INCONCLUSIVE: sample 1 is missing*"])
+
+
+@pytest.mark.slow
+def test_workers_tell_of_a_teardown_and_of_a_warning(pytester: pytest.Pytester, run):
+    teardown = TEARDOWN.format(what='pytest.fail("late")')
+    run("pass", "-n1", arguments=", broken", before=teardown).assert_outcomes(failed=1)
+    assert outcomes(pytester) == {"error"}
+    run('warnings.warn("careful")', "-n1", "-Werror::UserWarning").assert_outcomes(failed=1)
+    assert outcomes(pytester) == {"failed"}
 
 
 def test_teardown_of_a_module_that_fails_is_an_error_beside_the_verdict(run):
@@ -285,14 +291,11 @@ def test_plugin_that_logs_a_failure_of_its_own_fails_the_sample(pytester: pytest
     ["check.equal(1, 2)", "with check:\n    assert False", 'check.is_true(dialogue.never_says("number"))'],
     ids=["function", "context", "verdict"],
 )
-@alone_or_in_workers(1)
 def test_checks_of_pytest_check_fail_the_sample(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, run, body: str, options
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, run, body: str
 ):
     monkeypatch.setenv("PYTHONPATH", str(NEIGHBOURS))
-    monkeypatch.setattr(
-        pytester, "runpytest", pytester.runpytest_subprocess
-    )  # its workers have to find the plugin
+    monkeypatch.setattr(pytester, "runpytest", pytester.runpytest_subprocess)  # it has to find the plugin
     others = [f"-pno:{name}" for name in ("recording", "cassetter", "run-parallel")]
-    run(body, *others, *options, arguments=", check").assert_outcomes(failed=1)
+    run(body, *others, arguments=", check").assert_outcomes(failed=1)
     assert outcomes(pytester) == {"failed"}
