@@ -1,6 +1,8 @@
 # `make example` runs the example with a real model. `make test` runs the tests except the slow ones. `make slow` runs the slow
 # tests. Each command creates its own virtual environment and needs no other setup.
-# `make docs` builds the documentation into docs/_build and fails at a broken link. `make pictures` draws its pictures again.
+# `make docs` builds the documentation into docs/_build. It fails at a broken link between pages, and at what makes a page hard to
+# read for some people. `make links` asks the network for the links to other sites. `make pictures` draws the pictures again.
+# `make compat` tries the package beside other pytest plugins, and writes docs/neighbours.md.
 # `make test COVERAGE=yes` also measures coverage, which takes twice as long, and fails if the coverage is too low.
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 # One process for each core; a process that has finished takes tests from another one.
 PARALLEL := -n auto --dist worksteal
 
-.PHONY: example test slow docs pictures lint clean
+.PHONY: example test slow docs links pictures compat lint clean
 
 $(VENV)/.package: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -45,9 +47,16 @@ slow: $(VENV)/.installed
 
 docs: $(VENV)/.installed
 	$(BIN)/sphinx-build --fresh-env --fail-on-warning --quiet docs docs/_build
+	$(BIN)/python docs/accessible.py docs/_build
+
+links: $(VENV)/.installed
+	$(BIN)/sphinx-build -b linkcheck --quiet docs docs/_build/links
 
 pictures: $(VENV)/.installed
 	$(BIN)/python docs/pictures/make.py
+
+compat: $(VENV)/.installed
+	$(BIN)/python benchmarks/compat.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -30,6 +30,11 @@ python_use_unqualified_type_names = True
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
+# `make links`: what other sites answer.
+linkcheck_timeout = 20
+linkcheck_retries = 2
+linkcheck_anchors_ignore_for_url = [r"https://github\.com/.*"]  # made by a script
+
 html_theme = "furo"
 html_title = f"pytest-duolog {release}"
 html_show_sphinx = False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import BaseModel
@@ -178,6 +180,68 @@ def test_links_between_pages_lead_somewhere(page):
     assert [
         f"{target}#{anchor}" for target, anchor in found if anchor and anchor not in anchors(target)
     ] == []
+
+
+SITE = "https://pytest-duolog.github.io/pytest-duolog/"
+REPOSITORY = "https://github.com/pytest-duolog/pytest-duolog/blob/main/"
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "pyproject.toml"]
+)
+def test_absolute_links_to_our_own_pages_lead_somewhere(name):
+    text = (ROOT / name).read_text("utf-8")
+    pages = re.findall(rf"{SITE}([\w/-]+)\.html#?([\w-]*)", text)
+    files = re.findall(rf"{REPOSITORY}([\w/.-]+)", text)
+    found = [(ROOT / "docs" / f"{page}.md", anchor) for page, anchor in pages]
+    assert [str(page) for page, _ in found if not page.exists() and page.parent.name != "generated"] == []
+    assert [f"{page}#{anchor}" for page, anchor in found if anchor and anchor not in anchors(page)] == []
+    assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_links_to_other_sites_are_addresses(page):
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for address in re.findall(r"\]\((https?:[^)]*)\)", text):
+        parts = urlsplit(address)
+        assert parts.scheme == "https", address
+        assert re.fullmatch(r"[\w-]+(\.[\w-]+)+", parts.netloc), address
+        assert not re.search(r"\s", address), address
+
+
+def prose(page: Path) -> str:
+    """The running text of a page, without code, tables, headings and addresses."""
+    text = re.sub(
+        r"^```.*?^```|^[|#].*?$|<!--.*?-->", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    text = re.sub(r"!\[.*?\]\(.*?\)", "", text, flags=re.DOTALL)
+    return re.sub(r"`[^`]*`", "code", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text))
+
+
+def reading_ease(text: str) -> float:
+    """Flesch's score, with groups of vowels for syllables: 60 is plain English, 100 very easy."""
+    words = re.findall(r"[A-Za-z']+", text)
+    n_sentences = len(re.findall(r"[.!?:](?=\s|$)", text)) or 1
+    n_syllables = sum(max(1, len(re.findall(r"[aeiouy]+", word.lower().removesuffix("e")))) for word in words)
+    return 206.835 - 1.015 * len(words) / n_sentences - 84.6 * n_syllables / len(words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_page_is_as_easy_to_read_as_those_of_pytest(page):
+    assert reading_ease(prose(page)) >= 52  # the median of pytest's own how-to pages
+
+
+def test_settings_of_editors_fit_what_duolog_check_prints():
+    settings, tasks = map(json.loads, blocks((ROOT / "docs" / "editors.md").read_text("utf-8"), "json"))
+    assert settings["files.associations"]
+    pattern = tasks["tasks"][1]["problemMatcher"]["pattern"]
+    (shown,) = (
+        text for text in blocks((ROOT / "docs" / "check.md").read_text("utf-8"), "console") if "fails" in text
+    )
+    found = re.search(pattern["regexp"], shown, flags=re.MULTILINE)
+    assert found is not None
+    assert found.group(pattern["file"], pattern["line"]) == ("talks/returns.md", "41")
+    assert found[pattern["message"]].startswith("returns: NoLoops fails: ")
 
 
 def test_table_of_the_marker_names_every_argument():
