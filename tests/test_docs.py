@@ -274,6 +274,7 @@ def test_public_names_are_these():
         "HttpTarget",
         "Message",
         "Outcome",
+        "Persona",
         "Property",
         "Question",
         "Reply",

@@ -30,7 +30,7 @@ BEGINNING = '''"""Dialogues of `duolog talk`, replayed from their recordings wit
 
 import pytest
 
-from pytest_duolog import Speaker
+from pytest_duolog import %s
 
 SCENARIOS = {
 '''
@@ -87,7 +87,9 @@ def write_test(path: Path, plan: Plan, redact: Callable[[str], str]) -> int:
             params.append(f"    pytest.param(SCENARIOS[{key!r}], {number}, id={test_id!r}),\n")
             _put_beside(path, f"{FUNCTION}[{test_id}]", location, transcript)
         scenarios += [f"    {key!r}: {code},\n" for code, key in known.items()]
-    text = BEGINNING + "".join(scenarios) + END % "".join(params)
+    speakers = [cell.given.speaker(side) for cell in plan.cells for side in SIDES]
+    kinds = ", ".join(sorted({type(speaker).__name__ for speaker in speakers}))
+    text = BEGINNING % kinds + "".join(scenarios) + END % "".join(params)
     with replacing(path) as file:
         file.append_as_is(_marked(redact(text).encode("utf-8")))
     return len(params)
@@ -124,11 +126,12 @@ def _scenario_code(cell: Cell, sample: int, location: CassetteLocation, transcri
 
 
 def _speaker_code(given: Speaker, cast: Speaker) -> str:
-    fields = {name: getattr(given, name) for name in sorted(given.model_fields_set - {"name", "model"})}
+    names = given.model_fields_set - {"name", "model", *given.derived}
+    fields = {name: getattr(given, name) for name in sorted(names)}
     model = given.model or cast.label or cast.model
     shown = [_literal(given.name), f"model={model!r}"]
     shown += [f"{name}={_literal(value)}" for name, value in fields.items() if value is not None]
-    return f"Speaker({', '.join(shown)})"
+    return f"{type(given).__name__}({', '.join(shown)})"
 
 
 def _literal(value: Any) -> str:

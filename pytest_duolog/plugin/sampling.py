@@ -457,7 +457,7 @@ def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]
 
 def _key(scenario: Scenario, source: Sequence[str], settings: Settings) -> str:
     """A hash of everything that a test is: its scenario with the models of today, and its source."""
-    cast = settings.cast(scenario)
+    cast = settings.cast(scenario).without_wordings()
     without_models = {"a": {"model", "label"}, "b": {"model", "label"}}
     models = [speaker.model_label for speaker in (cast.a, cast.b)]
     said = [cast.model_dump(mode="json", exclude=without_models), models, source]

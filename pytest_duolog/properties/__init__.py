@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.judged import Judged as Judged
     from pytest_duolog.properties.judged import Question as Question
     from pytest_duolog.properties.loops import NoLoops as NoLoops
+    from pytest_duolog.properties.personas import KeepsSecrets as KeepsSecrets
+    from pytest_duolog.properties.personas import ReachesGoal as ReachesGoal
+    from pytest_duolog.properties.personas import TellsWhenAsked as TellsWhenAsked
     from pytest_duolog.properties.roles import KeepsItsSide as KeepsItsSide
     from pytest_duolog.properties.roles import LeaksNoPrompt as LeaksNoPrompt
     from pytest_duolog.properties.roles import LeaksNoReasoning as LeaksNoReasoning
@@ -63,6 +66,7 @@ _HOMES = {
     "form": ("Balanced", "KeepsLanguage", "KeepsLength"),
     "judged": ("Judged", "Question"),
     "loops": ("NoLoops",),
+    "personas": ("KeepsSecrets", "ReachesGoal", "TellsWhenAsked"),
     "roles": (
         "KeepsItsSide",
         "LeaksNoPrompt",
@@ -89,6 +93,7 @@ __all__ = [
     "KeepsItsSide",
     "KeepsLanguage",
     "KeepsLength",
+    "KeepsSecrets",
     "LeaksNoPrompt",
     "LeaksNoReasoning",
     "MaxWords",
@@ -102,10 +107,12 @@ __all__ = [
     "Outcome",
     "Property",
     "Question",
+    "ReachesGoal",
     "SpeaksForItself",
     "StaysInCharacter",
     "StaysInRole",
     "StaysOnTopic",
+    "TellsWhenAsked",
     "TerminatesWithin",
     "Verdict",
     "judge",
@@ -294,6 +301,14 @@ class PropertyMethods(Checked):
         return self.satisfies(KeepsLength(max_ratio, speaker=speaker))
 
     @property_method
+    def keeps_secrets(self, speaker: str | None = None, secrets: str | tuple[str, ...] = ()) -> Verdict:
+        """A persona says none of the values of its secrets, in whatever spelling and spacing: `KeepsSecrets`."""
+        from pytest_duolog.properties.personas import KeepsSecrets
+
+        __tracebackhide__ = True
+        return self.satisfies(KeepsSecrets(speaker, secrets))
+
+    @property_method
     def leaks_no_prompt(self, words: int = 12, *, speaker: str | None = None) -> Verdict:
         """No speaker recites its system prompt, or talks about having one: `LeaksNoPrompt`."""
         from pytest_duolog.properties.roles import LeaksNoPrompt
@@ -336,6 +351,14 @@ class PropertyMethods(Checked):
         return self.satisfies(NeverSays(phrases, speaker=speaker))
 
     @property_method
+    def reaches_goal(self, speaker: str | None = None) -> Verdict:
+        """A persona ended the dialogue because it has reached its goal, after both sides had spoken: `ReachesGoal`."""
+        from pytest_duolog.properties.personas import ReachesGoal
+
+        __tracebackhide__ = True
+        return self.satisfies(ReachesGoal(speaker))
+
+    @property_method
     def speaks_for_itself(self, *, speaker: str | None = None) -> Verdict:
         """No message continues with the other side's lines: `SpeaksForItself`."""
         from pytest_duolog.properties.roles import SpeaksForItself
@@ -366,6 +389,14 @@ class PropertyMethods(Checked):
 
         __tracebackhide__ = True
         return self.satisfies(StaysOnTopic(topic, threshold))
+
+    @property_method
+    def tells_when_asked(self, speaker: str | None = None) -> Verdict:
+        """A persona says each fact after the other side has asked for it by name, and only then: `TellsWhenAsked`."""
+        from pytest_duolog.properties.personas import TellsWhenAsked
+
+        __tracebackhide__ = True
+        return self.satisfies(TellsWhenAsked(speaker))
 
     @property_method
     def terminates_within(self, turns: int) -> Verdict:

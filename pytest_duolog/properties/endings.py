@@ -21,6 +21,7 @@ _CUT_SHORT = {
     StopKind.EMPTY_REPLY: "it ended with an empty reply",
     StopKind.REFUSAL: "a model refused to go on",
     StopKind.TOOL_LIMIT: "a model called tools until its limit",
+    StopKind.GAVE_UP: "a persona gave up",
 }
 
 # Those that stopped a dialogue that would have gone on.
@@ -37,7 +38,8 @@ class EndsCleanly(Property, method="ends_cleanly"):
 
     At most `messages_after_goodbye` messages follow the first goodbye, including the answer to it; the last message is
     not cut off, and it is not an open question. A stop phrase counts as a goodbye, and thanks in the last message are a
-    clean end. If no goodbye is found and the language is not supported, the property could not be measured.
+    clean end. A persona that has reached its goal may leave without a goodbye, and without an answer to a last
+    question. If no goodbye is found and the language is not supported, the property could not be measured.
     """
 
     messages_after_goodbye: int = CLEAN_TAIL
@@ -74,12 +76,12 @@ class EndsCleanly(Property, method="ends_cleanly"):
         if problems or _stop_kind(transcript) is StopKind.LOOP:
             return self.verdict(False, "; ".join([*problems, *([stopped] if stopped else [])]), evidence)
         if closing is None and not thanked:
-            return self.verdict(True, f"it ended with its stop phrase: {transcript.stop_reason}", evidence)
+            return self.verdict(True, f"it ended with its {transcript.stop_reason}", evidence)
         return self.verdict(True, f"{leave}; {stopped}" if stopped else leave, evidence)
 
     def _took_leave(self, transcript: Transcript, closing: int | None) -> bool:
         if closing is None:
-            return _stop_kind(transcript) is StopKind.STOP_PHRASE
+            return _stop_kind(transcript) in (StopKind.STOP_PHRASE, StopKind.GOAL_REACHED)
         return len(transcript) - 1 - closing <= self.messages_after_goodbye
 
     def _leave(self, transcript: Transcript, closing: int, reopened: int | None) -> str:
@@ -111,7 +113,11 @@ def _tail_problems(transcript: Transcript, closing: int | None) -> Iterator[str]
     last = transcript.messages[-1]
     if last.finish == "truncated":
         yield f"message {len(transcript)} is cut off by the token limit"
-    elif closing != len(transcript) - 1 and _asks(last.content):
+    elif (
+        _stop_kind(transcript) is not StopKind.GOAL_REACHED
+        and closing != len(transcript) - 1
+        and _asks(last.content)
+    ):
         yield f"the question in message {len(transcript)} is not answered"
 
 

@@ -19,7 +19,7 @@ from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.errors import SecretInRecording, UnreadableCassette
 from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
 from pytest_duolog.recording.complaints import CACHE, Situation
-from pytest_duolog.recording.header import is_same_dialogue, stale_facts
+from pytest_duolog.recording.header import is_same_dialogue, stale_facts, wordings_of
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import (
@@ -212,6 +212,11 @@ class Cassette(Recorder):
     def test(self) -> str:
         """The name of the recorded test in the header."""
         return str(self._header["test"])
+
+    @property
+    def wordings(self) -> tuple[int | None, ...]:
+        """The wordings of the personas' prompts, by side."""
+        return wordings_of(self._header)
 
     @property
     def is_rewritten(self) -> bool:

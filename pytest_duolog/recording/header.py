@@ -14,6 +14,9 @@ from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
 from pytest_duolog.storage.json_text import is_same
 
+# The key of a speaker that is a persona.
+PERSONA = "persona"
+
 # The values that a recording depends on, in addition to its speakers.
 SCENARIO_FIELDS = (
     *("opener", "opener_by", "turns", "stop_phrases", "stop_on", "grace", "stub", "history"),
@@ -58,7 +61,15 @@ def _speaker(speaker: Speaker) -> dict[str, Any]:
         "model": speaker.model_label,
         "system": text_hash(speaker.system),
         "knobs": {**speaker.set_knobs(), **speaker.extra},
+        **({} if speaker.part is None else {PERSONA: {"wording": getattr(speaker, "wording", None)}}),
     }
+
+
+def wordings_of(header: Mapping[str, Any]) -> tuple[int | None, ...]:
+    """The wordings of the prompts of a cassette's personas, by side; None for other speakers."""
+    personas = [speaker.get(PERSONA) for speaker in _speakers(header)]
+    found = [persona.get("wording") if isinstance(persona, Mapping) else None for persona in personas]
+    return tuple(number if isinstance(number, int) and number > 0 else None for number in found)
 
 
 def text_hash(text: str | None) -> str | None:
@@ -99,6 +110,7 @@ def changes(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, 
                 ("model", "model"),
                 ("system", "system prompt"),
                 ("knobs", "settings"),
+                (PERSONA, "persona"),
                 ("name", "name"),
             )
             if not is_same(was.get(name), now.get(name))

@@ -7,8 +7,9 @@ has the speaker and the number of its message.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.recorded import recorded_reply
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.recording.header import text_hash
+from pytest_duolog.recording.header import PERSONA, text_hash
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, read_journal
 from pytest_duolog.transcripts.chat_entries import MODEL_ROLES
+from pytest_duolog.transcripts.parts import ending_of
 from pytest_duolog.transcripts.readers import reader_of
 from pytest_duolog.transcripts.transcript import Message, StopReason, Transcript, TranscriptSpeaker
 
@@ -112,6 +114,7 @@ class _Retelling:
             for interaction in self._said
             if (message := self._reply(interaction)) is not None
         }
+        replies = {number: reply for number, reply in replies.items() if number <= self._n_said}
         longest = max(views, key=lambda view: (view.is_certain, len(view.said)), default=None)
         messages = list(longest.said) if longest else []
         if longest:
@@ -125,6 +128,15 @@ class _Retelling:
             _completed(message, replies.get(number), is_given=number <= n_given)
             for number, message in enumerate(messages, start=1)
         ]
+
+    @property
+    def _n_said(self) -> float:
+        """How many messages the dialogue has; infinite if the recording does not say.
+
+        A persona's last reply, if it only says that the dialogue is over, is recorded but is no message.
+        """
+        n_said = (self._journal.end or {}).get("messages")
+        return n_said if isinstance(n_said, int) else math.inf
 
     def _n_given(self) -> int:
         """How many messages were given: the opener, or the history from another dialogue."""
@@ -182,7 +194,13 @@ class _Retelling:
         uri, response = interaction.request.uri, interaction.response
         provider = uri.removeprefix(LOGICAL).partition("/")[0] if uri.startswith(LOGICAL) else ""
         reply = recorded_reply(provider, response.status, response.content)
-        return _message(self._own_name(interaction), reply, interaction.latency_ms) if reply else None
+        if reply is None:
+            return None
+        name = self._own_name(interaction)
+        if any(item.get("name") == name and item.get(PERSONA) for item in self._speakers):
+            ending = ending_of(reply.content)
+            reply = replace(reply, content=ending.words) if ending else reply
+        return _message(name, reply, interaction.latency_ms)
 
     def _transcript_speakers(
         self, views: Sequence[_View], messages: Sequence[Message]

@@ -181,7 +181,7 @@ class Execution:
             watching = self._observers() if self._is_watched else ()
             is_recorded = self._session.is_all_recorded(self._scenario)
             run = DialogueRun(
-                self._scenario,
+                self._scenario.worded(cassette.wordings),
                 observers=[cassette, *watching],
                 known_stop=cassette.known_stop if is_recorded else unknown_stop,
             )

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pytest_duolog.display import counted, wrong_fields
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, sole_cause, told
+from pytest_duolog.running.goals import Goals
 from pytest_duolog.running.guard import KnownStop, LateGuard, Stop, unknown_stop
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Side, Speaker
 from pytest_duolog.transcripts.perspective import Perspective
@@ -58,6 +59,7 @@ class DialogueRun:
         self._stop_pattern = _stop_pattern(self.scenario.stop_phrases)
         self._guard = LateGuard(self.scenario.stop_on or (), self.scenario.grace, self.known_stop)
         self._guarded: Stop | None = None
+        self._goals = Goals(self.scenario)
         self.n_asked = 0
         self.spent = Usage()
         self._seconds = 0.0
@@ -165,7 +167,8 @@ class DialogueRun:
             is_outcome=is_outcome,
         )
 
-    def _take(self, message: Message, raw_finish: str) -> None:
+    def _take(self, reply: Message, raw_finish: str) -> None:
+        message = self._goals.heard(reply, self.messages)
         if message.content:
             self._add(message)
         self.n_asked += 1
@@ -186,10 +189,12 @@ class DialogueRun:
         kind, detail = None, ""
         if message.finish in ("refused", "filtered"):
             kind, detail = StopKind.REFUSAL, f"finish reason {raw_finish or message.finish!r}"
+        elif self._goals.decides(message):
+            return self._goals.stop_after(message, len(self.messages), self._limits(message))
         elif not message.content:
             kind, detail = StopKind.EMPTY_REPLY, f"finish reason {raw_finish or message.finish!r}"
-        elif self._stop_pattern and (found := self._stop_pattern.search(message.content)):
-            kind, detail = StopKind.STOP_PHRASE, repr(found[0])
+        elif phrase := self._stop_phrase(message):
+            kind, detail = StopKind.STOP_PHRASE, phrase
         elif spent := self._spent_up():
             kind, detail = StopKind.BUDGET, spent
         elif self._guarded:
@@ -197,6 +202,17 @@ class DialogueRun:
         elif len(self.messages) >= scenario.max_messages:
             return StopReason(kind=StopKind.TURNS, detail=counted(scenario.turns, "turn"))
         return StopReason(kind=kind, speaker=message.speaker, detail=detail) if kind else None
+
+    def _limits(self, message: Message) -> tuple[str, ...]:
+        """Each limit that allows no message after this one; an empty text for each of the others."""
+        is_last = len(self.messages) >= self.scenario.max_messages
+        turns = counted(self.scenario.turns, "turn") if is_last else ""
+        return (self._stop_phrase(message), self._spent_up(), turns)
+
+    def _stop_phrase(self, message: Message) -> str:
+        """The stop phrase in a message, quoted; empty if there is none."""
+        found = self._stop_pattern.search(message.content) if self._stop_pattern else None
+        return repr(found[0]) if found else ""
 
     def _spent_up(self) -> str:
         """The budget of the dialogue that is used up, with the numbers; empty if none is."""

@@ -31,6 +31,7 @@ from pytest_duolog.recording.secret_parts import KnownSecrets
 from pytest_duolog.recording.transport import RecordedLine
 from pytest_duolog.recording.vcrpy import ORIGINALS, vcrpy
 from pytest_duolog.recording.votes import JUDGE, Votes
+from pytest_duolog.recording.wordings import as_recorded, worded_alternatives
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
 from pytest_duolog.running.live_line import LiveLine
 from pytest_duolog.running.runner import DialogueRun
@@ -145,11 +146,18 @@ class Session:
         """
         location.check()
         redactor = self._redactor_for(scenario)
-        header = redactor.json(make_header(scenario, location, now=CLOCK.now()))
         mode, notices = self._mode_of(location), []
+
+        def header_of(worded: Scenario) -> dict[str, Any]:
+            header: dict[str, Any] = redactor.json(make_header(worded, location, now=CLOCK.now()))
+            return header
+
         if mode in ONCE_OR_NEW:
-            taken = self._orphans.take_over(location, header, from_siblings=is_of_table)
-            notices += [taken] if taken else []
+            for worded in worded_alternatives(scenario):
+                if taken := self._orphans.take_over(location, header_of(worded), from_siblings=is_of_table):
+                    notices.append(taken)
+                    break
+        header = header_of(as_recorded(scenario, location, mode))
         if not is_sample and location.path in self._opened:
             if mode in ONCE_OR_NEW and location.path in self._recorded:
                 mode = RecordMode.REWRITE
@@ -197,7 +205,9 @@ class Session:
         return Cassette(
             location,
             mode=mode,
-            header=redactor.json(make_header(scenario, location, now=CLOCK.now())),
+            header=redactor.json(
+                make_header(as_recorded(scenario, location, mode), location, now=CLOCK.now())
+            ),
             redactor=redactor,
             hooks=VcrHooks({}),
             base_urls=self._base_urls,

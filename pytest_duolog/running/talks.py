@@ -116,7 +116,7 @@ def _identity(speaker: Speaker) -> dict[str, Any]:
     return {
         "name": speaker.name,
         "model": [speaker.model_label, speaker.model if isinstance(speaker.model, str) else None],
-        "system": speaker.system,
+        "system": speaker.instructions,
         "knobs": speaker.set_knobs(),
         "extra": speaker.extra,
     }
@@ -255,7 +255,7 @@ class Holding:
         cassette = self.session.open_recording(
             talk.scenario, talk.location, talk.mode, before_asking=reporter.check_is_new
         )
-        run = DialogueRun(talk.scenario, observers=[cassette, reporter])
+        run = DialogueRun(talk.scenario.worded(cassette.wordings), observers=[cassette, reporter])
         await self.session.run_async(run, cassette)
         return Running(run, cassette).transcript
 

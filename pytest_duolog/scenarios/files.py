@@ -47,9 +47,10 @@ MOST_MISTAKES = 20
 MOST_CELLS = 100_000
 LONGEST_ID = 80
 # The values of CSV fields, which are text.
-WHOLE = ("turns", "grace", "max_tokens", "seed", "token_budget", "samples")
+WHOLE = ("turns", "grace", "max_tokens", "seed", "token_budget", "samples", "gives_up_after", "wording")
 REAL = ("temperature", "top_p", "seconds_budget", "cost_budget", "min_pass_rate")
 MANY = ("stop_phrases", "stop_on")
+NAMED = ("facts", "secrets")
 BETWEEN = "|"
 
 
@@ -316,4 +317,7 @@ def _of_text(name: str, text: str) -> Any:
             return float(text)
     except ValueError:
         return text
+    if plain in NAMED and ":" in text:
+        pairs = (part.partition(":") for part in text.split(BETWEEN))
+        return {key.strip(): value.strip() for key, _, value in pairs}
     return [part.strip() for part in text.split(BETWEEN)] if plain in MANY else text

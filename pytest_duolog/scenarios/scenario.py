@@ -6,7 +6,17 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Protocol,
+    Self,
+    runtime_checkable,
+)
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +36,9 @@ from pytest_duolog.errors import ConfigurationError, Mistake
 from pytest_duolog.transcripts.perspective import DEFAULT_STUB
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
 
+if TYPE_CHECKING:
+    from pytest_duolog.transcripts.parts import Part
+
 DEFAULT_MODEL = "local:smollm2-135m-instruct"
 DEFAULT_TURNS = 10
 
@@ -36,6 +49,9 @@ SIDES: tuple[Side, Side] = ("a", "b")
 
 # The key of a validation context that says that arguments come from several places; the nearer one wins.
 MERGED = "merged"
+
+# What makes a speaker a persona, see `personas.py`.
+PERSONA_FIELDS = ("goal", "facts", "secrets", "style", "gives_up_after", "language", "wording")
 
 # Fields of a request that the dialogue itself sets.
 OWN_FIELDS = ("model", "messages", "stream")
@@ -63,7 +79,8 @@ class ModelName(NamedTuple):
         return f"{self.provider}:{self.model}"
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
+    """The text; raises ValueError if UTF-8 cannot encode it."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -91,8 +108,8 @@ def _number(given: Any) -> Any:
 
 Whole = Annotated[int, BeforeValidator(_number)]
 Real = Annotated[float, BeforeValidator(_number)]
-Utf8Text = Annotated[str, AfterValidator(_encodable)]
-Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_encodable)]
+Utf8Text = Annotated[str, AfterValidator(encodable)]
+Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(encodable)]
 
 
 class Knobs(BaseModel):
@@ -155,6 +172,9 @@ class Speaker(Knobs):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
+    # Values that follow from others and are not set.
+    derived: ClassVar[Collection[str]] = ()
+
     name: Annotated[str, AfterValidator(_speaker_name)] = ""
     model: Model | None = None
     system: Utf8Text | None = None
@@ -163,8 +183,8 @@ class Speaker(Knobs):
 
     def __init__(self, name: str = "", /, **fields: Any) -> None:
         """Raises ConfigurationError that names every wrong argument, its value and the accepted values."""
-        known = [*type(self).model_fields]
-        wrong = [_unknown(field, known) for field in fields if field not in known]
+        known = [name for name in type(self).model_fields if name not in self.derived]
+        wrong = [self._unknown(field, known) for field in fields if field not in known]
         given = {field: value for field, value in fields.items() if field in known}
         try:
             super().__init__(**({"name": name} if name else {}), **given)
@@ -177,6 +197,26 @@ class Speaker(Knobs):
     @classmethod
     def _model_has_provider(cls, model: Model | None) -> Model | None:
         return str(ModelName.parse(model)) if isinstance(model, str) else model
+
+    @staticmethod
+    def _unknown(name: str, known: list[str]) -> Mistake:
+        if name in PERSONA_FIELDS:
+            return Mistake((name,), f"{name}: only a Persona has one, for example Persona('Ann', goal='...')")
+        return _unknown(name, known)
+
+    @property
+    def part(self) -> Part | None:
+        """The part that a persona plays; None for any other speaker."""
+        return None
+
+    @property
+    def instructions(self) -> str | None:
+        """The system prompt, or the part that it is made from: equal as long as the user changes nothing."""
+        return self.system
+
+    def worded(self, _number: int | None) -> Speaker:
+        """The speaker with its prompt in a wording, None for the newest; only a persona's prompt has wordings."""
+        return self
 
     @property
     def model_label(self) -> str:
@@ -239,16 +279,29 @@ class Scenario(BaseModel):
             fields = own[side]
             if fields is None:
                 continue
-            values[side] = {"name": default_name} | shared | fields
+            taken = {
+                name: value for name, value in shared.items() if not (name == "system" and is_persona(fields))
+            }
+            values[side] = {"name": default_name} | taken | fields
         return values
 
     @staticmethod
     def _require_taker(shared: Mapping[str, Any], speakers: Sequence[Mapping[str, Any]]) -> None:
         """Raises ValueError for values for both that neither speaker uses."""
-        idle = [name for name in shared if all(name in fields for fields in speakers)]
+        taken = [{*fields, *(("system",) if is_persona(fields) else ())} for fields in speakers]
+        idle = [name for name in shared if all(name in names for names in taken)]
         if idle:
             given = ", ".join(f"{name}={shared[name]!r:.60}" for name in idle)
             raise ValueError(f"{given} has no effect: both speakers have their own")
+
+    @field_validator("a", "b", mode="before")
+    @classmethod
+    def _with_its_kind(cls, given: Any) -> Any:
+        if not (isinstance(given, Mapping) and is_persona(given)):
+            return given
+        from pytest_duolog.scenarios.personas import Persona  # noqa: PLC0415  # it is itself a speaker
+
+        return Persona(**given)
 
     @field_validator("opener")
     @classmethod
@@ -349,6 +402,26 @@ class Scenario(BaseModel):
         }
         return self.model_copy(update=seeded) if number > 1 else self
 
+    def worded(self, numbers: Sequence[int | None] = ()) -> Self:
+        """The scenario with the prompts of its personas in the given wordings, by side; without, in the newest."""
+        by_side = dict(zip(SIDES, numbers, strict=False))
+        worded: dict[str, Speaker] = {side: self.speaker(side).worded(by_side.get(side)) for side in SIDES}
+        return self.model_copy(update=worded) if self.has_personas else self
+
+    def without_wordings(self) -> Self:
+        """The scenario with the part of each persona in place of its prompt, which another version may word anew."""
+        plain: dict[str, Speaker] = {
+            side: speaker.model_copy(update={"system": speaker.instructions})
+            for side in SIDES
+            if (speaker := self.speaker(side)).part is not None
+        }
+        return self.model_copy(update=plain) if plain else self
+
+    @property
+    def has_personas(self) -> bool:
+        """Whether a speaker is a persona."""
+        return any(self.speaker(side).part is not None for side in SIDES)
+
     def speaker(self, side: Side) -> Speaker:
         """The speaker on one side."""
         return self.a if side == "a" else self.b
@@ -364,10 +437,15 @@ def speaker_fields(given: Any) -> dict[str, Any] | None:
     if given is None:
         return {}
     if isinstance(given, Speaker):
-        return {name: getattr(given, name) for name in given.model_fields_set}
+        return {name: getattr(given, name) for name in given.model_fields_set if name not in given.derived}
     if isinstance(given, str | Target) or callable(given):
         return {"model": given}
     return dict(given) if isinstance(given, Mapping) else None
+
+
+def is_persona(fields: Mapping[str, Any]) -> bool:
+    """Whether these are the fields of a persona."""
+    return not fields.keys().isdisjoint(PERSONA_FIELDS)
 
 
 def _unknown(name: str, known: list[str]) -> Mistake:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_duolog.display import shorten
-from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side, StopOn, speaker_fields
+from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side, StopOn, is_persona, speaker_fields
 from pytest_duolog.scenarios.variants import Variant
 
 LONGEST_VALUE = 60
@@ -149,9 +149,11 @@ class ScenarioValues:
         """The value that a speaker uses instead of the one for both."""
         if beater := self._variant(name, side, played):
             return beater
-        if name not in (own := self._own(side)):
+        own, rank = self._own(side), self._rank(side)
+        if name == "system" and is_persona(own):
+            return _Beater(rank, f"{played.speaker} is a Persona, whose prompt is made from its goal")
+        if name not in own:
             return None
-        rank = self._rank(side)
         return _Beater(rank, f"{played.speaker} has {name}={_shown(own[name])} ({self.sources[rank].place})")
 
     def _variant(self, name: str, side: Side, played: Played) -> _Beater | None:

@@ -35,7 +35,15 @@ class Variant(Knobs):
         return name in self.set_knobs() or (name == "system" and self.system is not None)
 
     def played_by(self, speaker: Speaker, name: str) -> Speaker:
-        """The speaker with the model, settings and instructions of this variant."""
+        """The speaker with the model, settings and instructions of this variant.
+
+        Raises ConfigurationError for a persona if this variant has instructions.
+        """
+        if self.system is not None and "system" in speaker.derived:
+            raise ConfigurationError(
+                f"{name} sets system, but {speaker.name} is a Persona, whose prompt is made from its goal: use a "
+                "variant without system"
+            )
         system = {} if self.system is None else {"system": self.system}
         extra = {"extra": {**speaker.extra, **self.extra}}
         changes: dict[str, Any] = {**self.set_knobs(), **system, **extra, "model": self.model, "label": name}

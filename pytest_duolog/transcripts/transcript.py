@@ -33,7 +33,8 @@ from pytest_duolog.storage.json_text import canonical, parsed
 from pytest_duolog.transcripts.text_file import read_text
 
 # Format history of the JSON form: 1, the first; 2, with what a tool call has besides name, arguments and result, with
-# the tools of speakers, and with the stop reason `tool_limit`. A file without these is still written as format 1.
+# the tools of speakers, and with the stop reasons `tool_limit`, `goal_reached` and `gave_up`. A file without these is
+# still written as format 1.
 JSON_FORMATS = (1, 2)
 
 FinishReason = Literal["end", "truncated", "filtered", "refused", "tool", "error", "other"]
@@ -77,6 +78,12 @@ class StopKind(StrEnum):
     BUDGET = "budget"
     ERROR = "error"
     TOOL_LIMIT = "tool_limit"
+    GOAL_REACHED = "goal_reached"
+    GAVE_UP = "gave_up"
+
+
+# Reasons to stop that format 1 does not have.
+KINDS_OF_FORMAT_2 = (StopKind.TOOL_LIMIT, StopKind.GOAL_REACHED, StopKind.GAVE_UP)
 
 
 class StopReason(Record):
@@ -319,7 +326,7 @@ class Transcript(Record, PropertyMethods):
             or any(
                 call.model_dump().keys() - plain for message in self.messages for call in message.tool_calls
             )
-            or (self.stop_reason is not None and self.stop_reason.kind is StopKind.TOOL_LIMIT)
+            or (self.stop_reason is not None and self.stop_reason.kind in KINDS_OF_FORMAT_2)
         )
         return JSON_FORMATS[is_new]
 

@@ -18,6 +18,7 @@ from pytest_duolog.cli import main
 from pytest_duolog.commands import talk as talk_command
 from pytest_duolog.errors import LocalModelError
 from pytest_duolog.storage import line_file
+from pytest_duolog.transcripts.parts import WORDINGS, Wording
 from pytest_duolog.transcripts.transcript import StopKind, Transcript
 from tests.chat_server import ChatServer
 from tests.dialogues import LIGHTHOUSES
@@ -603,3 +604,23 @@ def test_a_continuation_whose_transcript_was_not_written_is_written(chat_server:
     talk(*MODELS, "--turns", "3")
     assert said() == [after]
     assert len(chat_server.requests) == n_asked
+
+
+def test_a_persona_talks_once_whatever_the_wording_and_becomes_a_test(
+    pytester: pytest.Pytester, chat_server: ChatServer
+):
+    Path("people.yaml").write_text("- {id: lamp, a.name: Ann, a.goal: a lamp, opener: ''}\n", "utf-8")
+    arguments = (*MODELS, "--scenarios", "people.yaml", "--turns", "2")
+    replies = iter(["A lamp?", "Here you are.", "<<done>>"])
+    chat_server.answer = lambda _body: next(replies)
+    talk(*arguments)
+    (held,) = said()
+    assert held.reaches_goal("Ann")
+    WORDINGS.append(Wording(lambda _part: "Play Ann.", lambda _system: None))
+    try:
+        talk(*arguments, "--as-test", "test_said.py")
+    finally:
+        WORDINGS.pop()
+    assert "import Persona, Speaker" in Path("test_said.py").read_text("utf-8")
+    pytester.runpytest("--record-mode=none", "test_said.py").assert_outcomes(passed=1)
+    assert len(chat_server.requests) == 3

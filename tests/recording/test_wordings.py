@@ -1,0 +1,88 @@
+"""A better prompt for personas in a later version leaves every recording as good as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pytest_duolog.transcripts.parts import WORDINGS, Part, Wording
+
+TEST = """
+import pytest
+from pytest_duolog import Persona, Transcript
+
+ANN = Persona("Ann", goal="a lamp", facts={"order number": "4711"}, model="openai:small")
+
+@pytest.mark.dialogue(a=ANN, b="openai:large", opener=None, turns=2)
+def test_NAME(dialogue):
+    assert len(dialogue.messages) == 4
+    assert dialogue.reaches_goal()
+    told = Transcript.from_cassette(dialogue.cassette_path)
+    assert told.to_json() == dialogue.transcript.to_json()
+"""
+
+
+def write_2(part: Part) -> str:
+    return f"Play {part.name}. You want: {part.goal}"
+
+
+def read_2(system: str) -> Part | None:
+    return Part("Ann", "a lamp") if system == "Play Ann. You want: a lamp" else None
+
+
+@pytest.fixture
+def newer_version():
+    """Installs a version with one more wording."""
+    released = list(WORDINGS)
+    yield lambda: WORDINGS.append(Wording(write_2, read_2))
+    WORDINGS[:] = released
+
+
+@pytest.fixture
+def shop(chat_server):
+    """A server whose customer ends the dialogue with its third reply, in words that are not said."""
+    replies = iter(["A lamp?", "Here you are.", "Thanks!", "Bye!", "<<done>>"] * 2)
+    chat_server.answer = lambda _body: next(replies)
+    return chat_server
+
+
+def prompts(shop) -> list[str]:
+    return [
+        body["messages"][0]["content"] for body in shop.requests if body["messages"][0]["role"] == "system"
+    ]
+
+
+def headers(pytester) -> list[dict]:
+    paths = sorted(Path(pytester.path).rglob("*.jsonl"))
+    return [json.loads(path.read_text("utf-8").partition("\n")[0]) for path in paths]
+
+
+def run(pytester, name: str, *options: str):
+    pytester.makepyfile(test_it=TEST.replace("NAME", name))
+    return pytester.runpytest("-p", "no:cacheprovider", *options)
+
+
+def test_recordings_keep_their_wording_and_new_ones_get_the_newest(pytester, shop, newer_version):
+    run(pytester, "old", "--record-mode=once").assert_outcomes(passed=1)
+    (header,) = headers(pytester)
+    assert [speaker.get("persona") for speaker in header["speakers"]] == [{"wording": 1}, None]
+    newer_version()
+    before = {path: path.read_bytes() for path in Path(pytester.path).rglob("*.jsonl")}
+    for mode in ("none", "once", "new_episodes"):
+        run(pytester, "old", f"--record-mode={mode}").assert_outcomes(passed=1)
+    assert {path: path.read_bytes() for path in Path(pytester.path).rglob("*.jsonl")} == before
+    assert len(shop.requests) == 5
+
+    # A renamed test takes its recording along, although a new one would have another prompt.
+    result = run(pytester, "renamed", "--record-mode=once")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*took over the recording of *test_old*"])
+    assert len(shop.requests) == 5
+
+    run(pytester, "renamed", "--record-mode=rewrite").assert_outcomes(passed=1)
+    (header,) = headers(pytester)
+    assert header["speakers"][0]["persona"] == {"wording": 2}
+    assert prompts(shop)[-1] == "Play Ann. You want: a lamp"
+    run(pytester, "renamed").assert_outcomes(passed=1)
