@@ -210,13 +210,21 @@ def _sentences(transcript: Transcript, number: int) -> list[str]:
     message = transcript.messages[number - 1]
     notes = [f"({message.speaker}, finish: {message.finish})"] if message.finish not in (None, "end") else []
     thought = [f"<think>{message.reasoning}</think>"] if message.reasoning else []
-    calls = [_call_text(call) for call in message.tool_calls]
-    return [*notes, *thought, *calls, *filter(None, SENTENCE_END.split(message.content))]
+    said = list(message.in_order())
+    before = [None, *said]
+    parts = [
+        [_call_text(part, previous)] if isinstance(part, ToolCall) else SENTENCE_END.split(part)
+        for part, previous in zip(said, before, strict=False)
+    ]
+    return [*notes, *thought, *(line for part in parts for line in part if line)]
 
 
-def _call_text(call: ToolCall) -> str:
-    given = "" if call.result is None else f" gave {call.result}"
-    return f"(called {call.name} {call.arguments}".rstrip() + f"{given})"
+def _call_text(call: ToolCall, before: str | ToolCall | None) -> str:
+    together = isinstance(before, ToolCall) and before.round == call.round > 0
+    came = "failed" if call.is_error else "gave"
+    given = (" failed" if call.is_error else "") if call.result is None else f" {came} {call.result}"
+    by = f", by {call.agent}" if call.agent else ""
+    return f"({'and ' if together else ''}called {call.name} {call.arguments}".rstrip() + f"{given}{by})"
 
 
 def _sentence_differences(recorded: Sequence[str], received: Sequence[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import zip_longest
 
 from pytest_duolog.display import counted, shorten
+from pytest_duolog.reports.call_words import told_in_order
 from pytest_duolog.reports.dialogue_text import LEAST_TEXT, Ink, Page, one_line, stop_words, wrapped
 from pytest_duolog.reports.pair_view import marked_words
 from pytest_duolog.results.filed import FiledDialogue
@@ -49,7 +50,7 @@ class DialogueDiff:
     @cached_property
     def _steps(self) -> Sequence[tuple[str, int, int, int, int]]:
         """How the messages of the first become those of the second, as in `difflib`."""
-        keys = [[_said(message) for message in side] for side in self._messages]
+        keys = [[message.said() for message in side] for side in self._messages]
         return difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes()
 
     @property
@@ -142,18 +143,11 @@ class _Shown:
         other = f" ({k + 1})" if i is not None and k is not None and i != k else ""
         head = f"{sign} {number + 1:>{width}}{other}  {one_line(message.speaker)}: "
         indent = " " * (width + 4)
-        text = message.content.strip() or "(empty)"
         room = max(LEAST_TEXT, self.page.width - len(indent))
-        for at, line in enumerate(wrapped(f"{head}{text}", room)):
-            yield self.page.ink(line if at == 0 else f"{indent}{line}", ink)
-        for call in message.tool_calls:
-            shown = f"[tool {call.name}({call.arguments})" + (f" -> {call.result}]" if call.result else "]")
-            for line in wrapped(shown, room):
-                yield self.page.ink(f"{indent}{line}", ink)
-
-
-def _said(message: Message) -> tuple[object, ...]:
-    return message.speaker, message.content, message.tool_calls
+        said = list(told_in_order(message, is_full=True)) or [("(empty)", False)]
+        for part, (text, _) in enumerate(said):
+            for at, line in enumerate(wrapped(f"{head}{text}" if part == 0 else text, room)):
+                yield self.page.ink(line if part == at == 0 else f"{indent}{line}", ink)
 
 
 def _name(dialogue: FiledDialogue) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pytest_duolog.display import counted, printable, shorten
+from pytest_duolog.display import counted, printable
 from pytest_duolog.properties.base import Outcome
+from pytest_duolog.reports.call_words import told_in_order
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.reading import PhaseKind, folds, hidden_in, phases, story
 from pytest_duolog.transcripts.transcript import Message, Transcript
@@ -169,20 +170,30 @@ class _Talk:
         )
         width = max(LEAST_TEXT, page.width - self._indent)
         ink = Ink.BAD if is_inside or self._failed_here(number) else Ink.STRONG
-        content = message.content.strip() or "(empty)"
+        said = list(told_in_order(message, is_full=page.is_full)) or [("(empty)", False)]
+        content, is_call = said[0]
         if note and width - len(note) - 2 >= LEAST_TEXT:
             first, *rest = _paragraphs(content, width, len(note) + 2)
-            first = f"{first:<{width - len(note)}}{page.ink(note, ink)}"
+            gap = " " * (width - len(note) - len(first))
+            rest = [page.ink(line, Ink.FAINT) for line in rest] if is_call else rest
+            first = f"{page.ink(first, Ink.FAINT) if is_call else first}{gap}{page.ink(note, ink)}"
         else:  # the terminal is too narrow for a margin
             above = [*wrapped(note, width, ink=(page, ink))] if note else []
-            first, *rest = [*above, *_paragraphs(content, width, 0)]
+            first, *rest = [*above, *self._part(content, width, is_call=is_call)]
         yield f"{bar}{head}  {first}".rstrip()
-        below = [*rest, *self._asides(number, message, width)]
+        more = (line for text, is_call in said[1:] for line in self._part(text, width, is_call=is_call))
+        below = [*rest, *more, *self._asides(number, message, width)]
         for line in below:
             yield f"{bar}{' ' * (self._indent - 2)}{line}".rstrip()
 
+    def _part(self, text: str, width: int, *, is_call: bool) -> Iterator[str]:
+        if is_call:
+            yield from wrapped(text, width, ink=(self._page, Ink.FAINT))
+        else:
+            yield from _paragraphs(text, width, 0)
+
     def _asides(self, number: int, message: Message, width: int) -> Iterator[str]:
-        """Reasoning, tool calls and other facts of the message, and quotes from verdicts."""
+        """Reasoning and other facts of the message, and quotes from verdicts."""
         page = self._page
         if message.reasoning:
             n = len(message.reasoning.split())
@@ -190,19 +201,11 @@ class _Talk:
                 f"[reasoning: {message.reasoning}]" if page.is_full else f"[reasoning, {counted(n, 'word')}]"
             )
             yield from wrapped(text, width, ink=(page, Ink.FAINT))
-        for call in message.tool_calls:
-            if page.is_full:
-                result = "" if call.result is None else f" -> {call.result}"
-                text = f"[tool {call.name}({call.arguments}){result}]"
-            else:
-                result = "" if call.result is None else f" -> {counted(len(call.result), 'character')}"
-                text = f"[tool {call.name}({'...' if call.arguments else ''}){result}]"
-            yield from wrapped(text, width, ink=(page, Ink.FAINT))
         if message.finish not in (None, "end", "tool"):
             yield page.ink(f"[the model stopped: {message.finish}]", Ink.FAINT)
         for name, quotes in self._cited.get(number, {}).items():
             for quote in quotes:
-                yield from wrapped(f"{name}: {shorten(quote)}", width, ink=(page, Ink.BAD))
+                yield from wrapped(f"{name}: {quote}", width, ink=(page, Ink.BAD))
 
     def _failed_here(self, number: int) -> list[str]:
         return [f"<- {one_line(name)}" for name in self._cited.get(number, {})]

@@ -11,12 +11,13 @@ from functools import cached_property
 
 from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Outcome
+from pytest_duolog.reports.call_words import call_title
 from pytest_duolog.reports.dialogue_text import stop_words
 from pytest_duolog.results.dialogue_result import short_name
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.reading import Fold, Phase, PhaseKind, Reading, folds, hidden_in, phases, story
 from pytest_duolog.results.record import SampleOutcome
-from pytest_duolog.transcripts.transcript import Message
+from pytest_duolog.transcripts.transcript import Message, ToolCall
 
 # A longer message shows its beginning, and the rest when it is asked for.
 LONG_WORDS = 90
@@ -31,6 +32,8 @@ KEPT_PASSES = 3
 MOST_BYTES = 1_000_000
 MESSAGE_BYTES = 260
 MOST_QUOTED = 90
+# A call that was made after words is told with the last ones of them, so many characters.
+AFTER = 40
 
 # So much of one message is on a page, and so much of a tool's call or of reasoning.
 MOST_TEXT = 100_000
@@ -239,9 +242,7 @@ def asides_of(message: Message) -> Iterator[tuple[str, str]]:
     """What a message brings besides its text, each as a title and its text."""
     if message.reasoning:
         yield "reasoning", _cut(message.reasoning)
-    for call in message.tool_calls:
-        result = "" if call.result is None else f"\n→ {_cut(call.result)}"
-        yield f"tool {call.name[:MOST_QUOTED]}", f"{_cut(call.arguments)}{result}"
+    yield from _calls(message)
     if message.finish not in (None, "end", "tool"):
         n = message.usage.tokens_written if message.usage else 0
         after = f" after {counted(n, 'token')}" if n else ""
@@ -249,6 +250,19 @@ def asides_of(message: Message) -> Iterator[tuple[str, str]]:
             f"cut off{after}" if message.finish == "truncated" else f"the model stopped: {message.finish}",
             "",
         )
+
+
+def _calls(message: Message) -> Iterator[tuple[str, str]]:
+    """The calls in their order, each with the words before it."""
+    before: str | ToolCall | None = None
+    for part in message.in_order():
+        if isinstance(part, ToolCall):
+            title = call_title(part, before if isinstance(before, ToolCall) else None)[:MOST_QUOTED]
+            after = f" after “…{before[-AFTER:]}”" if isinstance(before, str) else ""
+            failed = ", failed" if part.is_error else ""
+            result = "" if part.result is None else f"\n→ {_cut(part.result)}"
+            yield f"{title}{failed}{after}", f"{_cut(part.arguments)}{result}"
+        before = part
 
 
 def _cut(text: str) -> str:

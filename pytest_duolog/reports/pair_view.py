@@ -188,7 +188,7 @@ def _dialogues(
 
 
 def _said(message: Message) -> tuple[object, ...]:
-    return message.speaker, message.content, message.tool_calls, message.finish == "truncated"
+    return *message.said(), message.finish == "truncated"
 
 
 def _sides(one: Message | None, two: Message | None) -> tuple[Side | None, Side | None]:

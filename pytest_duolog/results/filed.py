@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from pytest_duolog.display import shorten
 from pytest_duolog.properties.base import Property
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse, PropertyResult, broken, short_name
 from pytest_duolog.results.examination import examine
@@ -63,13 +64,15 @@ class FiledDialogue:
 
     @property
     def cited(self) -> Mapping[int, Mapping[str, Sequence[str]]]:
-        """For each message that is evidence of a broken property: the properties' short names, with quoted parts."""
+        """For each message that is evidence of a broken property: their short names, with the parts to show of it."""
         found: dict[int, dict[str, list[str]]] = {}
         for verdict in self.broken:
             for citation in verdict.evidence:
                 quotes = found.setdefault(citation.message, {}).setdefault(short_name(verdict), [])
-                if citation.quote is not None:
-                    quotes.append(citation.quote)
+                if citation.call:
+                    quotes.append(f"{citation.call}: {citation.quote}")
+                elif citation.quote is not None:
+                    quotes.append(shorten(citation.quote))
         return found
 
     def without_secrets(self, redacted: Callable[[Any], Any]) -> FiledDialogue:

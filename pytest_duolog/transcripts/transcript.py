@@ -198,6 +198,24 @@ class Message(Record):
     usage: Usage | None = None
     latency_ms: float | None = Field(default=None, ge=0)
 
+    def said(self) -> tuple[str, str, tuple[ToolCall, ...]]:
+        """Speaker, words and calls, without what differs between two recordings of the same: ids and times."""
+        plain = {"id": "", "latency_ms": None}
+        return self.speaker, self.content, tuple(call.model_copy(update=plain) for call in self.tool_calls)
+
+    def in_order(self) -> Iterator[str | ToolCall]:
+        """The words and the tool calls in the order in which they were said and made.
+
+        Words have no blank space around them, and there are no empty ones.
+        """
+        begin = 0
+        for call in self.tool_calls:
+            if call.at > begin:
+                yield from filter(None, [self.content[begin : call.at].strip()])
+                begin = call.at
+            yield call
+        yield from filter(None, [self.content[begin:].strip()])
+
 
 class TranscriptSpeaker(Record):
     """One speaker of a transcript: its name, its model, its system prompt, and the tools it could use, if known."""
