@@ -138,6 +138,43 @@ def test_wrong_value_is_named_with_what_is_accepted(pyproject, table, problem):
         merged(pyproject(table))
 
 
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("[tool.duolog.models]\n' a' = 'openai:x'\n", "a role is 1 to 80 printable characters"),
+        ("[tool.duolog.models]\n'' = 'openai:x'\n", "a role is 1 to 80 printable characters"),
+        ("[tool.duolog.requests]\ntries = true\n", "requests.tries: is a number, not a truth value"),
+        ("[tool.duolog.requests]\ntimeout_s = true\n", "requests.timeout_s: is a number, not a truth value"),
+        ("[tool.duolog.requests]\ntimeout_s = inf\n", "requests.timeout_s: Input should be a finite number"),
+        ("[tool.duolog.limits.openai]\nconcurrency = true\n", "concurrency: is a number, not a truth value"),
+        ("[tool.duolog.limits.openai]\nrequests_per_minute = inf\n", "should be a finite number"),
+        ("[tool.duolog.limits.openai]\n", "limits.openai: the table has no effect: give concurrency or"),
+        (LAB + 'base_url_env = ""\n', "base_url_env: not the name of an environment variable"),
+        (LAB + 'key_header = "x y"\n', "key_header: headers: 'x y' cannot be the name of a header"),
+        (LAB + 'headers = {"a b" = "x"}\n', "headers: 'a b' cannot be the name of a header"),
+        (LAB + 'headers = {a = "x\\ny"}\n', "headers: the value of a must be a text on one line"),
+        (LAB + 'headers = {a = "${MY-KEY}"}\n', "headers: the value of a has '${' that does not begin"),
+        (LAB + 'protocol = ""\n', "unknown protocol '' (known: "),
+        (LAB + 'reply = "text"\n', "reply has no effect: it is for protocol 'http', not 'openai'"),
+        (LAB + 'session = "id"\n', "session has no effect: it is for protocol 'http', not 'openai'"),
+        (LAB + 'protocol = "http"\nrequest = {q = "hello"}\n', "it has neither {message} nor {messages}"),
+    ],
+)
+def test_value_that_cannot_be_meant_is_refused(pyproject, table, problem):
+    with pytest.raises(ConfigurationError) as caught:
+        merged(pyproject(table))
+    assert problem in str(caught.value)
+    assert "tool.duolog" in str(caught.value)
+
+
+def test_key_in_the_place_of_its_variable_is_refused_and_not_shown(pyproject):
+    with pytest.raises(
+        ConfigurationError, match="api_key_env: not the name of an environment variable"
+    ) as caught:
+        merged(pyproject(LAB.replace("LAB_API_KEY", "sk-4f9a7c21e8b3")))
+    assert "4f9a7c21e8b3" not in str(caught.value)
+
+
 @pytest.mark.parametrize("mode", list(RecordMode))
 def test_record_modes(mode):
     assert merged(record_mode=mode.value).record_mode is mode

@@ -6,6 +6,7 @@ test and also runs in replays. HTTP requests that it sends are recorded, like th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +21,7 @@ from pytest_duolog.endpoints.line import JSON_HEADERS, HttpAnswer, HttpQuestion,
 from pytest_duolog.endpoints.providers import (
     Destination,
     Provider,
+    check_headers,
     destination,
     literal_headers,
     variables_in,
@@ -131,13 +133,32 @@ class HttpTarget:
     app: Any = None
 
     def __post_init__(self) -> None:
-        """Raises ConfigurationError for a wrong address or template."""
-        Template(self.request, self.reply, self.session)
+        """Raises ConfigurationError for a wrong argument."""
+        if not isinstance(self.url, str):
+            raise ConfigurationError(f"HttpTarget: {self.url!r:.60} is not an address")
+        if not isinstance(self.name, str) or not re.fullmatch(r"([A-Za-z0-9][\w.-]*)?", self.name, re.ASCII):
+            raise ConfigurationError(
+                f"HttpTarget: name {self.name!r:.60} may have only letters, digits, `.`, `-` and `_`"
+            )
+        try:
+            Template(self.request, self.reply, self.session)
+            check_headers(self.headers)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"HttpTarget: {error}") from None
         object.__setattr__(self, "url", self.url.strip())
-        if self.app is None and urlsplit(self.url).scheme not in ("http", "https"):
+        if self.app is not None:
+            self._check_app()
+            return
+        if urlsplit(self.url).scheme not in ("http", "https"):
             raise ConfigurationError(f"HttpTarget: {self.url!r} does not start with http:// or https://")
-        if self.app is None and Address.parse(self.url) is None:
+        if Address.parse(self.url) is None:
             raise ConfigurationError(f"HttpTarget: {self.url!r} is not an address")
+
+    def _check_app(self) -> None:
+        if not callable(self.app):
+            raise ConfigurationError(f"HttpTarget: app={self.app!r:.60} is not an ASGI or WSGI application")
+        if not self.url.startswith(("/", "http://", "https://")) and self.url:
+            raise ConfigurationError(f"HttpTarget: {self.url!r} is not a path that begins with '/'")
 
     @property
     def label(self) -> str:

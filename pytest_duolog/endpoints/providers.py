@@ -13,7 +13,7 @@ from typing import Literal
 
 from pytest_duolog.endpoints.addresses import Address, azure_address, azure_roots, ollama_address
 from pytest_duolog.endpoints.template import Template
-from pytest_duolog.errors import EndpointError
+from pytest_duolog.errors import ConfigurationError, EndpointError
 
 AddressForm = Literal["plain", "ollama", "azure"]
 
@@ -164,6 +164,23 @@ def destination(
         prefix = "Bearer " if header == "authorization" else ""
         headers[header] = prefix + _header_value(key_env, environ)
     return Destination(address.url, headers, key_env, address.query, address_env or provider.source or None)
+
+
+def check_headers(headers: object) -> None:
+    """Raises ConfigurationError for what cannot be the headers of a request; values are not shown."""
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"headers must be names with values (got {type(headers).__name__})")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ConfigurationError(f"headers: {name!r} cannot be the name of a header")
+        if not isinstance(value, str) or not (value.isprintable() and value == value.strip()):
+            raise ConfigurationError(
+                f"headers: the value of {name} must be a text on one line without spaces around it"
+            )
+        if "${" in VARIABLE.sub("", value):
+            raise ConfigurationError(
+                f"headers: the value of {name} has '${{' that does not begin the name of an environment variable"
+            )
 
 
 def _filled_in(name: str, text: str, environ: Mapping[str, str]) -> str:

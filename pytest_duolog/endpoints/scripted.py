@@ -31,6 +31,8 @@ class Script:
     ) -> None:
         if not lines:
             raise ConfigurationError("a Script needs at least one line")
+        if wrong := [line for line in lines if not isinstance(line, str | Reply)]:
+            raise ConfigurationError(f"a Script has lines of text, or a Reply each (got {wrong[0]!r:.60})")
         if then not in get_args(Then):
             raise ConfigurationError(f"a Script has then={then!r} (accepted: {', '.join(get_args(Then))})")
         self.lines = lines

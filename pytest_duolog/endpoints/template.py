@@ -35,11 +35,26 @@ class Template:
     session: str | None = None
 
     def __post_init__(self) -> None:
-        unknown = sorted(placeholders_in(self.request) - set(VALUES))
+        """Raises ConfigurationError for a template or place that cannot be meant."""
+        for name, place in (("reply", self.reply), ("session", self.session)):
+            if not isinstance(place, str | None) or (
+                name == "session" and place is not None and not place.strip()
+            ):
+                raise ConfigurationError(
+                    f"{name}: {place!r:.60} is not a place in a response, such as 'meta.id'"
+                )
+        used = placeholders_in(self.request)
+        unknown = sorted(used - set(VALUES))
         if unknown:
             raise ConfigurationError(
                 f"request template: unknown placeholder {{{unknown[0]}}} (known: {{{'}, {'.join(VALUES)}}})"
             )
+        if not used & {"message", "messages"}:
+            raise ConfigurationError(
+                "request template: it has neither {message} nor {messages}, so it asks nothing"
+            )
+        if self.session is not None and "session" not in used:
+            raise ConfigurationError("session has no effect: the request template has no {session}")
 
 
 def filled_in(template: Any, values: Mapping[str, Any]) -> Any:

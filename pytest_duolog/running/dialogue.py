@@ -177,7 +177,7 @@ class Dialogue(PropertyMethods):
         Raises ConfigurationError if there is no message `at`, and the errors of `run`.
         """
         __tracebackhide__ = True
-        if not 0 < at <= len(self.messages):
+        if type(at) is not int or not 0 < at <= len(self.messages):
             raise ConfigurationError(f"fork: there is no message {at!r} in {len(self.messages)} messages")
         if "history" in changes:
             raise ConfigurationError(
@@ -185,12 +185,19 @@ class Dialogue(PropertyMethods):
                 "run(history=...)"
             )
         changes = {**changes, "history": self.messages[:at]}
-        return self._further(self._values.changed(changes, "dialogue.fork"), name or f"fork{at}")
+        return self._further(
+            self._values.changed(changes, "dialogue.fork"), f"fork{at}" if name is None else name
+        )
 
     def _further(self, values: ScenarioValues, name: str | None) -> Dialogue:
         __tracebackhide__ = True
         names = {dialogue.name for dialogue in self.site.dialogues}
-        name = name or f"run{len(names)}"
+        if name is None:
+            name = f"run{len(names)}"
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigurationError(
+                f"the name of a dialogue is a text that is not empty (got {name!r:.120})"
+            )
         if name in names:
             raise ConfigurationError(
                 f"this test already has a dialogue named {name!r}; set another `name=`, because each "

@@ -33,6 +33,7 @@ from pydantic import (
 
 from pytest_duolog.display import did_you_mean, shorten
 from pytest_duolog.errors import ConfigurationError, Mistake
+from pytest_duolog.scenarios.names import checked_label, checked_name, checked_role
 from pytest_duolog.transcripts.perspective import DEFAULT_STUB
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
 
@@ -85,18 +86,6 @@ def encodable(text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"contains a character that is not text: {text[error.start]!r}") from None
-    return text
-
-
-def _speaker_name(name: str) -> str:
-    if name != name.strip() or not name or len(name) > 60 or ":" in name or not name.isprintable():
-        raise ValueError("a name is 1 to 60 printable characters on one line, without ':'")
-    return name
-
-
-def _label(text: str) -> str:
-    if text != text.strip() or not 0 < len(text) <= 80 or not text.isprintable():
-        raise ValueError("a label is 1 to 80 printable characters on one line")
     return text
 
 
@@ -175,11 +164,11 @@ class Speaker(Knobs):
     # Values that follow from others and are not set.
     derived: ClassVar[Collection[str]] = ()
 
-    name: Annotated[str, AfterValidator(_speaker_name)] = ""
+    name: Annotated[str, AfterValidator(checked_name)] = ""
     model: Model | None = None
     system: Utf8Text | None = None
-    role: str | None = None
-    label: Annotated[str, AfterValidator(_label)] | None = None
+    role: Annotated[str, AfterValidator(checked_role)] | None = None
+    label: Annotated[str, AfterValidator(checked_label)] | None = None
 
     def __init__(self, name: str = "", /, **fields: Any) -> None:
         """Raises ConfigurationError that names every wrong argument, its value and the accepted values."""
@@ -192,6 +181,14 @@ class Speaker(Knobs):
             wrong += [mistake for problem in error.errors() for mistake in _mistakes(problem)]
         if wrong:
             raise ConfigurationError(mistakes=wrong)
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _model_is_one(cls, model: Any) -> Any:
+        is_one = isinstance(model, str | Target | None) or callable(model)
+        if not is_one or isinstance(model, type):
+            raise ValueError("a model is 'provider:model', an HttpTarget, or a function or object to call")
+        return model
 
     @field_validator("model")
     @classmethod

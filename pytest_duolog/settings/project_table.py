@@ -6,21 +6,41 @@ import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.endpoints.patience import Patience
-from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider
+from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider, check_headers
 from pytest_duolog.endpoints.published import published_points, published_provider
 from pytest_duolog.endpoints.registry import PROTOCOLS, key_header_of, known_protocols
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.scenarios.scenario import DEFAULT_MODEL
+from pytest_duolog.scenarios.names import checked_role
+from pytest_duolog.scenarios.scenario import DEFAULT_MODEL, Real, Whole
 from pytest_duolog.scenarios.variants import PROVIDER as VARIANT
 from pytest_duolog.scenarios.variants import Variant
+
+
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):  # it may be a key, so it is not shown
+        raise ValueError("not the name of an environment variable (letters, digits and _)")
+    return name
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    check_headers(headers)
+    return headers
+
+
+def _header(name: str) -> str:
+    check_headers({name: ""})
+    return name
+
+
+VariableName = Annotated[str, AfterValidator(_variable)]
 
 
 class ProviderTable(BaseModel):
@@ -30,10 +50,10 @@ class ProviderTable(BaseModel):
 
     base_url: str | None = None
     protocol: str | None = None
-    base_url_env: str | None = None
-    api_key_env: str | None = None
-    key_header: str | None = None
-    headers: dict[str, str] = {}
+    base_url_env: VariableName | None = None
+    api_key_env: VariableName | None = None
+    key_header: Annotated[str, AfterValidator(_header)] | None = None
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
     request: Any = DEFAULT_REQUEST
     reply: str = "reply"
     session: str | None = None
@@ -42,23 +62,29 @@ class ProviderTable(BaseModel):
 class RequestsTable(BaseModel):
     """The `[tool.duolog.requests]` table: how long to try to get one message."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    tries: int = Field(default=Patience.tries, ge=1)
-    timeout_s: float = Field(default=Patience.timeout_s, gt=0)
-    backoff_s: float = Field(default=Patience.backoff_s, ge=0)
-    longest_wait_s: float = Field(default=Patience.longest_wait_s, ge=0)
-    largest_reply_bytes: int = Field(default=Patience.largest_reply_bytes, ge=1)
-    function_timeout_s: float = Field(default=Patience.function_timeout_s, gt=0)
+    tries: Whole = Field(default=Patience.tries, ge=1)
+    timeout_s: Real = Field(default=Patience.timeout_s, gt=0)
+    backoff_s: Real = Field(default=Patience.backoff_s, ge=0)
+    longest_wait_s: Real = Field(default=Patience.longest_wait_s, ge=0)
+    largest_reply_bytes: Whole = Field(default=Patience.largest_reply_bytes, ge=1)
+    function_timeout_s: Real = Field(default=Patience.function_timeout_s, gt=0)
 
 
 class LimitTable(BaseModel):
     """One `[tool.duolog.limits.NAME]` table: the limits for requests to this provider."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    concurrency: int | None = Field(default=None, ge=1)
-    requests_per_minute: float | None = Field(default=None, gt=0)
+    concurrency: Whole | None = Field(default=None, ge=1)
+    requests_per_minute: Real | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.concurrency is None and self.requests_per_minute is None:
+            raise ValueError("the table has no effect: give concurrency or requests_per_minute")
+        return self
 
 
 class ProjectTable(BaseModel):
@@ -67,7 +93,7 @@ class ProjectTable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     default_model: str = DEFAULT_MODEL
-    models: dict[str, str] = {}
+    models: dict[Annotated[str, AfterValidator(checked_role)], str] = {}
     providers: dict[str, ProviderTable] = {}
     variants: dict[str, Variant] = {}
     requests: RequestsTable = RequestsTable()
@@ -99,7 +125,9 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         raise ConfigurationError(
             f"[tool.duolog.providers.{name}]: a name may have only lower-case letters, digits, - and _"
         )
-    protocol = given.protocol or (name if name in published_points() else "openai")
+    protocol = given.protocol
+    if protocol is None:
+        protocol = name if name in published_points() else "openai"
     if protocol not in known_protocols():
         raise ConfigurationError(
             f"[tool.duolog.providers.{name}]: unknown protocol {protocol!r} (known: "
@@ -107,6 +135,7 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         )
     try:
         usual = _usual(name, given, protocol)
+        template = _template(given, protocol)
     except ConfigurationError as error:
         raise ConfigurationError(f"[tool.duolog.providers.{name}]: {error}") from None
     base_url = usual.base_url if given.base_url is None else given.base_url.strip()
@@ -127,9 +156,17 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         needs_key=given.api_key_env is not None or usual.needs_key,
         key_header=given.key_header or usual.key_header,
         headers={**usual.headers, **given.headers},
-        template=Template(given.request, given.reply, given.session),
+        template=template,
         source=f"[tool.duolog.providers.{name}]",
     )
+
+
+def _template(given: ProviderTable, protocol: str) -> Template:
+    """What a table says of a chatbot's JSON."""
+    idle = sorted(given.model_fields_set & {"request", "reply", "session"}) if protocol != "http" else []
+    if idle:
+        raise ConfigurationError(f"{idle[0]} has no effect: it is for protocol 'http', not {protocol!r}")
+    return Template(given.request, given.reply, given.session)
 
 
 def _usual(name: str, given: ProviderTable, protocol: str) -> Provider:

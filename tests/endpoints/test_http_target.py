@@ -415,3 +415,35 @@ def test_what_stands_for_a_target() -> None:
     assert Speaker(model=HttpTarget("https://bot.example:8443/x")).model_label == "http:bot.example"
     assert Speaker(model=HttpTarget("https://bot.example/x", name="shop")).model_label == "http:shop"
     assert Speaker(model=HttpTarget("/x", app=print, name="shop")).model_label == "app:shop"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"url": 5}, "5 is not an address"),
+        (
+            {"request": "hello"},
+            "request template: it has neither {message} nor {messages}, so it asks nothing",
+        ),
+        ({"request": {}}, "request template: it has neither {message} nor {messages}, so it asks nothing"),
+        ({"reply": 5}, "reply: 5 is not a place in a response"),
+        ({"session": " "}, "session: ' ' is not a place in a response"),
+        (
+            {"session": "id", "request": {"q": "{message}"}},
+            "session has no effect: the request template has no {session}",
+        ),
+        ({"headers": ["x"]}, "headers must be names with values (got list)"),
+        ({"headers": {"a b": "x"}}, "headers: 'a b' cannot be the name of a header"),
+        ({"headers": {"a": 5}}, "headers: the value of a must be a text on one line"),
+        ({"headers": {"a": "x\r\ny: z"}}, "headers: the value of a must be a text on one line"),
+        ({"headers": {"a": "${A-B}"}}, "headers: the value of a has '${' that does not begin the name"),
+        ({"name": "a/b"}, "name 'a/b' may have only letters, digits"),
+        ({"name": 5}, "name 5 may have only letters, digits"),
+        ({"url": "chat", "app": print}, "'chat' is not a path that begins with '/'"),
+        ({"url": "/chat", "app": 5}, "app=5 is not an ASGI or WSGI application"),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(given, problem):
+    with pytest.raises(ConfigurationError) as caught:
+        HttpTarget(**{"url": URL, **given})
+    assert str(caught.value).startswith(f"HttpTarget: {problem}")

@@ -77,3 +77,9 @@ def test_unknown_persona_is_refused_with_the_known_ones():
         f"unknown persona 'scripted:parrot' (known: {', '.join(PERSONAS)}); "
         "for lines of your own use model=pytest_duolog.Script('line 1', 'line 2')"
     )
+
+
+@pytest.mark.parametrize("line", [5, None, ["one", "two"], b"one"])
+def test_lines_are_texts_or_replies(line):
+    with pytest.raises(ConfigurationError, match="a Script has lines of text, or a Reply each"):
+        Script("one", line)

@@ -154,6 +154,23 @@ def test_message_that_is_not_there_is_refused(forking, at: int):
     result.stdout.fnmatch_lines([f"*ConfigurationError: fork: there is no message {at} in 7 messages"])
 
 
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        ("dialogue.fork(True)", "fork: there is no message True in 7 messages"),
+        ("dialogue.fork(1.0)", "fork: there is no message 1.0 in 7 messages"),
+        ("dialogue.fork('2')", "fork: there is no message '2' in 7 messages"),
+        ("dialogue.fork(2, name='')", "the name of a dialogue is a text that is not empty (got '')"),
+        ("dialogue.run(name=' ')", "the name of a dialogue is a text that is not empty (got ' ')"),
+        ("dialogue.run(name=5)", "the name of a dialogue is a text that is not empty (got 5)"),
+    ],
+)
+def test_values_that_cannot_be_meant_are_refused(forking, call: str, problem: str):
+    result = forking(call, "--record-mode=once")
+    result.assert_outcomes(failed=1)
+    assert any(f"ConfigurationError: {problem}" in line for line in result.outlines)
+
+
 ASYNC = """
 import pytest
 

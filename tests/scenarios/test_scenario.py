@@ -228,3 +228,19 @@ def test_extra_is_a_copy():
     speaker = Speaker("Ann", extra=given)
     given["stop"].append("!!!")
     assert speaker.extra == {"stop": ["###"]}
+
+
+@pytest.mark.parametrize("role", ["", " ", " agent", "agent=x", "two\nlines", "x" * 81])
+def test_role_that_no_option_could_name_is_refused(role):
+    with pytest.raises(
+        ConfigurationError, match="role: a role is 1 to 80 printable characters on one line, without '='"
+    ):
+        Speaker("Ann", role=role)
+
+
+@pytest.mark.parametrize("model", [5, True, ["openai:x"], {"model": "openai:x"}, Speaker, Scenario])
+def test_what_cannot_answer_is_no_model(model):
+    with pytest.raises(
+        ConfigurationError, match="model: a model is 'provider:model', an HttpTarget, or a function"
+    ):
+        Speaker("Ann", model=model)

@@ -46,7 +46,9 @@ def test_variant_stands_wherever_a_model_does(tmp_path, options):
 
 def test_another_model_does_not_keep_the_label_of_the_one_it_replaces(tmp_path):
     settings = merged(tmp_path, "", model_options=["Ann=openai:m"])
-    scenario = Scenario(a=Speaker("Ann", model=str, label="till"), b=Speaker("Ben", model=str, label="shop"))
+    scenario = Scenario(
+        a=Speaker("Ann", model=repr, label="till"), b=Speaker("Ben", model=repr, label="shop")
+    )
     cast = settings.cast(scenario)
     assert (cast.a.model_label, cast.b.model_label) == ("openai:m", "shop")
 
