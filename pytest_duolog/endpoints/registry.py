@@ -27,7 +27,7 @@ from pytest_duolog.endpoints.published import (
     published_points,
     published_provider,
 )
-from pytest_duolog.endpoints.scripted import Script, persona
+from pytest_duolog.endpoints.scripted import Script, scripted
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.local.weights import MODELS
 from pytest_duolog.scenarios.scenario import Knobs, Model, ModelName, Target
@@ -106,7 +106,7 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
         HttpTarget(name)
         return
     if provider == "scripted":
-        persona(model)
+        scripted(model)
         return
     if provider in PROVIDERS and provider in published_points():
         raise ConfigurationError(
@@ -158,7 +158,7 @@ def _named(name: str, line: Line, configured: Mapping[str, Provider]) -> Endpoin
     if provider_name in ADDRESSES:
         return HttpTarget(name).open_endpoint(line)
     if provider_name == "scripted":
-        return FunctionEndpoint(persona(model))
+        return FunctionEndpoint(scripted(model))
     provider = provider_named(provider_name, configured)
     config = EndpointConfig(
         provider=provider_name,

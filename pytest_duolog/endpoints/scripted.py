@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import Reply
+from pytest_duolog.endpoints.customer import customer
 from pytest_duolog.errors import ConfigurationError
 
 Then = Literal["repeat", "cycle", "silence"]
@@ -61,8 +62,9 @@ def counter(messages: list[dict[str, Any]]) -> str:
     return f"This is message {spoken + 1} of mine."
 
 
-PERSONAS: dict[str, Callable[..., Any]] = {
+SCRIPTED: dict[str, Callable[..., Any]] = {
     "counter": counter,
+    "customer": customer,
     "echo": echo,
     "farewell": Script(
         "I think that covers it.",
@@ -76,14 +78,14 @@ PERSONAS: dict[str, Callable[..., Any]] = {
 }
 
 
-def persona(name: str) -> Callable[..., Any]:
-    """The persona with the model name `scripted:name`.
+def scripted(name: str) -> Callable[..., Any]:
+    """The function with the model name `scripted:name`.
 
     Raises ConfigurationError that lists the known ones.
     """
-    if name not in PERSONAS:
+    if name not in SCRIPTED:
         raise ConfigurationError(
-            f"unknown persona {shorten(f'scripted:{name}')} (known: {', '.join(PERSONAS)}); "
+            f"unknown model {shorten(f'scripted:{name}')} (known: {', '.join(SCRIPTED)}); "
             f"for lines of your own use model=pytest_duolog.Script('line 1', 'line 2')"
         )
-    return PERSONAS[name]
+    return SCRIPTED[name]

@@ -1,8 +1,8 @@
 """Reconstructs the dialogue from a cassette.
 
 A cassette has the requests to models and their responses. The longest chat history in a request has all messages before
-it, including those of functions and personas; a response has the text, reasoning and costs of one message. Each line
-has the speaker and the number of its message.
+it, including those of functions and scripted models; a response has the text, reasoning and costs of one message. Each
+line has the speaker and the number of its message.
 """
 
 from __future__ import annotations

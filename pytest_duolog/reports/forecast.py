@@ -58,13 +58,13 @@ def _n_replies(sample: Sample) -> int:
 
 
 def _n_asked_for(transcript: Transcript) -> int:
-    """The number of messages that a model was asked for, without scripted personas, which cost nothing."""
+    """The number of messages that a model was asked for, without scripted models, which cost nothing."""
     free = {speaker.name for speaker in transcript.speakers if is_free(speaker.model)}
     return sum(message.finish is not None and message.speaker not in free for message in transcript.messages)
 
 
 def is_free(model: object) -> bool:
-    """Whether a model is a scripted persona, which costs nothing."""
+    """Whether a model is scripted, which costs nothing."""
     return isinstance(model, str) and model.startswith("scripted:")
 
 

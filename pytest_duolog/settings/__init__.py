@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pytest_duolog.endpoints.customer import MODEL, require_part
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.rate_limiter import Limit
@@ -179,6 +180,9 @@ class Settings:
         changes: dict[str, Any] = {
             side: self._with_model(scenario.speaker(side), overrides) for side in SIDES
         }
+        for speaker in changes.values():
+            if speaker.model == MODEL:
+                require_part(speaker.name, speaker.part)
         if scenario.stop_on is None:
             changes["stop_on"] = self.stop_on
         return scenario.model_copy(update=changes)

@@ -215,7 +215,7 @@ def test_known_models_pass(model, acme):
             r"model 'opnai:gpt': unknown provider 'opnai' \(known: .*lab, .*openai, .*scripted.*\)",
         ),
         ("OpenAI:gpt", r"model 'OpenAI:gpt': unknown provider 'OpenAI' \(known: .*\)"),
-        ("scripted:parrot", r"unknown persona 'scripted:parrot' \(known: .*echo.*"),
+        ("scripted:parrot", r"unknown model 'scripted:parrot' \(known: .*echo.*"),
         ("local:llama", r"model 'local:llama': unknown local model \(known: smollm2-135m-instruct\)"),
         ("gpt", "model 'gpt' is not 'provider:model'"),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_duolog import Reply, Script
-from pytest_duolog.endpoints.scripted import PERSONAS, persona
+from pytest_duolog.endpoints.scripted import SCRIPTED, scripted
 from pytest_duolog.errors import ConfigurationError
 
 
@@ -66,15 +66,15 @@ def test_unknown_way_to_go_on_is_refused():
         ("silent", ["", ""]),
     ],
 )
-def test_personas(name, expected):
-    assert lines_of(persona(name), 2) == expected
+def test_scripted_models(name, expected):
+    assert lines_of(scripted(name), 2) == expected
 
 
-def test_unknown_persona_is_refused_with_the_known_ones():
+def test_unknown_scripted_model_is_refused_with_the_known_ones():
     with pytest.raises(ConfigurationError) as caught:
-        persona("parrot")
+        scripted("parrot")
     assert str(caught.value) == (
-        f"unknown persona 'scripted:parrot' (known: {', '.join(PERSONAS)}); "
+        f"unknown model 'scripted:parrot' (known: {', '.join(SCRIPTED)}); "
         "for lines of your own use model=pytest_duolog.Script('line 1', 'line 2')"
     )
 

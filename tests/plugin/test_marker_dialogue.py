@@ -196,7 +196,7 @@ def test_wrong_value_from_the_fixture_is_an_error_of_its_test(pytester):
         ("a=7", ["a: Input should be a valid dictionary or instance of Speaker (got 7)"]),
         ("a='gpt-5'", ["*model 'gpt-5' is not 'provider:model', for example*"]),
         ("a='nobody:gpt-5'", ["model 'nobody:gpt-5': unknown provider 'nobody' (known: *openai*)"]),
-        ("a='scripted:parrot'", ["unknown persona 'scripted:parrot' (known: counter, echo*"]),
+        ("a='scripted:parrot'", ["unknown model 'scripted:parrot' (known: counter, customer, echo*"]),
         ("a={'name': 'Ann', 'mood': 'good'}", ["a.mood: unknown argument*"]),
         ("a=Speaker('Ann', role='agent')", ["role 'agent' has no model: give it one in*"]),
         ("'scripted:echo'", ["the dialogue marker takes keyword arguments only (got ('scripted:echo',))"]),

@@ -94,7 +94,7 @@ def test_default_model_of_the_project_is_for_speakers_without_one(pytester):
             "customer=local:llama",
             "--duolog-model, customer: model 'local:llama': unknown local model (known: *",
         ),
-        ("customer=scripted:bird", "--duolog-model, customer: unknown persona 'scripted:bird' (known: *"),
+        ("customer=scripted:bird", "--duolog-model, customer: unknown model 'scripted:bird' (known: *"),
     ],
 )
 def test_wrong_option_is_refused_before_anything_is_collected(pytester, option, line):
