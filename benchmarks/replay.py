@@ -99,9 +99,10 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
 
     if contestant == "duolog":
         from pytest_duolog.endpoints.line_client import TransportLine
-        from pytest_duolog.recording.cassette import Cassette, RecordMode
+        from pytest_duolog.recording.cassette import Cassette
         from pytest_duolog.recording.hooks import VcrHooks
         from pytest_duolog.recording.naming import CassetteLocation
+        from pytest_duolog.recording.record_mode import RecordMode
         from pytest_duolog.recording.redaction import Redactor
         from pytest_duolog.recording.transport import RecordedLine
 

@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from pytest_duolog.scenarios.personas import Persona as Persona
     from pytest_duolog.scenarios.scenario import Scenario as Scenario
     from pytest_duolog.scenarios.scenario import Speaker as Speaker
+    from pytest_duolog.scenarios.tools import Tool as Tool
     from pytest_duolog.transcripts.transcript import Message as Message
     from pytest_duolog.transcripts.transcript import StopKind as StopKind
     from pytest_duolog.transcripts.transcript import StopReason as StopReason
     from pytest_duolog.transcripts.transcript import ToolCall as ToolCall
+    from pytest_duolog.transcripts.transcript import ToolDefinition as ToolDefinition
     from pytest_duolog.transcripts.transcript import Transcript as Transcript
     from pytest_duolog.transcripts.transcript import Usage as Usage
 
@@ -61,7 +63,16 @@ _HOMES = {
     "plugin.scenario_files": ("scenario_params",),
     "scenarios.personas": ("Persona",),
     "scenarios.scenario": ("Scenario", "Speaker"),
-    "transcripts.transcript": ("Message", "StopKind", "StopReason", "ToolCall", "Transcript", "Usage"),
+    "scenarios.tools": ("Tool",),
+    "transcripts.transcript": (
+        "Message",
+        "StopKind",
+        "StopReason",
+        "ToolCall",
+        "ToolDefinition",
+        "Transcript",
+        "Usage",
+    ),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

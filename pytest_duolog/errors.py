@@ -3,6 +3,7 @@
 DuologError
 ├── ConfigurationError     a marker, option, setting or model name is wrong
 ├── TranscriptError        a file is not a transcript
+├── ToolStopped            a speaker's tool failed its own check, or ended the test
 ├── EndpointError          a model could not be asked, or its answer could not be used
 │   ├── LocalModelError    the embedded model is missing a piece or does not start
 │   └── BudgetExceeded     this run may not ask models any more
@@ -107,6 +108,15 @@ class BudgetExceeded(EndpointError):
             f"the budget of this run is used up: {used:,g} of {limit:,g} {unit}",
             advice="raise --duolog-budget; then --record-mode=once continues where this run stopped",
         )
+
+
+class ToolStopped(DuologError):
+    """A tool of a speaker failed its own check (an AssertionError), or ended the test as `pytest.fail` does."""
+
+    def __init__(self, tool: str, problem: str) -> None:
+        self.tool = tool
+        self.problem = problem
+        super().__init__(f"the tool {tool} stopped the dialogue: {problem}")
 
 
 class DialogueError(DuologError):

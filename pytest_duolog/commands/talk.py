@@ -20,8 +20,8 @@ from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import ConfigurationError, LocalModelError
 from pytest_duolog.local.server import INSTALL_COMMAND
 from pytest_duolog.local.weights import MODELS, PULL_COMMAND, cache_folder, find_weights, pull
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.naming import CASSETTE_FOLDER
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.reports.talk_text import LiveDialogue, Progress, ended_line, problem_lines, table
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Asked, Ended, Event, Holding, Said, Talk, TalkFolder

@@ -10,8 +10,8 @@ from pathlib import Path
 from pytest_duolog.commands.talk_cells import Cell
 from pytest_duolog.display import counted
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.running.talks import Talk, TalkFolder, goes_on, unfinished_turns
 from pytest_duolog.storage.line_file import replacing
 from pytest_duolog.transcripts.transcript import Transcript

@@ -161,12 +161,16 @@ class Answer:
         lacks_version = "; most servers have their API under /v1" if path == "/chat/completions" else ""
         return f"is the address right?{self._where()}{lacks_version}" if self.asked else ""
 
-    def check(self, reply: Reply) -> None:
-        """Raises EndpointError for an unusable reply: aborted, cut before its first word, or a tool call."""
+    def check(self, reply: Reply, *, offers_tools: bool = False) -> None:
+        """Raises EndpointError for an unusable reply: aborted, cut before its first word, or a call of no tool."""
         if reply.finish == "error":
             raise self.fault(f"the model aborted its reply: {reply.raw_finish!r}", is_passing=True)
-        if reply.content.strip():
+        if reply.content.strip() or (offers_tools and reply.tool_calls):
             return
+        if offers_tools and reply.finish == "tool":
+            raise self.fault(
+                f"the model's call of a tool cannot be read ({reply.raw_finish!r})", is_outcome=True
+            )
         if reply.tool_calls or reply.finish == "tool":
             names = ", ".join(call.name for call in reply.tool_calls) or "no name"
             raise self.fault(

@@ -25,8 +25,10 @@ from pytest_duolog.endpoints.reading import (
     tool_calls,
     wrong,
 )
-from pytest_duolog.transcripts.perspective import ChatMessage
-from pytest_duolog.transcripts.transcript import FinishReason, Usage
+from pytest_duolog.endpoints.tool_entries import opaque_text, opaque_value, sent_arguments, sent_name
+from pytest_duolog.transcripts.perspective import Entry
+from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
+from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition, Usage
 
 # The newer version refuses a request with a sampling setting, even if it has the default value.
 VERSION = "2026-10-21"
@@ -52,6 +54,7 @@ class AnthropicMessages(ChatProtocol):
     volatile_fields = ("id",)
     key_header = "x-api-key"
     unsent_knobs = ("seed",)
+    takes_tools = True
 
     def path(self, request: ChatRequest) -> str:
         """The path is the same for all models; the base URL has no version, as in the vendor's own variable."""
@@ -71,13 +74,22 @@ class AnthropicMessages(ChatProtocol):
             "max_tokens": DEFAULT_MAX_TOKENS,
             **({"system": system} if system else {}),
             **knobs,
+            **_tools(request.tools),
             **_output_format(request.schema),
             **request.extra,
         }
 
-    def history(self, request: ChatRequest) -> Sequence[ChatMessage]:
+    def history(self, request: ChatRequest) -> Sequence[Entry]:
         """The messages without the system prompt."""
-        return without_system(request.messages)
+        return without_system(request.history)
+
+    def entry(self, message: Entry) -> dict[str, Any]:
+        """A message, the blocks of a round with calls, or the results of its calls."""
+        if isinstance(message, CallsEntry):
+            return {"role": "assistant", "content": _calls_blocks(message)}
+        if isinstance(message, ResultsEntry):
+            return {"role": "user", "content": [_result_block(call) for call in message.calls]}
+        return message._asdict()
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The reply: the joined text blocks; thinking and tool blocks are kept for the transcript."""
@@ -99,7 +111,47 @@ class AnthropicMessages(ChatProtocol):
             tool_calls=tool_calls(calls, arguments="input"),
             usage=_usage(object_in(body, "usage")),
             model=text_in(body, "model"),
+            opaque=opaque_text(blocks) if calls else None,
         )
+
+
+def _calls_blocks(entry: CallsEntry) -> list[dict[str, Any]]:
+    """The provider's own blocks, because it refuses a round without its signed reasoning, or blocks of our own."""
+    blocks = opaque_value(entry.opaque)
+    if blocks is None:
+        said = [{"type": "text", "text": entry.content}] if entry.content else []
+        return [*said, *map(_call_block, entry.calls)]
+    calls = iter(entry.calls)
+    return [
+        {**block, "id": call.id} if block.get("type") == "tool_use" and (call := next(calls, None)) else block
+        for block in blocks
+        if block.get("type") != "text" or block.get("text", "").strip()
+    ]
+
+
+def _call_block(call: ToolCall) -> dict[str, Any]:
+    return {"type": "tool_use", "id": call.id, "name": sent_name(call), "input": sent_arguments(call)}
+
+
+def _result_block(call: ToolCall) -> dict[str, Any]:
+    failed = {"is_error": True} if call.is_error else {}
+    return {"type": "tool_result", "tool_use_id": call.id, "content": call.result or "", **failed}
+
+
+def _tools(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
+    """The field of a request body that offers tools; empty without any."""
+    if not tools:
+        return {}
+    return {
+        "tools": [
+            {
+                "name": tool.name,
+                **({"description": tool.description} if tool.description else {}),
+                "input_schema": tool.parameters,
+            }
+            for tool in tools
+        ]
+    }
 
 
 def _of_kind(blocks: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pytest_duolog.transcripts.perspective import ChatMessage
-from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, Usage
+from pytest_duolog.transcripts.perspective import ChatMessage, Entry
+from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition, Usage
 
 if TYPE_CHECKING:
     import httpx
@@ -32,7 +32,8 @@ class ChatRequest:
 
     `knobs` has only the settings that the user set (`temperature`, `top_p`, `max_tokens`, `seed`); `extra` is added to
     the request body unchanged. `schema` is the JSON schema of the reply; a protocol that does not support schemas
-    leaves it out.
+    leaves it out. `tools` are the tools that the model may call; only then `entries` has the same history with the
+    calls so far and their results.
     """
 
     model: str
@@ -40,6 +41,13 @@ class ChatRequest:
     knobs: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
+    tools: tuple[ToolDefinition, ...] = ()
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def history(self) -> tuple[Entry, ...]:
+        """The history, with calls and results if the model has tools."""
+        return self.entries or self.messages
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,9 @@ class Reply:
 
     `finish` is why it stopped, as one of this package's finish reasons; `raw_finish` is the provider's own reason.
     `reasoning` and `tool_calls` are kept in the transcript; the other side never sees them. `model` is the model that
-    replied, if the provider names it. `latency_ms` is the duration of the request when it was recorded.
+    replied, if the provider names it. `latency_ms` is the duration of the request when it was recorded. `opaque` is
+    JSON text in the provider's own form, with what the provider wants back beside the results of the calls, such as
+    signed reasoning.
     """
 
     content: str
@@ -59,6 +69,7 @@ class Reply:
     usage: Usage | None = None
     model: str | None = None
     latency_ms: float | None = None
+    opaque: str | None = None
 
 
 class Endpoint(Protocol):

@@ -27,8 +27,16 @@ from pytest_duolog.endpoints.reading import (
     tool_calls,
     wrong,
 )
-from pytest_duolog.transcripts.perspective import ChatMessage
-from pytest_duolog.transcripts.transcript import FinishReason, Usage
+from pytest_duolog.endpoints.tool_entries import (
+    opaque_text,
+    opaque_value,
+    result_object,
+    sent_arguments,
+    sent_name,
+)
+from pytest_duolog.transcripts.perspective import Entry
+from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
+from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition, Usage
 
 KNOBS = {"temperature": "temperature", "top_p": "topP", "max_tokens": "maxOutputTokens", "seed": "seed"}
 
@@ -55,6 +63,7 @@ class Gemini(ChatProtocol):
     volatile_fields = ("responseId", "createTime")
     model_name = "modelVersion"
     key_header = "x-goog-api-key"  # not `?key=`, which would be part of the address
+    takes_tools = True
 
     def path(self, request: ChatRequest) -> str:
         """The path with the model; the name of a tuned one includes its folder (`tunedModels/...`)."""
@@ -72,15 +81,23 @@ class Gemini(ChatProtocol):
         return {
             **({"systemInstruction": {"parts": [{"text": system}]}} if system else {}),
             **({"generationConfig": settings} if settings else {}),
+            **_tools(request.tools),
             **extra,
         }
 
-    def history(self, request: ChatRequest) -> Sequence[ChatMessage]:
+    def history(self, request: ChatRequest) -> Sequence[Entry]:
         """The messages without the system prompt."""
-        return without_system(request.messages)
+        return without_system(request.history)
 
-    def entry(self, message: ChatMessage) -> dict[str, Any]:
-        """A message with its text as the only part; the model's own messages have the role `model`."""
+    def entry(self, message: Entry) -> dict[str, Any]:
+        """A message with its text as the only part; the model's own messages have the role `model`.
+
+        The calls of a round are one content, and so are their results.
+        """
+        if isinstance(message, CallsEntry):
+            return {"role": "model", "parts": _calls_parts(message)}
+        if isinstance(message, ResultsEntry):
+            return {"role": "user", "parts": [_result_part(call) for call in message.calls]}
         role = "model" if message.role == "assistant" else message.role
         return {"role": role, "parts": [{"text": message.content}]}
 
@@ -111,7 +128,52 @@ class Gemini(ChatProtocol):
             tool_calls=tool_calls(calls, arguments="args"),
             usage=usage,
             model=text_in(body, "modelVersion"),
+            opaque=opaque_text(parts) if calls else None,
         )
+
+
+def _calls_parts(entry: CallsEntry) -> list[dict[str, Any]]:
+    """The provider's own parts, because it refuses a call without the signature of its thought, or parts of our own."""
+    parts = opaque_value(entry.opaque)
+    if parts is None:
+        said = [{"text": entry.content}] if entry.content else []
+        return [*said, *({"functionCall": _call(call)} for call in entry.calls)]
+    calls = iter(entry.calls)
+    return [
+        {**part, "functionCall": {**part["functionCall"], "id": call.id}}
+        if "functionCall" in part and (call := next(calls, None))
+        else part
+        for part in parts
+    ]
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "name": sent_name(call), "args": sent_arguments(call)}
+
+
+def _result_part(call: ToolCall) -> dict[str, Any]:
+    answer = {"id": call.id, "name": sent_name(call), "response": result_object(call)}
+    return {"functionResponse": answer}
+
+
+def _tools(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
+    """The field of a request body that offers tools; empty without any."""
+    if not tools:
+        return {}
+    return {
+        "tools": [
+            {
+                "functionDeclarations": [
+                    {
+                        "name": tool.name,
+                        **({"description": tool.description} if tool.description else {}),
+                        "parametersJsonSchema": tool.parameters,
+                    }
+                    for tool in tools
+                ]
+            }
+        ]
+    }
 
 
 def _joined(parts: Sequence[Mapping[str, Any]]) -> str | None:

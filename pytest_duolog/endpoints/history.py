@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pytest_duolog.storage.json_text import canonical
-from pytest_duolog.transcripts.perspective import ChatMessage
+from pytest_duolog.transcripts.perspective import ChatMessage, Entry
 
 
 def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Iterable[bytes]) -> bytes:
@@ -23,27 +23,27 @@ def canonical_object(fields: Mapping[str, Any], history_name: str, pieces: Itera
     return b"".join((opening, b",".join(pieces), closing))
 
 
-class HistoryEncoder(dict[ChatMessage, bytes]):
+class HistoryEncoder(dict[Entry, bytes]):
     """Encodes request bodies that differ only in a growing list of chat messages.
 
     Maps each message to its canonical JSON, which is computed at the first lookup; `entry` is the protocol's function
     that converts a message.
     """
 
-    def __init__(self, history_name: str, entry: Callable[[ChatMessage], Any] = ChatMessage._asdict) -> None:
+    def __init__(self, history_name: str, entry: Callable[[Any], Any] = ChatMessage._asdict) -> None:
         super().__init__()
         self._name = history_name
         self._entry = entry
 
-    def __missing__(self, message: ChatMessage) -> bytes:
+    def __missing__(self, message: Entry) -> bytes:
         piece = self[message] = canonical(self._entry(message))
         return piece
 
-    def pieces(self, messages: Iterable[ChatMessage]) -> list[bytes]:
+    def pieces(self, messages: Iterable[Entry]) -> list[bytes]:
         """Each message as canonical JSON."""
         return list(map(self.__getitem__, messages))
 
-    def encode(self, fields: Mapping[str, Any], messages: Iterable[ChatMessage]) -> bytes:
+    def encode(self, fields: Mapping[str, Any], messages: Iterable[Entry]) -> bytes:
         """The canonical body of a request."""
         return canonical_object(fields, self._name, self.pieces(messages))
 
@@ -69,6 +69,6 @@ class HistoryBody(NamedTuple):
 
     fields: Mapping[str, Any]
     history_name: str
-    messages: Sequence[ChatMessage]
-    entry: Callable[[ChatMessage], Any]
+    messages: Sequence[Entry]
+    entry: Callable[[Any], Any]
     answers: AnswerForm

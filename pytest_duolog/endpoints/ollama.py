@@ -6,11 +6,12 @@ https://github.com/ollama/ollama/blob/main/docs/api.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
+from pytest_duolog.endpoints.openai_chat import function_of
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.reading import (
     NOT_THERE,
@@ -25,6 +26,15 @@ from pytest_duolog.endpoints.reading import (
     tool_calls,
     wrong,
 )
+from pytest_duolog.endpoints.tool_entries import (
+    opaque_text,
+    opaque_value,
+    results_one_by_one,
+    sent_arguments,
+    sent_name,
+)
+from pytest_duolog.transcripts.perspective import Entry
+from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
 from pytest_duolog.transcripts.transcript import FinishReason, Usage
 
 KNOBS = {"max_tokens": "num_predict"}
@@ -43,6 +53,7 @@ class OllamaChat(ChatProtocol):
         "prompt_eval_duration",
         "eval_duration",
     )
+    takes_tools = True
 
     def path(self, request: ChatRequest) -> str:
         """The path is the same for all models."""
@@ -53,13 +64,34 @@ class OllamaChat(ChatProtocol):
         extra = dict(request.extra)
         options = {KNOBS.get(name, name): value for name, value in request.knobs.items()}
         options |= extra.pop("options", {})
+        tools = [{"type": "function", "function": function_of(tool)} for tool in request.tools]
         return {
             "model": request.model,
             "stream": False,
             **({"options": options} if options else {}),
+            **({"tools": tools} if tools else {}),
             **({"format": request.schema} if request.schema is not None else {}),
             **extra,
         }
+
+    def history(self, request: ChatRequest) -> Sequence[Entry]:
+        """The messages; each result of a tool is one."""
+        return list(results_one_by_one(request.history)) if request.entries else request.messages
+
+    def entry(self, message: Entry) -> dict[str, Any]:
+        """A message, the calls of a round with their reasoning, or the result of a call."""
+        if isinstance(message, CallsEntry):
+            calls = [
+                {"id": call.id, "function": {"name": sent_name(call), "arguments": sent_arguments(call)}}
+                for call in message.calls
+            ]
+            thought = opaque_value(message.opaque) or {}
+            return {"role": "assistant", "content": message.content, "tool_calls": calls, **thought}
+        if isinstance(message, ResultsEntry):
+            [call] = message.calls
+            told = {"tool_name": sent_name(call), "tool_call_id": call.id, "content": call.result or ""}
+            return {"role": "tool", **told}
+        return message._asdict()
 
     def read(self, body: Mapping[str, Any], answer: Answer) -> Reply:
         """The reply in the message."""
@@ -86,4 +118,7 @@ class OllamaChat(ChatProtocol):
                 reply_tokens=token_count(body, "eval_count"),
             ),
             model=text_in(body, "model"),
+            opaque=opaque_text({"thinking": message["thinking"]})
+            if calls and message.get("thinking")
+            else None,
         )

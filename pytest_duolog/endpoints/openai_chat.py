@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat; additions of gatewa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_duolog.endpoints.answers import Answer
@@ -30,7 +30,16 @@ from pytest_duolog.endpoints.reading import (
     tool_calls,
     wrong,
 )
-from pytest_duolog.transcripts.transcript import FinishReason, Usage
+from pytest_duolog.endpoints.tool_entries import (
+    opaque_text,
+    opaque_value,
+    results_one_by_one,
+    sent_arguments_text,
+    sent_name,
+)
+from pytest_duolog.transcripts.perspective import Entry
+from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
+from pytest_duolog.transcripts.transcript import FinishReason, ToolDefinition, Usage
 
 # A higher cost, or an infinite one, is a mistake.
 HIGHEST_COST = 1e9
@@ -48,6 +57,11 @@ FINISH_REASONS: Mapping[str, FinishReason] = {
     "network_error": "error",
     "insufficient_system_resource": "error",
 }
+
+# What some servers want back with the results of calls: reasoning (DeepSeek), signed reasoning (OpenRouter), and in
+# each call the signature of a thought (Gemini behind this protocol).
+WANTED_BACK = ("reasoning_content", "reasoning_details")
+WANTED_BACK_IN_CALLS = ("extra_content",)
 
 # All other servers use the usual names.
 RENAMED_KNOBS: Mapping[str, Mapping[str, str]] = {
@@ -67,6 +81,7 @@ class OpenAIChat(ChatProtocol):
         "timings",
         "x_groq",
     )  # the last two: llama.cpp, Groq
+    takes_tools = True
 
     def path(self, request: ChatRequest) -> str:
         """The path is the same for all models."""
@@ -76,7 +91,26 @@ class OpenAIChat(ChatProtocol):
         """Model and settings, each under the provider's name for it."""
         names = RENAMED_KNOBS.get(self._config.provider, {})
         knobs = {names.get(name, name): value for name, value in request.knobs.items()}
-        return {"model": request.model, **knobs, **_response_format(request.schema), **request.extra}
+        return {
+            "model": request.model,
+            **knobs,
+            **_tools(request.tools),
+            **_response_format(request.schema),
+            **request.extra,
+        }
+
+    def history(self, request: ChatRequest) -> Sequence[Entry]:
+        """The messages; each result of a tool is one."""
+        return list(results_one_by_one(request.history)) if request.entries else request.messages
+
+    def entry(self, message: Entry) -> dict[str, Any]:
+        """A message, the calls of a round, or the result of a call."""
+        if isinstance(message, CallsEntry):
+            return _calls_entry(message)
+        if isinstance(message, ResultsEntry):
+            [call] = message.calls
+            return {"role": "tool", "tool_call_id": call.id, "content": call.result or ""}
+        return message._asdict()
 
     def served_model(self, body: Mapping[str, Any]) -> str | None:
         """The model, with the provider behind the gateway if it is named (OpenRouter)."""
@@ -111,7 +145,49 @@ class OpenAIChat(ChatProtocol):
             ),
             usage=_usage(object_in(body, "usage")),
             model=text_in(body, "model"),
+            opaque=_wanted_back(message, calls),
         )
+
+
+def _wanted_back(message: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> str | None:
+    """What the server wants back of a message with calls, by field; that of the calls is under `tool_calls`."""
+    if not calls:
+        return None
+    beside = {name: message[name] for name in WANTED_BACK if message.get(name)}
+    in_calls = [{name: call[name] for name in WANTED_BACK_IN_CALLS if call.get(name)} for call in calls]
+    return opaque_text({**beside, **({"tool_calls": in_calls} if any(in_calls) else {})})
+
+
+def _calls_entry(entry: CallsEntry) -> dict[str, Any]:
+    beside = opaque_value(entry.opaque) or {}
+    in_calls = beside.pop("tool_calls", [{}] * len(entry.calls))
+    return {
+        "role": "assistant",
+        "content": entry.content or None,
+        "tool_calls": [
+            {
+                **more,
+                "id": call.id,
+                "type": "function",
+                "function": {"name": sent_name(call), "arguments": sent_arguments_text(call)},
+            }
+            for call, more in zip(entry.calls, in_calls, strict=False)
+        ],
+        **beside,
+    }
+
+
+def _tools(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
+    """The field of a request body that offers tools; empty without any."""
+    if not tools:
+        return {}
+    return {"tools": [{"type": "function", "function": function_of(tool)} for tool in tools]}
+
+
+def function_of(tool: ToolDefinition) -> dict[str, Any]:
+    """A tool as this protocol, and that of Ollama, describe a function."""
+    described = {"description": tool.description} if tool.description else {}
+    return {"name": tool.name, **described, "parameters": tool.parameters}
 
 
 def _response_format(schema: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
 from pytest_duolog.endpoints.line import JSON_HEADERS, HttpAnswer, HttpQuestion
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.reading import Malformed, fields_of, text_in, wrong
-from pytest_duolog.transcripts.perspective import ChatMessage
+from pytest_duolog.transcripts.perspective import ChatMessage, Entry
 
 
 class ChatProtocol(ABC):
@@ -30,7 +30,8 @@ class ChatProtocol(ABC):
     support. `volatile_fields` are fields of a response that change every time and have no meaning, such as ids and
     times: they are not recorded, so that recording the same reply again gives the same file. `model_name` is the field
     of the response with the model that replied. The key is sent in `key_header`, by default as `Authorization: Bearer`.
-    A published protocol can describe its provider in `provider`.
+    A published protocol can describe its provider in `provider`. A protocol that `takes_tools` sends the tools of a
+    request, and writes entries with calls and with results.
     """
 
     history_name: ClassVar[str] = "messages"
@@ -39,6 +40,7 @@ class ChatProtocol(ABC):
     model_name: ClassVar[str] = "model"
     key_header: ClassVar[str | None] = None
     provider: ClassVar[Provider | None] = None
+    takes_tools: ClassVar[bool] = False
 
     def __init__(self, config: EndpointConfig) -> None:
         self._config = config
@@ -63,13 +65,13 @@ class ChatProtocol(ABC):
         """Headers that the protocol requires, without the key."""
         return {}
 
-    def history(self, request: ChatRequest) -> Sequence[ChatMessage]:
+    def history(self, request: ChatRequest) -> Sequence[Entry]:
         """The messages for `history_name`."""
-        return request.messages
+        return request.history
 
-    def entry(self, message: ChatMessage) -> dict[str, Any]:
-        """The JSON value of a message in the history."""
-        return message._asdict()
+    def entry(self, message: Any) -> dict[str, Any]:
+        """The JSON value of a message in the history: of a ChatMessage, and where tools are used of other entries."""
+        return dict(message._asdict())
 
     def kept(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The body of a response without volatile fields, as it is recorded and read."""
@@ -85,7 +87,8 @@ class ChatProtocol(ABC):
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
         """The model's reply, or an awaitable if it is not recorded; raises EndpointError if there is none."""
         body = HistoryBody(self.fields(request), self.history_name, self.history(request), self.entry, self)
-        read = partial(self._usable_reply, f"{self._config.provider}:{request.model}")
+        label = f"{self._config.provider}:{request.model}"
+        read = partial(self._usable_reply, label, offers_tools=bool(request.tools))
         answer = self._config.line.post(
             HttpQuestion(
                 self._config.base_url + self.path(request),
@@ -99,7 +102,7 @@ class ChatProtocol(ABC):
         )
         return then(answer, lambda answered: replace(read(answered), latency_ms=answered.latency_ms))
 
-    def _usable_reply(self, label: str, answered: HttpAnswer) -> Reply:
+    def _usable_reply(self, label: str, answered: HttpAnswer, *, offers_tools: bool) -> Reply:
         """The reply in a response; below the recording it decides whether a try has failed."""
         answer = Answer.of(answered, model=label, key_env=self._config.key_env)
         body = answer.json_object()
@@ -114,7 +117,7 @@ class ChatProtocol(ABC):
             ) from error
         if not isinstance(reply.content, str):
             raise answer.fault(str(wrong("the reply", reply.content, "text")), is_passing=True)
-        answer.check(reply)
+        answer.check(reply, offers_tools=offers_tools)
         return reply
 
 
@@ -124,11 +127,12 @@ def _without_folder(model: Any) -> Any:
     return model.replace("\\", "/").rpartition("/")[2] if is_path else model
 
 
-def without_system(messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+def without_system(messages: Sequence[Entry]) -> Sequence[Entry]:
     """The history without the system prompt, for protocols that have a separate field for it."""
-    return messages[1:] if messages[0].role == "system" else messages
+    return messages if system_of(messages) is None else messages[1:]
 
 
-def system_of(messages: Sequence[ChatMessage]) -> str | None:
+def system_of(messages: Sequence[Entry]) -> str | None:
     """The system prompt of a history."""
-    return messages[0].content if messages[0].role == "system" else None
+    first = messages[0]
+    return first.content if isinstance(first, ChatMessage) and first.role == "system" else None

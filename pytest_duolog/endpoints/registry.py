@@ -136,6 +136,15 @@ def unsent_knobs(model: Model, configured: Mapping[str, Provider]) -> Collection
     return getattr(published_factory(protocol), "unsent_knobs", ())
 
 
+def takes_tools(model: str, configured: Mapping[str, Provider]) -> bool:
+    """Whether a speaker with this model can have tools."""
+    protocol = _protocol_of(model, configured)
+    if protocol is None or protocol == "http":
+        return False
+    factory: object = CHAT_PROTOCOLS.get(protocol) or published_factory(protocol)
+    return getattr(factory, "takes_tools", False) is True
+
+
 def open_endpoint(
     model: Model,
     *,

@@ -96,7 +96,9 @@ class _Tries:
                 await self._wait_after(error)
                 continue
             # An empty reply is accepted in the end, but sometimes a retry gives a real one.
-            if reply is None or reply.content.strip() or reply.finish != "end" or self.n > 1:
+            if reply is None or reply.content.strip() or reply.tool_calls:
+                return response
+            if reply.finish != "end" or self.n > 1:
                 return response
 
     async def _try(self) -> httpx.Response:

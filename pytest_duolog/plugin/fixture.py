@@ -25,9 +25,9 @@ from pytest_duolog.plugin.prefetch import Prefetch
 from pytest_duolog.plugin.progress import progress_observers
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.unseen import PASSED, require_seen
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.mocks import is_httpx_mocked
 from pytest_duolog.recording.naming import folder_of
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.reports.terminal import dialogue_section
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.running.dialogue import Dialogue, TestSite

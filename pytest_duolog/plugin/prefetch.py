@@ -1,7 +1,7 @@
 """Begins the live dialogues of the next tests while a test waits for its own, so that many run at once.
 
 A dialogue begins early only if its test cannot change it: its values come only from markers and parameters, its
-speakers are not functions, and the project's fixtures of its test are already set up.
+speakers are not functions and have no tools, and the project's fixtures of its test are already set up.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def is_settled(item: pytest.Item) -> bool:
     if any(item.get_closest_marker(name) for name in UNSURE) or may_mock(item):
         return False
     scenario = scenario_of(item)
-    return all(isinstance(scenario.speaker(side).model, str | Script | None) for side in SIDES)
+    speakers = [scenario.speaker(side) for side in SIDES]
+    # A tool may read what the tests before this one have yet to write.
+    return all(isinstance(speaker.model, str | Script | None) and not speaker.tools for speaker in speakers)
 
 
 def may_mock(item: Any) -> bool:

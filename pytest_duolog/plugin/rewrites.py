@@ -12,8 +12,8 @@ from pytest_duolog.display import counted, printable
 from pytest_duolog.plugin import COLLECTOR
 from pytest_duolog.plugin.collection import test_in_module, uses_our_fixture
 from pytest_duolog.plugin.state import SESSION, session_of, settings_of
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.naming import CassetteLocation, folder_of
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.rewrites import PATTERN, Rewrites, clear_if_done
 
 if TYPE_CHECKING:

@@ -54,8 +54,8 @@ from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.plugin.subtests import SampleSubtests
 from pytest_duolog.plugin.wire import RecordPart
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import FIRST_CANARY, RunPlan
 from pytest_duolog.results.record import Sample, SampleOutcome, n_passed

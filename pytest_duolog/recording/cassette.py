@@ -10,13 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_duolog.display import and_more, counted, listed
-from pytest_duolog.errors import SecretInRecording, UnreadableCassette
+from pytest_duolog.display import counted
+from pytest_duolog.errors import CassetteMismatch, SecretInRecording
 from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
 from pytest_duolog.recording.complaints import CACHE, Situation
 from pytest_duolog.recording.header import is_same_dialogue, stale_facts, wordings_of
@@ -27,40 +26,17 @@ from pytest_duolog.recording.journal_file import (
     JournalWriter,
     change_header,
     check_place,
-    ends_in_header,
     put_in_place,
     read_journal,
 )
 from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import Orphans, Recording
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.source import SourceReader
 from pytest_duolog.recording.stored_response import refuse_secrets
-from pytest_duolog.recording.vcrpy import vcrpy
-from pytest_duolog.transcripts.transcript import Message, StopReason
-
-# Notices name at most this many edited lines of a cassette.
-MOST_NAMED = 5
-
-
-class RecordMode(StrEnum):
-    """When models are asked; the names are vcrpy's.
-
-    `none` never asks. `once` records dialogues without a recording and finishes incomplete recordings. `new_episodes`
-    replays what still matches and asks for the rest. `all` and `rewrite` ask for everything again; the old recording is
-    kept until the new one is complete.
-    """
-
-    NONE = "none"
-    ONCE = "once"
-    NEW_EPISODES = "new_episodes"
-    ALL = "all"
-    REWRITE = "rewrite"
-
-    @property
-    def is_anew(self) -> bool:
-        """Whether everything is asked for again."""
-        return self in (RecordMode.ALL, RecordMode.REWRITE)
+from pytest_duolog.transcripts.transcript import Message, StopReason, ToolCall
 
 
 class Cassette(Recorder):
@@ -105,17 +81,21 @@ class Cassette(Recorder):
         self._orphans = orphans
         self._begun = begun
         self._header: Mapping[str, Any] = redactor.json(header)
-        self._base_urls = base_urls
         # Most requests of a dialogue have the same address.
         self._addresses = lru_cache(maxsize=64)(lambda uri: address_of(redactor.uri(uri), base_urls))
-        self._refuses_edited = refuses_edited
         self.test_argument = test_argument
         self.permission = permission
         self._asking = (0, "")
         self._n_used_before = 0
         self._mocked: set[str] = set()
         self._n_unasked: Counter[str] = Counter()
-        self._source = self._read_source()
+        source = SourceReader(
+            location, mode, redactor, hooks, base_urls, self.test, test_argument, refuses_edited
+        ).read()
+        if source is not None:
+            self._source_path, self.votes = source.path, source.votes
+            self.notices += source.notices
+        self._source = source.journal if source else None
         self._left = list(self._source.interactions) if self._source else []
         self._n_written = 0
         self._writer: JournalWriter | None = None
@@ -125,61 +105,6 @@ class Cassette(Recorder):
         self._last_message: Message | None = None
 
     # What can be replayed
-
-    def _read_source(self) -> Journal | None:
-        if self.mode.is_anew:
-            return None
-        path = self._path_to_play()
-        if path is None or (self.mode is RecordMode.ONCE and ends_in_header(path)):
-            return None
-        if path.suffix == ".yaml":
-            vcrpy()
-            from pytest_duolog.recording.vcr_yaml import read_yaml  # noqa: PLC0415  # few cassettes are vcrpy's
-
-            journal = read_yaml(path, base_urls=self._base_urls, redactor=self.redactor)
-        else:
-            journal = read_journal(path)
-        self._source_path = path
-        self._check_edited(journal)
-        self.notices += [f"{path.name}: {problem}" for problem in journal.damage]
-        if (
-            self.mode is RecordMode.NONE
-            and path == self.location.path
-            and self.location.partial_path.exists()
-        ):
-            self.notices.append(
-                f"{self.location.partial_path.name} is a newer recording that is incomplete; finish "
-                "it with --record-mode=once, or delete it"
-            )
-        loaded = list(filter(None, map(self.hooks.loaded, journal.interactions)))
-        self.votes = [interaction for interaction in loaded if interaction.is_vote]
-        journal.interactions[:] = [interaction for interaction in loaded if not interaction.is_vote]
-        return journal
-
-    def _check_edited(self, journal: Journal) -> None:
-        if journal.edited and self._refuses_edited:
-            advice = (
-                "restore it from version control, or record again: pytest --record-mode=rewrite "
-                f"{self.test_argument}\n"
-                f"if the edit is intended, duolog_edited_cassettes = warn replays the file as it is"
-            )
-            raise UnreadableCassette(
-                "the cassette was changed after it was recorded",
-                cassette_path=self._source_path,
-                test=self.test,
-                facts=[("changed", listed(journal.edited, between="\n")), ("to fix", advice)],
-            )
-        shown = [*journal.edited[:MOST_NAMED], *and_more(len(journal.edited), MOST_NAMED, "lines")]
-        self.notices += [f"{self._source_path.name}: {line}" for line in shown]
-
-    def _path_to_play(self) -> Path | None:
-        location = self.location
-        unfinished_first = self.mode is RecordMode.ONCE
-        paths = [location.path, location.partial_path]
-        for path in reversed(paths) if unfinished_first else paths:
-            if path.exists():
-                return path
-        return location.yaml_path
 
     @property
     def path(self) -> Path:
@@ -239,6 +164,18 @@ class Cassette(Recorder):
         speaker = speaker or self._asking[1]
         self._mocked.add(speaker)
         self._notice(f"{speaker} was answered by a mock of the test, which is not recorded")
+
+    def is_mocked(self, speaker: str) -> bool:
+        """Whether a mock of the test has answered for `speaker`."""
+        return speaker in self._mocked
+
+    def keep(self) -> None:
+        """Write what was recorded for the message so far, because a tool has run, and must not run again."""
+        self._commit()
+
+    def other_result(self, call: ToolCall, today: str) -> CassetteMismatch:
+        """The error for a live tool whose result is not the recorded one; the caller raises it."""
+        return self._situation().other_result(call, today, *self._asking)
 
     def said(self, message_number: int, message: Message) -> None:
         """Called after a message: writes what was recorded for it.
@@ -354,13 +291,15 @@ class Cassette(Recorder):
     def _check_may_ask(self, sent: SentRequest) -> None:
         if not self._may_ask():
             raise self._situation().mismatch(sent, *self._asking)
-        self.permission()
+        if sent.called_tool is None:
+            self.permission()
         if self._writer is None:
             check_place(self._path_to_write(), n_bytes=self._bytes_expected())
             check_place(self.location.path, n_bytes=None)  # the finished recording will replace it
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
-            self._notice(f"{self.path.name} was incomplete: resumed after message {last}")
+            where = f"in message {last}" if last == self._asking[0] else f"after message {last}"
+            self._notice(f"{self.path.name} was incomplete: resumed {where}")
 
     def _notice(self, text: str) -> None:
         if text not in self.notices:

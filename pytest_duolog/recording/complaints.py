@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.display import from_here, listed
+from pytest_duolog.display import from_here, listed, shorten
 from pytest_duolog.errors import CassetteMismatch, UnusedMessages
 from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.header import changes, stale_facts
@@ -16,6 +16,7 @@ from pytest_duolog.recording.interaction import Interaction, SentRequest
 from pytest_duolog.recording.journal_file import Journal, read_header, read_journal
 from pytest_duolog.recording.naming import module_of
 from pytest_duolog.recording.orphans import Recording
+from pytest_duolog.transcripts.transcript import ToolCall
 
 # The ways to make a dialogue match its recording again.
 ONCE, NEW_EPISODES, ADOPT = "once", "new_episodes", "adopt"
@@ -70,8 +71,8 @@ class Situation:
         return {"test": str(self.header["test"]), "cassette_path": self.path}
 
     def _state(self) -> str:
-        n_played = len(self._recorded) - len(self.left)
-        state = f"record mode {self.mode!r}, {len(self._recorded)} recorded, {n_played} replayed"
+        n_recorded, n_left = _n_replies(self._recorded), _n_replies(self.left)
+        state = f"record mode {self.mode!r}, {n_recorded} recorded, {n_recorded - n_left} replayed"
         return state if self._is_finished or self.source is None else f"{state}, incomplete"
 
     def _stale(self) -> str:
@@ -94,7 +95,10 @@ class Situation:
 
     def mismatch(self, sent: SentRequest, message_number: int, speaker: str) -> CassetteMismatch:
         """The error for a request that is not recorded."""
-        problem, facts = f"message {message_number} ({speaker}) has no recorded reply", []
+        what = (
+            f"no recorded result of the tool {sent.called_tool}" if sent.called_tool else "no recorded reply"
+        )
+        problem, facts = f"message {message_number} ({speaker}) has {what}", []
         remedy = NEW_EPISODES if self._changes() else ""
         near = mismatch.nearest(sent, message_number, self._comparable())
         if self.source is None:
@@ -154,6 +158,22 @@ class Situation:
             **self._where(),
         )
 
+    def other_result(self, call: ToolCall, today: str, message_number: int, speaker: str) -> CassetteMismatch:
+        """The error for a live tool that gives another result than the recorded one."""
+        return CassetteMismatch(
+            f"message {message_number} ({speaker}): the tool {call.name} gives another result than the recorded one.",
+            message_number=message_number,
+            changes=self._changes(),
+            facts=[
+                ("state", self._state()),
+                ("called with", shorten(call.arguments)),
+                ("recorded", shorten(call.result or "")),
+                ("now", shorten(today)),
+                ("to fix", f"if the change is intended, record again: {self._command('rewrite')}"),
+            ],
+            **self._where(),
+        )
+
     @property
     def _node_id(self) -> str:
         """The test's node id relative to the working directory."""
@@ -180,9 +200,9 @@ class Situation:
 
     def unused(self, n_messages: int, stop_reason: object) -> UnusedMessages:
         """The error for a recording that has more messages than the dialogue."""
-        numbers = tuple(interaction.message_number for interaction in self.left)
+        numbers = tuple(dict.fromkeys(interaction.message_number for interaction in self.left))
         if not all(numbers):
-            names = f"{len(numbers)} replies are"
+            names = f"{len(self.left)} replies are"
         else:
             names = (
                 f"message {numbers[0]} is"
@@ -218,6 +238,11 @@ class Situation:
         if not self._is_finished or speaker in names or "" in names:
             return ""
         return f"{speaker} sent no request when this was recorded: {CACHE} answered then"
+
+
+def _n_replies(interactions: Sequence[Interaction]) -> int:
+    """How many of these are replies of models, and not calls of tools."""
+    return sum(interaction.request.called_tool is None for interaction in interactions)
 
 
 def _orphan_words(orphan: Recording) -> str:

@@ -9,8 +9,9 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from pytest_duolog.recording.journal import FORMAT
+from pytest_duolog.recording.journal import FORMAT, FORMAT_WITHOUT_TOOLS
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.tool_changes import tool_changes
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
 from pytest_duolog.storage.json_text import is_same
 
@@ -27,7 +28,7 @@ SCENARIO_FIELDS = (
 def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime) -> dict[str, Any]:
     """The header for a recording of `scenario` made at `now`; it has hashes of prompts."""
     return {
-        "duolog": FORMAT,
+        "duolog": FORMAT if any(scenario.speaker(side).tools for side in SIDES) else FORMAT_WITHOUT_TOOLS,
         "plugin": _plugin_version(),
         "recorded": now.isoformat(timespec="seconds"),
         "test": location.owner,
@@ -62,6 +63,17 @@ def _speaker(speaker: Speaker) -> dict[str, Any]:
         "system": text_hash(speaker.system),
         "knobs": {**speaker.set_knobs(), **speaker.extra},
         **({} if speaker.part is None else {PERSONA: {"wording": getattr(speaker, "wording", None)}}),
+        **_tools(speaker),
+    }
+
+
+def _tools(speaker: Speaker) -> dict[str, Any]:
+    """What the speaker's model is told of its tools, in full, so that a change can be named; empty without any."""
+    if not speaker.tools:
+        return {}
+    return {
+        "tools": [tool.definition.model_dump() for tool in speaker.tools],
+        "tool_rounds": speaker.tool_rounds,
     }
 
 
@@ -111,10 +123,12 @@ def changes(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, 
                 ("system", "system prompt"),
                 ("knobs", "settings"),
                 (PERSONA, "persona"),
+                ("tool_rounds", "tool rounds"),
                 ("name", "name"),
             )
             if not is_same(was.get(name), now.get(name))
         }
+        found |= tool_changes(was.get("tools"), now.get("tools"), f" of {now.get('name')}")
     return found
 
 

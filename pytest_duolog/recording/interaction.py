@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote
 
 from pytest_duolog.endpoints.history import AnswerForm
 from pytest_duolog.recording.addresses import is_same_address, without_key_parameters
 from pytest_duolog.recording.noise import without_noise, without_random_ids
 from pytest_duolog.recording.redaction import FORM_HEADERS, REQUEST_HEADERS, Redactor, kept_headers
 from pytest_duolog.storage.json_text import canonical, parsed
+
+# The method and the scheme of the address of an interaction that is a call of a speaker's tool.
+CALL = "CALL"
+TOOL_SCHEME = "duolog-tool://"
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,12 @@ class SentRequest:
             and self.body.same_as(other.body)
             and (self.is_early or other.is_early or self.decisive_headers == other.decisive_headers)
         )
+
+    @property
+    def called_tool(self) -> str | None:
+        """The name of the tool that this calls; None for a request to a model."""
+        is_call = self.method == CALL and self.uri.startswith(TOOL_SCHEME)
+        return unquote(self.uri.rpartition("/")[2]) if is_call else None
 
     @property
     def decisive_headers(self) -> Mapping[str, list[str]]:

@@ -21,6 +21,8 @@ Format history:
 2, a request names the field of its history, and an interaction the model that replied: every protocol can be read.
    Addresses have all their parameters and their other names (`names`). Relevant headers are kept and compared. Lines
    have checksums if the header has one.
+3, only for dialogues in which a speaker has tools: an interaction can be a call of a tool. A request whose fields
+   beside the history are those of an earlier one names it in `fields`, because the definitions of tools are long.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ from pytest_duolog.recording.addresses import hash_of
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.storage.json_text import canonical, parsed
 
-FORMAT = 2
+# The newest format, and the one for dialogues without tools.
+FORMAT = 3
+FORMAT_WITHOUT_TOOLS = 2
 
 # A reference has about this many characters.
 SHORTEST_STORED_TEXT = 32
@@ -64,12 +68,14 @@ MOST_UNFOLDED_BYTES = 512 * 1024 * 1024
 class JournalCodec:
     """Converts interactions to lines and back; keeps the texts and histories that later lines refer to."""
 
-    def __init__(self, version: int = FORMAT) -> None:
-        """`version` is the format of the lines to read; lines are always written in the current format."""
+    def __init__(self, version: int = FORMAT_WITHOUT_TOOLS) -> None:
+        """`version` is the format of the lines to read and, from 2 on, to write."""
         self._format = version
         self._texts: dict[str, str] = {}
         self._identities: dict[str, str] = {}
         self._bodies: dict[int, Body] = {}
+        self._histories: list[int] = []  # interactions that are no calls of tools
+        self._fields: dict[bytes, int] = {}
         self._number = 0
         self._unfolded_bytes = 0
 
@@ -108,8 +114,16 @@ class JournalCodec:
             line["vote"] = True
         if texts:
             line["texts"] = texts
-        self._bodies[self._number] = request.body
+        self._note(self._number, request)
         return line
+
+    def _note(self, number: int, request: SentRequest) -> None:
+        """Keep the request of an interaction, which later ones may repeat."""
+        self._bodies[number] = request.body
+        if request.called_tool is None:
+            self._histories.append(number)
+            if self._format > FORMAT_WITHOUT_TOOLS and request.body.history_name is not None:
+                self._fields.setdefault(canonical(request.body.fields), number)
 
     def decode(self, line: Mapping[str, Any]) -> Interaction:
         """The interaction of a line.
@@ -121,17 +135,18 @@ class JournalCodec:
         for index, text in enumerate(line.get("texts", ())):
             self._remember(f"{number}.{index}", text)
         request, response = line["request"], line["response"]
-        body = self._bodies[number] = self._unfolded_body(request)
+        sent = SentRequest(
+            str(request["method"]),
+            str(request["uri"]),
+            _headers(request),
+            self._unfolded_body(request),
+            names=_names(request),
+            is_early=self._format < 2,
+        )
+        self._note(number, sent)
         latency_ms, served = line.get("latency_ms"), line.get("served")
         return Interaction(
-            SentRequest(
-                str(request["method"]),
-                str(request["uri"]),
-                _headers(request),
-                body,
-                names=_names(request),
-                is_early=self._format < 2,
-            ),
+            sent,
             Response(
                 int(response["status"]),
                 str(response["reason"]),
@@ -152,15 +167,17 @@ class JournalCodec:
     def _folded_body(self, body: Body, texts: list[str]) -> dict[str, Any]:
         if body.raw is not None:
             return self._folded_content(body.raw, texts)
-        folded = self._fold(body.fields, texts)
-        if body.history_name is None:
-            return {"json": folded}
-        folded[body.history_name] = self._folded_history(body, body.history_name, texts)
-        return {"history": body.history_name, "json": folded}
+        name = body.history_name
+        if name is None:
+            return {"json": self._fold(body.fields, texts)}
+        alike = self._fields.get(canonical(body.fields)) if self._fields else None
+        folded = {} if alike else self._fold(body.fields, texts)
+        folded[name] = self._folded_history(body, name, texts)
+        return {"history": name, **({"fields": alike} if alike else {}), "json": folded}
 
     def _folded_history(self, body: Body, name: str, texts: list[str]) -> Any:
-        recent = range(max(1, self._number - BASE_REACH), self._number)
-        alike = [n for n in recent if n in self._bodies and self._bodies[n].history_name == name]
+        recent = self._histories[-BASE_REACH:]
+        alike = [n for n in recent if self._bodies[n].history_name == name]
         keep, base = max(
             ((common_start(self._bodies[n].pieces, body.pieces), n) for n in alike), default=(0, 0)
         )
@@ -208,7 +225,10 @@ class JournalCodec:
         if isinstance(history, dict):
             base = self._bodies[int(history["like"])].pieces_under(name)[: int(history["keep"])]
             history = history["then"]
-        fields = self._unfold({key: item for key, item in folded.items() if key != name})
+        if "fields" in request:
+            fields = self._bodies[int(request["fields"])].fields
+        else:
+            fields = self._unfold({key: item for key, item in folded.items() if key != name})
         return Body(fields, name, [*base, *(canonical(self._unfold(item)) for item in history)])
 
     def _unfolded_content(self, folded: Mapping[str, Any]) -> bytes:

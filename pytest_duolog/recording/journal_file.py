@@ -13,7 +13,7 @@ from typing import Any
 from pytest_duolog.display import from_here
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.interaction import Interaction
-from pytest_duolog.recording.journal import FORMAT, JournalCodec, line_text
+from pytest_duolog.recording.journal import FORMAT, FORMAT_WITHOUT_TOOLS, JournalCodec, line_text
 from pytest_duolog.storage.checksums import without_checksum, wrong_lines
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.storage.line_file import (
@@ -242,7 +242,7 @@ class JournalWriter:
         With `replaces`, an existing file is replaced by the new one. Raises UnreadableCassette if the file cannot be
         written, or another run is writing it or has written it.
         """
-        self._codec = journal.codec if journal else JournalCodec()
+        self._codec = journal.codec if journal else _codec_for(header or {})
         with writing(path):
             self._file = LineFile(
                 path, expected_bytes=None if replaces else journal.n_bytes if journal else 0
@@ -284,6 +284,11 @@ class JournalWriter:
         self._file.close()
 
 
+def _codec_for(header: Mapping[str, Any]) -> JournalCodec:
+    """The codec that writes the lines below a header."""
+    return JournalCodec(max(int(header.get("duolog", 0)), FORMAT_WITHOUT_TOOLS))
+
+
 def put_in_place(path: Path, target: Path, *, n_bytes: int) -> None:
     """Move the file at `path`, with the length `n_bytes`, to the cassette at `target`.
 
@@ -298,7 +303,7 @@ def write_journal(path: Path, journal: Journal) -> None:
 
     Raises UnreadableCassette if the file cannot be written, or another run is writing it.
     """
-    codec = JournalCodec()
+    codec = _codec_for(journal.header)
     values = [journal.header, *map(codec.encode, journal.interactions)]
     if journal.end is not None:
         values.append({"end": journal.end})

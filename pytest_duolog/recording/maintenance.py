@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pytest_duolog.display import from_here
 from pytest_duolog.errors import CassetteError, UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls
-from pytest_duolog.recording.journal import FORMAT
+from pytest_duolog.recording.journal import FORMAT_WITHOUT_TOOLS
 from pytest_duolog.recording.journal_file import Journal, read_journal, rename_test, write_journal
 from pytest_duolog.recording.naming import CassetteLocation, folder_of, is_partial, partial_of
 from pytest_duolog.recording.orphans import Recording, cassette_files, files_in_cassette_folders
@@ -55,7 +55,7 @@ def cassettes_under(paths: Iterable[Path]) -> Iterator[CassetteFacts]:
             yield CassetteFacts(
                 path,
                 journal.header,
-                len(journal.interactions),
+                sum(interaction.request.called_tool is None for interaction in journal.interactions),
                 is_finished=journal.is_finished,
                 problem="; ".join([*journal.damage, *journal.edited]),
             )
@@ -87,7 +87,7 @@ def export_yaml(source: Path, target: Path, *, base_urls: BaseUrls) -> Journal:
 def import_yaml(source: Path, target: Path, *, base_urls: BaseUrls, redactor: Redactor) -> int:
     """Convert a plain vcrpy cassette to this package's format; returns the number of interactions."""
     foreign = read_yaml(source, base_urls=base_urls, redactor=redactor)
-    header = {"duolog": FORMAT, "imported_from": source.name}
+    header = {"duolog": FORMAT_WITHOUT_TOOLS, "imported_from": source.name}
     end: dict[str, Any] = {"messages": None, "stop": None, "served": []}
     write_journal(target, Journal(header, foreign.interactions, end))
     return len(foreign.interactions)

@@ -71,7 +71,16 @@ def _value_differences(where: str, recorded: Any, sent: Any) -> list[str]:
                 f"{where}.{name}".lstrip("."), recorded.get(name, ABSENT), sent.get(name, ABSENT)
             )
         ]
+    if _are_objects(recorded) and _are_objects(sent):
+        if len(recorded) != len(sent):
+            return _pair(where, f"{len(recorded)} items", f"{len(sent)} items")
+        pairs = enumerate(zip(recorded, sent, strict=True))
+        return [line for at, (was, now) in pairs for line in _value_differences(f"{where}[{at}]", was, now)]
     return _pair(where or "body", recorded, sent)
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 class _Absent:

@@ -24,11 +24,14 @@ class Recorder(ABC):
         self._left: list[Interaction] = []
         self._used: list[Interaction] = []
         self._n_recorded = 0
+        self._n_calls = [0, 0]  # of tools, replayed and recorded
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many responses were replayed and how many recorded."""
-        return len(self._used) - self._n_recorded, self._n_recorded
+        """How many responses of models were replayed and how many recorded, without the results of tools."""
+        n_calls_replayed, n_calls_recorded = self._n_calls
+        n_replayed = len(self._used) - self._n_recorded - n_calls_replayed
+        return n_replayed, self._n_recorded - n_calls_recorded
 
     @property
     def n_left(self) -> int:
@@ -85,6 +88,7 @@ class Recorder(ABC):
         if interaction.request.is_early:  # nor the complete request
             interaction = replace(interaction, request=sent)
         self._used.append(interaction)
+        self._n_calls[0] += interaction.request.called_tool is not None
         self._on_played(interaction)
         return interaction.response
 
@@ -103,6 +107,7 @@ class Recorder(ABC):
             self._on_recorded(interaction)
             self._used.append(interaction)
             self._n_recorded += 1
+            self._n_calls[1] += sent.called_tool is not None
         return stored or kept
 
     def last_latency_ms(self) -> float | None:

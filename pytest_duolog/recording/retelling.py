@@ -23,10 +23,17 @@ from pytest_duolog.errors import TranscriptError
 from pytest_duolog.recording.header import PERSONA, text_hash
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, read_journal
+from pytest_duolog.recording.stored_calls import reply_of_rounds, rounds_by_message
 from pytest_duolog.transcripts.chat_entries import MODEL_ROLES
 from pytest_duolog.transcripts.parts import ending_of
 from pytest_duolog.transcripts.readers import reader_of
-from pytest_duolog.transcripts.transcript import Message, StopReason, Transcript, TranscriptSpeaker
+from pytest_duolog.transcripts.transcript import (
+    Message,
+    StopReason,
+    ToolDefinition,
+    Transcript,
+    TranscriptSpeaker,
+)
 
 LOGICAL = "duolog://"
 
@@ -69,10 +76,13 @@ class _View:
 class _Retelling:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._said = [interaction for interaction in journal.interactions if not interaction.is_vote]
+        made = [interaction for interaction in journal.interactions if not interaction.is_vote]
+        self._said = [interaction for interaction in made if interaction.request.called_tool is None]
         speakers = journal.header.get("speakers")
         self._speakers = [item for item in _list(speakers) if isinstance(item, Mapping)]
         self._names = [str(item.get("name")) for item in self._speakers]
+        with_tools = [str(item.get("name")) for item in self._speakers if item.get("tools")]
+        self._rounds = rounds_by_message(made, with_tools)
 
     def retold(self) -> Retold:
         views = [view for interaction in self._said if (view := self._view(interaction))]
@@ -112,8 +122,11 @@ class _Retelling:
         replies = {
             interaction.message_number: message
             for interaction in self._said
-            if (message := self._reply(interaction)) is not None
+            if interaction.message_number not in self._rounds
+            and (message := self._reply(interaction)) is not None
         }
+        in_rounds = self._in_rounds()
+        replies |= in_rounds
         replies = {number: reply for number, reply in replies.items() if number <= self._n_said}
         longest = max(views, key=lambda view: (view.is_certain, len(view.said)), default=None)
         messages = list(longest.said) if longest else []
@@ -125,7 +138,7 @@ class _Retelling:
         messages += self._last(len(messages))
         n_given = self._n_given()
         return [
-            _completed(message, replies.get(number), is_given=number <= n_given)
+            in_rounds.get(number) or _completed(message, replies.get(number), is_given=number <= n_given)
             for number, message in enumerate(messages, start=1)
         ]
 
@@ -137,6 +150,27 @@ class _Retelling:
         """
         n_said = (self._journal.end or {}).get("messages")
         return n_said if isinstance(n_said, int) else math.inf
+
+    def _in_rounds(self) -> dict[int, Message]:
+        """The messages of speakers with tools, by number."""
+        found: dict[int, Message] = {}
+        n_calls = 0
+        for number, interactions in self._rounds.items():
+            reply = reply_of_rounds(interactions, self._recorded_reply, n_calls)
+            if reply and not self._journal.is_finished and self._ends_with_calls(interactions):
+                continue  # the run was killed before the message was finished
+            name = self._own_name(interactions[0])
+            message = self._message(name, reply, reply.latency_ms) if reply else None
+            if message is not None:
+                found[number] = message
+                n_calls += len(message.tool_calls)
+        return found
+
+    def _ends_with_calls(self, interactions: Sequence[Interaction]) -> bool:
+        """Whether no reply follows the results of the last calls."""
+        last = [one for one in interactions if one.request.called_tool is None][-1:]
+        reply = self._recorded_reply(last[0]) if last else None
+        return reply is None or bool(reply.tool_calls)
 
     def _n_given(self) -> int:
         """How many messages were given: the opener, or the history from another dialogue."""
@@ -171,6 +205,8 @@ class _Retelling:
         ]
         system = next((speaker.system for speaker in seen.speakers if speaker.system), None)
         number = interaction.message_number
+        if number in self._rounds and interaction is not self._rounds[number][0]:
+            return None  # its history has a part of the message
         if number and len(messages) not in (number - 1, number):
             return None  # a function asked something else
         has_stub = len(messages) == number  # a first `user` message that is not part of the dialogue
@@ -191,28 +227,35 @@ class _Retelling:
 
     def _reply(self, interaction: Interaction) -> Message | None:
         """The message in a response; None if no protocol can read it."""
+        reply = self._recorded_reply(interaction)
+        name = self._own_name(interaction)
+        return self._message(name, reply, interaction.latency_ms) if reply else None
+
+    def _recorded_reply(self, interaction: Interaction) -> Reply | None:
         uri, response = interaction.request.uri, interaction.response
         provider = uri.removeprefix(LOGICAL).partition("/")[0] if uri.startswith(LOGICAL) else ""
-        reply = recorded_reply(provider, response.status, response.content)
-        if reply is None:
-            return None
-        name = self._own_name(interaction)
+        return recorded_reply(provider, response.status, response.content)
+
+    def _message(self, name: str, reply: Reply, latency_ms: float | None) -> Message | None:
+        """The message for a reply, without the token of a persona."""
         if any(item.get("name") == name and item.get(PERSONA) for item in self._speakers):
             ending = ending_of(reply.content)
             reply = replace(reply, content=ending.words) if ending else reply
-        return _message(name, reply, interaction.latency_ms)
+        return _message(name, reply, latency_ms)
 
     def _transcript_speakers(
         self, views: Sequence[_View], messages: Sequence[Message]
     ) -> tuple[TranscriptSpeaker, ...]:
         prompts = {self._own_name(view.interaction): view.system for view in views}
         models = {str(item.get("name")): item.get("model") for item in self._speakers}
+        tools = {str(item.get("name")): _tools(item.get("tools")) for item in self._speakers}
         names = dict.fromkeys([*self._names, *(message.speaker for message in messages)])
         return tuple(
             TranscriptSpeaker(
                 name=name,
                 model=model if isinstance(model := models.get(name), str) else None,
                 system=prompts.get(name),
+                tools=tools.get(name, ()),
             )
             for name in names
         )
@@ -238,6 +281,13 @@ def _completed(message: Message, reply: Message | None, *, is_given: bool) -> Me
     if reply and (reply.speaker, reply.content) == (message.speaker, message.content.strip()):
         return reply
     return message if is_given or message.finish else message.model_copy(update={"finish": "end"})
+
+
+def _tools(value: Any) -> tuple[ToolDefinition, ...]:
+    try:
+        return tuple(map(ToolDefinition.model_validate, _list(value)))
+    except ValidationError:
+        return ()
 
 
 def _list(value: Any) -> list[Any]:

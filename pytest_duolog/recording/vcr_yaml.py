@@ -15,7 +15,7 @@ from pytest_duolog.recording.addresses import BaseUrls, address_of, real_uri
 from pytest_duolog.recording.bounded_yaml import BoundedYaml
 from pytest_duolog.recording.hooks import plain_response, vcr_request, vcr_response
 from pytest_duolog.recording.interaction import Body, Interaction, SentRequest
-from pytest_duolog.recording.journal import FORMAT
+from pytest_duolog.recording.journal import FORMAT_WITHOUT_TOOLS
 from pytest_duolog.recording.journal_file import Journal, reading, refuse_conflict, writing
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.stored_response import kept_response
@@ -32,7 +32,7 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
     """
     with reading(path):  # vcrpy does not report why a file cannot be read
         refuse_conflict(read_content(path), path)
-    journal = Journal({"duolog": FORMAT}, end={})
+    journal = Journal({"duolog": FORMAT_WITHOUT_TOOLS}, end={})
     try:
         requests, responses, *_ = FilesystemPersister.load_cassette(path, BoundedYaml)
         for request, response in zip(requests, map(plain_response, responses), strict=True):

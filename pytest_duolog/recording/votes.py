@@ -5,9 +5,10 @@ from __future__ import annotations
 from pytest_duolog.errors import CassetteMismatch
 from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.addresses import Address
-from pytest_duolog.recording.cassette import Cassette, RecordMode
+from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import JournalWriter, check_place, read_journal, write_journal
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.stored_response import refuse_secrets
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_duolog.errors import UnreadableCassette
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import wordings_of
 from pytest_duolog.recording.journal_file import read_header
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.transcripts.parts import WORDINGS
 

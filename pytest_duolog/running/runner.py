@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,11 +11,21 @@ from pydantic import ValidationError
 
 from pytest_duolog.display import counted, wrong_fields
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.errors import CassetteError, DialogueError, EndpointError, sole_cause, told
+from pytest_duolog.errors import (
+    CassetteError,
+    ConfigurationError,
+    DialogueError,
+    EndpointError,
+    ToolStopped,
+    sole_cause,
+    told,
+)
 from pytest_duolog.running.goals import Goals
 from pytest_duolog.running.guard import KnownStop, LateGuard, Stop, unknown_stop
+from pytest_duolog.running.tool_loop import CallTool, ToolLoop, Waiting, waited
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Side, Speaker
-from pytest_duolog.transcripts.perspective import Perspective
+from pytest_duolog.transcripts.perspective import ChatMessage, Perspective
+from pytest_duolog.transcripts.rounds import numbered_calls
 from pytest_duolog.transcripts.transcript import (
     Message,
     StopKind,
@@ -25,6 +34,8 @@ from pytest_duolog.transcripts.transcript import (
     TranscriptSpeaker,
     Usage,
 )
+
+NO_TOOLS: Mapping[Side, CallTool] = {}
 
 
 class Observer(Protocol):
@@ -52,7 +63,9 @@ class DialogueRun:
 
     def __post_init__(self) -> None:
         self._perspectives = {
-            side: Perspective(speaker.name, system=speaker.system, stub=self.scenario.stub)
+            side: Perspective(
+                speaker.name, system=speaker.system, stub=self.scenario.stub, has_tools=bool(speaker.tools)
+            )
             for side in SIDES
             for speaker in [self.scenario.speaker(side)]
         }
@@ -60,6 +73,8 @@ class DialogueRun:
         self._guard = LateGuard(self.scenario.stop_on or (), self.scenario.grace, self.known_stop)
         self._guarded: Stop | None = None
         self._goals = Goals(self.scenario)
+        self._n_calls = 0
+        self._loop: ToolLoop | None = None
         self.n_asked = 0
         self.spent = Usage()
         self._seconds = 0.0
@@ -78,13 +93,17 @@ class DialogueRun:
         return "b" if self.messages[-1].speaker == self.scenario.a.name else "a"
 
     def finish(
-        self, endpoints: Mapping[Side, Endpoint], wait: Callable[[Awaitable[Reply]], Reply]
+        self,
+        endpoints: Mapping[Side, Endpoint],
+        wait: Callable[[Awaitable[Any]], Any],
+        tools: Mapping[Side, CallTool] = NO_TOOLS,
     ) -> StopReason:
         """Run to the end in sync code and return the stop reason; `wait` waits for replies that are not available yet.
 
-        Raises DialogueError if a speaker fails, and the CassetteError of the recording.
+        `tools` runs the tools of the speakers that have any. Raises DialogueError if a speaker fails, and the
+        CassetteError of the recording.
         """
-        conversation = self._conversation(endpoints)
+        conversation = self._conversation(endpoints, tools)
         try:
             awaited = next(conversation)
             while True:
@@ -97,9 +116,11 @@ class DialogueRun:
         except StopIteration as end:
             return _end_of(end)
 
-    async def finish_async(self, endpoints: Mapping[Side, Endpoint]) -> StopReason:
+    async def finish_async(
+        self, endpoints: Mapping[Side, Endpoint], tools: Mapping[Side, CallTool] = NO_TOOLS
+    ) -> StopReason:
         """The same in an event loop."""
-        conversation = self._conversation(endpoints)
+        conversation = self._conversation(endpoints, tools)
         try:
             awaited = next(conversation)
             while True:
@@ -113,13 +134,13 @@ class DialogueRun:
             return _end_of(end)
 
     def _conversation(
-        self, endpoints: Mapping[Side, Endpoint]
-    ) -> Generator[Awaitable[Reply], Reply, StopReason]:
+        self, endpoints: Mapping[Side, Endpoint], tools: Mapping[Side, CallTool]
+    ) -> Waiting[StopReason]:
         """Ask the sides in turn; yields awaitables and receives their results."""
         self._begin()
         while self.stop_reason is None:
             side = self.next_side
-            message, raw_finish = yield from self._ask(side, endpoints[side])
+            message, raw_finish = yield from self._ask(side, endpoints[side], tools.get(side))
             self._take(message, raw_finish)
         return self.stop_reason
 
@@ -132,21 +153,28 @@ class DialogueRun:
             opening = scenario.speaker(scenario.opener_by).name
             self._add(Message(speaker=opening, content=scenario.opener))
 
-    def _ask(self, side: Side, endpoint: Endpoint) -> Generator[Awaitable[Reply], Reply, tuple[Message, str]]:
+    def _ask(
+        self, side: Side, endpoint: Endpoint, call_tool: CallTool | None
+    ) -> Waiting[tuple[Message, str]]:
         """The next message, and the provider's own finish reason."""
         speaker = self.scenario.speaker(side)
         number = len(self.messages) + 1
         for observer in self.observers:
             observer.asking(number, speaker.name)
+        history = self._perspectives[side].history()
         request = ChatRequest(
             model=ModelName.parse(speaker.model).model if isinstance(speaker.model, str) else "",
-            messages=self._perspectives[side].history(),
+            messages=tuple(entry for entry in history if isinstance(entry, ChatMessage)),
+            entries=history if speaker.tools else (),
             knobs=speaker.set_knobs(),
             extra=speaker.extra,
+            tools=tuple(tool.definition for tool in speaker.tools),
         )
+        self._loop = ToolLoop(speaker, call_tool, self._n_calls) if call_tool else None
         try:
-            answer = endpoint.reply(request)
-            reply = (yield answer) if inspect.isawaitable(answer) else answer
+            reply = yield from (
+                self._loop.reply(endpoint, request) if self._loop else waited(endpoint.reply(request))
+            )
             return _message(speaker, reply), reply.raw_finish
         except Exception as raised:  # noqa: BLE001  # whatever a speaker raises
             error = sole_cause(raised)
@@ -154,6 +182,10 @@ class DialogueRun:
                 raise error from None
             if isinstance(error, EndpointError):
                 raise self._failed(number, speaker.name, str(error), is_outcome=error.is_outcome) from None
+            if isinstance(error, ToolStopped):
+                raise self._failed(number, speaker.name, str(error), is_outcome=True) from error.__cause__
+            if isinstance(error, ConfigurationError):  # of a tool
+                raise self._failed(number, speaker.name, str(error)) from None
             raise self._failed(number, speaker.name, f"{speaker.model_label} raised {told(error)}") from error
 
     def _failed(self, number: int, speaker: str, problem: str, *, is_outcome: bool = False) -> DialogueError:
@@ -169,18 +201,20 @@ class DialogueRun:
 
     def _take(self, reply: Message, raw_finish: str) -> None:
         message = self._goals.heard(reply, self.messages)
-        if message.content:
-            self._add(message)
+        if message.content or message.tool_calls:
+            self._add(message, self._loop.opaque if self._loop else None)
         self.n_asked += 1
         self.spent += message.usage or Usage()
         self._seconds += (message.latency_ms or 0) / 1000
         self.stop_reason = self._reason_to_stop(message, raw_finish)
 
-    def _add(self, message: Message) -> None:
+    def _add(self, message: Message, opaque: Mapping[int, str] | None = None) -> None:
+        calls = numbered_calls(message.tool_calls, self._n_calls)
+        self._n_calls += len(calls)
         self.messages.append(message)
         self._guarded = self._guard.read(message.speaker, message.content)
         for perspective in self._perspectives.values():
-            perspective.add(message.speaker, message.content)
+            perspective.add(message.speaker, message.content, calls, opaque)
         for observer in self.observers:
             observer.said(len(self.messages), message)
 
@@ -191,6 +225,8 @@ class DialogueRun:
             kind, detail = StopKind.REFUSAL, f"finish reason {raw_finish or message.finish!r}"
         elif self._goals.decides(message):
             return self._goals.stop_after(message, len(self.messages), self._limits(message))
+        elif self._loop and self._loop.limit:
+            kind, detail = StopKind.TOOL_LIMIT, self._loop.limit
         elif not message.content:
             kind, detail = StopKind.EMPTY_REPLY, f"finish reason {raw_finish or message.finish!r}"
         elif phrase := self._stop_phrase(message):
@@ -236,7 +272,12 @@ class DialogueRun:
         scenario = self.scenario
         return Transcript(
             speakers=tuple(
-                TranscriptSpeaker(name=speaker.name, model=speaker.model_label, system=speaker.system)
+                TranscriptSpeaker(
+                    name=speaker.name,
+                    model=speaker.model_label,
+                    system=speaker.system,
+                    tools=tuple(tool.definition for tool in speaker.tools),
+                )
                 for speaker in (scenario.a, scenario.b)
             ),
             messages=tuple(self.messages),

@@ -5,25 +5,22 @@ from __future__ import annotations
 import inspect
 import math
 import os
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_duolog.endpoints import providers, registry
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.endpoints.providers import Destination
-from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.scripted import Script
 from pytest_duolog.genuine import CLOCK
-from pytest_duolog.recording.cassette import Cassette, RecordMode
+from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.header import make_header
 from pytest_duolog.recording.hooks import VcrHooks
-from pytest_duolog.recording.mocks import NotMocked
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.orphans import Orphans
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.rewrites import Rewrites
@@ -33,19 +30,17 @@ from pytest_duolog.recording.vcrpy import ORIGINALS, vcrpy
 from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.recording.wordings import as_recorded, worded_alternatives
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
+from pytest_duolog.running.lines import Lines
 from pytest_duolog.running.live_line import LiveLine
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.scheduler import Scheduler
+from pytest_duolog.running.tool_loop import CallTool
 from pytest_duolog.scenarios.scenario import SIDES, Model, Scenario, Side, Speaker, Target
 from pytest_duolog.settings import Settings
 from pytest_duolog.transcripts.transcript import Usage
 
 if TYPE_CHECKING:
-    from pytest_duolog.endpoints.line_client import TransportLine
     from pytest_duolog.endpoints.network import Surroundings
-    from pytest_duolog.local.server import LocalServers
-    from pytest_duolog.recording.mocked_line import MockedLine
-    from pytest_duolog.recording.patching import LibraryPatches
 
 Result = TypeVar("Result")
 Name = TypeVar("Name", bound=str)
@@ -79,11 +74,9 @@ class Session:
         self._redactors: dict[Any, Redactor] = {}
         self._known_environ: Mapping[Any, Any] = {}
         self._base_urls = providers.base_urls(known, environ)
-        self._lock = threading.Lock()
-        self._made_patches: LibraryPatches | None = None
+        self._lines = Lines(settings, environ)
         ORIGINALS.watch()
         self.scheduler = Scheduler(_within_open_files(settings.concurrency))
-        self._rate_limiters: dict[str, RateLimiter] = {}
         self.budget = RunBudget(settings.budget)
 
     @property
@@ -249,7 +242,7 @@ class Session:
             self._endpoints(_models(run.scenario), cassette, limit_s=limit_s) as (endpoints, live),
         ):
             try:
-                stop_reason = run.finish(endpoints, wait)
+                stop_reason = run.finish(endpoints, wait, _tools(run.scenario, cassette))
                 cassette.finish(stop_reason, len(run.messages))
             finally:
                 live.close()
@@ -272,7 +265,7 @@ class Session:
             ),
         ):
             try:
-                stop_reason = await run.finish_async(endpoints)
+                stop_reason = await run.finish_async(endpoints, _tools(run.scenario, cassette))
                 cassette.finish(stop_reason, len(run.messages))
             finally:
                 import anyio  # noqa: PLC0415  # most replays have no event loop
@@ -309,9 +302,9 @@ class Session:
         Code of other packages may send its own HTTP requests, so its requests are recorded too.
         """
         with ExitStack() as stack:
-            live = LiveLine(self.scheduler, partial(self._live_line, around))
+            live = LiveLine(self.scheduler, partial(self._lines.live, around))
             # A dialogue in the background would see the mocks of other tests, not those of its own test.
-            mocks = None if self.scheduler.is_here() else self._mocked_line
+            mocks = None if self.scheduler.is_here() else self._lines.mocked
             line = RecordedLine(recorder, live, mocks=mocks)
             endpoints = {
                 name: registry.open_endpoint(
@@ -325,9 +318,9 @@ class Session:
             }
             foreign = [name for name, model in models.items() if self._is_foreign(model)]
             if foreign:
-                stack.enter_context(self._patches.install(recorder.hooks))
+                stack.enter_context(self._lines.patches.install(recorder.hooks))
             for name in foreign:
-                endpoints[name] = self._patches.watched(endpoints[name], recorder)
+                endpoints[name] = self._lines.patches.watched(endpoints[name], recorder)
             metered: dict[Name, Endpoint] = {
                 name: MeteredEndpoint(endpoint, recorder, self.budget) for name, endpoint in endpoints.items()
             }
@@ -341,70 +334,11 @@ class Session:
             return registry.is_published(model, self.settings.providers)
         return not isinstance(model, Script)
 
-    @property
-    def _patches(self) -> LibraryPatches:
-        # A replay of providers needs none, and no HTTP library; nor does it need the lines to the network below.
-        from pytest_duolog.recording.patching import LibraryPatches  # noqa: PLC0415
-
-        with self._lock:
-            if self._made_patches is None:
-                self._made_patches = LibraryPatches(offline=self.settings.record_mode is RecordMode.NONE)
-            return self._made_patches
-
-    def _mocked_line(self) -> MockedLine:
-        from pytest_duolog.recording.mocked_line import MockedLine  # noqa: PLC0415
-
-        return MockedLine(self._mocked_destination, self.settings.patience, self._patches.doors)
-
-    def _live_line(self, around: Surroundings | None) -> TransportLine:
-        from pytest_duolog.endpoints.line_client import TransportLine  # noqa: PLC0415
-        from pytest_duolog.endpoints.live import LiveTransport  # noqa: PLC0415
-        from pytest_duolog.endpoints.retrying import RetryingTransport  # noqa: PLC0415
-
-        environ = around.environ if around else self._environ
-        live = LiveTransport(partial(self._destination, environ), around=around)
-        return TransportLine(RetryingTransport(live, self.settings.patience, self._rate_limiter_to))
-
-    def _rate_limiter_to(self, provider: str) -> RateLimiter:
-        limit = self.settings.limits.get(provider, Limit())
-        return self._rate_limiters.setdefault(provider, RateLimiter(limit))
-
-    def _destination(
-        self, environ: Mapping[str, str], provider: str, model: str
-    ) -> Destination | Awaitable[Destination]:
-        if provider == "local":  # its server may have to start
-            import anyio.to_thread  # noqa: PLC0415
-
-            return anyio.to_thread.run_sync(self._local_destination, model)
-        found = registry.provider_named(provider, self.settings.providers)
-        return providers.destination(provider, found, environ, model)
-
-    def _mocked_destination(self, provider: str, model: str) -> Destination:
-        """The address at which mocks are asked; they need no key."""
-        if provider == "local":
-            raise NotMocked  # its address is not known in advance
-        found = registry.provider_named(provider, self.settings.providers)
-        environ = {**dict.fromkeys(found.secret_variables, "a-mock-needs-no-key"), **self._environ}
-        return providers.destination(provider, found, environ, model)
-
-    @cached_property
-    def _local_servers(self) -> LocalServers:
-        from pytest_duolog.local.server import LocalServers  # noqa: PLC0415  # only where the embedded model is asked
-
-        return LocalServers()
-
-    def _local_destination(self, model: str) -> Destination:
-        with self._lock:
-            servers = self._local_servers
-        server = servers.get(model)
-        return Destination(server.base_url, {"authorization": f"Bearer {server.api_key}"})
-
     def close(self) -> None:
         """Stop everything that was started."""
         ORIGINALS.unwatch()
         self.scheduler.close()
-        if "_local_servers" in vars(self):
-            self._local_servers.stop_all()
+        self._lines.close()
         self.rewrites.close()
 
 
@@ -444,6 +378,17 @@ def _within_open_files(n_dialogues: int) -> int:
     if limit == resource.RLIM_INFINITY:
         return n_dialogues
     return max(1, min(n_dialogues, (limit - FILES_BESIDE) // FILES_A_DIALOGUE))
+
+
+def _tools(scenario: Scenario, cassette: Cassette) -> dict[Side, CallTool]:
+    """What runs the tools of each speaker that has some."""
+    calls: dict[Side, CallTool] = {}
+    for side in SIDES:
+        if tools := (speaker := scenario.speaker(side)).tools:
+            from pytest_duolog.recording.recorded_tools import RecordedTools  # noqa: PLC0415  # most have none
+
+            calls[side] = RecordedTools(cassette, speaker.name, tools).call
+    return calls
 
 
 def _models(scenario: Scenario) -> dict[Side, Model]:

@@ -27,10 +27,10 @@ from pytest_duolog.errors import (
     UnusedMessages,
     told,
 )
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.recording.journal_file import read_header, read_journal
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.retelling import retold
 from pytest_duolog.running.execution import Running

@@ -31,9 +31,11 @@ from pydantic import (
     model_validator,
 )
 
-from pytest_duolog.display import did_you_mean, shorten
+from pytest_duolog.display import shorten
 from pytest_duolog.errors import ConfigurationError, Mistake
+from pytest_duolog.scenarios.mistakes import mistakes_in, unknown_argument
 from pytest_duolog.scenarios.names import checked_label, checked_name, checked_role
+from pytest_duolog.scenarios.tools import DEFAULT_TOOL_ROUNDS, Tool, tools_of
 from pytest_duolog.transcripts.perspective import DEFAULT_STUB
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
 
@@ -156,7 +158,9 @@ class Speaker(Knobs):
 
     `model` is `provider:model`, an `HttpTarget`, or any callable (sync or async) from a list of `{"role", "content"}`
     to the reply's text. `role` is the speaker's name in the role table and in `--duolog-model`; if it is None, `name`
-    is used. `label` replaces the model's name in transcripts, reports and names of recordings.
+    is used. `label` replaces the model's name in transcripts, reports and names of recordings. `tools` are functions,
+    or Tools, that the model may call while it writes a message, in at most `tool_rounds` rounds; a callable has its
+    own.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -169,6 +173,8 @@ class Speaker(Knobs):
     system: Utf8Text | None = None
     role: Annotated[str, AfterValidator(checked_role)] | None = None
     label: Annotated[str, AfterValidator(checked_label)] | None = None
+    tools: Annotated[tuple[Tool, ...], BeforeValidator(tools_of)] = ()
+    tool_rounds: Whole = Field(default=DEFAULT_TOOL_ROUNDS, ge=1, le=1000)
 
     def __init__(self, name: str = "", /, **fields: Any) -> None:
         """Raises ConfigurationError that names every wrong argument, its value and the accepted values."""
@@ -178,7 +184,7 @@ class Speaker(Knobs):
         try:
             super().__init__(**({"name": name} if name else {}), **given)
         except ValidationError as error:
-            wrong += [mistake for problem in error.errors() for mistake in _mistakes(problem)]
+            wrong += [mistake for problem in error.errors() for mistake in mistakes_in(problem)]
         if wrong:
             raise ConfigurationError(mistakes=wrong)
 
@@ -195,11 +201,26 @@ class Speaker(Knobs):
     def _model_has_provider(cls, model: Model | None) -> Model | None:
         return str(ModelName.parse(model)) if isinstance(model, str) else model
 
+    @model_validator(mode="after")
+    def _tools_have_an_effect(self) -> Self:
+        if not self.tools:
+            if "tool_rounds" in self.model_fields_set:
+                raise ValueError("tool_rounds has no effect without tools")
+            return self
+        if self.model is not None and not isinstance(self.model, str):
+            raise ValueError(
+                f"tools have no effect on {self.model_label}: code of your own calls its own tools; "
+                "remove tools=, or name a model as 'provider:model'"
+            )
+        if "tools" in self.extra:
+            raise ValueError("extra has 'tools', too; write them in tools= only")
+        return self
+
     @staticmethod
     def _unknown(name: str, known: list[str]) -> Mistake:
         if name in PERSONA_FIELDS:
             return Mistake((name,), f"{name}: only a Persona has one, for example Persona('Ann', goal='...')")
-        return _unknown(name, known)
+        return unknown_argument(name, known)
 
     @property
     def part(self) -> Part | None:
@@ -356,13 +377,13 @@ class Scenario(BaseModel):
         values.
         """
         known = [*cls.model_fields, *cls.shared_with_speakers]
-        wrong = [_unknown(name, [*known, *beside]) for name in values if name not in known]
+        wrong = [unknown_argument(name, [*known, *beside]) for name in values if name not in known]
         try:
             scenario = cls.model_validate(
                 {name: value for name, value in values.items() if name in known}, context=MERGED
             )
         except ValidationError as error:
-            wrong += [mistake for problem in error.errors() for mistake in _mistakes(problem)]
+            wrong += [mistake for problem in error.errors() for mistake in mistakes_in(problem)]
         if wrong:
             raise ConfigurationError(mistakes=wrong)
         return scenario
@@ -443,22 +464,3 @@ def speaker_fields(given: Any) -> dict[str, Any] | None:
 def is_persona(fields: Mapping[str, Any]) -> bool:
     """Whether these are the fields of a persona."""
     return not fields.keys().isdisjoint(PERSONA_FIELDS)
-
-
-def _unknown(name: str, known: list[str]) -> Mistake:
-    hint = did_you_mean(name, known)
-    shown = name if name.isidentifier() else shorten(name)
-    return Mistake((name,), f"{shown}: unknown argument{hint} (known: {', '.join(sorted(known))})")
-
-
-def _mistakes(problem: Any) -> list[Mistake]:
-    """The mistakes that pydantic found in one place; for a speaker, those of its arguments."""
-    parts = tuple(str(part) for part in problem["loc"] if part not in ("str", "callable"))
-    where = ".".join(parts)
-    if isinstance(cause := problem.get("ctx", {}).get("error"), ConfigurationError) and where in SIDES:
-        return [
-            Mistake((*parts, *mistake.where), f"{where}.{mistake.line}") for mistake in cause.mistakes
-        ] or [Mistake(parts, f"{where}.{line}") for line in str(cause).splitlines()]
-    message = problem["msg"].removeprefix("Value error, ")
-    value = "" if problem["type"] == "missing" or not where else f" (got {problem['input']!r:.120})"
-    return [Mistake(parts, f"{where}: {message}{value}" if where else message)]

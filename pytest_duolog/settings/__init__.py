@@ -15,9 +15,9 @@ from pytest_duolog.endpoints.customer import MODEL, require_part
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.rate_limiter import Limit
-from pytest_duolog.endpoints.registry import check_model, known_providers, unsent_knobs
+from pytest_duolog.endpoints.registry import check_model, known_providers, takes_tools, unsent_knobs
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.results.plan import MOST_SAMPLES, GatePlan
 from pytest_duolog.results.shard import Shard
@@ -183,6 +183,7 @@ class Settings:
         for speaker in changes.values():
             if speaker.model == MODEL:
                 require_part(speaker.name, speaker.part)
+            self._check_takes_tools(speaker)
         if scenario.stop_on is None:
             changes["stop_on"] = self.stop_on
         return scenario.model_copy(update=changes)
@@ -221,6 +222,18 @@ class Settings:
         if isinstance(model, str) and (variant := variant_of(model, self.variants)):
             return Played(speaker.name, (ModelName.parse(model).model, variant))
         return Played(speaker.name)
+
+    def _check_takes_tools(self, speaker: Speaker) -> None:
+        """Raises ConfigurationError if a speaker has tools that its model would never get."""
+        if (
+            speaker.tools
+            and isinstance(speaker.model, str)
+            and not takes_tools(speaker.model, self.providers)
+        ):
+            raise ConfigurationError(
+                f"{speaker.name} has tools, but {speaker.model} takes none: use a model of the protocols openai, "
+                "anthropic, gemini or ollama, or remove tools="
+            )
 
     def _check_spelling(self, name: str) -> None:
         """Raises ConfigurationError if the role table has a similar name for a speaker without a model."""

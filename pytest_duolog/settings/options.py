@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.gate.decision import status_of_inconclusive
-from pytest_duolog.recording.cassette import RecordMode
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
 from pytest_duolog.scenarios.scenario import STOP_ON, ModelName, StopOn
 

@@ -17,8 +17,8 @@ from pytest_duolog.endpoints.providers import PROVIDERS, destination
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import CassetteMismatch, DialogueError, EndpointError
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.journal_file import read_journal
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.running.dialogue import Dialogue
 from pytest_duolog.running.dialogue import TestSite as Site
 from pytest_duolog.running.session import Session

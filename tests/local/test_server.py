@@ -18,8 +18,8 @@ from pytest_duolog.errors import DialogueError, LocalModelError
 from pytest_duolog.local import server
 from pytest_duolog.local.server import LocalServer, LocalServers
 from pytest_duolog.local.weights import find_weights
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.journal_file import read_journal
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.running.dialogue import Dialogue
 from pytest_duolog.running.dialogue import TestSite as Site
 from pytest_duolog.running.session import Session
@@ -191,7 +191,7 @@ def test_a_server_that_is_killed_in_a_dialogue_is_named(tmp_path: Path) -> None:
 
     def kill(messages: list[dict[str, str]]) -> str:
         if len(messages) > 2:
-            session._local_servers.get(MODEL)._process.kill()
+            session._lines._local_servers.get(MODEL)._process.kill()
         return "Go on."
 
     given = {"a": kill, "b": f"local:{MODEL}", "max_tokens": 4, "turns": 3, "stop_on": ()}

@@ -449,6 +449,6 @@ def test_marker_help_names_every_argument():
 
 def test_record_modes_of_the_option_are_those_of_the_cassette():
     from pytest_duolog.plugin import RECORD_MODES
-    from pytest_duolog.recording.cassette import RecordMode
+    from pytest_duolog.recording.record_mode import RecordMode
 
     assert set(RECORD_MODES) == set(RecordMode)

@@ -78,7 +78,9 @@ OURS = {
     "pytest_duolog.settings.options",
     "pytest_duolog.settings.project_table",
     "pytest_duolog.transcripts",
+    "pytest_duolog.transcripts.parts",
     "pytest_duolog.transcripts.perspective",
+    "pytest_duolog.transcripts.rounds",
     "pytest_duolog.transcripts.text_file",
     "pytest_duolog.transcripts.transcript",
 }

@@ -23,7 +23,7 @@ HEAD = """
 import os
 import httpx
 import pytest
-from pytest_duolog import HttpTarget, Message, Speaker
+from pytest_duolog import HttpTarget, Message, Speaker, Tool
 
 BASE = os.environ["OPENAI_BASE_URL"]
 
@@ -47,6 +47,18 @@ def calling(path="/chat/completions", headers=None, **extra):
 
 def tools(name):
     return [{"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}]
+
+def find(x: str) -> str:
+    "Find it."
+    return "here"
+
+def find_by_number(x: int) -> str:
+    "Find it."
+    return "there"
+
+def search(x: str) -> str:
+    "Find it."
+    return "there"
 
 def said(*texts):
     return [Message(speaker=("Ann", "Ben")[at % 2], content=text) for at, text in enumerate(texts)]
@@ -167,6 +179,22 @@ ROWS: dict[str, Row] = {
     "schema of a tool": Row(
         'one(model="openai:m", extra={"tools": tools("refund")})',
         'one(model="openai:m", extra={"tools": tools("repair")})',
+    ),
+    "tool of a speaker": Row('one(model="openai:m", tools=[find])', 'one(model="openai:m", tools=[search])'),
+    "parameter of a tool": Row(
+        'one(model="openai:m", tools=[find])',
+        'one(model="openai:m", tools=[Tool(find_by_number, name="find")])',
+    ),
+    "order of tools": Row(
+        'one(model="openai:m", tools=[find, search])', 'one(model="openai:m", tools=[search, find])'
+    ),
+    "body of a tool": Row(
+        'one(model="openai:m", tools=[find])',
+        'one(model="openai:m", tools=[Tool(search, name="find")])',
+        "passes",
+    ),
+    "rounds of calls that are not reached": Row(
+        'one(model="openai:m", tools=[find])', 'one(model="openai:m", tools=[find], tool_rounds=3)', "passes"
     ),
     "names of speakers": Row(
         "marked()", 'marked(b=Speaker("Bea", model="openai:m", system="Be Ben."))', "passes"

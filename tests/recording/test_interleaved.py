@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from pytest_duolog.errors import CassetteMismatch, UnreadableCassette, UnusedMessages
-from pytest_duolog.recording.cassette import Cassette, RecordMode
+from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, read_journal, write_journal
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.transcripts.transcript import Message, StopKind, StopReason
 from tests.interleaving import Interleaving, orders

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pytest_duolog.errors import DialogueError, UnreadableCassette
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.journal_file import read_journal
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.vcr_yaml import read_yaml
 from pytest_duolog.running.dialogue import Dialogue

@@ -603,7 +603,7 @@ def test_torn_line_is_said_and_recorded_again(recorded):
     ("content", "line"),
     [
         (b"interactions: []\n", "line 1 of the cassette is not a header"),
-        (b'{"duolog": 7}\n', "the cassette has format 7; this version of pytest-duolog reads up to 2"),
+        (b'{"duolog": 7}\n', "the cassette has format 7; this version of pytest-duolog reads up to 3"),
     ],
 )
 @pytest.mark.parametrize("mode", ["none", "once"])

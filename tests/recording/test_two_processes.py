@@ -15,8 +15,8 @@ import portalocker.portalocker
 import pytest
 
 from pytest_duolog.errors import CassetteMismatch, UnreadableCassette, UnusedMessages
-from pytest_duolog.recording.cassette import RecordMode
 from pytest_duolog.recording.journal_file import read_journal, write_journal
+from pytest_duolog.recording.record_mode import RecordMode
 from tests.interleaving import STEPS, orders
 from tests.recording.builders import facts
 from tests.recording.test_interleaved import DIALOGUES, FINISHED, N_REPLIES, PAIRS, Pair, Run, location

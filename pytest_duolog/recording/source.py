@@ -1,0 +1,108 @@
+"""The recording that a dialogue replays: which file it is, and what of it can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_duolog.display import and_more, listed
+from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.recording.addresses import BaseUrls
+from pytest_duolog.recording.hooks import VcrHooks
+from pytest_duolog.recording.interaction import Interaction
+from pytest_duolog.recording.journal_file import Journal, ends_in_header, read_journal
+from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.record_mode import RecordMode
+from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.vcrpy import vcrpy
+
+# Notices name at most this many edited lines of a cassette.
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that is replayed: its dialogue as `journal`, the `votes` of judges on it, and notices for the user."""
+
+    path: Path
+    journal: Journal
+    votes: list[Interaction]
+    notices: list[str]
+
+
+@dataclass(frozen=True)
+class SourceReader:
+    """Reads the recording of a dialogue.
+
+    `test` and `test_argument` name its test in errors. With `refuses_edited`, edited lines are an error.
+    """
+
+    location: CassetteLocation
+    mode: RecordMode
+    redactor: Redactor
+    hooks: VcrHooks
+    base_urls: BaseUrls
+    test: str
+    test_argument: str
+    refuses_edited: bool = False
+
+    def read(self) -> Source | None:
+        """The recording to replay; None if there is none, or the record mode asks for everything again.
+
+        Raises UnreadableCassette if the file cannot be used.
+        """
+        if self.mode.is_anew:
+            return None
+        path = self._path_to_play()
+        if path is None or (self.mode is RecordMode.ONCE and ends_in_header(path)):
+            return None
+        journal = self._journal(path)
+        notices = [
+            *self._notices_on_edits(journal, path),
+            *(f"{path.name}: {problem}" for problem in journal.damage),
+            *self._notices_on_newer(path),
+        ]
+        loaded = list(filter(None, map(self.hooks.loaded, journal.interactions)))
+        journal.interactions[:] = [interaction for interaction in loaded if not interaction.is_vote]
+        votes = [interaction for interaction in loaded if interaction.is_vote]
+        return Source(path, journal, votes, notices)
+
+    def _journal(self, path: Path) -> Journal:
+        if path.suffix != ".yaml":
+            return read_journal(path)
+        vcrpy()
+        from pytest_duolog.recording.vcr_yaml import read_yaml  # noqa: PLC0415  # few cassettes are vcrpy's
+
+        return read_yaml(path, base_urls=self.base_urls, redactor=self.redactor)
+
+    def _path_to_play(self) -> Path | None:
+        location = self.location
+        unfinished_first = self.mode is RecordMode.ONCE
+        paths = [location.path, location.partial_path]
+        for path in reversed(paths) if unfinished_first else paths:
+            if path.exists():
+                return path
+        return location.yaml_path
+
+    def _notices_on_edits(self, journal: Journal, path: Path) -> list[str]:
+        if journal.edited and self.refuses_edited:
+            advice = (
+                "restore it from version control, or record again: pytest --record-mode=rewrite "
+                f"{self.test_argument}\n"
+                f"if the edit is intended, duolog_edited_cassettes = warn replays the file as it is"
+            )
+            raise UnreadableCassette(
+                "the cassette was changed after it was recorded",
+                cassette_path=path,
+                test=self.test,
+                facts=[("changed", listed(journal.edited, between="\n")), ("to fix", advice)],
+            )
+        shown = [*journal.edited[:MOST_NAMED], *and_more(len(journal.edited), MOST_NAMED, "lines")]
+        return [f"{path.name}: {line}" for line in shown]
+
+    def _notices_on_newer(self, path: Path) -> list[str]:
+        partial = self.location.partial_path
+        if self.mode is RecordMode.NONE and path == self.location.path and partial.exists():
+            how = "finish it with --record-mode=once, or delete it"
+            return [f"{partial.name} is a newer recording that is incomplete; {how}"]
+        return []

@@ -1,0 +1,162 @@
+"""Tools in tests: what the page about them shows, and that samples, look-ahead and replays run no tool too often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_duolog.plugin.prefetch import is_settled
+from tests.test_docs import ROOT, blocks
+from tests.tool_server import Round, ToolServer
+
+PAGE = (ROOT / "docs" / "tools.md").read_text("utf-8")
+ROUNDS = (
+    Round("Let me look.", [("look_up", {"order_id": "4711"})]),
+    Round("", [("refund", {"order_id": "4711", "amount": 30})]),
+    Round("Done."),
+)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    server = ToolServer(*ROUNDS)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-no-account")
+    yield server
+    server.close()
+
+
+def run(pytester, *arguments):
+    return pytester.runpytest("-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_examples_of_the_page_record_and_replay(pytester, server, number):
+    pytester.makepyfile(test_shop=blocks(PAGE, "python")[number])
+    run(pytester, "--record-mode=once").assert_outcomes(passed=1)
+    assert server.tool_requests
+    server.close()
+    result = run(pytester)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["1 dialogue, * replies replayed"])
+
+
+COUNTING = """
+from pathlib import Path
+
+import pytest
+from pytest_duolog import Speaker
+
+
+class Shop:
+    def __init__(self):
+        self.paid = []
+
+    def look_up(self, order_id: str) -> dict:
+        "Find an order."
+        return {"price": 30}
+
+    def refund(self, order_id: str, amount: float) -> list:
+        "Give money back."
+        self.paid.append(amount)
+        with Path("paid.txt").open("a") as file:
+            file.write("x\\n")
+        return self.paid
+
+
+@pytest.fixture
+def duolog_scenario():
+    shop = Shop()
+    return {"b": Speaker("Bob", model="openai:m", tools=[shop.look_up, shop.refund])}
+
+
+@pytest.mark.dialogue(a="openai:m", b=Speaker("Bob", model="openai:m"), turns=1, samples=3)
+def test_shop(dialogue):
+    [call] = [call for call in dialogue.messages[1].tool_calls if call.name == "refund"]
+    assert call.result == "[30.0]"
+
+
+@pytest.mark.dialogue(a="openai:m", turns=1)
+def test_other(dialogue):
+    assert dialogue.messages
+"""
+
+
+def test_each_sample_has_fresh_tools_and_runs_each_once(pytester, server):
+    def answer(body):  # samples that are all the same say little
+        server.rounds = (*ROUNDS[:2], Round(f"Done, {len(server.requests)}."))
+        return server._answer(body)
+
+    server.answer = answer
+    pytester.makepyfile(test_shop=COUNTING)
+    result = run(pytester, "--record-mode=once", "--duolog-concurrency=4")
+    result.stdout.fnmatch_lines(["4 dialogues, 16 replies recorded*"])
+    paid = Path("paid.txt")
+    assert paid.read_text().count("x") == 4
+    run(pytester).stdout.fnmatch_lines(["4 dialogues, 16 replies replayed*"])
+    assert paid.read_text().count("x") == 4
+    # The candidate calls tools of its own.
+    result = run(pytester, "--duolog-candidate=Bob=openai:new", "--record-mode=once", "--duolog-rounds=1")
+    assert Counter(body["model"] for body in server.tool_requests)["new"] > 0
+    n_candidate = len(list(Path("cassettes", "test_shop").glob("*new*.jsonl")))
+    assert paid.read_text().count("x") == 4 + n_candidate
+
+
+def test_dialogue_with_tools_does_not_begin_early(monkeypatch):
+    def look_up(order_id: str) -> str:
+        """Find an order."""
+        return ""
+
+    from pytest_duolog import Scenario, Speaker
+    from pytest_duolog.plugin import prefetch
+
+    item = SimpleNamespace(get_closest_marker=lambda _name: None)
+    for tools, is_early in (([], True), ([look_up], False)):
+        scenario = Scenario(b=Speaker("Bob", model="openai:m", tools=tools))
+        monkeypatch.setattr(prefetch, "scenario_of", lambda _item, scenario=scenario: scenario)
+        assert is_settled(item) is is_early
+
+
+def test_wrong_tools_of_a_fixture_are_named(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def look_up(order_id):
+            "Find an order."
+
+        @pytest.fixture
+        def duolog_scenario():
+            return {"b": {"name": "Bob", "tools": [look_up]}}
+
+        @pytest.mark.dialogue(turns=1)
+        def test_shop(dialogue):
+            assert dialogue.messages
+        """
+    )
+    result = run(pytester)
+    result.stdout.fnmatch_lines(
+        ["E *b.tools: tool look_up: parameter 'order_id' has no type: write order_id: str*"]
+    )
+
+
+def test_model_without_tools_is_reported_before_any_test_runs(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+        from pytest_duolog import Speaker
+
+        def look_up(order_id: str):
+            "Find an order."
+
+        @pytest.mark.dialogue(b=Speaker("Bob", model="openai:m", tools=[look_up]))
+        def test_shop(dialogue):
+            assert dialogue.messages
+        """
+    )
+    result = run(pytester, "--duolog-model", "Bob=scripted:echo")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*Bob has tools, but scripted:echo takes none: use a model of*"])
