@@ -23,6 +23,8 @@ from pytest_duolog.transcripts.transcript import Message, ToolCall
 LONG_WORDS = 90
 LONG_CHARACTERS = 900
 HEAD_CHARACTERS = 300
+# What a verdict cites, and a goodbye, are shown whole up to this many times the length.
+EVIDENCE_TIMES = 4
 # A skyline has at most so many bars.
 MOST_BARS = 800
 # Of a cell, so many dialogues that pass are kept beside all that fail.
@@ -202,6 +204,17 @@ class DialogueView:
         ]
 
     @property
+    def jumps(self) -> list[tuple[int, str]]:
+        """Where a reader wants to go: each message with the words for it."""
+        reading, loop = self.reading, self.reading.main_loop
+        found = []
+        if reading.goodbye is not None:
+            found.append((reading.goodbye, f"message {reading.goodbye}, the goodbye"))
+        if loop is not None:
+            found.append((loop.first, f"message {loop.first}, nothing new from here on"))
+        return found
+
+    @property
     def blocks(self) -> Iterator[Block]:
         """Its messages, with marks where a part begins, and folded stretches."""
         cited = self.dialogue.cited
@@ -225,11 +238,12 @@ class DialogueView:
     def _message(self, number: int, message: Message, failures: Sequence[str]) -> MessageView:
         names = [speaker.name for speaker in self.dialogue.source.transcript.speakers]
         is_inside = self.reading.is_inside(number)
+        is_evidence = bool(failures) or number == self.reading.goodbye
         return MessageView(
             number,
             message.speaker,
             min(names.index(message.speaker), 2),
-            part_of(message.content),
+            part_of(message.content, n_times=EVIDENCE_TIMES if is_evidence else 1),
             self.reading.note(number),
             bool(failures) or (number == self.reading.goodbye and self.is_failed),
             is_inside,
@@ -277,11 +291,14 @@ def is_failed(dialogue: FiledDialogue) -> bool:
     return any(verdict.outcome is Outcome.FAILS for verdict in dialogue.verdicts)
 
 
-def part_of(text: str) -> Part:
-    """A text for a page, without runs of blank lines; a long one is cut after a sentence if one ends nearby."""
+def part_of(text: str, *, n_times: int = 1) -> Part:
+    """A text for a page, without runs of blank lines; a long one is cut after a sentence if one ends nearby.
+
+    `n_times` as much counts as long.
+    """
     n_cut = max(0, len(text) - MOST_TEXT)
     text = re.sub(r"\n[ \t\r]*\n(?:[ \t\r]*\n)+", "\n\n", text[:MOST_TEXT].strip())
-    if len(text) <= LONG_CHARACTERS and len(text.split()) <= LONG_WORDS:
+    if len(text) <= n_times * LONG_CHARACTERS and len(text.split()) <= n_times * LONG_WORDS:
         return Part(text, n_cut=n_cut)
     ends = [found.end() for found in _SENTENCE_END.finditer(text, 0, HEAD_CHARACTERS)]
     cut = ends[-1] if ends else HEAD_CHARACTERS

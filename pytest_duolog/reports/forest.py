@@ -27,6 +27,8 @@ GLYPHS = {
     "lost": "▼",
     "suspect": "◆",
     "better": "▲",
+    "lower": "▽",
+    "higher": "△",
     "same": "=",
     "none": "–",
 }
@@ -204,7 +206,9 @@ class Forest:
             return "lost" if tally.scenario in decided.accused else "suspect"
         if not tally.n:
             return "none"
-        return "better" if tally.drop < 0 and tally.net_losses <= -2 else "same"
+        if tally.drop < 0:
+            return "better" if tally.net_losses <= -2 else "higher"
+        return "lower" if tally.drop > 0 else "same"
 
     def _placed(self, row: ForestRow, drop: float, interval: Interval) -> ForestRow:
         axis = self.axis

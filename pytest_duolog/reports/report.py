@@ -38,6 +38,9 @@ _HIDDEN = re.compile(
     "([\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ue000-\uf8ff])\\1*"
 )
 
+# The places where the name of a test may be broken.
+_BREAKS = re.compile(r"(?<=[_/])(?![_/])|(?<=::)|(?<=\w)(?=\[)")
+
 
 def report_text(
     record: RunRecord,
@@ -80,7 +83,7 @@ def dialogues_text(dialogues: Sequence[FiledDialogue]) -> str:
     n = counted(len(views), "dialogue")
     return _run_page(
         RunView(
-            "collection",
+            n,
             views,
             "block" if n_failed else "pass",
             n,
@@ -111,6 +114,7 @@ def _environment() -> Environment:
     style, script = (Markup(_part(name)) for name in ("report.css", "report.js"))  # noqa: S704  # our own files
     environment.filters.update(
         visible=visible,
+        breakable=breakable,
         counted=counted,
         kind=lambda value: type(value).__name__,
         known=lambda n: "not known" if n is None else f"{n:,}",
@@ -138,6 +142,11 @@ def visible(text: str) -> Markup:
     """The escaped text, with a mark for each invisible character that changes how text is shown."""
     found = _HIDDEN.sub(_mark, str(escape(text)))
     return Markup(found)  # noqa: S704  # it was escaped, and the marks hold hexadecimal digits only
+
+
+def breakable(name: str) -> Markup:
+    """The visible name of a test, which may go on in a new line after `_`, `/`, `::` and before `[`."""
+    return Markup("<wbr>").join(map(visible, _BREAKS.split(name)))
 
 
 def _mark(hidden: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from statistics import median
 from typing import NamedTuple
 
@@ -70,10 +71,16 @@ def short_names(names: Iterable[str]) -> ShortNames:
     ):
         return ShortNames(parts[0][0], {name: part[2][:-1] for name, part in zip(given, parts, strict=True)})
     modules = {name.partition("[")[0].rpartition("::")[0] for name in given}
-    prefix = f"{modules.pop()}::" if len(modules) == 1 else ""
-    if prefix == "::":
-        prefix = ""
+    is_one = len(modules) == 1 and "" not in modules
+    prefix = f"{modules.pop()}::" if is_one else _common_folder(modules)
     return ShortNames(prefix, {name: name[len(prefix) :] for name in given})
+
+
+def _common_folder(modules: Iterable[str]) -> str:
+    """The folder, with its slash, that all these modules of tests are in; empty if there is none."""
+    folders = [module.split("/")[:-1] for module in modules]
+    same = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    return "".join(f"{parts[0]}/" for parts in same)
 
 
 class Judged(NamedTuple):

@@ -30,16 +30,25 @@ class Page(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[tuple[str, str]] = []
         self._open = ""
+        self._goes_on = False
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len(attrs) == len(dict(attrs)), f"an attribute is there twice: {attrs}"
         self.elements.append((tag, dict(attrs)))
-        self._open = tag
+        if tag == "wbr":
+            self._goes_on = True
+        else:
+            self._open = tag
 
     def handle_data(self, data: str) -> None:
-        self.texts.append((self._open, data))
+        if self._goes_on:  # a word that may be broken is still one word
+            tag, before = self.texts.pop()
+            self.texts.append((tag, before + data))
+        else:
+            self.texts.append((self._open, data))
+        self._goes_on = False
 
     def of(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]

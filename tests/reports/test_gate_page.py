@@ -44,6 +44,13 @@ def test_a_block_of_the_suite_blames_no_single_scenario():
     assert "Other scenarios that lost pairs 4" in page.words
 
 
+def test_a_scenario_that_lost_a_single_pair_is_not_called_the_same():
+    words = page_of(gate_of({"a": ("+", "-"), "b": ("+", "+"), "c": ("-", "+")})).words
+    assert "▽ lower a" in words
+    assert "= same b" in words
+    assert "△ higher c" in words
+
+
 def test_many_that_got_worse_are_counted():
     names = {f"s{at}": ("+" * 20, "-" * 20 if at < 3 else "+" * 20) for at in range(40)}
     page = page_of(gate_record(names))

@@ -14,7 +14,8 @@ from pytest_duolog.cli import main
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.properties.base import judge
 from pytest_duolog.properties.loops import NoLoops
-from pytest_duolog.reports.report import dialogues_text, report_text
+from pytest_duolog.reports.report import breakable, dialogues_text, report_text
+from pytest_duolog.reports.run_view import short_names
 from pytest_duolog.results.dialogue_result import PropertyResult
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.reading import read
@@ -31,7 +32,7 @@ OUR_TAGS = frozenset(
         r"\w+",
         """a b body button caption circle code dd desc details div dl dt figcaption figure footer h1 h2 head header html
         input label li line main meta nav ol p path rect script section span style summary svg table tbody td text th
-        thead title tr tspan u ul""",
+        thead title tr tspan u ul wbr""",
     )
 )
 
@@ -43,6 +44,9 @@ def test_a_dialogue_tells_its_story():
     assert "Nothing new from here on: 33 messages of ritual" in page.words
     assert "repeats message 28, 19 messages running: show 17 more like it" in page.words
     assert "20 times , first in 28" in page.words
+    assert "Go to message 13, the goodbye · message 15, nothing new from here on" in page.words
+    links = {attributes["href"] for attributes in page.of("a")}
+    assert {"#d1-m13", "#d1-m15"} <= links
     ids = {attributes.get("id") for _, attributes in page.elements}
     assert {f"d1-m{number}" for number in range(1, 48)} <= ids
 
@@ -52,6 +56,33 @@ def test_verdicts_stand_at_their_messages():
     message = re.search(r'<li [^>]*id="d1-m15">.*?</li>', text, re.DOTALL)
     assert message is not None
     assert "only ritual <b>◀ NoLoops</b>" in message[0]
+
+
+def test_evidence_is_shown_whole_up_to_four_times_the_length():
+    words = "We looked at lamps and lenses. " * 20  # 120 words
+    for goodbye, n_folds in ((f"{words}Goodbye!", 1), (f"{words * 5}Goodbye!", 2)):
+        page = Page(dialogues_text([filed(dialogue("Hello.", words, goodbye, "Goodbye!"))]))
+        assert page.words.count(" more words") == n_folds, n_folds
+
+
+@pytest.mark.parametrize(
+    ("names", "prefix"),
+    [
+        (["tests/a.py::test_x", "tests/b.py::test_x"], "tests/"),
+        (["tests/deep/a.py::test_x", "tests/b.py::test_x"], "tests/"),
+        (["tests/a.py::test_x", "tests/a.py::test_y"], "tests/a.py::"),
+        (["tests/a.py::test_x[1]", "tests/a.py::test_x[2]"], "tests/a.py::test_x"),
+        (["a.py::test_x", "tests/b.py::test_x"], ""),
+        (["talk", "other talk"], ""),
+        ([], ""),
+    ],
+)
+def test_names_share_their_beginning(names: list[str], prefix: str):
+    assert short_names(names).prefix == prefix
+
+
+def test_a_name_may_be_broken_between_its_words_and_is_escaped():
+    assert breakable("t/a_b.py::c[<_/b>]") == "t/<wbr>a_<wbr>b.py::<wbr>c<wbr>[&lt;_/<wbr>b&gt;]"
 
 
 ABOUT = "how lighthouses changed in the twentieth century"
