@@ -36,7 +36,8 @@ PASSWORDS = _listed("password passwd passphrase passcode pwd pass passwort")
 SECRETS = PASSWORDS | _listed("secret credential authorization apikey connstr")
 # Words before `key` that make it a secret; a primary key or a sort key is not one.
 SECRET_KEYS = _listed(
-    "api access account auth client deploy encryption functions host license master private secret "
+    "api access account application auth client deploy encryption fastly functions host license master "
+    "private secret "
     "service shared "
     "signing ssh storage subscription webhook"
 )

@@ -21,6 +21,9 @@ from pytest_duolog.recording.secret_names import (
 )
 from pytest_duolog.recording.shapes import SHAPES, SHORTEST_SHAPE, SPACED_SHAPES, Shape, Span, is_random
 
+# Before the value of an `Authorization` header.
+SCHEMES = "bearer|basic|token|bot|apikey|api-key|api-token|sso-key|geniekey|ssws|splunk"
+
 # Next to a name: `password: str = "..."`, `"password": "..."`, `--password ...`, `<password>...`.
 _NAMES = ("pass", "pwd", "secret", "token", "key", "credential", "auth", "connection")
 _NAMED = re.compile(
@@ -28,7 +31,8 @@ _NAMED = re.compile(
     r"[A-Za-z0-9_-]{0,24}+"
     r"(?P<sign>[\"'`\]]{0,2}+[ \t]{0,3}+(?::[ ]?[A-Za-z][\w.\[\], |]{0,40}?=|=[=>]?|:=?|>)[ \t]{0,3}+|[ ])"
     r"(?:[fbru]{0,2}(?:\"(?P<double>(?:[^\"\\\n]|\\.){0,4000}+)\"|'(?P<single>(?:[^'\\\n]|\\.){0,4000}+)'|`(?P<back>[^`\n]{0,4000}+)`)"
-    r"|(?P<bare>[\"'`]?(?:(?:bearer|basic|token|bot|apikey)[ ]+)?[^\x00-\x20\x7f\s\"'`<>(){}\[\],;&|\\]{4,400}+)"
+    rf"|(?P<bare>[\"'`]?(?:(?:{SCHEMES})[ ]+)?"
+    r"[^\x00-\x20\x7f\s\"'`<>(){}\[\],;&|\\]{4,400}+)"
     r"(?![(\[]))",
     re.IGNORECASE,
 )
@@ -36,7 +40,7 @@ _SMALL_LETTERS = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 # The text before a name, backwards: the rest of its word, and the word before.
 _NAME_BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,40}+(?: [A-Za-z0-9_]{1,30}+)?")
 LONGEST_BEFORE = 72
-_SCHEME = re.compile(r"[\"'`]?(?:(?:bearer|basic|token|bot|apikey)\s+)?", re.IGNORECASE)
+_SCHEME = re.compile(rf"[\"'`]?(?:(?:{SCHEMES})\s+)?", re.IGNORECASE)
 _PARAMETER = re.compile(r"[?&;]([\w.\[\]-]{1,60}+)=([^&\x00-\x20\x7f\s\"'`<>#;\\]{4,4000}+)")
 _USERINFO = re.compile(r"://(?:[^/\s:@\"'<>?#]{0,100}+:([^/\s@\"'<>?#]{6,200}+)|([^/\s:@\"'<>?#]{16,200}+))@")
 _SIGNATURES = re.compile(

@@ -134,7 +134,7 @@ SHAPES = (
     Shape("AIza", pattern=r"AIza[A-Za-z0-9_-]{30,}+"),  # Google
     Shape("AQ.Ab", pattern=r"AQ\.Ab[A-Za-z0-9_-]{30,}+", not_after=BASE64),  # Google, bound to an account
     Shape("gsk_", pattern=r"gsk_[A-Za-z0-9]{20,}+"),  # Groq
-    Shape("hf_", "api_org_", pattern=r"(?:hf|api_org)_[A-Za-z0-9]{20,}+"),  # Hugging Face
+    Shape("hf_", "api_org_", pattern=r"(?:hf(?:_oauth)?|api_org)_[A-Za-z0-9]{20,}+"),  # Hugging Face
     Shape("nvapi-", pattern=r"nvapi-[A-Za-z0-9_-]{20,}+"),  # Nvidia
     Shape("pplx-", pattern=r"pplx-[A-Za-z0-9]{20,}+"),  # Perplexity
     Shape("r8_", pattern=r"r8_[A-Za-z0-9]{30,}+"),  # Replicate
@@ -203,6 +203,8 @@ SHAPES = (
     Shape("dckr_", pattern=r"dckr_[po]at_[A-Za-z0-9_-]{20,}+"),  # Docker
     Shape("AKCp", "cmVmd", pattern=r"(?:AKCp|cmVmd)[A-Za-z0-9]{55,100}+(?![A-Za-z0-9+/=])", not_after=BASE64),
     Shape("ATATT3", "ATCTT3", "ATBB", pattern=r"AT(?:[AC]TT3|BB)[A-Za-z0-9_=-]{20,}+", not_after=BASE64),
+    Shape("CCIPAT_", "CCIPRJ_", pattern=r"CCIP(?:AT|RJ)_[A-Za-z0-9]{8,}+_[a-f0-9]{30,}+"),  # CircleCI
+    Shape("bkua_", "bkct_", pattern=r"bk(?:ua|ct)_[a-f0-9]{30,}+"),  # Buildkite
     Shape("sntrys_", "sntryu_", pattern=r"sntry[su]_[A-Za-z0-9+/=_-]{40,}+"),  # Sentry
     Shape("sgp_", pattern=r"sgp_(?:[A-Za-z0-9]{5,16}_)?[A-Za-z0-9]{40}"),  # Sourcegraph
     Shape("figd_", pattern=r"figd_[A-Za-z0-9_-]{30,}+"),  # Figma
@@ -320,6 +322,18 @@ SPACED_SHAPES = (
         not_after=ANYTHING,
         check=is_random,
     ),
+    Shape(
+        *("assword is ", "assphrase is ", "asscode is ", "PI key is ", "pi key is ", "ecret is "),
+        pattern=r"[\w ]{5,10} is ['\"`]?([^\s'\"`,;<>\\]{7,99}[^\s'\"`,;<>\\.!?])",
+        not_after=ANYTHING,
+        check=is_random,
+    ),  # said in a sentence
+    Shape("sshpass ", pattern=r"sshpass [^\n]{0,100}?-p ?['\"]?([^\s'\"]{4,200}+)"),
+    Shape("redis-cli ", pattern=r"redis-cli [^\n]{0,200}?(?:-a|--pass)[ =]['\"]?([^\s'\"]{4,200}+)"),
+    Shape(
+        *("http ", "https "),
+        pattern=r"https? [^\n]{0,200}?(?:-a|--auth)[ =]['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200}+)",
+    ),  # HTTPie
     Shape("curl ", pattern=r"curl [^\n]{0,300}?(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200}+)"),
     Shape(
         "login ",
