@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_duolog.recording.addresses import Address
@@ -32,6 +33,15 @@ class Recorder(ABC):
         n_calls_replayed, n_calls_recorded = self._n_calls
         n_replayed = len(self._used) - self._n_recorded - n_calls_replayed
         return n_replayed, self._n_recorded - n_calls_recorded
+
+    @property
+    def n_used(self) -> int:
+        """How many responses were used so far, replayed or recorded."""
+        return len(self._used)
+
+    def used_since(self, n_used: int) -> Sequence[Interaction]:
+        """The interactions that were used after the first `n_used`, in order."""
+        return self._used[n_used:]
 
     @property
     def n_left(self) -> int:

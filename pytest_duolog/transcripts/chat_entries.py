@@ -60,22 +60,46 @@ DIALOGUE_KEYS = ("messages", "conversation", "conversations", "contents")
 
 @dataclass
 class Call:
-    """A tool call, or a tool result whose call is not found yet; `entry_id` may be another id of it."""
+    """A tool call, or a tool result whose call is not found yet; `entry_id` may be another id of it.
+
+    `round` is the number of its round in the log, `at` the number of characters of its message that stand before it.
+    """
 
     name: str
     arguments: str = ""
     id: str = ""
     entry_id: str = ""
     result: str | None = None
+    is_error: bool = False
+    round: int = 0
+    at: int = 0
+    agent: str | None = None
 
-    def take(self, result: str) -> None:
+    def take(self, result: str, *, is_error: bool = False) -> None:
         """Add a result; parts of a result are joined."""
         self.result = result if self.result is None else f"{self.result}\n{result}"
+        self.is_error = self.is_error or is_error
+
+    def made(self, round_: int) -> ToolCall:
+        """The call in a message, of this round of the message."""
+        return ToolCall(
+            name=self.name or "tool",
+            arguments=self.arguments,
+            result=self.result,
+            is_error=self.is_error,
+            round=round_,
+            at=self.at,
+            id=self.id or self.entry_id,
+            agent=self.agent,
+        )
 
 
 @dataclass
 class Entry:
-    """The contents of one entry of a log. `speaker` is None if the log does not say who made its calls."""
+    """The contents of one entry of a log. `speaker` is None if the log does not say who made its calls.
+
+    `before` is what its speaker said with earlier calls of the same message.
+    """
 
     speaker: str | None = None
     texts: list[str] = field(default_factory=list)
@@ -84,11 +108,27 @@ class Entry:
     results: list[Call] = field(default_factory=list)
     is_item: bool = False
     is_model: bool = False
+    before: str = ""
+
+    @property
+    def own_content(self) -> str:
+        """The text of this entry alone, without blank lines between its parts."""
+        return "\n".join(filter(None, self.texts))
 
     @property
     def content(self) -> str:
-        """The text, without blank lines between its parts."""
-        return "\n".join(filter(None, self.texts))
+        """The text, with what was said before as paragraphs of their own."""
+        return "\n\n".join(filter(None, [self.before, self.own_content]))
+
+    @property
+    def ends_with_calls(self) -> bool:
+        """Whether nothing was said after its last call, so that the message may go on in the next entry."""
+        return bool(self.calls) and self.calls[-1].at >= len(self.content)
+
+    def add_call(self, call: Call) -> None:
+        """Add a call that stands after the text so far."""
+        call.at = len(self.own_content)
+        self.calls.append(call)
 
     @property
     def is_message(self) -> bool:
@@ -100,18 +140,21 @@ class Entry:
         return None in (self.speaker, speaker) or self.speaker == speaker
 
     def follow(self, earlier: Entry) -> None:
-        """Add the tool calls and reasoning of an earlier entry of the same speaker."""
+        """Add the words, tool calls and reasoning of an earlier entry of the same speaker."""
         self.speaker = earlier.speaker if self.speaker is None else self.speaker
+        self.before = earlier.content
+        for call in self.calls if self.before else ():
+            call.at += len(self.before) + (2 if call.at else 0)
         self.calls[:0] = earlier.calls
         self.thoughts[:0] = earlier.thoughts
 
     def message(self) -> Message:
         """The entry as a message."""
         content = self.content
-        calls = [
-            ToolCall(name=call.name or "tool", arguments=call.arguments, result=call.result)
-            for call in self.calls
-        ]
+        rounds = {
+            number: at for at, number in enumerate(dict.fromkeys(call.round for call in self.calls), start=1)
+        }
+        calls = [call.made(rounds[call.round]) for call in self.calls]
         return Message(
             speaker=MODEL_ROLES[0] if self.speaker is None else self.speaker,
             content=content,
@@ -160,7 +203,8 @@ def entry_of(number: int, entry: Mapping[str, Any], prompts: list[str]) -> Entry
     found.thoughts += [text_of(entry.get(key)) for key in THOUGHT_KEYS if isinstance(entry.get(key), str)]
     calls = entry.get("tool_calls")
     listed = [*(calls if isinstance(calls, list) else []), entry.get("function_call")]
-    found.calls += [_call(call) for call in listed if isinstance(call, dict)]
+    for call in filter(lambda call: isinstance(call, dict), listed):
+        found.add_call(_call(call))
     return found
 
 
@@ -202,14 +246,14 @@ def _take_block(block: Any, entry: Entry) -> None:
     if not isinstance(block, dict):
         entry.texts.append(text_of(block))
         return
-    for keys, taken in ((CALLS_BY_KEY, entry.calls), (RESULTS_BY_KEY, entry.results)):
+    for keys, is_call in ((CALLS_BY_KEY, True), (RESULTS_BY_KEY, False)):
         inner = next((block[key] for key in keys if isinstance(block.get(key), dict)), None)
         if inner is not None:
-            taken.append(_call(inner) if taken is entry.calls else _result(inner))
+            entry.add_call(_call(inner)) if is_call else entry.results.append(_result(inner))
             return
     kind = _kind_of_item(block)
     if kind == "call":
-        entry.calls.append(_call(block))
+        entry.add_call(_call(block))
     elif kind == "result":
         entry.results.append(_result(block))
     elif kind == "thought":
@@ -230,9 +274,18 @@ def _call(call: Mapping[str, Any]) -> Call:
     )
     for key in ("output", "result"):
         if call.get(key) is not None:
-            made.take(_result_text(call[key]))
+            made.take(_result_text(call[key]), is_error=_failed(call))
             break
+    else:
+        if _failed(call) and isinstance(error := call.get("errorText"), str):
+            made.take(error, is_error=True)
     return made
+
+
+def _failed(result: Mapping[str, Any]) -> bool:
+    """Whether the result of a tool is an error, in any provider's spelling."""
+    is_marked = any(result.get(key) is True for key in ("is_error", "isError"))
+    return is_marked or result.get("status") == "error" or result.get("state") == "output-error"
 
 
 def _call_in_text(text: str, role: str) -> Call:
@@ -252,6 +305,7 @@ def _result(result: Mapping[str, Any]) -> Call:
         id=_first_text(result, ID_KEYS),
         entry_id=_first_text(result, ("id",)),
         result=_result_text(found),
+        is_error=_failed(result),
     )
 
 

@@ -83,12 +83,18 @@ class _Log:
         self._said: list[Entry] = []
         self._calls = _Calls()
         self._waiting = Entry(is_item=True)
+        self._round = 0
+        self._had_result = False
         self.has_model = False
 
     def read(self, entry: Entry) -> None:
         """Take the next entry."""
         self.has_model = self.has_model or entry.is_model
+        if entry.calls and (self._had_result or not entry.is_item):
+            self._round += 1
+        self._had_result = bool(entry.results) or (self._had_result and not entry.calls)
         for call in entry.calls:
+            call.round = self._round
             self._calls.add(call)
         for result in entry.results:
             self._take_result(result)
@@ -98,14 +104,15 @@ class _Log:
             entry.follow(self._waiting)
         elif self._waiting.calls:
             self._said.append(self._waiting)
-        self._waiting = Entry(is_item=True) if entry.is_message else entry
-        if entry.is_message:
+        is_over = entry.is_message and not entry.ends_with_calls
+        self._waiting = Entry(is_item=True) if is_over else entry
+        if is_over:
             self._said.append(entry)
 
     def _take_result(self, result: Call) -> None:
         call = self._calls.of(result)
         if call is not None:
-            call.take(result.result or "")
+            call.take(result.result or "", is_error=result.is_error)
         else:  # its call is not in the log
             self._calls.add(result)
             self._waiting.calls.append(result)
@@ -115,6 +122,8 @@ class _Log:
         if (
             self._waiting.calls and self._waiting.speaker is None and self._said
         ):  # the log does not say who made them
+            for call in self._waiting.calls:
+                call.at = len(self._said[-1].content)
             self._said[-1].calls += self._waiting.calls
         elif self._waiting.calls:
             self._said.append(self._waiting)
