@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_duolog.cli import main
 from pytest_duolog.local.weights import find_weights
 from tests.local.test_server import MODEL, missing_piece, needs_model
+from tests.tool_server import Round, ToolServer
 
 ROOT = Path(__file__).parent.parent
 # What prepares a machine, and is not run here.
@@ -88,6 +91,40 @@ def test_the_first_test_of_the_readme_fails_as_it_says(
     result = pytester.runpytest("--record-mode=once", "-p", "no:cacheprovider")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(shown.splitlines())
+
+
+class Agent(ToolServer):
+    """Plays the agent of the tutorial: it calls `refund` only if its prompt tells it to."""
+
+    def _answer(self, body: dict[str, Any]) -> tuple[int, bytes]:
+        entries = self.entries(body)
+        heard = " ".join(entry["content"] for entry in entries if entry["role"] == "user")
+        called = {call["function"]["name"] for entry in entries for call in entry.get("tool_calls", ())}
+        if "4711" not in heard:
+            made = Round("What is your order number, please?")
+        elif "look_up" not in called:
+            made = Round("", [("look_up", {"order_id": "4711"})])
+        elif "goodbye" in heard:
+            made = Round("Goodbye!")
+        elif not heard.endswith("Yes, please."):
+            made = Round("It is a lamp for 30 dollars. Shall I refund it?")
+        elif "refund" not in called and "Call refund" in body["messages"][0]["content"]:
+            made = Round("", [("refund", {"order_id": "4711", "amount": 30})])
+        else:
+            made = Round("I have refunded 30 dollars.")
+        return 200, json.dumps(self.reply(made, len(entries))).encode()
+
+
+def test_an_agent_is_tested_as_the_tutorial_says(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = Agent()
+    monkeypatch.setenv("OPENAI_BASE_URL", agent.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-no-account")
+    try:
+        assert len(follow(pytester, capsys, "agent")) == 4
+    finally:
+        agent.close()
 
 
 def test_an_upgrade_passes_and_another_does_not(
