@@ -108,7 +108,7 @@ def _is_new(word: str, asked: set[str]) -> bool:
     return not known
 
 
-def _chooses(words: list[str], asked: set[str]) -> bool:
+def _chooses(words: Sequence[str], asked: set[str]) -> bool:
     return any(word[:STEM] in asked and word not in _GRAMMAR for word in words)
 
 

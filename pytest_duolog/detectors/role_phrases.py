@@ -6,13 +6,13 @@ import re
 import tomllib
 from importlib import resources
 
-from pytest_duolog.detectors.phrases import any_of
+from pytest_duolog.detectors.phrases import PhraseBook
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("role_phrases.toml").read_text("utf-8"))
 
 
-def _phrases(family: str) -> re.Pattern[str]:
-    return any_of(_TABLES[family])
+def _phrases(family: str) -> PhraseBook:
+    return PhraseBook(lambda: _TABLES[family])
 
 
 LABELS = frozenset(_TABLES["labels"])
@@ -25,4 +25,4 @@ INSTRUCTION = _phrases("instruction")
 SERVICE = _phrases("service")
 SERVES = _phrases("serves")
 HELPED_PART = _phrases("helped_part")
-AGREEMENT = _phrases("agreement")
+AGREEMENT = re.compile("|".join(_TABLES["agreement"]))

@@ -1,7 +1,8 @@
 """Splits a message into words, sentences and symbols, in the same way for every detector.
 
 It knows no grammar, and no result depends on hash seeds. Long texts are cut first, so that no message takes longer than
-a few pages of text.
+a few pages of text. Most texts are read by several detectors one after the other, so the last ones are kept in their
+parts; and most are ASCII, or nearly, so they have simpler patterns with the same matches.
 """
 
 from __future__ import annotations
@@ -9,16 +10,31 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 
 # The number of characters of a message that are read: three quarters from its start, the rest from its end.
 READ_LIMIT = 24_000
+# How many texts are kept in their parts: the sentences of a few long messages, or the messages of most dialogues.
+_KEPT = 256
 
 # Letters of other alphabets that look like Latin ones, and count as these inside a Latin word.
 _LOOKALIKES = str.maketrans("авеһікмнорсԛѕтуԝхјԁοακνριτυχ", "abehikmhopcqstywxjdoakvpitux")
 
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\u30fb]")
 _QUOTES = str.maketrans("\u2018\u2019\u02bc`´\u201c\u201d«»„\u061f\u060c", "'''''\"\"\"\"\"?,")
+_QUOTED = re.compile(f"[{''.join(map(chr, _QUOTES))}]")
+# Signs that make an English text more than ASCII, and what `fold` makes of them.
+_TYPOGRAPHIC = (
+    ("\u2019", "'"),
+    ("\u2018", "'"),
+    ("\u201c", '"'),
+    ("\u201d", '"'),
+    ("\u2013", "-"),
+    ("\u2014", "-"),
+    ("\u2026", "..."),
+    ("\u00a0", " "),
+)
 _MIXED = re.compile(r"[a-z][\u0370-\u052f]|[\u0370-\u052f][a-z]")
 # Combining accents, variation selectors, and the points of Hebrew and Arabic, which most writers leave out.
 _COMBINING = re.compile(
@@ -30,6 +46,7 @@ _ARABIC = re.compile(r"[\u0620-\u06d3]")
 # The Greek question mark looks like a semicolon, and Unicode's compatible form is a semicolon.
 _GREEK_QUESTION = re.compile(r"(?<=[\u03ac-\u03ce]);")
 _INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_DIGIT = re.compile(r"\d")
 
 # Time stamps of log lines, and counters such as "[12]" or "(3/10)", which change by themselves.
 _STAMP = re.compile(
@@ -50,7 +67,15 @@ SIGNS = (
 )
 _LETTERS = rf"[^\W\d_{_UNSPACED}]+(?:[{SIGNS}]+[^\W\d_{_UNSPACED}]*)*"
 _WORD = re.compile(rf"\d+(?:[.,:]\d+)*|[{_UNSPACED}]|{_LETTERS}(?:'{_LETTERS})*")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？।॥۔])|[\r\n]+")
+# The same for texts without such letters and signs, and for ASCII.
+_SPECIAL = re.compile(f"[{_UNSPACED}{SIGNS}]")
+_PLAIN_WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*")
+_ASCII_WORD = re.compile(r"[0-9]+(?:[.,:][0-9]+)*|[A-Za-z]+(?:'[A-Za-z]+)*")
+# A mark belongs to the sentence before it, a line break to none.
+_SENTENCE_END = re.compile(
+    r"[.!?…。！？।॥۔\r\n](?:(?<=[.!?…])[\"')*_]*\s+|(?<=[。！？।॥۔])|(?<=[\r\n])[\r\n]*)"
+)
+_LINE_BREAKS = ("\r", "\n")
 # Normalising many combining marks takes quadratic time, so it is done piece by piece.
 _PIECE = re.compile(r"[\s\S]{1,64}(?=\s|\Z)|[\s\S]{1,64}")
 _THINKING = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL)
@@ -61,6 +86,7 @@ _ASIDE = re.compile(
     r'|"[^"\n]{1,300}"|“[^”\n]{1,300}”|„[^“”\n]{1,300}[“”]|«[^»\n]{1,300}»|「[^」\n]{1,300}」|『[^』\n]{1,300}』',
     re.DOTALL,
 )
+_ASIDE_STARTS = ("`", '"', "http", "“", "„", "«", "「", "『")
 
 
 def excerpt(text: str, limit: int = READ_LIMIT) -> str:
@@ -77,9 +103,19 @@ def fold(text: str) -> str:
     characters.
     """
     if not text.isascii():
-        text = "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
+        plain = text
+        for sign, twin in _TYPOGRAPHIC:
+            plain = plain.replace(sign, twin)
+        if not plain.isascii():
+            return _folded(text)
+        text = plain
+    return text.lower().replace("`", "'")
+
+
+def _folded(text: str) -> str:
+    text = "".join(unicodedata.normalize("NFKC", piece) for piece in _PIECE.findall(text))
     text = _COMBINING.sub("", _INVISIBLE.sub("", text.casefold()))
-    return _DASHES.sub("-", text.translate(_QUOTES))
+    return _DASHES.sub("-", text.translate(_QUOTES) if _QUOTED.search(text) else text)
 
 
 def normalise(text: str) -> str:
@@ -88,19 +124,27 @@ def normalise(text: str) -> str:
     It is folded, look-alike letters are replaced, time stamps are removed, and text longer than READ_LIMIT is cut.
     Texts that a reader would distinguish stay different.
     """
-    text = fold(excerpt(text))
+    return _normalised(excerpt(text))
+
+
+@lru_cache(maxsize=_KEPT)
+def _normalised(text: str) -> str:
+    text = fold(text)
     if not text.isascii():
         if _MIXED.search(text):
             text = text.translate(_LOOKALIKES)
         if _ARABIC.search(text):
             text = text.translate(_SPELLINGS)
         text = _GREEK_QUESTION.sub("?", text)
-    return _STAMP.sub(" ", text)
+    return _STAMP.sub(" ", text) if _DIGIT.search(text) else text
 
 
-def words(normalised: str) -> list[str]:
+@lru_cache(maxsize=_KEPT)
+def words(normalised: str) -> tuple[str, ...]:
     """The words of a normalised text in order; a number is a word, and so is each character of an unspaced script."""
-    return _WORD.findall(normalised)
+    if normalised.isascii():
+        return tuple(_ASCII_WORD.findall(normalised))
+    return tuple((_WORD if _SPECIAL.search(normalised) else _PLAIN_WORD).findall(normalised))
 
 
 def is_unspaced(word: str) -> bool:
@@ -110,7 +154,7 @@ def is_unspaced(word: str) -> bool:
 
 def without_asides(text: str) -> str:
     """The text without code, addresses and quotations."""
-    return _ASIDE.sub(" ", text)
+    return _ASIDE.sub(" ", text) if any(start in text for start in _ASIDE_STARTS) else text
 
 
 def n_words(text: str) -> int:
@@ -118,10 +162,18 @@ def n_words(text: str) -> int:
     return len(words(text.translate(_QUOTES)))
 
 
-def sentences(normalised: str) -> list[str]:
+@lru_cache(maxsize=_KEPT)
+def sentences(normalised: str) -> tuple[str, ...]:
     """The sentences of a normalised text in order, without blank ones; a line break ends a sentence."""
-    parts = (piece.strip(" \t*_>#-\"'~") for piece in _SENTENCE_END.split(normalised))
-    return [part for part in parts if part and not part.isspace()]
+    parts = []
+    start = 0
+    for end in _SENTENCE_END.finditer(normalised):
+        at = end.start()
+        parts.append(normalised[start : at if normalised[at] in _LINE_BREAKS else at + 1])
+        start = end.end()
+    parts.append(normalised[start:])
+    stripped = (part.strip(" \t*_>#-\"'~") for part in parts)
+    return tuple(part for part in stripped if part and not part.isspace())
 
 
 def without_thinking(text: str) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pytest_duolog.detectors import role_phrases, text
 from pytest_duolog.detectors.loops import runs
+from pytest_duolog.detectors.phrases import PhraseBook
 from pytest_duolog.properties.base import Evidence, Outcome, Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcripts.transcript import Transcript
@@ -47,22 +49,27 @@ COPIED_WORDS = 12
 
 def _own_words(content: str) -> str:
     """The speaker's own words in a message, normalised."""
-    return text.fold(text.without_asides(text.excerpt(content)))
+    return _folded(text.excerpt(content))
 
 
-def _quoted(said: Sequence[Numbered], pattern: re.Pattern[str]) -> list[Evidence]:
-    """The messages that match the pattern, quoted from the first match on."""
+@lru_cache(maxsize=256)  # several properties read the same messages
+def _folded(content: str) -> str:
+    return text.fold(text.without_asides(content))
+
+
+def _quoted(said: Sequence[Numbered], phrases: PhraseBook) -> list[Evidence]:
+    """The messages that have one of the phrases, quoted from the first one on."""
     return [
-        Evidence(number, message.speaker, _as_written(message.content, content, found))
+        Evidence(number, message.speaker, _as_written(message.content, content, start))
         for number, message in said
-        if (content := _own_words(message.content)) and (found := pattern.search(content))
+        if (content := _own_words(message.content)) and (start := phrases.first(content)) is not None
     ]
 
 
-def _as_written(written: str, folded: str, found: re.Match[str]) -> str:
-    """The message from the match on: the original text if folding kept its length, else the folded text."""
+def _as_written(written: str, folded: str, start: int) -> str:
+    """The message from a position on: the original text if folding kept its length, else the folded text."""
     own = text.without_asides(text.excerpt(written))
-    return (own if len(own) == len(folded) else folded)[found.start() :]
+    return (own if len(own) == len(folded) else folded)[start:]
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def test_words_of_another_alphabet_are_not_mended():
     ],
 )
 def test_words(text, expected):
-    assert words(text) == expected
+    assert list(words(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_words(text, expected):
     ],
 )
 def test_sentences(text, expected):
-    assert sentences(text) == expected
+    assert list(sentences(text)) == expected
 
 
 @pytest.mark.parametrize(
