@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.closings import ClosingDetector
 from pytest_duolog.detectors.stale import Stale
-from pytest_duolog.detectors.staleness import StalenessReader
+from pytest_duolog.detectors.staleness import Said, StalenessReader, Trigram
 from pytest_duolog.detectors.wrapping import unwrap
 
 # A loop: of this many consecutive messages, all but one are stale. Rituals need one more than plain copies. Messages
@@ -99,10 +99,12 @@ class Heard(NamedTuple):
 class _Own:
     """The recent messages of one speaker: the positions since which it says the same, and since which it deflects."""
 
-    words: frozenset[tuple[str, ...]] = frozenset()
+    words: frozenset[Trigram] = frozenset()
     same: list[int] = field(default_factory=list)
     deflecting: list[int] = field(default_factory=list)
     sentences: set[tuple[str, ...]] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
+    """Messages whose sentences are not among these yet: most dialogues never need them."""
     deflected: bool = False
     again: deque[tuple[int, tuple[str, ...] | None]] = field(default_factory=lambda: deque(maxlen=AGAIN_OF))
     """The last own messages, and of each what it gave again: a sentence, none for a deflection; None if nothing."""
@@ -121,7 +123,7 @@ class LoopDetector:
     _reader: StalenessReader = field(default_factory=StalenessReader)
     _stale: list[Stale | None] = field(default_factory=list)
     _speakers: list[str] = field(default_factory=list)
-    _trigrams: list[frozenset[tuple[str, ...]]] = field(default_factory=list)
+    _trigrams: list[frozenset[Trigram]] = field(default_factory=list)
     _inside: list[bool] = field(default_factory=list)
     _inside_wide: list[bool] = field(default_factory=list)
     _own: dict[str, _Own] = field(default_factory=dict)
@@ -135,21 +137,20 @@ class LoopDetector:
         """Read the next message."""
         said, is_structured = unwrap(text.without_thinking(content))
         normalised = text.normalise(said)
-        words = text.words(normalised)
+        message = self._reader.heard(normalised)
+        words, n_news = message.words, len(message.news)
         self.closings.read(normalised)
-        n_new = self._reader.n_new(words)
-        n_news = self._reader.n_new([word for word in words if lexicon.is_news(word)])
-        stale = self._reader.read(normalised, words, after_goodbye=self.is_over, is_structured=is_structured)
+        stale = self._reader.read(message, after_goodbye=self.is_over, is_structured=is_structured)
         self._stale.append(stale)
         here = len(self._heard)
         first = self._said.setdefault(" ".join(words) or normalised.strip(), here)
-        self._heard.append(Heard(len(words), n_new, stale, first if first < here else None))
+        self._heard.append(Heard(len(words), len(message.new), stale, first if first < here else None))
         if self.closings.closing == len(self._stale) - 2:
             self.is_over = True
         elif self.is_over and stale not in _CERTAIN and lexicon.asks(normalised):
             self.is_over = False
         self._speakers.append(speaker)
-        self._trigrams.append(frozenset(text.ngrams(words, 3) or [(normalised.strip(),)]))
+        self._trigrams.append(message.different or frozenset([(normalised.strip(),)]))
         self._inside.append(False)
         self._inside_wide.append(False)
         is_marked = [self._mark(self._inside, *window) for window in _WINDOWS]
@@ -163,15 +164,13 @@ class LoopDetector:
         self._n_news.append(n_news)
         deflects = lexicon.deflects(normalised)
         is_stuck = self._watch(speaker, len(words), deflects=deflects, is_served=is_served)
-        is_stuck |= self._watch_again(
-            speaker, normalised, len(words), n_news, deflects=deflects, is_served=is_served
-        )
+        is_stuck |= self._watch_again(speaker, message, deflects=deflects, is_served=is_served)
         self.is_looping = any(is_marked) or is_stuck
 
     def _mark(self, inside: list[bool], width: int, fresh: int, kinds: frozenset[Stale]) -> bool:
         """Whether the last `width` messages, except `fresh` ones, are a loop of these kinds; then they are marked."""
         start = len(self._stale) - width
-        if start < 0:
+        if start < 0 or self._stale[start:].count(None) > fresh:
             return False
         hits = [at for at in range(start, start + width) if self._stale[at] in kinds]
         if len(hits) < width - fresh:
@@ -208,9 +207,7 @@ class LoopDetector:
     def _watch_again(
         self,
         speaker: str,
-        normalised: str,
-        n_words: int,
-        n_news: int,
+        message: Said,
         *,
         deflects: bool,
         is_served: Callable[[], bool],
@@ -218,17 +215,13 @@ class LoopDetector:
         """Whether this speaker gives what it gave before in most of its messages, if not in a row."""
         own = self._own[speaker]
         here = len(self._stale) - 1
-        sentences = [
-            tuple(found)
-            for sentence in text.sentences(normalised)
-            if len(found := text.words(sentence)) >= AGAIN_WORDS - ("?" in sentence)
-        ]
-        repeated = [sentence for sentence in sentences if sentence in own.sentences]
+        n_news = len(message.news)
+        repeated = self._repeated(own, message) if n_news <= AGAIN_NEWS or deflects else []
         n_repeated = sum(map(len, repeated))
-        is_again = n_repeated >= AGAIN_SHARE * n_words and n_repeated > 0 and n_news <= AGAIN_NEWS
+        is_again = n_repeated >= AGAIN_SHARE * len(message.words) and n_repeated > 0 and n_news <= AGAIN_NEWS
         is_again = (is_again or (deflects and own.deflected)) and not is_served()
         own.deflected |= deflects
-        own.sentences.update(sentences)
+        own.unread.append(message.normalised)
         own.again.append((here, (repeated[0] if repeated else ()) if is_again else None))
         positions = [at for at, again in own.again if again is not None]
         different = {again for _, again in own.again if again}
@@ -239,6 +232,14 @@ class LoopDetector:
         kept = [loop for loop in self._again.get(speaker, ()) if loop is not before]
         self._again[speaker] = [*kept, Loop(onset, here, "stuck", (speaker,), None)]
         return True
+
+    @staticmethod
+    def _repeated(own: _Own, message: Said) -> list[tuple[str, ...]]:
+        """The sentences of a message that its speaker gave before."""
+        for said in own.unread:
+            own.sentences.update(_telling_sentences(said))
+        own.unread.clear()
+        return [sentence for sentence in _telling_sentences(message.normalised) if sentence in own.sentences]
 
     @property
     def heard(self) -> Sequence[Heard]:
@@ -305,9 +306,18 @@ class LoopDetector:
         return None
 
 
-def _likeness(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
+def _telling_sentences(normalised: str) -> Iterator[tuple[str, ...]]:
+    """The words of each sentence of a message that is long enough to be known again."""
+    for sentence in text.sentences(normalised):
+        words = text.words(sentence)
+        if len(words) >= AGAIN_WORDS - ("?" in sentence):
+            yield words
+
+
+def _likeness(one: frozenset[Trigram], other: frozenset[Trigram]) -> float:
     """The share of common trigrams, 0 to 1."""
-    return len(one & other) / len(one | other) if one or other else 0.0
+    n_common = len(one & other)
+    return n_common / (len(one) + len(other) - n_common) if one or other else 0.0
 
 
 def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:

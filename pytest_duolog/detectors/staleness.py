@@ -14,7 +14,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from typing import NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.stale import Stale
@@ -58,92 +58,107 @@ COUNTER_WORDS = 4
 
 _WORDLESS = (Stale.RITUAL, Stale.EMPTY)
 
+Trigram = tuple[str, ...]
+
+
+class Said(NamedTuple):
+    """One message as the detectors read it: its words and word trigrams in order, and the different trigrams.
+
+    `new` are the words that no message before it had, `news` those of them that have content.
+    """
+
+    normalised: str
+    words: Sequence[str]
+    trigrams: Sequence[Trigram]
+    different: frozenset[Trigram]
+    new: frozenset[str]
+    news: frozenset[str]
+
 
 @dataclass
 class StalenessReader:
     """Reads the messages of a dialogue in order."""
 
-    _trigrams: set[tuple[str, ...]] = field(default_factory=set)
+    _trigrams: set[Trigram] = field(default_factory=set)
     _words: set[str] = field(default_factory=set)
     _symbols: set[str] = field(default_factory=set)
     _numbers: set[tuple[str, ...]] = field(default_factory=set)
     _counters: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
     _wordless: deque[bool] = field(default_factory=lambda: deque(maxlen=LATELY))
 
+    def heard(self, normalised: str) -> Said:
+        """The next message as the detectors read it; it counts as said once it is read."""
+        words = text.words(normalised)
+        trigrams = text.ngrams(words, 3)
+        new = frozenset(words) - self._words
+        return Said(
+            normalised, words, trigrams, frozenset(trigrams), new, frozenset(filter(lexicon.is_news, new))
+        )
+
     def read(
-        self,
-        normalised: str,
-        words: Sequence[str],
-        *,
-        after_goodbye: bool = False,
-        is_structured: bool = False,
+        self, message: Said, *, after_goodbye: bool = False, is_structured: bool = False
     ) -> Stale | None:
         """How the next message is stale; None if it is not. Later messages are compared with it.
 
         In text that machines write, any new word or number is news.
         """
+        words = tuple(message.words)
         numbers = tuple(word for word in words if word[0].isdigit())
-        frame = tuple(word for word in words if not word[0].isdigit())
-        has_value = is_structured and not self._words.issuperset(words)
+        frame = tuple(word for word in words if not word[0].isdigit()) if numbers else words
+        has_value = is_structured and message.new
         stale = (
             None
-            if has_value and not lexicon.POLITE.search(normalised)
-            else self._judge(normalised, words, frame, numbers, after_goodbye=after_goodbye)
+            if has_value and not lexicon.POLITE.search(message.normalised)
+            else self._judge(message, frame, numbers, after_goodbye=after_goodbye)
         )
-        self._trigrams.update(text.ngrams(words, 3))
-        self._words.update(words)
+        self._trigrams |= message.different
+        self._words |= message.new
         self._numbers.add(numbers)
         self._counters[frame] = numbers
         if not words:
-            self._symbols.update(normalised)
+            self._symbols.update(message.normalised)
         self._wordless.append(stale in _WORDLESS)
         return stale
 
-    def n_new(self, words: Sequence[str]) -> int:
-        """The number of these words that no message so far had."""
-        return len(set(words) - self._words)
-
     def _judge(
-        self,
-        normalised: str,
-        words: Sequence[str],
-        frame: tuple[str, ...],
-        numbers: tuple[str, ...],
-        *,
-        after_goodbye: bool,
+        self, message: Said, frame: tuple[str, ...], numbers: tuple[str, ...], *, after_goodbye: bool
     ) -> Stale | None:
+        words = message.words
         if not words:
-            symbols = {symbol for symbol in normalised if not symbol.isspace()}
+            symbols = {symbol for symbol in message.normalised if not symbol.isspace()}
             is_known = symbols <= self._symbols | lexicon.SYMBOLS
             return Stale.EMPTY if is_known or all(map(_is_punctuation, symbols)) else None
         if _counts_on(self._counters.get(frame, ()), numbers) and len(frame) >= COUNTER_WORDS:
             return Stale.REPEAT
-        trigrams = text.ngrams(words, 3)
-        said = sum(trigram in self._trigrams for trigram in trigrams) / len(trigrams)
-        new = sum(word not in self._words for word in words) / len(words)
+        said = self._n_said(message) / len(message.trigrams)
+        new = sum(map(message.new.__contains__, words)) / len(words)
         if said >= REPEATED_TRIGRAMS and new <= NEW_WORDS and numbers in self._numbers:
             return Stale.LISTENING if lexicon.LISTENING.issuperset(words) else Stale.REPEAT
-        if sum(map(len, words)) >= LONG and said >= REPHRASED_TRIGRAMS and new <= REPHRASED_NEW_WORDS:
+        if said >= REPHRASED_TRIGRAMS and new <= REPHRASED_NEW_WORDS and sum(map(len, words)) >= LONG:
             return Stale.REPHRASED
-        return self._judge_fresh(normalised, words, numbers, after_goodbye=after_goodbye)
+        return self._judge_fresh(message, numbers, after_goodbye=after_goodbye)
 
-    def _judge_fresh(
-        self, normalised: str, words: Sequence[str], numbers: tuple[str, ...], *, after_goodbye: bool
-    ) -> Stale | None:
+    def _n_said(self, message: Said) -> int:
+        """How many of the trigrams of a message occurred before."""
+        if len(message.different) == len(message.trigrams):
+            return len(message.different & self._trigrams)
+        return sum(map(self._trigrams.__contains__, message.trigrams))
+
+    def _judge_fresh(self, message: Said, numbers: tuple[str, ...], *, after_goodbye: bool) -> Stale | None:
         """Whether the new words of a message have content."""
-        if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
+        normalised, words = message.normalised, message.words
+        if len(message.news) > MUCH_NEWS + len(words) // VAGUE_LENGTH:
             return None
-        new_news = (word for word in set(words) - self._words if lexicon.is_news(word))
-        if next(islice(new_news, MUCH_NEWS + len(words) // VAGUE_LENGTH, None), None):
+        if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
             return None
         beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
         beside, n_agreeing = lexicon.AGREEING.subn(" ", beside)
         n_phrases += n_agreeing
         news = [word for word in text.words(beside) if lexicon.is_news(word)]
-        n_new = len({word for word in news if word not in self._words})
+        n_new = len(set(news) - self._words)
         if self._is_ritual(words, n_phrases, len(news), n_new, after_goodbye=after_goodbye):
             return Stale.RITUAL
-        has_new_number = any(number not in self._words for number in numbers)
+        has_new_number = not message.new.isdisjoint(numbers)
         is_vague = n_new <= VAGUE_NEWS + len(words) // VAGUE_LENGTH and not has_new_number
         return Stale.VAGUE if is_vague and len(words) >= VAGUE_WORDS else None
 
