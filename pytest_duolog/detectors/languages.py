@@ -11,7 +11,7 @@ import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -127,6 +127,7 @@ def words_of(language: str) -> frozenset[str]:
     return _WORDS[language]
 
 
+@lru_cache(maxsize=4096)
 def is_same(one: str, other: str) -> bool:
     """Whether two languages are equal, or so similar that a message does not distinguish them."""
     return (
@@ -153,8 +154,12 @@ def unread_language(content: str) -> str | None:
     if script not in ("Latin", "Cyrillic", "Arabic", "Devanagari"):
         return None
     counted = Counter(words)
-    tables = (*_WORDS.values(), *_MIXED.values())
-    known = max(sum(n for word, n in counted.items() if word in table) for table in tables) / len(words)
+    hits = Counter[str]()
+    for word, n in counted.items():
+        for code in _HAVING.get(word, ()):
+            hits[code] += n
+    mixed = (sum(n for word, n in counted.items() if word in table) for table in _MIXED.values())
+    known = max(*hits.values(), *mixed) / len(words)
     if known >= KNOWN_SHARE:
         return None
     identified = _identified(folded)
@@ -178,10 +183,12 @@ def _foreign_script(folded: str) -> str | None:
 
 def _script_of(folded: str) -> str | None:
     """The script of most of a text, with Han for kana as well; None for a text without a script, or with several."""
-    letters = {name: sum(map(len, script.findall(folded))) for name, script in _SCRIPTS.items()}
-    words = {name: len(script.findall(folded)) for name, script in _SCRIPTS.items() if letters[name]}
+    if folded.isascii():
+        return "Latin" if _SCRIPTS["Latin"].search(folded) else None
+    words = {name: script.findall(folded) for name, script in _SCRIPTS.items()}
     weights = {
-        name: letters[name] / 2 if name in _UNSPACED else float(words.get(name, 0)) for name in _SCRIPTS
+        name: sum(map(len, found)) / 2 if name in _UNSPACED else float(len(found))
+        for name, found in words.items()
     }
     weights["Han"] += weights.pop("Kana")
     script = max(weights, key=lambda name: weights[name])
@@ -215,12 +222,12 @@ def _best_of(words: Sequence[str], codes: Sequence[str]) -> tuple[str | None, bo
     hits = dict.fromkeys(codes, 0)
     weights = dict.fromkeys(codes, 0.0)
     for word, n in counted.items():
-        times = min(2, n)
+        times = 2 if n > 1 else 1
         having = [code for code in _HAVING.get(word, ()) if code in hits]
         for code in having:
             hits[code] += times
             weights[code] += times / len(having)
-        if not having:
+        if not having and not word.isascii():
             letters = next((_LETTERS[letter] for letter in word if letter in _LETTERS), ())
             for code in letters:
                 if code in weights:

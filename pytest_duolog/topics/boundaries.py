@@ -15,8 +15,8 @@ Logistic regression on the data of docs/topic.md gave the same ratios of weights
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 
 from pytest_duolog.detectors import lexicon, text
@@ -43,6 +43,7 @@ def find_boundaries(messages: Sequence[Message]) -> list[int]:
 
 def boundary_points(messages: Sequence[Message], terms: Sequence[Terms]) -> list[float]:
     """The points for a new topic at each message, -4 to 3; the first message has 0."""
+    windows = _Windows(terms)
     contents = [text.normalise(text.without_thinking(message.content)) for message in messages]
     points = [0.0] * min(1, len(messages))
     for at in range(1, len(messages)):
@@ -53,7 +54,7 @@ def boundary_points(messages: Sequence[Message], terms: Sequence[Terms]) -> list
             - (asked and not offered)
             - (len(terms[at]) < SOME_TERMS)
             + _news(terms[at], terms[max(0, at - RECENT) : at])
-            - 2 * _likeness(terms[max(0, at - WINDOW) : at], terms[at : at + WINDOW])
+            - 2 * windows.likeness(at)
         )
     return points
 
@@ -71,16 +72,24 @@ def _news(terms: Terms, before: Sequence[Terms]) -> float:
     return weight_of(term for term in terms if term.stem not in known) / (weight_of(terms) or 1.0)
 
 
-def _likeness(one: Sequence[Terms], other: Sequence[Terms]) -> float:
-    """The cosine of two windows' weighted counts of terms, 0 to 1."""
-    left, right = _counts(one), _counts(other)
-    shared = sum(weight * right[stem] for stem, weight in left.items() if stem in right)
-    lengths = sum(w * w for w in left.values()) * sum(w * w for w in right.values())
-    return float(shared / lengths**0.5) if lengths else 0.0
+class _Windows:
+    """The weighted counts of terms in the windows before and after each message; each is both, four messages apart."""
 
+    def __init__(self, terms: Sequence[Terms]) -> None:
+        self._terms = terms
+        self._counts = lru_cache(maxsize=4 * WINDOW)(self._count)
 
-def _counts(window: Sequence[Terms]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for term in chain.from_iterable(window):
-        counts[term.stem] += term.weight  # type: ignore[assignment]  # a Counter adds up floats as well
-    return counts
+    def likeness(self, at: int) -> float:
+        """The cosine of the two windows' weighted counts of terms, 0 to 1."""
+        left, left_length = self._counts(max(0, at - WINDOW), at)
+        right, right_length = self._counts(at, min(at + WINDOW, len(self._terms)))
+        shared = sum(weight * right[stem] for stem, weight in left.items() if stem in right)
+        lengths = left_length * right_length
+        return float(shared / lengths**0.5) if lengths else 0.0
+
+    def _count(self, start: int, end: int) -> tuple[dict[str, float], float]:
+        """The weight of each stem in a window, and the sum of the squares."""
+        counts: dict[str, float] = {}
+        for term in chain.from_iterable(self._terms[start:end]):
+            counts[term.stem] = counts.get(term.stem, 0) + term.weight
+        return counts, sum(w * w for w in counts.values())

@@ -8,6 +8,7 @@ neighbouring characters.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -40,13 +41,12 @@ def terms_of(content: str) -> Terms:
 
     A text of function words alone ("How are you?") has no terms. Passages in thinking tags are not read.
     """
+    normalised = text.normalise(text.without_thinking(content))
+    words = text.words(normalised)
     found: dict[str, Term] = {}
-    for word in _content_words(text.words(text.normalise(text.without_thinking(content)))):
-        stem = stem_of(word)
-        if stem not in found:
-            found[stem] = Term(
-                stem, word[:WORD_LETTERS], GENERIC_WEIGHT if word in vocabulary.GENERIC else 1.0
-            )
+    for term in map(_content_term, words) if normalised.isascii() else _content_terms(words):
+        if term and term.stem not in found:
+            found[term.stem] = term
     return tuple(found.values())
 
 
@@ -66,18 +66,30 @@ def weight_of(terms: Iterable[Term]) -> float:
     return sum(term.weight for term in terms)
 
 
-def _content_words(words: Iterable[str]) -> Iterator[str]:
-    """The content words; a single character of an unspaced script is paired with the next one."""
+@lru_cache(maxsize=8192)
+def _term_of(word: str) -> Term:
+    return Term(stem_of(word), word[:WORD_LETTERS], GENERIC_WEIGHT if word in vocabulary.GENERIC else 1.0)
+
+
+@lru_cache(maxsize=8192)
+def _content_term(word: str) -> Term | None:
+    """The term of a word in a script that parts words with spaces; None for numbers and function words."""
+    is_content = not word[0].isdigit() and len(word) > 1 and word not in vocabulary.FUNCTION_WORDS
+    return _term_of(word) if is_content else None
+
+
+def _content_terms(words: Iterable[str]) -> Iterator[Term | None]:
+    """The terms of words; a single character of an unspaced script is paired with the next one."""
     before = ""
     for word in words:
         is_character = len(word) == 1 and ord(word) > 0xE00
         if is_character:
             if before and not _is_grammar(before) and not _is_grammar(word):
-                yield before + word
+                yield _term_of(before + word)
         elif _within(word[0], _HANGUL):
-            yield from (one + other for one, other in pairwise(word))
-        elif not word[0].isdigit() and len(word) > 1 and word not in vocabulary.FUNCTION_WORDS:
-            yield word
+            yield from (_term_of(one + other) for one, other in pairwise(word))
+        else:
+            yield _content_term(word)
         before = word if is_character else ""
 
 

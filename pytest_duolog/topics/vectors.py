@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_duolog.topics.terms import Terms
+from pytest_duolog.topics.terms import Term, Terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ class WordVectors:
     def __init__(self, tokenizer: Tokenizer, table: Table) -> None:
         self._tokenizer = tokenizer
         self._table = table
-        self._known: dict[str, Vector] = {}
+        self._known: dict[tuple[str, float], Vector] = {}
 
     def sum_of(self, terms: Terms) -> Vector:
         """The weighted sum of the terms' vectors; zeros without terms."""
@@ -41,14 +41,18 @@ class WordVectors:
 
         total: Vector = np.zeros(self._table.shape[1], dtype=np.float32)
         for term in terms:
-            total += np.float32(term.weight) * self._vector(term.word)
+            total += self._vector(term)
         return total
 
-    def _vector(self, word: str) -> Vector:
-        if word not in self._known:
-            pieces = self._tokenizer.encode(word, add_special_tokens=False).ids
-            self._known[word] = self._table[pieces].sum(axis=0, dtype="float32")
-        return self._known[word]
+    def _vector(self, term: Term) -> Vector:
+        import numpy as np  # noqa: PLC0415  # part of the extra
+
+        known = self._known.get((term.word, term.weight))
+        if known is None:
+            pieces = self._tokenizer.encode(term.word, add_special_tokens=False).ids
+            known = np.float32(term.weight) * self._table[pieces].sum(axis=0, dtype="float32")
+            self._known[term.word, term.weight] = known
+        return known
 
 
 def cosine(one: Vector, other: Vector) -> float:
