@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from pytest_duolog.scenarios.personas import Persona as Persona
     from pytest_duolog.scenarios.scenario import Scenario as Scenario
     from pytest_duolog.scenarios.scenario import Speaker as Speaker
+    from pytest_duolog.scenarios.steps import check as check
+    from pytest_duolog.scenarios.steps import reply as reply
+    from pytest_duolog.scenarios.steps import say as say
+    from pytest_duolog.scenarios.steps import talk as talk
     from pytest_duolog.scenarios.tools import Tool as Tool
     from pytest_duolog.transcripts.transcript import Message as Message
     from pytest_duolog.transcripts.transcript import StopKind as StopKind
@@ -63,6 +67,7 @@ _HOMES = {
     "plugin.scenario_files": ("scenario_params",),
     "scenarios.personas": ("Persona",),
     "scenarios.scenario": ("Scenario", "Speaker"),
+    "scenarios.steps": ("check", "reply", "say", "talk"),
     "scenarios.tools": ("Tool",),
     "transcripts.transcript": (
         "Message",

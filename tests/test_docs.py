@@ -291,8 +291,12 @@ def test_public_names_are_these():
         "UnusedMessages",
         "Usage",
         "Verdict",
+        "check",
         "judge",
+        "reply",
+        "say",
         "scenario_params",
+        "talk",
     ]
     assert set(property_types()) <= set(pytest_duolog.__all__)
 

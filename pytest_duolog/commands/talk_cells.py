@@ -12,6 +12,7 @@ from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.files import MOST_CELLS, read_scenarios
 from pytest_duolog.scenarios.rows import Axis, ScenarioRow, crossed, flat_names, label_of, n_crossed
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
+from pytest_duolog.scenarios.steps import Check
 from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings
 
@@ -99,12 +100,19 @@ def _cell(
         _check_effect(values, settings)
         scenario = Scenario.build(_with_length(values, settings))
         cast = settings.cast(scenario)
+        _check_steps(scenario)
     except ConfigurationError as error:
         where = f"{row.place}: " if row.place else ""
         raise ConfigurationError(f"{where}{error}") from None
     name = row.id or label_of({"opener": redact(scenario.opener or "no-opener")})
     n_samples = arguments.samples or row.sampling.get("samples", 1)
     return Cell(replace(row, id=name, values=values), scenario, cast, n_samples)
+
+
+def _check_steps(scenario: Scenario) -> None:
+    """Raises ConfigurationError for checks among the steps, which only a test judges."""
+    if any(isinstance(step, Check) for step in scenario.steps or ()):
+        raise ConfigurationError("steps: duolog talk judges nothing; remove the checks, or use a test")
 
 
 def _check_effect(values: Mapping[str, Any], settings: Settings) -> None:

@@ -17,6 +17,7 @@ from pytest_duolog.recording.naming import CassetteLocation, folder_of, snapshot
 from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.rows import slug
 from pytest_duolog.scenarios.scenario import SIDES, Speaker
+from pytest_duolog.scenarios.steps import Talk
 from pytest_duolog.storage.line_file import replacing
 from pytest_duolog.transcripts.markdown import to_snapshot
 from pytest_duolog.transcripts.transcript import Transcript
@@ -87,12 +88,16 @@ def write_test(path: Path, plan: Plan, redact: Callable[[str], str]) -> int:
             params.append(f"    pytest.param(SCENARIOS[{key!r}], {number}, id={test_id!r}),\n")
             _put_beside(path, f"{FUNCTION}[{test_id}]", location, transcript)
         scenarios += [f"    {key!r}: {code},\n" for code, key in known.items()]
-    speakers = [cell.given.speaker(side) for cell in plan.cells for side in SIDES]
-    kinds = ", ".join(sorted({type(speaker).__name__ for speaker in speakers}))
-    text = BEGINNING % kinds + "".join(scenarios) + END % "".join(params)
+    text = BEGINNING % ", ".join(sorted(_names_used(plan.cells))) + "".join(scenarios) + END % "".join(params)
     with replacing(path) as file:
         file.append_as_is(_marked(redact(text).encode("utf-8")))
     return len(params)
+
+
+def _names_used(cells: Sequence[Cell]) -> set[str]:
+    """The names of this package that the module imports."""
+    steps = {repr(step).partition("(")[0] for cell in cells for step in cell.given.steps or ()}
+    return steps | {type(cell.given.speaker(side)).__name__ for cell in cells for side in SIDES}
 
 
 def _names(cells: Sequence[Cell]) -> list[str]:
@@ -148,6 +153,10 @@ def _stopping(cell: Cell, location: CassetteLocation, transcript: Transcript) ->
             "turns": transcript.turns or cell.cast.turns,
         }
     found = {name: header.get(name) for name in STOPPING if header.get(name) is not None}
+    if cell.given.steps:
+        is_free = any(isinstance(step, Talk) for step in cell.given.steps)
+        unused = ("turns",) if is_free else ("turns", "stop_on", "grace")
+        found = {name: value for name, value in found.items() if name not in unused}
     if not found.get("stop_on"):
         found.pop("grace", None)  # there is nothing to wait for
     return found

@@ -55,7 +55,7 @@ MARKER = (
     "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, "
     "stop_phrases=(), stop_on=('goodbye', 'loop'), grace=2, history=(), model=None, "
     "temperature=None, top_p=None, max_tokens=None, seed=None, token_budget=None, "
-    "seconds_budget=None, cost_budget=None, stub=..., samples=1, min_pass_rate=1, claim='meets', "
+    "seconds_budget=None, cost_budget=None, stub=..., steps=None, samples=1, min_pass_rate=1, claim='meets', "
     "scenarios=None): the dialogue that the `dialogue` fixture runs. `a` and `b` are Speakers or "
     "'provider:model'. On a function, class or module; nearer values win, and a parametrized "
     "argument with the name of a value sets it."

@@ -23,6 +23,7 @@ from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.collector import STATUS_ATTRIBUTE, UNMEASURED_ATTRIBUTE
 from pytest_duolog.plugin.subtests import XPASS_STRICT, is_strict_xpass
 from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.steps import is_unreached
 from pytest_duolog.reports.wording import pairs_words, samples_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.dialogue_result import DialogueResult
@@ -131,7 +132,9 @@ def sample_of(
     dialogues = site.dialogues if site is not None else []
     results = tuple(result for made in dialogues if (result := made.result))
     is_unmeasured = getattr(wrong, UNMEASURED_ATTRIBUTE, False) or any(
-        verdict.outcome is Outcome.UNMEASURED for result in results for verdict in result.verdicts
+        verdict.outcome is Outcome.UNMEASURED and not is_unreached(verdict.property)
+        for result in results
+        for verdict in result.verdicts
     )
     if wrong is None:
         outcome = SampleOutcome.PASSED

@@ -11,6 +11,7 @@ from pytest_duolog.plugin import SITE
 from pytest_duolog.plugin.unused_markers import NAME
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.properties.claims import Claim
+from pytest_duolog.properties.steps import WrittenStep, is_unreached
 
 MOST_SHOWN = 5
 ADVICE = "to fix: assert it; if it may fail, read its .outcome"
@@ -31,12 +32,21 @@ def require_seen(item: pytest.Item, claims: Sequence[Claim] = (), *, is_over: bo
     own = [claim for made in (site.dialogues if site else ()) for claim in made.claims]
     bad = [claim for claim in dict.fromkeys([*own, *claims]) if claim.is_bad]
     if bad:
-        found = [
-            f"{claim.place(item.config.rootpath)}: the test did not check {claim.verdict!r}" for claim in bad
+        of_steps = [claim for claim in bad if WrittenStep.of(claim.verdict.property)]
+        found = [repr(claim.verdict) for claim in of_steps]
+        found += [
+            f"{claim.place(item.config.rootpath)}: the test did not check {claim.verdict!r}"
+            for claim in bad
+            if claim not in of_steps
         ]
-        text = "\n".join([*found[:MOST_SHOWN], *and_more(len(found), MOST_SHOWN), ADVICE])
+        advice = [ADVICE] if len(of_steps) < len(bad) else []
+        text = "\n".join([*found[:MOST_SHOWN], *and_more(len(found), MOST_SHOWN), *advice])
         failure = pytest.fail.Exception(printable(text), pytrace=False)
-        failure.is_unmeasured = all(claim.verdict.outcome is Outcome.UNMEASURED for claim in bad)  # type: ignore[attr-defined]
+        unmeasured = [
+            claim.verdict.outcome is Outcome.UNMEASURED and not is_unreached(claim.verdict.property)
+            for claim in bad
+        ]
+        failure.is_unmeasured = all(unmeasured)  # type: ignore[attr-defined]
         raise failure
     # A further dialogue runs at once; if one does not, another error is reported.
     is_seen = site is None or len(site.dialogues) > 1 or site.dialogues[0].is_looked_at

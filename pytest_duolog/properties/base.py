@@ -299,7 +299,7 @@ def judge(check: Check, transcript: Transcript) -> Verdict:
     ConfigurationError if `check` is neither a property nor a function.
     """
     _require_check(check)
-    name = _name(check)
+    name = check_name(check)
     with claims_of_check() as claims:
         try:
             result = check.check(transcript) if isinstance(check, Property) else check(transcript)
@@ -345,7 +345,8 @@ def _require_check(check: object) -> None:
         )
 
 
-def _name(check: Check) -> str:
+def check_name(check: Check) -> str:
+    """A property as Python code, or the name of a function."""
     return str(check) if isinstance(check, Property) else getattr(check, "__name__", repr(check))
 
 
@@ -364,7 +365,7 @@ class AllOf(Property):
         return _combined(str(self), [judge(part, transcript) for part in self.parts], AND)
 
     def __str__(self) -> str:
-        return _joined(map(_name, self.parts), " & ")
+        return _joined(map(check_name, self.parts), " & ")
 
 
 @dataclass(frozen=True)
@@ -382,7 +383,7 @@ class AnyOf(Property):
         return _combined(str(self), [judge(part, transcript) for part in self.parts], OR)
 
     def __str__(self) -> str:
-        return _joined(map(_name, self.parts), " | ")
+        return _joined(map(check_name, self.parts), " | ")
 
 
 @dataclass(frozen=True)
@@ -400,7 +401,7 @@ class Not(Property):
         return _opposite(str(self), judge(self.part, transcript))
 
     def __str__(self) -> str:
-        return f"~{_joined([_name(self.part)], '')}"
+        return f"~{_joined([check_name(self.part)], '')}"
 
 
 def _parts(check: Check, whole: type[AllOf | AnyOf]) -> tuple[Check, ...]:

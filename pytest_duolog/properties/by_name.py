@@ -13,8 +13,9 @@ from pkgutil import iter_modules
 import pytest_duolog.properties
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import AllOf, AnyOf, Not, Property
+from pytest_duolog.properties.steps import StepCheck, WrittenStep
 
-_COMBINED = (AllOf, AnyOf, Not)
+_COMBINED = (AllOf, AnyOf, Not, StepCheck)
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -35,8 +36,12 @@ def property_types() -> dict[str, type[Property]]:
 def parse_property(written: str) -> Property:
     """The property of the package for the text `Name` or `Name(field=value)`; values are Python literals.
 
+    The check of a step, as a record names it, is one as well.
+
     Raises ConfigurationError that says what is accepted.
     """
+    if step := WrittenStep.of(written):
+        return StepCheck(step.step, parse_property(step.part), step.after)
     name, call = _parsed(written, written)
     known = property_types()
     if name not in known:

@@ -103,6 +103,7 @@ class Cassette(Recorder):
         self._served: dict[str, set[str]] = {}
         self._end: Mapping[str, Any] | None = None
         self._last_message: Message | None = None
+        self._given: list[int] = []
 
     # What can be replayed
 
@@ -183,6 +184,8 @@ class Cassette(Recorder):
         Raises SecretInRecording if it would contain a key, UnreadableCassette if it cannot be written.
         """
         self._last_message = message
+        if message.finish is None:
+            self._given.append(message_number)
         if message_number == self._asking[0] and len(self._used) == self._n_used_before:
             self._n_unasked[message.speaker] += 1
         self._commit()
@@ -211,6 +214,7 @@ class Cassette(Recorder):
                 "messages": n_messages,
                 "served": sorted(set().union(*self._served.values())),
                 **self._last_words(n_messages),
+                **({"given": self._given} if self._header.get("steps") else {}),
             }
         )
         if self._writer is not None:

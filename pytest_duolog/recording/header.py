@@ -13,6 +13,7 @@ from pytest_duolog.recording.journal import FORMAT, FORMAT_WITHOUT_TOOLS
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.tool_changes import tool_changes
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.scenarios.steps import Check
 from pytest_duolog.storage.json_text import is_same
 
 # The key of a speaker that is a persona.
@@ -47,7 +48,16 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
         "cost_budget": scenario.cost_budget,
         "stub": text_hash(scenario.stub),
         "history": text_hash("\n".join(message.content for message in scenario.history) or None),
+        **_steps(scenario),
     }
+
+
+def _steps(scenario: Scenario) -> dict[str, Any]:
+    """The steps that make messages; checks may change without a new recording."""
+    if not scenario.steps:
+        return {}
+    made = [repr(step) for step in scenario.steps if not isinstance(step, Check)]
+    return {"steps": text_hash("\n".join(made)), "turns": None}
 
 
 @cache
@@ -91,6 +101,8 @@ def text_hash(text: str | None) -> str | None:
 
 def is_same_dialogue(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> bool:
     """Whether the very same dialogue was recorded, by the very same version, as far as headers tell."""
+    if recorded.get("steps") != today.get("steps"):
+        return False
     facts = ("plugin", "speakers", *SCENARIO_FIELDS)
     return all(name in recorded and name in today and is_same(recorded[name], today[name]) for name in facts)
 
@@ -115,6 +127,8 @@ def changes(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, 
         for name in SCENARIO_FIELDS
         if name in recorded and not is_same(recorded[name], today[name])
     }
+    if recorded.get("steps") != today.get("steps") and "speakers" in recorded:
+        found["steps"] = _told(recorded.get("steps"), today.get("steps"))
     for was, now in zip(_speakers(recorded), _speakers(today), strict=False):
         found |= {
             f"{label} of {now.get('name')}": _told(was.get(name), now.get(name))

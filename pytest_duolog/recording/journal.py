@@ -4,7 +4,8 @@
     {"n": 1, "message": 2, "speaker": "Bob", "request": {...}, "response": {...}, "served": "...", "texts": [...]}
     ...
     {"end": {"stop": {...}, "messages": 21, "served": [...]}}                  absent: incomplete
-                                               with `last`, the last message, if no model was asked for it
+                                               with `last`, the last message, if no model was asked for it,
+                                               and `given`, the numbers of messages that steps gave
     {"n": 21, "vote": true, "message": 21, "speaker": "judge", ...}            the vote of a judge
 
 Longer texts are listed under `texts` of the first line that has them; later lines refer to them with `{"$": "n.i"}`. A

@@ -136,9 +136,10 @@ class _Retelling:
         elif replies:
             messages = [replies[number] for number in sorted(replies)]
         messages += self._last(len(messages))
-        n_given = self._n_given()
+        n_given, given = self._n_given(), _list((self._journal.end or {}).get("given"))
         return [
-            in_rounds.get(number) or _completed(message, replies.get(number), is_given=number <= n_given)
+            in_rounds.get(number)
+            or _completed(message, replies.get(number), is_given=number <= n_given or number in given)
             for number, message in enumerate(messages, start=1)
         ]
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pytest_duolog.errors import ConfigurationError, RunRecordError
 from pytest_duolog.properties.base import Outcome, Property, Verdict, judge
 from pytest_duolog.properties.by_name import parse_property
+from pytest_duolog.properties.steps import is_unreached
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 
@@ -55,7 +56,7 @@ def _rejudged(sample: Sample, properties: Sequence[Property]) -> Sample:
     outcomes = {verdict.outcome for verdict in verdicts}
     wrong = (repr(verdict) for verdict in verdicts if verdict.outcome is not Outcome.HOLDS)
     problem = next(wrong, "").partition("\n")[0]
-    if Outcome.FAILS in outcomes:
+    if Outcome.FAILS in outcomes or any(is_unreached(verdict.property) for verdict in verdicts):
         outcome = SampleOutcome.FAILED
     elif Outcome.UNMEASURED in outcomes:
         outcome = SampleOutcome.ERROR

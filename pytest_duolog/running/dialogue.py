@@ -12,8 +12,9 @@ from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, Misfit
 from pytest_duolog.properties import PropertyMethods
-from pytest_duolog.properties.base import Check, Property
+from pytest_duolog.properties.base import Check, Property, judge
 from pytest_duolog.properties.claims import Claim
+from pytest_duolog.properties.steps import StepCheck
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
@@ -82,6 +83,7 @@ class Dialogue(PropertyMethods):
         )
         self.claims: list[Claim] = []
         self._judges: dict[str, JudgeUse] = {}
+        self._has_checked_steps = False
         self.is_looked_at = False
         site.dialogues.append(self)
 
@@ -222,7 +224,7 @@ class Dialogue(PropertyMethods):
     async def _awaited(self) -> Dialogue:
         __tracebackhide__ = True
         self.is_looked_at = True
-        await self._execution.finish_async()
+        self._check_steps(await self._execution.finish_async())
         return self
 
     def _finished(self) -> Finished:
@@ -230,7 +232,16 @@ class Dialogue(PropertyMethods):
         self.is_looked_at = True
         if self._execution.must_be_awaited:
             raise ConfigurationError(f"{self!r} has not ended: await it before you use its results")
-        return self._execution.finish()
+        return self._check_steps(self._execution.finish())
+
+    def _check_steps(self, finished: Finished) -> Finished:
+        """Judge the checks among the steps, once; those that do not hold fail the test."""
+        if not self._has_checked_steps:
+            self._has_checked_steps = True
+            for step, part, after in finished.running.run.checks():
+                checked = self._ready(StepCheck(step, part, after))
+                judge(checked, finished.transcript).claimed(self.claims)
+        return finished
 
     @property
     def has_run(self) -> bool:

@@ -38,12 +38,12 @@ class Goals:
         if ending is not None and self.stop is not None:  # a persona answers the last words of the other one
             self._is_answered = True
             self.stop = self._told(f"answered with {ending.token} by {name}")
-            return reply.model_copy(update={"content": ending.words})
+            return _saying(reply, ending.words)
         if ending is not None:
             where = f"in message {number}" if ending.words else f"in place of message {number}"
             kind = StopKind.GOAL_REACHED if ending.token == DONE else StopKind.GAVE_UP
             self.stop = StopReason(kind=kind, speaker=name, detail=f"{ending.token} {where}")
-            return reply.model_copy(update={"content": ending.words})
+            return _saying(reply, ending.words)
         if most is not None and reply.content and sum(message.speaker == name for message in said) >= most:
             detail = f"{most} of {most} messages without {DONE}; message {number} was not said"
             self.stop = StopReason(kind=StopKind.GAVE_UP, speaker=name, detail=detail)
@@ -71,3 +71,9 @@ class Goals:
     def _told(self, more: str) -> StopReason:
         assert self.stop is not None
         return self.stop.model_copy(update={"detail": f"{self.stop.detail}, {more}"})
+
+
+def _saying(reply: Message, words: str) -> Message:
+    """The reply with other words, which are the beginning of its own; its calls of tools stand within them."""
+    calls = tuple(call.model_copy(update={"at": min(call.at, len(words))}) for call in reply.tool_calls)
+    return reply.model_copy(update={"content": words, "tool_calls": calls})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from pytest_duolog.errors import (
 )
 from pytest_duolog.running.goals import Goals
 from pytest_duolog.running.guard import KnownStop, LateGuard, Stop, unknown_stop
+from pytest_duolog.running.steps import Progress
 from pytest_duolog.running.tool_loop import CallTool, ToolLoop, Waiting, waited
 from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Side, Speaker
 from pytest_duolog.transcripts.perspective import ChatMessage, Perspective
@@ -70,7 +71,10 @@ class DialogueRun:
             for speaker in [self.scenario.speaker(side)]
         }
         self._stop_pattern = _stop_pattern(self.scenario.stop_phrases)
-        self._guard = LateGuard(self.scenario.stop_on or (), self.scenario.grace, self.known_stop)
+        self._steps = Progress(self.scenario.steps) if self.scenario.steps else None
+        # A recording does not tell where a talk() ended.
+        known_stop = unknown_stop if self._steps else self.known_stop
+        self._guard = LateGuard(self.scenario.stop_on or (), self.scenario.grace, known_stop)
         self._guarded: Stop | None = None
         self._goals = Goals(self.scenario)
         self._n_calls = 0
@@ -140,6 +144,9 @@ class DialogueRun:
         self._begin()
         while self.stop_reason is None:
             side = self.next_side
+            if self._steps and (text := self._steps.fixed_text) is not None:
+                self._say(side, text)
+                continue
             message, raw_finish = yield from self._ask(side, endpoints[side], tools.get(side))
             self._take(message, raw_finish)
         return self.stop_reason
@@ -152,6 +159,24 @@ class DialogueRun:
         if not scenario.history and scenario.opener is not None:
             opening = scenario.speaker(scenario.opener_by).name
             self._add(Message(speaker=opening, content=scenario.opener))
+        if self._steps and self._steps.is_over:
+            self.stop_reason = self._all_steps()
+
+    def _say(self, side: Side, text: str) -> None:
+        """Add a message whose words are fixed."""
+        message = Message(speaker=self.scenario.speaker(side).name, content=text)
+        self._add(message)
+        if self._goals.decides(message):
+            self.stop_reason = self._goals.stop_after(message, len(self.messages), ())
+        elif self._steps and self._steps.is_over:
+            self.stop_reason = self._all_steps()
+
+    def _all_steps(self) -> StopReason:
+        return StopReason(kind=StopKind.STEPS, detail=counted(len(self.scenario.steps or ()), "step"))
+
+    def checks(self) -> Iterator[tuple[int, Any, int | None]]:
+        """The checks among the steps, see `Progress.checks`."""
+        return self._steps.checks() if self._steps else iter(())
 
     def _ask(
         self, side: Side, endpoint: Endpoint, call_tool: CallTool | None
@@ -217,30 +242,50 @@ class DialogueRun:
             perspective.add(message.speaker, message.content, calls, opaque)
         for observer in self.observers:
             observer.said(len(self.messages), message)
+        if self._steps:
+            ends_talk = bool(self._guarded or self._stop_phrase(message))
+            self._steps.said(len(self.messages), ends_talk=ends_talk)
 
     def _reason_to_stop(self, message: Message, raw_finish: str) -> StopReason | None:
-        scenario = self.scenario
-        kind, detail = None, ""
         if message.finish in ("refused", "filtered"):
             kind, detail = StopKind.REFUSAL, f"finish reason {raw_finish or message.finish!r}"
         elif self._goals.decides(message):
-            return self._goals.stop_after(message, len(self.messages), self._limits(message))
+            return self._end_of_goal(message)
         elif self._loop and self._loop.limit:
             kind, detail = StopKind.TOOL_LIMIT, self._loop.limit
         elif not message.content:
             kind, detail = StopKind.EMPTY_REPLY, f"finish reason {raw_finish or message.finish!r}"
-        elif phrase := self._stop_phrase(message):
+        elif not self._steps and (phrase := self._stop_phrase(message)):
             kind, detail = StopKind.STOP_PHRASE, phrase
         elif spent := self._spent_up():
             kind, detail = StopKind.BUDGET, spent
-        elif self._guarded:
+        else:
+            return self._end_of_talk(message)
+        return StopReason(kind=kind, speaker=message.speaker, detail=detail)
+
+    def _end_of_goal(self, message: Message) -> StopReason | None:
+        """Why the dialogue ends where a persona decides about it."""
+        ended = self._goals.stop_after(message, len(self.messages), self._limits(message))
+        if ended and self._steps:
+            self._steps.end(len(self.messages))
+        return ended
+
+    def _end_of_talk(self, message: Message) -> StopReason | None:
+        """Why the dialogue ends because all is said; None if it goes on."""
+        if self._steps:
+            return self._all_steps() if self._steps.is_over else None
+        if self._guarded:
             kind, detail = self._guarded
-        elif len(self.messages) >= scenario.max_messages:
-            return StopReason(kind=StopKind.TURNS, detail=counted(scenario.turns, "turn"))
-        return StopReason(kind=kind, speaker=message.speaker, detail=detail) if kind else None
+            return StopReason(kind=kind, speaker=message.speaker, detail=detail)
+        if len(self.messages) >= self.scenario.max_messages:
+            return StopReason(kind=StopKind.TURNS, detail=counted(self.scenario.turns, "turn"))
+        return None
 
     def _limits(self, message: Message) -> tuple[str, ...]:
         """Each limit that allows no message after this one; an empty text for each of the others."""
+        if self._steps:
+            steps = counted(len(self.scenario.steps or ()), "step") if self._steps.is_over else ""
+            return (self._spent_up(), steps)
         is_last = len(self.messages) >= self.scenario.max_messages
         turns = counted(self.scenario.turns, "turn") if is_last else ""
         return (self._stop_phrase(message), self._spent_up(), turns)
@@ -282,7 +327,7 @@ class DialogueRun:
             ),
             messages=tuple(self.messages),
             stop_reason=self.stop_reason,
-            turns=scenario.turns,
+            turns=None if scenario.steps else scenario.turns,
             opener=None if scenario.history else scenario.opener,
             topic=scenario.topic,
         )

@@ -109,6 +109,8 @@ def identity_of(scenario: Scenario) -> str:
             mode="json", include={"opener", "opener_by", "topic", "stop_phrases", "history", "stub"}
         ),
     }
+    if scenario.steps:
+        asked["steps"] = [repr(step) for step in scenario.steps]
     return str(text_hash(canonical(asked).decode()))[:8]
 
 

@@ -24,6 +24,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -35,6 +36,7 @@ from pytest_duolog.display import shorten
 from pytest_duolog.errors import ConfigurationError, Mistake
 from pytest_duolog.scenarios.mistakes import mistakes_in, unknown_argument
 from pytest_duolog.scenarios.names import checked_label, checked_name, checked_role
+from pytest_duolog.scenarios.steps import n_messages, steps_of
 from pytest_duolog.scenarios.tools import DEFAULT_TOOL_ROUNDS, Tool, tools_of
 from pytest_duolog.transcripts.perspective import DEFAULT_STUB
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
@@ -95,6 +97,10 @@ def _number(given: Any) -> Any:
     if isinstance(given, bool):
         raise ValueError("is a number, not a truth value")  # noqa: TRY004  # pydantic passes a TypeError on
     return given
+
+
+def _steps(given: Any) -> Any:
+    return None if given is None else steps_of(given)
 
 
 Whole = Annotated[int, BeforeValidator(_number)]
@@ -262,7 +268,8 @@ class Scenario(BaseModel):
     its replies reach them: `token_budget` in tokens (reasoning included), `seconds_budget` in seconds that the models
     took, `cost_budget` in the providers' currency. `history` is a list of messages, or a transcript: the dialogue
     continues after it, without the opener, and its messages count towards the limit. `stub` is the first `user` message
-    for a model whose own message opens the dialogue.
+    for a model whose own message opens the dialogue. `steps` are what happens in order (`say`, `reply`, `talk`,
+    `check`), in place of `opener` and `turns`; the messages of a history count as the first ones of the steps.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -283,11 +290,18 @@ class Scenario(BaseModel):
     seconds_budget: Real | None = Field(default=None, gt=0)
     cost_budget: Real | None = Field(default=None, gt=0)
     stub: Phrase = DEFAULT_STUB
+    steps: Annotated[
+        tuple[Any, ...] | None,
+        BeforeValidator(_steps),
+        PlainSerializer(lambda steps: steps and [*map(repr, steps)]),
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
     def _complete_speakers(cls, values: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         values = dict(values)
+        if values.get("steps") is not None:
+            values["opener"] = None  # the first step is the first message
         given = {name: values.pop(name) for name in cls.shared_with_speakers if name in values}
         shared = {name: value for name, value in given.items() if value is not None}
         own = {side: speaker_fields(values.get(side)) for side in SIDES}
@@ -350,7 +364,7 @@ class Scenario(BaseModel):
         if len(self.history) >= self.max_messages:
             raise ValueError(
                 f"history: {len(self.history)} messages leave none of the {self.max_messages} "
-                f"that turns={self.turns} allows"
+                f"that {'the steps have' if self.steps else f'turns={self.turns} allows'}"
             )
         return self
 
@@ -446,8 +460,8 @@ class Scenario(BaseModel):
 
     @property
     def max_messages(self) -> int:
-        """The largest number of messages: the opener, and `turns` replies from each speaker."""
-        return 2 * self.turns + 1
+        """The largest number of messages: those of the steps, or the opener and `turns` replies from each speaker."""
+        return n_messages(self.steps) if self.steps else 2 * self.turns + 1
 
 
 def speaker_fields(given: Any) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pytest_duolog.display import shorten
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side, StopOn, is_persona, speaker_fields
+from pytest_duolog.scenarios.steps import Talk
 from pytest_duolog.scenarios.variants import Variant
 
 LONGEST_VALUE = 60
@@ -103,6 +104,8 @@ class ScenarioValues:
             yield from self._beaten_by_variant(side, played[side])
         if self._is_given("opener"):
             yield from self._beaten("opener", self._beaters_of_opener(scenario))
+        for name in filter(self._is_given, ("turns", "stop_phrases", "stop_on")):
+            yield from self._beaten(name, self._beaters_with_steps(name, scenario))
         if self._is_given("opener_by"):
             yield from self._beaten("opener_by", self._beaters_of_opener_by(scenario))
         if self._is_given("grace"):
@@ -163,7 +166,25 @@ class ScenarioValues:
         words = f"{played.speaker} uses variant:{played.variant[0]}, which sets it"
         return _Beater(self._rank(side if "model" in self._own(side) else "model"), words)
 
+    def _beaters_with_steps(self, name: str, scenario: Scenario) -> list[_Beater]:
+        if not scenario.steps:
+            return []
+        if name == "turns":
+            return [
+                _Beater(
+                    self._rank("steps"), "the steps say how long the dialogue is; talk(turns=...) has its own"
+                )
+            ]
+        is_free = any(isinstance(step, Talk) for step in scenario.steps)
+        return (
+            []
+            if is_free
+            else [_Beater(self._rank("steps"), "it ends a talk(), and there is none in the steps")]
+        )
+
     def _beaters_of_opener(self, scenario: Scenario) -> list[_Beater]:
+        if scenario.steps:
+            return [_Beater(self._rank("steps"), "the first step is the first message")]
         if not scenario.history:
             return []
         return [_Beater(self._rank("history"), "a dialogue with a history has no opener")]
@@ -176,6 +197,8 @@ class ScenarioValues:
         return [_Beater(self._rank("history"), "the history says who speaks next")]
 
     def _beaters_of_grace(self, scenario: Scenario, stop_on: Collection[StopOn]) -> list[_Beater]:
+        if beaters := self._beaters_with_steps("grace", scenario):
+            return beaters
         if scenario.stop_on is None:
             return [] if stop_on else [_Beater(-1, "duolog_stop_on is 'nothing'")]
         return [] if scenario.stop_on else [_Beater(self._rank("stop_on"), "stop_on is empty")]

@@ -17,6 +17,7 @@ from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.rate_limiter import Limit
 from pytest_duolog.endpoints.registry import check_model, known_providers, takes_tools, unsent_knobs
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.results.plan import MOST_SAMPLES, GatePlan
@@ -31,6 +32,7 @@ from pytest_duolog.scenarios.scenario import (
     Speaker,
     StopOn,
 )
+from pytest_duolog.scenarios.steps import Check
 from pytest_duolog.scenarios.values import Idle, Played, ScenarioValues
 from pytest_duolog.scenarios.variants import Variant, check_names, variant_of
 from pytest_duolog.settings import options
@@ -186,6 +188,10 @@ class Settings:
             self._check_takes_tools(speaker)
         if scenario.stop_on is None:
             changes["stop_on"] = self.stop_on
+        if scenario.steps:
+            changes["steps"] = tuple(
+                step.read(parse_property) if isinstance(step, Check) else step for step in scenario.steps
+            )
         return scenario.model_copy(update=changes)
 
     def idle(self, values: ScenarioValues, scenario: Scenario) -> list[Idle]:

@@ -33,8 +33,8 @@ from pytest_duolog.storage.json_text import canonical, parsed
 from pytest_duolog.transcripts.text_file import read_text
 
 # Format history of the JSON form: 1, the first; 2, with what a tool call has besides name, arguments and result, with
-# the tools of speakers, and with the stop reasons `tool_limit`, `goal_reached` and `gave_up`. A file without these is
-# still written as format 1.
+# the tools of speakers, and with the stop reasons `tool_limit`, `goal_reached`, `gave_up` and `steps`. A file without
+# these is still written as format 1.
 JSON_FORMATS = (1, 2)
 
 FinishReason = Literal["end", "truncated", "filtered", "refused", "tool", "error", "other"]
@@ -80,10 +80,11 @@ class StopKind(StrEnum):
     TOOL_LIMIT = "tool_limit"
     GOAL_REACHED = "goal_reached"
     GAVE_UP = "gave_up"
+    STEPS = "steps"
 
 
 # Reasons to stop that format 1 does not have.
-KINDS_OF_FORMAT_2 = (StopKind.TOOL_LIMIT, StopKind.GOAL_REACHED, StopKind.GAVE_UP)
+KINDS_OF_FORMAT_2 = (StopKind.TOOL_LIMIT, StopKind.GOAL_REACHED, StopKind.GAVE_UP, StopKind.STEPS)
 
 
 class StopReason(Record):

@@ -86,3 +86,16 @@ def test_recordings_keep_their_wording_and_new_ones_get_the_newest(pytester, sho
     assert header["speakers"][0]["persona"] == {"wording": 2}
     assert prompts(shop)[-1] == "Play Ann. You want: a lamp"
     run(pytester, "renamed").assert_outcomes(passed=1)
+
+
+def test_a_dialogue_killed_after_the_last_words_asks_only_for_their_answer(pytester, chat_server):
+    pytester.makepyprojecttoml("[tool.duolog.requests]\ntries = 1\n")
+    replies = iter(["A lamp?", "Shall I send it?", "Yes, please. <<done>>", (500, b"")])
+    chat_server.answer = lambda _body: next(replies)
+    run(pytester, "it", "--record-mode=once").assert_outcomes(failed=1)
+    chat_server.answer = lambda _body: "It is sent."
+    run(pytester, "it", "--record-mode=once").assert_outcomes(passed=1)
+    assert len(chat_server.requests) == 5
+    assert chat_server.requests[-1]["messages"][-1]["content"] == "Yes, please."
+    assert chat_server.requests[-1]["messages"] == chat_server.requests[-2]["messages"]
+    run(pytester, "it").assert_outcomes(passed=1)
