@@ -13,11 +13,13 @@ from typing import Any
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts.chat_entries import MODEL_ROLES, Call, Entry, entry_of, is_chat_log, text_of
-from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker
+from pytest_duolog.transcripts.definitions import definitions_in
+from pytest_duolog.transcripts.langchain import is_langchain, of_langchain
+from pytest_duolog.transcripts.transcript import Message, ToolDefinition, Transcript, TranscriptSpeaker
 
 
 def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
-    """The transcript of a log's entries; `record` may have more facts: `system`, `topic` and `model`.
+    """The transcript of a log's entries; `record` may have more facts: `system`, `topic`, `model` and `tools`.
 
     Raises TranscriptError if they are not a chat log.
     """
@@ -27,23 +29,26 @@ def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
     prompts: list[str] = []
     log = _Log()
     for number, entry in enumerate(entries, start=1):
-        log.read(entry_of(number, entry, prompts))
+        log.read(entry_of(number, of_langchain(entry) if is_langchain(entry) else entry, prompts))
     messages = log.messages()
     names = list(dict.fromkeys(message.speaker for message in messages))
     system = "\n".join(filter(None, [*prompts, text_of(given)])) or None
     if system and not log.has_model:  # it is for a speaker who has not spoken yet
         names.append(MODEL_ROLES[0])
+    tools = definitions_in(record.get("tools"))
     return Transcript(
-        speakers=tuple(_speaker(name, system, record.get("model")) for name in names),
+        speakers=tuple(_speaker(name, system, record.get("model"), tools) for name in names),
         messages=messages,
         topic=_text_or_none(record.get("topic")),
     )
 
 
-def _speaker(name: str, system: str | None, model: Any) -> TranscriptSpeaker:
+def _speaker(
+    name: str, system: str | None, model: Any, tools: tuple[ToolDefinition, ...]
+) -> TranscriptSpeaker:
     if name not in MODEL_ROLES:
         return TranscriptSpeaker(name=name)
-    return TranscriptSpeaker(name=name, system=system, model=_text_or_none(model))
+    return TranscriptSpeaker(name=name, system=system, model=_text_or_none(model), tools=tools)
 
 
 def _text_or_none(value: Any) -> str | None:

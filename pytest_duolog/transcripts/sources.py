@@ -1,12 +1,14 @@
 """Finds the dialogues in a file: the name, place and transcript of each.
 
 The format is recognised by the content of the file, not by its name: Markdown, dialogues written by hand, JSON in one
-of the formats of `readers`, a list of such values, or JSON Lines with one value on each line.
+of the formats of `readers`, a list of such values, JSON Lines with one value on each line, or a trace of another
+program (`traces`).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -20,6 +22,7 @@ from pytest_duolog.transcripts.chat_entries import is_chat_log
 from pytest_duolog.transcripts.markdown import from_markdown_with_lines
 from pytest_duolog.transcripts.readers import reader_of, readers
 from pytest_duolog.transcripts.text_file import read_text
+from pytest_duolog.transcripts.traces.found import is_trace, trace_in, values_of
 from pytest_duolog.transcripts.transcript import Transcript
 
 ID_KEYS = ("id", "conversation_id", "uuid")
@@ -38,6 +41,7 @@ _OWN_FILES = {
     OwnFile.RECORD: "a run record, not a transcript; `duolog check FILE` reads it, and `duolog rejudge` "
     "judges its dialogues again",
 }
+_SPACE = re.compile(r"\s*")
 # The beginning of a plain vcrpy cassette.
 _VCR_START = "interactions:"
 
@@ -114,10 +118,23 @@ def each_source(text: str, *, file: str) -> Iterator[Source | Unreadable]:
     if own := own_file(text):
         yield Unreadable(file, 1, _OWN_FILES[own], is_ours=True)
         return
+    yield from _of_json(text, file, stem)
+
+
+def _of_json(text: str, file: str, stem: str) -> Iterator[Source | Unreadable]:
     try:
         value = parsed(text)
     except ValueError as error:
-        yield from _json_lines(text, file, stem, error)
+        values, end = _values_one_after_another(text)
+        if not values:
+            yield from _json_lines(text, file, stem, error)
+            return
+        yield from _of_trace(values, file)
+        if end < len(text):
+            yield Unreadable(file, text.count("\n", 0, end) + 1, "not JSON: the trace ends before this line")
+        return
+    if is_trace(value):
+        yield from _of_trace(values_of(value), file)
         return
     if isinstance(value, list) and reader_of(value) is None:
         for at, entry in enumerate(value, start=1):
@@ -162,6 +179,35 @@ def _json_lines(text: str, file: str, stem: str, error: ValueError) -> Iterator[
                 parsed(line), file, number, f"{stem}:{number}"
             ),
         )
+
+
+def _values_one_after_another(text: str) -> tuple[list[Any], int]:
+    """The values of a trace as JSON Lines or as JSON after JSON, and where they end; no values if it is no trace."""
+    decoder = json.JSONDecoder()
+    values: list[Any] = []
+    at = len(text) - len(text.lstrip())
+    try:
+        while at < len(text):
+            value, end = decoder.raw_decode(text, at)
+            if not values and not is_trace(value):
+                break
+            values += values_of(value)
+            found = _SPACE.match(text, end)
+            at = found.end() if found else end
+    except (ValueError, RecursionError):
+        pass
+    return values, at
+
+
+def _of_trace(values: Sequence[Any], file: str) -> Iterator[Source | Unreadable]:
+    try:
+        found = trace_in(values).dialogues()
+    except TranscriptError as error:
+        yield Unreadable(file, 1, error.problem.splitlines()[0])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        yield Unreadable(file, 1, f"not a trace that can be read: {error}".splitlines()[0])
+    else:
+        yield from (Source(name, file, 1, transcript) for name, transcript in found)
 
 
 def _is_json_object(line: str) -> bool:

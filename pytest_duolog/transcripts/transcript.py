@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from pytest_duolog.display import wrong_fields
+from pytest_duolog.display import listed, wrong_fields
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.storage.json_text import canonical, parsed
@@ -309,6 +309,30 @@ class Transcript(Record, PropertyMethods):
         except ValueError as error:
             problem = error if isinstance(error, TranscriptError) else f"not a transcript: {error}"
             raise TranscriptError(f"{path}: {problem}") from error
+
+    @classmethod
+    def from_trace(cls, path: str | Path, *, conversation: str | None = None) -> Transcript:
+        """The dialogue in a file of another program: messages of any provider, or spans of a trace.
+
+        `conversation` chooses one of several by its id. Raises TranscriptError if there is none, or not just one.
+        """
+        from pytest_duolog.transcripts.sources import Source, read_file  # noqa: PLC0415  # it builds transcripts
+
+        found = read_file(Path(path))
+        named = {item.id: item for item in found if isinstance(item, Source)}
+        if not named:
+            problem = next(
+                (item.problem for item in found if not isinstance(item, Source)), "it has no dialogue"
+            )
+            raise TranscriptError(f"{path}: {problem}")
+        known = listed([repr(name) for name in named], 8)
+        if conversation is None and len(named) > 1:
+            raise TranscriptError(
+                f"{path}: it has {len(named)} dialogues; choose one with conversation=... (there are {known})"
+            )
+        if conversation is not None and conversation not in named:
+            raise TranscriptError(f"{path}: it has no dialogue {conversation!r} (there are {known})")
+        return named[conversation if conversation is not None else next(iter(named))].transcript
 
     @classmethod
     def from_cassette(cls, path: str | Path) -> Transcript:
