@@ -39,6 +39,13 @@ NO_QUOTA = re.compile(
 
 # Patterns in a provider's error message, and the advice for each.
 HINTS = (
+    (
+        r"schema for function|function_parameters|input_schema|function_?declarations|tools\[?\.?\d+",
+        (
+            "the provider refuses the definition of a tool: give its parameters simpler types, or write the schema "
+            "yourself: Tool(function, schema=...)"
+        ),
+    ),
     (r"temperature|top_p|top_k", "this model does not accept that setting: leave it unset"),
     (r"max_completion_tokens|max_tokens", "this model uses another limit: leave max_tokens unset"),
     (

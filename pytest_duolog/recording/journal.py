@@ -8,6 +8,10 @@
                                                and `given`, the numbers of messages that steps gave
     {"n": 21, "vote": true, "message": 21, "speaker": "judge", ...}            the vote of a judge
 
+The call of a speaker's tool is an interaction like others: its method is `CALL`, its address
+`duolog-tool://Bob/refund`, its body `{"arguments": {...}, "tool": hash}` with a hash of the tool's definition. The
+reason of its response is `OK` or `error`, the body `{"result": "..."}` is what the model was told.
+
 Longer texts are listed under `texts` of the first line that has them; later lines refer to them with `{"$": "n.i"}`. A
 chat history, in the field that `history` names, is stored as a difference from an earlier one: `{"like": n, "keep": k,
 "then": [...]}` means the first k messages of interaction n, then these. So a line is as long as its new text, and the

@@ -237,3 +237,37 @@ def test_no_dialogue_begins_before_its_test_has_set_up_a_mock(
     result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once")
     result.assert_outcomes(passed=4)
     assert chat_server.requests == []
+
+
+def test_a_mocked_model_calls_tools_that_are_not_recorded(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        HEAD
+        + """
+from pytest_duolog import Speaker
+
+ran = []
+
+def look_up(order_id: str) -> str:
+    "Find an order."
+    ran.append(order_id)
+    return "a lamp"
+
+def answer(request):
+    sent = json.loads(request.content)
+    if "tools" not in sent or sent["messages"][-1]["role"] == "tool":
+        return httpx.Response(200, json=completion("Mocked."))
+    call = {"id": "1", "type": "function", "function": {"name": "look_up", "arguments": '{"order_id": "4711"}'}}
+    mocked = completion(None)
+    mocked["choices"][0]["message"]["tool_calls"] = [call]
+    return httpx.Response(200, json=mocked)
+
+@pytest.mark.dialogue(b=Speaker("Bob", tools=[look_up]))
+def test_it(dialogue, respx_mock):
+    respx_mock.post(URL).mock(side_effect=answer)
+    assert said(dialogue) == ["Mocked.", "Mocked."]
+    assert ran == ["4711"]
+"""
+    )
+    result = pytester.runpytest("-p", "no:cacheprovider", "-p", "no:asyncio")
+    result.assert_outcomes(passed=1)
+    assert not (pytester.path / "cassettes").exists()

@@ -22,7 +22,7 @@ from pytest_duolog.scenarios.scenario import Scenario, Speaker
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.settings import Settings
 from pytest_duolog.transcripts.transcript import StopKind, Transcript
-from tests.tool_server import SERVERS, Round, ToolServer
+from tests.tool_server import SERVERS, AnthropicServer, GeminiToolServer, Refused, Round, ToolServer
 
 LOOK = ("look_up", {"order_id": "4711"})
 PAY = ("refund", {"order_id": "4711", "amount": 30})
@@ -92,6 +92,7 @@ class Project:
         *,
         is_async: bool = False,
         speaker: dict[str, Any] | None = None,
+        budget: dict[str, float] | None = None,
         **values: Any,
     ) -> Transcript:
         """Hold the dialogue, or replay it; raises what it raises."""
@@ -106,7 +107,7 @@ class Project:
                 **values,
             }
         )
-        session = Session(Settings(record_mode=RecordMode(mode), stop_on=()))
+        session = Session(Settings(record_mode=RecordMode(mode), stop_on=(), budget=budget or {}))
         try:
             scenario = session.settings.cast(scenario)
             self.cassette = session.open_recording(
@@ -253,6 +254,35 @@ def test_equal_calls_get_their_results_in_the_recorded_order(project):
     assert [call.result for call in held.messages[1].tool_calls] == ["0", "1", "2"]
     assert project.hold([draw], "none") == held
     assert next(numbers) == 3
+
+
+REFUSALS = {
+    ToolServer: "Invalid schema for function 'look_up': In context=(), object schema missing properties",
+    AnthropicServer: "tools.0.custom.input_schema: JSON schema is invalid",
+    GeminiToolServer: "Unknown name \"$defs\" at 'tools[0].function_declarations[0].parameters': Cannot find field.",
+}
+
+
+@pytest.mark.parametrize(("kind", "words"), REFUSALS.items())
+def test_definition_that_a_provider_refuses_is_told_with_what_to_do(project, kind, words):
+    def refuse(_entries):
+        raise Refused(words)
+
+    project.serve(*ROUNDS, kind=kind).check = refuse
+    with pytest.raises(
+        DialogueError, match="the provider refuses the definition of a tool: give its parameters"
+    ):
+        project.hold(Shop().tools)
+
+
+def test_budget_that_ends_in_a_loop_ends_before_the_next_round(project):
+    project.serve(*ROUNDS)
+    shop = Shop()
+    with pytest.raises(DialogueError, match="the budget of this run is used up"):
+        project.hold(shop.tools, budget={"tokens": 10})
+    assert (len(project.server.tool_requests), shop.ran) == (1, ["look_up", "refund"])
+    project.hold(shop.tools)
+    assert (len(project.server.tool_requests), shop.ran) == (3, ["look_up", "refund", "look_up"])
 
 
 # What is in a request is in it for ever.
