@@ -33,7 +33,9 @@ UNUSABLE = (ValueError, TypeError, AttributeError, OverflowError)
 
 HEADER_START = b'{"duolog":'
 # The conflict markers of git, Mercurial and others.
-CONFLICT = re.compile(rb"(?m)^(?:<{7}|>{7}) ")
+CONFLICT = re.compile(rb"(?m)^(?:(?:<{7}|>{7}|\|{7}) |={7}\r?$)")
+# A file of Git LFS before its content was fetched.
+LFS_POINTER = b"version https://git-lfs.github.com/"
 
 
 @dataclass
@@ -150,6 +152,12 @@ def _header(line: bytes, path: Path) -> Mapping[str, Any]:
         header = parsed(without_checksum(line))
         version = int(header["duolog"])
     except (*UNUSABLE, KeyError):
+        if line.startswith(LFS_POINTER):
+            raise UnreadableCassette(
+                "the cassette is only a pointer of Git LFS",
+                cassette_path=path,
+                facts=[("to fix", "fetch the recordings: git lfs pull (in CI, check out with LFS)")],
+            ) from None
         raise UnreadableCassette(
             "line 1 of the cassette is not a header",
             cassette_path=path,

@@ -175,6 +175,24 @@ def test_what_is_not_a_cassette_is_said_to_be_none(tmp_path, content):
             reader(path)
 
 
+def test_pointer_of_git_lfs_says_how_to_fetch_the_recording(tmp_path):
+    path = tmp_path / "test_it.jsonl"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n")
+    with pytest.raises(UnreadableCassette, match=r"only a pointer of Git LFS[\s\S]*git lfs pull"):
+        read_journal(path)
+
+
+@pytest.mark.parametrize(
+    "marker", ["<<<<<<< HEAD", "||||||| 1a2b3c4", "=======", "=======\r", ">>>>>>> theirs"]
+)
+def test_any_marker_that_is_left_of_a_merge_conflict_is_told(cassette, marker):
+    lines = cassette.read_text("utf-8").split("\n")
+    lines.insert(2, marker)
+    cassette.write_text("\n".join(lines), "utf-8", newline="")
+    with pytest.raises(UnreadableCassette, match="unresolved merge conflict, from line 3 on"):
+        read_journal(cassette)
+
+
 def test_newer_format_asks_for_an_upgrade(cassette):
     cassette.write_text(json.dumps(HEADER | {"duolog": FORMAT + 1}) + "\n")
     with pytest.raises(
