@@ -22,7 +22,9 @@ _BOUNDARY_PARAMETER = re.compile(r"""(;\s*boundary=)(?:"([^"]+)"|([^\s;]+))""", 
 _RANDOM_ID = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}"
 )
-_REPEAT_TOKEN = re.compile(r"idempoten(?:cy|t)_?(?:key|token|id)|client_?(?:request_?)?token", re.IGNORECASE)
+_REPEAT_TOKEN = re.compile(
+    r"idempoten(?:cy|t)[_-]?(?:key|token|id)|client[_-]?(?:request[_-]?)?token", re.IGNORECASE
+)
 RANDOM = "[random id]"
 
 

@@ -66,7 +66,15 @@ def test_a_secret_in_a_packed_body_is_taken_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["idempotency_key", "idempotencyKey", "clientToken", "clientRequestToken", "idempotentId"]
+    "name",
+    [
+        "idempotency_key",
+        "idempotencyKey",
+        "Idempotency-Key",
+        "clientToken",
+        "clientRequestToken",
+        "idempotentId",
+    ],
 )
 def test_tokens_of_repeated_requests_are_noise_where_they_are_random(name: str) -> None:
     def sent(token: object) -> Body:
