@@ -145,15 +145,21 @@ class CassetteLocation:
 
     def other_pairings(self) -> Iterator[Path]:
         """Recordings of the same dialogue with other models, newest first; none in a gate."""
-        if self.is_gated:
-            return
+        if not self.is_gated:
+            paths = self._files(str(self.sample))
+            newest_first = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
+            yield from filter(self._owns, newest_first)
+
+    def compared(self) -> Iterator[Path]:
+        """Recordings of the same dialogue with which this one is compared: other samples, and both arms of a gate."""
+        if self.is_gated or self.sample > 1:
+            yield from filter(self._owns, sorted(self._files("*")))
+
+    def _files(self, sample: str) -> list[Path]:
+        """Other files whose names say that they are of the same test; `sample` is a number, or `*` for any."""
         parts = {self._test_part(keeps_capitals=kept) for kept in (False, True)}
-        found = [
-            path for part in parts for path in self.folder.glob(f"{glob.escape(part)}.*.{self.sample}.jsonl")
-        ]
-        paths = [path for path in found if path != self.path and not is_partial(path)]
-        newest_first = sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
-        yield from filter(self._owns, newest_first)
+        found = [path for part in parts for path in self.folder.glob(f"{glob.escape(part)}.*.{sample}.jsonl")]
+        return [path for path in found if path != self.path and not is_partial(path)]
 
 
 def partial_of(path: Path) -> Path:

@@ -19,7 +19,8 @@ from pytest_duolog.transcripts.parts import WORDINGS
 def as_recorded(scenario: Scenario, location: CassetteLocation, mode: RecordMode) -> Scenario:
     """The scenario in the wordings of the recording that is replayed or continued, otherwise in the newest ones.
 
-    Raises UnreadableCassette if this version does not know a recorded wording.
+    A new recording that will be compared with others, as a further sample or in a gate, has the wordings of those: two
+    wordings are no fair comparison. Raises UnreadableCassette if this version does not know a recorded wording.
     """
     if not scenario.has_personas or mode in (RecordMode.ALL, RecordMode.REWRITE):
         return scenario.worded()
@@ -40,9 +41,10 @@ def as_recorded(scenario: Scenario, location: CassetteLocation, mode: RecordMode
 
 
 def _header(location: CassetteLocation, mode: RecordMode) -> tuple[Path, Mapping[str, Any]]:
-    """The file that will be replayed and its header; empty if there is none that has one."""
-    paths = [location.path, location.partial_path]
-    for path in reversed(paths) if mode is RecordMode.ONCE else paths:
+    """The file that tells the wordings and its header; empty if there is none that has one."""
+    own = [location.path, location.partial_path]
+    own_first = own[::-1] if mode is RecordMode.ONCE else own
+    for path in (*own_first, *location.compared()):
         with suppress(FileNotFoundError, UnreadableCassette):  # the cassette says what is wrong with it
             return path, read_header(path)
     return location.path, {}

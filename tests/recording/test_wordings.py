@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pytest_duolog import Persona, Speaker
+from pytest_duolog.errors import UnreadableCassette
+from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.recording.record_mode import RecordMode
+from pytest_duolog.recording.wordings import as_recorded
+from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.transcripts.parts import WORDINGS, Part, Wording
 
 TEST = """
@@ -99,3 +105,41 @@ def test_a_dialogue_killed_after_the_last_words_asks_only_for_their_answer(pytes
     assert chat_server.requests[-1]["messages"][-1]["content"] == "Yes, please."
     assert chat_server.requests[-1]["messages"] == chat_server.requests[-2]["messages"]
     run(pytester, "it").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("place", "mode", "wording"),
+    [
+        ({}, "once", 1),
+        ({}, "rewrite", 2),
+        ({"sample": 2}, "once", 1),
+        ({"sample": 2}, "new_episodes", 1),
+        ({"sample": 2}, "rewrite", 2),
+        ({"models": ["x", "y"], "is_gated": True}, "once", 1),
+        ({"models": ["x", "y"]}, "once", 2),
+        ({"test": "test_other", "sample": 2}, "once", 2),
+    ],
+)
+def test_what_is_compared_has_one_wording(tmp_path, newer_version, place, mode, wording):
+    first = {"folder": tmp_path / "cassettes" / "test_it", "test": "test_it", "models": ["a", "b"]}
+    recorded = CassetteLocation(**first)
+    recorded.folder.mkdir(parents=True)
+    speakers = [{"name": "Ann", "persona": {"wording": 1}}, {"name": "Bob"}]
+    header = {"duolog": 2, "test": recorded.owner, "run": "", "speakers": speakers}
+    recorded.path.write_text(json.dumps(header) + "\n", "utf-8")
+    newer_version()
+    scenario = Scenario.build({"a": Persona("Ann", goal="a lamp"), "b": Speaker("Bob")})
+    worded = as_recorded(scenario, CassetteLocation(**{**first, **place}), RecordMode(mode))
+    assert worded.a.wording == wording
+
+
+def test_a_recording_of_a_later_version_names_it(tmp_path):
+    location = CassetteLocation(tmp_path / "cassettes" / "test_it", "test_it", ["a", "b"])
+    location.folder.mkdir(parents=True)
+    header = {"duolog": 2, "plugin": "9.1", "speakers": [{"persona": {"wording": 7}}]}
+    location.path.write_text(json.dumps(header) + "\n", "utf-8")
+    scenario = Scenario.build({"a": Persona("Ann", goal="a lamp")})
+    with pytest.raises(
+        UnreadableCassette, match=r"wording 7 of the prompt of personas(.|\n)*pytest-duolog 9\.1"
+    ):
+        as_recorded(scenario, location, RecordMode.NONE)
