@@ -162,8 +162,8 @@ def test_recording():
 
 @pytest.mark.dialogue(model="openai:m", turns={replies} // 2)
 def test_duolog(dialogue, monkeypatch):
-    import pytest_duolog.running.session
-    monkeypatch.setattr(pytest_duolog.running.session, "LiveTransport", lambda destination_of: answering_transport())
+    import pytest_duolog.endpoints.live
+    monkeypatch.setattr(pytest_duolog.endpoints.live, "LiveTransport", lambda *given, **more: answering_transport())
     assert len(dialogue.messages) == {replies} + 1
 """
 
