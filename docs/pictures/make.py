@@ -6,6 +6,7 @@ import io
 import os
 import pty
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
@@ -21,6 +23,8 @@ HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "example_project"
 COLUMNS = 104
 LOOP = "round_in_circles"
+WIDTH = 1280
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def terminal_output(command: list[str], folder: Path) -> str:
@@ -55,15 +59,26 @@ def write_picture(
     name: str, command: list[str], folder: Path, keep: Callable[[list[str]], list[str]]
 ) -> None:
     """The picture `name` of a terminal in which `command` ran, with the lines that `keep` leaves."""
-    lines = keep(terminal_output(command, folder).splitlines())
+    # A progress line is overwritten by what follows it.
+    lines = keep([line.rpartition("\r\x1b[K")[2] for line in terminal_output(command, folder).split("\n")])
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
-    console.print(Text(f"$ {' '.join(command)}", style="bold"))
+    console.print(Text(f"$ {shlex.join(command)}", style="bold"))
     for line in lines:
         console.print(Text.from_ansi(line))
     picture = console.export_svg(title="", theme=MONOKAI, unique_id=name)
     # A picture of ours asks no server for its letters.
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
     (HERE / f"{name}.svg").write_text(picture, "utf-8")
+
+
+def write_screenshot(name: str, page: Path, height: int) -> None:
+    """The picture `name` of the upper part of an HTML page, `height` pixels of it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-gpu"])
+        view = browser.new_page(viewport={"width": WIDTH, "height": height}, color_scheme="light")
+        view.goto(page.as_uri())
+        view.screenshot(path=HERE / f"{name}.png")
+        browser.close()
 
 
 def between(first: str, last: str) -> Callable[[list[str]], list[str]]:
@@ -91,7 +106,15 @@ def main() -> None:
         folder = Path(temporary, "bakery")
         shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         tests = folder / "tests"
+        system = "You are an AI. Talk about lighthouses."
+        talk = ["duolog", "talk", "--system", system, "--turns", "5", "--seed", "7", "--max-tokens", "40"]
+        write_picture("talk", talk, Path(temporary), lambda lines: lines)
         write_picture("loop", ["duolog", "show", "-k", LOOP, "tests/cassettes"], folder, lambda lines: lines)
+        terminal_output(["duolog", "report", "-k", LOOP, "tests/cassettes", "-o", "dialogue.html"], folder)
+        write_screenshot("report-dialogue", folder / "dialogue.html", 640)
+        gate = ["pytest", "tests/test_upgrade.py", "--duolog-candidate=clerk=variant:thrifty"]
+        terminal_output([*gate, "--duolog-report=gate.html"], folder)
+        write_screenshot("report-gate", folder / "gate.html", 640)
 
         edit(tests / "test_conversation.py", 'has_no_loops().outcome == "fails"', "has_no_loops()")
         failing = ["pytest", "-q", "-k", LOOP]

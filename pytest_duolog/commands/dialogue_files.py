@@ -41,6 +41,9 @@ def each_dialogue(path: Path) -> Iterator[FiledDialogue | Unreadable]:
         else:
             text = decode_text(data, str(path))
             del data
+            if not text.strip():
+                yield Unreadable(str(path), 1, "the file is empty")
+                return
             yield from map(_as_filed, each_source(text, file=str(path)))
     except OSError as error:
         yield Unreadable(str(path), 1, f"cannot be read: {error.strerror}")

@@ -30,7 +30,7 @@ class LiveDialogue:
         width = max(map(len, self.names), default=0)
         head = f"{number:>4}  {printable(message.speaker):<{width}}  "
         room = max(LEAST_TEXT, self.page.width - len(head))
-        text = printable(message.content or "(empty)")
+        text = printable(message.content.rstrip() or "(empty)")
         lines = [
             line
             for paragraph in text.split("\n")

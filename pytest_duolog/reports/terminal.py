@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from pytest_duolog.display import counted, printable
+from pytest_duolog.display import counted, from_here, printable
 from pytest_duolog.results.dialogue_result import DialogueResult, broken
 from pytest_duolog.transcripts.transcript import Message, Usage
 
@@ -22,7 +23,8 @@ def dialogue_section(result: DialogueResult) -> str:
 
 def _section_lines(result: DialogueResult) -> Iterator[str]:
     transcript = result.transcript
-    yield f"cassette: {printable(result.cassette or 'none (nothing is recorded)')}"
+    cassette = from_here(Path(result.cassette)) if result.cassette else "none (nothing is recorded)"
+    yield f"cassette: {printable(cassette)}"
     yield f"stopped:  {printable(str(transcript.stop_reason or 'not finished'))}"
     yield f"messages: {len(transcript)}"
     if cost := cost_words(transcript.messages):

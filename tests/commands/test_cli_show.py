@@ -390,3 +390,9 @@ def test_a_dialogue_in_several_files_of_one_name_is_shown_once(capsys: pytest.Ca
     folder.joinpath("two.1.json").write_text(dialogue("Hello.", "Other words.").to_json(), "utf-8")
     rows = json.loads(shown(capsys, "talks", "--format", "json"))
     assert [row["file"] for row in rows] == ["talks/one.1.json", "talks/two.1.json", "talks/two.1.md"]
+
+
+def test_an_empty_file_is_called_empty(capsys: pytest.CaptureFixture[str]):
+    Path("nothing.md").write_text(" \n", "utf-8")
+    assert main(["show", "nothing.md"]) == 2
+    assert "nothing.md:1: the file is empty" in capsys.readouterr().err

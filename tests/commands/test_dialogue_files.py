@@ -97,7 +97,7 @@ def test_transcripts_and_logs_are_read_with_nothing_but_themselves():
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "not a transcript"),
+        (b"", "the file is empty"),
         (b'{"duolog": 99}\n', "the cassette has format 99; this version"),
         (b'{"duolog": 1}\n', "the recording has no chat history"),
         (b'{"duolog_record": 99}\n', "the run record has format 99; this version"),
