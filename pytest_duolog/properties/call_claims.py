@@ -36,8 +36,8 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ADVERBS = r"(?:\s+(?:now|just|already|also|been|both|all|\w+ly)){0,3}"
 # After such a word it is a plan, a condition or a question, or it was not done.
 _NOT_DONE = re.compile(
-    r"\b(?:if|once|when|whenever|after|until|unless|whether|before|should|would|will|could|can|cannot|may|might|must|not"
-    r"|never|no|to be|to have|as soon as|in case|please)\b|n't\b|'ll\b|'d\b"
+    r"\b(?:if|once|when|whenever|after|until|unless|whether|before|should|would|will|could|can|cannot|may(?!\s+\d)|might|must"
+    r"|not|never|no|none|nothing|nobody|neither|to be|to have|as soon as|in case|please)\b|n't\b|'ll\b|'d\b"
 )
 
 
@@ -139,10 +139,11 @@ def _claims(message: Message, acts: Mapping[str, Act]) -> Iterator[_Claim]:
     content = text.excerpt(text.without_asides(text.without_thinking(message.content)))
     for sentence in text.sentences(content):
         folded = text.fold(sentence)
-        for act, tools in by_act.items():
-            if _is_claim(sentence, folded, act):
-                yield _Claim(sentence, max(0, message.content.find(sentence)), tuple(tools))
-                break
+        claimed = [
+            tool for act, tools in by_act.items() if _is_claim(sentence, folded, act) for tool in tools
+        ]
+        if claimed:
+            yield _Claim(sentence, max(0, message.content.find(sentence)), tuple(claimed))
 
 
 def _is_claim(sentence: str, folded: str, act: Act) -> bool:
@@ -159,10 +160,11 @@ def _claim_pattern(forms: str) -> re.Pattern[str]:
     done = "|".join(
         r"\s+".join(map(re.escape, part.split())) for part in text.fold(forms).split("|") if part.strip()
     )
-    return re.compile(
-        rf"\b(?:(?:i|we)(?:'ve|\s+have)|(?:has|have|'s|'ve)\s+(?:now\s+|just\s+|already\s+|also\s+|\w+ly\s+)?been"
-        rf"|is|are|was|were){_ADVERBS}\s+(?:{done})\b"
-    )
+    been = r"(?:has|have|'s|'ve)\s+(?:(?:now|just|already|also|\w+ly)\s+)?been"
+    perfect = rf"(?:(?:i|we)(?:'ve|\s+have)|{been}){_ADVERBS}"
+    # "It was booked in May" tells what somebody looked up; "it is now booked" tells what somebody did.
+    passive = r"(?:is|are|was|were)\s+(?:now|just|already|successfully)"
+    return re.compile(rf"\b(?:{perfect}|{passive})\s+(?:{done})\b")
 
 
 def _default_acts(tools: Sequence[str]) -> dict[str, Act]:

@@ -92,15 +92,23 @@ class _Wire:
 
     def _take_results(self, entries: Sequence[Entry]) -> None:
         """Give the results of a history to their calls; those of calls before this message find none."""
-        by_id = {name: call for call in self._asked for name in (call.entry_id, call.id) if name}
+        told: dict[str, list[Call]] = {}
+        nameless: list[Call] = []
         last_call = max((at for at, entry in enumerate(entries) if entry.calls), default=-1)
         for at, entry in enumerate(entries):
             for result in entry.results:
-                known = by_id.get(result.id) or by_id.get(result.entry_id)
-                if known is None and at > last_call:
-                    known = self._first_open(result.name)
-                if known is not None and known.result is None:
-                    known.result, known.is_error = result.result, result.is_error
+                id_ = result.id or result.entry_id
+                if id_ and any(id_ in (call.entry_id, call.id) for call in self._asked):
+                    told.setdefault(id_, []).append(result)
+                elif at > last_call:
+                    nameless.append(result)
+        for id_, results in told.items():
+            # Some servers give an id to several calls of a dialogue: the last ones are those of this message.
+            calls = [call for call in self._asked if id_ in (call.entry_id, call.id)]
+            for call, result in zip(reversed(calls), reversed(results), strict=False):
+                _give(call, result)
+        for result in nameless:
+            _give(self._first_open(result.name), result)
         observed = entries[-1].content if entries else ""
         waiting = [call for call in self._asked if call.result is None]
         if observed.startswith(OBSERVATION) and len(waiting) == 1:
@@ -117,6 +125,11 @@ class _Wire:
         rounds = {number: at for at, number in enumerate(dict.fromkeys(call.round for call in made), start=1)}
         # Ids are random, so that they would make two recordings of the same differ.
         return tuple(call.made(rounds[call.round]).model_copy(update={"id": ""}) for call in made)
+
+
+def _give(call: Call | None, result: Call) -> None:
+    if call is not None and call.result is None:
+        call.result, call.is_error = result.result, result.is_error
 
 
 def _body(interaction: Interaction) -> Mapping[str, Any] | None:

@@ -64,7 +64,11 @@ class _Calls:
 
     def add(self, call: Call) -> None:
         for name in filter(None, (call.id, call.entry_id)):
-            self._by_id.setdefault(name, call)
+            known = self._by_id.get(name)
+            if (
+                known is None or known.result is not None
+            ):  # some servers give an id to several calls of a dialogue
+                self._by_id[name] = call
         for name in {"", call.name}:
             self._unanswered[name, False].append(call)
             if not call.id:

@@ -326,6 +326,7 @@ def test_errors_of_tools():
         "Your lamp has now been refunded.",
         "It was successfully refunded.",
         "The money is already refunded!",
+        "Your lamp of May 17 has been refunded.",
     ],
 )
 def test_a_claim_needs_a_call_before(claim):
@@ -350,6 +351,9 @@ def test_a_claim_needs_a_call_before(claim):
         "I can refund it.",
         'He wrote: "I have refunded it."',
         "I have checked your order.",
+        "It was refunded more than a week ago.",
+        "None of them has been refunded.",
+        "It may have been refunded.",
     ],
 )
 def test_what_is_no_claim(said):
@@ -366,6 +370,13 @@ def test_claims_of_given_acts_and_of_the_other_side():
     nothing = shop(("I have looked it up.", []), tools=(LOOK_UP,)).claims_are_calls()
     assert nothing.outcome is Outcome.UNMEASURED
     assert "(tools: look_up)" in nothing.explanation
+
+
+def test_a_claim_of_several_tools_needs_a_call_of_one_of_them():
+    acts = {"update_bags": "updated|added", "update_seats": "updated"}
+    said = "Your booking has been updated."
+    assert shop((said, [call("update_seats")])).claims_are_calls(acts)
+    assert "no call of update_bags or update_seats" in shop((said, [])).claims_are_calls(acts).explanation
 
 
 def test_properties_of_calls_combine_and_come_from_the_command_line():

@@ -221,6 +221,20 @@ def test_results_of_earlier_messages_belong_to_these():
     assert [(call.name, call.result) for call in calls] == [("status", "new")]
 
 
+def test_an_id_that_comes_again_is_that_of_the_last_calls():
+    result = {"role": "tool", "tool_call_id": "c1"}
+    old = [ASKED, CHAT_CALL, {**result, "content": "old"}, ASKED]
+    first = [*old, CHAT_CALL, {**result, "content": "one"}]
+    second = [*first, CHAT_CALL, {**result, "content": "two"}]
+    said = chat_answer({"role": "assistant", "content": "Sent."})
+    bodies = [
+        ({"messages": old}, chat_answer(CHAT_CALL)),
+        ({"messages": first}, chat_answer(CHAT_CALL)),
+        ({"messages": second}, said),
+    ]
+    assert [call.result for call in calls_on_wire([interaction(*one) for one in bodies])] == ["one", "two"]
+
+
 def test_calls_of_another_agent_have_its_name():
     main = {"role": "system", "content": "You sell lamps."}
     billing = {"role": "system", "content": "You do the billing of a shop that sells very many lamps."}

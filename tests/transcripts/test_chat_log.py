@@ -205,6 +205,42 @@ def test_prompts_are_read_wherever_they_stand():
         assert prompts == {"user": None, next(name for name in prompts if name != "user"): prompt}
 
 
+def test_an_id_that_comes_again_is_that_of_the_last_call():
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": FUNCTION}]}
+    rounds = [call, {"role": "tool", "tool_call_id": "c", "content": "1"}] * 2
+    rounds[-1] = {"role": "tool", "tool_call_id": "c", "content": "2"}
+    assert [result for _, _, result in calls_of(only(chat(*rounds)).messages[1])] == ["1", "2"]
+
+
+def test_words_with_a_call_and_the_words_after_its_result_are_one_message():
+    call = {"role": "assistant", "content": "Let me look.", "tool_calls": [{"id": "c", "function": FUNCTION}]}
+    failed = {"type": "tool_result", "tool_use_id": "c", "content": "no", "is_error": True}
+    transcript = only(chat(call, {"role": "user", "content": [failed]}))
+    assert said(transcript)[1] == ("assistant", "Let me look.\n\nYes, all day.")
+    assert len(transcript) == len(SAID)
+    (made,) = transcript.messages[1].tool_calls
+    assert (made.at, made.round, made.is_error, made.id) == (12, 1, True, "c")
+    assert Transcript.from_value(json.loads(transcript.to_json())) == transcript
+
+
+def test_calls_that_nobody_speaks_after_stand_after_the_words():
+    call = {"role": "assistant", "content": "One moment.", "tool_calls": [{"id": "c", "function": FUNCTION}]}
+    transcript = only([*chat()[:1], call, {"role": "tool", "tool_call_id": "c", "content": "1"}, *chat()[2:]])
+    assert said(transcript)[1] == ("assistant", "One moment.")
+    assert transcript.messages[1].tool_calls[0].at == len("One moment.")
+
+
+def test_rounds_are_told_apart_by_results():
+    def item(n: int) -> dict[str, Any]:
+        return {"type": "function_call", "call_id": f"c{n}", "name": f"f{n}", "arguments": "{}"}
+
+    def output(n: int) -> dict[str, Any]:
+        return {"type": "function_call_output", "call_id": f"c{n}", "output": str(n)}
+
+    items = [item(1), item(2), output(1), output(2), item(3), output(3)]
+    assert [call.round for call in only(responses(*items)).messages[1].tool_calls] == [1, 1, 2]
+
+
 def test_results_find_their_calls_in_any_order():
     functions = [
         {"id": f"c{n}", "function": {"name": name, "arguments": "{}"}} for n, name in enumerate("abc")
