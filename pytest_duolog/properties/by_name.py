@@ -40,8 +40,11 @@ def parse_property(written: str) -> Property:
 
     Raises ConfigurationError that says what is accepted.
     """
-    if step := WrittenStep.of(written):
-        return StepCheck(step.step, parse_property(step.part), step.after)
+    step = WrittenStep.of(written)
+    return _read(written) if step is None else StepCheck(step.step, _read(step.part), step.after)
+
+
+def _read(written: str) -> Property:
     name, call = _parsed(written, written)
     known = property_types()
     if name not in known:

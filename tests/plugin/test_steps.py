@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_duolog import Transcript
+from pytest_duolog import ConfigurationError, Transcript
 from pytest_duolog.cli import main
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.properties.by_name import parse_property
@@ -116,6 +116,12 @@ def test_a_step_that_was_not_reached_fails_and_records_are_judged_again(pytester
     again = parse_property(names[1]).check(dialogue.transcript)
     assert (str(again.property), again.outcome) == (names[1], Outcome.HOLDS)
     assert parse_property(names[2]).check(dialogue.transcript).outcome is Outcome.UNMEASURED
+
+
+@pytest.mark.parametrize("part", ["step 1, check(NoLoops()), not reached", "step 1, check(" * 20_000, ""])
+def test_a_hostile_name_of_a_step_is_no_property(part):
+    with pytest.raises(ConfigurationError, match="is not Name or Name"):
+        parse_property(f"step 1, check({part}), not reached")
 
 
 def test_talk_without_a_test_refuses_checks(pytester, capsys):
