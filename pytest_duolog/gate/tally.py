@@ -23,6 +23,8 @@ evidence = lru_cache(maxsize=65536)(evidence_of_drops)
 
 Drops = tuple[tuple[float, int], ...]
 
+NO_PAIRS = PairCounts()
+
 
 class Pair(NamedTuple):
     """The results of one sample of each arm.
@@ -69,19 +71,27 @@ class ScenarioTally:
 
     scenario: str
     pairs: list[Pair] = field(default_factory=list)
-    _for_pass: Counter[float] = field(default_factory=Counter)
-    _for_block: Counter[float] = field(default_factory=Counter)
+    measured: list[Pair] = field(default_factory=list)
+    """The pairs in which both arms gave an outcome."""
+    counts: PairCounts = NO_PAIRS
+    """The numbers of measured pairs that got worse, stayed the same, and got better."""
+    for_pass: Drops = ()
+    """Drops, each with its number of pairs, as evidence that the candidate is not worse."""
+    for_block: Drops = ()
+    """Gains, each with its number of pairs, as evidence that the candidate is worse."""
 
     def add(self, pair: Pair) -> None:
         """Add the next pair."""
+        drop = pair.drop
         self.pairs.append(pair)
-        self._for_pass[pair.drop] += pair.counts_for_pass
-        self._for_block[pair.drop] += pair.counts_for_block
-
-    @property
-    def measured(self) -> list[Pair]:
-        """The pairs in which both arms gave an outcome."""
-        return [pair for pair in self.pairs if pair.is_measured]
+        if pair.is_measured:
+            self.measured.append(pair)
+            worse, same, better = self.counts
+            self.counts = PairCounts(worse + (drop > 0), same + (drop == 0), better + (drop < 0))
+        if pair.counts_for_pass:
+            self.for_pass = _with(self.for_pass, drop)
+        if pair.counts_for_block:
+            self.for_block = _with(self.for_block, -drop)
 
     @property
     def n(self) -> int:
@@ -92,13 +102,6 @@ class ScenarioTally:
     def n_distinct(self) -> int:
         """The number of measured pairs that are not repeats."""
         return sum(not pair.is_repeat for pair in self.measured)
-
-    @property
-    def counts(self) -> PairCounts:
-        """The numbers of measured pairs that got worse, stayed the same, and got better."""
-        drops = [pair.drop for pair in self.measured]
-        worse, better = sum(drop > 0 for drop in drops), sum(drop < 0 for drop in drops)
-        return PairCounts(worse, len(drops) - worse - better, better)
 
     @property
     def drop(self) -> float:
@@ -127,19 +130,9 @@ class ScenarioTally:
         return _rates(pair for pair in self.pairs if pair.counts_for_block)
 
     @property
-    def for_pass(self) -> Drops:
-        """Drops, each with its number of pairs, as evidence that the candidate is not worse."""
-        return tuple(sorted(self._for_pass.items()))
-
-    @property
-    def for_block(self) -> Drops:
-        """Gains, each with its number of pairs, as evidence that the candidate is worse."""
-        return tuple(sorted((-drop, n) for drop, n in self._for_block.items()))
-
-    @property
     def net_losses(self) -> float:
         """The number of lost pairs minus the number of won pairs; repeats and errors count as losses, not as wins."""
-        return math.fsum(drop * n for drop, n in self._for_pass.items())
+        return math.fsum(drop * n for drop, n in self.for_pass)
 
     @property
     def log_local(self) -> float:
@@ -164,6 +157,12 @@ class ScenarioTally:
     def is_worse(self, z: float) -> bool:
         """Whether the score test finds the candidate worse, by so many standard errors."""
         return score_z([self.rates_for_block], 0) >= z
+
+
+def _with(drops: Drops, drop: float) -> Drops:
+    found = dict(drops)
+    found[drop] = found.get(drop, 0) + 1
+    return tuple(sorted(found.items()))
 
 
 def _rates(pairs: Iterable[Pair]) -> TwoRates:
