@@ -62,6 +62,7 @@ class Gemini(ChatProtocol):
     history_name = "contents"
     volatile_fields = ("responseId", "createTime")
     model_name = "modelVersion"
+    id_name = "responseId"
     key_header = "x-goog-api-key"  # not `?key=`, which would be part of the address
     takes_tools = True
 

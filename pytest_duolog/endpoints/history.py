@@ -59,6 +59,10 @@ class AnswerForm(Protocol):
         """The model that the response names; None if it names none."""
         ...
 
+    def response_id(self, body: Mapping[str, Any]) -> str | None:
+        """What differs in every response that is not from a cache; None if there is nothing."""
+        ...
+
 
 class HistoryBody(NamedTuple):
     """A request body in parts, so that it need not be parsed to store or compare it.

@@ -46,6 +46,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = {"stop": "end", "length": "truncate
 class OllamaChat(ChatProtocol):
     """One model with Ollama's address for chats."""
 
+    id_name = "created_at"  # to the nanosecond
     volatile_fields = (
         "created_at",
         "total_duration",

@@ -29,15 +29,17 @@ class ChatProtocol(ABC):
     `history_name` is the request's field with the messages. `unsent_knobs` are the settings that the protocol does not
     support. `volatile_fields` are fields of a response that change every time and have no meaning, such as ids and
     times: they are not recorded, so that recording the same reply again gives the same file. `model_name` is the field
-    of the response with the model that replied. The key is sent in `key_header`, by default as `Authorization: Bearer`.
-    A published protocol can describe its provider in `provider`. A protocol that `takes_tools` sends the tools of a
-    request, and writes entries with calls and with results.
+    of the response with the model that replied, `id_name` that of an id that is new for every response. The key is sent
+    in `key_header`, by default as `Authorization: Bearer`. A published protocol can describe its provider in
+    `provider`. A protocol that `takes_tools` sends the tools of a request, and writes entries with calls and with
+    results.
     """
 
     history_name: ClassVar[str] = "messages"
     unsent_knobs: ClassVar[Collection[str]] = ()
     volatile_fields: ClassVar[Collection[str]] = ()
     model_name: ClassVar[str] = "model"
+    id_name: ClassVar[str] = "id"
     key_header: ClassVar[str | None] = None
     provider: ClassVar[Provider | None] = None
     takes_tools: ClassVar[bool] = False
@@ -83,6 +85,10 @@ class ChatProtocol(ABC):
     def served_model(self, body: Mapping[str, Any]) -> str | None:
         """The model that the response names; None if it names none."""
         return text_in(body, self.model_name)
+
+    def response_id(self, body: Mapping[str, Any]) -> str | None:
+        """The id of a response; None if it has none."""
+        return text_in(body, self.id_name)
 
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
         """The model's reply, or an awaitable if it is not recorded; raises EndpointError if there is none."""

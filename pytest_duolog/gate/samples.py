@@ -18,9 +18,14 @@ from pytest_duolog.results.record import Sample
 from pytest_duolog.stats.acceptance import PROOF_RISK
 from pytest_duolog.stats.binomial import probability_at_least
 
+# A model takes at least this share of its time to say the same again; a cache is quicker.
+QUICKEST_DRAW = 0.2
+# After this many samples with a single dialogue, no other one is expected.
+MOST_COPIES = 3
+
 
 class Trial(NamedTuple):
-    """One measured sample; a repeat is identical to an earlier one and does not count again."""
+    """One measured sample; a repeat is a copy of an earlier one and does not count again."""
 
     passed: bool
     is_repeat: bool = False
@@ -51,7 +56,8 @@ def decide_samples(plan: ScenarioPlan, trials: Sequence[Trial | None]) -> Sample
     """The decision about trials in launch order; None is a trial that is not measured, and no later one counts.
 
     A sequence that is too short is inconclusive and `wanted` has the next number. Too many repeats are also
-    inconclusive: an identical dialogue is not a new sample.
+    inconclusive, because a copy is not a new sample: it ends once no further sample can decide, or none is expected to
+    differ.
     """
     n_passed = n_failed = n_repeated = 0
     for trial in trials[: plan.samples]:
@@ -64,9 +70,21 @@ def decide_samples(plan: ScenarioPlan, trials: Sequence[Trial | None]) -> Sample
         if decided is not None:
             decision = Decision.PASS if decided else _decision_against(plan, n_passed, n_failed)
             return SamplesDecision(plan, decision, n_passed, n_failed, n_repeated)
+        if n_repeated and _is_stuck(plan, n_passed, n_failed, n_repeated):
+            return SamplesDecision(plan, Decision.INCONCLUSIVE, n_passed, n_failed, n_repeated)
     looked_at = n_passed + n_failed + n_repeated
     wanted = (looked_at + 1,) if looked_at < plan.samples else ()
     return SamplesDecision(plan, Decision.INCONCLUSIVE, n_passed, n_failed, n_repeated, wanted)
+
+
+def _is_stuck(plan: ScenarioPlan, n_passed: int, n_failed: int, n_repeated: int) -> bool:
+    """Whether further samples are of no use: they are expected to be copies, or cannot decide even if they are not."""
+    n = n_passed + n_failed
+    if n == 1 and n_repeated >= MOST_COPIES - 1:
+        return True
+    n_left = plan.samples - n - n_repeated
+    best, worst = (n_passed + n_left, n_failed), (n_passed, n_failed + n_left)
+    return all(plan.acceptance.decide(*counts) is None for counts in (best, worst))
 
 
 def _decision_against(plan: ScenarioPlan, n_passed: int, n_failed: int) -> Decision:
@@ -87,13 +105,24 @@ def trials_of(samples: Mapping[int, Sample], n_samples: int) -> list[Trial | Non
 
 
 def repeats_in(samples: Iterable[Sample]) -> set[tuple[str, int]]:
-    """Scenario and number of the samples that are identical to an earlier one."""
-    known: set[str] = set()
+    """Scenario and number of the samples that are copies of an earlier one.
+
+    A sample with the same words is no copy if its replies are draws of their own, and took their time.
+    """
+    known: dict[str, list[Sample]] = {}
     repeats: set[tuple[str, int]] = set()
     for sample in samples:
-        fingerprint = sample.fingerprint
-        if fingerprint is not None and fingerprint in known:
+        if sample.fingerprint is None:
+            continue
+        earlier = known.setdefault(sample.fingerprint, [])
+        if any(_is_copy(sample, of) for of in earlier):
             repeats.add((sample.scenario, sample.number))
-        elif fingerprint is not None:
-            known.add(fingerprint)
+        else:
+            earlier.append(sample)
     return repeats
+
+
+def _is_copy(sample: Sample, of: Sample) -> bool:
+    """Whether a sample with the same words as an earlier one need not be a sample of its own."""
+    is_drawn = sample.draws and of.draws and sample.draws.isdisjoint(of.draws)
+    return not is_drawn or sample.model_s < QUICKEST_DRAW * of.model_s

@@ -176,7 +176,7 @@ class Interaction:
     """A request and its response, for one message of a dialogue or for a judge's vote on the dialogue.
 
     `message_number` is 0 if a foreign cassette does not have it. `latency_ms` is None if it was not measured. `served`
-    is the model that the response names, None if it names none.
+    is the model that the response names, None if it names none. `draw` is as in `recording.draws`.
     """
 
     request: SentRequest
@@ -185,4 +185,5 @@ class Interaction:
     speaker: str = ""
     latency_ms: float | None = None
     served: str | None = None
+    draw: str | None = None
     is_vote: bool = False

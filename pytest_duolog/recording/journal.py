@@ -115,6 +115,8 @@ class JournalCodec:
             line["latency_ms"] = interaction.latency_ms
         if interaction.served is not None:
             line["served"] = interaction.served
+        if interaction.draw is not None:
+            line["draw"] = interaction.draw
         if interaction.is_vote:
             line["vote"] = True
         if texts:
@@ -149,7 +151,7 @@ class JournalCodec:
             is_early=self._format < 2,
         )
         self._note(number, sent)
-        latency_ms, served = line.get("latency_ms"), line.get("served")
+        latency_ms, served, draw = line.get("latency_ms"), line.get("served"), line.get("draw")
         return Interaction(
             sent,
             Response(
@@ -162,6 +164,7 @@ class JournalCodec:
             speaker=str(line["speaker"]),
             latency_ms=None if latency_ms is None else float(latency_ms),
             served=None if served is None else str(served),
+            draw=None if draw is None else str(draw),
             is_vote=line.get("vote") is True,
         )
 

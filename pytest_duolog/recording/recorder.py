@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_duolog.recording.addresses import Address
+from pytest_duolog.recording.draws import draw_of
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.redaction import Redactor
@@ -42,6 +43,13 @@ class Recorder(ABC):
     def used_since(self, n_used: int) -> Sequence[Interaction]:
         """The interactions that were used after the first `n_used`, in order."""
         return self._used[n_used:]
+
+    @property
+    def draws(self) -> tuple[str, ...]:
+        """The draws of all responses (see `recording.draws`); empty if one of them is not known to be a new one."""
+        found = [interaction.draw for interaction in self._used]
+        known = tuple(draw for draw in found if draw is not None)
+        return known if len(known) == len(found) else ()
 
     @property
     def n_left(self) -> int:
@@ -112,7 +120,9 @@ class Recorder(ABC):
         stored = self.hooks.response(kept) if is_answer(response, sent) else None
         if stored is not None:
             interaction = replace(
-                self._interaction(sent, stored, latency_ms), served=served_model(stored, sent)
+                self._interaction(sent, stored, latency_ms),
+                served=served_model(stored, sent),
+                draw=draw_of(response, sent),
             )
             self._on_recorded(interaction)
             self._used.append(interaction)

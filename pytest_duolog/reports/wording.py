@@ -84,7 +84,7 @@ def samples_words(decided: SamplesDecision) -> Iterator[str]:
     yield from tries_words(decided.n_passed, n)
     if decided.n_repeated:
         yield (
-            f"{counted(decided.stopped_after, 'sample')}, {n} distinct: identical dialogues count "
+            f"{counted(decided.stopped_after, 'sample')}, {n} distinct: copies count "
             "once (temperature 0, a cache, or a fixed seed?)"
         )
     yield from plan_words(plan)
@@ -155,7 +155,7 @@ def pairs_words(decided: PairsDecision, plan: RunPlan | None = None) -> Iterator
         )
     repeated = sum(tally.n - tally.n_distinct for tally in decided.tallies)
     if repeated:
-        yield f"{counted(n, 'pair')}, {n - repeated} distinct: identical dialogues are not new evidence"
+        yield f"{counted(n, 'pair')}, {n - repeated} distinct: copies of a dialogue are not new evidence"
     n_errors = decided.n_errors
     if any(n_errors):
         yield (

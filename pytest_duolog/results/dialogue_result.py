@@ -14,7 +14,7 @@ from pytest_duolog.properties.base import Evidence, Outcome, Verdict
 from pytest_duolog.results.reading import Reading, read
 from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript, Usage
 
-# Format history: 1, the first; `judges`, and `call` of a citation, were added with defaults.
+# Format history: 1, the first; `judges`, `draws`, and `call` of a citation, were added with defaults.
 DIALOGUE_FORMAT: Literal[1] = 1
 
 
@@ -114,9 +114,10 @@ class DialogueResult(Record):
     `name` is empty for the fixture's own dialogue. `cassette` is None if nothing is recorded. `played` and `recorded`
     count the replies that were replayed and recorded, votes of judges included. `spared` is the number of messages that
     were saved because the dialogue stopped at a goodbye or in a loop. `fresh` are the numbers of the messages that a
-    model wrote in this run. `notices` are messages for the user. `reading` has the findings of the detectors, so that
-    reports need not run them; None in results of older versions. `misfit` is None for a dialogue that matches its
-    recording, or if no remedy is known.
+    model wrote in this run. `draws` has a text for every reply that is equal if two replies are one draw (a cache, a
+    fixed seed); empty if it cannot be told of all. `notices` are messages for the user. `reading` has the findings of
+    the detectors, so that reports need not run them; None in results of older versions. `misfit` is None for a dialogue
+    that matches its recording, or if no remedy is known.
     """
 
     format: Literal[1] = DIALOGUE_FORMAT
@@ -127,6 +128,7 @@ class DialogueResult(Record):
     recorded: int = Field(default=0, ge=0)
     spared: int = Field(default=0, ge=0)
     fresh: tuple[int, ...] = ()
+    draws: tuple[Text, ...] = ()
     notices: tuple[Text, ...] = ()
     verdicts: tuple[PropertyResult, ...] = ()
     judges: tuple[JudgeUse, ...] = ()

@@ -131,6 +131,18 @@ class Sample(Record):
         ]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
+    @cached_property
+    def draws(self) -> frozenset[str]:
+        """The draws of its replies; empty if it cannot be told of all whether they are new ones."""
+        known = [dialogue.draws for dialogue in self.dialogues]
+        return frozenset(draw for draws in known for draw in draws) if all(known) else frozenset()
+
+    @property
+    def model_s(self) -> float:
+        """The model time of its dialogues, in seconds."""
+        messages = (message for dialogue in self.dialogues for message in dialogue.transcript.messages)
+        return sum(message.latency_ms or 0 for message in messages) / 1000
+
     @property
     def key(self) -> tuple[str, int, Arm, int]:
         """The key of the sample, unique in a run."""

@@ -292,6 +292,7 @@ class Dialogue(PropertyMethods):
             recorded=sum(recorded for _, recorded in counts),
             spared=run.n_spared,
             fresh=tuple(sorted(cassette.fresh_messages)),
+            draws=cassette.draws,
             notices=tuple(notices),
             misfit=_misfit(state),
             verdicts=tuple(_without_keys(result, cassette.redactor) for result in verdicts),

@@ -13,7 +13,7 @@ from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.samples import SamplesDecision, Trial, decide_samples, repeats_in
 from pytest_duolog.results.plan import ScenarioPlan
-from pytest_duolog.results.record import RunRecord
+from pytest_duolog.results.record import RunRecord, Sample
 from tests.run_records import bar_record, sample
 
 PLAN = ScenarioPlan(20, "0.9")
@@ -57,9 +57,9 @@ def test_nothing_counts_before_what_was_launched_earlier(outcomes: str, wanted: 
 @pytest.mark.parametrize(
     ("outcomes", "decision", "n_repeated"),
     [
-        ("+" + "=" * 19, Decision.INCONCLUSIVE, 19),
-        ("-" + "~" * 19, Decision.INCONCLUSIVE, 19),
-        ("+=" * 10, Decision.INCONCLUSIVE, 10),
+        ("+" + "=" * 19, Decision.INCONCLUSIVE, 2),
+        ("-" + "~" * 19, Decision.INCONCLUSIVE, 2),
+        ("+=" * 10, Decision.INCONCLUSIVE, 9),
         ("+++=+++++++++", Decision.PASS, 1),
         ("--~", Decision.BLOCK, 0),
     ],
@@ -158,3 +158,39 @@ def test_errors_are_not_counted_and_leave_a_hole() -> None:
 )
 def test_the_worst_scenario_decides_the_record(outcomes: dict[str, str], decision: Decision) -> None:
     assert decide_record(bar_record(outcomes)).decision is decision
+
+
+def drawn(number: int, draws: tuple[str, ...], latency_ms: float = 900) -> Sample:
+    """A sample with the same words as all others of its kind."""
+    one = sample("a", number, says="Hello.")
+    [dialogue] = one.dialogues
+    [message] = dialogue.transcript.messages
+    messages = (message.model_copy(update={"latency_ms": latency_ms}),)
+    transcript = dialogue.transcript.model_copy(update={"messages": messages})
+    dialogue = dialogue.model_copy(update={"transcript": transcript, "draws": draws})
+    return one.model_copy(update={"dialogues": (dialogue,)})
+
+
+@pytest.mark.parametrize(
+    ("samples", "copies"),
+    [
+        ([drawn(1, ("a", "b")), drawn(2, ("c", "d")), drawn(3, ("e", "f"))], set()),
+        ([drawn(1, ("a", "b")), drawn(2, ("c", "b")), drawn(3, ("c", "d"))], {2}),
+        ([drawn(1, ("a",)), drawn(2, ()), drawn(3, ("b",))], {2}),
+        ([drawn(1, ()), drawn(2, ("a",)), drawn(3, ("b",))], {2, 3}),
+        ([drawn(1, ("a",)), drawn(2, ("b",), 100), drawn(3, ("c",), 400)], {2}),
+    ],
+    ids=["each drawn", "one shared", "one unknown", "the first unknown", "too quick"],
+)
+def test_same_words_of_different_draws_are_samples_of_their_own(
+    samples: list[Sample], copies: set[int]
+) -> None:
+    assert {number for _, number in repeats_in(samples)} == copies
+
+
+def test_samples_that_can_no_longer_decide_are_not_asked_for() -> None:
+    assert decide("+==").wanted == ()
+    assert decide("+=").wanted == (3,)
+    assert decide("++" + "=" * 16).wanted == (19,)  # two failures would decide it
+    stuck = decide("++" + "=" * 17)
+    assert (stuck.decision, stuck.wanted) == (Decision.INCONCLUSIVE, ())

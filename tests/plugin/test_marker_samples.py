@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -13,7 +15,7 @@ import pytest
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.results.record import Header, RunRecord
 from pytest_duolog.results.store import RecordWriter, read_record
-from tests.chat_server import ChatServer
+from tests.chat_server import ChatServer, completion
 from tests.workers import alone_or_in_workers
 
 SAMPLED = """
@@ -109,6 +111,8 @@ def test_every_sample_has_fresh_function_fixtures(sampled, pytester: pytest.Pyte
 
 TWO_MODULES = """
 import itertools
+import json
+import time
 import pytest
 
 times = itertools.count()
@@ -160,7 +164,7 @@ def test_identical_dialogues_count_once(pytester: pytest.Pytester):
     result.stdout.fnmatch_lines(
         [
             "INCONCLUSIVE: too few distinct samples; 1 of 1 passed*",
-            "10 samples, 1 distinct: identical dialogues*",
+            "3 samples, 1 distinct: copies*",
         ]
     )
 
@@ -204,6 +208,26 @@ def test_errors_are_tried_again_and_count_neither_way(pytester: pytest.Pytester,
     found = record(pytester)
     assert outcomes(found) == ["passed", "error", "passed", "passed", "passed"]
     assert [(sample.number, sample.attempt) for sample in found.samples][:3] == [(1, 1), (2, 1), (2, 2)]
+
+
+@pytest.mark.parametrize(("is_cached", "n_samples"), [(False, 4), (True, 3)], ids=["drawn", "cached"])
+def test_same_words_are_samples_if_the_model_drew_them(
+    pytester: pytest.Pytester, chat_server: ChatServer, is_cached: bool, n_samples: int
+):
+    numbers = itertools.count(1)
+
+    def answer(body: dict[str, Any]) -> Any:
+        time.sleep(0.05)  # so that what differs in time is not the client
+        reply = json.loads(completion(body, "Yes."))
+        return 200, json.dumps(reply | {"id": "cached" if is_cached else f"id {next(numbers)}"}).encode()
+
+    chat_server.answer = answer
+    pytester.makepyfile(SERVED.format(marker=""))
+    result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", "--duolog-concurrency=1")
+    result.assert_outcomes(passed=not is_cached, failed=is_cached)
+    assert outcomes(record(pytester)) == ["passed"] * n_samples
+    again = pytester.runpytest("-p", "no:cacheprovider")
+    again.assert_outcomes(passed=not is_cached, failed=is_cached)
 
 
 def test_nothing_but_errors_is_inconclusive_and_said(pytester: pytest.Pytester, chat_server: ChatServer):
@@ -459,6 +483,8 @@ def test_sample_that_skips_itself_is_missing(sampled):
 
 LASTING = """
 import itertools
+import json
+import time
 import pytest
 
 times = itertools.count(1)

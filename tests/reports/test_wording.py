@@ -88,11 +88,11 @@ def test_repeats_are_named() -> None:
     record = bar_record({"test_a": ""}, n_samples=5)
     record = RunRecord(record.header, tuple(sample("test_a", n, says="Hello.") for n in range(1, 6)))
     assert words(record)[:2] == [
-        "test_a: INCONCLUSIVE: too few distinct samples; 1 of 1 passed (100 %, 95 % interval 20.7 % to 100 %)",
         (
-            "  5 samples, 1 distinct: identical dialogues count once "
-            "(temperature 0, a cache, or a fixed seed?)"
+            "test_a: INCONCLUSIVE: too few distinct samples; 1 of 1 passed "
+            "(100 %, 95 % interval 20.7 % to 100 %); stopped after 3"
         ),
+        ("  3 samples, 1 distinct: copies count once (temperature 0, a cache, or a fixed seed?)"),
     ]
 
 
@@ -225,7 +225,7 @@ def test_a_gate_over_one_dialogue_told_again_and_again() -> None:
         "INCONCLUSIVE: every scenario gave the same dialogue again and again, "
         "which is the evidence of only one round (temperature 0, a cache, or a fixed seed?)"
     )
-    assert "3 pairs, 1 distinct: identical dialogues are not new evidence" in lines
+    assert "3 pairs, 1 distinct: copies of a dialogue are not new evidence" in lines
 
 
 def test_errors_are_counted_apart_and_the_commonest_is_shown() -> None:
