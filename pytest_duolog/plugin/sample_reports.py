@@ -82,6 +82,11 @@ class SampledTest:
         return None if self.has_gaps or None in reasons or not reasons else reasons[-1]
 
     @property
+    def fails_as_candidate(self) -> bool:
+        """Whether a sample of the candidate failed."""
+        return not all(sample.passed for sample in self.measured[Arm.CANDIDATE].values())
+
+    @property
     def is_skipped(self) -> bool:
         """Whether it was skipped each time."""
         return len(self.wrong) == len(self.samples) and all(map(_is_skip, self.wrong))
@@ -313,10 +318,13 @@ def _reports(
 
 
 def _judge(call: pytest.TestReport, test: SampledTest, text: str, *, is_held_against: bool) -> None:
-    """Turn the last report of a body into the report of the verdict; an xfail applies to it as to a single run."""
+    """Turn the last report of a body into the report of the verdict; an xfail applies to it as to a single run.
+
+    In a gate, a test that is expected to fail does so if the candidate's samples fail, whether or not it got worse.
+    """
     vars(call).pop("wasxfail", None)
     xfail = None if test.item.config.option.runxfail else evaluate_xfail_marks(test.item)
-    if is_held_against and test.expected_failure is not None:
+    if (is_held_against or test.fails_as_candidate) and test.expected_failure is not None:
         call.outcome, call.longrepr, call.wasxfail = "skipped", text, test.expected_failure
     elif is_held_against:
         call.outcome, call.longrepr = "failed", text

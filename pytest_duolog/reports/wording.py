@@ -11,6 +11,7 @@ from pytest_duolog.gate.pairs import PairsDecision, Reason
 from pytest_duolog.gate.planner import can_pass, rounds_to_pass
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
+from pytest_duolog.reports.ends_words import ends_words
 from pytest_duolog.reports.numbers import percent, points, range_words
 from pytest_duolog.reports.terminal import usage_words
 from pytest_duolog.reports.tries_words import mean_tries_words, tries_words
@@ -282,7 +283,10 @@ def needed_words(decided: PairsDecision) -> str:
 def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
     """The whole text about a record; problems of the record come last."""
     if decided.pairs is not None:
-        yield from pairs_words(decided.pairs, record.header.plan)
+        first, *rest = pairs_words(decided.pairs, record.header.plan)
+        yield first
+        yield from ends_words(record)
+        yield from rest
         yield from _stored_words(record)
         n_run = 2 * sum(sample.is_measured and sample.arm is Arm.CANDIDATE for sample in record.samples)
         if n_run > decided.pairs.n_dialogues and not decided.is_open:

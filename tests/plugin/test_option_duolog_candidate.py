@@ -145,6 +145,22 @@ def test_one_collapsed_scenario_is_named(gate):
 
 
 @pytest.mark.parametrize(
+    ("wrong", "outcomes"),
+    [("answer", {"xfailed": 5}), ("nothing", {"failed": 5}), ("by old", {"failed": 5})],
+    ids=["both arms fail", "both pass", "the candidate passes"],
+)
+def test_strict_xfail_looks_at_the_candidate(
+    pytester: pytest.Pytester, models: Models, wrong: str, outcomes: dict[str, int]
+):
+    suite = SUITE.partition("def test_other")[0].replace('"wrong" not in', f'"{wrong}" not in')
+    pytester.makepyfile(
+        suite.replace("@pytest.mark.param", "@pytest.mark.xfail(strict=True)\n@pytest.mark.param", 1)
+    )
+    run = ("--record-mode=once", "--duolog-margin=0.4", "--duolog-candidate", "agent=openai:same")
+    pytester.runpytest("-p", "no:cacheprovider", *run).assert_outcomes(**outcomes)
+
+
+@pytest.mark.parametrize(
     ("options", "status"),
     [
         ((), pytest.ExitCode.TESTS_FAILED),

@@ -12,6 +12,7 @@ from pytest_duolog.reports.numbers import percent, points
 from pytest_duolog.reports.wording import plan_words, record_words
 from pytest_duolog.results.plan import GatePlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, RunRecord
+from pytest_duolog.transcripts.transcript import StopKind, StopReason
 from tests.run_records import bar_record, gate_record, header, sample
 
 
@@ -160,6 +161,25 @@ def test_a_gate_names_the_models_on_trial() -> None:
 def test_a_candidate_that_is_better_gains() -> None:
     lines = words(gate_record({f"t{s}": ("+-" if s < 4 else "++", "++") for s in range(20)}))
     assert "candidate 40 of 40 (100 %): mean gain 10 points, 95 % 0.1 to 26 (descriptive)" in lines[1]
+
+
+def test_candidate_that_says_nothing_and_passes_is_named() -> None:
+    record = gate_record({f"t{s}": ("++", "++") for s in range(20)})
+    silent = StopReason(kind=StopKind.EMPTY_REPLY, speaker="B")
+    said = sample(says="Hello.").dialogues[0]
+    ended = said.model_copy(update={"transcript": said.transcript.model_copy(update={"stop_reason": silent})})
+    samples = tuple(
+        one.model_copy(update={"dialogues": (ended,)})
+        if one.arm is Arm.CANDIDATE and one.scenario in ("t0", "t1", "t2", "t3")
+        else one
+        for one in record.samples
+    )
+    lines = words(RunRecord(record.header, samples))
+    assert lines[1] == (
+        "8 of 40 samples of the candidate that passed ended in an empty reply (baseline 0 of 40): does the "
+        "test look at dialogue.stop_reason?"
+    )
+    assert not any("stop_reason" in line for line in words(record))
 
 
 def test_scenarios_that_never_pass_are_named() -> None:
