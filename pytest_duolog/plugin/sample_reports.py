@@ -37,6 +37,8 @@ MOST_SHOWN = 2
 INCONCLUSIVE = "inconclusive"
 # What tests are counted as whose samples are only taken.
 COLLECTED = "collected"
+# Why a test fails whose gate passes.
+NOT_HAD = "some samples of this test could not be had"
 # The property of JUnit XML with the verdict.
 VERDICT = "duolog_verdict"
 
@@ -272,15 +274,21 @@ def decided_reports(
     headline = next(pairs_words(decided))
     if decided.decision is Decision.INCONCLUSIVE and call.passed and not hasattr(call, "wasxfail"):
         call = unjudged(call, INCONCLUSIVE, headline)
-    call = if_accused if call.nodeid in decided.accused else call
-    yield from with_headline((setup, call, teardown), headline)
+    is_accused = call.nodeid in decided.accused
+    why = "" if is_accused or decided.decision is not Decision.PASS else f"{NOT_HAD}; the gate says "
+    yield from with_headline((setup, if_accused if is_accused else call, teardown), headline, why=why)
 
 
-def with_headline(reports: Iterable[pytest.TestReport], headline: str) -> Iterator[pytest.TestReport]:
-    """The reports of a test with the verdict of its gate, or the text instead of it."""
+def with_headline(
+    reports: Iterable[pytest.TestReport], headline: str, *, why: str = ""
+) -> Iterator[pytest.TestReport]:
+    """The reports of a test with the verdict of its gate, or the text instead of it.
+
+    `why` is said before it by a test that fails although its gate passes.
+    """
     for report in reports:
         if isinstance(report.longrepr, str) and not is_strict_xpass(report):
-            report.longrepr = f"{headline}\n{report.longrepr}"
+            report.longrepr = f"{why if report.failed else ''}{headline}\n{report.longrepr}"
         report.user_properties = [(VERDICT, headline), *report.user_properties]
         yield report
 

@@ -160,6 +160,22 @@ def test_strict_xfail_looks_at_the_candidate(
     pytester.runpytest("-p", "no:cacheprovider", *run).assert_outcomes(**outcomes)
 
 
+def test_test_whose_samples_cannot_be_had_says_so_where_the_gate_passes(
+    pytester: pytest.Pytester, models: Models
+):
+    suite = SUITE.partition("def test_other")[0].replace("def test_it(opener, ", "def test_it(opener, sick, ")
+    pytester.makepyfile(
+        suite
+        + "@pytest.fixture\ndef sick(opener):\n    yield\n    assert '4' not in opener, 'teardown broke'\n"
+    )
+    run = ("--record-mode=once", "--duolog-margin=0.4", "--duolog-candidate", "agent=openai:same")
+    result = pytester.runpytest("-p", "no:cacheprovider", *run)
+    result.assert_outcomes(passed=4, failed=1)
+    result.stdout.fnmatch_lines(
+        ["some samples of this test could not be had; the gate says PASS: *", "*teardown broke*"]
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "status"),
     [
