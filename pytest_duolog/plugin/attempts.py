@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
 
 from pytest_duolog.results.arm import Arm
+
+# Set-up, call and teardown: pytest-randomly sets a seed before each.
+N_PHASES = 3
 
 
 class Attempt(NamedTuple):
@@ -30,3 +35,20 @@ ATTEMPT: pytest.StashKey[Attempt] = pytest.StashKey()
 def attempt_of(item: pytest.Item) -> Attempt:
     """The current attempt of a test."""
     return item.stash.get(ATTEMPT, Attempt(item))
+
+
+@contextmanager
+def seed_of_sample(config: pytest.Config, number: int) -> Iterator[None]:
+    """Give each sample its own seed if pytest-randomly sets one before every phase of a test.
+
+    With the same seed, speakers with random numbers would say the same in every sample.
+    """
+    seed = getattr(config.option, "randomly_seed", None)
+    if not isinstance(seed, int):
+        yield
+        return
+    config.option.randomly_seed = seed + N_PHASES * (number - 1)
+    try:
+        yield
+    finally:
+        config.option.randomly_seed = seed

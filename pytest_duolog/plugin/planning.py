@@ -13,7 +13,7 @@ from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
 from pytest_duolog.plugin.record_keeper import RecordKeeper
-from pytest_duolog.plugin.sampling import plan_of
+from pytest_duolog.plugin.run_plan import plan_of
 from pytest_duolog.plugin.source_of_tests import TestSources
 from pytest_duolog.plugin.state import settings_of
 from pytest_duolog.reports.forecast import Habits, forecast_words, habits_of, is_free

@@ -7,9 +7,8 @@ pytest-xdist gets whole tests and runs the samples of one test after the other.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -17,27 +16,24 @@ from typing import Any
 
 import pytest
 
-# pytest (9.2) has no public way to run a test again with new fixtures, or to find out whether its marks skip it.
-# Plugins that rerun tests (pytest-rerunfailures, flaky) use the same functions. To be dropped when pytest offers them.
+# pytest (9.2) has no public way to run a test again with new fixtures. Plugins that rerun tests (pytest-rerunfailures,
+# flaky) use the same function. To be dropped when pytest offers one.
 from _pytest.runner import runtestprotocol
-from _pytest.skipping import evaluate_skip_marks
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
 from pytest_duolog.plugin import RECORD_ATTRIBUTE, SITE, collector_of
-from pytest_duolog.plugin.attempts import ATTEMPT, Attempt
+from pytest_duolog.plugin.attempts import ATTEMPT, Attempt, seed_of_sample
 from pytest_duolog.plugin.collection import (
     SNAPSHOT_FIXTURE,
     refuse,
-    sampling_of,
-    scenario_of,
-    uses_our_fixture,
 )
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
 from pytest_duolog.plugin.refusals import check_distribution, check_gate
+from pytest_duolog.plugin.run_plan import plan_of
 from pytest_duolog.plugin.sample_reports import (
     SampledTest,
     collected_reports,
@@ -54,13 +50,10 @@ from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.plugin.subtests import SampleSubtests
 from pytest_duolog.plugin.wire import RecordPart
-from pytest_duolog.recording.header import text_hash
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import FIRST_CANARY, RunPlan
 from pytest_duolog.results.record import Sample, SampleOutcome, n_passed
-from pytest_duolog.scenarios.scenario import Scenario
-from pytest_duolog.settings import Settings, roles_of
 
 # An error says nothing about the model, so it is retried this often if models are asked.
 MOST_ATTEMPTS = 3
@@ -70,8 +63,6 @@ RERUNS_HIDE_RATES = (
 )
 # In workers and shards, which do not see each other's tests, this many new samples of a stored baseline are run.
 CANARIES_OF_A_TEST_ALONE = 5
-# Set-up, call and teardown: pytest-randomly sets a seed before each.
-N_PHASES = 3
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
@@ -288,7 +279,7 @@ class Sampler:
         if SITE in item.stash:
             del item.stash[SITE]
         self._is_set_up = False
-        with _seed_of_sample(item.config, attempt.number), self.subtests.of_sample(item) as failed:
+        with seed_of_sample(item.config, attempt.number), self.subtests.of_sample(item) as failed:
             reports = with_subtests(runtestprotocol(item, log=False, nextitem=nextitem), failed)
         _stop_if_told(item.session)
         try_number = test.n_tries(attempt) + 1
@@ -357,23 +348,6 @@ class Sampler:
         return [copy(undecided[0])], replace(part, undecided=tuple(undecided))
 
 
-@contextmanager
-def _seed_of_sample(config: pytest.Config, number: int) -> Iterator[None]:
-    """Give each sample its own seed if pytest-randomly sets one before every phase of a test.
-
-    With the same seed, speakers with random numbers would say the same in every sample.
-    """
-    seed = getattr(config.option, "randomly_seed", None)
-    if not isinstance(seed, int):
-        yield
-        return
-    config.option.randomly_seed = seed + N_PHASES * (number - 1)
-    try:
-        yield
-    finally:
-        config.option.randomly_seed = seed
-
-
 def _stop_if_told(session: pytest.Session) -> None:
     """End the run like pytest's own loop, for example for `-x`."""
     if session.shouldfail:
@@ -408,57 +382,3 @@ def register_sampler(session: pytest.Session) -> None:
         sampler = Sampler(record_keeper, plan, session.items, is_live, stored)
         config.pluginmanager.register(sampler, "duolog-sampler")
         config.pluginmanager.register(sampler.subtests, "duolog-subtests")
-
-
-def plan_of(items: Sequence[pytest.Item], settings: Settings, sources: TestSources) -> RunPlan | None:
-    """What the collected tests ask for; None if each is to run once."""
-    tests = {item.nodeid: item for item in items if uses_our_fixture(item) and not _is_skipped(item)}
-    scenarios = {name: scenario_of(item) for name, item in tests.items()}
-
-    def keys_of(names: Iterable[str]) -> dict[str, str]:
-        return {name: _key(scenarios[name], sources.of(tests[name]), settings) for name in names}
-
-    if settings.collect:
-        baseline = _models(scenarios.values(), settings)
-        plan = RunPlan(
-            dict.fromkeys(scenarios), baseline=baseline, keys=keys_of(scenarios), collect=settings.collect
-        )
-        return plan if scenarios else None
-    bars = {name: sampling_of(item) for name, item in tests.items()}
-    if settings.candidates:
-        on_trial = {
-            name: scenario
-            for name, scenario in scenarios.items()
-            if roles_of(scenario) & settings.candidates.keys()
-        }
-        gated = {name: bars[name] for name in on_trial}
-        baseline = _models(on_trial.values(), settings)
-        keys = keys_of(gated)
-        return RunPlan(gated, settings.gate, baseline, settings.candidates, keys=keys) if gated else None
-    sampled = {name: bar for name, bar in bars.items() if bar is not None}
-    if not sampled:
-        return None
-    chosen = {name: scenarios[name] for name in sampled}
-    return RunPlan(sampled, baseline=_models(chosen.values(), settings), keys=keys_of(chosen))
-
-
-def _is_skipped(item: pytest.Item) -> bool:
-    return evaluate_skip_marks(item) is not None
-
-
-def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]:
-    """The current models of the roles, including the other side; several if scenarios differ."""
-    found: dict[str, set[str]] = {}
-    for scenario in map(settings.cast, scenarios):
-        for speaker in (scenario.a, scenario.b):
-            found.setdefault(speaker.role or speaker.name, set()).add(speaker.model_label)
-    return {role: " or ".join(sorted(models)) for role, models in sorted(found.items())}
-
-
-def _key(scenario: Scenario, source: Sequence[str], settings: Settings) -> str:
-    """A hash of everything that a test is: its scenario with the models of today, and its source."""
-    cast = settings.cast(scenario).without_wordings()
-    without_models = {"a": {"model", "label"}, "b": {"model", "label"}}
-    models = [speaker.model_label for speaker in (cast.a, cast.b)]
-    said = [cast.model_dump(mode="json", exclude=without_models), models, source]
-    return str(text_hash(json.dumps(said, sort_keys=True)))
