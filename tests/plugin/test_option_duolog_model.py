@@ -55,11 +55,6 @@ def test_option_wins_over_everything_by_role_or_name(pytester, models_of):
     )
 
 
-def test_last_option_for_a_role_wins(models_of):
-    arguments = ["--duolog-model=customer=scripted:echo", "--duolog-model=customer=scripted:silent"]
-    assert models_of(*arguments) == "scripted:silent scripted:counter"
-
-
 def test_model_splits_at_the_first_colon_only(models_of):
     name = "openrouter:google/gemma-3-27b-it:free@v1=2"
     assert models_of(f"--duolog-model=customer={name}") == f"{name} scripted:counter"
