@@ -24,12 +24,14 @@ from pytest_duolog.recording.header import PERSONA, text_hash
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, read_journal
 from pytest_duolog.recording.stored_calls import reply_of_rounds, rounds_by_message
+from pytest_duolog.recording.wire import calls_by_message
 from pytest_duolog.transcripts.chat_entries import MODEL_ROLES
 from pytest_duolog.transcripts.parts import ending_of
 from pytest_duolog.transcripts.readers import reader_of
 from pytest_duolog.transcripts.transcript import (
     Message,
     StopReason,
+    ToolCall,
     ToolDefinition,
     Transcript,
     TranscriptSpeaker,
@@ -136,10 +138,14 @@ class _Retelling:
         elif replies:
             messages = [replies[number] for number in sorted(replies)]
         messages += self._last(len(messages))
+        wired = calls_by_message(one for one in self._said if one.message_number not in self._rounds)
         n_given, given = self._n_given(), _list((self._journal.end or {}).get("given"))
         return [
             in_rounds.get(number)
-            or _completed(message, replies.get(number), is_given=number <= n_given or number in given)
+            or _with_calls(
+                _completed(message, replies.get(number), is_given=number <= n_given or number in given),
+                wired.get(number, ()),
+            )
             for number, message in enumerate(messages, start=1)
         ]
 
@@ -275,6 +281,11 @@ def _message(speaker: str, reply: Reply, latency_ms: float | None) -> Message | 
         )
     except ValidationError:
         return None
+
+
+def _with_calls(message: Message, calls: tuple[ToolCall, ...]) -> Message:
+    """The message of a function with the calls that its requests and responses show."""
+    return message.model_copy(update={"tool_calls": calls}) if calls and not message.tool_calls else message
 
 
 def _completed(message: Message, reply: Message | None, *, is_given: bool) -> Message:

@@ -7,7 +7,7 @@ Messages, generateContent, Ollama; as JSON or as a stream of events.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -58,12 +58,16 @@ class WithCallsOnWire:
         return then(self._endpoint.reply(request), with_calls)
 
 
-def calls_on_wire(interactions: Sequence[Interaction]) -> tuple[ToolCall, ...]:
-    """The tool calls that the interactions of one message show, in the order in which they were asked for."""
-    wire = _Wire(None)
+def calls_by_message(interactions: Iterable[Interaction]) -> dict[int, tuple[ToolCall, ...]]:
+    """The tool calls that the interactions of functions show, by the number of their message, in order."""
+    own_prompts: dict[str, str | None] = {}
+    wires: dict[int, _Wire] = {}
     for interaction in interactions:
+        number, speaker = interaction.message_number, interaction.speaker
+        wire = wires.setdefault(number, _Wire(own_prompts.get(speaker)))
         wire.read(interaction)
-    return wire.calls()
+        own_prompts[speaker] = wire.own_prompt
+    return {number: calls for number, wire in wires.items() if (calls := wire.calls())}
 
 
 @dataclass

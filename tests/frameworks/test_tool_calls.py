@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_duolog import Transcript
 from tests.chat_server import ChatServer
 from tests.frameworks.test_callables import chat_completion
 
@@ -149,5 +150,11 @@ def test_its_calls_are_recorded_and_replayed_without_requests(
     chat_server.close()
     run().assert_outcomes(passed=1)
     assert len(chat_server.requests) == n_asked
+    (path,) = pytester.path.rglob("*.jsonl")
+    told = Transcript.from_cassette(path)
+    assert [[call.result.strip() for call in message.tool_calls] for message in told.messages[1::2]] == [
+        ["on its way"],
+        ["on its way"],
+    ]
     # The framework runs its tools itself, in a replay as well.
     assert (pytester.path / "runs.txt").read_text("utf-8").split() == ["5"] * 4

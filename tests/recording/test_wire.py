@@ -10,11 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
-from pytest_duolog.recording.wire import calls_on_wire
+from pytest_duolog.recording.wire import calls_by_message
+from pytest_duolog.transcripts.transcript import ToolCall
 
 ARGS = {"order": 5}
 TEXT = json.dumps(ARGS)
 ASKED = {"role": "user", "content": "Where is it?"}
+
+
+def calls_on_wire(interactions: list[Interaction]) -> tuple[ToolCall, ...]:
+    """Those of message 2."""
+    return calls_by_message(interactions).get(2, ())
 
 
 def interaction(request: Any, response: Any, status: int = 200) -> Interaction:
