@@ -125,7 +125,7 @@ def _calls_blocks(entry: CallsEntry) -> list[dict[str, Any]]:
     return [
         {**block, "id": call.id} if block.get("type") == "tool_use" and (call := next(calls, None)) else block
         for block in blocks
-        if block.get("type") != "text" or block.get("text", "").strip()
+        if block.get("type") != "text" or (block.get("text") or "").strip()
     ]
 
 

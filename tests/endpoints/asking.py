@@ -18,7 +18,8 @@ from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.scenarios.scenario import ModelName
-from pytest_duolog.transcripts.perspective import ChatMessage
+from pytest_duolog.transcripts.perspective import ChatMessage, Entry
+from pytest_duolog.transcripts.transcript import ToolDefinition
 
 HISTORY = (
     ChatMessage("system", "Be brief."),
@@ -67,6 +68,8 @@ def ask(
     knobs: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
     schema: Mapping[str, Any] | None = None,
+    tools: Sequence[ToolDefinition] = (),
+    entries: Sequence[Entry] = (),
     configured: Mapping[str, Provider] | None = None,
     patience: Patience | None = None,
 ) -> Reply:
@@ -74,7 +77,8 @@ def ask(
     transport = RetryingTransport(
         httpx.MockTransport(wire), patience or Patience(), lambda _: wire.rate_limiter, sleep=wire.sleep
     )
-    request = ChatRequest(ModelName.parse(model).model, tuple(history), knobs or {}, extra or {}, schema)
+    asked = (knobs or {}, extra or {}, schema, tuple(tools), tuple(entries))
+    request = ChatRequest(ModelName.parse(model).model, tuple(history), *asked)
 
     return reply_over(
         transport, lambda line: open_endpoint(model, line=line, configured=configured or {}), request

@@ -410,7 +410,7 @@ def test_result_that_cannot_be_told_ends_the_dialogue_and_says_nothing_of_the_mo
     project.serve(Round("", [("find", {"order_id": "1"})]), Round("Fine."))
     with pytest.raises(DialogueError, match=f"no message 2 from Bob: the tool find {problem}") as caught:
         project.hold([find])
-    assert not caught.value.is_outcome
+    assert (caught.value.is_outcome, caught.value.__cause__) == (False, None)
 
 
 @pytest.mark.parametrize("is_async", [False, True])
