@@ -207,7 +207,8 @@ def _end(
         print(line)
     print()
     folder, (n_held, n_all) = plan.folder.path, plan.counts
-    new = f"{plan.n_new} new or continued" if plan.n_new else "nothing was left to do"
+    nothing = "nothing was left to do" if n_held == n_all else "none finished now"
+    new = f"{plan.n_new} new or continued" if plan.n_new else nothing
     print(printable(f"{folder}: {n_held} of {counted(n_all, 'dialogue')}; {new}"))
     if n_held:
         print(printable(f"look at them: duolog show {folder}, duolog report {folder} -o report.html"))

@@ -14,7 +14,7 @@ from pytest_duolog.transcripts.transcript import Message, Transcript
 
 MOST_ROWS = 30
 LONGEST_CELL = 44
-NOT_HELD = "not run"
+NOT_HELD = "not finished"
 
 
 @dataclass

@@ -322,8 +322,11 @@ def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatSer
         stderr=subprocess.PIPE,
         text=True,
     )
-    _, error = process.communicate(timeout=60)
+    printed, error = process.communicate(timeout=60)
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    if number == signal.SIGINT:
+        assert "1 not finished" in printed
+        assert "0 of 1 dialogue; none finished now" in printed
     if number == signal.SIGINT:
         assert "every finished message is kept" in error
     waits.set()
