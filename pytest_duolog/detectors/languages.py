@@ -102,7 +102,12 @@ def language_of(content: str) -> str | None:
 
 def guess_language(content: str) -> Guess:
     """The language of a text, or its two languages if it is mixed."""
-    own = text.without_asides(text.excerpt(content))
+    return _guessed(text.excerpt(content))
+
+
+@lru_cache(maxsize=256)  # dialogues with loops repeat their messages
+def _guessed(content: str) -> Guess:
+    own = text.without_asides(content)
     folded = text.fold(own)
     script = _script_of(folded)
     if script is None:

@@ -170,16 +170,17 @@ class LoopDetector:
     def _mark(self, inside: list[bool], width: int, fresh: int, kinds: frozenset[Stale]) -> bool:
         """Whether the last `width` messages, except `fresh` ones, are a loop of these kinds; then they are marked."""
         start = len(self._stale) - width
-        if start < 0 or self._stale[start:].count(None) > fresh:
+        recent = self._stale[start:] if start >= 0 else ()
+        if len(recent) - recent.count(None) < width - fresh:
             return False
-        hits = [at for at in range(start, start + width) if self._stale[at] in kinds]
+        hits = [at for at, stale in enumerate(recent, start) if stale in kinds]
         if len(hits) < width - fresh:
             return False
         involved = {self._speakers[at] for at in hits}
-        if len(involved) < 2 and len(set(self._own) | involved) > 1:
+        if len(involved) < 2 and len(involved.union(self._own)) > 1:
             return False
-        for at in range(hits[0], hits[-1] + 1):
-            inside[at] = True
+        first, last = hits[0], hits[-1]
+        inside[first : last + 1] = [True] * (last + 1 - first)
         return True
 
     def _watch(self, speaker: str, n_words: int, *, deflects: bool, is_served: Callable[[], bool]) -> bool:

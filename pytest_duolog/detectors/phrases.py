@@ -111,10 +111,14 @@ class PhraseBook:
 
     def _find_begun_by(self, word: str) -> tuple[_Group, ...]:
         """The groups of phrases that can begin with a word, or after an apostrophe in it."""
-        at_word = self._sorted.at_word
-        parts = word.split("'") if "'" in word else (word,)
-        groups = ((part, at_word.get(part[:length])) for part in parts for length in _LENGTHS[: len(part)])
-        return tuple(group for part, group in groups if group and group.may_begin(part))
+        find = self._sorted.at_word.get
+        found: list[_Group] = []
+        for part in word.split("'") if "'" in word else (word,):
+            for length in _LENGTHS[: len(part)]:
+                group = find(part[:length])
+                if group and group.may_begin(part):
+                    found.append(group)
+        return tuple(found)
 
 
 class _Group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
     Table = np.ndarray[tuple[int, int], np.dtype[np.float16]]
+
+# The vectors of so many words are kept (1 kB each).
+_KNOWN_WORDS = 16_384
 
 NAME = "vectors (wordllama l2_supercat, 256)"
 
@@ -33,7 +36,7 @@ class WordVectors:
     def __init__(self, tokenizer: Tokenizer, table: Table) -> None:
         self._tokenizer = tokenizer
         self._table = table
-        self._known: dict[tuple[str, float], Vector] = {}
+        self._vector = lru_cache(maxsize=_KNOWN_WORDS)(self._find_vector)
 
     def sum_of(self, terms: Terms) -> Vector:
         """The weighted sum of the terms' vectors; zeros without terms."""
@@ -44,15 +47,12 @@ class WordVectors:
             total += self._vector(term)
         return total
 
-    def _vector(self, term: Term) -> Vector:
+    def _find_vector(self, term: Term) -> Vector:
         import numpy as np  # noqa: PLC0415  # part of the extra
 
-        known = self._known.get((term.word, term.weight))
-        if known is None:
-            pieces = self._tokenizer.encode(term.word, add_special_tokens=False).ids
-            known = np.float32(term.weight) * self._table[pieces].sum(axis=0, dtype="float32")
-            self._known[term.word, term.weight] = known
-        return known
+        pieces = self._tokenizer.encode(term.word, add_special_tokens=False).ids
+        vector: Vector = np.float32(term.weight) * self._table[pieces].sum(axis=0, dtype="float32")
+        return vector
 
 
 def cosine(one: Vector, other: Vector) -> float:
