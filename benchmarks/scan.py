@@ -1,0 +1,80 @@
+"""Cost of `duolog check` on many conversations.
+
+    python benchmarks/scan.py [--conversations 600]
+
+The conversations are those of `benchmarks/data`, taken again and again. Each figure is CPU of a whole process with all
+its workers, less that of the same command on one conversation; `first` is the time until the first line is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+from labelled import read_dialogues
+
+
+def cpu_s(*command: str) -> tuple[float, float]:
+    """CPU seconds of a command with its children, and seconds until its first output."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.read(1)
+        first = time.perf_counter() - start
+        process.stdout.read()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, first
+
+
+def write_conversations(path: Path, n: int) -> int:
+    """Write a chat log with `n` conversations; the number of their messages."""
+    found = list(islice(cycle(read_dialogues()), n))
+    path.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "id": f"{at}-{one.name}",
+                    "messages": [{"speaker": a, "text": b} for a, b in one.messages],
+                }
+            )
+            + "\n"
+            for at, one in enumerate(found)
+        )
+    )
+    return sum(len(one.messages) for one in found)
+
+
+def scan(folder: Path, n: int) -> None:
+    few, many = folder / "few.jsonl", folder / "many.jsonl"
+    write_conversations(few, 1)
+    n_messages = write_conversations(many, n)
+    print(f"duolog check, {n} conversations, {n_messages} messages")
+    for form in ("text", "json"):
+        command = (str(Path(sys.executable).with_name("duolog")), "check", "--format", form)
+        start, _ = cpu_s(*command, str(few))
+        all_s, first_s = cpu_s(*command, str(many))
+        print(
+            f"  {form:<5} {all_s - start:6.2f} s of CPU, {n / (all_s - start):6.0f} a second; first {first_s:.2f} s"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--conversations", type=int, default=600)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        scan(Path(name), arguments.conversations)
+
+
+if __name__ == "__main__":
+    main()
