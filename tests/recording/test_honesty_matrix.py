@@ -23,7 +23,7 @@ HEAD = """
 import os
 import httpx
 import pytest
-from pytest_duolog import HttpTarget, Message, Speaker, Tool
+from pytest_duolog import HttpTarget, Message, Speaker, Tool, reply, say
 
 BASE = os.environ["OPENAI_BASE_URL"]
 
@@ -37,6 +37,9 @@ def marked(**changes):
 def one(**fields):
     '''Two speakers, of whom only the second one is asked over HTTP.'''
     return pytest.mark.dialogue(a="scripted:counter", b=Speaker("Ben", **fields), turns=2, stop_on=())
+
+def both(**given):
+    return pytest.mark.dialogue(model="openai:m", **given)
 
 def calling(path="/chat/completions", headers=None, **extra):
     def speak(messages):
@@ -149,6 +152,13 @@ ROWS: dict[str, Row] = {
     "system prompt by a space": Row(f'marked({B}, system="Be Ben."))', f'marked({B}, system="Be  Ben."))'),
     "system prompt by its line ends": Row(
         f'marked({B}, system="One.\\nTwo."))', f'marked({B}, system="One.\\r\\nTwo."))'
+    ),
+    "text of a step": Row('both(steps=[say("Hello."), reply()])', 'both(steps=[say("Good day."), reply()])'),
+    "one more step": Row(
+        'both(steps=[say("Hello."), reply()])', 'both(steps=[say("Hello."), reply(), reply()])'
+    ),
+    "one step less": Row(
+        'both(steps=[say("Hello."), reply(), reply()])', 'both(steps=[say("Hello."), reply()])'
     ),
     "model of a": Row("marked()", 'marked(a=Speaker("Ann", model="openai:n", system="Be Ann."))'),
     "model of b": Row("marked()", 'marked(b=Speaker("Ben", model="openai:n", system="Be Ben."))'),
