@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest_duolog.reports
 from pytest_duolog.commands.dialogue_files import each_dialogue, each_dialogue_in
+from pytest_duolog.commands.dialogue_paths import NO_DIALOGUES, dialogues_of_folder
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.commands.scan import REPORT, Scan
 from pytest_duolog.display import printable
@@ -29,8 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files",
         nargs="+",
-        metavar="FILE",
-        help="transcripts, chat logs, cassettes or run records; - reads transcripts or logs from stdin",
+        metavar="PATH",
+        help="transcripts, chat logs, cassettes or run records, or folders with such files; - reads transcripts or "
+        "logs from stdin",
     )
     add_property_argument(
         parser,
@@ -77,6 +79,14 @@ def _formats() -> list[str]:
 
 
 def _read(file: str) -> Iterator[FiledDialogue | Unreadable]:
+    if Path(file).is_dir():
+        has_dialogues = False
+        for entry in dialogues_of_folder(Path(file)):
+            has_dialogues = True
+            yield entry
+        if not has_dialogues:
+            yield Unreadable(file, 1, NO_DIALOGUES)
+        return
     if file != STDIN:
         yield from each_dialogue(Path(file))
         return

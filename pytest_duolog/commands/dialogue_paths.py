@@ -18,6 +18,7 @@ from pytest_duolog.transcripts.sources import Unreadable
 # The suffixes of files with dialogues, those with the most facts first; other files in a folder are skipped.
 FULLEST = (".json", ".jsonl", ".md")
 SUFFIXES = set(FULLEST)
+NO_DIALOGUES = f"there are no dialogues in the files ({', '.join(sorted(SUFFIXES))})"
 # Folders without dialogues of the project.
 PASSED_OVER = {"node_modules", "site-packages", "__pycache__"}
 
@@ -70,7 +71,7 @@ def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue],
         raise TranscriptError(f"no message of {counted(len(named), 'dialogue')} has {arguments.says!r}")
     if not wanted and not unreadable:
         where = listed([str(path) for path in arguments.paths]) or "the working directory"
-        raise TranscriptError(f"{where}: there are no dialogues in the files ({', '.join(sorted(SUFFIXES))})")
+        raise TranscriptError(f"{where}: {NO_DIALOGUES}")
     return [dialogue.judged(properties) for dialogue in wanted], len(unreadable)
 
 
@@ -90,12 +91,12 @@ def _searched(text: str) -> str:
 def _entries(paths: Sequence[Path]) -> Iterator[FiledDialogue | Unreadable]:
     for path in paths:
         if path.is_dir():
-            yield from _of_folder(path)
+            yield from dialogues_of_folder(path)
         else:
             yield from read_dialogues(path)
 
 
-def _of_folder(folder: Path) -> Iterator[FiledDialogue | Unreadable]:
+def dialogues_of_folder(folder: Path) -> Iterator[FiledDialogue | Unreadable]:
     """The dialogues of a folder's files, in the order of their names.
 
     A file without a readable dialogue, such as a README, is skipped; the number of such files is reported. If a

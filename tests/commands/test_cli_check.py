@@ -226,6 +226,23 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_checked(files: Path, capsys
     ]
 
 
+def test_a_folder_stands_for_the_dialogues_in_it(files: Path, capsys: pytest.CaptureFixture[str]):
+    logs = files / "logs"
+    logs.mkdir()
+    assert main(["check", "logs"]) == 2
+    assert (
+        "duolog: logs:1: there are no dialogues in the files (.json, .jsonl, .md)" in capsys.readouterr().err
+    )
+    for name in ("healthy.md", "looping.md"):
+        (files / name).rename(logs / name)
+    (logs / "notes.md").write_text("Some notes.", "utf-8")
+    assert main(["check", "logs"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("logs/looping.md:")
+    assert out.endswith("2 dialogues checked: 1 with findings\n")
+    assert err == "duolog: logs: no dialogue in 1 other file\n"
+
+
 def test_stdin_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     line = json.dumps({"id": "talk", "messages": [{"role": "user", "content": GOODBYE}]})
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(line.encode())))
