@@ -219,7 +219,7 @@ class CallsInOrder(SpokenProperty, method="calls_in_order", gathers="tools"):
 class CallsAreValid(SpokenProperty, method="calls_are_valid"):
     """Every call names a tool that its speaker has, and its arguments fit the tool's schema.
 
-    Without calls, or if the tools of who called are not known, it could not be measured. A tool that failed is not an
+    Without calls, or if the tool of a call is not known, it could not be measured. A tool that failed is not an
     invalid call: see `NoToolErrors`.
     """
 
@@ -255,6 +255,8 @@ def _problems(made: Made, speaker: TranscriptSpeaker) -> list[str]:
         raise Unknown(f"the tools of {speaker.name} are not known")
     known = {tool.name: tool for tool in speaker.tools}
     name = made.call.name
+    if name not in known and speaker.has_other_tools:
+        raise Unknown(f"{name} may be a tool of {speaker.name} that the transcript does not describe")
     if name not in known:
         return [f"{speaker.name} has no tool {name!r} (tools: {listed(list(known), 8)})"]
     given = arguments_of(made.call)

@@ -13,9 +13,9 @@ from typing import Any
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts.chat_entries import MODEL_ROLES, Call, Entry, entry_of, is_chat_log, text_of
-from pytest_duolog.transcripts.definitions import definitions_in
+from pytest_duolog.transcripts.definitions import Tools, definitions_in
 from pytest_duolog.transcripts.langchain import is_langchain, of_langchain
-from pytest_duolog.transcripts.transcript import Message, ToolDefinition, Transcript, TranscriptSpeaker
+from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker
 
 
 def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
@@ -43,12 +43,16 @@ def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
     )
 
 
-def _speaker(
-    name: str, system: str | None, model: Any, tools: tuple[ToolDefinition, ...]
-) -> TranscriptSpeaker:
+def _speaker(name: str, system: str | None, model: Any, tools: Tools) -> TranscriptSpeaker:
     if name not in MODEL_ROLES:
         return TranscriptSpeaker(name=name)
-    return TranscriptSpeaker(name=name, system=system, model=_text_or_none(model), tools=tools)
+    return TranscriptSpeaker(
+        name=name,
+        system=system,
+        model=_text_or_none(model),
+        tools=tools.definitions,
+        has_other_tools=tools.has_others,
+    )
 
 
 def _text_or_none(value: Any) -> str | None:

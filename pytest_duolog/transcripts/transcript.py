@@ -219,17 +219,21 @@ class Message(Record):
 
 
 class TranscriptSpeaker(Record):
-    """One speaker of a transcript: its name, its model, its system prompt, and the tools it could use, if known."""
+    """One speaker of a transcript: its name, its model, its system prompt, and the tools it could use, if known.
+
+    `has_other_tools` says that it could use more tools than these, such as a provider's own.
+    """
 
     name: Text
     model: Text | None = None
     system: Text | None = None
     tools: tuple[ToolDefinition, ...] = ()
+    has_other_tools: bool = False
 
     @model_serializer(mode="wrap")
     def _as_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The fields of format 1, and the tools if there are any."""
-        return _without_defaults(self, handler(self), ("tools",))
+        return _without_defaults(self, handler(self), ("tools", "has_other_tools"))
 
 
 def _without_defaults(value: Record, dumped: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -365,7 +369,7 @@ class Transcript(Record, PropertyMethods):
         """The oldest format that has everything."""
         plain = set(ToolCall(name="").model_dump())
         is_new = (
-            any(speaker.tools for speaker in self.speakers)
+            any(speaker.tools or speaker.has_other_tools for speaker in self.speakers)
             or any(
                 call.model_dump().keys() - plain for message in self.messages for call in message.tool_calls
             )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_duolog.properties.base import Outcome
 from pytest_duolog.transcripts.sources import Source, Unreadable, read_sources
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
@@ -502,3 +503,34 @@ def test_results_never_speak(entries: list[dict[str, Any]]):
     for found in read_sources(json.dumps({"messages": log}), file="x.json"):
         if isinstance(found, Source):
             assert not any(secret in message.content for message in found.transcript.messages)
+
+
+NAMED = [
+    ({"type": "function", "function": {"name": "ping"}}, True),
+    ({"type": "function", "name": "ping", "parameters": None}, True),
+    ({"name": "ping", "description": "Is it there?"}, True),
+    ({"functionDeclarations": [{"name": "ping"}]}, True),
+    ({"toolSpec": {"name": "ping", "inputSchema": {"json": {"type": "object"}}}}, True),
+    ({"type": "web_search"}, None),
+    ({"googleSearch": {}}, None),
+    ({"type": "custom", "name": "ping"}, None),
+    ("ping", None),
+    ({"functionDeclarations": [{"name": "pong"}], "codeExecution": {}}, None),
+    ({"functionDeclarations": [{"name": "pong"}]}, False),
+]
+
+
+@pytest.mark.parametrize(("tool", "is_valid"), NAMED, ids=str)
+def test_a_tool_needs_no_schema_and_one_that_is_not_described_is_not_unknown(
+    tool: Any, is_valid: bool | None
+):
+    calls = [{"id": "1", "type": "function", "function": {"name": "ping", "arguments": '{"n": 1}'}}]
+    known = {"type": "function", "function": {"name": "pang", "parameters": {"type": "object"}}}
+    asked = [
+        {"role": "user", "content": "Ping."},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+    ]
+    read = only({"messages": asked, "tools": [known, tool]})
+    outcomes = {True: Outcome.HOLDS, False: Outcome.FAILS, None: Outcome.UNMEASURED}
+    assert read.calls_are_valid().outcome is outcomes[is_valid]
+    assert Transcript.from_value(json.loads(read.to_json())) == read

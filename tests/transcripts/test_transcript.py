@@ -88,6 +88,7 @@ def test_json_holds_tools(calls, tools):
     [
         ({}, {"arguments": "{}", "result": "ok"}, None, 1),
         ({"tools": (REFUND,)}, {}, None, 2),
+        ({"has_other_tools": True}, {}, None, 2),
         ({}, {"is_error": True}, None, 2),
         ({}, {"round": 1}, None, 2),
         ({}, {"id": "call00001"}, None, 2),
