@@ -37,8 +37,8 @@ class _Merged:
     """The calls of the events so far, by their place in the response."""
 
     def __init__(self) -> None:
-        self._functions: dict[Any, dict[str, str]] = {}
-        self._blocks: dict[Any, dict[str, Any]] = {}
+        self._functions: dict[int | None, dict[str, str]] = {}
+        self._blocks: dict[int | None, dict[str, Any]] = {}
         self._items: list[Any] = []
         self._parts: list[Any] = []
         self._listed: list[Any] = []
@@ -49,7 +49,7 @@ class _Merged:
         if kind == "response.output_item.done":
             self._items.append(event.get("item"))
         elif kind == "content_block_start" and isinstance(event.get("content_block"), dict):
-            self._blocks[event.get("index")] = {**event["content_block"], "written": ""}
+            self._blocks[_place(event.get("index"))] = {**event["content_block"], "written": ""}
         elif kind == "content_block_delta":
             self._add_to_block(event)
         elif isinstance(event.get("choices"), list):
@@ -66,7 +66,7 @@ class _Merged:
     def _add_functions(self, delta: Any) -> None:
         calls = delta.get("tool_calls") if isinstance(delta, dict) else None
         for call in filter(_is_object, calls if isinstance(calls, list) else []):
-            place = call.get("index", len(self._functions))
+            place = _place(call.get("index", len(self._functions)))
             made = self._functions.setdefault(place, {"id": "", "name": "", "arguments": ""})
             function = call.get("function")
             given = {"id": call.get("id"), **(function if isinstance(function, dict) else {})}
@@ -75,7 +75,7 @@ class _Merged:
                 made[key] += given[key] if isinstance(given.get(key), str) else ""
 
     def _add_to_block(self, event: Mapping[str, Any]) -> None:
-        block, delta = self._blocks.get(event.get("index")), event.get("delta")
+        block, delta = self._blocks.get(_place(event.get("index"))), event.get("delta")
         if block is not None and isinstance(delta, dict) and isinstance(delta.get("partial_json"), str):
             block["written"] += delta["partial_json"]
 
@@ -103,6 +103,11 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
         return {**block, "input": json.loads(written)}
     except ValueError:
         return {**block, "input": written}
+
+
+def _place(value: Any) -> int | None:
+    """The place that a stream states; None for what is not a number."""
+    return value if isinstance(value, int) else None
 
 
 def _is_object(value: Any) -> bool:

@@ -286,3 +286,17 @@ PARTS = st.recursive(
     lambda parts: events(*parts)) | st.binary(max_size=20)), max_size=3))  # fmt: skip
 def test_whatever_is_on_the_wire_is_read_or_left(said):
     calls_on_wire([interaction(*one) for one in said])
+
+
+@pytest.mark.parametrize("index", [[0], {"a": 1}, None, "0"], ids=str)
+def test_a_place_that_is_no_number_is_one_place(index: Any):
+    begin = {
+        "type": "content_block_start",
+        "index": index,
+        "content_block": {"type": "tool_use", "id": "c1", "name": "status", "input": {}},
+    }
+    delta = {"type": "content_block_delta", "index": index, "delta": {"partial_json": TEXT}}
+    function = {"index": index, "id": "c1", "function": {"name": "status", "arguments": TEXT}}
+    for said in ((begin, delta), ({"choices": [{"delta": {"tool_calls": [function]}}]},)):
+        (call,) = calls_on_wire([interaction({"messages": [ASKED]}, events(*said))])
+        assert (call.name, json.loads(call.arguments)) == ("status", ARGS)
