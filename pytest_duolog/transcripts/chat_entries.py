@@ -268,7 +268,7 @@ def _call(call: Mapping[str, Any]) -> Call:
     kind = str(call.get("type") or "tool").removesuffix("_call").removeprefix("tool-")
     made = Call(
         _first_text(inner, NAME_KEYS) or kind,
-        next((_json_text(inner[key]) for key in ARGUMENT_KEYS if inner.get(key) is not None), ""),
+        next((json_text(inner[key]) for key in ARGUMENT_KEYS if inner.get(key) is not None), ""),
         _first_text(call, ID_KEYS),
         _first_text(call, ("id",)),
     )
@@ -314,7 +314,7 @@ def _result_text(value: Any) -> str:
     blocks = value if isinstance(value, list) else [value]
     if blocks and all(isinstance(block, str) or _is_text_block(block) for block in blocks):
         return text_of(value)
-    return _json_text(value)
+    return json_text(value)
 
 
 def _is_text_block(block: Any) -> bool:
@@ -325,7 +325,8 @@ def _first_text(values: Mapping[str, Any], keys: Iterable[str]) -> str:
     return next((value for key in keys if isinstance(value := values.get(key), str) and value), "")
 
 
-def _json_text(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """Text unchanged, any other value as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

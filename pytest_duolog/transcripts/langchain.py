@@ -24,7 +24,8 @@ def is_langchain(message: Any) -> bool:
         return False
     if isinstance(message.get("kwargs"), dict) and isinstance(message.get("id"), list):
         return True
-    return message.get("type") in LANGCHAIN_ROLES and ("data" in message or "content" in message)
+    kind = message.get("type")
+    return isinstance(kind, str) and kind in LANGCHAIN_ROLES and ("data" in message or "content" in message)
 
 
 def of_langchain(message: Mapping[str, Any]) -> dict[str, Any]:

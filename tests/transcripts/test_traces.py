@@ -359,9 +359,18 @@ def test_spans_of_tools_know_results_and_errors():
         "gen_ai.tool.call.result": "no such order",
         "error.type": "KeyError",
     }
-    transcript = only(otlp([genai(asked, call), {"attributes": tool}]))
-    (made,) = transcript.messages[-1].tool_calls
-    assert (made.result, made.is_error) == ("no such order", True)
+    phoenix = {"openinference.span.kind": "TOOL", "tool_call.id": "c1", "output.value": "no such order"}
+    for span in ({"attributes": tool}, {"attributes": phoenix, "status": {"code": "STATUS_CODE_ERROR"}}):
+        transcript = only(otlp([genai(asked, call), span]))
+        (made,) = transcript.messages[-1].tool_calls
+        assert (made.result, made.is_error) == ("no such order", True)
+    given = {
+        "name": "tool",
+        "context": {"trace_id": "0xabc"},
+        "attributes": {**tool, "gen_ai.tool.call.result": {"state": "sent"}},
+    }
+    (made,) = only([sdk_span(0, asked, call), given]).messages[-1].tool_calls
+    assert json.loads(made.result or "") == {"state": "sent"}
 
 
 def test_conversations_are_apart_and_turns_with_the_same_history_are_one():
@@ -371,8 +380,48 @@ def test_conversations_are_apart_and_turns_with_the_same_history_are_one():
     ]
     found = sources({"resourceSpans": two})
     assert [item.id for item in found if isinstance(item, Source)] == ["talk-1", "b"]
-    turns = [{**row, "context.trace_id": f"t{at}"} for at, row in enumerate(TRACES["Phoenix"])]
-    assert len(only(turns[1:])) == len(SAID)
+
+
+def test_different_traces_are_never_merged():
+    rows = [
+        {**row, "context.trace_id": f"t{at}"}
+        for at, row in enumerate([*TRACES["Phoenix"], TRACES["Phoenix"][2]])
+    ]
+    found = [(item.id, len(item.transcript)) for item in sources(rows) if isinstance(item, Source)]
+    assert found == [("t0", 2), ("t1", 2), ("t2", 4), ("t3", 4)]
+
+
+def test_each_trace_of_an_export_is_read_by_its_own_observations():
+    plain = {"id": "t2", "traceId": None, "input": "Hi.", "output": "Hello.", "observations": []}
+    found = sources([langfuse(CHAT), {**plain, "traceId": "t2"}, {**plain, "id": "t3"}])
+    assert [(item.id, len(item.transcript)) for item in found if isinstance(item, Source)] == [
+        ("talk-1", 4),
+        ("t2", 2),
+        ("t3", 2),
+    ]
+
+
+TIMES = [
+    ("2026-11-29T10:00:00Z", "2026-11-29T10:00:00.5Z"),
+    ("2026-11-29T10:00:00+02:00", "2026-11-29T09:00:00Z"),
+    ("2026-11-29 10:00:00 UTC", "2026-11-29 10:00:00.250000 UTC"),
+    (999, 1000),
+    ("999", "1000"),
+    (0.5, 1e9),
+    ("2026-11-29T10:00:00Z", "then"),
+    ("2026-11-29T10:00:00Z", None),
+]
+
+
+@pytest.mark.parametrize(("early", "late"), TIMES, ids=str)
+def test_spans_are_in_the_order_in_which_they_began(early: Any, late: Any):
+    asked, answered = CHAT[1]
+    other = {**answered, "content": "It is here."}
+    exported = langfuse([(asked, other), (asked, answered)])["observations"]
+    rows = [phoenix_row(0, asked, said) for said in (other, answered)]
+    for spans, key in ((exported, "startTime"), (rows, "start_time")):
+        timed = [{**span, key: time} for span, time in zip(spans, (late, early), strict=True)]
+        assert only(timed).messages[-1].content == "It is here."
 
 
 def test_from_trace_takes_one_dialogue(tmp_path: Path):
@@ -429,7 +478,31 @@ VALUES = st.recursive(
     | st.fixed_dictionaries({"observations": st.lists(VALUES), "input": VALUES, "output": VALUES})
     | st.fixed_dictionaries({"resourceSpans": st.lists(VALUES)})
     | st.fixed_dictionaries({"context.trace_id": VALUES, "attributes.llm.input_messages": VALUES})
+    | st.fixed_dictionaries({"type": VALUES, "messages": VALUES})
+    | st.lists(st.fixed_dictionaries({"type": VALUES, "content": VALUES, "traceId": VALUES}), max_size=3)
 )
 def test_any_trace_is_read_or_refused(value: Any):
     for found in sources(value):
         assert isinstance(found, Source | Unreadable)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": {"a": 1}, "messages": [{"type": ["a"], "content": "x"}]},
+        [{"type": ["a"], "content": "x"}],
+        [{"type": ["a"], "traceId": "t", "input": "x"}],
+        {"traceId": "t", "observations": [{"type": {"a": 1}, "traceId": {}}]},
+    ],
+    ids=str,
+)
+def test_a_type_that_is_no_text_is_no_type(value: Any):
+    for found in sources(value):
+        assert isinstance(found, Source | Unreadable)
+        assert not isinstance(found, Unreadable) or "unhashable" not in found.problem
+
+
+def test_an_event_without_a_name_does_not_hide_the_dialogue():
+    trace = otlp([old_events(*CHAT[0])])
+    trace["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["events"].append({"name": ["x"]})
+    assert len(only(trace)) == 2

@@ -6,8 +6,10 @@ input, and its output. What other spans say is in it already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any, NamedTuple
 
 from pytest_duolog.errors import TranscriptError
@@ -19,20 +21,22 @@ NO_CONTENT = (
     "the trace has no messages: its program did not record what was said (OpenTelemetry: "
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT)"
 )
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# More than any time in nanoseconds has.
+MOST_DIGITS = 25
 
 
 @dataclass(frozen=True)
 class ChatSpan:
     """One request to a model: its messages as entries of a chat log, oldest first, those of its answer last.
 
-    `conversation` is the id that all requests of one dialogue share, `is_stated` whether the program gave it; otherwise
-    it is the trace. `order` sorts spans by time.
+    `conversation` is the id that all requests of one dialogue share; if the program gave none, it is the trace's.
+    `began` is the time when it began, as `began` tells it.
     """
 
     conversation: str
-    order: str
+    began: int | None
     entries: Sequence[Mapping[str, Any]]
-    is_stated: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -56,18 +60,15 @@ class Trace:
         Raises TranscriptError if no span has messages, or if some are no messages.
         """
         chosen: dict[str, ChatSpan] = {}
-        for span in sorted(self.spans, key=lambda span: span.order):
+        for span in sorted(self.spans, key=lambda span: (span.began is None, span.began or 0)):
             before = chosen.get(span.conversation)
             if span.entries and (before is None or len(span.entries) >= len(before.entries)):
                 chosen[span.conversation] = span
-        made = [(span, self._transcript(span)) for span in chosen.values()]
-        made = [(span, transcript) for span, transcript in made if transcript.messages]
+        made = [(id_, self._transcript(span)) for id_, span in chosen.items()]
+        made = [(id_, transcript) for id_, transcript in made if transcript.messages]
         if not made:
             raise TranscriptError(NO_CONTENT)
-        repeated = _repeated([transcript for span, transcript in made if not span.is_stated])
-        return [
-            (span.conversation, found) for span, found in made if span.is_stated or id(found) not in repeated
-        ]
+        return made
 
     def _transcript(self, span: ChatSpan) -> Transcript:
         transcript = transcript_of(list(span.entries), span.facts)
@@ -88,23 +89,23 @@ class Trace:
         return call.model_copy(update={"result": result, "is_error": call.is_error or run.is_error})
 
 
-def _repeated(transcripts: Sequence[Transcript]) -> set[int]:
-    """The ids of those that another one begins with: an application may trace each turn apart, with its history."""
-    begun: set[int] = set()
-    found: set[int] = set()
-    for transcript in sorted(transcripts, key=len, reverse=True):
-        prefixes = list(_prefixes(transcript))
-        if prefixes[-1] in begun:
-            found.add(id(transcript))
-        begun.update(prefixes)
-    return found
+def began(span: Mapping[str, Any], *keys: str) -> int | None:
+    """When a span began, from the first of these fields that it has; None if it cannot be told.
 
-
-def _prefixes(transcript: Transcript) -> Iterator[int]:
-    so_far = 0
-    for message in transcript.messages:
-        so_far = hash((so_far, message.speaker, message.content))
-        yield so_far
+    It is a number as the file has it, or of a date the nanoseconds since 1970, so that spans of a file can be compared.
+    """
+    told = next((span[key] for key in keys if span.get(key) is not None), None)
+    if isinstance(told, int | float):
+        return int(told) if isfinite(told) else None
+    if not isinstance(told, str):
+        return None
+    if told.isascii() and told.isdigit() and len(told) < MOST_DIGITS:
+        return int(told)
+    try:
+        date = datetime.fromisoformat(told.removesuffix(" UTC"))
+    except ValueError:
+        return None
+    return ((date if date.tzinfo else date.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def value_of(written: Any) -> Any:

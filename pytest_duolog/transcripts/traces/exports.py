@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_duolog.transcripts.langchain import listed, mapped
-from pytest_duolog.transcripts.traces import ChatSpan, Trace, value_of
+from pytest_duolog.transcripts.traces import ChatSpan, Trace, began, value_of
 from pytest_duolog.transcripts.traces.messages import entries_of
 
 # Kinds of Langfuse's observations.
@@ -34,7 +34,8 @@ def is_langfuse(value: Any) -> bool:
 def _is_observation(value: Any) -> bool:
     return (
         isinstance(value, dict)
-        and value.get("type") in KINDS
+        and isinstance(value.get("type"), str)
+        and value["type"] in KINDS
         and any(k in value for k in ("traceId", "trace_id"))
     )
 
@@ -46,11 +47,14 @@ def read_langfuse(value: Mapping[str, Any], trace: Trace) -> None:
     session = _first(whole, ("sessionId", "session_id"))
     if _is_observation(whole):
         observed = [dict(whole)]
-    for item in observed:
-        if item.get("type") in (None, "GENERATION", "AGENT"):
-            trace.spans.append(_langfuse_span(item, session, _first(whole, ("id",))))
-    if not _is_observation(whole) and not any(span.entries for span in trace.spans):
-        trace.spans.append(_langfuse_span(whole, session, _first(whole, ("id",))))
+    spans = [
+        _langfuse_span(item, session, _first(whole, ("id",)))
+        for item in observed
+        if item.get("type") in (None, "GENERATION", "AGENT")
+    ]
+    if not _is_observation(whole) and not any(span.entries for span in spans):
+        spans.append(_langfuse_span(whole, session, _first(whole, ("id",))))
+    trace.spans += spans
 
 
 def _langfuse_span(item: Mapping[str, Any], session: str, trace_id: str) -> ChatSpan:
@@ -59,9 +63,7 @@ def _langfuse_span(item: Mapping[str, Any], session: str, trace_id: str) -> Chat
     facts = {"model": item.get("model"), "tools": mapped(asked).get("tools")}
     own = _first(item, ("sessionId", "session_id")) or session
     conversation = own or _first(item, ("traceId", "trace_id")) or trace_id
-    return ChatSpan(
-        conversation, _first(item, ("startTime", "start_time", "timestamp")), entries, bool(own), facts
-    )
+    return ChatSpan(conversation, began(item, "startTime", "start_time", "timestamp"), entries, facts)
 
 
 def is_langsmith(value: Any) -> bool:
@@ -83,9 +85,7 @@ def read_langsmith(value: Mapping[str, Any], trace: Trace) -> None:
                 or mapped(mapped(run.get("extra")).get("invocation_params")).get("tools"),
             }
             conversation = thread or _first(run, ("trace_id",)) or _first(value, ("trace_id", "id"))
-            trace.spans.append(
-                ChatSpan(conversation, _first(run, ("start_time",)), entries, bool(thread), facts)
-            )
+            trace.spans.append(ChatSpan(conversation, began(run, "start_time"), entries, facts))
 
 
 def _runs(run: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:

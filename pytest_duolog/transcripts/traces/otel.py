@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_duolog.transcripts.chat_entries import json_text
 from pytest_duolog.transcripts.langchain import listed, mapped
-from pytest_duolog.transcripts.traces import ChatSpan, ToolRun, Trace, value_of
+from pytest_duolog.transcripts.traces import ChatSpan, ToolRun, Trace, began, value_of
 from pytest_duolog.transcripts.traces.attributes import nested
 from pytest_duolog.transcripts.traces.messages import (
     entries_of,
@@ -34,7 +35,7 @@ class _Span:
     """A span: its attributes as they are and without dots, and its events."""
 
     trace: str
-    order: str
+    began: int | None
     attributes: Mapping[str, Any]
     tree: Mapping[str, Any]
     events: list[Any]
@@ -66,7 +67,7 @@ def read(value: Mapping[str, Any], trace: Trace) -> None:
             or _text(mapped(span.tree.get("llm")).get("model_name")),
             "tools": _tools(span, gen_ai),
         }
-        trace.spans.append(ChatSpan(stated or span.trace, span.order, entries, bool(stated), facts))
+        trace.spans.append(ChatSpan(stated or span.trace, span.began, entries, facts))
 
 
 def _spans(value: Mapping[str, Any]) -> Iterator[_Span]:
@@ -90,15 +91,11 @@ def _span(span: Mapping[str, Any]) -> _Span:
     trace = next(
         (str(at[key]) for at in (context, span) for key in ("trace_id", "traceId") if at.get(key)), ""
     )
-    started = next(
-        (span[key] for key in ("startTimeUnixNano", "start_time", "startTime") if span.get(key) is not None),
-        "",
-    )
     status = mapped(span.get("status"))
     code = str(status.get("status_code") or status.get("code") or span.get("status_code") or "")
     return _Span(
         trace,
-        f"{started:>24}" if isinstance(started, int | str) else "",
+        began(span, "startTimeUnixNano", "start_time", "startTime"),
         attributes,
         nested(attributes),
         listed(span.get("events")),
@@ -176,7 +173,7 @@ def _older(value: Any, role: str) -> Iterator[dict[str, Any]]:
 
 def _from_events(span: _Span) -> Iterator[dict[str, Any]]:
     for event in map(mapped, span.events):
-        name, attributes = event.get("name"), nested(_attributes(event.get("attributes")))
+        name, attributes = _text(event.get("name")), nested(_attributes(event.get("attributes")))
         if name in EVENTS:
             yield _message(attributes, EVENTS[name])
         elif name == CHOICE:
@@ -209,8 +206,10 @@ def _tools(span: _Span, gen_ai: Mapping[str, Any]) -> Any:
 def _read_tool(span: _Span, gen_ai: Mapping[str, Any], trace: Trace) -> None:
     """Remember the result of a tool's own span by the id of its call."""
     call = mapped(mapped(gen_ai.get("tool")).get("call"))
-    id_ = _text(call.get("id")) or _text(mapped(mapped(span.tree.get("tool_call")).get("id")))
+    id_ = _text(call.get("id")) or _text(mapped(span.tree.get("tool_call")).get("id"))
     if id_ is None:
         return
     result = call.get("result")
-    trace.runs[id_] = ToolRun(result if isinstance(result, str) else None, span.is_error)
+    if result is None:
+        result = mapped(span.tree.get("output")).get("value")
+    trace.runs[id_] = ToolRun(None if result is None else json_text(result), span.is_error)
