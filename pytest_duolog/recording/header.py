@@ -13,7 +13,7 @@ from pytest_duolog.recording.journal import FORMAT, FORMAT_WITHOUT_TOOLS
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.tool_changes import tool_changes
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
-from pytest_duolog.scenarios.steps import Check
+from pytest_duolog.scenarios.steps import steps_with_messages
 from pytest_duolog.storage.json_text import is_same
 
 # The key of a speaker that is a persona.
@@ -53,10 +53,9 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
 
 
 def _steps(scenario: Scenario) -> dict[str, Any]:
-    """The steps that make messages; checks may change without a new recording."""
     if not scenario.steps:
         return {}
-    made = [repr(step) for step in scenario.steps if not isinstance(step, Check)]
+    made = [repr(step) for step in steps_with_messages(scenario.steps)]
     return {"steps": text_hash("\n".join(made)), "turns": None}
 
 

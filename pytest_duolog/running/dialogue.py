@@ -237,10 +237,17 @@ class Dialogue(PropertyMethods):
     def _check_steps(self, finished: Finished) -> Finished:
         """Judge the checks among the steps, once; those that do not hold fail the test."""
         if not self._has_checked_steps:
-            self._has_checked_steps = True
-            for step, part, after in finished.running.run.checks():
-                checked = self._ready(StepCheck(step, part, after))
-                judge(checked, finished.transcript).claimed(self.claims)
+            self._has_checked_steps = True  # a check may ask a judge, who looks at this dialogue
+            try:
+                judged = [
+                    judge(self._ready(StepCheck(step, part, after)), finished.transcript)
+                    for step, part, after in finished.running.run.checks()
+                ]
+            except BaseException:
+                self._has_checked_steps = False  # nothing was judged, so the next access must not pass
+                raise
+            for verdict in judged:
+                verdict.claimed(self.claims)
         return finished
 
     @property

@@ -72,9 +72,7 @@ class DialogueRun:
         }
         self._stop_pattern = _stop_pattern(self.scenario.stop_phrases)
         self._steps = Progress(self.scenario.steps) if self.scenario.steps else None
-        # A recording does not tell where a talk() ended.
-        known_stop = unknown_stop if self._steps else self.known_stop
-        self._guard = LateGuard(self.scenario.stop_on or (), self.scenario.grace, known_stop)
+        self._guard = self._new_guard()
         self._guarded: Stop | None = None
         self._goals = Goals(self.scenario)
         self._n_calls = 0
@@ -82,6 +80,11 @@ class DialogueRun:
         self.n_asked = 0
         self.spent = Usage()
         self._seconds = 0.0
+
+    def _new_guard(self) -> LateGuard:
+        # A recording does not tell where a talk() ended.
+        known_stop = unknown_stop if self._steps else self.known_stop
+        return LateGuard(self.scenario.stop_on or (), self.scenario.grace, known_stop)
 
     @property
     def n_spared(self) -> int:
@@ -237,6 +240,8 @@ class DialogueRun:
         calls = numbered_calls(message.tool_calls, self._n_calls)
         self._n_calls += len(calls)
         self.messages.append(message)
+        if self._steps and self._steps.begins_talk:
+            self._guard = self._new_guard()  # what was said before a talk() does not end it
         self._guarded = self._guard.read(message.speaker, message.content)
         for perspective in self._perspectives.values():
             perspective.add(message.speaker, message.content, calls, opaque)

@@ -28,6 +28,11 @@ class Progress:
         step = None if self.is_over else self._steps[self._at]
         return step.text if isinstance(step, Say) else None
 
+    @property
+    def begins_talk(self) -> bool:
+        """Whether the next message is the first one of a free part."""
+        return not self.is_over and not self._n_talked and isinstance(self._steps[self._at], Talk)
+
     def said(self, n_said: int, *, ends_talk: bool) -> None:
         """Go on after a message, the last of `n_said`; `ends_talk` says that a free part ends with it."""
         if self.is_over:

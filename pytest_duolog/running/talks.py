@@ -38,6 +38,7 @@ from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.rows import slug
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.scenarios.steps import steps_with_messages
 from pytest_duolog.storage.json_text import canonical
 from pytest_duolog.storage.line_file import is_in_use, replacing
 from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript
@@ -110,7 +111,7 @@ def identity_of(scenario: Scenario) -> str:
         ),
     }
     if scenario.steps:
-        asked["steps"] = [repr(step) for step in scenario.steps]
+        asked["steps"] = [repr(step) for step in steps_with_messages(scenario.steps)]
     return str(text_hash(canonical(asked).decode()))[:8]
 
 

@@ -26,7 +26,12 @@ def _values(given: Any) -> Any:
     """Facts or secrets by name, as text."""
     if not isinstance(given, Mapping):
         raise ValueError("must be names with values, for example {'order number': '4711'}")  # noqa: TRY004  # pydantic
-    return dict(map(_value, given.items()))
+    found: dict[str, str] = {}
+    for name, value in map(_value, given.items()):
+        if name in found:
+            raise ValueError(f"two names are {name!r} but for their spaces")
+        found[name] = value
+    return found
 
 
 def _value(pair: tuple[Any, Any]) -> tuple[str, str]:
@@ -41,6 +46,7 @@ def _value(pair: tuple[Any, Any]) -> tuple[str, str]:
         raise ValueError(
             f"the name {name!r:.60} must be 1 to {LONGEST_NAME} characters on one line, without ':'"
         )
+    encodable(name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"the value of {name!r} must be a text or a number (got {value!r:.60})")  # noqa: TRY004
     text = " ".join(encodable(str(value)).split())

@@ -366,6 +366,12 @@ class Scenario(BaseModel):
                 f"history: {len(self.history)} messages leave none of the {self.max_messages} "
                 f"that {'the steps have' if self.steps else f'turns={self.turns} allows'}"
             )
+        if self.history and not self.history[-1].content.strip():
+            last = self.history[-1]
+            raise ValueError(
+                f"history: message {len(self.history)}, the last one, has {'calls but ' if last.tool_calls else ''}"
+                f"no words of {last.speaker}, so that there is nothing to answer; end the history before it"
+            )
         return self
 
     def said_before(self) -> list[Message]:

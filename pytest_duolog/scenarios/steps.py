@@ -130,6 +130,11 @@ def _step(number: int, given: Any) -> Step:
     raise ValueError(f"step {number}: {shown} is not one of {ACCEPTED}")
 
 
+def steps_with_messages(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps that make messages. What is recorded depends on them alone; checks may change."""
+    return tuple(step for step in steps if not isinstance(step, Check))
+
+
 def n_messages(steps: Sequence[Step]) -> int:
     """The largest number of messages that the steps make."""
-    return sum(2 * step.turns if isinstance(step, Talk) else not isinstance(step, Check) for step in steps)
+    return sum(2 * step.turns if isinstance(step, Talk) else 1 for step in steps_with_messages(steps))

@@ -160,9 +160,9 @@ def _simple(kind: Any, inside: tuple[Any, ...] = ()) -> Schema:
         return _of_class(kind, inside)
     if origin is Literal:
         return _one_of(parts)
-    schemas = [_simple(part, inside) for part in parts if not isinstance(part, str)]
     if origin is Annotated and all(isinstance(note, str) for note in parts[1:]):
-        return {**schemas[0], "description": " ".join(parts[1:])}
+        return {**_simple(parts[0], inside), "description": " ".join(parts[1:])}
+    schemas = [_simple(part, inside) for part in parts]
     if origin in (Union, UnionType):
         return {"anyOf": schemas}
     if origin is list:

@@ -77,6 +77,24 @@ def test_a_fork_judges_the_steps_again(pytester, shop):
     result.stdout.fnmatch_lines(["*step 7, check(NeverSays(phrases='bomb')), after message 6 fails:*"])
 
 
+def test_a_check_that_cannot_be_judged_is_told_at_every_access(pytester):
+    pytester.makepyfile("""
+from pathlib import Path
+import pytest
+from pytest_duolog import CassetteError, check, reply, say
+
+def unreadable(transcript):
+    raise CassetteError("the votes do not fit", cassette_path=Path("x.jsonl"))
+
+@pytest.mark.dialogue(b="scripted:echo", steps=[say("Hello"), reply(), check(unreadable)])
+def test_it(dialogue):
+    for _ in range(2):
+        with pytest.raises(CassetteError, match="the votes do not fit"):
+            dialogue.messages
+""")
+    pytester.runpytest("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
 SCRIPTED = """
 import pytest
 from pytest_duolog import EndsCleanly, MaxWords, Mentions, Script, check, reply, say

@@ -9,10 +9,11 @@ import pytest
 from pytest_duolog import ConfigurationError, Mentions, Message, Persona, Scenario, check, reply, say, talk
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.running.runner import DialogueRun
+from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.files import read_scenarios
 from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings
-from pytest_duolog.transcripts.transcript import StopKind, Usage
+from pytest_duolog.transcripts.transcript import StopKind, ToolCall, Usage
 from tests.running.test_runner import Answers, said
 from tests.running.test_runner import hold as hold_free
 
@@ -89,6 +90,22 @@ def test_a_free_part_ends_early_and_the_steps_go_on(values, ben):
     assert run.stop_reason.kind is StopKind.STEPS
 
 
+def test_a_goodbye_in_a_free_part_does_not_end_the_next_one():
+    ann = ("And?", "Thank you, goodbye!", "A new flat.", "Yes.", "Indeed.", "It is.")
+    ben = ("Sent.", "Goodbye!", "Where is it?", "Is it nice?", "With a garden?")
+    change = say("I also want to change my address to Elm Street 5.")
+    run = hold(
+        [say("Hello"), talk(turns=4), LAMP, change, talk(turns=2), LAMP],
+        ann,
+        ben,
+        grace=0,
+        stop_on=("goodbye",),
+    )
+    (_, first), (_, second) = reached(run)
+    assert first < 9
+    assert second == first + 5
+
+
 def test_outside_of_free_parts_only_the_steps_say_when_it_ends():
     run = hold([say("Over."), reply(), reply(), reply()], ann=("Over.",), ben=("Over.",), stop_phrases="over")
     assert len(run.messages) == 4
@@ -130,6 +147,25 @@ def test_messages_of_a_history_are_the_first_ones_of_the_steps():
         ConfigurationError, match="history: 2 messages leave none of the 2 that the steps have"
     ):
         Scenario.build({"a": {"name": "Ann"}, "b": {"name": "Ben"}, "steps": steps[:3], "history": history})
+
+
+@pytest.mark.parametrize(
+    ("calls", "what"), [((ToolCall(name="look_up", arguments="{}"),), "calls but no words"), ((), "no words")]
+)
+def test_a_history_that_ends_without_words_is_refused(calls, what):
+    history = [Message(speaker="Ann", content="Hello"), Message(speaker="Ben", content="", tool_calls=calls)]
+    with pytest.raises(
+        ConfigurationError, match=f"history: message 2, the last one, has {what} of Ben, so that"
+    ):
+        Scenario.build({"a": {"name": "Ann"}, "b": {"name": "Ben"}, "history": history})
+
+
+def test_dialogues_on_disk_do_not_depend_on_checks():
+    def identity(*steps: Any) -> str:
+        return identity_of(Scenario.build({"steps": list(steps)}))
+
+    assert identity(say("Hello"), reply()) == identity(say("Hello"), LAMP, reply(), LAMP)
+    assert identity(say("Hello"), reply()) != identity(say("Hi"), reply())
 
 
 @pytest.mark.parametrize(

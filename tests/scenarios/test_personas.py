@@ -64,6 +64,8 @@ def test_prompt_for_both_without_a_taker_is_refused():
         ({"secrets": {"a:b": "1"}}, "secrets: the name 'a:b' must be 1 to 80 characters on one line, without ':' (got"),
         ({"facts": "4711"}, "facts: must be names with values, for example {'order number': '4711'} (got '4711')"),
         ({"facts": {"id": "1"}, "secrets": {"id": "2"}}, "'id' is a fact and a secret; it can be only one of them"),
+        ({"facts": {"id": "1", " id": "2"}}, "facts: two names are 'id' but for their spaces (got"),
+        ({"facts": {"a\ud800": "1"}}, "facts: contains a character that is not text: '\\ud800' (got"),
         ({"style": ""}, "style: must not be empty (got '')"),
         ({"gives_up_after": 0}, "gives_up_after: Input should be greater than or equal to 1 (got 0)"),
         ({"gives_up_after": True}, "gives_up_after: is a number, not a truth value (got True)"),

@@ -261,7 +261,10 @@ class Odd:
     pass
 
 
-@pytest.mark.parametrize("kind", [Odd, [int], "Odd"])
+ODD_INSIDE = [list["Odd"], dict[str, "Odd"], list["Nowhere"], Annotated["Nowhere", "A thing."]]  # type: ignore[name-defined]  # noqa: F821
+
+
+@pytest.mark.parametrize("kind", [Odd, [int], "Odd", *ODD_INSIDE])
 def test_type_without_a_schema_is_refused(kind):
     with pytest.raises(
         ConfigurationError, match="tool function: the type of parameter 'x' has no JSON schema"
