@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from pytest_duolog.detectors.loops import Loop
+from pytest_duolog.transcripts.call_keys import call_key
 from pytest_duolog.transcripts.transcript import Message, ToolCall
 
-# So many equal calls of one speaker with equal results, with no other call of it between them, are a loop.
+# So many equal calls of one speaker with equal results, with no other call of it between them, are a loop. Calls whose
+# results are not known are none.
 EQUAL_CALLS = 3
 CALLS = "calls"
 
@@ -27,11 +29,11 @@ def _loops_of(speaker: str, messages: Sequence[Message]) -> Iterator[Loop]:
         if message.speaker == speaker
         for call in message.tool_calls
     )
-    for _, group in groupby(made, key=lambda item: _facts(item[1])):
+    for (_, result, _), group in groupby(made, key=lambda item: _facts(item[1])):
         places = [at for at, _ in group]
-        if len(places) >= EQUAL_CALLS:
+        if result is not None and len(places) >= EQUAL_CALLS:
             yield Loop(places[0], places[-1], CALLS, (speaker,), None)
 
 
-def _facts(call: ToolCall) -> tuple[str, str, str | None, bool]:
-    return call.name, call.arguments, call.result, call.is_error
+def _facts(call: ToolCall) -> tuple[tuple[str, bytes], str | None, bool]:
+    return call_key(call), call.result, call.is_error

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from pytest_duolog.display import and_more, printable, shorten
 from pytest_duolog.errors import CassetteError, ConfigurationError, Unmeasured, sole_cause, told
 from pytest_duolog.properties.claims import Claim, claim, claims_of_check
+from pytest_duolog.properties.value_text import value_text
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 # A verdict shows at most this many messages as evidence, each with at most this many characters.
@@ -238,7 +239,7 @@ class Property(ABC):
         """The property as Python code, with the fields that differ from their defaults."""
         configured: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
         shown = [
-            f"{field.name}={_value_text(value)}"
+            f"{field.name}={value_text(value)}"
             for field in configured
             if field.repr and (value := getattr(self, field.name)) != _default(field)
         ]
@@ -258,16 +259,6 @@ class Property(ABC):
 
     def __invert__(self) -> Property:
         return Not(self)
-
-
-def _value_text(value: object) -> str:
-    """A field's value as Python code; for a function its name, because its repr contains a memory address."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key!r}: {_value_text(item)}' for key, item in value.items())}}}"
-    if value is ...:
-        return "..."
-    name = getattr(value, "__qualname__", None)
-    return name if callable(value) and isinstance(name, str) else repr(value)
 
 
 def _default(field: Field[Any]) -> object:
@@ -347,7 +338,7 @@ def _require_check(check: object) -> None:
 
 def check_name(check: Check) -> str:
     """A property as Python code, or the name of a function."""
-    return str(check) if isinstance(check, Property) else getattr(check, "__name__", repr(check))
+    return str(check) if isinstance(check, Property) else getattr(check, "__name__", value_text(check))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from pytest_duolog.properties.endings import find_closing
 from pytest_duolog.properties.made import Made, calls_in, rounds_of, summary
 from pytest_duolog.properties.schemas import Unknown, misfits
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
-from pytest_duolog.properties.wanted import arguments_of, differences, shown, unusable
+from pytest_duolog.properties.wanted import differences, shown, unusable
+from pytest_duolog.transcripts.call_keys import arguments_of
 from pytest_duolog.transcripts.transcript import Transcript, TranscriptSpeaker
 
 Arguments = Mapping[str, Any]
@@ -157,10 +158,17 @@ class NeverCalls(_Wanted, method="never_calls", names="arguments"):
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """The verdict; the evidence is the calls that fit."""
+        """The verdict; the evidence is the calls that fit, or else those whose arguments cannot be read."""
         made = calls_in(said)
         tried = self._tried(made)
         fitting = [one for one, differing in tried if not differing]
+        unread = [one for one, _ in tried if arguments_of(one.call) is None]
+        if unread and not fitting:
+            return self.verdict(
+                None,
+                f"the arguments of {counted(len(unread), 'call')} of {self.name} are not a JSON object",
+                _told(unread),
+            )
         return self.verdict(
             not fitting,
             f"{self._told} was called {counted(len(fitting), 'time')} (at most 0), of {counted(len(made), 'call')}",

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pytest_duolog.display import counted, listed
 from pytest_duolog.properties.base import Evidence
 from pytest_duolog.properties.spoken import Numbered
-from pytest_duolog.properties.wanted import arguments_of
-from pytest_duolog.storage.json_text import canonical
+from pytest_duolog.transcripts.call_keys import call_key
 from pytest_duolog.transcripts.transcript import Message, ToolCall
 
 # Arguments and results are shown with at most this many characters each.
@@ -33,12 +32,7 @@ class Made:
     @property
     def key(self) -> tuple[str, str, bytes]:
         """Equal for calls of one speaker to one tool with equal arguments, however these are written."""
-        given = arguments_of(self.call)
-        return (
-            self.message.speaker,
-            self.call.name,
-            canonical(self.call.arguments if given is None else _plain(given)),
-        )
+        return (self.message.speaker, *call_key(self.call))
 
     def is_beside(self, other: Made) -> bool:
         """Whether both were asked for together, so that neither came first."""
@@ -87,15 +81,6 @@ def summary(made: Sequence[Made]) -> str:
 def _cut(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}… ({len(line)} characters)"
-
-
-def _plain(value: object) -> object:
-    """A JSON value in which 1.0 is 1."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def rounds_of(made: Sequence[Made]) -> Iterator[list[Made]]:

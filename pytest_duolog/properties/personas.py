@@ -16,8 +16,12 @@ from pytest_duolog.transcripts.transcript import StopKind, Transcript
 
 # Characters that are quoted on each side of a value.
 CONTEXT = 60
-# What may stand between two characters of a value: "47 11", "4-7-1-1".
-_BETWEEN = r"[\s\-_./]{0,2}"
+# What may stand between two characters of a value: "47 11", "4-7-1-1", "O'Brien"; more where it has a sign itself.
+_BETWEEN = r"(?:[\s\-_./()]{0,2}|[\W_])"
+_AT_SIGN = r"[\W_]{0,3}"
+# A number does not go on: 30 is neither in "30.5" nor in "130,030" or "30,500".
+_NO_DIGITS_BEFORE = r"(?<!\d\.)(?!(?<=\d,)\d{3}(?!\d))"
+_NO_DIGITS_AFTER = r"(?!\.\d|,\d{3}(?!\d))"
 _REQUESTS = re.compile(
     r"\b(?:please|tell|give|provide|share|send|enter|state|confirm|need|require|may i|let me (?:have|know))\b"
 )
@@ -163,13 +167,16 @@ def _quotes(value: str, transcript: Transcript, *, speaker: str | None) -> Itera
 
 def _pattern(value: str) -> re.Pattern[str]:
     """Finds a value in folded text, as whole words, with other spaces and signs between its letters."""
-    folded = text.fold(value)
-    letters = _letters(value) or folded.strip()
-    before, after = (
-        (r"(?<![^\W_])" if _is_parted(letters[0]) else ""),
-        (r"(?![^\W_])" if _is_parted(letters[-1]) else ""),
+    folded = text.fold(value).strip()
+    runs = [_BETWEEN.join(map(re.escape, run)) for run in re.findall(r"[^\W_]+", folded)]
+    letters = _letters(value) or folded
+    before = (r"(?<![^\W_])" if _is_parted(letters[0]) else "") + (
+        _NO_DIGITS_BEFORE if letters[0].isdigit() else ""
     )
-    return re.compile(before + _BETWEEN.join(map(re.escape, letters)) + after)
+    after = (r"(?![^\W_])" if _is_parted(letters[-1]) else "") + (
+        _NO_DIGITS_AFTER if letters[-1].isdigit() else ""
+    )
+    return re.compile(before + (_AT_SIGN.join(runs) or re.escape(folded)) + after)
 
 
 def _letters(value: str) -> str:

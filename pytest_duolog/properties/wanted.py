@@ -10,22 +10,11 @@ from types import EllipsisType
 from typing import Any
 
 from pytest_duolog.errors import told
-from pytest_duolog.storage.json_text import parsed
+from pytest_duolog.transcripts.call_keys import arguments_of
 from pytest_duolog.transcripts.transcript import ToolCall
 
 # A value is shown with at most this many characters.
 MAX_VALUE = 80
-
-
-def arguments_of(call: ToolCall) -> dict[str, Any] | None:
-    """The arguments by name; None if they are not a JSON object."""
-    if not call.arguments.strip():
-        return {}
-    try:
-        value = parsed(call.arguments)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def unusable(wanted: object) -> str:

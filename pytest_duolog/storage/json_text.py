@@ -47,6 +47,19 @@ def canonical(value: Any) -> bytes:
     return ENCODER.encode(value).encode("utf-8", "replace")
 
 
+def value_key(value: Any) -> bytes:
+    """Equal for equal JSON values: 1 equals 1.0, but neither equals true."""
+    return canonical(_with_whole_numbers(value))
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(item) for key, item in value.items()}
+    return [_with_whole_numbers(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def is_same(left: Any, right: Any) -> bool:
     """Whether two values are the same JSON; in Python `1`, `1.0` and `True` are equal."""
     return canonical(left) == canonical(right)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 import pytest
 
@@ -179,6 +180,20 @@ def test_a_call_in_the_middle_of_a_message_is_after_its_first_words():
     assert shop(message).calls_tool("look_up", after="let me look", before="I found it")
 
 
+def test_a_call_that_cannot_be_read_may_be_the_one_that_is_never_to_be_made():
+    cut = ToolCall(name="refund", arguments='{"amount": 30')
+    verdict = shop(("Done.", [cut])).never_calls("refund", amount=30)
+    assert verdict.outcome is Outcome.UNMEASURED
+    assert verdict.explanation == "the arguments of 1 call of refund are not a JSON object"
+    assert str(verdict.evidence[0]) == 'message 2 (Bob), call: refund {"amount": 30'
+    assert shop(("Done.", [cut])).never_calls("look_up", amount=30)
+    assert shop(("Done.", [cut])).never_calls("refund").outcome is Outcome.FAILS
+    assert (
+        shop(("Done.", [cut, call("refund", amount=30)])).never_calls("refund", amount=30).outcome
+        is Outcome.FAILS
+    )
+
+
 @pytest.mark.parametrize(
     ("calls", "outcome", "said"),
     [
@@ -253,6 +268,16 @@ def test_validity_that_could_not_be_measured():
          ["it is the number 1, which fits 2 of 2 alternatives, not 1"]),
         (1, {"not": {"type": "number"}}, ["it is 1, which is excluded"]),
         (1, False, ["it is not accepted"]),
+        (0.3, {"multipleOf": 0.1}, []),
+        (19.99, {"multipleOf": 0.01}, []),
+        (1e300, {"multipleOf": 0.01}, []),
+        (10**30 + 1, {"multipleOf": 10}, [f"it is {10**30 + 1}, not a multiple of 10"]),
+        (0.35, {"multipleOf": 0.1}, ["it is 0.35, not a multiple of 0.1"]),
+        (2**53 + 1, {"maximum": 2**53}, [f"it is {2**53 + 1}, not at most {2**53}"]),
+        ({"a": [1.0]}, {"enum": [{"a": [1]}]}, []),
+        ({"a": {"b": 1}}, {"const": {"a": {"b": 1.0}}}, []),
+        ({"a": True}, {"const": {"a": 1}}, ['it is {"a": true}, not {"a": 1}']),
+        ([{"a": 1}, {"a": 1.0}], {"uniqueItems": True}, ['it is [{"a": 1}, {"a": 1.0}], with equal items']),
     ],
 )  # fmt: skip
 def test_values_and_schemas(value, schema, expected):
@@ -273,12 +298,15 @@ def test_values_and_schemas(value, schema, expected):
         "text",
         {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]},
         {"properties": [], "type": "object"},
+        {"properties": {"n": {"multipleOf": 0}}},
+        {"properties": {"n": {"multipleOf": 0.0}}},
+        {"properties": {"big": {"multipleOf": 3}}},
     ],
     ids=str,
 )
 def test_a_schema_that_cannot_be_read_decides_nothing(schema):
     with pytest.raises(Unknown):
-        misfits({"a": "x"}, schema)
+        misfits({"a": "x", "n": 3, "big": float("inf")}, schema)
 
 
 def test_a_pattern_that_was_made_to_be_slow_takes_no_time():
@@ -305,6 +333,10 @@ def test_equal_calls_in_a_row_with_equal_results_are_a_loop():
     assert shop(("Wait.", polls)).has_no_loops(allow=("calls",))
     assert shop(("Wait.", [*polls[:2], call("status", "sent")])).has_no_loops()
     assert shop(("Wait.", [*polls[:2], call("touch"), polls[2]])).has_no_loops()
+    assert shop(("Wait.", [call("status")] * 4)).has_no_loops()  # what came back is not known
+    written = ('{"x": 1, "y": 2}', '{"y":2.0,"x":1}', '{"y": 2, "x": 1}')
+    same = [ToolCall(name="a", arguments=one, result="open") for one in written]
+    assert not shop(("Wait.", same)).has_no_loops()
     assert judge(NoLoops(), shop(("Wait.", polls[:1]), ("Yes.", polls[1:]))).explanation.startswith(
         "Bob makes the same call again and again in messages 2 to 4"
     )
@@ -389,6 +421,30 @@ def test_properties_of_calls_combine_and_come_from_the_command_line():
         str(CallsTool("a", {"x": str.isdigit, "y": ...}))
         == "CallsTool(name='a', arguments={'x': str.isdigit, 'y': ...})"
     )
+
+
+class Accepts:
+    def __call__(self, value: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([str.isdigit, ...], "[str.isdigit, ...]"),
+        ({"b": [{"c": len}]}, "{'b': [{'c': len}]}"),
+        (partial(max, 1, key=len), "partial(max, 1, key=len)"),
+        ([Accepts()], "[<tests.properties.test_calls.Accepts object>]"),
+        ((len,), "(len,)"),
+    ],
+    ids=["list", "inside", "partial", "object", "tuple"],
+)
+def test_a_name_has_no_address_of_memory(value, shown):
+    name = str(CallsTool("x", {"a": value}))
+    assert name.replace(Accepts.__module__, "tests.properties.test_calls") == (
+        f"CallsTool(name='x', arguments={{'a': {shown}}})"
+    )
+    assert "0x" not in judge(partial(len, Accepts()), SOLD).property
 
 
 def test_wrong_values_are_refused():

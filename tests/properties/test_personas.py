@@ -100,6 +100,43 @@ def test_a_secret_is_found_in_every_spelling(words):
 
 
 @pytest.mark.parametrize(
+    ("value", "words", "is_said"),
+    [
+        ("john@example.com", "Write to john@example.com.", True),
+        ("john@example.com", "John @ example . com", True),
+        ("john@example.com", "myjohn@example.com", False),
+        ("30,000", "I have $30,000.", True),
+        ("30,000", "30000 dollars", True),
+        ("30000", "It costs 30,000.", True),
+        ("$30,000", "I have 30 000 dollars.", True),
+        ("30,000", "I have 130,000.", False),
+        ("30,000", "I have 30,000,000.", False),
+        ("30", "It costs 30.5 or 30,500 or 2.30.", False),
+        ("30", "It costs 30, not more.", True),
+        ("500", "It costs 30,500.", False),
+        ("4711", "4710,4711,4712", True),
+        ("9:30", "At 9:30, please.", True),
+        ("9:30", "At 19:30.", False),
+        ("O'Brien", "My name is O’Brien.", True),
+        ("O'Brien", "OBrien", True),
+        ("OBrien", "It is O'Brien.", True),
+        ("O'Brien", "O'Briens", False),
+        ("+49 (30) 1234-56", "Call +49 30 123456", True),
+        ("493012", "Call +49 (30) 12", True),
+        ("+49 (30) 1234", "+49 (30) 12345", False),
+        ("R&D + sales", "r & d and sales", False),
+        ("R&D + sales", "We are R&D+Sales.", True),
+    ],
+)
+def test_values_with_signs_are_found_and_not_inside_longer_ones(value, words, is_said):
+    verdict = KeepsSecrets(secrets=value).check(talk("A lamp?", "What is it?", words))
+    assert verdict.outcome is (Outcome.FAILS if is_said else Outcome.HOLDS)
+    prompt = Persona("Ann", goal="a lamp", facts={"number": value}).system
+    told = TellsWhenAsked().check(talk("A lamp?", "Your number?", words, "Sent.", system=prompt))
+    assert told.outcome is (Outcome.HOLDS if is_said else Outcome.FAILS)
+
+
+@pytest.mark.parametrize(
     "words", ["It is AB-123.", "I say grab12 not.", "dark redness", "AB, no: 12", "I will not say it."]
 )
 def test_other_words_are_no_secret(words):
