@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,12 @@ def from_here(path: Path) -> str:
 
 def shorten(text: str, limit: int = 120) -> str:
     """`repr` of a text; if it is longer than `limit` characters, it is cut and its length is shown."""
-    if len(text) <= limit:
-        return repr(text)
-    return f"{text[:limit]!r}… ({len(text)} characters)"
+    return cut(text, limit, repr)
+
+
+def cut(text: str, limit: int, form: Callable[[str], str] = str) -> str:
+    """`form` of a text; if it is longer than `limit` characters, it is cut and its length is shown."""
+    return form(text) if len(text) <= limit else f"{form(text[:limit])}… ({len(text)} characters)"
 
 
 def printable(text: str) -> str:

@@ -222,6 +222,15 @@ class SecretInRecording(CassetteError):
     """The recording would contain a key; nothing of that message was written."""
 
 
+def ends_test(error: BaseException) -> bool:
+    """Whether this is pytest's own way to end a run or to leave a test: `pytest.exit`, `pytest.skip`, `pytest.xfail`.
+
+    `pytest.fail` is a check that does not hold.
+    """
+    is_of_pytest = any(base.__module__ == "_pytest.outcomes" for base in type(error).__mro__)
+    return is_of_pytest and type(error).__name__ != "Failed"
+
+
 def sole_cause(error: BaseException) -> BaseException:
     """The only exception inside nested groups of one; `error` itself if it is not such a group."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:

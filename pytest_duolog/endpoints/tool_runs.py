@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
+from pytest_duolog.display import cut
 from pytest_duolog.endpoints.threads import call_in_thread
-from pytest_duolog.errors import ConfigurationError, ToolStopped, told
+from pytest_duolog.errors import ConfigurationError, ToolStopped, ends_test, told
 from pytest_duolog.scenarios.tools import BadArguments, Tool
 from pytest_duolog.transcripts.transcript import ToolCall, storable
 
@@ -21,27 +21,47 @@ LONGEST_ERROR = 2000
 
 
 class Outcome(NamedTuple):
-    """What the model is told of a call: the tool's result, or an error."""
+    """What the model is told of a call: the tool's result, or an error.
+
+    `ends` is the error that ends the dialogue, in place of telling the model; the tool has run all the same.
+    """
 
     text: str
     is_error: bool = False
+    ends: ToolStopped | ConfigurationError | None = None
 
 
 def error_outcome(kind: str, message: str) -> Outcome:
     """The error that the model is told: its kind, and a sentence on it."""
-    words = (
-        message
-        if len(message) <= LONGEST_ERROR
-        else f"{message[:LONGEST_ERROR]}… ({len(message)} characters)"
-    )
-    return Outcome(json.dumps({"error": kind, "message": storable(words)}, ensure_ascii=False), is_error=True)
+    words = storable(cut(message, LONGEST_ERROR))
+    return Outcome(json.dumps({"error": kind, "message": words}, ensure_ascii=False), is_error=True)
+
+
+def message_of(text: str) -> str:
+    """The sentence in the text of an `error_outcome`; the text itself if it is none."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, TypeError, KeyError):
+        return text
+
+
+def unusable(problem: str) -> Outcome:
+    """The outcome of a tool that has run, but whose result cannot be told."""
+    return error_outcome("unusable_result", problem)._replace(ends=ConfigurationError(problem))
+
+
+def _stopped(tool: str, error: BaseException) -> Outcome:
+    """The outcome of a tool that has stopped the dialogue."""
+    stopped = ToolStopped(tool, told(error))
+    stopped.__cause__ = error
+    return error_outcome("stopped", stopped.problem)._replace(ends=stopped)
 
 
 async def run_tool(call: ToolCall, tool: Tool | None) -> Outcome:
     """Run the tool of a call and return what the model is told; None is a tool that the model was not offered.
 
-    Errors of the tool are told to the model. Raises ToolStopped for an AssertionError and for what ends a test, such
-    as `pytest.fail`, and ConfigurationError for a result that cannot be told.
+    Errors of the tool are told to the model. An AssertionError, what fails a test such as `pytest.fail`, and a result
+    that cannot be told end the dialogue. Raises only what ends more than the dialogue, such as `pytest.exit`.
     """
     if tool is None:
         return error_outcome("unknown_tool", f"there is no tool named {call.name!r}")
@@ -49,64 +69,68 @@ async def run_tool(call: ToolCall, tool: Tool | None) -> Outcome:
         arguments = tool.arguments(call.arguments)
     except BadArguments as error:
         return error_outcome("invalid_arguments", str(error))
+    return await _ran(call.name, tool, arguments)
+
+
+async def _ran(name: str, tool: Tool, arguments: dict[str, Any]) -> Outcome:
     import anyio  # noqa: PLC0415  # a replay runs no tools
 
     with anyio.move_on_after(tool.timeout_s):
         try:
             return _told(await _result(tool.function, arguments), tool.definition.name)
-        except ConfigurationError:
-            raise
         except AssertionError as error:
-            raise ToolStopped(call.name, told(error)) from error
-        except Exception as error:  # noqa: BLE001  # the model is told of all others
-            return error_outcome(type(error).__name__, str(error))
+            return _stopped(name, error)
         except BaseException as error:
-            if _ends_more_than_the_test(error, anyio.get_cancelled_exc_class()):
+            if ends_test(error) or _ends_more_than_the_test(error, anyio.get_cancelled_exc_class()):
                 raise
-            raise ToolStopped(call.name, told(error)) from error
-    return error_outcome("timeout", f"no result within {tool.timeout_s:g} s")
+            if not isinstance(error, Exception):
+                return _stopped(name, error)
+            return error_outcome(type(error).__name__, str(error))  # the model is told of all others
+    problem = f"no result within {tool.timeout_s:g} s"
+    is_left = not _is_async(tool.function)
+    return error_outcome(
+        "timeout", f"{problem}; it may still be running; do not call it again" if is_left else problem
+    )
 
 
 def _ends_more_than_the_test(error: BaseException, cancelled: type[BaseException]) -> bool:
     return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | cancelled)
 
 
-async def _result(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """The function's result. A plain function runs in a thread of its own, which can be left if it never returns."""
-    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004  # of an object, to see whether it is async
     )
+
+
+async def _result(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """The function's result. A plain function runs in a thread of its own, which can be left if it never returns."""
+    is_async = _is_async(function)
     result = function(**arguments) if is_async else await call_in_thread(lambda: function(**arguments))
     return await result if inspect.isawaitable(result) else result
 
 
 def _told(result: Any, name: str) -> Outcome:
-    """A text as it is, everything else as JSON; raises ConfigurationError if it is neither, or too long."""
+    """A text as it is, everything else as JSON; one that is neither, or too long, ends the dialogue."""
     try:
-        text = (
-            result
-            if isinstance(result, str)
-            else json.dumps(result, ensure_ascii=False, allow_nan=False, default=_plain)
-        )
+        text = result if isinstance(result, str) else _json(result)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(
+        return unusable(
             f"the tool {name} returned {type(result).__name__}, which is not JSON: {error}; return a text, or a "
             "value of dict, list, str, int, float, bool and None"
-        ) from None
+        )
     text = storable(text)
     n_bytes = len(text.encode())
     if n_bytes > MOST_RESULT_BYTES:
-        raise ConfigurationError(
+        return unusable(
             f"the tool {name} returned {n_bytes} bytes, more than the limit of {MOST_RESULT_BYTES}: the model would "
             "get them with every request; return less"
         )
     return Outcome(text)
 
 
-def _plain(value: Any) -> Any:
-    """A value that JSON does not know, as one that it knows; raises TypeError if there is none."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+def _json(value: Any) -> str:
+    """A value as JSON, also a date, a Decimal, a UUID, an Enum, a set, a dataclass or a pydantic model."""
+    if isinstance(value, bytes | bytearray | Iterator):
+        raise TypeError(f"{type(value).__name__} is no JSON value")
+    return json.dumps(to_jsonable_python(value, by_alias=False), ensure_ascii=False, allow_nan=False)

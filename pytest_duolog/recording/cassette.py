@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -174,6 +175,13 @@ class Cassette(Recorder):
         """Write what was recorded for the message so far, because a tool has run, and must not run again."""
         self._commit()
 
+    def keep_without_result(self, response: Response) -> None:
+        """Write the last call of a tool with another response, because its own could not be written."""
+        assert self._writer is not None, "it has tried to write"
+        path, last = self._writer.path, replace(self._used[-1], response=response)
+        with closing(JournalWriter(path, header=None, journal=read_journal(path))) as writer:
+            writer.append(writer.lines_for([last]))
+
     def other_result(self, call: ToolCall, today: str) -> CassetteMismatch:
         """The error for a live tool whose result is not the recorded one; the caller raises it."""
         return self._situation().other_result(call, today, *self._asking)
@@ -326,7 +334,8 @@ class Cassette(Recorder):
 
     def _on_recorded(self, interaction: Interaction) -> None:
         self._note_model(interaction)
-        self.fresh_messages.add(interaction.message_number)
+        if interaction.request.called_tool is None:
+            self.fresh_messages.add(interaction.message_number)
 
     def _note_model(self, interaction: Interaction) -> None:
         if interaction.served is not None:

@@ -10,11 +10,26 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from urllib.parse import quote
 
-from pytest_duolog.endpoints.tool_runs import Outcome, run_tool
+from pytest_duolog.endpoints.tool_runs import Outcome, message_of, run_tool, unusable
+from pytest_duolog.errors import ConfigurationError, SecretInRecording, ToolStopped
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.recording.cassette import Cassette
-from pytest_duolog.recording.interaction import CALL, TOOL_SCHEME, Body, Response, SentRequest
-from pytest_duolog.recording.stored_calls import recorded_result, response_of
+from pytest_duolog.recording.interaction import (
+    CALL,
+    TOOL_SCHEME,
+    Body,
+    Interaction,
+    Response,
+    SentRequest,
+)
+from pytest_duolog.recording.stored_calls import (
+    OF_ERRORS,
+    OF_RESULTS,
+    OF_STOPS,
+    OF_UNUSABLE,
+    recorded_result,
+    response_of,
+)
 from pytest_duolog.scenarios.tools import BadArguments, Tool, definition_hash, parsed_arguments
 from pytest_duolog.transcripts.transcript import ToolCall
 
@@ -31,7 +46,8 @@ class RecordedTools:
         """The call with its result, or an awaitable if the tool must run.
 
         Raises CassetteMismatch if the call is not recorded and the record mode forbids new ones, or, for a `live` tool,
-        if its result is not the recorded one; and the errors of `run_tool`.
+        if its result is not the recorded one. Raises ToolStopped or ConfigurationError for a call that ends the
+        dialogue, recorded or not, ConfigurationError if the user's hooks leave out calls, and what `run_tool` raises.
         """
         tool = self._tools.get(call.name)
         sent = self._sent(call, tool)
@@ -40,6 +56,7 @@ class RecordedTools:
         recorded = self._cassette.play(sent)
         if recorded is None:
             return self._run(call, tool, sent)
+        self._refuse_ended(call, recorded)
         played = _completed(call, recorded, self._cassette.last_latency_ms())
         return self._compared(played, tool) if tool and tool.live else played
 
@@ -57,29 +74,73 @@ class RecordedTools:
             "tool": definition_hash(tool.definition if tool else None),
         }
         place = f"{quote(self._speaker, safe='')}/{quote(redactor.text(call.name), safe='')}"
-        return self._cassette.hooks.request(SentRequest(CALL, TOOL_SCHEME + place, {}, Body(fields)))
+        sent = SentRequest(CALL, TOOL_SCHEME + place, {}, Body(fields))
+        hooks = self._cassette.hooks
+        stored = hooks.request(sent)
+        untold = response_of("", OF_ERRORS)
+        if (
+            stored is None
+            or hooks.response(untold) is None
+            or hooks.saved(Interaction(stored, untold)) is None
+        ):
+            raise ConfigurationError(
+                "tool calls cannot be left out of a recording: the tool would run again in every replay; let "
+                f"duolog_vcr_config keep {CALL} {sent.uri} (return it, and ignore no host of this name)"
+            )
+        return stored
+
+    def _refuse_ended(self, call: ToolCall, recorded: Response) -> None:
+        """Raise the error of a recorded call that has ended the dialogue; its tool is not run again."""
+        if recorded.reason not in (OF_STOPS, OF_UNUSABLE):
+            return
+        problem = (
+            f"{message_of(recorded_result(recorded)[0])}\n"
+            "the tool has run and is not run again: this is recorded (to run it again: --record-mode=rewrite)"
+        )
+        raise ToolStopped(call.name, problem) if recorded.reason == OF_STOPS else ConfigurationError(problem)
 
     async def _run(self, call: ToolCall, tool: Tool | None, sent: SentRequest) -> ToolCall:
         self._cassette.keep()  # the reply that calls the tool, so that this call can be found again
         started_s = CLOCK.seconds()
         outcome = await run_tool(call, tool)
         latency_ms = CLOCK.ms_since(started_s)
-        response = response_of(outcome.text, is_error=outcome.is_error)
-        stored = self._cassette.record(sent, response, latency_ms)
-        self._cassette.keep()
+        stored = self._cassette.record(sent, _response(outcome), latency_ms)
+        try:
+            self._cassette.keep()
+        except SecretInRecording:
+            secret = unusable(f"the tool {call.name} returned something that looks like a key")
+            self._cassette.keep_without_result(_response(secret))
+            raise
+        _refuse(outcome)
         return _completed(call, stored, latency_ms)
 
     async def _run_unrecorded(self, call: ToolCall, tool: Tool | None) -> ToolCall:
         started_s = CLOCK.seconds()
         outcome = await run_tool(call, tool)
+        _refuse(outcome)
         return _with(call, outcome, CLOCK.ms_since(started_s))
 
     async def _compared(self, played: ToolCall, tool: Tool) -> ToolCall:
         outcome = await run_tool(played, tool)
-        today = Outcome(self._cassette.redactor.text(outcome.text), outcome.is_error)
-        if today != (played.result, played.is_error):
-            raise self._cassette.other_result(played, today.text)
+        _refuse(outcome)
+        today = self._cassette.redactor.text(outcome.text)
+        if (today, outcome.is_error) != (played.result, played.is_error):
+            raise self._cassette.other_result(played, today)
         return played
+
+
+def _response(outcome: Outcome) -> Response:
+    """The response that stores an outcome."""
+    reason = OF_ERRORS if outcome.is_error else OF_RESULTS
+    if outcome.ends:
+        reason = OF_STOPS if isinstance(outcome.ends, ToolStopped) else OF_UNUSABLE
+    return response_of(outcome.text, reason)
+
+
+def _refuse(outcome: Outcome) -> None:
+    """Raises the error of an outcome that ends the dialogue."""
+    if outcome.ends:
+        raise outcome.ends
 
 
 def _completed(call: ToolCall, response: Response, latency_ms: float | None) -> ToolCall:

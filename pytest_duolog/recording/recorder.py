@@ -46,8 +46,8 @@ class Recorder(ABC):
 
     @property
     def draws(self) -> tuple[str, ...]:
-        """The draws of all responses (see `recording.draws`); empty if one of them is not known to be a new one."""
-        found = [interaction.draw for interaction in self._used]
+        """The draws of all responses of models (see `recording.draws`); empty if one may not be a new one."""
+        found = [interaction.draw for interaction in self._used if interaction.request.called_tool is None]
         known = tuple(draw for draw in found if draw is not None)
         return known if len(known) == len(found) else ()
 
@@ -122,7 +122,7 @@ class Recorder(ABC):
             interaction = replace(
                 self._interaction(sent, stored, latency_ms),
                 served=served_model(stored, sent),
-                draw=draw_of(response, sent),
+                draw=None if sent.called_tool else draw_of(response, sent),
             )
             self._on_recorded(interaction)
             self._used.append(interaction)

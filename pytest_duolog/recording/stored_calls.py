@@ -16,6 +16,9 @@ from pytest_duolog.transcripts.transcript import ToolCall
 RESULT = "result"
 OF_ERRORS = "error"
 OF_RESULTS = "OK"
+# A call that ended the dialogue: its tool stopped it, or returned what cannot be told.
+OF_STOPS = "stopped"
+OF_UNUSABLE = "unusable"
 
 
 def rounds_by_message(
@@ -59,9 +62,13 @@ def recorded_result(response: Response) -> tuple[str, bool]:
     """What the model was told, in the recorded response to a call, and whether it is an error."""
     value = parsed(response.content)
     result = value.get(RESULT) if isinstance(value, dict) else None
-    return result if isinstance(result, str) else "", response.reason == OF_ERRORS
+    return result if isinstance(result, str) else "", response.reason in (
+        OF_ERRORS,
+        OF_STOPS,
+        OF_UNUSABLE,
+    )
 
 
-def response_of(result: str, *, is_error: bool) -> Response:
-    """The response that stores what the model was told."""
-    return Response(200, OF_ERRORS if is_error else OF_RESULTS, {}, canonical({RESULT: result}))
+def response_of(result: str, reason: str) -> Response:
+    """The response that stores what the model was told, or why it was told nothing."""
+    return Response(200, reason, {}, canonical({RESULT: result}))

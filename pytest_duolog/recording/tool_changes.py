@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_duolog.display import shorten
+from pytest_duolog.display import cut, shorten
 from pytest_duolog.storage.json_text import is_same
 
 LONGEST = 200
@@ -62,5 +62,4 @@ def _told(was: Any, now: Any) -> str:
 def _json(value: Any) -> str:
     if isinstance(value, str):
         return shorten(value)
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+    return cut(json.dumps(value, ensure_ascii=False, sort_keys=True), LONGEST)

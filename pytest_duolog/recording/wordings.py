@@ -22,7 +22,7 @@ def as_recorded(scenario: Scenario, location: CassetteLocation, mode: RecordMode
     A new recording that will be compared with others, as a further sample or in a gate, has the wordings of those: two
     wordings are no fair comparison. Raises UnreadableCassette if this version does not know a recorded wording.
     """
-    if not scenario.has_personas or mode in (RecordMode.ALL, RecordMode.REWRITE):
+    if not scenario.has_personas or mode.is_anew:
         return scenario.worded()
     path, header = _header(location, mode)
     try:

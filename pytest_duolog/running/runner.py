@@ -17,6 +17,7 @@ from pytest_duolog.errors import (
     DialogueError,
     EndpointError,
     ToolStopped,
+    ends_test,
     sole_cause,
     told,
 )
@@ -207,6 +208,8 @@ class DialogueRun:
         except Exception as raised:  # noqa: BLE001  # whatever a speaker raises
             error = sole_cause(raised)
             if isinstance(error, CassetteError):
+                raise error from None
+            if ends_test(error):
                 raise error from None
             if isinstance(error, EndpointError):
                 raise self._failed(number, speaker.name, str(error), is_outcome=error.is_outcome) from None

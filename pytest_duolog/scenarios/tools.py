@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import json
@@ -55,7 +56,7 @@ class Tool:
         name = self._checked_name()
         from pytest_duolog.scenarios import tool_schema  # noqa: PLC0415  # most speakers have no tools
 
-        told = tool_schema.documented(inspect.getdoc(self.function))
+        told = tool_schema.documented(inspect.getdoc(_inside_partials(self.function)))
         parameters: tuple[Parameter, ...] = ()
         if self.schema is None:
             parameters = tool_schema.parameters_of(self.function, name)
@@ -113,6 +114,13 @@ class Tool:
         if wrong:
             raise BadArguments("; ".join(wrong))
         return values
+
+
+def _inside_partials(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function in a `functools.partial`, whose own docstring is that of its class."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
 
 
 def _object_schema(given: Any, name: str) -> dict[str, Any]:

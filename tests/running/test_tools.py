@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import anyio
 import pytest
 
-from pytest_duolog.errors import CassetteMismatch, DialogueError, UnusedMessages
+from pytest_duolog.endpoints.tool_runs import run_tool
+from pytest_duolog.errors import CassetteMismatch, DialogueError, SecretInRecording, UnusedMessages
+from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.journal_file import read_journal
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.record_mode import RecordMode
@@ -21,7 +28,7 @@ from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.scenario import Scenario, Speaker
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.settings import Settings
-from pytest_duolog.transcripts.transcript import StopKind, Transcript
+from pytest_duolog.transcripts.transcript import StopKind, ToolCall, Transcript
 from tests.tool_server import SERVERS, AnthropicServer, GeminiToolServer, Refused, Round, ToolServer
 
 LOOK = ("look_up", {"order_id": "4711"})
@@ -91,6 +98,7 @@ class Project:
         mode: str = "once",
         *,
         is_async: bool = False,
+        vcr_config: dict[str, Any] | None = None,
         speaker: dict[str, Any] | None = None,
         budget: dict[str, float] | None = None,
         **values: Any,
@@ -113,6 +121,7 @@ class Project:
             self.cassette = session.open_recording(
                 scenario, self.location, RecordMode(mode), before_asking=lambda: None
             )
+            self.cassette.hooks = VcrHooks(vcr_config or {})
             self.run = DialogueRun(scenario, observers=[self.cassette])
             if is_async:
                 anyio.run(session.run_async, self.run, self.cassette)
@@ -366,7 +375,10 @@ TOLD = {
     "raises": ([("breaks", {"order_id": "1"})], {"error": "ValueError", "message": "no order 1\nat all"}),
     "never returns": (
         [("never", {"order_id": "1"})],
-        {"error": "timeout", "message": "no result within 0.05 s"},
+        {
+            "error": "timeout",
+            "message": "no result within 0.05 s; it may still be running; do not call it again",
+        },
     ),
     "never returns, async": (
         [("never_async", {"order_id": "1"})],
@@ -394,6 +406,7 @@ def test_coroutine_of_a_plain_function_is_awaited(project):
 
 RESULTS = {
     "bytes": (b"x", "returned bytes, which is not JSON"),
+    "iterator": (iter([1]), "returned list_iterator, which is not JSON"),
     "object": (object(), "returned object, which is not JSON"),
     "NaN": (float("nan"), "returned float, which is not JSON"),
     "generator": ((n for n in [1]), "returned generator, which is not JSON"),
@@ -403,14 +416,127 @@ RESULTS = {
 
 @pytest.mark.parametrize(("result", "problem"), RESULTS.values(), ids=RESULTS.keys())
 def test_result_that_cannot_be_told_ends_the_dialogue_and_says_nothing_of_the_model(project, result, problem):
+    ran = []
+
     def find(order_id: str) -> Any:
         """Find it."""
+        ran.append(order_id)
         return result
 
     project.serve(Round("", [("find", {"order_id": "1"})]), Round("Fine."))
-    with pytest.raises(DialogueError, match=f"no message 2 from Bob: the tool find {problem}") as caught:
+    told = f"no message 2 from Bob: the tool find {problem}"
+    with pytest.raises(DialogueError, match=told) as caught:
         project.hold([find])
     assert (caught.value.is_outcome, caught.value.__cause__) == (False, None)
+    for mode in ("once", "none"):
+        with pytest.raises(DialogueError, match=rf"{told}[^\n]*\nthe tool has run and is not run again"):
+            project.hold([find], mode)
+    assert ran == ["1"]
+    with pytest.raises(DialogueError):
+        project.hold([find], "rewrite")
+    assert ran == ["1", "1"]
+
+
+class Kind(Enum):
+    LAMP = "lamp"
+
+
+@dataclass
+class Order:
+    at: Any
+    price: Any
+
+
+JSON_RESULTS = {
+    "date": (datetime(2026, 3, 1, 12, 0, tzinfo=UTC), '"2026-03-01T12:00:00Z"'),
+    "decimal": ({"price": Decimal("1.50")}, '{"price": "1.50"}'),
+    "UUID": ([UUID(int=1)], '["00000000-0000-0000-0000-000000000001"]'),
+    "enum": ({Kind.LAMP: Kind.LAMP}, '{"lamp": "lamp"}'),
+    "set": ({3}, "[3]"),
+    "dataclass": (
+        Order(date(2026, 3, 1), Order(None, 1)),
+        '{"at": "2026-03-01", "price": {"at": null, "price": 1}}',
+    ),
+    "lone surrogate": (["a\ud800"], '["a?"]'),
+}
+
+
+@pytest.mark.parametrize(("result", "text"), JSON_RESULTS.values(), ids=JSON_RESULTS.keys())
+def test_result_is_told_as_json(result, text):
+    tool = Tool(lambda: result, name="find", schema={"type": "object"})
+    assert anyio.run(run_tool, ToolCall(name="find", arguments="{}"), tool) == (text, False, None)
+
+
+def test_result_that_cannot_be_written_is_not_asked_for_again(project):
+    key = "sk-proj-" + "Ab1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV" * 2
+
+    def add_key(request, response):
+        if response["status"]["message"] == "OK" and request.method == "CALL" and len(shop.ran) == 2:
+            response["body"]["string"] = json.dumps({"result": key})
+        return request, response
+
+    shop = Shop()
+    project.serve(*ROUNDS)
+    with pytest.raises(SecretInRecording):
+        project.hold(shop.tools, vcr_config={"before_save_interaction": add_key})
+    assert key not in project.location.path.read_text()
+    with pytest.raises(
+        DialogueError, match="the tool refund returned something that looks like a key\nthe tool has run"
+    ):
+        project.hold(shop.tools)
+    assert shop.ran == ["look_up", "refund"]
+
+
+LEAVES_OUT = {
+    "request": {"before_record_request": lambda request: None if request.method == "CALL" else request},
+    "host": {"ignore_hosts": ["bob"]},
+    "response": {
+        "before_record_response": lambda response: (
+            None if b'"result"' in response["body"]["string"] else response
+        )
+    },
+    "saved": {
+        "before_save_interaction": lambda request, response: (
+            None if request.method == "CALL" else (request, response)
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("config", LEAVES_OUT.values(), ids=LEAVES_OUT.keys())
+def test_calls_cannot_be_left_out_of_a_recording(project, config):
+    shop = Shop()
+    project.serve(*ROUNDS)
+    with pytest.raises(
+        DialogueError, match=r"tool calls cannot be left out of a recording: .*CALL duolog-tool://Bob/look_up"
+    ):
+        project.hold(shop.tools, vcr_config=config)
+    assert shop.ran == []
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("end", [pytest.exit, pytest.skip, pytest.xfail])
+def test_tool_ends_the_run_or_leaves_the_test(project, is_async, end):
+    def pay(amount: int) -> str:
+        """Pay."""
+        end("no more")
+        return "paid"
+
+    project.serve(Round("", [("pay", {"amount": 90})]), Round("Fine."))
+    with pytest.raises(end.Exception, match="no more"):
+        project.hold([pay], is_async=is_async)
+
+
+def test_dialogue_with_tools_is_known_to_be_freshly_drawn(project):
+    def draw(seed: int) -> int:
+        """Draw a number."""
+        return seed
+
+    server = project.serve(Round("", [("draw", {"seed": 1})]), Round("Done."))
+    usual, numbers = server.reply, iter(range(9))
+    server.reply = lambda made, number: {"id": f"chatcmpl-{next(numbers)}", **usual(made, number)}
+    project.hold([draw], opener=None)
+    assert len(set(project.cassette.draws)) == project.cassette.counts[1] > 2
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -424,8 +550,14 @@ def test_a_tools_own_check_ends_the_dialogue(project, is_async, check):
         return "paid"
 
     project.serve(Round("", [("pay", {"amount": 90})]), Round("Fine."))
-    with pytest.raises(DialogueError, match=r"the tool pay stopped the dialogue: .*far too much") as caught:
+    told = r"the tool pay stopped the dialogue: .*far too much"
+    with pytest.raises(DialogueError, match=told) as caught:
         project.hold([pay], is_async=is_async)
+    assert caught.value.is_outcome
+    with pytest.raises(
+        DialogueError, match=rf"(?s){told}.*\nthe tool has run and is not run again"
+    ) as caught:
+        project.hold([pay], "none", is_async=is_async)
     assert caught.value.is_outcome
 
 

@@ -162,6 +162,22 @@ def test_docstrings_describe_parameters(docstring, told):
     assert documented(docstring) == told
 
 
+def test_partial_has_the_description_of_its_function():
+    def refund(shop: str, order_id: str) -> str:
+        """Give money back.
+
+        Args:
+            order_id: The number on the parcel.
+        """
+        return ""
+
+    tool = Tool(functools.partial(functools.partial(refund), "a shop"), name="refund")
+    assert tool.definition.description == "Give money back."
+    assert tool.definition.parameters["properties"] == {
+        "order_id": {"type": "string", "description": "The number on the parcel."}
+    }
+
+
 def test_arguments_become_values_of_their_types():
     given = {"text": "x", "whole": 1, "real": 2, "color": "blue", "items": [{"name": "lamp"}]}
     values = Tool(order).arguments(json.dumps(given))
