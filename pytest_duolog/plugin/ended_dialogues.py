@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_duolog.plugin import REPORT_ATTRIBUTE
-from pytest_duolog.plugin.attempts import ATTEMPT
+from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.progress import watched_reporter
 from pytest_duolog.results.dialogue_result import DialogueResult
+
+if TYPE_CHECKING:  # a run without samples does without them
+    from pytest_duolog.results.record import Sample
+
+_ENDS: Mapping[str, str] = {"failed": "; the sample failed", "error": "; the sample could not be measured"}
+
+NAME = "duolog-ended-dialogues"
 
 
 def watch_dialogues(config: pytest.Config) -> None:
     """Write a line for each dialogue that is not replayed, if the output is not a terminal."""
     reporter = watched_reporter(config)
     if reporter is not None and not reporter.isatty:
-        config.pluginmanager.register(EndedDialogues(reporter), "duolog-ended-dialogues")
+        config.pluginmanager.register(EndedDialogues(reporter), NAME)
 
 
 class EndedDialogues:
@@ -27,17 +34,11 @@ class EndedDialogues:
         self._reporter = reporter
         self._sampled: set[str] = set()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)  # outside of the wrapper that adds the dialogues
-    def pytest_runtest_makereport(
-        self, item: pytest.Item
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def write_sample(self, attempt: Attempt, sample: Sample, reports: Iterable[pytest.TestReport]) -> None:
         """Write the lines of a sample, which pytest does not log."""
-        report = yield
-        if ATTEMPT in item.stash:
-            self._sampled.add(item.nodeid)
-            failed = "; the sample failed" if report.failed else ""
-            self._write(report, item.stash[ATTEMPT].title, failed)
-        return report
+        self._sampled.add(attempt.item.nodeid)
+        for report in reports:
+            self._write(report, attempt.title, _ENDS.get(sample.outcome, ""))
 
     @pytest.hookimpl(trylast=True)  # after pytest has written the result
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

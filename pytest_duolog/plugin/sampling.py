@@ -30,6 +30,8 @@ from pytest_duolog.plugin.collection import (
     SNAPSHOT_FIXTURE,
     refuse,
 )
+from pytest_duolog.plugin.ended_dialogues import NAME as ENDED_DIALOGUES
+from pytest_duolog.plugin.ended_dialogues import EndedDialogues
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
 from pytest_duolog.plugin.refusals import check_distribution, check_gate
@@ -286,6 +288,9 @@ class Sampler:
         sample = sample_of(attempt, reports, item.stash.get(SITE, None), try_number=try_number)
         if self._is_last_try(sample):
             sample = sample.model_copy(update={"is_given_up": True})
+        ended = item.config.pluginmanager.get_plugin(ENDED_DIALOGUES)
+        if isinstance(ended, EndedDialogues):
+            ended.write_sample(attempt, sample, reports)
         test.add(sample, reports)
         self.record_keeper.add(sample)
 

@@ -7,10 +7,16 @@ import pty
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from pytest_duolog.display import printable
+from pytest_duolog.plugin.attempts import Attempt
+from pytest_duolog.plugin.ended_dialogues import EndedDialogues
+from pytest_duolog.results.dialogue_result import DialogueResult
+from pytest_duolog.results.record import SampleOutcome
+from pytest_duolog.transcripts.transcript import Message, Transcript
 from tests.workers import alone_or_in_workers
 
 LONG = """
@@ -403,6 +409,23 @@ def test_verbose_output_in_a_pipe_has_a_line_for_each_live_dialogue_and_sample(p
     assert lines[at + 3] == f"{name}: 3 messages, stopped by turns; the sample failed"
     replayed = pytester.runpytest("-v", "-k", "live").stdout.str()
     assert "stopped by turns" not in replayed
+
+
+@pytest.mark.parametrize(
+    ("outcome", "end"),
+    [("passed", ""), ("failed", "; the sample failed"), ("error", "; the sample could not be measured")],
+)
+def test_the_line_of_a_sample_says_how_the_sample_ended(request, outcome, end):
+    lines: list[str] = []
+    reporter = SimpleNamespace(write_line=lines.append, flush=lambda: None)
+    talk = DialogueResult(
+        transcript=Transcript(messages=(Message(speaker="Ann", content="Hi."),)), recorded=1
+    )
+    reports = [SimpleNamespace(), SimpleNamespace(duolog=(talk,))]
+    attempt, sample = Attempt(request.node, 2), SimpleNamespace(outcome=SampleOutcome(outcome))
+    ended = EndedDialogues(reporter)
+    ended.write_sample(attempt, sample, reports)
+    assert lines == [f"{request.node.nodeid}, sample 2: 1 message, stopped by not known{end}"]
 
 
 @pytest.mark.parametrize(
