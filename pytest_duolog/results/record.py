@@ -143,6 +143,15 @@ class Sample(Record):
         messages = (message for dialogue in self.dialogues for message in dialogue.transcript.messages)
         return sum(message.latency_ms or 0 for message in messages) / 1000
 
+    def without_secrets(self, redacted: Callable[[Any], Any]) -> Sample:
+        """The same without secrets; `redacted` replaces them in plain data."""
+        safe = _redacted(self, redacted)
+        dialogues = [
+            dialogue.model_copy(update={"transcript": own.transcript.without_secrets(redacted)})
+            for dialogue, own in zip(safe.dialogues, self.dialogues, strict=True)
+        ]
+        return safe if safe is self else safe.model_copy(update={"dialogues": tuple(dialogues)})
+
     @property
     def key(self) -> tuple[str, int, Arm, int]:
         """The key of the sample, unique in a run."""
@@ -225,7 +234,7 @@ class RunRecord:
         """The same without secrets in any text, names of tests included; `redacted` replaces them in plain data."""
         return RunRecord(
             _redacted(self.header, redacted),
-            tuple(_redacted(sample, redacted) for sample in self.samples),
+            tuple(sample.without_secrets(redacted) for sample in self.samples),
             tuple(_redacted(look, redacted) for look in self.looks),
             tuple(map(redacted, self.damage)),
         )

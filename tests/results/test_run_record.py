@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import decide_record
+from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import Arm, Look, RunRecord, Sample, merge
 from pytest_duolog.results.store import RecordWriter, fresh_record, read_record, write_record
+from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript
 from tests.interleaving import Interleaving, orders
 from tests.run_records import GATE, STARTED, bar_record, gate_record, header, sample
 from tests.storage.mutations import mutants
@@ -363,3 +365,19 @@ def test_two_runs_that_begin_at_once_lose_no_sample(tmp_path: Path, monkeypatch:
         assert kept == set(whole if len(whole) > 1 else [*whole, ("before",)])
         ends.add(len(finished))
     assert ends == {1, 2}
+
+
+def test_a_record_without_secrets_has_its_calls_where_they_were_made() -> None:
+    call = ToolCall(name="refund", at=len("hunter22 it is."))
+    message = Message(speaker="Ann", content="hunter22 it is.\n\nI refunded it.", tool_calls=(call,))
+    talk = DialogueResult(transcript=Transcript(messages=(message,)))
+    record = RunRecord(header(), (sample("a", dialogues=(talk,), problem="hunter22"),))
+
+    def redacted(value):
+        return json.loads(json.dumps(value).replace("hunter22", "***"))
+
+    (safe,) = record.without_secrets(redacted).samples
+    assert safe.problem == "***"
+    assert safe.dialogues[0].transcript == talk.transcript.without_secrets(redacted)
+    assert safe.dialogues[0].transcript.messages[0].tool_calls[0].at == len("*** it is.")
+    assert "hunter22" not in safe.model_dump_json()
