@@ -17,6 +17,8 @@ from itertools import islice
 READ_LIMIT = 24_000
 # How many texts are kept in their parts: the sentences of a few long messages, or the messages of most dialogues.
 _KEPT = 256
+# Longer texts, which nobody cut, are not kept.
+_LONGEST_KEPT = 2 * READ_LIMIT
 
 # Letters of other alphabets that look like Latin ones, and count as these inside a Latin word.
 _LOOKALIKES = str.maketrans("авеһікмнорсԛѕтуԝхјԁοακνριτυχ", "abehikmhopcqstywxjdoakvpitux")
@@ -139,12 +141,18 @@ def _normalised(text: str) -> str:
     return _STAMP.sub(" ", text) if _DIGIT.search(text) else text
 
 
-@lru_cache(maxsize=_KEPT)
 def words(normalised: str) -> tuple[str, ...]:
     """The words of a normalised text in order; a number is a word, and so is each character of an unspaced script."""
+    return _kept_words(normalised) if len(normalised) <= _LONGEST_KEPT else _words(normalised)
+
+
+def _words(normalised: str) -> tuple[str, ...]:
     if normalised.isascii():
         return tuple(_ASCII_WORD.findall(normalised))
     return tuple((_WORD if _SPECIAL.search(normalised) else _PLAIN_WORD).findall(normalised))
+
+
+_kept_words = lru_cache(maxsize=_KEPT)(_words)
 
 
 def is_unspaced(word: str) -> bool:
@@ -162,9 +170,12 @@ def n_words(text: str) -> int:
     return len(words(text.translate(_QUOTES)))
 
 
-@lru_cache(maxsize=_KEPT)
 def sentences(normalised: str) -> tuple[str, ...]:
     """The sentences of a normalised text in order, without blank ones; a line break ends a sentence."""
+    return _kept_sentences(normalised) if len(normalised) <= _LONGEST_KEPT else _sentences(normalised)
+
+
+def _sentences(normalised: str) -> tuple[str, ...]:
     parts = []
     start = 0
     for end in _SENTENCE_END.finditer(normalised):
@@ -174,6 +185,9 @@ def sentences(normalised: str) -> tuple[str, ...]:
     parts.append(normalised[start:])
     stripped = (part.strip(" \t*_>#-\"'~") for part in parts)
     return tuple(part for part in stripped if part and not part.isspace())
+
+
+_kept_sentences = lru_cache(maxsize=_KEPT)(_sentences)
 
 
 def without_thinking(text: str) -> str:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_duolog.detectors import text as text_module
 from pytest_duolog.detectors.text import (
     READ_LIMIT,
     excerpt,
+    n_words,
     ngrams,
     normalise,
     sentences,
@@ -121,6 +123,15 @@ def test_long_text_is_read_from_both_ends():
     cut = excerpt(text)
     assert cut == "a" * (READ_LIMIT * 3 // 4) + "\n" + "b" * (READ_LIMIT // 4)
     assert excerpt("a" * READ_LIMIT) == "a" * READ_LIMIT
+
+
+def test_a_text_that_nobody_cut_is_not_kept():
+    kept = (text_module._kept_words, text_module._kept_sentences)
+    before = [cache.cache_info().currsize for cache in kept]
+    long = "Tea, please. " * READ_LIMIT
+    assert n_words(long) == len(words(long)) == 2 * READ_LIMIT
+    assert len(sentences(long)) == READ_LIMIT
+    assert [cache.cache_info().currsize for cache in kept] == before
 
 
 @given(
