@@ -175,7 +175,9 @@ def test_cost_is_told_by_arm_and_what_is_not_known_is_not_zero():
         samples.append(one.model_copy(update={"dialogues": (talk,)}))
     words = page_of(RunRecord(record.header, tuple(samples))).words
     assert "candidate Ann Ann 18 180 not known 90 none not known not known" in words
-    assert "candidate judge openai:strict 9 votes 210 not known not known not known 1.5 s 0.75" in words
+    assert (
+        "candidate judge openai:strict 9 votes 210 not known not known not known 1.5 s (mean) 0.75" in words
+    )
 
 
 @pytest.mark.slow
