@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.display import shorten
+from pytest_duolog.display import listed, shorten
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.transcripts.chat_entries import is_chat_log
@@ -95,6 +95,28 @@ def read_file(path: Path) -> list[Source | Unreadable]:
         return read_sources(read_text(path), file=str(path))
     except TranscriptError as error:
         return [Unreadable(str(path), 1, str(error).removeprefix(f"{path}: "))]
+
+
+def dialogue_of(path: Path, id_: str | None) -> Transcript:
+    """The dialogue of a file with this id, or its only one. Raises TranscriptError for none, and for several."""
+    found = read_file(path)
+    dialogues = [item for item in found if isinstance(item, Source)]
+    if not dialogues:
+        problem = next((item.problem for item in found if isinstance(item, Unreadable)), "it has no dialogue")
+        raise TranscriptError(f"{path}: {problem}")
+    known = listed([repr(name) for name in dict.fromkeys(item.id for item in dialogues)], 8)
+    if id_ is None and len(dialogues) > 1:
+        raise TranscriptError(
+            f"{path}: it has {len(dialogues)} dialogues; choose one with conversation=... (there are {known})"
+        )
+    chosen = [item.transcript for item in dialogues if id_ in (None, item.id)]
+    if not chosen:
+        raise TranscriptError(f"{path}: it has no dialogue {id_!r} (there are {known})")
+    if len(chosen) > 1:
+        raise TranscriptError(
+            f"{path}: it has {len(chosen)} dialogues with the id {id_!r}; give each an id of its own"
+        )
+    return chosen[0]
 
 
 def read_sources(text: str, *, file: str) -> list[Source | Unreadable]:

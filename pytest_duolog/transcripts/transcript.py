@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from pytest_duolog.display import listed, wrong_fields
+from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.storage.json_text import canonical, parsed
@@ -200,8 +200,13 @@ class Message(Record):
     latency_ms: float | None = Field(default=None, ge=0)
 
     def said(self) -> tuple[str, str, tuple[ToolCall, ...]]:
-        """Speaker, words and calls, without what differs between two recordings of the same: ids and times."""
-        plain = {"id": "", "latency_ms": None}
+        """Speaker, words and calls, without what differs between two recordings of the same: ids and times.
+
+        The round of a call without others says nothing.
+        """
+        plain: dict[str, Any] = {"id": "", "latency_ms": None}
+        if len(self.tool_calls) == 1:
+            plain["round"] = 0
         return self.speaker, self.content, tuple(call.model_copy(update=plain) for call in self.tool_calls)
 
     def in_order(self) -> Iterator[str | ToolCall]:
@@ -320,23 +325,9 @@ class Transcript(Record, PropertyMethods):
 
         `conversation` chooses one of several by its id. Raises TranscriptError if there is none, or not just one.
         """
-        from pytest_duolog.transcripts.sources import Source, read_file  # noqa: PLC0415  # it builds transcripts
+        from pytest_duolog.transcripts.sources import dialogue_of  # noqa: PLC0415  # it builds transcripts itself
 
-        found = read_file(Path(path))
-        named = {item.id: item for item in found if isinstance(item, Source)}
-        if not named:
-            problem = next(
-                (item.problem for item in found if not isinstance(item, Source)), "it has no dialogue"
-            )
-            raise TranscriptError(f"{path}: {problem}")
-        known = listed([repr(name) for name in named], 8)
-        if conversation is None and len(named) > 1:
-            raise TranscriptError(
-                f"{path}: it has {len(named)} dialogues; choose one with conversation=... (there are {known})"
-            )
-        if conversation is not None and conversation not in named:
-            raise TranscriptError(f"{path}: it has no dialogue {conversation!r} (there are {known})")
-        return named[conversation if conversation is not None else next(iter(named))].transcript
+        return dialogue_of(Path(path), conversation)
 
     @classmethod
     def from_cassette(cls, path: str | Path) -> Transcript:

@@ -265,6 +265,25 @@ def test_whatever_was_said_reads_back_the_same(transcript: Transcript) -> None:
     assert as_told(from_markdown(to_markdown(transcript))) == as_told(transcript)
 
 
+@given(transcripts())
+def test_a_record_and_its_markdown_say_the_same(transcript: Transcript) -> None:
+    read = from_markdown(to_markdown(transcript))
+    assert [message.said() for message in read.messages] == [
+        message.said() for message in transcript.messages
+    ]
+
+
+@pytest.mark.parametrize("content", ["", "Done."])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_round_of_a_lone_call_says_nothing(content: str, number: int) -> None:
+    calls = [ToolCall(name="refund", round=number, at=at) for at in {0, len(content)}]
+    for call in calls:
+        message = Message(speaker="Ann", content=content, tool_calls=(call,))
+        (read,) = from_markdown(to_markdown(Transcript(messages=(message,)))).messages
+        plain = call.model_copy(update={"round": 0})
+        assert read.said() == message.said() == message.model_copy(update={"tool_calls": (plain,)}).said()
+
+
 @given(transcripts(), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_a_file_survives_the_way_to_disk_and_other_line_ends(transcript: Transcript, line_end: str) -> None:
     on_disk = to_markdown(transcript).encode("utf-8").decode("utf-8")

@@ -436,6 +436,11 @@ def test_from_trace_takes_one_dialogue(tmp_path: Path):
     assert len(Transcript.from_trace(path, conversation="b")) == len(SAID)
     with pytest.raises(TranscriptError, match="no dialogue 'c'"):
         Transcript.from_trace(path, conversation="c")
+    path.write_text(json.dumps([{"id": "a", "messages": whole(CHAT)}] * 2), "utf-8")
+    with pytest.raises(TranscriptError, match=r"has 2 dialogues; choose one with conversation=.*'a'"):
+        Transcript.from_trace(path)
+    with pytest.raises(TranscriptError, match="has 2 dialogues with the id 'a'; give each an id of its own"):
+        Transcript.from_trace(path, conversation="a")
     path.write_text("{}", "utf-8")
     with pytest.raises(TranscriptError, match="not a dialogue"):
         Transcript.from_trace(path)
