@@ -89,7 +89,8 @@ def n_calls(read: Read, make: Make) -> int:
 
 def calls_too_often(read: Read, make: Callable[[int], Make], n: int) -> str:
     """What is wrong if eight times the text takes more than twice eight times the calls; a square would take 64."""
-    read(make(n)())  # imports, and patterns are compiled
+    for size in (n, 8 * n):
+        read(make(size)())  # imports, and compiles the patterns of phrases that the text may have
     small, large = n_calls(read, make(n)), n_calls(read, make(8 * n))
     return f"{small} calls, and {large} for 8 times as much" if large > 16 * small else ""
 

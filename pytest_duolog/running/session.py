@@ -28,7 +28,6 @@ from pytest_duolog.recording.secret_parts import KnownSecrets
 from pytest_duolog.recording.transport import RecordedLine
 from pytest_duolog.recording.vcrpy import ORIGINALS, vcrpy
 from pytest_duolog.recording.votes import JUDGE, Votes
-from pytest_duolog.recording.wire import WithCallsOnWire
 from pytest_duolog.recording.wordings import as_recorded, worded_alternatives
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
 from pytest_duolog.running.lines import Lines
@@ -323,6 +322,8 @@ class Session:
             for name in foreign:
                 endpoints[name] = self._lines.patches.watched(endpoints[name], recorder)
                 if callable(models[name]):
+                    from pytest_duolog.recording.wire import WithCallsOnWire  # noqa: PLC0415  # only functions
+
                     endpoints[name] = WithCallsOnWire(endpoints[name], recorder)
             metered: dict[Name, Endpoint] = {
                 name: MeteredEndpoint(endpoint, recorder, self.budget) for name, endpoint in endpoints.items()

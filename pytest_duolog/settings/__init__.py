@@ -17,7 +17,6 @@ from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.rate_limiter import Limit
 from pytest_duolog.endpoints.registry import check_model, known_providers, takes_tools, unsent_knobs
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.results.plan import MOST_SAMPLES, GatePlan
@@ -189,6 +188,8 @@ class Settings:
         if scenario.stop_on is None:
             changes["stop_on"] = self.stop_on
         if scenario.steps:
+            from pytest_duolog.properties.by_name import parse_property  # noqa: PLC0415  # most have no steps
+
             changes["steps"] = tuple(
                 step.read(parse_property) if isinstance(step, Check) else step for step in scenario.steps
             )

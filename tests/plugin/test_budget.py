@@ -64,7 +64,7 @@ def test_a_transcript_knows_what_it_cost():
     [
         ("", {}),
         ("tokens=1000", {"tokens": 1000}),
-        (" cost = 2.5 , dialogues=4,", {"cost": 2.5, "dialogues": 4}),
+        (" cost = 2.5 , dialogues=4", {"cost": 2.5, "dialogues": 4}),
     ],
 )
 def test_budgets_are_read(text, limits):
@@ -76,7 +76,7 @@ def test_processes_share_a_budget():
 
 
 @pytest.mark.parametrize(
-    ("n_dialogues", "shares"), [(5, [2, 2, 1]), (6, [2, 2, 2]), (1, [1, 0, 0]), (2.5, [1, 1, 0])]
+    ("n_dialogues", "shares"), [(5, [2, 2, 1]), (6, [2, 2, 2]), (1, [1, 0, 0]), (2, [1, 1, 0])]
 )
 def test_whole_dialogues_are_dealt_out(n_dialogues, shares):
     dealt = [budget_limits(f"dialogues={n_dialogues}", n_shares=3, share=n)["dialogues"] for n in range(3)]

@@ -65,6 +65,8 @@ OURS = {
     "pytest_duolog.properties.base",
     "pytest_duolog.properties.checked",
     "pytest_duolog.properties.claims",
+    "pytest_duolog.properties.steps",
+    "pytest_duolog.properties.value_text",
     "pytest_duolog.reports",
     "pytest_duolog.reports.run_reports",
     "pytest_duolog.reports.terminal",
