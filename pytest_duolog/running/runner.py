@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from pytest_duolog.display import counted, wrong_fields
+from pytest_duolog.display import counted, cut, listed, wrong_fields
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.errors import (
     CassetteError,
@@ -32,10 +32,14 @@ from pytest_duolog.transcripts.transcript import (
     Message,
     StopKind,
     StopReason,
+    ToolCall,
     Transcript,
     TranscriptSpeaker,
     Usage,
 )
+
+# So much of a call's arguments is in an error.
+LONGEST_ARGUMENTS = 120
 
 NO_TOOLS: Mapping[Side, CallTool] = {}
 
@@ -199,7 +203,7 @@ class DialogueRun:
             extra=speaker.extra,
             tools=tuple(tool.definition for tool in speaker.tools),
         )
-        self._loop = ToolLoop(speaker, call_tool, self._n_calls) if call_tool else None
+        self._loop = ToolLoop(speaker, call_tool, self._n_calls, self._spent_up) if call_tool else None
         try:
             reply = yield from (
                 self._loop.reply(endpoint, request) if self._loop else waited(endpoint.reply(request))
@@ -221,6 +225,9 @@ class DialogueRun:
 
     def _failed(self, number: int, speaker: str, problem: str, *, is_outcome: bool = False) -> DialogueError:
         first_line = problem.partition("\n")[0]
+        if self._loop:
+            self.spent += self._loop.usage
+            problem = "\n".join([problem, *_had_called(self._loop.calls)])
         self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=first_line)
         return DialogueError(
             problem,
@@ -259,8 +266,8 @@ class DialogueRun:
             kind, detail = StopKind.REFUSAL, f"finish reason {raw_finish or message.finish!r}"
         elif self._goals.decides(message):
             return self._end_of_goal(message)
-        elif self._loop and self._loop.limit:
-            kind, detail = StopKind.TOOL_LIMIT, self._loop.limit
+        elif self._loop and self._loop.stop:
+            kind, detail = self._loop.stop
         elif not message.content:
             kind, detail = StopKind.EMPTY_REPLY, f"finish reason {raw_finish or message.finish!r}"
         elif not self._steps and (phrase := self._stop_phrase(message)):
@@ -303,12 +310,18 @@ class DialogueRun:
         found = self._stop_pattern.search(message.content) if self._stop_pattern else None
         return repr(found[0]) if found else ""
 
-    def _spent_up(self) -> str:
-        """The budget of the dialogue that is used up, with the numbers; empty if none is."""
-        scenario, spent = self.scenario, self.spent
+    def _spent_up(self, unsaid: Reply | None = None) -> str:
+        """The budget of the dialogue that is used up, with the numbers; empty if none is.
+
+        `unsaid` is what was said of the next message so far.
+        """
+        scenario, spent, seconds = self.scenario, self.spent, self._seconds
+        if unsaid:
+            spent += unsaid.usage or Usage()
+            seconds += (unsaid.latency_ms or 0) / 1000
         budgets: list[tuple[float, float | None, str]] = [
             (spent.tokens_written, scenario.token_budget, "tokens"),
-            (round(self._seconds, 3), scenario.seconds_budget, "seconds"),
+            (round(seconds, 3), scenario.seconds_budget, "seconds"),
             (round(spent.cost or 0.0, 6), scenario.cost_budget, "in cost"),
         ]
         return next(
@@ -339,6 +352,12 @@ class DialogueRun:
             opener=None if scenario.history else scenario.opener,
             topic=scenario.topic,
         )
+
+
+def _had_called(calls: Sequence[ToolCall]) -> list[str]:
+    """A line on the calls of a message that failed after them, because no transcript has it; none without calls."""
+    told = [f"{call.name}({cut(call.arguments, LONGEST_ARGUMENTS)})" for call in calls]
+    return [f"had called: {listed(told)}"] if told else []
 
 
 def _stop_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:

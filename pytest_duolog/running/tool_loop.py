@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.rounds import joined_content, joined_reply, not_run, placed
 from pytest_duolog.scenarios.scenario import Speaker
 from pytest_duolog.transcripts.rounds import numbered_calls, rounds_of
-from pytest_duolog.transcripts.transcript import ToolCall
+from pytest_duolog.transcripts.transcript import StopKind, ToolCall, Usage
 
 Result = TypeVar("Result")
 # Waits for what is not available yet: yields an awaitable, receives its result.
@@ -29,14 +29,16 @@ MOST_CALLS = 100
 class ToolLoop:
     """The rounds of one message.
 
-    `call` runs a tool, `n_before` is the number of calls of the dialogue so far. Afterwards `opaque` has the provider's
-    own form of each round, by its number, and `limit` says which limit ended the message, if one did.
+    `call` runs a tool, `n_before` is the number of calls of the dialogue so far. `spent_up` says which budget of the
+    dialogue is used up by the rounds so far; empty if none is. Afterwards `opaque` has the provider's own form of each
+    round, by its number, and `stop` says what ended the message before its last words, if something did.
     """
 
     speaker: Speaker
     call: CallTool
     n_before: int
-    limit: str = ""
+    spent_up: Callable[[Reply], str] = lambda _so_far: ""
+    stop: tuple[StopKind, str] | None = None
     opaque: dict[int, str] = field(default_factory=dict)
     _replies: list[Reply] = field(default_factory=list)
     _calls: list[ToolCall] = field(default_factory=list)
@@ -53,19 +55,31 @@ class ToolLoop:
             if not reply.tool_calls or reply.finish in ("refused", "filtered"):
                 break
             yield from self._run(reply)
-            if self.limit:
+            if self.stop:
                 break
         return joined_reply(self._replies, self._calls)
 
+    @property
+    def calls(self) -> Sequence[ToolCall]:
+        """The calls so far that have a result."""
+        return tuple(self._calls)
+
+    @property
+    def usage(self) -> Usage:
+        """The costs of the rounds so far."""
+        return sum((reply.usage for reply in self._replies if reply.usage), Usage())
+
     def _run(self, reply: Reply) -> Waiting[None]:
-        """Run the calls of a reply in their order; if a limit is reached, none of them."""
+        """Run the calls of a reply in their order; if a limit is reached or a budget used up, none of them."""
         n_round = len(self._replies)
         calls = numbered_calls(placed(reply.tool_calls, self._replies), self.n_before + len(self._calls))
         if n_round > self.speaker.tool_rounds:
-            self.limit = counted(self.speaker.tool_rounds, "round")
+            self.stop = StopKind.TOOL_LIMIT, counted(self.speaker.tool_rounds, "round")
         elif len(calls) > MOST_CALLS:
-            self.limit = f"{len(calls)} calls at once"
-        if self.limit:
+            self.stop = StopKind.TOOL_LIMIT, f"{len(calls)} calls at once"
+        elif spent := self.spent_up(joined_reply(self._replies, ())):
+            self.stop = StopKind.BUDGET, spent
+        if self.stop:
             self._calls += not_run(calls)
             return
         if reply.opaque:

@@ -28,7 +28,7 @@ from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.scenario import Scenario, Speaker
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.settings import Settings
-from pytest_duolog.transcripts.transcript import StopKind, ToolCall, Transcript
+from pytest_duolog.transcripts.transcript import StopKind, StopReason, ToolCall, Transcript
 from tests.tool_server import SERVERS, AnthropicServer, GeminiToolServer, Refused, Round, ToolServer
 
 LOOK = ("look_up", {"order_id": "4711"})
@@ -243,8 +243,12 @@ def test_dialogue_that_failed_in_a_loop_goes_on_there(project):
     server.reply = lambda made, number: (
         {"error": {"message": "too long a context", "code": 400}} if number else usual(made, number)
     )
-    with pytest.raises(DialogueError):
+    with pytest.raises(DialogueError) as caught:
         project.hold(shop.tools)
+    assert str(caught.value).splitlines()[-1] == (
+        'had called: look_up({"order_id": "4711"}), refund({"order_id": "4711", "amount": 30})'
+    )
+    assert project.run.spent.tokens_written == 3
     assert shop.ran == ["look_up", "refund"]
     server.reply = usual
     project.hold(shop.tools)
@@ -292,6 +296,20 @@ def test_budget_that_ends_in_a_loop_ends_before_the_next_round(project):
     assert (len(project.server.tool_requests), shop.ran) == (1, ["look_up", "refund"])
     project.hold(shop.tools)
     assert (len(project.server.tool_requests), shop.ran) == (3, ["look_up", "refund", "look_up"])
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_budget_of_the_dialogue_ends_a_loop_before_its_calls(project, is_async):
+    shop = Shop()
+    project.serve(*ROUNDS)
+    held = project.hold(shop.tools, is_async=is_async, token_budget=6)
+    assert (len(project.server.tool_requests), shop.ran) == (2, ["look_up", "refund"])
+    assert held.stop_reason == StopReason(kind=StopKind.BUDGET, speaker="Bob", detail="6 of 6 tokens")
+    assert held.messages[-1].content == "Let me look."
+    assert "not run" in held.messages[-1].tool_calls[-1].result
+    assert project.run.spent.tokens_written == 6
+    assert project.hold(shop.tools, "none", is_async=is_async, token_budget=6) == held
+    assert retold(project.location.path).transcript.messages == held.messages
 
 
 # What is in a request is in it for ever.
