@@ -42,24 +42,40 @@ _WAITS = (
     "Are you still working on it?",
 )
 
+_APOSTROPHES = str.maketrans("\u2018\u2019\u02bc\u00b4`", "'''''")
+
 _DID = (
     "refunded|returned|sent|shipped|booked|cancelled|canceled|changed|ordered|reserved|repaired|replaced|processed|"
     "completed|done|confirmed|fixed|solved|resolved|paid|added|updated|arranged|scheduled|delivered|issued|ready"
 )
+_LATELY = "(?: (?:now|just|already|been|successfully|all))"
+# What is reported as done now: not what was before, and not what the customer did.
 _IS_DONE = re.compile(
-    rf"\b(?:have|has|is|are|was|were|'ve|'s|i|we)(?: now| just| already| been| successfully| all)* (?:{_DID})\b"
+    rf"(?:(?<!\byou)(?: (?:have|has)|'ve)|\b(?:have|has|'ve){_LATELY}* been|\b(?:is|are|i|we)|'s"
+    rf"|\b(?:was|were)(?= (?:now|just|successfully)\b)){_LATELY}* (?:{_DID})\b(?! (?:my|our) (?:mind|best|part)\b)"
     r"|\b(?:on (?:its|the|their) way|all (?:set|done)|here (?:you (?:are|go)|is your|are your))\b"
+)
+_IS_PAST = (
+    "yesterday|earlier|ago|last (?:week|month|year)|i (?:can )?see|i understand|you (?:said|told|wrote)"
 )
 _IS_OPEN = re.compile(
     r"\b(?:not|cannot|never|unable|once|if|when|after|before|until|will|would|could|can)\b|n't\b|\?$"
+    rf"|\b(?:{_IS_PAST})\b"
 )
 _REFUSES = re.compile(
-    r"\b(?:can ?not|can't|unable|not possible|impossible|not able|won't|(?:do not|don't) (?:offer|have))\b"
+    r"\b(?:can ?not|can't|unable|not possible|impossible|not able|won't|(?:do not|don't) (?:offer|have)"
+    r"|den(?:y|ied)|declined?|refuse[ds]?|rejected)\b"
 )
+_REGRETS = re.compile(r"\bunfortunately\b|\bsorry\b(?! (?:for|about|to hear|that you)\b)")
 _OFFERS = re.compile(
     r"\b(?:shall|should|may|can|could) (?:i|we)\b"
     r"|\b(?:would you like|do you want|is (?:that|this)|are you sure|did you)\b|\b(?:correct|right|okay|ok)\?$"
 )
+# Who asks like this has not done all yet; an offer of more help is no such question.
+_WANTS_MORE = re.compile(
+    r"\?|\b(?:tell me|give me|i need|we need|provide|enter|let me have)\b|\bplease[.!]?$"
+)
+_MORE_HELP = re.compile(r"\b(?:(?:any|some)thing|any (?:other|more|further)|else|further)\b")
 _ASKS = re.compile(r"\?|\b(?:please|tell me|give me|i need|we need|provide|enter|let me have)\b")
 
 
@@ -79,15 +95,25 @@ def customer(messages: list[dict[str, Any]]) -> str:
     require_part("the speaker", part)
     assert part is not None
     own = [str(message["content"]) for message in messages if message["role"] == "assistant"]
-    heard = str(messages[-1]["content"]).casefold()
+    heard = str(messages[-1]["content"]).casefold().translate(_APOSTROPHES)
     if not any(part.goal in said for said in own):
         return f"I need your help with this: {part.goal}."
     sentences = [sentence.strip() for sentence in re.split(r"(?<=[.!?])\s+|\n+", heard)]
-    if any(_IS_DONE.search(sentence) and not _IS_OPEN.search(sentence) for sentence in sentences):
+    if _is_done(sentences):
         return f"Thank you very much, goodbye! {DONE}"
     if part.gives_up_after is not None and len(own) >= part.gives_up_after:
         return GAVE_UP
     return " ".join(_unsaid(lines, own) for lines in _answers(part, heard, sentences))
+
+
+def _is_done(sentences: Sequence[str]) -> bool:
+    """Whether a message says that something has been done, and neither asks for more nor denies anything."""
+    for sentence in sentences:
+        if _REFUSES.search(sentence) or _REGRETS.search(sentence):
+            return False
+        if _WANTS_MORE.search(sentence) and not _MORE_HELP.search(sentence):
+            return False
+    return any(_IS_DONE.search(sentence) and not _IS_OPEN.search(sentence) for sentence in sentences)
 
 
 def _answers(part: Part, heard: str, sentences: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_duolog.endpoints.base import Reply
-from pytest_duolog.transcripts.transcript import ToolCall, Usage
+from pytest_duolog.transcripts.transcript import WITHHELD, ToolCall, Usage
 
 # The result of a call that was not run, because a limit had been reached.
 NOT_RUN = json.dumps({"error": "tool_limit", "message": "not run"})
@@ -16,6 +16,11 @@ NOT_RUN = json.dumps({"error": "tool_limit", "message": "not run"})
 def not_run(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
     """The calls as they are told if a limit prevented them."""
     return tuple(call.model_copy(update={"result": NOT_RUN, "is_error": True}) for call in calls)
+
+
+def calls_to_run(reply: Reply) -> tuple[ToolCall, ...]:
+    """The calls of a reply; none if it was refused or filtered."""
+    return () if reply.finish in WITHHELD else reply.tool_calls
 
 
 def joined_content(replies: Sequence[Reply]) -> str:
@@ -31,7 +36,7 @@ def placed(calls: Sequence[ToolCall], replies: Sequence[Reply]) -> tuple[ToolCal
 
 def joined_reply(replies: Sequence[Reply], calls: Sequence[ToolCall]) -> Reply:
     """The replies of all rounds as one: all words, the sums of costs and times, and `calls` with their results."""
-    if len(replies) == 1 and not calls:
+    if len(replies) == 1 and not replies[0].tool_calls:
         return replies[0]
     usages = [reply.usage for reply in replies if reply.usage]
     times = [reply.latency_ms for reply in replies if reply.latency_ms is not None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.recorded import recorded_reply
+from pytest_duolog.endpoints.rounds import calls_to_run
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.recording.header import PERSONA, text_hash
 from pytest_duolog.recording.interaction import Interaction
@@ -26,10 +27,11 @@ from pytest_duolog.recording.journal_file import Journal, read_journal
 from pytest_duolog.recording.stored_calls import reply_of_rounds, rounds_by_message
 from pytest_duolog.recording.wire import calls_by_message
 from pytest_duolog.transcripts.chat_entries import MODEL_ROLES
-from pytest_duolog.transcripts.parts import ending_of
+from pytest_duolog.transcripts.persona_replies import without_token, without_words
 from pytest_duolog.transcripts.readers import reader_of
 from pytest_duolog.transcripts.transcript import (
     Message,
+    StopKind,
     StopReason,
     ToolCall,
     ToolDefinition,
@@ -78,6 +80,7 @@ class _View:
 class _Retelling:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._stop = _stop_reason((journal.end or {}).get("stop"))
         made = [interaction for interaction in journal.interactions if not interaction.is_vote]
         self._said = [interaction for interaction in made if interaction.request.called_tool is None]
         speakers = journal.header.get("speakers")
@@ -91,14 +94,13 @@ class _Retelling:
         messages = self._messages(views)
         if not messages:
             raise TranscriptError("the recording has no chat history and no readable response")
-        end = self._journal.end or {}
         notices = list(self._notices(views, len(messages)))
         header = self._journal.header
         try:
             transcript = Transcript(
                 speakers=self._transcript_speakers(views, messages),
                 messages=tuple(messages),
-                stop_reason=_stop_reason(end.get("stop")),
+                stop_reason=self._stop,
                 turns=turns if isinstance(turns := header.get("turns"), int) else None,
                 opener=messages[0].content if header.get("opener") else None,
                 recorded_at=_date(header.get("recorded")),
@@ -167,7 +169,7 @@ class _Retelling:
             if reply and not self._journal.is_finished and self._ends_with_calls(interactions):
                 continue  # the run was killed before the message was finished
             name = self._own_name(interactions[0])
-            message = self._message(name, reply, reply.latency_ms) if reply else None
+            message = self._message(name, reply, reply.latency_ms, number) if reply else None
             if message is not None:
                 found[number] = message
                 n_calls += len(message.tool_calls)
@@ -177,7 +179,7 @@ class _Retelling:
         """Whether no reply follows the results of the last calls."""
         last = [one for one in interactions if one.request.called_tool is None][-1:]
         reply = self._recorded_reply(last[0]) if last else None
-        return reply is None or bool(reply.tool_calls)
+        return reply is None or bool(calls_to_run(reply))
 
     def _n_given(self) -> int:
         """How many messages were given: the opener, or the history from another dialogue."""
@@ -236,19 +238,23 @@ class _Retelling:
         """The message in a response; None if no protocol can read it."""
         reply = self._recorded_reply(interaction)
         name = self._own_name(interaction)
-        return self._message(name, reply, interaction.latency_ms) if reply else None
+        number = interaction.message_number
+        return self._message(name, reply, interaction.latency_ms, number) if reply else None
 
     def _recorded_reply(self, interaction: Interaction) -> Reply | None:
         uri, response = interaction.request.uri, interaction.response
         provider = uri.removeprefix(LOGICAL).partition("/")[0] if uri.startswith(LOGICAL) else ""
         return recorded_reply(provider, response.status, response.content)
 
-    def _message(self, name: str, reply: Reply, latency_ms: float | None) -> Message | None:
-        """The message for a reply, without the token of a persona."""
-        if any(item.get("name") == name and item.get(PERSONA) for item in self._speakers):
-            ending = ending_of(reply.content)
-            reply = replace(reply, content=ending.words) if ending else reply
-        return _message(name, reply, latency_ms)
+    def _message(self, name: str, reply: Reply, latency_ms: float | None, number: int) -> Message | None:
+        """The message for a reply, without the token of a persona, and without words that were not said."""
+        message = _message(name, reply, latency_ms)
+        is_persona = any(item.get("name") == name and item.get(PERSONA) for item in self._speakers)
+        if message is None or not is_persona:
+            return message
+        told, ending = without_token(message)
+        gave_up = self._stop is not None and (self._stop.kind, self._stop.speaker) == (StopKind.GAVE_UP, name)
+        return without_words(told) if gave_up and ending is None and number == self._n_said else told
 
     def _transcript_speakers(
         self, views: Sequence[_View], messages: Sequence[Message]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_duolog.endpoints.base import Reply
-from pytest_duolog.endpoints.rounds import joined_reply, not_run, placed
+from pytest_duolog.endpoints.rounds import calls_to_run, joined_reply, not_run, placed
 from pytest_duolog.recording.interaction import Interaction, Response
 from pytest_duolog.storage.json_text import canonical, parsed
 from pytest_duolog.transcripts.rounds import numbered_calls
@@ -45,7 +45,7 @@ def reply_of_rounds(
             if reply is None:
                 return None
             replies.append(replace(reply, latency_ms=interaction.latency_ms))
-            left = list(placed(reply.tool_calls, replies))
+            left = list(placed(calls_to_run(reply), replies))
         elif left:
             calls.append(_with_result(left.pop(0), interaction))
     calls += not_run(left)

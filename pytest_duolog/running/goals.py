@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
-from pytest_duolog.transcripts.parts import DONE, ending_of
-from pytest_duolog.transcripts.transcript import Message, StopKind, StopReason
+from pytest_duolog.transcripts.parts import DONE
+from pytest_duolog.transcripts.persona_replies import without_token, without_words
+from pytest_duolog.transcripts.transcript import WITHHELD, Message, StopKind, StopReason
 
 
 @dataclass
@@ -29,25 +30,28 @@ class Goals:
         """The reply as it is said after the messages `said`: without its token, and without words if it gives up.
 
         A persona that has said as many messages as it may is asked once more, because the last answer may be all that
-        it wants. What it says then without a token is not said.
+        it wants. What it says then without a token is not said; calls that it made stay.
         """
         name, number = reply.speaker, len(said) + 1
-        if name not in self._limits or reply.finish in ("refused", "filtered"):
+        if name not in self._limits or reply.finish in WITHHELD:
             return reply
-        ending, most = ending_of(reply.content), self._limits[name]
+        told, ending = without_token(reply)
+        most = self._limits[name]
         if ending is not None and self.stop is not None:  # a persona answers the last words of the other one
             self._is_answered = True
             self.stop = self._told(f"answered with {ending.token} by {name}")
-            return _saying(reply, ending.words)
+            return told
         if ending is not None:
-            where = f"in message {number}" if ending.words else f"in place of message {number}"
+            is_message = told.content or told.tool_calls
+            where = f"in message {number}" if is_message else f"in place of message {number}"
             kind = StopKind.GOAL_REACHED if ending.token == DONE else StopKind.GAVE_UP
             self.stop = StopReason(kind=kind, speaker=name, detail=f"{ending.token} {where}")
-            return _saying(reply, ending.words)
+            return told
         if most is not None and reply.content and sum(message.speaker == name for message in said) >= most:
-            detail = f"{most} of {most} messages without {DONE}; message {number} was not said"
+            unsaid = f"the words of message {number} were" if reply.tool_calls else f"message {number} was"
+            detail = f"{most} of {most} messages without {DONE}; {unsaid} not said"
             self.stop = StopReason(kind=StopKind.GAVE_UP, speaker=name, detail=detail)
-            return reply.model_copy(update={"content": ""})
+            return without_words(reply)
         return reply
 
     def decides(self, message: Message) -> bool:
@@ -71,9 +75,3 @@ class Goals:
     def _told(self, more: str) -> StopReason:
         assert self.stop is not None
         return self.stop.model_copy(update={"detail": f"{self.stop.detail}, {more}"})
-
-
-def _saying(reply: Message, words: str) -> Message:
-    """The reply with other words, which are the beginning of its own; its calls of tools stand within them."""
-    calls = tuple(call.model_copy(update={"at": min(call.at, len(words))}) for call in reply.tool_calls)
-    return reply.model_copy(update={"content": words, "tool_calls": calls})

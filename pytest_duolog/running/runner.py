@@ -29,6 +29,7 @@ from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Side, S
 from pytest_duolog.transcripts.perspective import ChatMessage, Perspective
 from pytest_duolog.transcripts.rounds import numbered_calls
 from pytest_duolog.transcripts.transcript import (
+    WITHHELD,
     Message,
     StopKind,
     StopReason,
@@ -262,7 +263,7 @@ class DialogueRun:
             self._steps.said(len(self.messages), ends_talk=ends_talk)
 
     def _reason_to_stop(self, message: Message, raw_finish: str) -> StopReason | None:
-        if message.finish in ("refused", "filtered"):
+        if message.finish in WITHHELD:
             kind, detail = StopKind.REFUSAL, f"finish reason {raw_finish or message.finish!r}"
         elif self._goals.decides(message):
             return self._end_of_goal(message)

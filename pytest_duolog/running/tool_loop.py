@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.endpoints.rounds import joined_content, joined_reply, not_run, placed
+from pytest_duolog.endpoints.rounds import calls_to_run, joined_content, joined_reply, not_run, placed
 from pytest_duolog.scenarios.scenario import Speaker
 from pytest_duolog.transcripts.rounds import numbered_calls, rounds_of
 from pytest_duolog.transcripts.transcript import StopKind, ToolCall, Usage
@@ -52,7 +52,7 @@ class ToolLoop:
             if not isinstance(reply, Reply):
                 return reply  # of another package; the caller says what is wrong with it
             self._replies.append(reply)
-            if not reply.tool_calls or reply.finish in ("refused", "filtered"):
+            if not calls_to_run(reply):
                 break
             yield from self._run(reply)
             if self.stop:

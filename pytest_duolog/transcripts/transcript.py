@@ -38,6 +38,8 @@ from pytest_duolog.transcripts.text_file import read_text
 JSON_FORMATS = (1, 2)
 
 FinishReason = Literal["end", "truncated", "filtered", "refused", "tool", "error", "other"]
+# A model or its provider refused to say more: the calls in such a reply do not run, and a token in it means nothing.
+WITHHELD: tuple[FinishReason, ...] = ("refused", "filtered")
 
 DEFAULT_NAMES = ("Model A", "Model B")
 

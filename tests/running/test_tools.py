@@ -25,6 +25,7 @@ from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.retelling import retold
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.session import Session
+from pytest_duolog.scenarios.personas import Persona
 from pytest_duolog.scenarios.scenario import Scenario, Speaker
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.settings import Settings
@@ -596,6 +597,52 @@ def test_calls_without_end_are_limited(project, calls, detail, n_run):
     assert (message.speaker, message.content) == ("Bob", "")
     assert message.tool_calls[-1].result == '{"error": "tool_limit", "message": "not run"}'
     assert project.hold(shop.tools, "none", speaker={"tool_rounds": 3}) == held
+    assert retold(project.location.path).transcript.messages == held.messages
+
+
+@pytest.mark.parametrize(
+    ("rounds", "ending", "n_messages"),
+    [
+        (ROUNDS * 2, "gave up (Bob): 1 of 1 messages without <<done>>; the words of message 4 were not said", 4),
+        ((Round("", [LOOK]), Round("<<done>>")), "goal reached (Bob): <<done>> in message 2", 2),
+        ((Round("Let me look.", [LOOK]), Round("**<<done>>**", [PAY]), Round("<<done>>")), "goal reached (Bob): <<done>> in message 2", 3),  # noqa: E501
+    ],
+)  # fmt: skip
+def test_a_persona_that_calls_tools_in_its_last_message_is_told_as_it_was(
+    project, rounds, ending, n_messages
+):
+    project.serve(*rounds)
+    bob = Persona(
+        "Bob", goal="the money back", gives_up_after=1, model=project.server.model, tools=Shop().tools
+    )
+    held = project.hold([], b=bob, turns=2)
+    assert str(held.stop_reason).startswith(ending)
+    assert len(held.messages) == n_messages
+    last = [message for message in held.messages if message.speaker == "Bob"][-1]
+    assert last.tool_calls
+    assert max(call.at for call in last.tool_calls) <= len(last.content)
+    assert project.hold([], "none", b=bob, turns=2) == held
+    told = retold(project.location.path).transcript
+    assert (told.messages, told.stop_reason) == (held.messages, held.stop_reason)
+
+
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_calls_of_a_refused_reply_are_neither_run_nor_told(project, n_before):
+    server = project.serve(*[Round("I look.", [LOOK])] * n_before, Round("No.", [PAY]))
+    usual = server.reply
+
+    def reply(made: Round, number: int) -> dict[str, Any]:
+        answer = usual(made, number)
+        if made.says == "No.":
+            answer["choices"][0]["finish_reason"] = "content_filter"
+        return answer
+
+    server.reply = reply
+    shop = Shop()
+    held = project.hold(shop.tools)
+    assert held.stop_reason.kind is StopKind.REFUSAL
+    assert [call.name for call in held.messages[-1].tool_calls] == shop.ran == ["look_up"] * n_before
+    assert project.hold(shop.tools, "none") == held
     assert retold(project.location.path).transcript.messages == held.messages
 
 
