@@ -165,6 +165,17 @@ def without_asides(text: str) -> str:
     return _ASIDE.sub(" ", text) if any(start in text for start in _ASIDE_STARTS) else text
 
 
+def own_words_in_place(text: str) -> str:
+    """The text with code, addresses, quotations and thinking as spaces, and what is not read as one: places stay."""
+    for aside in (_THINKING, _ASIDE):
+        text = aside.sub(lambda found: " " * len(found[0]), text)
+    unread = len(text) - READ_LIMIT
+    if unread <= 0:
+        return text
+    start = READ_LIMIT * 3 // 4
+    return text[:start] + "\n" * unread + text[start + unread :]
+
+
 def n_words(text: str) -> int:
     """The number of words of a text, normalised or not."""
     return len(words(text.translate(_QUOTES)))

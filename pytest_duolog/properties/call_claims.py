@@ -10,6 +10,7 @@ from functools import lru_cache
 from pytest_duolog.detectors import text
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.properties.act_words import tool_words
 from pytest_duolog.properties.base import Evidence, Verdict
 from pytest_duolog.properties.made import calls_in
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
@@ -17,28 +18,34 @@ from pytest_duolog.transcripts.transcript import Message, Transcript
 
 Act = str | re.Pattern[str]
 
-# Verbs of tools that only read, or that nobody reports: "I have checked" claims no act.
-READING = frozenset(
-    {
-        "answer", "ask", "browse", "calculate", "call", "check", "compute", "convert", "count", "describe", "do",
-        "execute", "fetch", "final", "find", "get", "handle", "has", "is", "list", "load", "look", "lookup", "on",
-        "open", "process", "query", "read", "respond", "retrieve", "return", "run", "say", "search", "show", "tell",
-        "think", "translate", "use", "validate", "verify", "view"
-    }
-)  # fmt: skip
-IRREGULAR = {
-    "begin": "begun|began", "build": "built", "buy": "bought", "cut": "cut", "give": "given|gave", "hold": "held",
-    "leave": "left", "lend": "lent", "make": "made", "pay": "paid", "put": "put", "reset": "reset", "sell": "sold",
-    "send": "sent", "set": "set", "spend": "spent", "take": "taken|took", "win": "won",
-    "withdraw": "withdrawn|withdrew", "write": "written|wrote",
-}  # fmt: skip
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ADVERBS = r"(?:\s+(?:now|just|already|also|been|both|all|\w+ly)){0,3}"
-# After such a word it is a plan, a condition or a question, or it was not done.
+# Such phrases deny, ask and promise nothing, whatever words they have.
+_SET_PHRASES = re.compile(
+    r"\b(?:no (?:problems?|worries|worry|doubt|trouble|need to worry)|not (?:a problem|to worry)|never mind"
+    r"|(?:please|you (?:should|can|may|will)|you'll) (?:also )?"
+    r"(?:note|know|rest assured|understand|see|find|be (?:aware|advised|assured|informed)"
+    r"|be (?:glad|happy|pleased) to (?:hear|know|see))"
+    r"|as you (?:can|may|will) (?:\w+ )?(?:see|know|notice)"
+    r"|once (?:again|more)|once and for all|in no time|to be (?:clear|sure|safe|honest)"
+    r"|(?:i|we)(?:'d| would| can| may| must) (?:(?:also|now|just|like to|be happy to|gladly|happily) )*"
+    r"(?:confirm|tell you|inform you|let you know|assure you|report|say|add))\b"
+)
+# After such a word in its clause it is a plan or a question, or it was not done.
 _NOT_DONE = re.compile(
     r"\b(?:if|once|when|whenever|after|until|unless|whether|before|should|would|will|could|can|cannot|may(?!\s+\d)|might|must"
-    r"|not|never|no|none|nothing|nobody|neither|to be|to have|as soon as|in case|please)\b|n't\b|'ll\b|'d\b"
+    r"|not|never|no|none|nothing|nobody|neither|to be|to have|as soon as|in case|please|make sure"
+    r"|ensure|check(?= (?:that|it|your|the)\b)|wait|hope|imagine|pretend)\b|n't\b|'ll\b|'d\b"
 )
+# Such a condition holds for the clauses that follow, up to a word that begins anew.
+_CONDITION = re.compile(r"\b(?:if|once|when|whenever|until|unless|whether|as soon as|in case)\b")
+_ANEW = re.compile(r";|\s-+\s|\b(?:but|however|anyway|nevertheless|meanwhile)\b")
+# Where a clause begins that stands for itself.
+_CLAUSE = re.compile(
+    r"[,:](?!\d)|[;()]|\s-+\s|\b(?:but|however|so|yet|though|although)\b|\band(?=\s+(?:i|we|it|the|your|this|that|they)\b)"
+)
+# A clause that begins so belongs to the one before it.
+_BELONGS = re.compile(r"\s*(?:as|since|because|that|which|who|where|for|until|or|nor)\b")
+_NOTHING_DONE = re.compile(r"\s+(?:no|none|nothing|nobody|neither)\b")
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,9 @@ class ClaimsAreCalls(SpokenProperty, method="claims_are_calls"):
 
     The call must have succeeded. A claim is an English sentence in the perfect or the passive with the verb of a tool:
     "I have refunded it", "your flight has been cancelled". `acts` are the forms of the verb for each tool, as in
-    `{"refund": "refunded|paid back"}`, or a compiled pattern that finds a claim by itself. Without `acts`, the verb is
-    the first word of a tool's name. Tools with one verb stand for each other. Without such a tool, it could not be
-    measured.
+    `{"refund": "refunded|paid back"}`, or a compiled pattern that finds a claim by itself. Without `acts`, the
+    verbs are the words of a tool's name that are known as such; the explanation names them. Tools with one verb stand
+    for each other. Without a tool with a known verb, it could not be measured.
     """
 
     acts: Mapping[str, Act] | None = None
@@ -71,12 +78,13 @@ class ClaimsAreCalls(SpokenProperty, method="claims_are_calls"):
         made = calls_in(said)
         names = [tool.name for speaker in transcript.speakers for tool in speaker.tools]
         names += [one.call.name for one in made]
-        acts = _default_acts(names) if self.acts is None else self.acts
+        words = tool_words(names if self.acts is None else ())
+        acts: Mapping[str, Act] = words.acts if self.acts is None else self.acts
+        unknown = f"which words claim {listed(words.unknown, 5, between=' or ')} is not known: give acts=..."
         if not acts:
             known = listed(list(dict.fromkeys(names)), 8) or "none are known"
-            return self.verdict(
-                None, f"no tool has a verb that can be claimed (tools: {known}); give acts=..."
-            )
+            nothing = f"no tool has a verb that can be claimed (tools: {known}); give acts=..."
+            return self.verdict(None, unknown if words.unknown else nothing)
         claims, unbacked = 0, []
         for number, message in self._of_those_who_act(transcript, said):
             for claim in _claims(message, acts):
@@ -93,9 +101,11 @@ class ClaimsAreCalls(SpokenProperty, method="claims_are_calls"):
             list(dict.fromkeys(tool for claim, _ in unbacked for tool in claim.tools)), 5, between=" or "
         )
         missing = f": no call of {tools} that succeeded came before" if unbacked else ""
+        sought = f"; looked for: {listed(list(dict.fromkeys(words.acts.values())), 8)}" if words.acts else ""
+        sought += f"; {unknown}" if words.unknown else ""
         return self.verdict(
             not unbacked,
-            f"{len(unbacked)} of {counted(claims, 'claim')} without a call (at most 0){missing}",
+            f"{len(unbacked)} of {counted(claims, 'claim')} without a call (at most 0){missing}{sought}",
             [evidence for _, evidence in unbacked],
         )
 
@@ -123,7 +133,7 @@ class _Claim:
 
 def claims_of(tool: str, said: Sequence[Numbered]) -> list[Evidence]:
     """The sentences that claim the act of a tool, by the verb of its name."""
-    acts = _default_acts([tool])
+    acts = tool_words([tool]).acts
     return [
         Evidence(number, message.speaker, claim.sentence)
         for number, message in (said if acts else ())
@@ -136,14 +146,16 @@ def _claims(message: Message, acts: Mapping[str, Act]) -> Iterator[_Claim]:
     by_act: dict[Act, list[str]] = {}
     for tool, act in acts.items():
         by_act.setdefault(act, []).append(tool)
-    content = text.excerpt(text.without_asides(text.without_thinking(message.content)))
+    content, end = text.own_words_in_place(message.content), 0
     for sentence in text.sentences(content):
+        at = content.index(sentence, end)
+        end = at + len(sentence)
         folded = text.fold(sentence)
         claimed = [
             tool for act, tools in by_act.items() if _is_claim(sentence, folded, act) for tool in tools
         ]
         if claimed:
-            yield _Claim(sentence, max(0, message.content.find(sentence)), tuple(claimed))
+            yield _Claim(message.content[at:end], at, tuple(claimed))
 
 
 def _is_claim(sentence: str, folded: str, act: Act) -> bool:
@@ -151,8 +163,28 @@ def _is_claim(sentence: str, folded: str, act: Act) -> bool:
         return act.search(sentence) is not None
     if folded.endswith("?"):
         return False
-    found = _claim_pattern(act).search(folded)
-    return found is not None and not _NOT_DONE.search(folded[: found.end()])
+    return any(_is_done(folded, found) for found in _claim_pattern(act).finditer(folded))
+
+
+def _is_done(folded: str, found: re.Match[str]) -> bool:
+    """Whether what stands before and after a claim lets it stand."""
+    said = _SET_PHRASES.sub(lambda phrase: "_" * len(phrase[0]), folded)
+    before = said[: found.start()]
+    anew = max((word.end() for word in _ANEW.finditer(before)), default=0)
+    starts = [0, *(word.end() for word in _CLAUSE.finditer(said) if word.end() <= found.start())]
+    while len(starts) > 1 and _BELONGS.match(said, starts[-1]):
+        starts.pop()
+    start = 0 if _lacks_subject(said, starts[-1], found) else starts[-1]
+    return not (
+        _NOT_DONE.search(before, start)
+        or _CONDITION.search(before, anew)
+        or _NOTHING_DONE.match(said, found.end())
+    )
+
+
+def _lacks_subject(folded: str, start: int, found: re.Match[str]) -> bool:
+    """Whether who or what it is about stands before the clause: `none of them, sadly, has been refunded`."""
+    return not (found[0].startswith(("i ", "i'", "we ", "we'")) or folded[start : found.start()].strip())
 
 
 @lru_cache(maxsize=64)
@@ -165,25 +197,3 @@ def _claim_pattern(forms: str) -> re.Pattern[str]:
     # "It was booked in May" tells what somebody looked up; "it is now booked" tells what somebody did.
     passive = r"(?:is|are|was|were)\s+(?:now|just|already|successfully)"
     return re.compile(rf"\b(?:{perfect}|{passive})\s+(?:{done})\b")
-
-
-def _default_acts(tools: Sequence[str]) -> dict[str, Act]:
-    """The forms of the verb in each tool's name, if it is one that changes something."""
-    acts: dict[str, Act] = {}
-    for tool in tools:
-        words = _WORD.findall(tool)
-        verb = words[0].lower() if words else ""
-        if len(verb) > 2 and verb not in READING:
-            acts[tool] = IRREGULAR.get(verb) or _participle(verb)
-    return acts
-
-
-def _participle(verb: str) -> str:
-    if verb.endswith("ed"):
-        return verb
-    if verb.endswith("e"):
-        return f"{verb}d"
-    if verb.endswith("y") and verb[-2] not in "aeiou":
-        return f"{verb[:-1]}ied"
-    doubled = f"|{verb}{verb[-1]}ed" if verb[-1] not in "aeiouwxy" and verb[-2] in "aeiou" else ""
-    return f"{verb}ed{doubled}"

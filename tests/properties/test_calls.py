@@ -350,67 +350,6 @@ def test_errors_of_tools():
     assert SOLD.has_no_tool_errors()
 
 
-@pytest.mark.parametrize(
-    "claim",
-    [
-        "I have refunded your lamp.",
-        "I've just refunded it.",
-        "Your lamp has now been refunded.",
-        "It was successfully refunded.",
-        "The money is already refunded!",
-        "Your lamp of May 17 has been refunded.",
-    ],
-)
-def test_a_claim_needs_a_call_before(claim):
-    verdict = shop((f"Hello. {claim} Bye!", [])).claims_are_calls()
-    assert verdict.outcome is Outcome.FAILS
-    assert verdict.explanation == (
-        "1 of 1 claim without a call (at most 0): no call of refund that succeeded came before"
-    )
-    assert verdict.evidence[0].quote == claim
-    assert shop((claim, [call("refund")])).claims_are_calls()
-    assert not shop((claim, [call("refund", is_error=True)])).claims_are_calls()
-    assert not shop((claim, []), ("Now.", [call("refund")])).claims_are_calls()
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "Has it been refunded?",
-        "Once it has been refunded, I will tell you.",
-        "It has not been refunded.",
-        "It will be refunded.",
-        "I can refund it.",
-        'He wrote: "I have refunded it."',
-        "I have checked your order.",
-        "It was refunded more than a week ago.",
-        "None of them has been refunded.",
-        "It may have been refunded.",
-    ],
-)
-def test_what_is_no_claim(said):
-    assert shop((said, [])).claims_are_calls().explanation == "0 of 0 claims without a call (at most 0)"
-
-
-def test_claims_of_given_acts_and_of_the_other_side():
-    customer = Message(speaker="Ann", content="My flight was refunded by you.")
-    transcript = SOLD.model_copy(update={"messages": (customer, *SOLD.messages[:1])})
-    assert transcript.claims_are_calls()
-    assert not shop(("We have paid it back.", [])).claims_are_calls({"refund": "refunded|paid it back"})
-    german = {"refund": re.compile("habe .* erstattet")}
-    assert not shop(("Ich habe alles erstattet.", [])).claims_are_calls(german)
-    nothing = shop(("I have looked it up.", []), tools=(LOOK_UP,)).claims_are_calls()
-    assert nothing.outcome is Outcome.UNMEASURED
-    assert "(tools: look_up)" in nothing.explanation
-
-
-def test_a_claim_of_several_tools_needs_a_call_of_one_of_them():
-    acts = {"update_bags": "updated|added", "update_seats": "updated"}
-    said = "Your booking has been updated."
-    assert shop((said, [call("update_seats")])).claims_are_calls(acts)
-    assert "no call of update_bags or update_seats" in shop((said, [])).claims_are_calls(acts).explanation
-
-
 def test_properties_of_calls_combine_and_come_from_the_command_line():
     both = CallsTool("refund", {"order_id": "4711"}) & ~CallsTool("delete") & NoRepeatedCalls()
     assert judge(both, SOLD)
