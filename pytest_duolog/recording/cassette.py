@@ -91,12 +91,13 @@ class Cassette(Recorder):
         self._mocked: set[str] = set()
         self._n_unasked: Counter[str] = Counter()
         source = SourceReader(
-            location, mode, redactor, hooks, base_urls, self.test, test_argument, refuses_edited
+            location, mode, redactor, hooks, base_urls, self._header, test_argument, refuses_edited
         ).read()
         if source is not None:
             self._source_path, self.votes = source.path, source.votes
             self.notices += source.notices
         self._source = source.journal if source else None
+        self._takes_over = source is not None and source.takes_over
         self._left = list(self._source.interactions) if self._source else []
         self._n_written = 0
         self._writer: JournalWriter | None = None
@@ -209,8 +210,8 @@ class Cassette(Recorder):
             raise self._situation().unused(n_messages, stop_reason)
         if self._left:
             self.notices.append(f"{len(self._left)} recorded replies no longer match and were dropped")
-            if not self._n_recorded:
-                self._write_used()
+        if (self._left or self._takes_over) and not self._n_recorded:
+            self._write_used()
         for speaker, models in self._served.items():
             if len(models) > 1 and self._n_recorded:
                 self._notice(f"{speaker} was answered by {len(models)} models: {', '.join(sorted(models))}")
@@ -242,7 +243,7 @@ class Cassette(Recorder):
         if self.mode is not RecordMode.NEW_EPISODES:
             return False
         is_changed = self._source is not None and bool(stale_facts(self._source.header, self._header))
-        return bool(self._n_recorded) or is_changed
+        return bool(self._n_recorded) or is_changed or self._takes_over
 
     def _write_used(self) -> None:
         """Write the replayed messages with the current header; no model was asked."""
@@ -274,7 +275,7 @@ class Cassette(Recorder):
     @cached_property
     def _recorded_stop(self) -> tuple[StopReason, int] | None:
         source = self._source
-        if source is None or not source.is_as_recorded or self.hooks.change_messages:
+        if source is None or not source.is_as_recorded or self._takes_over or self.hooks.change_messages:
             return None
         if self._header.get("history") or not is_same_dialogue(source.header, self._header):
             return None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pytest_duolog.display import and_more, listed
+from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls
+from pytest_duolog.recording.header import stale_facts
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, ends_in_header, read_journal
@@ -22,19 +26,24 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Source:
-    """A file that is replayed: its dialogue as `journal`, the `votes` of judges on it, and notices for the user."""
+    """A file that is replayed: its dialogue as `journal`, the `votes` of judges on it, and notices for the user.
+
+    With `takes_over`, the journal also has what an interrupted run with `new_episodes` has added.
+    """
 
     path: Path
     journal: Journal
     votes: list[Interaction]
     notices: list[str]
+    takes_over: bool = False
 
 
 @dataclass(frozen=True)
 class SourceReader:
     """Reads the recording of a dialogue.
 
-    `test` and `test_argument` name its test in errors. With `refuses_edited`, edited lines are an error.
+    `header` describes the current dialogue, `test_argument` names its test in errors. With `refuses_edited`, edited
+    lines are an error.
     """
 
     location: CassetteLocation
@@ -42,7 +51,7 @@ class SourceReader:
     redactor: Redactor
     hooks: VcrHooks
     base_urls: BaseUrls
-    test: str
+    header: Mapping[str, Any]
     test_argument: str
     refuses_edited: bool = False
 
@@ -62,10 +71,39 @@ class SourceReader:
             *(f"{path.name}: {problem}" for problem in journal.damage),
             *self._notices_on_newer(path),
         ]
-        loaded = list(filter(None, map(self.hooks.loaded, journal.interactions)))
+        loaded = self._loaded(journal)
         journal.interactions[:] = [interaction for interaction in loaded if not interaction.is_vote]
         votes = [interaction for interaction in loaded if interaction.is_vote]
-        return Source(path, journal, votes, notices)
+        added = self._added(journal, notices) if path == self.location.path else []
+        journal.interactions[:] = [*added, *_without(journal.interactions, added)]
+        return Source(path, journal, votes, notices, takes_over=bool(added))
+
+    def _loaded(self, journal: Journal) -> list[Interaction]:
+        return list(filter(None, map(self.hooks.loaded, journal.interactions)))
+
+    def _added(self, journal: Journal, notices: list[str]) -> list[Interaction]:
+        """What an interrupted run with `new_episodes` has kept of `journal` and added; empty if there is none.
+
+        The incomplete file of another run, as one that asked for everything again, has other replies.
+        """
+        path = self.location.partial_path
+        if self.mode is not RecordMode.NEW_EPISODES or not path.exists():
+            return []
+        with suppress(UnreadableCassette, FileNotFoundError):
+            partial = read_journal(path)
+            found = self._loaded(partial)
+            n_new = len(found) - (len(journal.interactions) - len(_without(journal.interactions, found)))
+            is_of_today = not (partial.edited or stale_facts(partial.header, self.header))
+            if n_new and is_of_today and not _contradicts(found, journal.interactions):
+                notices.append(
+                    f"{path.name} was incomplete: continued after its {counted(n_new, 'new line')}"
+                )
+                return found
+            if n_new:
+                notices.append(
+                    f"{path.name} is incomplete and does not fit: it is not used, and will be replaced"
+                )
+        return []
 
     def _journal(self, path: Path) -> Journal:
         if path.suffix != ".yaml":
@@ -94,7 +132,7 @@ class SourceReader:
             raise UnreadableCassette(
                 "the cassette was changed after it was recorded",
                 cassette_path=path,
-                test=self.test,
+                test=str(self.header["test"]),
                 facts=[("changed", listed(journal.edited, between="\n")), ("to fix", advice)],
             )
         shown = [*journal.edited[:MOST_NAMED], *and_more(len(journal.edited), MOST_NAMED, "lines")]
@@ -106,3 +144,28 @@ class SourceReader:
             how = "finish it with --record-mode=once, or delete it"
             return [f"{partial.name} is a newer recording that is incomplete; {how}"]
         return []
+
+
+def _without(interactions: Sequence[Interaction], others: Sequence[Interaction]) -> list[Interaction]:
+    """The interactions that have no copy of their own among `others`."""
+    left, without = list(others), []
+    for one in interactions:
+        copy = next((at for at, other in enumerate(left) if _is_copy(one, other)), None)
+        if copy is None:
+            without.append(one)
+        else:
+            del left[copy]
+    return without
+
+
+def _contradicts(found: Sequence[Interaction], recorded: Sequence[Interaction]) -> bool:
+    """Whether a request of `found` has another response than the first of an equal request in `recorded`."""
+    for one in found:
+        first = next((other for other in recorded if other.request.same_as(one.request)), None)
+        if first is not None and not any(_is_copy(first, other) for other in found):
+            return True
+    return False
+
+
+def _is_copy(one: Interaction, other: Interaction) -> bool:
+    return one.response == other.response and one.request.same_as(other.request)

@@ -18,6 +18,7 @@ import pytest
 
 from pytest_duolog.endpoints.tool_runs import run_tool
 from pytest_duolog.errors import CassetteMismatch, DialogueError, SecretInRecording, UnusedMessages
+from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.journal_file import read_journal
 from pytest_duolog.recording.naming import CassetteLocation
@@ -235,6 +236,43 @@ def test_killed_in_a_loop_and_resumed(project, is_async, dies_in_call):
     assert len(project.server.tool_requests) == 3  # each round was asked for once
     assert project.hold(shop.tools, "none") == held
     assert len(shop.ran) == 3
+
+
+@pytest.mark.parametrize("dies_in_call", [1, 2, 3, 0])  # 0: at the end
+def test_interrupted_addition_to_a_recording_is_continued(project, monkeypatch, dies_in_call):
+    project.serve(*ROUNDS, Round("", [PAY]), Round("", [LOOK]), Round("", [PAY]), Round("Paid again."))
+    first = project.hold(Shop().tools)
+    shop = Shop(dies_in_call=dies_in_call)
+    with monkeypatch.context() as patched:
+        if not dies_in_call:
+            patched.setattr(Cassette, "finish", lambda *_: killed())
+        with pytest.raises(KeyboardInterrupt):
+            project.hold(shop.tools, "new_episodes", turns=2)
+    assert len(shop.ran) == (dies_in_call or 4) - 1
+    shop.dies_in_call, n_asked = 0, len(project.server.requests)
+    held = project.hold(shop.tools, "new_episodes", turns=2)
+    assert shop.ran == ["refund", "look_up", "refund"]
+    assert (len(project.server.requests) == n_asked) == (not dies_in_call)
+    assert held.messages[:2] == first.messages[:2]
+    assert "was incomplete: continued after its" in " ".join(project.cassette.notices)
+    assert not project.location.partial_path.exists()
+    assert project.hold(shop.tools, "none", turns=2) == held
+
+
+def killed() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("change", [{}, {"system": "You sell old lamps."}])
+def test_incomplete_recording_that_does_not_fit_is_not_taken_over(project, change):
+    server = project.serve(*ROUNDS)
+    project.hold(Shop().tools)
+    server.rounds = (Round("Hm.", [LOOK]), *ROUNDS[1:])
+    with pytest.raises(KeyboardInterrupt):
+        project.hold(Shop(dies_in_call=2).tools, "rewrite", speaker=change)
+    held = project.hold(Shop().tools, "new_episodes")
+    assert held.messages[1].content.startswith("Let me look.")
+    assert "is incomplete and does not fit" in " ".join(project.cassette.notices)
 
 
 def test_dialogue_that_failed_in_a_loop_goes_on_there(project):
