@@ -81,6 +81,7 @@ OURS = {
     "pytest_duolog.settings.project_table",
     "pytest_duolog.transcripts",
     "pytest_duolog.transcripts.parts",
+    "pytest_duolog.transcripts.persona_replies",
     "pytest_duolog.transcripts.perspective",
     "pytest_duolog.transcripts.rounds",
     "pytest_duolog.transcripts.text_file",
