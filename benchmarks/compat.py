@@ -135,15 +135,6 @@ def environment(folder: Path, packages: tuple[str, ...], wheel: Path) -> Path:
     return python
 
 
-def problem(run: subprocess.CompletedProcess[str]) -> str:
-    """Why a run did not pass, in one line; empty if it passed."""
-    if run.returncode == 0:
-        return ""
-    lines = [line for line in run.stdout.splitlines() + run.stderr.splitlines() if line.strip()]
-    wrong = [line for line in lines if re.match(r"E  |ERROR|FAILED|INTERNALERROR", line)]
-    return (wrong or lines or ["it printed nothing"])[0].removeprefix("E").strip()
-
-
 class Suite:
     """The suite of one neighbour, in an environment and a folder of its own."""
 

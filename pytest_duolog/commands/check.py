@@ -80,12 +80,9 @@ def _formats() -> list[str]:
 
 def _read(file: str) -> Iterator[FiledDialogue | Unreadable]:
     if Path(file).is_dir():
-        has_dialogues = False
-        for entry in dialogues_of_folder(Path(file)):
-            has_dialogues = True
-            yield entry
-        if not has_dialogues:
-            yield Unreadable(file, 1, NO_DIALOGUES)
+        entries = dialogues_of_folder(Path(file))
+        yield next(entries, Unreadable(file, 1, NO_DIALOGUES))
+        yield from entries
         return
     if file != STDIN:
         yield from each_dialogue(Path(file))

@@ -80,8 +80,9 @@ def _is_meant(dialogue: FiledDialogue, text: str) -> bool:
 
 
 def _says(dialogue: FiledDialogue, text: str) -> bool:
+    wanted = _searched(text)
     messages = dialogue.source.transcript.messages
-    return not text or any(_searched(text) in _searched(message.content) for message in messages)
+    return not text or any(wanted in _searched(message.content) for message in messages)
 
 
 def _searched(text: str) -> str:

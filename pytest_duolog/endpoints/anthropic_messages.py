@@ -25,7 +25,13 @@ from pytest_duolog.endpoints.reading import (
     tool_calls,
     wrong,
 )
-from pytest_duolog.endpoints.tool_entries import opaque_text, opaque_value, sent_arguments, sent_name
+from pytest_duolog.endpoints.tool_entries import (
+    declared,
+    opaque_text,
+    opaque_value,
+    sent_arguments,
+    sent_name,
+)
 from pytest_duolog.transcripts.perspective import Entry
 from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
 from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition, Usage
@@ -140,18 +146,7 @@ def _result_block(call: ToolCall) -> dict[str, Any]:
 
 def _tools(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
     """The field of a request body that offers tools; empty without any."""
-    if not tools:
-        return {}
-    return {
-        "tools": [
-            {
-                "name": tool.name,
-                **({"description": tool.description} if tool.description else {}),
-                "input_schema": tool.parameters,
-            }
-            for tool in tools
-        ]
-    }
+    return {"tools": [declared(tool, "input_schema") for tool in tools]} if tools else {}
 
 
 def _of_kind(blocks: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:

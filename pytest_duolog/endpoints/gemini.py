@@ -28,6 +28,7 @@ from pytest_duolog.endpoints.reading import (
     wrong,
 )
 from pytest_duolog.endpoints.tool_entries import (
+    declared,
     opaque_text,
     opaque_value,
     result_object,
@@ -159,22 +160,8 @@ def _result_part(call: ToolCall) -> dict[str, Any]:
 
 def _tools(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
     """The field of a request body that offers tools; empty without any."""
-    if not tools:
-        return {}
-    return {
-        "tools": [
-            {
-                "functionDeclarations": [
-                    {
-                        "name": tool.name,
-                        **({"description": tool.description} if tool.description else {}),
-                        "parametersJsonSchema": tool.parameters,
-                    }
-                    for tool in tools
-                ]
-            }
-        ]
-    }
+    declarations = [declared(tool, "parametersJsonSchema") for tool in tools]
+    return {"tools": [{"functionDeclarations": declarations}]} if tools else {}
 
 
 def _joined(parts: Sequence[Mapping[str, Any]]) -> str | None:

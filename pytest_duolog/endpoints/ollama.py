@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_duolog.endpoints.answers import Answer
 from pytest_duolog.endpoints.base import ChatRequest, Reply
-from pytest_duolog.endpoints.openai_chat import function_of
+from pytest_duolog.endpoints.openai_chat import function_tools
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.reading import (
     NOT_THERE,
@@ -65,12 +65,11 @@ class OllamaChat(ChatProtocol):
         extra = dict(request.extra)
         options = {KNOBS.get(name, name): value for name, value in request.knobs.items()}
         options |= extra.pop("options", {})
-        tools = [{"type": "function", "function": function_of(tool)} for tool in request.tools]
         return {
             "model": request.model,
             "stream": False,
             **({"options": options} if options else {}),
-            **({"tools": tools} if tools else {}),
+            **function_tools(request.tools),
             **({"format": request.schema} if request.schema is not None else {}),
             **extra,
         }

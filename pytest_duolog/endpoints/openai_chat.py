@@ -31,6 +31,7 @@ from pytest_duolog.endpoints.reading import (
     wrong,
 )
 from pytest_duolog.endpoints.tool_entries import (
+    declared,
     opaque_text,
     opaque_value,
     results_one_by_one,
@@ -94,7 +95,7 @@ class OpenAIChat(ChatProtocol):
         return {
             "model": request.model,
             **knobs,
-            **_tools(request.tools),
+            **function_tools(request.tools),
             **_response_format(request.schema),
             **request.extra,
         }
@@ -177,17 +178,10 @@ def _calls_entry(entry: CallsEntry) -> dict[str, Any]:
     }
 
 
-def _tools(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
-    """The field of a request body that offers tools; empty without any."""
-    if not tools:
-        return {}
-    return {"tools": [{"type": "function", "function": function_of(tool)} for tool in tools]}
-
-
-def function_of(tool: ToolDefinition) -> dict[str, Any]:
-    """A tool as this protocol, and that of Ollama, describe a function."""
-    described = {"description": tool.description} if tool.description else {}
-    return {"name": tool.name, **described, "parameters": tool.parameters}
+def function_tools(tools: Sequence[ToolDefinition]) -> dict[str, Any]:
+    """The field of a request body that offers tools, in this protocol and in Ollama's; empty without any."""
+    functions = [{"type": "function", "function": declared(tool, "parameters")} for tool in tools]
+    return {"tools": functions} if functions else {}
 
 
 def _response_format(schema: Mapping[str, Any] | None) -> dict[str, Any]:

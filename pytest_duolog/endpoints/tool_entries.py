@@ -10,11 +10,17 @@ from typing import Any
 from pytest_duolog.storage.json_text import canonical, parsed
 from pytest_duolog.transcripts.perspective import Entry
 from pytest_duolog.transcripts.rounds import ResultsEntry
-from pytest_duolog.transcripts.transcript import ToolCall
+from pytest_duolog.transcripts.transcript import ToolCall, ToolDefinition
 
 # Arguments that are no JSON object are sent back under this name, because providers refuse anything else.
 UNREADABLE = "unreadable"
 NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def declared(tool: ToolDefinition, schema_name: str) -> dict[str, Any]:
+    """A tool as it is offered to a model; protocols differ in the name of the field with the schema."""
+    described = {"description": tool.description} if tool.description else {}
+    return {"name": tool.name, **described, schema_name: tool.parameters}
 
 
 def results_one_by_one(messages: Sequence[Entry]) -> Iterator[Entry]:
@@ -31,12 +37,17 @@ def sent_name(call: ToolCall) -> str:
     return NOT_OF_NAMES.sub("_", call.name)[:64] or "unknown"
 
 
+def read_arguments(call: ToolCall) -> Any:
+    """The arguments of a call: `{}` for none, their text if they are not JSON."""
+    try:
+        return parsed(call.arguments) if call.arguments.strip() else {}
+    except ValueError:
+        return call.arguments
+
+
 def sent_arguments(call: ToolCall) -> dict[str, Any]:
     """The arguments of a call as an object."""
-    try:
-        value = parsed(call.arguments) if call.arguments.strip() else {}
-    except ValueError:
-        value = call.arguments
+    value = read_arguments(call)
     return value if isinstance(value, dict) else {UNREADABLE: value}
 
 

@@ -55,7 +55,7 @@ _DOING = frozenset({"call", "do", "execute", "handle", "on", "perform", "process
 _NOUNS = {
     "booking": "book", "cancellation": "cancel", "delivery": "deliver", "payment": "pay", "registration": "register",
     "removal": "remove", "reservation": "reserve", "shipment": "ship", "subscription": "subscribe",
-    "transaction": "", "upgrade": "upgrade"
+    "upgrade": "upgrade"
 } | {
     word: word
     for word in (

@@ -119,20 +119,18 @@ class CallsTool(_Wanted, method="calls_tool", names="arguments"):
                 f"{self.name} was called {counted(len(tried), 'time')}{where}, but never as {self._told} ({wanted})",
                 [one.evidence(*differing) for one, differing in nearest],
             )
-        return self._never(transcript, said, made, where)
+        return self._never(said, made, where)
 
-    def _never(
-        self, transcript: Transcript, said: Sequence[Numbered], made: Sequence[Made], where: str
-    ) -> Verdict:
+    def _never(self, said: Sequence[Numbered], made: Sequence[Made], where: str) -> Verdict:
         called = [one for one in made if one.call.name == self.name]
-        claims = claims_of(self.name, said)
+        claims = [] if called else claims_of(self.name, said)
         others = "no tool was called" if not made else f"called were {summary(made)}"
         near = "" if called else did_you_mean(self.name, {one.call.name for one in made})
-        claimed = "; a message claims it" if claims and not called else ""
+        claimed = "; a message claims it" if claims else ""
         return self.verdict(
             False,
             f"{self.name} was never called{where}; {others}{near}{claimed}",
-            claims if claimed else _told(called or made) or [said[-1]],
+            claims or _told(called or made) or [said[-1]],
         )
 
     def _where(self) -> str:
@@ -141,12 +139,10 @@ class CallsTool(_Wanted, method="calls_tool", names="arguments"):
 
     def _in_place(self, transcript: Transcript, made: Sequence[Made]) -> list[Made]:
         found = list(made)
-        if self.before is not None:
-            place = _find_place(transcript, self.before)
-            found = [one for one in found if _is_before(one, place)]
-        if self.after is not None:
-            place = _find_place(transcript, self.after)
-            found = [one for one in found if _is_after(one, place)]
+        for place, side in ((self.before, -1), (self.after, 1)):
+            if place is not None:
+                spot = _find_place(transcript, place)
+                found = [one for one in found if _side(one, spot) == side]
         return found
 
 
@@ -291,9 +287,10 @@ class NoRepeatedCalls(SpokenProperty, method="has_no_repeated_calls"):
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """The verdict; the evidence is the repeated calls."""
         made = calls_in(said)
-        counts = Counter(one.key for one in made)
+        keys = [one.key for one in made]
+        counts = Counter(keys)
         most = max(counts.values(), default=0)
-        repeated = [one for one in made if counts[one.key] > self.most]
+        repeated = [one for one, key in zip(made, keys, strict=True) if counts[key] > self.most]
         return self.verdict(
             not repeated,
             f"equal calls: {most} (at most {self.most}), of {counted(len(made), 'call')}",
@@ -327,22 +324,19 @@ class _Spot:
     made: Made | None = None
 
 
-def _is_before(one: Made, spot: _Spot) -> bool:
+def _side(one: Made, spot: _Spot) -> int:
+    """-1 for a call before the place, 1 for one after it, 0 for one that is neither."""
+    own: tuple[int, ...]
+    place: tuple[int, ...]
     if spot.made is not None:
-        return not one.is_beside(spot.made) and (one.message_number, one.index) < (
-            spot.message,
-            spot.made.index,
-        )
-    return one.message_number < spot.message or (spot.at is not None and one.place <= (spot.message, spot.at))
-
-
-def _is_after(one: Made, spot: _Spot) -> bool:
-    if spot.made is not None:
-        return not one.is_beside(spot.made) and (one.message_number, one.index) > (
-            spot.message,
-            spot.made.index,
-        )
-    return one.message_number > spot.message or (spot.at is not None and one.place > (spot.message, spot.at))
+        if one.is_beside(spot.made):
+            return 0
+        own, place = (one.message_number, one.index), (spot.message, spot.made.index)
+    elif spot.at is not None:
+        return -1 if one.place <= (spot.message, spot.at) else 1
+    else:
+        own, place = (one.message_number,), (spot.message,)
+    return (own > place) - (own < place)
 
 
 def _find_place(transcript: Transcript, place: Place) -> _Spot:

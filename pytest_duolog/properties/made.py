@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_duolog.display import counted, listed
+from pytest_duolog.display import counted, cut, listed
 from pytest_duolog.properties.base import Evidence
 from pytest_duolog.properties.spoken import Numbered
 from pytest_duolog.transcripts.call_keys import call_key
@@ -79,8 +79,7 @@ def summary(made: Sequence[Made]) -> str:
 
 
 def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}… ({len(line)} characters)"
+    return cut(" ".join(text.split()), MAX_SHOWN)
 
 
 def rounds_of(made: Sequence[Made]) -> Iterator[list[Made]]:

@@ -10,7 +10,6 @@ from pytest_duolog.detectors import text
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import MAX_QUOTE, Evidence, Property, Verdict
-from pytest_duolog.properties.spoken import Numbered
 from pytest_duolog.transcripts.parts import Part, part_of
 from pytest_duolog.transcripts.transcript import StopKind, Transcript
 
@@ -137,7 +136,7 @@ class TellsWhenAsked(_Knowing, method="tells_when_asked"):
         for speaker, part in parts.items():
             for name, value in part.facts.items():
                 told = [quote.message for quote in _quotes(value, transcript, speaker=speaker)]
-                asked = [number for number, _ in _questions(name, transcript, speaker)]
+                asked = list(_questions(name, transcript, speaker))
                 n_told += bool(told)
                 if told and not (asked and asked[0] < told[0]):
                     problems.append(f"{name} was said before it was asked for")
@@ -189,12 +188,12 @@ def _is_parted(letter: str) -> bool:
     return letter.isalnum() and not text.is_unspaced(letter)
 
 
-def _questions(name: str, transcript: Transcript, speaker: str) -> Iterator[Numbered]:
-    """The messages of the other side that ask for a fact by its name."""
+def _questions(name: str, transcript: Transcript, speaker: str) -> Iterator[int]:
+    """The numbers of the messages of the other side that ask for a fact by its name."""
     wanted = set(text.words(text.normalise(name)))
     for number, message in transcript.numbered():
         if message.speaker != speaker:
             normalised = text.normalise(text.without_thinking(message.content))
             asks = "?" in normalised or _REQUESTS.search(normalised)
             if asks and wanted <= set(text.words(normalised)):
-                yield number, message
+                yield number

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from operator import ge, gt, le, lt
 from typing import Any
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
@@ -57,9 +58,9 @@ class Unknown(Exception):  # it is no error: what it says is that nothing is kno
     """The schema cannot be read here; the text says why."""
 
 
-def misfits(value: Any, schema: Any, *, name: str = "") -> list[str]:
+def misfits(value: Any, schema: Any) -> list[str]:
     """The ways in which a value does not fit, each with its place; empty if it fits. Raises Unknown."""
-    return list(_Checking(schema).misfits(value, schema, name))
+    return list(_Checking(schema).misfits(value, schema, ""))
 
 
 class _Checking:
@@ -208,14 +209,6 @@ def _is_multiple(value: float, step: float) -> bool:
     return (Fraction(str(value)) / Fraction(str(step))).denominator == 1
 
 
-def _at_least(value: float, bound: float) -> bool:
-    return value >= bound
-
-
-def _at_most(value: float, bound: float) -> bool:
-    return value <= bound
-
-
 _CHECKS: Mapping[str, Callable[[_Checking, Any, Any, str], Iterator[str]]] = {
     "type": _Checking.types,
     "enum": _Checking.enum,
@@ -229,15 +222,15 @@ _CHECKS: Mapping[str, Callable[[_Checking, Any, Any, str], Iterator[str]]] = {
     "$ref": _Checking.reference,
     "pattern": _Checking.pattern,
     "uniqueItems": _unique,
-    "minimum": _bound("number", _itself, _at_least, "at least"),
-    "maximum": _bound("number", _itself, _at_most, "at most"),
-    "exclusiveMinimum": _bound("number", _itself, lambda value, bound: value > bound, "above"),
-    "exclusiveMaximum": _bound("number", _itself, lambda value, bound: value < bound, "below"),
+    "minimum": _bound("number", _itself, ge, "at least"),
+    "maximum": _bound("number", _itself, le, "at most"),
+    "exclusiveMinimum": _bound("number", _itself, gt, "above"),
+    "exclusiveMaximum": _bound("number", _itself, lt, "below"),
     "multipleOf": _bound("number", _itself, _is_multiple, "a multiple of"),
-    "minLength": _bound("text", len, _at_least, "of a length of at least"),
-    "maxLength": _bound("text", len, _at_most, "of a length of at most"),
-    "minItems": _bound("list", len, _at_least, "of a length of at least"),
-    "maxItems": _bound("list", len, _at_most, "of a length of at most"),
+    "minLength": _bound("text", len, ge, "of a length of at least"),
+    "maxLength": _bound("text", len, le, "of a length of at most"),
+    "minItems": _bound("list", len, ge, "of a length of at least"),
+    "maxItems": _bound("list", len, le, "of a length of at most"),
 }
 # What checks nothing by itself, or is read with its neighbours.
 IGNORED = ANNOTATIONS | {"properties", "additionalProperties", "nullable"}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import EllipsisType
 from typing import Any
 
+from pytest_duolog.display import cut
 from pytest_duolog.errors import told
 from pytest_duolog.transcripts.call_keys import arguments_of
 from pytest_duolog.transcripts.transcript import ToolCall
@@ -108,7 +109,7 @@ def named(value: object) -> str:
 def shown(value: object) -> str:
     """A value as people read it, on one line and cut."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_code)
-    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}… ({len(text)} characters)"
+    return cut(text, MAX_VALUE)
 
 
 def _code(value: object) -> str:

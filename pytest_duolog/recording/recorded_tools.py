@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from urllib.parse import quote
 
+from pytest_duolog.endpoints.tool_entries import read_arguments
 from pytest_duolog.endpoints.tool_runs import Outcome, message_of, run_tool, unusable
 from pytest_duolog.errors import ConfigurationError, SecretInRecording, ToolStopped
 from pytest_duolog.genuine import CLOCK
@@ -27,10 +28,11 @@ from pytest_duolog.recording.stored_calls import (
     OF_RESULTS,
     OF_STOPS,
     OF_UNUSABLE,
+    completed,
     recorded_result,
     response_of,
 )
-from pytest_duolog.scenarios.tools import BadArguments, Tool, definition_hash, parsed_arguments
+from pytest_duolog.scenarios.tools import Tool, definition_hash
 from pytest_duolog.transcripts.transcript import ToolCall
 
 
@@ -57,7 +59,7 @@ class RecordedTools:
         if recorded is None:
             return self._run(call, tool, sent)
         self._refuse_ended(call, recorded)
-        played = _completed(call, recorded, self._cassette.last_latency_ms())
+        played = completed(call, recorded, self._cassette.last_latency_ms())
         return self._compared(played, tool) if tool and tool.live else played
 
     def _sent(self, call: ToolCall, tool: Tool | None) -> SentRequest | None:
@@ -65,12 +67,8 @@ class RecordedTools:
         if self._cassette.is_mocked(self._speaker):
             return None
         redactor = self._cassette.redactor
-        try:
-            arguments = parsed_arguments(call.arguments)
-        except BadArguments:
-            arguments = call.arguments
         fields = {
-            "arguments": redactor.json(arguments),
+            "arguments": redactor.json(read_arguments(call)),
             "tool": definition_hash(tool.definition if tool else None),
         }
         place = f"{quote(self._speaker, safe='')}/{quote(redactor.text(call.name), safe='')}"
@@ -112,13 +110,18 @@ class RecordedTools:
             self._cassette.keep_without_result(_response(secret))
             raise
         _refuse(outcome)
-        return _completed(call, stored, latency_ms)
+        return completed(call, stored, latency_ms)
 
     async def _run_unrecorded(self, call: ToolCall, tool: Tool | None) -> ToolCall:
         started_s = CLOCK.seconds()
         outcome = await run_tool(call, tool)
         _refuse(outcome)
-        return _with(call, outcome, CLOCK.ms_since(started_s))
+        changes = {
+            "result": outcome.text,
+            "is_error": outcome.is_error,
+            "latency_ms": CLOCK.ms_since(started_s),
+        }
+        return call.model_copy(update=changes)
 
     async def _compared(self, played: ToolCall, tool: Tool) -> ToolCall:
         outcome = await run_tool(played, tool)
@@ -141,12 +144,3 @@ def _refuse(outcome: Outcome) -> None:
     """Raises the error of an outcome that ends the dialogue."""
     if outcome.ends:
         raise outcome.ends
-
-
-def _completed(call: ToolCall, response: Response, latency_ms: float | None) -> ToolCall:
-    return _with(call, Outcome(*recorded_result(response)), latency_ms)
-
-
-def _with(call: ToolCall, outcome: Outcome, latency_ms: float | None) -> ToolCall:
-    changes = {"result": outcome.text, "is_error": outcome.is_error, "latency_ms": latency_ms}
-    return call.model_copy(update=changes)

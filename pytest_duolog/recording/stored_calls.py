@@ -47,15 +47,15 @@ def reply_of_rounds(
             replies.append(replace(reply, latency_ms=interaction.latency_ms))
             left = list(placed(calls_to_run(reply), replies))
         elif left:
-            calls.append(_with_result(left.pop(0), interaction))
+            calls.append(completed(left.pop(0), interaction.response, interaction.latency_ms))
     calls += not_run(left)
     return joined_reply(replies, numbered_calls(calls, n_before)) if replies else None
 
 
-def _with_result(call: ToolCall, interaction: Interaction) -> ToolCall:
-    result, is_error = recorded_result(interaction.response)
-    changes = {"result": result, "is_error": is_error, "latency_ms": interaction.latency_ms}
-    return call.model_copy(update=changes)
+def completed(call: ToolCall, response: Response, latency_ms: float | None) -> ToolCall:
+    """The call with the result in its recorded response."""
+    result, is_error = recorded_result(response)
+    return call.model_copy(update={"result": result, "is_error": is_error, "latency_ms": latency_ms})
 
 
 def recorded_result(response: Response) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import fmean
 
 from pytest_duolog.display import counted
 from pytest_duolog.gate.decision import Decision
@@ -170,7 +171,7 @@ class Forest:
         )
         if not (n_1 and n_2):
             return row
-        drop = mean(tally.drop for tally in decided.tallies if tally.n)
+        drop = fmean(tally.drop for tally in decided.tallies if tally.n)
         return self._placed(row, drop, decided.drop_interval)
 
     @cached_property
@@ -220,12 +221,6 @@ class Forest:
             low=axis.x(interval.low),
             high=axis.x(interval.high),
         )
-
-
-def mean(values: Iterable[float]) -> float:
-    """The mean of at least one value."""
-    found = list(values)
-    return math.fsum(found) / len(found)
 
 
 def baseline_counts(tally: ScenarioTally) -> str:

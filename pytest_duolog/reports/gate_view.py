@@ -9,13 +9,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 
 from pytest_duolog.display import counted, listed
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import LOCAL_RISK, LOG_BLOCK, LOG_PASS, PairsDecision, Reason
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.reports.dialogue_view import percent_text
-from pytest_duolog.reports.forest import Forest, ForestRow, baseline_counts, candidate_counts, mean
+from pytest_duolog.reports.forest import Forest, ForestRow, baseline_counts, candidate_counts
 from pytest_duolog.reports.numbers import percent, points, range_words
 from pytest_duolog.reports.pair_view import PairView, pair_of
 from pytest_duolog.reports.run_view import RunView
@@ -345,8 +346,8 @@ class GateView:
         return [
             (
                 k,
-                percent(mean(pass_hat_k(rate.n_passed_1, rate.n_1, k) for rate in rates)),
-                percent(mean(pass_hat_k(rate.n_passed_2, rate.n_2, k) for rate in rates)),
+                percent(fmean(pass_hat_k(rate.n_passed_1, rate.n_1, k) for rate in rates)),
+                percent(fmean(pass_hat_k(rate.n_passed_2, rate.n_2, k) for rate in rates)),
             )
             for k in TRIES
             if k <= least

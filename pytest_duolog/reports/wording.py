@@ -185,9 +185,8 @@ def shard_words(record: RunRecord, share: Sequence[str]) -> Iterator[str]:
     yield from _trial_words(plan)
     counts = []
     for arm in Arm:
-        passed, n = (
-            sum(found) for found in zip(*(record.passed(scenario, arm) for scenario in share), strict=True)
-        )
+        found = [record.passed(scenario, arm) for scenario in share]
+        passed, n = sum(one for one, _ in found), sum(of for _, of in found)
         counts.append(f"{arm} {passed} of {n} passed")
     yield f"{', '.join(counts)}, in {len(share)} of {counted(len(plan.scenarios), 'scenario')}"
     yield from error_words(record)

@@ -37,7 +37,7 @@ class ToolLoop:
     speaker: Speaker
     call: CallTool
     n_before: int
-    spent_up: Callable[[Reply], str] = lambda _so_far: ""
+    spent_up: Callable[[Reply], str]
     stop: tuple[StopKind, str] | None = None
     opaque: dict[int, str] = field(default_factory=dict)
     _replies: list[Reply] = field(default_factory=list)

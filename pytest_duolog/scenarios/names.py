@@ -1,4 +1,4 @@
-"""Names that speakers, their roles, their models and further dialogues may have."""
+"""Names that speakers, their roles and their models may have."""
 
 from __future__ import annotations
 

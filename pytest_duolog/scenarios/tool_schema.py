@@ -175,7 +175,7 @@ def _simple(kind: Any, inside: tuple[Any, ...] = ()) -> Schema:
 def _of_class(kind: Any, inside: tuple[Any, ...]) -> Schema:
     if kind in UNBOUND:
         return dict(UNBOUND[kind])
-    if kind is None or kind in PLAIN:
+    if kind in PLAIN:
         return {"type": PLAIN[kind]}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _one_of([member.value for member in kind])

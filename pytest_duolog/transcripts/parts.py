@@ -185,11 +185,8 @@ def _lines(values: Mapping[str, str]) -> list[str]:
 
 def _read_1(system: str) -> Part | None:
     name = re.match(r"You are (.+)\. You play this person in a conversation\. ", system)
-    found = {
-        start: _paragraph(system, start)
-        for start in ("Your goal: ", f"{_KNOWN}\n", f"{_HIDDEN}\n", "How you speak: ")
-    }
-    goal, facts, secrets, style = found.values()
+    starts = ("Your goal: ", f"{_KNOWN}\n", f"{_HIDDEN}\n", "How you speak: ")
+    goal, facts, secrets, style = (_paragraph(system, start) for start in starts)
     if not name or not goal:
         return None
     limit = _LIMIT.search(system)

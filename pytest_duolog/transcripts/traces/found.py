@@ -19,9 +19,8 @@ FORMATS: Sequence[tuple[Callable[[Any], bool], Read]] = (
 
 def is_trace(value: Any) -> bool:
     """Whether a JSON value is a span, a trace, or a list of these."""
-    return bool(_values(value)) and all(
-        any(accepts(item) for accepts, _ in FORMATS) for item in _values(value)[:3]
-    )
+    first = values_of(value)[:3]
+    return bool(first) and all(any(accepts(item) for accepts, _ in FORMATS) for item in first)
 
 
 def trace_in(values: Sequence[Any]) -> Trace:
@@ -36,10 +35,6 @@ def trace_in(values: Sequence[Any]) -> Trace:
 
 def values_of(value: Any) -> list[Any]:
     """The spans or traces of a value: those of a list, or of an object around one."""
-    return _values(value)
-
-
-def _values(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     for key in ("data", "runs", "spans", "traces"):

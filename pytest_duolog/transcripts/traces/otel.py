@@ -178,7 +178,7 @@ def _from_events(span: _Span) -> Iterator[dict[str, Any]]:
             yield _message(attributes, EVENTS[name])
         elif name == CHOICE:
             yield _message({**attributes, **mapped(value_of(attributes.get("message")))}, "assistant")
-        elif isinstance(said := mapped(attributes.get("gen_ai")), dict) and said:
+        elif said := mapped(attributes.get("gen_ai")):
             yield from _older(said.get("prompt"), "user")
             yield from _older(said.get("completion"), "assistant")
 
