@@ -89,6 +89,7 @@ class JournalCodec:
         self._number += 1
         texts: list[str] = []
         request, response = interaction.request, interaction.response
+        body = self._folded_body(request.body, texts)
         line = {
             "n": self._number,
             "message": interaction.message_number,
@@ -102,7 +103,7 @@ class JournalCodec:
                     else {}
                 ),
                 "headers": request.headers,
-                **self._folded_body(request.body, texts),
+                **body,
             },
             "response": {
                 "status": response.status,
@@ -121,15 +122,16 @@ class JournalCodec:
             line["vote"] = True
         if texts:
             line["texts"] = texts
-        self._note(self._number, request)
+        self._note(self._number, request, repeats_fields="fields" in body)
         return line
 
-    def _note(self, number: int, request: SentRequest) -> None:
-        """Keep the request of an interaction, which later ones may repeat."""
+    def _note(self, number: int, request: SentRequest, *, repeats_fields: bool) -> None:
+        """Keep the request of an interaction, which later ones may repeat; fields that it repeats are known."""
         self._bodies[number] = request.body
         if request.called_tool is None:
             self._histories.append(number)
-            if self._format > FORMAT_WITHOUT_TOOLS and request.body.history_name is not None:
+            has_fields = self._format > FORMAT_WITHOUT_TOOLS and request.body.history_name is not None
+            if has_fields and not repeats_fields:
                 self._fields.setdefault(canonical(request.body.fields), number)
 
     def decode(self, line: Mapping[str, Any]) -> Interaction:
@@ -150,7 +152,7 @@ class JournalCodec:
             names=_names(request),
             is_early=self._format < 2,
         )
-        self._note(number, sent)
+        self._note(number, sent, repeats_fields="fields" in request)
         latency_ms, served, draw = line.get("latency_ms"), line.get("served"), line.get("draw")
         return Interaction(
             sent,

@@ -135,6 +135,11 @@ class CassetteLocation:
         paths = [self.folder / f"{name}.yaml" for name in (*stems, self._test_part(keeps_capitals=True))]
         return next((path for path in paths if path.is_file()), None)
 
+    @property
+    def has_recording(self) -> bool:
+        """Whether there is a file of this dialogue: a cassette, an unfinished one, or one of vcrpy."""
+        return self.path.exists() or self.partial_path.exists() or self.yaml_path is not None
+
     def check(self) -> None:
         """Raises UnreadableCassette if its path is not a file, or permission is missing."""
         with reading(self.folder):

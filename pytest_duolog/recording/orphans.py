@@ -97,7 +97,7 @@ class Orphans:
         `from_siblings` also allows a copy of the recording of the same test with other parameters. Returns a notice
         about the source; None if the test has a recording already, or there is no equal dialogue.
         """
-        if any(path.exists() for path in (location.path, location.partial_path)) or location.yaml_path:
+        if location.has_recording:
             return None
         module = module_of(location.folder)
         for found in sorted(

@@ -146,11 +146,13 @@ class Sample(Record):
     def without_secrets(self, redacted: Callable[[Any], Any]) -> Sample:
         """The same without secrets; `redacted` replaces them in plain data."""
         safe = _redacted(self, redacted)
+        if safe is self:
+            return self
         dialogues = [
             dialogue.model_copy(update={"transcript": own.transcript.without_secrets(redacted)})
             for dialogue, own in zip(safe.dialogues, self.dialogues, strict=True)
         ]
-        return safe if safe is self else safe.model_copy(update={"dialogues": tuple(dialogues)})
+        return safe.model_copy(update={"dialogues": tuple(dialogues)})
 
     @property
     def key(self) -> tuple[str, int, Arm, int]:

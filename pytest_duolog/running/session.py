@@ -145,7 +145,7 @@ class Session:
             header: dict[str, Any] = redactor.json(make_header(worded, location, now=CLOCK.now()))
             return header
 
-        if mode in ONCE_OR_NEW:
+        if mode in ONCE_OR_NEW and not location.has_recording:
             for worded in worded_alternatives(scenario):
                 if taken := self._orphans.take_over(location, header_of(worded), from_siblings=is_of_table):
                     notices.append(taken)
