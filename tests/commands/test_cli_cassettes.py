@@ -149,8 +149,11 @@ def test_prune_superseded_keeps_the_newest_recording(
 
 def test_prune_of_a_module_that_is_gone(tests_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tests_folder / "test_counter.py").unlink()
+    recordings = list((tests_folder / "cassettes" / "test_counter").iterdir())
     assert main(["cassettes", "prune"]) == 0
-    assert capsys.readouterr().out.count("its test module test_counter.py no longer exists") == 10
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(recordings) > 1
+    assert all("its test module test_counter.py no longer exists" in line for line in lines)
 
 
 @pytest.mark.parametrize(
