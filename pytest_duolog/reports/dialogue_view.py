@@ -372,7 +372,7 @@ def views_of(dialogues: Iterable[FiledDialogue], *, room: int = MOST_BYTES) -> l
     kept: set[int] = set()
     for at in sorted(range(len(given)), key=lambda at: not is_failed(given[at])):
         dialogue = given[at]
-        cell = (row_of(dialogue), dialogue.arm, models_of(dialogue))
+        cell = (row_of(dialogue), dialogue.arm, dialogue.models)
         size = _size(dialogue)
         if (is_failed(dialogue) or n_kept[cell] < KEPT_PASSES) and (size <= room or not kept):
             kept.add(at)
@@ -394,9 +394,3 @@ def size_of(messages: Iterable[Message]) -> int:
 def row_of(dialogue: FiledDialogue) -> str:
     """The scenario of a dialogue; its name, where no test held it."""
     return dialogue.test or dialogue.source.id
-
-
-def models_of(dialogue: FiledDialogue) -> str:
-    """The models of a dialogue; its speakers, where no model is known."""
-    speakers = dialogue.source.transcript.speakers
-    return ", ".join(dict.fromkeys(speaker.model or speaker.name for speaker in speakers))

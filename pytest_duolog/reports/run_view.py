@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.cost_rows import CostRow, costs_of
-from pytest_duolog.reports.dialogue_view import DialogueView, models_of, percent_text, row_of
+from pytest_duolog.reports.dialogue_view import DialogueView, percent_text, row_of
+from pytest_duolog.reports.survival_view import SurvivalView
 from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.results.survival import Survival, survival_of
 
 # The largest numbers of squares in a cell and on a page; a cell with more has a bar.
 MOST_SQUARES = 20
@@ -166,13 +168,13 @@ class RunView:
     def _are_models_columns(self) -> bool:
         models: dict[str, set[str]] = {}
         for view in self.dialogues:
-            models.setdefault(row_of(view.dialogue), set()).add(models_of(view.dialogue))
+            models.setdefault(row_of(view.dialogue), set()).add(view.dialogue.models)
         return any(len(found) > 1 for found in models.values())
 
     def _column(self, dialogue: FiledDialogue) -> str:
         if dialogue.arm:
             return dialogue.arm
-        return models_of(dialogue) if self._are_models_columns else "samples"
+        return dialogue.models if self._are_models_columns else "samples"
 
     @cached_property
     def names(self) -> ShortNames:
@@ -230,6 +232,20 @@ class RunView:
             )
             for name, views in by_row.items()
         ]
+
+    @cached_property
+    def _survival(self) -> Survival:
+        return survival_of(view.dialogue for view in self.dialogues)
+
+    @property
+    def survival(self) -> list[SurvivalView]:
+        """The curves of the messages until something happened, if it did."""
+        return [SurvivalView(lifetimes) for lifetimes in self._survival.lifetimes]
+
+    @property
+    def n_copies(self) -> int:
+        """How many dialogues are copies of others, which these curves count once."""
+        return self._survival.n_copies
 
     @property
     def costs(self) -> list[CostRow]:

@@ -13,10 +13,12 @@ from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
 from pytest_duolog.reports.ends_words import ends_words
 from pytest_duolog.reports.numbers import percent, points, range_words
+from pytest_duolog.reports.survival_view import survival_words
 from pytest_duolog.reports.terminal import usage_words
 from pytest_duolog.reports.tries_words import mean_tries_words, tries_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.costs import JUDGE, Cost, costs_of
+from pytest_duolog.results.filed import of_record
 from pytest_duolog.results.plan import FIRST_CANARY, Claim, GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.stats.intervals import Interval, wilson_interval
@@ -286,6 +288,7 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
         yield first
         yield from ends_words(record)
         yield from rest
+        yield from survival_words(of_record(record))
         yield from _stored_words(record)
         n_run = 2 * sum(sample.is_measured and sample.arm is Arm.CANDIDATE for sample in record.samples)
         if n_run > decided.pairs.n_dialogues and not decided.is_open:
@@ -295,6 +298,7 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
             )
     if record.header.plan.collect:
         yield from collection_words(record)
+        yield from survival_words(of_record(record))
     for scenario, verdict in decided.scenarios.items():
         first, *rest = samples_words(verdict)
         yield f"{scenario}: {first}"

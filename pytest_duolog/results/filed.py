@@ -58,6 +58,12 @@ class FiledDialogue:
         return stored if stored is not None and stored.fits(transcript) else read(transcript)
 
     @property
+    def models(self) -> str:
+        """The models of the dialogue; its speakers, where no model is known."""
+        speakers = self.source.transcript.speakers
+        return ", ".join(dict.fromkeys(speaker.model or speaker.name for speaker in speakers))
+
+    @property
     def broken(self) -> list[PropertyResult]:
         """The verdicts on properties that fail or could not be measured."""
         return broken(self.verdicts)

@@ -10,15 +10,20 @@ from pytest_duolog.stats.exact_tests import benjamini_hochberg, fisher_p, holm, 
 from pytest_duolog.stats.intervals import Interval, clopper_pearson_interval, wilson_interval
 from pytest_duolog.stats.power import samples_to_see
 from pytest_duolog.stats.repeats import pass_at_k, pass_hat_k, pass_hat_k_interval
+from pytest_duolog.stats.survival import Observation, kaplan_meier, log_rank, mean_difference
 
 __all__ = [
     "Interval",
+    "Observation",
     "TwoRates",
     "benjamini_hochberg",
     "clopper_pearson_interval",
     "fisher_p",
     "holm",
+    "kaplan_meier",
+    "log_rank",
     "mcnemar_exact_p",
+    "mean_difference",
     "newcombe_interval",
     "newcombe_paired_interval",
     "pass_at_k",

@@ -1,4 +1,4 @@
-"""The same numbers as scipy and statsmodels, which the package itself never imports.
+"""The same numbers as scipy, statsmodels and lifelines, which the package itself never imports.
 
 Each test imports what it asks: collecting the tests, which every worker does, would pay seconds for it.
 """
@@ -15,6 +15,7 @@ import pytest
 from pytest_duolog.stats.differences import TwoRates, newcombe_interval, score_z
 from pytest_duolog.stats.exact_tests import benjamini_hochberg, fisher_p, holm, mcnemar_exact_p
 from pytest_duolog.stats.intervals import clopper_pearson_interval, wilson_interval
+from pytest_duolog.stats.survival import Observation, chi_squared_p, kaplan_meier, log_rank
 
 
 def tables(n: int) -> Iterator[TwoRates]:
@@ -104,3 +105,69 @@ print(sorted({"scipy", "numpy", "pandas", "statsmodels"} & set(sys.modules)))
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def times(rng: random.Random) -> list[Observation]:
+    """Random observations with ties, from hardly any to nearly all censored."""
+    rate, longest = rng.choice([0.1, 0.5, 0.9]), rng.randint(3, 30)
+    return [Observation(rng.randint(1, longest), rng.random() < rate) for _ in range(rng.randint(2, 40))]
+
+
+def test_survival_curves_bands_and_means() -> None:
+    from lifelines import KaplanMeierFitter
+    from lifelines.utils import restricted_mean_survival_time
+
+    rng = random.Random(13)
+    for _ in range(25):
+        found = times(rng)
+        curve = kaplan_meier(found)
+        fitter = KaplanMeierFitter().fit([one.time for one in found], [one.happened for one in found])
+        theirs = fitter.survival_function_["KM_estimate"]
+        for step in curve.steps:
+            assert step.survival == pytest.approx(theirs[step.time], abs=1e-9)
+            if 0 < step.survival < 1:  # elsewhere theirs has no width, and ours is the exact bound
+                assert step.interval == pytest.approx(
+                    list(fitter.confidence_interval_.loc[step.time]), abs=1e-9
+                )
+        mean = curve.mean_until(curve.last).mean
+        assert mean == pytest.approx(restricted_mean_survival_time(fitter, t=curve.last), abs=1e-9)
+
+
+@pytest.mark.parametrize("n_groups", [2, 3, 4])
+def test_log_rank(n_groups: int) -> None:
+    from lifelines.statistics import multivariate_logrank_test
+
+    rng = random.Random(19)
+    for _ in range(10):
+        groups = {str(at): times(rng) for at in range(n_groups)}
+        rows = [(one.time, name, one.happened) for name, group in groups.items() for one in group]
+        theirs = multivariate_logrank_test(*zip(*rows, strict=True))
+        assert log_rank([groups]).p == pytest.approx(theirs.p_value, abs=1e-9)
+
+
+def test_log_rank_with_strata() -> None:
+    import numpy as np
+    from statsmodels.duration.survfunc import survdiff
+
+    rng = random.Random(23)
+    for _ in range(10):
+        strata = [{name: times(rng) for name in "abc"} for _ in range(3)]
+        rows = [
+            (one.time, one.happened, name, at)
+            for at, groups in enumerate(strata)
+            for name, group in groups.items()
+            for one in group
+        ]
+        time, happened, name, at = (np.array(column) for column in zip(*rows, strict=True))
+        statistic, p = survdiff(time, happened.astype(int), name, strata=at)
+        assert log_rank(strata).p == pytest.approx(p, abs=1e-9)
+        assert log_rank(strata).chi_squared == pytest.approx(statistic, abs=1e-7)
+
+
+def test_chi_squared() -> None:
+    from scipy import stats
+
+    for freedom in range(1, 12):
+        for statistic in (0.01, 0.5, 3.0, 17.0, 90.0):
+            theirs = stats.chi2.sf(statistic, freedom)
+            assert chi_squared_p(statistic, freedom) == pytest.approx(theirs, rel=1e-9)
