@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_duolog.transcripts.chat_entries import CALL_ROLES, RESULT_ROLES, SYSTEM_ROLES
 from pytest_duolog.transcripts.sources import Source, Unreadable, read_file, read_sources
 from tests.dialogues import LIGHTHOUSES, dialogue
 
@@ -162,7 +163,11 @@ def test_a_file_that_is_not_text_is_said(tmp_path: Path):
     assert read_file(path) == [Unreadable(str(path), 1, "not a text file: byte 9 is not UTF-8")]
 
 
-@given(st.lists(st.tuples(st.text(), st.text()), max_size=5))
+# A speaker with one of these names is no person: its entry is a system prompt, a call or a result.
+NOBODY = {*SYSTEM_ROLES, *RESULT_ROLES, *CALL_ROLES}
+
+
+@given(st.lists(st.tuples(st.text().filter(lambda name: name not in NOBODY), st.text()), max_size=5))
 def test_any_speakers_and_texts_are_read(messages: list[tuple[str, str]]):
     entries = [{"speaker": speaker, "text": text} for speaker, text in messages]
     transcript = only(json.dumps({"messages": entries})).transcript
