@@ -32,6 +32,10 @@ class _Clock:
         """The real date, in UTC."""
         return self._datetime.fromtimestamp(self._epoch_s + self._monotonic(), UTC)
 
+    def epoch_ns(self) -> int:
+        """Nanoseconds since 1970."""
+        return int((self._epoch_s + self._monotonic()) * 1e9)
+
     def ms_since(self, started_s: float) -> float:
         """Milliseconds since `started_s`, a value of `seconds()`, rounded to 0.1."""
         return round((self._monotonic() - started_s) * 1000, 1)

@@ -159,6 +159,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="print the costs (dialogues, replies, tokens) and risks of the run, and run nothing",
     )
+    add(
+        "--duolog-otel",
+        "off|spans|content",
+        "write the dialogues as spans to the OpenTelemetry tracer provider that your code has set: nothing (off, the "
+        "default), without what was said (spans), or with it (content)",
+        default="off",
+    )
     for name, text in REPORTS.items():
         add(f"--duolog-{name}", "FILE", text)
     parser.addini(

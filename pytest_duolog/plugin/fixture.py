@@ -155,6 +155,10 @@ def add_dialogues(
         setattr(report, UNMEASURED_ATTRIBUTE, True)
     if not (report.when == "call" or (report.when == "setup" and report.failed)):
         return
+    if site.session.settings.otel != "off":
+        from pytest_duolog.plugin.dialogue_spans import write_dialogues  # noqa: PLC0415  # most runs want no spans
+
+        write_dialogues(site, item.nodeid)
     results = tuple(result for made in site.dialogues if (result := made.result))
     setattr(report, REPORT_ATTRIBUTE, results)
     if report.failed:

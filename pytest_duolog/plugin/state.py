@@ -38,6 +38,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 stop_on=config.getini("duolog_stop_on"),
                 pyproject=config.rootpath / "pyproject.toml",
                 secrets=config.getini("duolog_secrets"),
+                otel=_given(config, "duolog_otel"),
                 budget=config.getoption("duolog_budget") or config.getini("duolog_budget"),
                 n_workers=under_xdist.get("workercount", 1),
                 worker=int(under_xdist.get("workerid", "gw0").removeprefix("gw")),

@@ -31,6 +31,7 @@ from pytest_duolog.transcripts.transcript import Message, StopReason, Transcript
 
 if TYPE_CHECKING:
     from pytest_duolog.properties.judged import Question
+    from pytest_duolog.results.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Dialogue(PropertyMethods):
 
     It runs, or is replayed, once: when the test first asks for its transcript, messages, stop reason or a property.
     `is_looked_at` says whether the test has asked for anything of it. `name` is empty for the fixture's own dialogue;
-    each dialogue made by `run` has another one. In an `async def` test, `await dialogue` runs it without blocking the
-    event loop.
+    each dialogue made by `run` has another one. `notices` are messages for the user about it. In an `async def` test,
+    `await dialogue` runs it without blocking the event loop.
     """
 
     def __init__(self, site: TestSite, values: ScenarioValues, *, run: str = "") -> None:
@@ -84,6 +85,7 @@ class Dialogue(PropertyMethods):
         self.claims: list[Claim] = []
         self._judges: dict[str, JudgeUse] = {}
         self._has_checked_steps = False
+        self.notices: list[str] = []
         self.is_looked_at = False
         site.dialogues.append(self)
 
@@ -286,6 +288,7 @@ class Dialogue(PropertyMethods):
         ]
         notices = [
             *cassette.notices,
+            *self.notices,
             *(_unused_votes(finished.votes) if finished else ()),
             *_cut_short(run.messages, cassette.fresh_messages),
             *self._unsent(),
@@ -305,6 +308,12 @@ class Dialogue(PropertyMethods):
             verdicts=tuple(_without_keys(result, cassette.redactor) for result in verdicts),
             judges=tuple(self._judges.values()),
         )
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """When its models were asked; None if no spans are wanted, or it did not run."""
+        running = self._execution.running
+        return running.run.timeline if running else None
 
     def _open_cassette(self) -> Cassette:
         return self.site.session.open_cassette(

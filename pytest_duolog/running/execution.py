@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import anyio
 
     from pytest_duolog.endpoints.network import Surroundings
+    from pytest_duolog.results.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,7 @@ class Execution:
                 self._scenario.worded(cassette.wordings),
                 observers=[cassette, *watching],
                 known_stop=cassette.known_stop if is_recorded else unknown_stop,
+                timeline=self._timeline(),
             )
             self.state = running = Running(run, cassette)
             yield running
@@ -196,6 +198,13 @@ class Execution:
             if running is not None:
                 self.state = Failed(self._cancelled(running), running)
             raise
+
+    def _timeline(self) -> Timeline | None:
+        if self._session.settings.otel == "off":
+            return None
+        from pytest_duolog.results.timeline import Timeline  # noqa: PLC0415  # most runs want no spans
+
+        return Timeline(self._scenario.stub)
 
     def _cancelled(self, running: Running) -> DialogueError:
         return DialogueError(

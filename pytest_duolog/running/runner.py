@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
@@ -39,6 +39,9 @@ from pytest_duolog.transcripts.transcript import (
     Usage,
 )
 
+if TYPE_CHECKING:
+    from pytest_duolog.results.timeline import Timeline
+
 # So much of a call's arguments is in an error.
 LONGEST_ARGUMENTS = 120
 
@@ -60,6 +63,7 @@ class DialogueRun:
     """One running dialogue; `messages` grows, and is kept if the dialogue fails.
 
     `n_asked` is the number of replies, `spent` their costs. `known_stop` says where a recorded dialogue ended.
+    `timeline` is told what is asked for and when, if spans are wanted.
     """
 
     scenario: Scenario
@@ -67,6 +71,7 @@ class DialogueRun:
     messages: list[Message] = field(default_factory=list)
     stop_reason: StopReason | None = None
     known_stop: KnownStop = unknown_stop
+    timeline: Timeline | None = None
 
     def __post_init__(self) -> None:
         self._perspectives = {
@@ -193,6 +198,8 @@ class DialogueRun:
         """The next message, and the provider's own finish reason."""
         speaker = self.scenario.speaker(side)
         number = len(self.messages) + 1
+        if self.timeline:
+            self.timeline.asking(number, speaker.name)
         for observer in self.observers:
             observer.asking(number, speaker.name)
         history = self._perspectives[side].history()

@@ -242,7 +242,8 @@ class Session:
             self._endpoints(_models(run.scenario), cassette, limit_s=limit_s) as (endpoints, live),
         ):
             try:
-                stop_reason = run.finish(endpoints, wait, _tools(run.scenario, cassette))
+                asked, tools = _timed(run, cassette, endpoints, _tools(run.scenario, cassette))
+                stop_reason = run.finish(asked, wait, tools)
                 cassette.finish(stop_reason, len(run.messages))
             finally:
                 live.close()
@@ -265,7 +266,8 @@ class Session:
             ),
         ):
             try:
-                stop_reason = await run.finish_async(endpoints, _tools(run.scenario, cassette))
+                asked, tools = _timed(run, cassette, endpoints, _tools(run.scenario, cassette))
+                stop_reason = await run.finish_async(asked, tools)
                 cassette.finish(stop_reason, len(run.messages))
             finally:
                 import anyio  # noqa: PLC0415  # most replays have no event loop
@@ -393,6 +395,21 @@ def _tools(scenario: Scenario, cassette: Cassette) -> dict[Side, CallTool]:
 
             calls[side] = RecordedTools(cassette, speaker.name, tools).call
     return calls
+
+
+def _timed(
+    run: DialogueRun, cassette: Cassette, endpoints: dict[Side, Endpoint], tools: dict[Side, CallTool]
+) -> tuple[dict[Side, Endpoint], dict[Side, CallTool]]:
+    """The same endpoints and tools; if spans are wanted, they note when they are used."""
+    if run.timeline is None:
+        return endpoints, tools
+    from pytest_duolog.running.timed import TimedEndpoint, timed_tool  # noqa: PLC0415  # most runs want no spans
+
+    timeline = run.timeline
+    return (
+        {side: TimedEndpoint(endpoint, cassette, timeline) for side, endpoint in endpoints.items()},
+        {side: timed_tool(call, timeline) for side, call in tools.items()},
+    )
 
 
 def _models(scenario: Scenario) -> dict[Side, Model]:

@@ -51,7 +51,8 @@ class Settings:
     edited by hand. `candidates` are the candidate models by role, and `gate` is the plan that compares them. `samples`
     overrides the markers. With `collect` that many samples of every test are taken, and none is judged. `inconclusive`
     is the exit status of an inconclusive gate; 0: it passes. `shard` is the part
-    of the tests that this run has. `secrets` says which environment variables have secrets.
+    of the tests that this run has. `secrets` says which environment variables have secrets. `otel` says what is written
+    to OpenTelemetry.
     """
 
     record_mode: RecordMode = RecordMode.NONE
@@ -73,6 +74,7 @@ class Settings:
     limits: Mapping[str, Limit] = field(default_factory=dict)
     budget: Mapping[str, float] = field(default_factory=dict)
     secrets: EnvironmentRules = field(default_factory=EnvironmentRules)
+    otel: options.Otel = "off"
 
     @classmethod
     def merge(
@@ -94,6 +96,7 @@ class Settings:
         pyproject: Path | None,
         budget: str = "",
         secrets: Iterable[str] = (),
+        otel: str = "off",
         n_workers: int = 1,
         worker: int = 0,
     ) -> Settings:
@@ -133,6 +136,7 @@ class Settings:
                 name: Limit(**limit.model_dump()).share(n_processes) for name, limit in table.limits.items()
             },
             secrets=EnvironmentRules(tuple(secrets)),
+            otel=options.otel(otel),
             budget=options.budget_limits(budget, n_shares=n_processes, share=n_before + worker % n_workers),
         )
         _check_limits(settings)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 from pytest_duolog.errors import ConfigurationError
@@ -19,6 +20,7 @@ from pytest_duolog.scenarios.scenario import STOP_ON, ModelName, StopOn
 BUDGET_UNITS = ("tokens", "seconds", "cost", "dialogues")
 
 FailOrWarn = Literal["fail", "warn"]
+Otel = Literal["off", "spans", "content"]
 # pytest's exit status for tests that failed.
 FAILED = 1
 
@@ -58,6 +60,25 @@ def fail_or_warn(name: str, given: str) -> FailOrWarn:
     if given not in get_args(FailOrWarn):
         raise ConfigurationError(f"{name}: unknown value {given!r} (accepted: fail, warn)")
     return given  # type: ignore[return-value]  # it is one of them
+
+
+def otel(given: str) -> Otel:
+    """What is written to OpenTelemetry; raises ConfigurationError if its package is missing."""
+    accepted = get_args(Otel)
+    if given not in accepted:
+        raise ConfigurationError(f"duolog_otel: unknown value {given!r} (accepted: {', '.join(accepted)})")
+    if given != "off" and not _is_installed("opentelemetry.trace"):
+        raise ConfigurationError(
+            f"duolog_otel: {given} needs OpenTelemetry: pip install 'pytest-duolog[otel]' (or write off)"
+        )
+    return given  # type: ignore[return-value]  # it is one of them
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def count(name: str, given: str | int | None, *, at_most: int | None = None) -> int | None:

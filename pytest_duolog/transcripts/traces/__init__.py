@@ -22,6 +22,8 @@ NO_CONTENT = (
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT)"
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The attribute in which `reports/spans.py` writes a dialogue as JSON.
+OWN_TRANSCRIPT = "duolog.transcript"
 # More than any time in nanoseconds has.
 MOST_DIGITS = 25
 
@@ -49,9 +51,13 @@ class ToolRun(NamedTuple):
 
 @dataclass
 class Trace:
-    """What a file of spans holds. `runs` are the tools' own spans by the id of the call."""
+    """What a file of spans holds. `runs` are the tools' own spans by the id of the call.
+
+    `whole` has the dialogues that this package wrote, with all that is known of them, by conversation.
+    """
 
     spans: list[ChatSpan] = field(default_factory=list)
+    whole: dict[str, Transcript] = field(default_factory=dict)
     runs: dict[str, ToolRun] = field(default_factory=dict)
 
     def dialogues(self) -> list[tuple[str, Transcript]]:
@@ -64,7 +70,8 @@ class Trace:
             before = chosen.get(span.conversation)
             if span.entries and (before is None or len(span.entries) >= len(before.entries)):
                 chosen[span.conversation] = span
-        made = [(id_, self._transcript(span)) for id_, span in chosen.items()]
+        made = [(id_, self.whole.get(id_) or self._transcript(span)) for id_, span in chosen.items()]
+        made += [found for found in self.whole.items() if found[0] not in chosen]
         made = [(id_, transcript) for id_, transcript in made if transcript.messages]
         if not made:
             raise TranscriptError(NO_CONTENT)

@@ -12,13 +12,14 @@ from typing import Any
 
 from pytest_duolog.transcripts.chat_entries import json_text
 from pytest_duolog.transcripts.langchain import listed, mapped
-from pytest_duolog.transcripts.traces import ChatSpan, ToolRun, Trace, began, value_of
+from pytest_duolog.transcripts.traces import OWN_TRANSCRIPT, ChatSpan, ToolRun, Trace, began, value_of
 from pytest_duolog.transcripts.traces.attributes import nested
 from pytest_duolog.transcripts.traces.messages import (
     entries_of,
     of_openinference,
     of_openllmetry,
 )
+from pytest_duolog.transcripts.transcript import Transcript
 
 # Names of events that are one message each, with its role.
 EVENTS = {
@@ -61,6 +62,8 @@ def read(value: Mapping[str, Any], trace: Trace) -> None:
         _read_tool(span, gen_ai, trace)
         entries = list(_entries(span, gen_ai))
         stated = _conversation(span, gen_ai)
+        if whole := _text(span.attributes.get(OWN_TRANSCRIPT)):
+            trace.whole[stated or span.trace] = Transcript.from_value(value_of(whole))
         facts = {
             "model": _text(mapped(gen_ai.get("response")).get("model"))
             or _text(mapped(gen_ai.get("request")).get("model"))
