@@ -8,12 +8,13 @@ from functools import lru_cache
 from importlib import resources
 
 from pytest_duolog.detectors import courtesies, languages, text
-from pytest_duolog.detectors.phrases import PhraseBook
+from pytest_duolog.detectors.phrases import PhraseBook, Shelf
 
 # A longer message, in characters, does more than say that it cannot answer.
 _LONGEST_DEFLECTION = 200
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("lexicon.toml").read_text("utf-8"))
+_SHELF = Shelf()
 
 
 def _filled(phrase: str) -> str:
@@ -28,6 +29,7 @@ def _book(*families: str, plain: Sequence[str] = (), first_word: bool = False) -
         lambda: (_filled(phrase) for family in families for phrase in _TABLES[family]),
         courtesies.phrases(*plain),
         first_word=first_word,
+        shelf=_SHELF,
     )
 
 

@@ -6,13 +6,14 @@ import re
 import tomllib
 from importlib import resources
 
-from pytest_duolog.detectors.phrases import PhraseBook
+from pytest_duolog.detectors.phrases import PhraseBook, Shelf
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("role_phrases.toml").read_text("utf-8"))
+_SHELF = Shelf()
 
 
 def _phrases(family: str) -> PhraseBook:
-    return PhraseBook(lambda: _TABLES[family])
+    return PhraseBook(lambda: _TABLES[family], shelf=_SHELF)
 
 
 LABELS = frozenset(_TABLES["labels"])

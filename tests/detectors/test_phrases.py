@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_duolog.detectors import courtesies, text
+from pytest_duolog.detectors.expressions import beginnings, chosen, plain_expression
 from pytest_duolog.detectors.phrases import PhraseBook
 
 PHRASES = {
@@ -61,9 +63,39 @@ def test_a_family_matches_as_its_phrases_would_one_by_one(family: str):
 
     @given(st.lists(st.sampled_from([*_words_of(family), ",", ".", "?", "day"]), max_size=12))
     def same(words: list[str]) -> None:
-        for text in (" ".join(words), "".join(words)):
-            found = plain.search(text)
-            assert quick.search(text) == bool(found), text
-            assert quick.first(text) == (found.start() if found else None), text
+        for said in (" ".join(words), "".join(words)):
+            found = plain.search(said)
+            assert quick.search(said) == bool(found), said
+            assert quick.first(said) == (found.start() if found else None), said
 
     same()
+
+
+@pytest.mark.parametrize(
+    ("expression", "begins"),
+    [
+        (r"thank you\b", {("thank", "you")}),
+        (r"thank(?: (?:a lot|so much))?[!.]", {("thank", ""), ("thank", "a"), ("thank", "so")}),
+        (r"byee?", {("bye", ""), ("byee", "")}),
+        (r"it's,? been", {("it", "s")}),
+        (r"no\w* more", {("no", "")}),
+        (r"see .{0,9}you", {("see", "")}),
+        (r"bye(?! the)", {("bye", "")}),
+    ],
+)
+def test_an_expression_begins_with_these_words(expression: str, begins: set[tuple[str, str]]):
+    assert {(one.first, one.second) for one in beginnings(expression)} == begins
+
+
+def _alone(phrase: str) -> re.Pattern[str]:
+    expression, key = plain_expression(phrase)
+    before = "" if text.is_unspaced(key) else rf"(?<!\w)(?<![{text.SIGNS}])"
+    return re.compile(f"{before}(?:{expression})")
+
+
+@given(st.lists(st.sampled_from(sorted(courtesies.phrases("thanks", "goodbye"))), min_size=1), st.data())
+def test_plain_phrases_are_found_as_one_by_one(phrases: list[str], data: st.DataObject):
+    words = [word.strip("*") or "day" for phrase in phrases for word in re.findall(r"[^\s{}|]+", phrase)]
+    said = text.normalise(" ".join(data.draw(st.lists(st.sampled_from([*words, ",", "'", "x"]), max_size=9))))
+    found = any(_alone(phrase).search(said) for phrase in chosen(phrases))
+    assert PhraseBook(list, phrases).search(said) == found
