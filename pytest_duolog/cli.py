@@ -51,6 +51,11 @@ COMMANDS = (
         "write an HTML page about dialogues or a run",
         "Exit status: 0 if everything could be read, 2 if not.",
     ),
+    Command(
+        "blame",
+        "say which side of a dialogue carries its failure, and from which message on",
+        "Exit status: 0 if a side is named for every test, 3 if not, 2 if no dialogue could be held.",
+    ),
     Command("cassettes", "list, convert and clean up recordings"),
     Command("gate", "repeat the decision of a gate from run records", DECIDED),
     Command("rejudge", "judge the dialogues of run records again with the current properties", DECIDED),

@@ -54,6 +54,11 @@ def run(arguments: argparse.Namespace) -> int:
             "these samples were collected (--duolog-collect), and none is judged: there is nothing to decide",
             advice="duolog show reads the record, and --duolog-baseline takes it as the baseline of a gate",
         )
+    if record.header.plan.blame:
+        raise RunRecordError(
+            "these samples are held in pairings (--duolog-blame), and no test is judged",
+            advice="duolog blame reads them",
+        )
     return report(record, decide(record), inconclusive=arguments.inconclusive)
 
 

@@ -6,13 +6,12 @@ import argparse
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_dialogue_arguments, given_dialogues
-from pytest_duolog.commands.records import safe_record
+from pytest_duolog.commands.records import is_record, safe_record
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.reports.report import dialogues_text, report_text
 from pytest_duolog.results.record import RunRecord, merge
-from pytest_duolog.transcripts.sources import OwnFile, own_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,12 +62,5 @@ def _is_run(arguments: argparse.Namespace) -> bool:
     return (
         bool(arguments.paths)
         and not (arguments.text or arguments.says or arguments.property)
-        and all(map(_is_record, arguments.paths))
+        and all(map(is_record, arguments.paths))
     )
-
-
-def _is_record(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return own_file(file.readline().decode("utf-8", "replace")) is OwnFile.RECORD

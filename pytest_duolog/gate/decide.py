@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pytest_duolog.gate.baseline import Canary, Guard
+from pytest_duolog.gate.blame import BlameDecision, decide_blame, rounds_of
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision, Reason, decide_pairs
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, repeats_in, trials_of
@@ -18,10 +19,14 @@ from pytest_duolog.results.record import RunRecord, Sample, n_passed
 
 @dataclass(frozen=True)
 class RecordDecision:
-    """The decision about a record: of the gate over all scenarios if the plan has one, else of each scenario."""
+    """The decision about a record: of the gate over all scenarios if the plan has one, else of each scenario.
+
+    A record with blame judges nothing: `blames` says for each scenario which side carries its failure.
+    """
 
     pairs: PairsDecision | None
     scenarios: Mapping[str, SamplesDecision]
+    blames: Mapping[str, BlameDecision] = field(default_factory=dict)
 
     @property
     def decision(self) -> Decision:
@@ -37,7 +42,8 @@ class RecordDecision:
     @property
     def is_open(self) -> bool:
         """Whether more samples are needed."""
-        return any(part.wanted for part in (self.pairs, *self.scenarios.values()) if part is not None)
+        parts = (self.pairs, *self.scenarios.values(), *self.blames.values())
+        return any(part.wanted for part in parts if part is not None)
 
 
 def decide_record(record: RunRecord) -> RecordDecision:
@@ -49,6 +55,14 @@ def decide_record(record: RunRecord) -> RecordDecision:
     if plan.gate is not None:
         decided = decide_pairs(plan.gate, pairs_of(record))
         return RecordDecision(guarded(decided, canaries_of(record)) if plan.stored else decided, {})
+    if plan.blame is not None:
+        blames = {
+            scenario: decide_blame(
+                plan.blame, rounds_of(sample for sample in record.samples if sample.scenario == scenario)
+            )
+            for scenario in plan.scenarios
+        }
+        return RecordDecision(None, {}, blames)
     decisions = {
         scenario: decide_samples(bar, trials_of(record.measured(scenario), bar.samples))
         for scenario, bar in plan.scenarios.items()

@@ -129,7 +129,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "DROP",
         "the smallest drop of the mean pass rate that a gate must detect (default 0.10: ten points)",
     )
-    add("--duolog-rounds", "N", "the largest number of pairs of samples of each test in a gate (default 20)")
+    add(
+        "--duolog-rounds",
+        "N",
+        "the largest number of pairs of samples of each test in a gate, or of rounds with --duolog-blame (default 20)",
+    )
     add(
         "--duolog-inconclusive",
         "fail|warn|STATUS",
@@ -153,6 +157,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "RECORD",
         "a run record whose samples are used as the baseline of a gate, so that the run asks little "
         "more than the candidate",
+    )
+    group.addoption(
+        "--duolog-blame",
+        action="store_true",
+        help="run every dialogue test in four pairings of its models (or of its candidates, old and new), and "
+        "say which side carries its failure and from which message on; judges nothing else",
     )
     group.addoption(
         "--duolog-plan",

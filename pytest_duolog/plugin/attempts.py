@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 
 # Set-up, call and teardown: pytest-randomly sets a seed before each.
 N_PHASES = 3
@@ -19,13 +19,14 @@ class Attempt(NamedTuple):
 
     item: pytest.Item
     number: int = 1
-    arm: Arm = Arm.BASELINE
+    arm: AnyArm = Arm.BASELINE
 
     @property
     def title(self) -> str:
         """The name of the run of a test with samples."""
-        of_candidate = " of the candidate" if self.arm is Arm.CANDIDATE else ""
-        return f"{self.item.nodeid}, sample {self.number}{of_candidate}"
+        named = {Arm.BASELINE: "", Arm.CANDIDATE: " of the candidate"}
+        whose = f" with {self.arm}" if isinstance(self.arm, Pairing) else named[self.arm]
+        return f"{self.item.nodeid}, sample {self.number}{whose}"
 
 
 # The stash key of a sample, set while it runs.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pytest_duolog.reports.otel import write_spans
 from pytest_duolog.reports.spans import SpansOf
-from pytest_duolog.results.arm import Arm
 from pytest_duolog.running.dialogue import TestSite
 
 
@@ -14,8 +13,8 @@ def write_dialogues(site: TestSite, test: str) -> None:
     labels: dict[str, str | int] = {"test.case.name": test}
     if site.is_sample:
         labels["duolog.sample"] = site.sample
-    if session.settings.candidates:
-        labels["duolog.arm"] = (Arm.CANDIDATE if site.is_candidate else Arm.BASELINE).value
+    if session.settings.candidates or session.settings.blame:
+        labels["duolog.arm"] = site.arm.value
     for dialogue in site.dialogues:
         result, timeline = dialogue.result, dialogue.timeline
         if result is None or timeline is None:

@@ -29,7 +29,6 @@ from pytest_duolog.recording.mocks import is_httpx_mocked
 from pytest_duolog.recording.naming import folder_of
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.reports.terminal import dialogue_section
-from pytest_duolog.results.arm import Arm
 from pytest_duolog.running.dialogue import Dialogue, TestSite
 from pytest_duolog.scenarios.values import ScenarioValues
 
@@ -75,7 +74,7 @@ def _first_dialogue(attempt: Attempt, values: ScenarioValues, vcr_config: Mappin
         observers=partial(progress_observers, item.config, attempt),
         sample=attempt.number,
         is_sample=ATTEMPT in item.stash,
-        is_candidate=attempt.arm is Arm.CANDIDATE,
+        arm=attempt.arm,
         root=item.config.rootpath,
     )
     return Dialogue(site, site.values)

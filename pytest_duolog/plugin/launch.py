@@ -23,6 +23,7 @@ def launch(session: pytest.Session) -> None:
         given_shard(config) is not None
         or settings_of(config).candidates
         or settings_of(config).collect
+        or settings_of(config).blame
         or config.getoption("duolog_baseline")
         or any(sampling_of(item) for item in session.items if uses_our_fixture(item))
     )

@@ -244,7 +244,8 @@ class RecordKeeper:
             terminalreporter.write_line(
                 "to continue, repeat this with --record-mode=once: recorded replies are not asked for again"
             )
-        command = "show" if record.header.plan.collect else "gate" if decided else "merge"
+        plan = record.header.plan
+        command = "blame" if plan.blame else "show" if plan.collect else "gate" if decided else "merge"
         terminalreporter.write_line(printable(f"run record: {self.path} (duolog {command} reads it)"))
 
     def _chosen_words(self, decided: PairsDecision | None) -> Iterator[str]:

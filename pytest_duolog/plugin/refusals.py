@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from pytest_duolog.display import listed
+from pytest_duolog.endpoints.scripted import Script
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin import DISTRIBUTION
 from pytest_duolog.plugin.collection import SNAPSHOT_FIXTURE, scenario_of, uses_our_fixture
+from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.plan import RunPlan
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
-from pytest_duolog.settings import Settings
+from pytest_duolog.settings import Settings, roles_of
 
 
 def check_repetition(items: Iterable[pytest.Item]) -> None:
@@ -103,9 +105,58 @@ def check_gate(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Set
         )
 
 
+def check_blame(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:
+    """Raises ConfigurationError for tests whose two sides have nothing to exchange."""
+    if plan is None or plan.blame is None:
+        return
+    for item in items:
+        if item.nodeid in plan.scenarios:
+            if SNAPSHOT_FIXTURE in getattr(item, "fixturenames", ()):
+                raise ConfigurationError(
+                    f"--duolog-blame: {item.nodeid} compares with a stored snapshot (duolog_snapshot), word for word, "
+                    "but other models use other words. Check properties instead"
+                )
+            _check_suspects(item.nodeid, scenario_of(item), settings)
+
+
+def _check_suspects(name: str, scenario: Scenario, settings: Settings) -> None:
+    cast = settings.cast(scenario)
+    if settings.candidates:
+        lacking = roles_of(scenario) - settings.candidates.keys()
+        if lacking:
+            raise ConfigurationError(
+                f"--duolog-blame: {name} has no candidate for {listed(sorted(lacking))}. With candidates, both sides "
+                "are held old and new, so name one for each (it may be the same model); to blame one of the two "
+                "models of a pair, name the pair with --duolog-model and no candidate"
+            )
+        if any(
+            _is_same_in(scenario, settings, Pairing.NEITHER, arm) for arm in (Pairing.ONLY_A, Pairing.ONLY_B)
+        ):
+            raise ConfigurationError(
+                f"--duolog-blame: {name} already uses a candidate as its own model, so old and new would be the same"
+            )
+        return
+    for side in SIDES:
+        model = cast.speaker(side).model
+        if isinstance(model, Script) or (isinstance(model, str) and model.startswith("scripted:")):
+            raise ConfigurationError(
+                f"--duolog-blame: in {name}, {cast.speaker(side).name} speaks by a script, which cannot take the other "
+                "side: name candidates for both sides (--duolog-candidate), or use two models"
+            )
+    if _is_same_in(scenario, settings, Pairing.ONLY_A, Pairing.ONLY_B):
+        raise ConfigurationError(
+            f"--duolog-blame: both sides of {name} have the same model, so nothing changes when they are exchanged: "
+            "name another model for one side (--duolog-model), or a candidate for each (--duolog-candidate)"
+        )
+    for arm in Pairing:
+        settings.cast(scenario, arm=arm)
+
+
+def _is_same_in(scenario: Scenario, settings: Settings, one: AnyArm, other: AnyArm) -> bool:
+    casts = [settings.cast(scenario, arm=arm) for arm in (one, other)]
+    found = [[cast.speaker(side).model_copy(update={"label": None}) for side in SIDES] for cast in casts]
+    return found[0] == found[1]
+
+
 def _is_same_in_both_arms(scenario: Scenario, settings: Settings) -> bool:
-    arms = (settings.cast(scenario), settings.cast(scenario, on_trial=True))
-    of_today, on_trial = (
-        [arm.speaker(side).model_copy(update={"label": None}) for side in SIDES] for arm in arms
-    )
-    return of_today == on_trial
+    return _is_same_in(scenario, settings, Arm.BASELINE, Arm.CANDIDATE)

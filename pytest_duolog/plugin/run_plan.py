@@ -26,6 +26,16 @@ def plan_of(items: Sequence[pytest.Item], settings: Settings, sources: TestSourc
     def keys_of(names: Iterable[str]) -> dict[str, str]:
         return {name: _key(scenarios[name], sources.of(tests[name]), settings) for name in names}
 
+    if settings.blame:
+        if not scenarios:
+            return None
+        return RunPlan(
+            dict.fromkeys(scenarios),
+            baseline=_models(scenarios.values(), settings),
+            candidate=settings.candidates,
+            keys=keys_of(scenarios),
+            blame=settings.blame,
+        )
     if settings.collect:
         baseline = _models(scenarios.values(), settings)
         plan = RunPlan(

@@ -14,6 +14,7 @@ from _pytest.skipping import (
 )  # there is no public way (9.2) to find out whether a mark expects a failure
 
 from pytest_duolog.display import counted, printable
+from pytest_duolog.gate.blame import BlameDecision
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
@@ -24,8 +25,9 @@ from pytest_duolog.plugin.collector import STATUS_ATTRIBUTE, UNMEASURED_ATTRIBUT
 from pytest_duolog.plugin.subtests import XPASS_STRICT, is_strict_xpass
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.properties.steps import is_unreached
+from pytest_duolog.reports.blame_words import carrier_words
 from pytest_duolog.reports.wording import pairs_words, samples_words
-from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.results.record import Sample, SampleOutcome, n_passed
 from pytest_duolog.running.dialogue import TestSite
@@ -39,6 +41,8 @@ INCONCLUSIVE = "inconclusive"
 COLLECTED = "collected"
 # Why a test fails whose gate passes.
 NOT_HAD = "some samples of this test could not be had"
+# What tests are counted as whose failure is traced to a side.
+BLAMED = "blamed"
 # The property of JUnit XML with the verdict.
 VERDICT = "duolog_verdict"
 
@@ -56,7 +60,9 @@ class SampledTest:
     item: pytest.Item
     samples: list[Sample] = field(default_factory=list)
     is_reported: bool = False
-    measured: dict[Arm, dict[int, Sample]] = field(default_factory=lambda: {arm: {} for arm in Arm})
+    measured: dict[AnyArm, dict[int, Sample]] = field(
+        default_factory=lambda: {arm: {} for arm in (*Arm, *Pairing)}
+    )
     shown: list[tuple[Sample, pytest.TestReport]] = field(default_factory=list)
     wrong: list[pytest.TestReport] = field(default_factory=list)
     last: dict[str, pytest.TestReport] = field(default_factory=dict)
@@ -116,7 +122,7 @@ class SampledTest:
         tried = {Attempt(self.item, sample.number, sample.arm) for sample in self.samples}
         return not all(self.has_outcome(attempt) and self.measured[attempt.arm] for attempt in tried)
 
-    def is_unanswered(self, arm: Arm) -> bool:
+    def is_unanswered(self, arm: AnyArm) -> bool:
         """Whether an arm gave no outcome in as many final errors as the gate waits for before its first look."""
         n_given_up = sum(sample.is_given_up and sample.arm is arm for sample in self.samples)
         return n_given_up >= FIRST_LOOK and not self.measured[arm]
@@ -255,6 +261,17 @@ def collected_reports(test: SampledTest, n_samples: int) -> Iterator[pytest.Test
     yield from (setup, call if n < n_samples else unjudged(call, COLLECTED, words), teardown)
 
 
+def blamed_reports(test: SampledTest, decided: BlameDecision) -> Iterator[pytest.TestReport]:
+    """Set-up, call and teardown of a test with blame; it fails only if some dialogues cannot be had."""
+    if test.speaks_for_itself:
+        yield from test.last.values()
+        return
+    lines = [carrier_words(decided, test.samples), *(_passed_words(test, arm) for arm in Pairing)]
+    is_held_against = not decided.n_rounds or bool(decided.wanted)
+    setup, call, teardown = _reports(test, lines, is_held_against=is_held_against)
+    yield from (setup, call if is_held_against else unjudged(call, BLAMED, lines[0]), teardown)
+
+
 def undecided_reports(test: SampledTest, *, allows_gaps: bool = False) -> list[pytest.TestReport]:
     """The reports of set-up, call and teardown in an undecided gate, and the call if the gate accuses the test."""
     lines = [_passed_words(test, arm) for arm in Arm]
@@ -311,7 +328,7 @@ def place_of_report(report: pytest.TestReport) -> tuple[str, int]:
 def _reports(
     test: SampledTest, lines: Sequence[str], *, is_held_against: bool
 ) -> tuple[pytest.TestReport, ...]:
-    in_gate = any(test.measured[Arm.CANDIDATE]) or any(sample.arm is Arm.CANDIDATE for sample in test.samples)
+    in_gate = any(sample.arm is not Arm.BASELINE for sample in test.samples)
     shown = [_sample_text(*found, in_gate=in_gate) for found in test.shown]
     call = copy(test.last["call"])
     _judge(call, test, "\n\n".join(["\n".join(lines), *shown]), is_held_against=is_held_against)
@@ -352,7 +369,7 @@ def _harmless(report: pytest.TestReport) -> pytest.TestReport:
     return report
 
 
-def _passed_words(test: SampledTest, arm: Arm) -> str:
+def _passed_words(test: SampledTest, arm: AnyArm) -> str:
     found = test.measured[arm].values()
     return f"{arm}: {n_passed(found)} of {len(found)} passed"
 

@@ -21,6 +21,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
+from pytest_duolog.gate.blame import BlameDecision, decide_blame, rounds_of
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
@@ -34,10 +35,11 @@ from pytest_duolog.plugin.ended_dialogues import NAME as ENDED_DIALOGUES
 from pytest_duolog.plugin.ended_dialogues import EndedDialogues
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
-from pytest_duolog.plugin.refusals import check_distribution, check_gate
+from pytest_duolog.plugin.refusals import check_blame, check_distribution, check_gate
 from pytest_duolog.plugin.run_plan import plan_of
 from pytest_duolog.plugin.sample_reports import (
     SampledTest,
+    blamed_reports,
     collected_reports,
     logged_reports,
     sample_of,
@@ -53,8 +55,8 @@ from pytest_duolog.plugin.stored_baseline import StoredBaseline, stored_baseline
 from pytest_duolog.plugin.subtests import SampleSubtests
 from pytest_duolog.plugin.wire import RecordPart
 from pytest_duolog.recording.record_mode import RecordMode
-from pytest_duolog.results.arm import Arm
-from pytest_duolog.results.plan import FIRST_CANARY, RunPlan
+from pytest_duolog.results.arm import Arm, Pairing
+from pytest_duolog.results.plan import FEWEST_BLAME_ROUNDS, FIRST_CANARY, RunPlan
 from pytest_duolog.results.record import Sample, SampleOutcome, n_passed
 
 # An error says nothing about the model, so it is retried this often if models are asked.
@@ -128,6 +130,8 @@ class Sampler:
     # The attempts to run
 
     def _first(self, item: pytest.Item) -> list[Attempt]:
+        if item in self._tests and self.plan.blame is not None:
+            return self._pairings(self._tests[item], 1)
         is_gated = item in self._tests and self.plan.gate is not None
         return self._pair(self._tests[item], 1) if is_gated else [Attempt(item)]
 
@@ -154,8 +158,11 @@ class Sampler:
     def _rest(self, item: pytest.Item) -> list[Attempt]:
         """The next attempts of a single test; it is reported if there are none."""
         test = self._tests[item]
-        decided = None
-        if self.plan.gate is not None:
+        decided: SamplesDecision | BlameDecision | None = None
+        if self.plan.blame is not None:
+            decided = decide_blame(self.plan.blame, rounds_of(test.samples))
+            attempts = [attempt for number in decided.wanted for attempt in self._pairings(test, number)]
+        elif self.plan.gate is not None:
             attempts = self._next_pair(test, self.plan.gate.max_rounds)
         elif self.plan.collect:
             attempts = self._uncollected(test)
@@ -166,6 +173,11 @@ class Sampler:
             self._finish(test, decided)
             return []
         return attempts
+
+    def _pairings(self, test: SampledTest, number: int) -> list[Attempt]:
+        """The dialogues of a round of blame that have no outcome yet."""
+        attempts = (Attempt(test.item, number, arm) for arm in Pairing)
+        return [attempt for attempt in attempts if not test.has_outcome(attempt)]
 
     def _uncollected(self, test: SampledTest) -> list[Attempt]:
         """The next sample of a collection; none where nobody answers."""
@@ -215,7 +227,7 @@ class Sampler:
         """Whether the sample of a gate or collection is not retried after this error."""
         is_spent = session_of(self.items[0].config).budget.has_refused
         is_over = sample.attempt >= MOST_ATTEMPTS and self.is_live and not is_spent
-        has_bar = self.plan.gate is None and not self.plan.collect
+        has_bar = not (self.plan.has_arms or self.plan.collect)
         return not has_bar and not sample.is_measured and is_over
 
     def _open_tests(self) -> list[SampledTest]:
@@ -257,7 +269,7 @@ class Sampler:
             later = [
                 attempt
                 for attempt in later
-                if attempt.arm is Arm.CANDIDATE or not self._stored(attempt.item, attempt.number)
+                if attempt.arm is not Arm.BASELINE or not self._stored(attempt.item, attempt.number)
             ]
             prefetch.expect([*attempts, *sorted(later, key=lambda attempt: attempt.number)])
 
@@ -266,6 +278,8 @@ class Sampler:
         bar = self.plan.scenarios[attempt.item.nodeid]
         if self.plan.gate is not None:
             last = min(max(FIRST_LOOK, attempt.number + 1), self.plan.gate.max_rounds)
+        elif self.plan.blame is not None:
+            last = min(max(FEWEST_BLAME_ROUNDS, attempt.number + 1), self.plan.blame.max_rounds)
         elif self.plan.collect:
             last = self.plan.collect
         else:
@@ -308,13 +322,17 @@ class Sampler:
             report = item.ihook.pytest_runtest_makereport(item=item, call=call)
             item.ihook.pytest_runtest_logreport(report=report)
 
-    def _finish(self, test: SampledTest, decided: SamplesDecision | PairsDecision | None) -> None:
+    def _finish(
+        self, test: SampledTest, decided: SamplesDecision | PairsDecision | BlameDecision | None
+    ) -> None:
         test.is_reported = True
         item = test.item
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         part = self.record_keeper.unsent()
         if self.plan.collect:
             reports = list(collected_reports(test, self.plan.collect))
+        elif isinstance(decided, BlameDecision):
+            reports = list(blamed_reports(test, decided))
         elif decided is not None:
             reports = list(logged_reports(test, decided))
         elif test.speaks_for_itself:
@@ -368,6 +386,7 @@ def register_sampler(session: pytest.Session) -> None:
     try:
         check_distribution(config, plan)
         check_gate(session.items, plan, settings_of(config))
+        check_blame(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)
         plan = replace(plan, stored=stored.per_pair) if plan and stored else plan
         if plan is not None and not config.getoption("duolog_plan"):

@@ -19,15 +19,19 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 def settings_of(config: pytest.Config) -> Settings:
     """The merged settings; raises UsageError for wrong values."""
     if SETTINGS not in config.stash:
+        is_blamed = config.getoption("duolog_blame")  # what the ini file says of gates does not hold then
         under_xdist = getattr(config, "workerinput", {})
         try:
             _check_gate_options(config)
             config.stash[SETTINGS] = Settings.merge(
                 record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
                 concurrency=_given(config, "duolog_concurrency"),
-                candidate_options=_given(config, "duolog_candidate"),
+                candidate_options=(
+                    config.getoption("duolog_candidate") if is_blamed else _given(config, "duolog_candidate")
+                ),
                 samples=_given(config, "duolog_samples"),
-                collect=_given(config, "duolog_collect"),
+                collect=None if is_blamed else _given(config, "duolog_collect"),
+                blame=is_blamed,
                 margin=_given(config, "duolog_margin"),
                 rounds=_given(config, "duolog_rounds"),
                 inconclusive=_given(config, "duolog_inconclusive"),
@@ -50,6 +54,14 @@ def settings_of(config: pytest.Config) -> Settings:
 
 def _check_gate_options(config: pytest.Config) -> None:
     """Raises ConfigurationError for options without effect; ini keys are allowed, because they are for all runs."""
+    if config.getoption("duolog_blame"):
+        for name in ("collect", "samples", "baseline", "margin", "shard"):
+            if config.getoption(f"duolog_{name}"):
+                raise ConfigurationError(
+                    f"--duolog-{name}: it has no effect with --duolog-blame, which runs rounds of four pairings "
+                    "(--duolog-rounds)"
+                )
+        return
     if config.getoption("duolog_collect"):
         for name in ("candidate", "samples", "baseline", "margin", "rounds"):
             if config.getoption(f"duolog_{name}"):

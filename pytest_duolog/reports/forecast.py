@@ -11,7 +11,7 @@ from pytest_duolog.display import counted
 from pytest_duolog.gate.planner import clean_pairs_to_pass, forecast, losses_to_alarm
 from pytest_duolog.reports.numbers import percent, points
 from pytest_duolog.reports.wording import gate_words, hopeless_words, plan_words
-from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.arm import Arm, Pairing
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import RunRecord, Sample, n_passed
 from pytest_duolog.transcripts.transcript import Transcript
@@ -90,6 +90,12 @@ def forecast_words(plan: RunPlan, habits: Mapping[str, Habits]) -> Iterator[str]
     )
     if plan.gate is not None:
         yield from _gate_forecast(plan.gate, found)
+        return
+    if plan.blame is not None:
+        most = len(Pairing) * plan.blame.max_rounds
+        rounds = counted(plan.blame.max_rounds, "round")
+        yield f"at most {most * len(found)} dialogues: {rounds} of four pairings of each"
+        yield from _cost_words(found, [most] * len(found))
         return
     if plan.collect:
         yield f"{plan.collect * len(found)} dialogues: {counted(plan.collect, 'sample')} of each, none judged"

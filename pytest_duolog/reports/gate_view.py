@@ -21,7 +21,7 @@ from pytest_duolog.reports.numbers import percent, points, range_words
 from pytest_duolog.reports.pair_view import PairView, pair_of
 from pytest_duolog.reports.run_view import RunView
 from pytest_duolog.reports.wording import canary_words, missing_words, needed_words, told_drop
-from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.arm import AnyArm, Arm
 from pytest_duolog.results.record import Look, RunRecord, Sample
 from pytest_duolog.stats.repeats import pass_hat_k
 
@@ -297,7 +297,7 @@ class GateView:
         return self.record.measured(scenario, arm).get(number) or self._given_up.get((scenario, arm, number))
 
     @cached_property
-    def _given_up(self) -> Mapping[tuple[str, Arm, int], Sample]:
+    def _given_up(self) -> Mapping[tuple[str, AnyArm, int], Sample]:
         """Errors that remained after all retries, which the gate counts, too."""
         return {
             (sample.scenario, sample.arm, sample.number): sample

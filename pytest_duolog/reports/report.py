@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from pytest_duolog.display import counted
 from pytest_duolog.gate.decide import RecordDecision
+from pytest_duolog.reports.blame_words import blames_of
 from pytest_duolog.reports.dialogue_view import MOST_BYTES, views_of
 from pytest_duolog.reports.gate_view import ANSWERS, SHOWN_ROWS, STATES, GateView
 from pytest_duolog.reports.run_view import RunView
@@ -53,6 +54,23 @@ def report_text(
         views = views_of(of_record(record))
         n = counted(len(views), "dialogue")
         return _run_page(RunView("collection", views, "open", n, "Collected:", "none is judged.", notes))
+    if decided.blames:
+        blames = blames_of(record, decided)
+        named = sum(blame.is_named for blame in blames)
+        n = counted(len(blames), "scenario")
+        reason = blames[0].headline.partition(": ")[2] if len(blames) == 1 else f"a side in {named} of {n}."
+        return _run_page(
+            RunView(
+                "blame",
+                views_of(of_record(record)),
+                "pass" if named else "open",
+                "Which side carries the failure?",
+                "Blame:" if named else "Cannot tell:",
+                reason,
+                notes,
+                blames,
+            )
+        )
     decision = decided.decision
     words = headline(decided).partition(": ")[2]
     run = RunView(

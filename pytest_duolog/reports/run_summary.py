@@ -26,9 +26,10 @@ def summary_lines(record: RunRecord, decided: RecordDecision, *, is_quiet: bool 
     lines = list(record_words(record, decided))
     if len(lines) <= most:
         yield from lines
-    elif decided.pairs is not None:
+    elif decided.pairs is not None or decided.blames:
         yield from lines[: most - 1]
-        yield f"and {counted(len(lines) - most + 1, 'more line')}: duolog gate prints them"
+        command = "blame" if decided.blames else "gate"
+        yield f"and {counted(len(lines) - most + 1, 'more line')}: duolog {command} prints them"
     else:
         yield from _of_many(record, decided, is_quiet=is_quiet)
 

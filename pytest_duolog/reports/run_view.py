@@ -11,6 +11,7 @@ from statistics import median
 from typing import NamedTuple
 
 from pytest_duolog.properties.base import Outcome
+from pytest_duolog.reports.blame_words import Blame
 from pytest_duolog.reports.cost_rows import CostRow, costs_of
 from pytest_duolog.reports.dialogue_view import DialogueView, percent_text, row_of
 from pytest_duolog.reports.survival_view import SurvivalView
@@ -103,7 +104,10 @@ class Judged(NamedTuple):
 
 @dataclass(frozen=True)
 class RunView:
-    """A page about many dialogues. `question`, `answer` and `reason` are the decision, if there is one."""
+    """A page about many dialogues. `question`, `answer` and `reason` are the decision, if there is one.
+
+    `blames` are the answers of a run with blame.
+    """
 
     title: str
     dialogues: Sequence[DialogueView]
@@ -112,6 +116,7 @@ class RunView:
     answer: str
     reason: str
     explained: Sequence[str] = ()
+    blames: Sequence[Blame] = ()
 
     @cached_property
     def failures(self) -> list[DialogueView]:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pytest_duolog.display import counted, listed
+from pytest_duolog.gate.blame import Carrier
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.pairs import PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
-from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.numbers import points
 from pytest_duolog.reports.wording import VERDICTS, pairs_words, samples_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
-from pytest_duolog.transcripts.transcript import Message
 
 # At most this many failed samples of a scenario are shown.
 MOST_FAILURES = 2
@@ -142,22 +141,13 @@ def _failures(record: RunRecord, scenario: str, arm: Arm) -> tuple[Sample, ...]:
     return tuple(sample for sample in found if sample.outcome is SampleOutcome.FAILED)[:MOST_FAILURES]
 
 
-def first_evidence(sample: Sample) -> tuple[int, Message] | None:
-    """The first message that is evidence of a failed property, with its number; None if there is none."""
-    for dialogue in sample.dialogues:
-        messages = dialogue.transcript.messages
-        failed = [verdict for verdict in dialogue.verdicts if verdict.outcome is Outcome.FAILS]
-        cited = [citation.message for verdict in failed for citation in verdict.evidence]
-        numbers = [number for number in cited if 0 < number <= len(messages)]
-        if numbers:
-            return min(numbers), messages[min(numbers) - 1]
-    return None
-
-
 def headline(decided: RecordDecision) -> str:
     """The verdict in one sentence."""
     if decided.pairs is not None:
         return next(pairs_words(decided.pairs))
+    if decided.blames:
+        named = sum(found.carrier is not Carrier.UNKNOWN for found in decided.blames.values())
+        return f"BLAMED: a side is named in {named} of {counted(len(decided.blames), 'scenario')}"
     if not decided.scenarios:
         return "COLLECTED: samples were taken, and none is judged"
     by_decision = {

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pytest_duolog.display import printable
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.gate.decision import Decision
-from pytest_duolog.reports.scenario_rows import Place, ScenarioRow, first_evidence, headline, scenario_rows
+from pytest_duolog.reports.scenario_rows import Place, ScenarioRow, headline, scenario_rows
 from pytest_duolog.reports.wording import SIGNS, error_words, pairs_words, plan_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.record import RunRecord
@@ -102,7 +102,7 @@ def _failure_text(row: ScenarioRow) -> str:
     for sample in row.failures:
         arm = f" of the {sample.arm}" if row.in_gate else ""
         lines.append(f"- sample {sample.number}{arm}: {code(sample.why or 'failed')}")
-        if evidence := first_evidence(sample):
+        if evidence := sample.first_evidence:
             number, message = evidence
             lines.append(
                 f"  - message {number}, {code(message.speaker, LONGEST_NAME)}: {code(message.content)}"

@@ -11,6 +11,7 @@ from pytest_duolog.gate.pairs import PairsDecision, Reason
 from pytest_duolog.gate.planner import can_pass, rounds_to_pass
 from pytest_duolog.gate.samples import SamplesDecision
 from pytest_duolog.gate.tally import ScenarioTally
+from pytest_duolog.reports.blame_words import blame_words
 from pytest_duolog.reports.ends_words import ends_words
 from pytest_duolog.reports.numbers import percent, points, range_words
 from pytest_duolog.reports.survival_view import survival_words
@@ -299,6 +300,12 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
     if record.header.plan.collect:
         yield from collection_words(record)
         yield from survival_words(of_record(record))
+    if decided.blames:
+        yield from blame_words(record, decided)
+        yield from cost_lines(record)
+        yield from record.damage
+        yield from error_words(record)
+        return
     for scenario, verdict in decided.scenarios.items():
         first, *rest = samples_words(verdict)
         yield f"{scenario}: {first}"
@@ -312,11 +319,11 @@ def record_words(record: RunRecord, decided: RecordDecision) -> Iterator[str]:
 def cost_lines(record: RunRecord) -> Iterator[str]:
     """What was asked for in this run, a line for each arm: replies and votes, model time, tokens and money by role."""
     costs = costs_of(record)
-    for arm in Arm:
+    for arm in dict.fromkeys(cost.arm for cost in costs):
         parts = [_cost_words(cost) for cost in costs if cost.arm is arm]
-        if parts:
-            whose = f" of the {arm}" if record.header.plan.gate is not None else ""
-            yield f"cost{whose}: {'; '.join(parts)}"
+        whose = f" of the {arm}" if record.header.plan.gate is not None else ""
+        whose = f" with {arm}" if record.header.plan.blame is not None else whose
+        yield f"cost{whose}: {'; '.join(parts)}"
 
 
 def _cost_words(cost: Cost) -> str:

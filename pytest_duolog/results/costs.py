@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.transcripts.transcript import Usage
 
@@ -18,7 +18,7 @@ class Cost:
     Replays cost nothing and are not counted. `seconds` is model time: the sum of what the replies took.
     """
 
-    arm: Arm
+    arm: AnyArm
     role: str
     model: str
     replies: int = 0
@@ -34,7 +34,7 @@ class Cost:
 
 def costs_of(record: RunRecord) -> list[Cost]:
     """A row for each arm, role and model that was asked, in this order; empty if everything was replayed."""
-    found: dict[tuple[Arm, str, str], Cost] = {}
+    found: dict[tuple[AnyArm, str, str], Cost] = {}
     places: dict[str, int] = {}
     for sample in record.samples:
         for dialogue in () if sample.is_stored else sample.dialogues:
@@ -46,12 +46,12 @@ def costs_of(record: RunRecord) -> list[Cost]:
                 cost.add(1, message.usage, message.latency_ms)
             for judge in dialogue.judges:
                 _cost(found, sample.arm, JUDGE, judge.model).add(judge.votes, judge.usage, judge.latency_ms)
-    arms = list(Arm)
+    arms = [*Arm, *Pairing]
     return sorted(
         found.values(),
         key=lambda cost: (arms.index(cost.arm), cost.role == JUDGE, places.get(cost.role, len(places))),
     )
 
 
-def _cost(found: dict[tuple[Arm, str, str], Cost], arm: Arm, role: str, model: str) -> Cost:
+def _cost(found: dict[tuple[AnyArm, str, str], Cost], arm: AnyArm, role: str, model: str) -> Cost:
     return found.setdefault((arm, role, model), Cost(arm, role, model))

@@ -141,7 +141,7 @@ def of_sample(
     record: RunRecord, file: str, line: int, sample: Sample, dialogue: DialogueResult
 ) -> FiledDialogue:
     """One dialogue of the sample on this line of the record's file."""
-    in_gate = record.header.plan.gate is not None
+    in_gate = record.header.plan.has_arms
     name = f"{sample.label(in_gate=in_gate)}{f', {dialogue.title}' if dialogue.name else ''}"
     return replace(
         of_test(sample.scenario, dialogue, sample.outcome, sample.why),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEFAULT_MARGIN = Decimal("0.10")
 DEFAULT_MAX_ROUNDS = 20
+# With fewer, not even four pairings that differ in every dialogue are evidence.
+FEWEST_BLAME_ROUNDS = 6
 # An error about two plans names at most this many scenarios that differ.
 MOST_NAMED = 5
 MISSING = object()
@@ -130,6 +132,25 @@ class GatePlan:
 
 
 @dataclass(frozen=True)
+class BlamePlan:
+    """A run that asks which side carries a failure: at most so many rounds, each a dialogue of four pairings.
+
+    Raises ConfigurationError for fewer rounds than can show anything.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    max_rounds: int = DEFAULT_MAX_ROUNDS
+
+    def __post_init__(self) -> None:
+        _check_most(self.max_rounds, "rounds")
+        if self.max_rounds < FEWEST_BLAME_ROUNDS:
+            raise ConfigurationError(
+                f"{self.max_rounds} rounds are too few to blame a side (at least {FEWEST_BLAME_ROUNDS})"
+            )
+
+
+@dataclass(frozen=True)
 class RunPlan:
     """The plan of a run; records with different plans are not merged.
 
@@ -137,7 +158,7 @@ class RunPlan:
     `keys` has a hash of everything else that must be equal in each scenario: prompts, models of the baseline, judges,
     the test's source. `key` is such a hash for all of them. `stored` has the scenarios with a stored baseline, and the
     number of stored samples for each candidate sample. With `collect` that many samples of each scenario are taken,
-    and none is judged.
+    and none is judged. With `blame` each scenario is held in four pairings of its models.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -151,6 +172,7 @@ class RunPlan:
     keys: Mapping[str, str] = field(default_factory=dict)
     stored: Mapping[str, int] = field(default_factory=dict)
     collect: int = 0
+    blame: BlamePlan | None = None
 
     def __post_init__(self) -> None:
         if not self.scenarios:
@@ -161,11 +183,16 @@ class RunPlan:
                 f"{self.gate.max_rounds} rounds are too many (at most {FIRST_CANARY - 1} with a stored baseline)"
             )
 
+    @property
+    def has_arms(self) -> bool:
+        """Whether its samples are held with different models, so that the arm says which."""
+        return self.gate is not None or self.blame is not None
+
     def differences(self, other: RunPlan) -> list[str]:
         """The differences of two plans as text; empty if they are equal."""
         found = [
             f"{name}: {_plan_value(mine)} and {_plan_value(theirs)}"
-            for name in ("gate", "baseline", "candidate", "collect")
+            for name in ("gate", "baseline", "candidate", "collect", "blame")
             if (mine := getattr(self, name)) != (theirs := getattr(other, name))
         ]
         if self.key != other.key:
@@ -196,6 +223,8 @@ def _plan_value(value: object) -> str:
     """A part of a plan as text."""
     if isinstance(value, GatePlan):
         return f"margin {value.margin} ({value.max_rounds} rounds)"
+    if isinstance(value, BlamePlan):
+        return f"at most {value.max_rounds} rounds"
     if isinstance(value, Mapping):
         return roles_words(value)
     return str(value) if value else "none"

@@ -20,11 +20,11 @@ from pydantic import Field, TypeAdapter
 from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
-from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
-from pytest_duolog.transcripts.transcript import Record, StopKind, Text
+from pytest_duolog.transcripts.transcript import Message, Record, StopKind, Text
 
 # Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its own verdicts. Lines have
 # checksums if the header has one.
@@ -83,7 +83,7 @@ class Sample(Record):
 
     scenario: Text
     number: int = Field(ge=1, le=MOST_SAMPLES)
-    arm: Arm = Arm.BASELINE
+    arm: AnyArm = Arm.BASELINE
     attempt: int = Field(default=1, ge=1)
     outcome: SampleOutcome
     is_stored: bool = False
@@ -105,6 +105,18 @@ class Sample(Record):
         if self.asserted and found.startswith("assert "):
             return f"{self.asserted}: {found.removeprefix('assert ')}"
         return self.problem
+
+    @property
+    def first_evidence(self) -> tuple[int, Message] | None:
+        """The first message that is evidence of a failed property, with its number; None if there is none."""
+        for dialogue in self.dialogues:
+            messages = dialogue.transcript.messages
+            failed = [verdict for verdict in dialogue.verdicts if verdict.outcome is Outcome.FAILS]
+            cited = [citation.message for verdict in failed for citation in verdict.evidence]
+            numbers = [number for number in cited if 0 < number <= len(messages)]
+            if numbers:
+                return min(numbers), messages[min(numbers) - 1]
+        return None
 
     @property
     def passed(self) -> bool:
@@ -155,7 +167,7 @@ class Sample(Record):
         return safe.model_copy(update={"dialogues": tuple(dialogues)})
 
     @property
-    def key(self) -> tuple[str, int, Arm, int]:
+    def key(self) -> tuple[str, int, AnyArm, int]:
         """The key of the sample, unique in a run."""
         return self.scenario, self.number, self.arm, self.attempt
 
@@ -163,8 +175,8 @@ class Sample(Record):
         return self.label(in_gate=True)
 
     def label(self, *, in_gate: bool) -> str:
-        """The name of the sample for people; without a gate it does not mention the arm."""
-        arm = f" of the {self.arm}" if in_gate else ""
+        """The name of the sample for people; it mentions the arm if there is more than one (`in_gate`)."""
+        arm = f" of {'' if isinstance(self.arm, Pairing) else 'the '}{self.arm}" if in_gate else ""
         attempt = f", attempt {self.attempt}" if self.attempt > 1 else ""
         return f"{self.scenario}, sample {self.number}{arm}{attempt}"
 
@@ -241,18 +253,18 @@ class RunRecord:
             tuple(map(redacted, self.damage)),
         )
 
-    def measured(self, scenario: str, arm: Arm = Arm.BASELINE) -> Mapping[int, Sample]:
+    def measured(self, scenario: str, arm: AnyArm = Arm.BASELINE) -> Mapping[int, Sample]:
         """The measured samples of a scenario by number, in launch order."""
         return self._measured.get((scenario, arm), {})
 
-    def passed(self, scenario: str, arm: Arm = Arm.BASELINE) -> tuple[int, int]:
+    def passed(self, scenario: str, arm: AnyArm = Arm.BASELINE) -> tuple[int, int]:
         """How many of the measured samples of a scenario passed, and how many there are."""
         found = self.measured(scenario, arm).values()
         return n_passed(found), len(found)
 
     @cached_property
-    def _measured(self) -> Mapping[tuple[str, Arm], dict[int, Sample]]:
-        found: dict[tuple[str, Arm], dict[int, Sample]] = {}
+    def _measured(self) -> Mapping[tuple[str, AnyArm], dict[int, Sample]]:
+        found: dict[tuple[str, AnyArm], dict[int, Sample]] = {}
         for sample in sorted(self.samples, key=lambda sample: sample.number):
             if sample.is_measured:
                 found.setdefault((sample.scenario, sample.arm), {})[sample.number] = sample
@@ -271,6 +283,8 @@ def check_sample(sample: Sample, plan: RunPlan, seen: set[tuple[object, ...]]) -
         raise RunRecordError(f"{sample}: the plan does not have this scenario")
     if sample.arm is Arm.CANDIDATE and plan.gate is None:
         raise RunRecordError(f"{sample}: the plan has no gate, and so no candidate")
+    if isinstance(sample.arm, Pairing) and plan.blame is None:
+        raise RunRecordError(f"{sample}: the plan blames nobody, and so has no pairings")
     keys: list[tuple[object, ...]] = [sample.key]
     if sample.is_measured:
         keys.append((sample.scenario, sample.number, sample.arm))

@@ -19,6 +19,7 @@ from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.votes import Votes
+from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse, PropertyResult, RecordingMisfit
 from pytest_duolog.running.execution import Execution, Failed, Finished, Running, State
 from pytest_duolog.running.runner import DialogueRun, Observer
@@ -40,7 +41,7 @@ class TestSite:
 
     `test` is the test's id inside its module, `test_argument` the arguments with which pytest runs it in the same way.
     `observers` returns the observers of a dialogue of the test. `sample` is the number of this run of the test, from 1;
-    `is_sample` says whether the test runs for a pass rate or a gate, `is_candidate` whether the candidate models speak.
+    `is_sample` says whether the test runs for a pass rate or a gate, `arm` which models speak.
     """
 
     session: Session
@@ -52,7 +53,7 @@ class TestSite:
     observers: Callable[[Scenario], Sequence[Observer]]
     sample: int = 1
     is_sample: bool = False
-    is_candidate: bool = False
+    arm: AnyArm = Arm.BASELINE
     root: Path = field(default_factory=Path.cwd)
     dialogues: list[Dialogue] = field(default_factory=list)
 
@@ -72,7 +73,7 @@ class Dialogue(PropertyMethods):
         settings = site.session.settings
         if wrong := [str(idle) for idle in settings.idle(values, scenario) if not idle.is_overruled]:
             raise ConfigurationError("\n".join(wrong))
-        self._scenario = settings.cast(scenario.for_sample(site.sample), on_trial=site.is_candidate)
+        self._scenario = settings.cast(scenario.for_sample(site.sample), arm=site.arm)
         self.site = site
         self.name = run
         self._values = values
@@ -335,7 +336,8 @@ class Dialogue(PropertyMethods):
             run=redacted(self.name),
             sample=self.site.sample,
             is_gated=bool(settings.candidates),
-            is_recast=not roles_of(self._scenario).isdisjoint(settings.overrides),
+            is_recast=isinstance(self.site.arm, Pairing)
+            or not roles_of(self._scenario).isdisjoint(settings.overrides),
         )
 
     def _unsent(self) -> Iterator[str]:

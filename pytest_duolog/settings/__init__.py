@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_duolog.endpoints.customer import MODEL, require_part
 from pytest_duolog.endpoints.patience import Patience
@@ -19,12 +19,14 @@ from pytest_duolog.endpoints.registry import check_model, known_providers, takes
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.secret_names import EnvironmentRules
-from pytest_duolog.results.plan import MOST_SAMPLES, GatePlan
+from pytest_duolog.results.arm import AnyArm, Arm, Pairing
+from pytest_duolog.results.plan import DEFAULT_MAX_ROUNDS, MOST_SAMPLES, BlamePlan, GatePlan
 from pytest_duolog.results.shard import Shard
 from pytest_duolog.scenarios.scenario import (
     DEFAULT_MODEL,
     SIDES,
     STOP_ON,
+    Model,
     ModelName,
     Scenario,
     Side,
@@ -49,8 +51,9 @@ class Settings:
     `providers` are the configured ones, without the built-in ones. `variants` are models with their own settings.
     `concurrency` is the number of live dialogues at a time. `edited_cassettes` says what happens if a recording was
     edited by hand. `candidates` are the candidate models by role, and `gate` is the plan that compares them. `samples`
-    overrides the markers. With `collect` that many samples of every test are taken, and none is judged. `inconclusive`
-    is the exit status of an inconclusive gate; 0: it passes. `shard` is the part
+    overrides the markers. With `collect` that many samples of every test are taken, and none is judged. With `blame`
+    every test runs in four pairings of its models, and the run says which side carries its failure. `inconclusive` is
+    the exit status of an inconclusive gate; 0: it passes. `shard` is the part
     of the tests that this run has. `secrets` says which environment variables have secrets. `otel` says what is written
     to OpenTelemetry.
     """
@@ -63,6 +66,7 @@ class Settings:
     gate: GatePlan = field(default_factory=GatePlan)
     samples: int | None = None
     collect: int | None = None
+    blame: BlamePlan | None = None
     inconclusive: int = options.FAILED
     edited_cassettes: options.FailOrWarn = "warn"
     shard: Shard | None = None
@@ -86,6 +90,7 @@ class Settings:
         candidate_options: Iterable[str] = (),
         samples: str | int | None = None,
         collect: str | int | None = None,
+        blame: bool = False,
         margin: str | None = None,
         rounds: str | int | None = None,
         inconclusive: str = "fail",
@@ -111,6 +116,7 @@ class Settings:
             ((part.number - 1) * n_workers, part.n_shards * n_workers) if part else (0, n_workers)
         )
         n_collected = options.count("duolog_collect", collect, at_most=MOST_SAMPLES)
+        n_rounds = options.count("duolog_rounds", rounds, at_most=MOST_SAMPLES)
         settings = cls(
             record_mode=options.record_mode(record_mode),
             concurrency=options.count("duolog_concurrency", concurrency) or DEFAULT_CONCURRENCY,
@@ -123,7 +129,8 @@ class Settings:
             ),
             samples=None if n_collected else options.count("duolog_samples", samples, at_most=MOST_SAMPLES),
             collect=n_collected,
-            gate=options.gate(margin, options.count("duolog_rounds", rounds, at_most=MOST_SAMPLES)),
+            blame=BlamePlan(n_rounds or DEFAULT_MAX_ROUNDS) if blame else None,
+            gate=options.gate(margin, n_rounds),
             inconclusive=options.inconclusive(inconclusive),
             edited_cassettes=options.fail_or_warn("duolog_edited_cassettes", edited_cassettes),
             shard=part,
@@ -151,7 +158,8 @@ class Settings:
             f"{option}={role}={model}" for option, roles in models.items() for role, model in roles.items()
         ]
         counts = {"--duolog-samples": self.samples, "--duolog-collect": self.collect}
-        return [*given, *(f"{option}={n}" for option, n in counts.items() if n)]
+        blame = ["--duolog-blame"] if self.blame else []
+        return [*given, *(f"{option}={n}" for option, n in counts.items() if n), *blame]
 
     def check(self) -> None:
         """Raises ConfigurationError that names the setting with a model that cannot be used."""
@@ -176,14 +184,14 @@ class Settings:
         if variant_of(model, self.variants) is None:
             check_model(model, self.providers)
 
-    def cast(self, scenario: Scenario, *, on_trial: bool = False) -> Scenario:
-        """The scenario with a model for each speaker (the candidate models if `on_trial`) and with its reasons to stop.
+    def cast(self, scenario: Scenario, *, arm: AnyArm = Arm.BASELINE) -> Scenario:
+        """The scenario with a model for each speaker (those of an arm), and with its reasons to stop.
 
         Raises ConfigurationError for a model with an unknown provider, or a role without a model.
         """
-        overrides = {**self.overrides, **(self.candidates if on_trial else {})}
+        overrides = {side: self._override(scenario, side, arm) for side in SIDES}
         changes: dict[str, Any] = {
-            side: self._with_model(scenario.speaker(side), overrides) for side in SIDES
+            side: self._with_model(scenario.speaker(side), overrides[side]) for side in SIDES
         }
         for speaker in changes.values():
             if speaker.model == MODEL:
@@ -255,9 +263,28 @@ class Settings:
                 f"{alike[0]!r}: use the same name, or give the speaker a model"
             )
 
-    def _with_model(self, speaker: Speaker, overrides: Mapping[str, str]) -> Speaker:
+    def _override(self, scenario: Scenario, side: Side, arm: AnyArm) -> _Override | None:
+        """The model that a side has instead of its own; None if it has its own.
+
+        In a run with blame, a suspect is a candidate if there are any; otherwise it is the side's own model, and the
+        model of the other side takes its place.
+        """
+        speaker = scenario.speaker(side)
         role = speaker.role or speaker.name
-        model = overrides.get(role) or speaker.model or self.models.get(role)
+        is_suspect = arm is Pairing.BOTH or arm is (Pairing.ONLY_A if side == "a" else Pairing.ONLY_B)
+        if (arm is Arm.CANDIDATE or (is_suspect and self.candidates)) and role in self.candidates:
+            return _Override(self.candidates[role])
+        if isinstance(arm, Pairing) and not self.candidates and not is_suspect:
+            other = scenario.speaker("b" if side == "a" else "a")
+            named = self.overrides.get(other.role or other.name) or other.model
+            return _Override(
+                named or self.models.get(other.role or other.name) or self.default_model, other.label
+            )
+        return _Override(self.overrides[role]) if role in self.overrides else None
+
+    def _with_model(self, speaker: Speaker, override: _Override | None) -> Speaker:
+        role = speaker.role or speaker.name
+        model = (override.model if override else None) or speaker.model or self.models.get(role)
         if model is None and speaker.role:
             raise ConfigurationError(
                 f"role {role!r} has no model: give it one in [tool.duolog.models] or with "
@@ -272,8 +299,15 @@ class Settings:
             if variant := variant_of(model, self.variants):
                 return variant.played_by(speaker, model)
             check_model(model, self.providers)
-        label = None if role in overrides else speaker.label  # the label belongs to the speaker's own model
+        label = override.label if override else speaker.label  # the label belongs to the speaker's own model
         return speaker.model_copy(update={"model": model, "label": label})
+
+
+class _Override(NamedTuple):
+    """A model that a side has instead of its own, with its label."""
+
+    model: Model
+    label: str | None = None
 
 
 def _plain(role: str) -> str:

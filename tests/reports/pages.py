@@ -9,14 +9,15 @@ from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.properties.base import judge
 from pytest_duolog.properties.loops import NoLoops
 from pytest_duolog.reports.report import report_text
+from pytest_duolog.results.arm import Pairing
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.results.plan import GatePlan
+from pytest_duolog.results.plan import BlamePlan, GatePlan, RunPlan
 from pytest_duolog.results.record import RunRecord, SampleOutcome
 from pytest_duolog.transcripts.sources import Source
 from pytest_duolog.transcripts.transcript import Message, Transcript
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
-from tests.run_records import gate_record
+from tests.run_records import arm_samples, gate_record, header
 
 LOOPING = dialogue(*LIGHTHOUSES, *RITUAL, *("See you.",) * 20)
 HEALTHY = dialogue(*LIGHTHOUSES, "It was a pleasure. Goodbye!")
@@ -85,6 +86,17 @@ def gate_of(
 ) -> RunRecord:
     """The record of a gate whose samples hold dialogues; outcomes as in `gate_record`."""
     return spoken(gate_record(outcomes, plan), said)
+
+
+def blame_of(*outcomes: str, said: Sequence[str] = ()) -> RunRecord:
+    """The record of a run with blame of one scenario: the outcomes of each pairing, as in `arm_samples`."""
+    plan = RunPlan({"t.py::test_it": None}, blame=BlamePlan(10))
+    samples = [
+        sample
+        for arm, found in zip(Pairing, outcomes, strict=True)
+        for sample in arm_samples("t.py::test_it", arm, found)
+    ]
+    return spoken(RunRecord(header(plan), tuple(samples)), said)
 
 
 def page_of(record: RunRecord) -> Page:

@@ -13,7 +13,7 @@ from pytest_duolog.results.record import RunRecord
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 from tests.hostile import HOSTILE
 from tests.reports.browser import DESK, PHONE, SHEET, Browser, started
-from tests.reports.pages import LOOPING, filed, gate_of, spoken
+from tests.reports.pages import LOOPING, blame_of, filed, gate_of, spoken
 from tests.run_records import bar_record, header
 
 pytestmark = pytest.mark.slow
@@ -35,6 +35,7 @@ PAGES = {
     "gate that blocks": lambda: run_text(gate_of({"a": ("+" * 5, "-" * 5), "b": ("+" * 5, "-" * 5)})),
     "gate that passes": lambda: run_text(gate_of(dict.fromkeys("ab", ("+" * 5, "+" * 5)), GatePlan("0.5"))),
     "gate that is open": lambda: run_text(gate_of({"a": ("+-+", "++-")})),
+    "blame": lambda: run_text(blame_of("----------", "++++++++++", "----------", "----------")),
     "gate without samples": lambda: run_text(RunRecord(header(RunPlan({"a": None}, GatePlan())))),
 }
 

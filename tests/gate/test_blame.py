@@ -1,0 +1,170 @@
+"""Which side carries a failure: the decision, its error rates, and where the failure begins."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.gate.blame import Carrier, Round, Why, decide_blame, onset_of, rounds_of
+from pytest_duolog.properties.base import Outcome
+from pytest_duolog.results.arm import Arm, Pairing
+from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
+from pytest_duolog.results.plan import BlamePlan
+from pytest_duolog.results.record import Sample, SampleOutcome
+from pytest_duolog.transcripts.transcript import Message, Transcript
+
+PLAN = BlamePlan(20)
+A_ALWAYS = Round(both=True, only_a=True, only_b=False, neither=False)
+B_ALWAYS = Round(both=True, only_a=False, only_b=True, neither=False)
+TOGETHER = Round(both=True, only_a=False, only_b=False, neither=False)
+NEVER = Round(both=False, only_a=False, only_b=False, neither=False)
+ALWAYS = Round(both=True, only_a=True, only_b=True, neither=True)
+
+
+def held(rounds: Sequence[Round | Why], plan: BlamePlan = PLAN):
+    """The decision as a run would reach it: only rounds that are wanted are held."""
+    done: list[Round | Why] = []
+    while wanted := decide_blame(plan, done).wanted:
+        done.append(rounds[wanted[0] - 1])
+    return decide_blame(plan, done)
+
+
+def simulated(rates: Sequence[float], drawn: random.Random, plan: BlamePlan = PLAN):
+    rounds = [Round(*(drawn.random() < rate for rate in rates)) for _ in range(plan.max_rounds)]
+    return decide_blame(plan, rounds)
+
+
+@pytest.mark.parametrize(
+    ("one", "carrier", "why", "n_rounds"),
+    [
+        (A_ALWAYS, Carrier.A, Why.NAMED, 7),
+        (B_ALWAYS, Carrier.B, Why.NAMED, 7),
+        (TOGETHER, Carrier.UNKNOWN, Why.TOGETHER, 7),
+        (NEVER, Carrier.UNKNOWN, Why.UNSEEN, 13),  # 7 failures in 20 would be too few
+        (ALWAYS, Carrier.UNKNOWN, Why.ALIKE, 13),
+    ],
+    ids=["a", "b", "together", "never", "always"],
+)
+def test_clear_cases_end_early(one, carrier, why, n_rounds):
+    found = held([one] * 20)
+    assert (found.carrier, found.why, found.n_rounds, found.wanted) == (carrier, why, n_rounds, ())
+
+
+def test_a_failure_of_the_exchanged_pairing_does_not_hide_the_side():
+    found = held([Round(both=True, only_a=True, only_b=False, neither=True)] * 20)
+    assert found.carrier is Carrier.A
+
+
+def test_the_fewest_rounds_are_enough_for_a_clear_case():
+    assert held([A_ALWAYS] * 6, BlamePlan(6)).carrier is Carrier.A
+    with pytest.raises(ConfigurationError, match="5 rounds are too few"):
+        BlamePlan(5)
+
+
+@pytest.mark.parametrize("why", [Why.COPIES, Why.UNANSWERED])
+def test_rounds_that_do_not_count_name_nobody_and_end_early(why):
+    found = held([A_ALWAYS, *[why] * 19])
+    assert (found.carrier, found.why, found.n_rounds, found.n_left_out) == (Carrier.UNKNOWN, why, 1, 2)
+
+
+def test_single_errors_are_left_out_and_said():
+    found = held([A_ALWAYS, Why.UNANSWERED, *[A_ALWAYS] * 18])
+    assert (found.carrier, found.n_rounds, found.n_left_out) == (Carrier.A, 7, 1)
+
+
+def test_no_round_wants_the_first():
+    found = decide_blame(PLAN, [])
+    assert (found.carrier, found.why, found.wanted) == (Carrier.UNKNOWN, Why.OPEN, (1,))
+
+
+@given(st.lists(st.tuples(*[st.booleans()] * 4), min_size=20, max_size=20))
+def test_rounds_after_the_end_change_nothing(outcomes):
+    rounds = [Round(*one) for one in outcomes]
+    assert held(rounds) == decide_blame(PLAN, rounds)
+
+
+@given(st.lists(st.tuples(*[st.booleans()] * 4), min_size=20, max_size=20))
+def test_exchanging_the_sides_exchanges_the_answer(outcomes):
+    rounds = [Round(*one) for one in outcomes]
+    exchanged = [Round(one.both, one.only_b, one.only_a, one.neither) for one in rounds]
+    swap = {Carrier.A: Carrier.B, Carrier.B: Carrier.A, Carrier.UNKNOWN: Carrier.UNKNOWN}
+    found, other = decide_blame(PLAN, rounds), decide_blame(PLAN, exchanged)
+    assert (other.carrier, other.why, other.n_rounds) == (swap[found.carrier], found.why, found.n_rounds)
+
+
+@pytest.mark.parametrize("place", [1, 2], ids=["a", "b"])
+@pytest.mark.parametrize("high", [0.7, 0.8, 0.95])
+@pytest.mark.parametrize("low", [0.0, 0.05])
+def test_one_faulty_side_is_named(place, high, low):
+    drawn = random.Random(f"{place} {high} {low}")
+    rates = [high, low, low, low]
+    rates[place] = high
+    found = Counter(simulated(rates, drawn).carrier for _ in range(400))
+    assert found[Carrier.A if place == 1 else Carrier.B] >= 0.9 * 400
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [(r,) * 4 for r in (0.0, 0.05, 0.3, 0.5, 0.7, 1.0)]
+    + [(0.7, 0.7, 0.7, 0.05), (0.9, 0.7, 0.7, 0.0), (0.7, 0.05, 0.05, 0.05)],
+    ids=str,
+)
+def test_nobody_is_named_where_neither_or_both_are_faulty(rates):
+    drawn = random.Random(str(rates))
+    found = Counter(simulated(rates, drawn).carrier for _ in range(400))
+    assert found[Carrier.UNKNOWN] >= 0.95 * 400
+
+
+# Samples
+
+
+def sample(arm: Arm, number: int, *, failed: bool, words: str = "", at: int | None = None) -> Sample:
+    messages = tuple(Message(speaker="AB"[n % 2], content=f"{words} {arm} {number} {n}") for n in range(6))
+    verdict = PropertyResult(
+        property="NoLoops()",
+        outcome=Outcome.FAILS if failed else Outcome.HOLDS,
+        explanation="it loops",
+        evidence=(Citation(message=at),) if at else (),
+    )
+    transcript = Transcript(speakers=({"name": "A"}, {"name": "B"}), messages=messages)
+    return Sample(
+        scenario="test_it",
+        number=number,
+        arm=arm,
+        outcome=SampleOutcome.FAILED if failed else SampleOutcome.PASSED,
+        dialogues=(DialogueResult(transcript=transcript, verdicts=(verdict,)),),
+    )
+
+
+def test_only_complete_rounds_are_taken():
+    samples = [sample(arm, number, failed=arm is Pairing.BOTH) for number in (1, 2) for arm in Pairing][:-1]
+    assert rounds_of(samples) == [TOGETHER]
+
+
+def test_errors_that_stay_and_copies_do_not_count():
+    samples = [sample(arm, number, failed=False) for number in (1, 2, 3) for arm in Pairing]
+    lost = samples[0].model_copy(update={"outcome": SampleOutcome.ERROR, "is_given_up": True})
+    copy = samples[4].model_copy(update={"number": 3})
+    assert rounds_of([lost, *samples[1:8], copy, *samples[9:]]) == [Why.UNANSWERED, NEVER, Why.COPIES]
+
+
+def test_the_onset_is_the_median_of_the_first_evidence():
+    found = onset_of(
+        [sample(Pairing.BOTH, n, failed=True, at=at) for n, at in enumerate((2, 4, 4, 3), start=1)]
+        + [sample(Pairing.BOTH, 5, failed=True), sample(Pairing.BOTH, 6, failed=False, at=1)]
+    )
+    assert found is not None
+    assert (found.messages, found.n, found.n_untold) == ((3.5, 2, 4), 4, 1)
+    assert found.speakers == (("B", 3), ("A", 1))
+
+
+def test_without_evidence_there_is_no_onset():
+    assert (
+        onset_of([sample(Pairing.BOTH, 1, failed=True), sample(Pairing.BOTH, 2, failed=False, at=3)]) is None
+    )
