@@ -68,9 +68,10 @@ class Loop:
     """A stretch in which nothing new is said.
 
     `onset` and `end` are the positions of its first and last message, from 0. `kind` is the kind of its first messages:
-    `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, or, for one speaker alone, `stuck` or `deflection`.
-    `speakers` are in the order in which they first added nothing. `period` is the number of messages after which the
-    same message comes again; None if it comes in other words.
+    `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, or, for one speaker alone, `stuck` or `deflection`;
+    by likeness of meaning (`topics.idle`) also `clarifying`, `yielding`, `ending` or `agreeing`. `speakers` are in the
+    order in which they first added nothing. `period` is the number of messages after which the same message comes
+    again; None if it comes in other words.
     """
 
     onset: int
@@ -241,6 +242,11 @@ class LoopDetector:
             own.sentences.update(_telling_sentences(said))
         own.unread.clear()
         return [sentence for sentence in _telling_sentences(message.normalised) if sentence in own.sentences]
+
+    @property
+    def n_news(self) -> Sequence[int]:
+        """The number of new words with content in each message so far, in order."""
+        return self._n_news
 
     @property
     def heard(self) -> Sequence[Heard]:

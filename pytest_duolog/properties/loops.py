@@ -14,9 +14,10 @@ from pytest_duolog.detectors.text import without_thinking
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.topics import idle
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
-KINDS = (*(kind.value for kind in Stale), "stuck", "deflection", CALLS)
+KINDS = (*(kind.value for kind in Stale), "stuck", "deflection", *idle.KINDS, CALLS)
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class NoLoops(Property, method="has_no_loops"):
     """No stretch of the dialogue adds nothing new.
 
     Three equal tool calls in a row with equal results are a loop as well. `allow` are kinds of loops that are accepted:
-    `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, `stuck`, `deflection`, `calls` (see `Loop`).
+    `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, `stuck`, `deflection`, `calls` (see `Loop`); and, by
+    likeness in meaning, which the extra `topic` compares in English, `clarifying`, `yielding`, `ending`, `agreeing`.
     """
 
     allow: tuple[str, ...] = ()
@@ -43,7 +45,9 @@ class NoLoops(Property, method="has_no_loops"):
         if not found:
             unread = unread_in(transcript.messages)
             only = f"; of its language ({unread}) only copies are seen, no rituals" if unread else ""
-            return self.verdict(True, f"none in {counted(len(transcript), 'message')}{only}")
+            return self.verdict(
+                True, f"none in {counted(len(transcript), 'message')}{only}{_unseen(transcript)}"
+            )
         numbered = list(transcript.numbered())
         return self.verdict(
             False,
@@ -54,8 +58,26 @@ class NoLoops(Property, method="has_no_loops"):
 
 def find_loops(transcript: Transcript) -> list[Loop]:
     """The loops of a finished transcript, in order, those of tool calls included."""
-    loops = [*read_dialogue(transcript.messages).loops(), *call_loops(transcript.messages)]
+    loops = [*said_loops(transcript.messages), *call_loops(transcript.messages)]
     return sorted(loops, key=lambda loop: loop.onset)
+
+
+@lru_cache(maxsize=4)
+def said_loops(messages: tuple[Message, ...]) -> tuple[Loop, ...]:
+    """The loops in what is said, in order and without overlaps: those of the detector, and then those by likeness."""
+    detector = read_dialogue(messages)
+    kept = detector.loops()
+    for loop in idle.idle_loops(messages, detector.n_news, detector.closings.at_end()):
+        if not any(other.onset <= loop.end and loop.onset <= other.end for other in kept):
+            kept.append(loop)
+    return tuple(sorted(kept, key=lambda loop: loop.onset))
+
+
+def _unseen(transcript: Transcript) -> str:
+    """What could not be seen for want of the extra."""
+    if len(transcript) < idle.WINDOW or idle.can_compare():
+        return ""
+    return "; meanings are not compared without pip install 'pytest-duolog[topic]'"
 
 
 @lru_cache(maxsize=4)

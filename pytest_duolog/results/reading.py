@@ -168,7 +168,7 @@ class Fold:
 
 def read(transcript: Transcript) -> Reading:
     """The findings of the detectors in a transcript."""
-    from pytest_duolog.properties.loops import read_dialogue  # noqa: PLC0415  # a reading can be had from a record
+    from pytest_duolog.properties.loops import read_dialogue, said_loops  # noqa: PLC0415  # a reading can be had from a record
     from pytest_duolog.topics.assess import assess_topic  # noqa: PLC0415
 
     detector = read_dialogue(transcript.messages)
@@ -178,7 +178,7 @@ def read(transcript: Transcript) -> Reading:
         goodbye=None if closing is None else closing + 1,
         loops=tuple(
             LoopReading(first=loop.onset + 1, last=loop.end + 1, kind=loop.kind, period=loop.period)
-            for loop in detector.loops()
+            for loop in said_loops(transcript.messages)
         ),
         words=tuple(heard.n_words for heard in detector.heard),
         new=tuple(heard.n_new for heard in detector.heard),

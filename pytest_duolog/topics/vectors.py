@@ -47,6 +47,15 @@ class WordVectors:
             total += self._vector(term)
         return total
 
+    def direction_of(self, text: str) -> Vector:
+        """The mean vector of a text's pieces, grammar included, with the length 1; zeros without pieces."""
+        import numpy as np  # noqa: PLC0415  # part of the extra
+
+        pieces = self._tokenizer.encode(text, add_special_tokens=False).ids
+        total: Vector = self._table[pieces].sum(axis=0, dtype=np.float32)
+        length = float(total @ total) ** 0.5
+        return total / np.float32(length) if length else total
+
     def _find_vector(self, term: Term) -> Vector:
         import numpy as np  # noqa: PLC0415  # part of the extra
 
@@ -62,11 +71,20 @@ def cosine(one: Vector, other: Vector) -> float:
 
 
 @cache
-def load_vectors() -> WordVectors | None:
-    """The vectors of the installed extra, read once; None if it is not installed or has other files."""
+def folder_of_vectors() -> Path | None:
+    """Where the installed extra has its files; None if it is not installed or has other files. Nothing is read."""
     spec = find_spec("wordllama")
     folder = Path(next(iter(spec.submodule_search_locations or ()), "")) if spec else None
     if folder is None or not (folder / _TOKENIZER).is_file() or not (folder / _WEIGHTS).is_file():
+        return None
+    return folder
+
+
+@cache
+def load_vectors() -> WordVectors | None:
+    """The vectors of the installed extra, read once; None if it is not installed or has other files."""
+    folder = folder_of_vectors()
+    if folder is None:
         return None
     try:
         from safetensors.numpy import load_file  # noqa: PLC0415

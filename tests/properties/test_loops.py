@@ -110,7 +110,7 @@ VAGUE = (
 
 def test_messages_that_name_nothing_new_are_a_loop_when_many_of_them_run():
     assert spans(*LIGHTHOUSES[:8], *VAGUE) == [(9, 25, "vague", None)]
-    assert spans(*LIGHTHOUSES[:8], *VAGUE[:12], *LIGHTHOUSES[8:]) == []
+    assert spans(*LIGHTHOUSES[:8], *VAGUE[:9], *LIGHTHOUSES[8:]) == []
 
 
 def test_loop_of_copies_does_not_begin_with_the_vague_messages_before_it():
@@ -254,7 +254,7 @@ def test_thousand_speakers_are_read():
 @pytest.mark.parametrize("allow", ["ritual", ("rituals",), [3]], ids=repr)
 def test_kinds_that_do_not_exist_are_refused(allow):
     with pytest.raises(
-        ConfigurationError, match=r"NoLoops: allow=.* \(known: repeat, .*, stuck, deflection, calls\)"
+        ConfigurationError, match=r"NoLoops: allow=.* \(known: repeat, .*, stuck, deflection, .*, calls\)"
     ):
         NoLoops(allow)
 

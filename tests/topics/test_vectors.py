@@ -8,7 +8,7 @@ import pytest
 
 from pytest_duolog.topics import vectors
 from pytest_duolog.topics.terms import terms_of
-from pytest_duolog.topics.vectors import cosine, load_vectors
+from pytest_duolog.topics.vectors import cosine, folder_of_vectors, load_vectors
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +19,11 @@ def words():
 @pytest.fixture
 def fresh(monkeypatch):
     """Loads anew, and forgets it afterwards."""
-    load_vectors.cache_clear()
+    for found in (folder_of_vectors, load_vectors):
+        found.cache_clear()
     yield monkeypatch
-    load_vectors.cache_clear()
+    for found in (folder_of_vectors, load_vectors):
+        found.cache_clear()
 
 
 def likeness(words, one: str, other: str) -> float:

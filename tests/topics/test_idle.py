@@ -1,0 +1,145 @@
+"""Loops that say nothing in ever new words: found by likeness of meaning, and only there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_duolog import NoLoops
+from pytest_duolog.detectors import text
+from pytest_duolog.properties import loops
+from pytest_duolog.properties.loops import find_loops
+from pytest_duolog.results.reading import read
+from pytest_duolog.topics import idle
+from pytest_duolog.topics.vectors import NAME
+from tests.dialogues import dialogue
+
+CLARIFYING = dialogue(
+    "Can you send it to me?",
+    "Gladly. What shall I send?",
+    "What I asked for.",
+    "Which of the things was that?",
+    "The one that I need.",
+    "And which one do you need?",
+    "The same as ever.",
+    "I am not sure which you mean by that.",
+    "I mean the right one.",
+    "How do I know the right one?",
+    "By looking at it.",
+    "At which one should I look?",
+    "At the one I want.",
+    "Could you tell me a bit more?",
+)
+FALLBACK = dialogue(
+    "Does the 14 bus stop at the hospital?",
+    "Sorry, I didn't get your meaning.",
+    "The hospital on Weaver Street, the large one.",
+    "That's nothing I can help you with.",
+    "My grandfather has an operation at nine.",
+    "I'm unable to find an answer.",
+    "Then a taxi. Who drives at night?",
+    "I can't make out what you want.",
+    "A cab company, their telephone number!",
+    "I'm afraid this isn't possible.",
+    "Is there a ferry from the pier instead?",
+    "I do not know what you are referring to.",
+    "Forget the ferry. Are bicycles for rent?",
+    "Unfortunately I can't be of help there.",
+)
+TROUBLE = dialogue(
+    "The heater stays cold.",
+    "Which model is it?",
+    "A Borel 300.",
+    "Is the valve open?",
+    "Half open.",
+    "Open it fully, please.",
+    "It hisses now.",
+    "That's the air. Do you have a key for the vent?",
+    "A brass one.",
+    "Turn it left until water drips.",
+    "Done, it drips.",
+    "Close it again. Is it warm?",
+    "The lower pipe is.",
+    "Give it an hour, then.",
+)
+
+
+@pytest.fixture
+def compared():
+    return pytest.importorskip("wordllama", reason="needs the extra topic")
+
+
+@pytest.mark.usefixtures("compared")
+def test_clarifying_back_and_forth_is_a_loop_of_both():
+    (loop,) = find_loops(CLARIFYING)
+    assert (loop.kind, set(loop.speakers)) == ("clarifying", {"Ann", "Ben"})
+    assert loop.onset <= 4
+    assert loop.end == 13
+    assert NoLoops(allow=("clarifying",)).check(CLARIFYING)
+
+
+@pytest.mark.usefixtures("compared")
+def test_a_bot_that_never_understands_is_stuck_alone():
+    (loop,) = find_loops(FALLBACK)
+    assert (loop.kind, loop.speakers, loop.onset) == ("deflection", ("Ben",), 1)
+
+
+@pytest.mark.usefixtures("compared")
+def test_questions_with_answers_are_none():
+    assert find_loops(TROUBLE) == []
+
+
+@pytest.mark.usefixtures("compared")
+def test_everything_that_shows_a_dialogue_has_the_loop():
+    (loop,) = read(CLARIFYING).loops
+    assert (loop.kind, loop.last) == ("clarifying", 14)
+
+
+@pytest.mark.usefixtures("compared")
+def test_the_same_without_the_last_messages_is_too_short():
+    assert (
+        find_loops(dialogue(*(message.content for message in CLARIFYING.messages[: idle.WINDOW - 1]))) == []
+    )
+
+
+def test_without_the_extra_the_verdict_says_what_it_did_not_see(monkeypatch):
+    loops.said_loops.cache_clear()
+    monkeypatch.setattr(idle, "folder_of_vectors", lambda: None)
+    monkeypatch.setattr(idle, "load_vectors", lambda: None)
+    verdict = NoLoops().check(CLARIFYING)
+    loops.said_loops.cache_clear()
+    assert verdict
+    assert verdict.explanation == (
+        "none in 14 messages; meanings are not compared without pip install 'pytest-duolog[topic]'"
+    )
+
+
+def test_vectors_are_not_read_where_every_message_brings_news(monkeypatch):
+    monkeypatch.setattr(idle, "load_vectors", lambda: pytest.fail("the vectors were read"))
+    things = "abcdefgh"
+    said = [" ".join(f"{thing}{'qwertzuiopasdf'[n]}ling" for thing in things) for n in range(14)]
+    assert find_loops(dialogue(*said)) == []
+
+
+def test_bounds_belong_to_the_vectors_that_are_read():
+    assert idle._TABLES["encoder"] == NAME
+
+
+def test_no_seed_is_a_labelled_message():
+    sys.path.insert(0, str(folder := Path(__file__).parents[2] / "benchmarks"))
+    try:
+        from labelled import read_dialogues
+    finally:
+        sys.path.remove(str(folder))
+    seeds = {text.words(text.normalise(seed)) for seeds in idle.SEEDS.values() for seed in seeds}
+    long_enough = {words for words in seeds if len(words) > 4}
+    said = {
+        text.words(text.normalise(one))
+        for each in read_dialogues()
+        if each.name.startswith("idle-")
+        for _, one in each.messages
+    }
+    assert len(long_enough) > 50
+    assert long_enough.isdisjoint(said)
