@@ -65,16 +65,22 @@ class Reading:
 @lru_cache(maxsize=64)  # dialogues with loops repeat their messages
 def read_leave(normalised: str) -> Reading:
     """The facts about the end of the dialogue in a normalised message."""
+    if lexicon.is_silent(normalised):  # true for most messages that machines write
+        return Reading(Cue.NONE, is_short=len(text.words(normalised)) <= SHORT)
     own_words = _QUOTED.sub(" ", _SIGNED.sub("", normalised))
-    sentences = text.sentences(own_words if text.words(own_words) else normalised)
+    own_words = own_words if text.words(own_words) else normalised
+    sentences = text.sentences(own_words)
+    is_polite, may_ask = lexicon.POLITE.may_be_in(own_words), lexicon.may_ask(own_words)
     cue, offers, asks = Cue.NONE, False, False
     for sentence in sentences[-TAIL_SENTENCES:]:
         is_question = "?" in sentence
         if is_question and lexicon.OFFER.search(sentence):
             cue, offers = Cue.NONE, True
-        elif (found := sentence_cue(sentence)) >= Cue.ENOUGH and not lexicon.asks(sentence):
+        elif (found := sentence_cue(sentence) if is_polite else Cue.NONE) >= Cue.ENOUGH and not (
+            may_ask and lexicon.asks(sentence)
+        ):
             cue, asks = max(cue, found), False
-        elif lexicon.asks(sentence):
+        elif may_ask and lexicon.asks(sentence):
             cue, asks = (cue if cue is Cue.FAREWELL else Cue.NONE), True
         elif found:
             cue, asks = max(cue, found), False

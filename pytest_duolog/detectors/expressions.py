@@ -13,7 +13,10 @@ from typing import NamedTuple
 from pytest_duolog.detectors import text
 
 BOUNDARY = r"\b"
-LETTER = rf"[\w{text.SIGNS}]"
+# A letter; and one of the scripts of India, where vowel signs are letters, too (a class that takes long to compile).
+_PLAIN_LETTER = r"\w"
+_LETTER_OR_SIGN = rf"[\w{text.SIGNS}]"
+_INDIAN = re.compile("[\u0900-\u0ddf]")
 # Phrases are grouped by at most this many first letters.
 KEY = 4
 _QUANTIFIERS = ("?", "*", "+", "{")
@@ -28,7 +31,7 @@ _BETWEEN = re.compile(
 )
 # What matches no character itself.
 _LOOKS = ("(?=", "(?!", "(?<=", "(?<!")
-_NO_LETTER = f"(?!{LETTER})"
+_NO_LETTER = (f"(?!{_PLAIN_LETTER})", f"(?!{_LETTER_OR_SIGN})")
 # An expression with more beginnings than these is looked for wherever its first letters are.
 _MOST_BEGINNINGS = 48
 
@@ -62,6 +65,11 @@ def beginnings(spelled: str) -> list[Beginning]:
     return found
 
 
+def letter_of(phrase: str) -> str:
+    """An expression for a letter of the script of a phrase."""
+    return _LETTER_OR_SIGN if _INDIAN.search(phrase) else _PLAIN_LETTER
+
+
 def first_letters(spelled: str) -> str:
     """The letters with which every match begins."""
     at = 0
@@ -79,7 +87,7 @@ def _steps(said: str, rest: str) -> list[tuple[str, str]] | None:  # noqa: PLR09
         return None if after[:1] in _QUANTIFIERS[1:] else [(said + letter, after)]
     if rest.startswith(_LOOKS):
         end = _end_of_group(rest)
-        ended = _spaced(said) if rest[: end + 1] == _NO_LETTER else said
+        ended = _spaced(said) if rest[: end + 1] in _NO_LETTER else said
         return [(ended, rest[end + 1 :])]
     if rest.startswith("(?:"):
         end = _end_of_group(rest)
@@ -109,6 +117,7 @@ def plain_expression(phrase: str) -> tuple[str, str]:
     between words matches any text without words. In scripts without spaces, a phrase is found inside a sequence of
     letters.
     """
+    letter = letter_of(phrase)
     parts: list[str] = []
     first = ""
     for part in phrase.split():
@@ -116,11 +125,11 @@ def plain_expression(phrase: str) -> tuple[str, str]:
         first = first or next(iter(own), "")
         joint = "" if own and text.is_unspaced(own[0]) else r"\W+"
         spelled = joint.join(map(re.escape, own))
-        parts.append(f"{spelled}{LETTER}{'*' if own else '+'}" if part.endswith(_ANY) else spelled)
+        parts.append(f"{spelled}{letter}{'*' if own else '+'}" if part.endswith(_ANY) else spelled)
     if text.is_unspaced(first):
         return "".join(parts), parts[0][:KEY]
     between = r"\W+"
-    return f"{between.join(parts)}(?!{LETTER})", first.partition("'")[0][:KEY]
+    return f"{between.join(parts)}(?!{letter})", first.partition("'")[0][:KEY]
 
 
 def chosen(phrases: Iterable[str]) -> Iterator[str]:
@@ -143,6 +152,11 @@ def spellings(phrases: Iterable[str]) -> Iterator[tuple[bool, str]]:
 @lru_cache(maxsize=4096)
 def _spelled(phrase: str) -> Sequence[tuple[bool, str]]:
     return list(_written_out(phrase))
+
+
+def written_out(phrase: str) -> list[str]:
+    """A phrase with its first choices written out."""
+    return [spelled for _, spelled in _spelled(phrase)]
 
 
 def _written_out(phrase: str, *, bounded: bool = False) -> Iterator[tuple[bool, str]]:
@@ -187,10 +201,10 @@ def groups(phrase: str) -> Iterator[str]:
             yield from [phrase[start + 3 : at]] if is_plain else []
 
 
-def plain_words(group: str) -> tuple[str, ...]:
-    """The alternatives of a group if all of them are plain words, else none."""
-    found = tuple(group.split("|"))
-    return found if all(map(str.isalpha, found)) else ()
+def letters_of_each(group: str) -> tuple[str, ...]:
+    """The first letters of each alternative of a group; nothing if one of them has none."""
+    found = tuple(map(first_letters, _alternatives(group)))
+    return found if all(found) else ()
 
 
 def _end_of_group(phrase: str) -> int:

@@ -71,6 +71,8 @@ def _says_little(word: str) -> bool:
     """Whether a word, or its base form in English, belongs to social talk."""
     if word in SAYS_LITTLE:
         return True
+    if not word.endswith(_ENDINGS):
+        return False
     stems = (
         word.removesuffix(ending)
         for ending in _ENDINGS
@@ -97,7 +99,17 @@ def deflects(normalised: str) -> bool:
 
 def asks(normalised: str) -> bool:
     """Whether a text has a question or a request, other than an offer of help."""
-    return any(map(_asks_in, text.sentences(normalised)))
+    return may_ask(normalised) and any(map(_asks_in, text.sentences(normalised)))
+
+
+def may_ask(normalised: str) -> bool:
+    """Whether a text or a part of it can have a question or a request: a cheap look at its words."""
+    return "?" in normalised or _ASKS.may_be_in(normalised)
+
+
+def is_silent(normalised: str) -> bool:
+    """Whether a text has no phrase of any of these books, no question and no quotation."""
+    return "?" not in normalised and '"' not in normalised and _SHELF.has_none_in(normalised)
 
 
 @lru_cache(maxsize=512)  # a message is read as a whole and by its sentences

@@ -62,6 +62,10 @@ _WIDE_WINDOWS = tuple(
     (VAGUE_WINDOW, FRESH_BESIDE_VAGUE, _CERTAIN | {kind}) for kind in (Stale.VAGUE, Stale.LISTENING)
 )
 
+# A window can be a loop only if fewer than so many of the last messages are in it.
+_FRESH_KEPT = 1 + max(FRESH, FRESH_BESIDE_VAGUE)
+_LONG_AGO = -1_000
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -131,6 +135,8 @@ class LoopDetector:
     _heard: list[Heard] = field(default_factory=list)
     _said: dict[str, int] = field(default_factory=dict)
     _stuck: dict[int, Loop] = field(default_factory=dict)
+    _fresh: deque[int] = field(default_factory=lambda: deque([_LONG_AGO] * _FRESH_KEPT, maxlen=_FRESH_KEPT))
+    """The positions of the last messages that are not stale."""
     _n_news: list[int] = field(default_factory=list)
     _again: dict[str, list[Loop]] = field(default_factory=dict)
 
@@ -154,8 +160,15 @@ class LoopDetector:
         self._trigrams.append(message.different or frozenset([(normalised.strip(),)]))
         self._inside.append(False)
         self._inside_wide.append(False)
-        is_marked = [self._mark(self._inside, *window) for window in _WINDOWS]
-        is_marked += [self._mark(self._inside_wide, *window) for window in _WIDE_WINDOWS]
+        if stale is None:
+            self._fresh.append(here)
+        is_marked = False
+        if here - self._fresh[-1 - FRESH] >= WINDOW:
+            for window in _WINDOWS:
+                is_marked |= self._mark(self._inside, *window)
+        if here - self._fresh[-1 - FRESH_BESIDE_VAGUE] >= VAGUE_WINDOW:
+            for window in _WIDE_WINDOWS:
+                is_marked |= self._mark(self._inside_wide, *window)
         # Who asks for the next thing and gets one is served: "Anything else?", "A green salad."
         got_news = bool(here and self._n_news[-1])
 
@@ -166,7 +179,7 @@ class LoopDetector:
         deflects = lexicon.deflects(normalised)
         is_stuck = self._watch(speaker, len(words), deflects=deflects, is_served=is_served)
         is_stuck |= self._watch_again(speaker, message, deflects=deflects, is_served=is_served)
-        self.is_looping = any(is_marked) or is_stuck
+        self.is_looping = is_marked or is_stuck
 
     def _mark(self, inside: list[bool], width: int, fresh: int, kinds: frozenset[Stale]) -> bool:
         """Whether the last `width` messages, except `fresh` ones, are a loop of these kinds; then they are marked."""
@@ -225,9 +238,11 @@ class LoopDetector:
         own.deflected |= deflects
         own.unread.append(message.normalised)
         own.again.append((here, (repeated[0] if repeated else ()) if is_again else None))
+        if not is_again:
+            return False
         positions = [at for at, again in own.again if again is not None]
         different = {again for _, again in own.again if again}
-        if len(positions) < AGAIN_MESSAGES or len(different) > AGAIN_DIFFERENT or not is_again:
+        if len(positions) < AGAIN_MESSAGES or len(different) > AGAIN_DIFFERENT:
             return False
         before = next((loop for loop in self._again.get(speaker, ()) if loop.end >= positions[0]), None)
         onset = before.onset if before else positions[0]

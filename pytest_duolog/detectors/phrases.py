@@ -32,19 +32,27 @@ class Shelf:
     """Books that are searched in the same texts."""
 
     def __init__(self) -> None:
+        self._unread: list[PhraseBook] = []
         self._at_word: dict[str, list[_Group]] = {}
         self._anywhere: dict[str, list[_Group]] = {}
         self._letters: dict[str, list[str]] = {}
         self._marks: list[str] = []
+        self._others: dict[str, tuple[_Needed, list[_Group]]] = {}
         self._begun_by = lru_cache(maxsize=_KNOWN_WORDS)(self._find_begun_by)
         self.groups_in = lru_cache(maxsize=_KNOWN_TEXTS)(self._find_groups_in)
 
-    def add(self, groups: _Sorted) -> None:
+    def place(self, book: PhraseBook) -> None:
+        """Place a book here; its phrases are added when they are first needed."""
+        self._unread.append(book)
+
+    def add(self, phrases: _Sorted) -> None:
         """Add the phrases of a book."""
-        for key, group in groups.at_word.items():
-            self._at_word.setdefault(key, []).append(group)
-        for key, group in groups.anywhere.items():
-            self._anywhere.setdefault(key, []).append(group)
+        for key, groups in phrases.at_word.items():
+            self._at_word.setdefault(key, []).extend(groups)
+        for key, groups in phrases.anywhere.items():
+            self._anywhere.setdefault(key, []).extend(groups)
+        for spelled, group in phrases.other.items():
+            self._others.setdefault(spelled, (_needed(spelled), []))[1].append(group)
         self._letters = {
             letter: list(keys) for letter, keys in groupby(sorted(self._anywhere), key=lambda key: key[0])
         }
@@ -52,38 +60,52 @@ class Shelf:
         self._begun_by.cache_clear()
         self.groups_in.cache_clear()
 
+    def has_none_in(self, normalised: str) -> bool:
+        """Whether no phrase of any book can be in a text or in a part of it."""
+        while self._unread:
+            self._unread.pop().load()
+        return not self.groups_in(normalised)
+
     def _find_groups_in(self, normalised: str) -> Mapping[PhraseBook, Sequence[_Group]]:
         """The groups of phrases of each book that can be in a text."""
+        by_book: dict[PhraseBook, list[_Group]] = {}
+        for group in self._find_begun_in(normalised).union(*self._find_anywhere_in(normalised)):
+            by_book.setdefault(group.book, []).append(group)
+        return by_book
+
+    def _find_begun_in(self, normalised: str) -> set[_Group]:
         said = text.words(normalised)
         if "'" in normalised:
             said = tuple(part for word in said for part in word.split("'"))
         found: set[_Group] = set()
         for at, begun in enumerate(map(self._begun_by, said), start=1):
             if begun:
-                after = said[at] if at < len(said) else ""
-                for group, following in begun:
-                    if following is None or following.has(after):
-                        found.add(group)
+                found.update(begun.with_next(said[at] if at < len(said) else ""))
+        return found
+
+    def _find_anywhere_in(self, normalised: str) -> Iterator[Sequence[_Group]]:
         if normalised.isascii():
             keys: Iterable[str] = self._marks
         else:
             keys = (key for letter in set(normalised) for key in self._letters.get(letter, ()))
         for key in keys:
             if key in normalised:
-                found.update(self._anywhere[key])
-        by_book: dict[PhraseBook, list[_Group]] = {}
-        for group in found:
-            by_book.setdefault(group.book, []).append(group)
-        return by_book
+                yield self._anywhere[key]
+        for needed, groups in self._others.values():
+            for word in needed:
+                if word in normalised:
+                    yield groups
+                    break
 
-    def _find_begun_by(self, word: str) -> Sequence[tuple[_Group, _Following | None]]:
-        """The groups of phrases that can begin with a word, and the words that may follow; None if any may."""
-        return [
+    def _find_begun_by(self, word: str) -> _Begun | None:
+        """The groups of phrases that can begin with a word; None if there are none."""
+        found = [
             (group, following)
             for length in _LENGTHS[: len(word)]
             for group in self._at_word.get(word[:length], ())
             for following in group.following(word)
         ]
+        return _Begun.of(found) if found else None
 
 
 class PhraseBook:
@@ -104,17 +126,20 @@ class PhraseBook:
         self._expressions = expressions
         self._plain = plain
         self._first_word = first_word
+        self._is_loaded = False
         self._shelf = shelf or Shelf()
+        self._shelf.place(self)
 
     def search(self, normalised: str) -> bool:
         """Whether a text has one of the phrases."""
-        phrases = self._sorted
-        if phrases.first and phrases.first.match(normalised):
-            return True
-        for group in self._shelf.groups_in(normalised).get(self, ()):
-            if group.pattern.search(normalised):
-                return True
-        return bool(phrases.other) and any(other.is_in(normalised) for other in phrases.other)
+        self.load()
+        groups = self._shelf.groups_in(normalised).get(self)
+        return groups is not None and any(group.pattern.search(normalised) for group in groups)
+
+    def may_be_in(self, normalised: str) -> bool:
+        """Whether a text, or a part of it, can have one of the phrases: a cheap look at its words."""
+        self.load()
+        return self in self._shelf.groups_in(normalised)
 
     def first(self, normalised: str) -> int | None:
         """Where the first of the phrases begins; None if there is none."""
@@ -138,25 +163,17 @@ class PhraseBook:
         """The text with each phrase replaced."""
         return self.subn(replacement, normalised)[0]
 
-    @cached_property
-    def _sorted(self) -> _Sorted:
-        found = _Sorted.of(self, self._expressions(), self._plain, first_word=self._first_word)
-        self._shelf.add(found)
-        return found
+    def load(self) -> None:
+        """Sort the phrases, once."""
+        if not self._is_loaded:
+            self._is_loaded = True
+            written, plain = self._expressions(), self._plain
+            self._shelf.add(_Sorted.of(self, written, plain, first_word=self._first_word))
 
     def _spans(self, normalised: str) -> list[Span]:
-        phrases = self._sorted
-        spans = [
-            span
-            for group in self._shelf.groups_in(normalised).get(self, ())
-            for span in group.spans(normalised)
-        ]
-        if phrases.first and (match := phrases.first.match(normalised)):
-            spans.append(match.span())
-        for other in phrases.other:
-            if other.may_be_in(normalised):
-                spans += (match.span() for match in other.pattern.finditer(normalised))
-        return spans
+        self.load()
+        groups = self._shelf.groups_in(normalised).get(self)
+        return [span for group in groups for span in group.spans(normalised)] if groups else []
 
 
 class _Following(NamedTuple):
@@ -165,22 +182,52 @@ class _Following(NamedTuple):
     whole: frozenset[str]
     begun: tuple[str, ...]
 
-    def has(self, word: str) -> bool:
-        """Whether the word is one of them."""
-        return word in self.whole or word.startswith(self.begun)
+
+class _Begun(NamedTuple):
+    """The groups of phrases that a word begins: whatever follows, before whole words, before beginnings."""
+
+    always: Sequence[_Group]
+    whole: Mapping[str, Sequence[_Group]]
+    begun: tuple[str, ...]
+    before_begun: Sequence[tuple[_Group, tuple[str, ...]]]
+
+    @classmethod
+    def of(cls, found: Sequence[tuple[_Group, _Following | None]]) -> _Begun:
+        """Groups with the words that may follow."""
+        whole: dict[str, list[_Group]] = {}
+        for group, following in found:
+            for word in following.whole if following else ():
+                whole.setdefault(word, []).append(group)
+        before_begun = [
+            (group, following.begun) for group, following in found if following and following.begun
+        ]
+        return cls(
+            [group for group, following in found if following is None],
+            whole,
+            tuple({word for _, begun in before_begun for word in begun}),
+            before_begun,
+        )
+
+    def with_next(self, word: str) -> Iterator[_Group]:
+        """The groups of phrases that can begin with this word and the next one."""
+        yield from self.always
+        yield from self.whole.get(word, ())
+        if word.startswith(self.begun):
+            yield from (group for group, begun in self.before_begun if word.startswith(begun))
 
 
 class _Group:
     """Phrases of a book with the same first letters, `key`; the longest one that matches counts.
 
-    They are found at the beginning of a word only, or `anywhere`.
+    They are found at the beginning of a word only, unless `before` says otherwise: an expression that stands before
+    each of them, or nothing.
     """
 
-    def __init__(self, book: PhraseBook, key: str, *, anywhere: bool = False) -> None:
+    def __init__(self, book: PhraseBook, key: str, *, before: str | None = None) -> None:
         self.book = book
         self.spelled: list[str] = []
         self._key = key
-        self._anywhere = anywhere
+        self._before = before
 
     def spans(self, normalised: str) -> Iterator[Span]:
         """The positions of the phrases in a text, also of those that overlap."""
@@ -199,11 +246,11 @@ class _Group:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         longest_first = sorted(dict.fromkeys(self.spelled), key=len, reverse=True)
-        if self._anywhere:
-            return re.compile("|".join(longest_first))
+        if self._before is not None:
+            return re.compile("|".join(self._before + spelled for spelled in longest_first))
         key = self._key  # stands first because a pattern that begins with letters is searched fastest
         rests = "|".join(spelled.removeprefix(key) for spelled in longest_first)
-        return re.compile(rf"{key}(?<!\w{key})(?<![{text.SIGNS}]{key})(?:{rests})")
+        return re.compile(rf"{key}(?<!{expressions.letter_of(key)}{key})(?:{rests})")
 
     @cached_property
     def _beginnings(self) -> tuple[Mapping[str, _Following | None], tuple[str, ...]]:
@@ -218,64 +265,64 @@ class _Group:
         return following, tuple({one.first for one in found if not one.is_whole})
 
 
-class _Other(NamedTuple):
-    """An expression without first letters, and words of which each match has one; without them any text may match."""
+_Needed = tuple[str, ...]
 
-    pattern: re.Pattern[str]
-    needed: tuple[str, ...]
 
-    @classmethod
-    def of(cls, spelled: str) -> _Other:
-        """An expression."""
-        needed = next(filter(None, map(expressions.plain_words, expressions.groups(spelled))), ())
-        return cls(re.compile(spelled), needed)
-
-    def may_be_in(self, normalised: str) -> bool:
-        """Whether a text can have a match."""
-        return not self.needed or any(word in normalised for word in self.needed)
-
-    def is_in(self, normalised: str) -> bool:
-        """Whether a text has a match."""
-        return self.may_be_in(normalised) and bool(self.pattern.search(normalised))
+def _needed(spelled: str) -> _Needed:
+    """Letters of which each match of an expression has some."""
+    for group in expressions.groups(spelled):
+        letters = expressions.letters_of_each(group)
+        if letters:
+            return letters
+    return ("",)
 
 
 class _Sorted(NamedTuple):
-    """Phrases by their beginning: of a word, anywhere, of the text (`first`), and all others."""
+    """Phrases by their beginning: of a word, with letters or marks anywhere, and all others."""
 
-    at_word: Mapping[str, _Group]
-    anywhere: Mapping[str, _Group]
-    first: re.Pattern[str] | None
-    other: Sequence[_Other]
+    at_word: Mapping[str, Sequence[_Group]]
+    anywhere: Mapping[str, Sequence[_Group]]
+    other: Mapping[str, _Group]
 
     @classmethod
     def of(
         cls, book: PhraseBook, written: Iterable[str], plain: Iterable[str], *, first_word: bool
     ) -> _Sorted:
         """The phrases of a book."""
-        at_word: dict[str, _Group] = {}
-        anywhere: dict[str, _Group] = {}
-        first: list[str] = []
-        other: list[str] = []
+        at_word: dict[str, dict[str | None, _Group]] = {}
+        anywhere: dict[str, dict[str | None, _Group]] = {}
+        other: dict[str, _Group] = {}
 
-        def add(key: str, spelled: str, *, bounded: bool) -> None:
-            if bounded and not text.is_unspaced(key):
-                at_word.setdefault(key, _Group(book, key)).spelled.append(spelled)
-            else:
-                group = anywhere.setdefault(key, _Group(book, key, anywhere=True))
-                group.spelled.append(BOUNDARY * bounded + spelled)
+        def add(key: str, spelled: str, *, begins_word: bool, before: str | None) -> None:
+            of_key = (at_word if begins_word else anywhere).setdefault(key, {})
+            of_key.setdefault(before, _Group(book, key, before=before)).spelled.append(spelled)
 
-        for bounded, spelled in expressions.spellings(written):
-            if key := expressions.first_letters(spelled)[:KEY]:
-                add(key, spelled, bounded=bounded)
-            elif marks := _MARKS.match(spelled):
-                add(marks[0].replace("\\", ""), BOUNDARY * bounded + spelled, bounded=False)
-            else:
-                (first if spelled.startswith("^") else other).append(BOUNDARY * bounded + spelled)
-        for expression, key in map(expressions.plain_expression, dict.fromkeys(expressions.chosen(plain))):
-            if first_word:
-                first.append("^" + expression)
-            elif key:
-                add(key, expression, bounded=not text.is_unspaced(key))
+        for bounded, whole in expressions.spellings(written):
+            starts = "^" * whole.startswith("^")
+            before = starts or BOUNDARY * bounded
+            for spelled in expressions.written_out(whole[1:]) if starts else (whole,):
+                key = expressions.first_letters(spelled)[:KEY]
+                marks = _MARKS.match(spelled)
+                if key:
+                    begins_word = bool(bounded or starts) and not text.is_unspaced(key)
+                    is_plain = begins_word and not starts
+                    add(key, spelled, begins_word=begins_word, before=None if is_plain else before)
+                elif marks and not starts:
+                    add(marks[0].replace("\\", ""), spelled, begins_word=False, before=before)
+                else:
+                    group = other[before + spelled] = _Group(book, "", before=before)
+                    group.spelled.append(spelled)
+        for spelled, key in map(expressions.plain_expression, dict.fromkeys(expressions.chosen(plain))):
+            if key:
+                is_spaced = not text.is_unspaced(key)
+                add(
+                    key,
+                    spelled,
+                    begins_word=is_spaced,
+                    before="^" if first_word else None if is_spaced else "",
+                )
         return cls(
-            at_word, anywhere, re.compile("|".join(first)) if first else None, list(map(_Other.of, other))
+            {key: list(groups.values()) for key, groups in at_word.items()},
+            {key: list(groups.values()) for key, groups in anywhere.items()},
+            other,
         )

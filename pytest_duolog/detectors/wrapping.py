@@ -69,6 +69,12 @@ _STATEMENT = re.compile(
     r"\b(?:table|index|view|into|from|set|on|values|database|schema|column)\b",
     re.IGNORECASE | re.DOTALL,
 )
+# How no machine begins a line: with a letter that begins none of its words, or with a number that is no time.
+_PLAIN = re.compile(
+    r"(?!info|warn|error|debug|trace|fatal|level|create|alter|drop|truncate|insert|update|delete|select|grant|explain"
+    r"|analyze|vacuum|with)[^\W\d_]|\d{1,3}(?![\d:])",
+    re.IGNORECASE,
+)
 _FENCE = re.compile(r"^\s*```[\w-]{0,20}\n(.*?)\n?```\s*$", re.DOTALL)
 # Hashes, ids and long numbers, anywhere in a text.
 _MACHINE_ID = re.compile(
@@ -88,9 +94,9 @@ class Unwrapped(NamedTuple):
 
 def unwrap(content: str) -> Unwrapped:
     """The text of a message without wrapping, ids and counters; other messages unchanged."""
-    if len(content) > _LONGEST:
-        return Unwrapped(content, False)
     stripped = content.strip()
+    if len(content) > _LONGEST or _is_plain(stripped):
+        return Unwrapped(content, False)
     if fenced := _FENCE.match(stripped):
         stripped = fenced[1].strip()
     if stripped.startswith(("{", "[")) and (values := _json_values(stripped)) is not None:
@@ -112,6 +118,11 @@ def _of_values(values: list[tuple[str, str]]) -> Unwrapped:
     if spoken and all(key in _SPOKEN or key in _WHO for key, _ in own):
         return Unwrapped(_MACHINE_ID.sub(" ", "\n".join(spoken)), False)
     return Unwrapped(_said(values), True)
+
+
+def _is_plain(stripped: str) -> bool:
+    """Whether it is plain at first sight, as most messages are."""
+    return bool(_PLAIN.match(stripped)) and "\n" not in stripped and "=" not in stripped
 
 
 def _is_machine_made(stripped: str) -> bool:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_duolog.detectors import courtesies, text
+from pytest_duolog.detectors import courtesies, lexicon, text
+from pytest_duolog.detectors.closings import Cue, read_leave
 from pytest_duolog.detectors.expressions import beginnings, chosen, plain_expression
 from pytest_duolog.detectors.phrases import PhraseBook
 
@@ -99,3 +100,23 @@ def test_plain_phrases_are_found_as_one_by_one(phrases: list[str], data: st.Data
     said = text.normalise(" ".join(data.draw(st.lists(st.sampled_from([*words, ",", "'", "x"]), max_size=9))))
     found = any(_alone(phrase).search(said) for phrase in chosen(phrases))
     assert PhraseBook(list, phrases).search(said) == found
+
+
+BOOKS = {name: book for name, book in vars(lexicon).items() if isinstance(book, PhraseBook)}
+WORDS = sorted({word for family in PHRASES for word in _words_of(family)})
+
+
+@given(st.lists(st.sampled_from([*WORDS, ".", "!", ",", "'", "\n", "day", "zebra", "42"]), max_size=9))
+def test_a_silent_text_has_no_phrase_of_any_book_in_any_of_its_sentences(words: list[str]):
+    said = text.normalise(" ".join(words))
+    if lexicon.is_silent(said):
+        for part in (said, *text.sentences(said)):
+            assert not any(book.search(part) or book.subn("", part)[1] for book in BOOKS.values()), part
+        assert not lexicon.asks(said)
+        assert read_leave(said).cue is Cue.NONE
+
+
+def test_most_texts_of_machines_are_silent():
+    assert lexicon.is_silent("xk2 9fh33 sdb4 mounted")
+    assert not lexicon.is_silent("ok. thank you")
+    assert not lexicon.is_silent("sdb4 mounted?")
