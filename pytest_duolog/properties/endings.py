@@ -36,10 +36,11 @@ ANSWER_AND_GRACE = 3
 class EndsCleanly(Property, method="ends_cleanly"):
     """The dialogue says goodbye and ends soon after.
 
-    At most `messages_after_goodbye` messages follow the first goodbye, including the answer to it; the last message is
-    not cut off, and it is not an open question. A stop phrase counts as a goodbye, and thanks in the last message are a
-    clean end. A persona that has reached its goal may leave without a goodbye, and without an answer to a last
-    question. If no goodbye is found and the language is not supported, the property could not be measured.
+    At most `messages_after_goodbye` messages follow the first goodbye, including the answer to it; the last message
+    is not cut off, it is not an open question, and it does not say that the goodbye was not understood. A stop
+    phrase counts as a goodbye, and thanks in the last message are a clean end. A persona that has reached its goal
+    may leave without a goodbye, and without an answer to a last question. If no goodbye is found and the language
+    is not supported, the property could not be measured.
     """
 
     messages_after_goodbye: int = CLEAN_TAIL
@@ -119,6 +120,8 @@ def _tail_problems(transcript: Transcript, closing: int | None) -> Iterator[str]
         and _asks(last.content)
     ):
         yield f"the question in message {len(transcript)} is not answered"
+    elif closing == len(transcript) - 2 and lexicon.deflects(_normalised(last.content)):
+        yield f"the goodbye in message {closing + 1} was not understood"
 
 
 @dataclass(frozen=True)
@@ -182,13 +185,17 @@ def _had_taken_leave(transcript: Transcript) -> bool:
 
 def _asks(content: str) -> bool:
     """Whether a message ends with a question and not with a goodbye."""
-    reading = read_leave(text.normalise(text.without_thinking(content)))
+    reading = read_leave(_normalised(content))
     return reading.asks and reading.cue < Cue.FAREWELL
 
 
 def _reopened(transcript: Transcript, closing: int) -> int | None:
     """The number of the message that asked a question after the goodbye and its answer; None if none did."""
     for number, message in list(transcript.numbered())[closing + 2 :]:
-        if lexicon.asks(text.normalise(text.without_thinking(message.content))):
+        if lexicon.asks(_normalised(message.content)):
             return number
     return None
+
+
+def _normalised(content: str) -> str:
+    return text.normalise(text.without_thinking(content))

@@ -247,3 +247,28 @@ def test_dialogue_that_took_leave_when_it_reached_its_cap_ended_by_itself():
     )
     assert not parting.terminates_within(3)
     assert not dialogue(*LIGHTHOUSES, *RITUAL, **capped).terminates_within(20)
+
+
+@pytest.mark.parametrize(
+    ("tail", "holds"),
+    [
+        (["Thanks, goodbye!", "Sorry, I did not understand that."], False),
+        (
+            [
+                "Thanks, goodbye!",
+                "Sorry, I did not understand that.",
+                "Goodbye!",
+                "Could you repeat that, please?",
+            ],
+            False,
+        ),
+        (["Thanks, goodbye!", "Goodbye, and enjoy the meal."], True),
+        (["Sorry, I did not understand that.", "Thanks, goodbye!"], True),
+    ],
+    ids=["once", "twice", "understood", "before"],
+)
+def test_a_goodbye_that_is_not_understood_is_no_clean_end(tail, holds):
+    talk = dialogue("Can you book a table?", "For how many?", "For two.", "It is booked for eight.", *tail)
+    verdict = talk.ends_cleanly()
+    assert bool(verdict) is holds
+    assert ("was not understood" in verdict.explanation) is not holds
