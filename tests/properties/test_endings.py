@@ -253,15 +253,7 @@ def test_dialogue_that_took_leave_when_it_reached_its_cap_ended_by_itself():
     ("tail", "holds"),
     [
         (["Thanks, goodbye!", "Sorry, I did not understand that."], False),
-        (
-            [
-                "Thanks, goodbye!",
-                "Sorry, I did not understand that.",
-                "Goodbye!",
-                "Could you repeat that, please?",
-            ],
-            False,
-        ),
+        (["Thanks, goodbye!", "Sorry, I did not understand that.", "Goodbye!", "I did not get that."], False),
         (["Thanks, goodbye!", "Goodbye, and enjoy the meal."], True),
         (["Sorry, I did not understand that.", "Thanks, goodbye!"], True),
     ],
