@@ -38,6 +38,7 @@ REPORT_ATTRIBUTE = "duolog"
 RECORD_ATTRIBUTE = "duolog_record"
 # By this key the controller of pytest-xdist tells its workers how tests are distributed.
 DISTRIBUTION = "duolog_dist"
+OF_TESTPATHS = "duolog_of_testpaths"
 COLLECTOR = "duolog-collector"
 
 _making = threading.Lock()
@@ -413,6 +414,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist what it does not know of its run."""
     node.workerinput[DISTRIBUTION] = node.config.getoption("dist", "no")
+    node.workerinput[OF_TESTPATHS] = node.config.args_source is node.config.ArgsSource.TESTPATHS
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_duolog.display import printable, shorten
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.plugin import OF_TESTPATHS
 from pytest_duolog.plugin.state import session_of
 from pytest_duolog.plugin.unused_markers import warned_once
 from pytest_duolog.properties.base import Outcome, Property, judge
@@ -63,7 +64,8 @@ def _folder(glob: str, root: Path) -> Path:
 
 
 def _was_visited(folder: Path, config: pytest.Config) -> bool:
-    if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+    is_of_worker = getattr(config, "workerinput", {}).get(OF_TESTPATHS, False)
+    if is_of_worker or config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         return True  # a run of everything; `testpaths` may leave the folder out
     given = [Path(arg.partition("::")[0]) for arg in config.args]
     return any(folder.is_relative_to(config.invocation_params.dir / path) for path in given)

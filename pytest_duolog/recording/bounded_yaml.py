@@ -8,7 +8,13 @@ from typing import Any
 import yaml
 from vcr.serializers import yamlserializer
 
-from pytest_duolog.storage.yaml_bounds import LONGEST_NUMBER, UnfoldsTooFar, unfolds_beyond
+from pytest_duolog.storage.yaml_bounds import (
+    LONGEST_NUMBER,
+    MOST_REFERENCES,
+    UnfoldsTooFar,
+    has_too_many_references,
+    unfolds_beyond,
+)
 
 # An anchor of an alias; text can look the same, so a file with a match is checked in detail.
 ANCHOR = re.compile(r"(?:^|[\s\[{,:?-])&[\w-]", re.MULTILINE)
@@ -35,7 +41,10 @@ class BoundedYaml:
 
     @staticmethod
     def deserialize(text: str) -> Any:
-        """The value of a cassette. Raises UnfoldsTooFar if it would expand to much more than the file's size."""
+        """The value of a cassette.
+
+        Raises UnfoldsTooFar if it would expand to much more than the file's size, or has too many anchors.
+        """
         if ANCHOR.search(text):
             _check_unfolded(text)
         return _SERIALIZER.deserialize(text)
@@ -47,6 +56,8 @@ class BoundedYaml:
 
 
 def _check_unfolded(text: str) -> None:
+    if has_too_many_references(text):
+        raise UnfoldsTooFar(f"it has more than {MOST_REFERENCES:,} anchors and aliases")
     limit = MOST_TIMES * len(text) + MOST_BYTES
     root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     if root is not None and unfolds_beyond(limit, root):

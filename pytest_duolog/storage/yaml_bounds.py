@@ -6,16 +6,33 @@ when the value is traversed, although PyYAML reads such a file quickly.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import islice
 
 import yaml
 
 # Reading numbers in base 60 (`1:30:00`, YAML 1.1) takes time that grows with the square of their length.
 LONGEST_NUMBER = 100
+# The number of anchors and aliases together: PyYAML takes 10 to 50 times as long for each as for a plain value.
+MOST_REFERENCES = 10_000
+# An anchor or an alias; text can look the same, so a file with many matches is read in detail.
+_REFERENCE = re.compile(r"(?:^|[\s\[{,:?-])[&*][\w-]", re.MULTILINE)
+# The parser in C if it is available.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class UnfoldsTooFar(ValueError):
     """Reading the file would take much more memory or time than its size."""
+
+
+def has_too_many_references(text: str) -> bool:
+    """Whether a text has more than MOST_REFERENCES anchors and aliases. Raises yaml.YAMLError if it is not YAML."""
+    if next(islice(_REFERENCE.finditer(text), MOST_REFERENCES, None), None) is None:
+        return False
+    events = yaml.parse(text, Loader=_LOADER)
+    found = (event for event in events if getattr(event, "anchor", None) is not None)
+    return next(islice(found, MOST_REFERENCES, None), None) is not None
 
 
 def unfolds_beyond(limit: int, root: yaml.Node) -> bool:

@@ -104,6 +104,14 @@ def test_glob_without_a_file_is_a_warning(pytester: pytest.Pytester, options: tu
 
 
 @alone_or_in_workers()
+def test_glob_outside_testpaths_is_a_warning(pytester: pytest.Pytester, options: tuple[str, ...]):
+    globs(pytester, "logs/*.md", ini="testpaths = tests")
+    result = pytester.runpytest("-Wdefault", *options)
+    assert result.ret == pytest.ExitCode.OK
+    [_] = [line for line in result.outlines if "duolog_transcripts: 'logs/*.md' matches no file" in line]
+
+
+@alone_or_in_workers()
 def test_glob_without_a_file_fails_if_warnings_are_errors(
     pytester: pytest.Pytester, options: tuple[str, ...]
 ):

@@ -12,7 +12,9 @@ from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.bounded_yaml import BoundedYaml
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.vcr_yaml import read_yaml
-from pytest_duolog.storage.yaml_bounds import UnfoldsTooFar
+from pytest_duolog.scenarios.written import yaml_file
+from pytest_duolog.scenarios.written.places import Misread
+from pytest_duolog.storage.yaml_bounds import MOST_REFERENCES, UnfoldsTooFar, has_too_many_references
 
 
 def bomb(place: str, levels: int = 9) -> str:
@@ -41,6 +43,8 @@ HOSTILE = {
     "merged mappings": "a: &a {k: v}\n"
     + "".join(f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}' if n else '*a'] * 3)}]}}\n" for n in range(18))
     + "interactions: []\n",
+    "many anchors": "interactions: []\nx:\n" + "".join(f"- &a{at} v\n" for at in range(MOST_REFERENCES + 1)),
+    "many aliases": f"interactions: []\nx: &a v\ny: [{'*a, ' * MOST_REFERENCES}]\n",
     "a number in base 60": f"interactions: {'1' + ':1' * 100_000}\n",
 }
 
@@ -110,3 +114,13 @@ def test_aliases_may_unfold_to_a_multiple_of_the_file() -> None:
     assert len(BoundedYaml.deserialize(text)["b"]) == 100
     with pytest.raises(UnfoldsTooFar):
         BoundedYaml.deserialize(f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 1000)}]\n")
+
+
+def test_text_that_looks_like_anchors_is_none():
+    said = "".join(f"- 'R &D *a {at}'\n" for at in range(MOST_REFERENCES + 1))
+    assert not has_too_many_references(f"interactions: []\nx:\n{said}")
+
+
+def test_a_file_of_scenarios_with_many_anchors_is_refused():
+    with pytest.raises(Misread, match="more than 10,000 anchors and aliases"):
+        yaml_file.read("".join(f"- &a{at} v\n" for at in range(MOST_REFERENCES + 1)))

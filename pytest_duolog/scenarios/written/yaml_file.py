@@ -14,7 +14,12 @@ import yaml
 from pytest_duolog.display import shorten
 from pytest_duolog.scenarios.written.places import FIRST, Misread, Place, Way, Written
 from pytest_duolog.storage.json_text import DEEPEST
-from pytest_duolog.storage.yaml_bounds import LONGEST_NUMBER, unfolds_beyond
+from pytest_duolog.storage.yaml_bounds import (
+    LONGEST_NUMBER,
+    MOST_REFERENCES,
+    has_too_many_references,
+    unfolds_beyond,
+)
 
 # The number of characters that aliases may add to a file.
 MOST_TIMES = 10
@@ -30,6 +35,8 @@ MERGE = f"{TAG}merge"
 def read(text: str) -> Written:
     """The values of a YAML text; raises Misread if it is not YAML, or has other values than plain ones."""
     try:
+        if has_too_many_references(text):
+            raise Misread(FIRST, f"it has more than {MOST_REFERENCES:,} anchors and aliases")
         root = yaml.compose(text, Loader=LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
