@@ -56,6 +56,12 @@ COMMANDS = (
         "say which side of a dialogue carries its failure, and from which message on",
         "Exit status: 0 if a side is named for every test, 3 if not, 2 if no dialogue could be held.",
     ),
+    Command(
+        "shrink",
+        "find the shortest beginning of a failed dialogue that still fails, and write it as a test",
+        "Exit status: 0 if it is found, 1 if the failure does not follow, 2 if there is nothing to shorten, 3 if the "
+        "budget was used up, 130 after Ctrl-C.",
+    ),
     Command("cassettes", "list, convert and clean up recordings"),
     Command("gate", "repeat the decision of a gate from run records", DECIDED),
     Command("rejudge", "judge the dialogues of run records again with the current properties", DECIDED),
@@ -69,10 +75,17 @@ COMMANDS = (
 )
 
 
+# The commands that run tests, and pass on to pytest what stands after --.
+RUN_PYTEST = ("blame", "shrink")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 for success, 1 if it found something wrong, 2 if it could not run."""
     argv = sys.argv[1:] if argv is None else argv
+    argv, pytest_options = _split(argv)
     arguments = _parser(argv).parse_args(argv)
+    if pytest_options:
+        arguments.tests += pytest_options
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal supports UTF-8
     try:
@@ -88,6 +101,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(printable(f"duolog: {error.filename or ''}: {error.strerror}"), file=sys.stderr)
         return 2
     return int(status)
+
+
+def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The arguments of a command, and those after -- which it passes on to pytest."""
+    if not argv or argv[0] not in RUN_PYTEST or "--" not in argv:
+        return argv, ()
+    at = list(argv).index("--")
+    return argv[:at], argv[at + 1 :]
 
 
 def _without_secrets(text: str) -> str:

@@ -46,16 +46,16 @@ def test_talk(dialogue, sample, duolog_snapshot):
 
 
 # The last line, with a checksum of all before it: a file that fits it has not been changed since it was written.
-MARK = "\n\n# While this line fits the file, duolog talk may write it anew: {:08x}\n"
+MARK = "\n\n# While this line fits the file, duolog may write it anew: {:08x}\n"
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path, *, option: str = "--as-test") -> None:
     """Raises ConfigurationError if pytest finds no test there, or there is a file with anything of the user's."""
     if not re.fullmatch(r"test_\w+\.py", path.name):
-        raise ConfigurationError(f"--as-test {path}: pytest looks for tests in files named test_*.py")
+        raise ConfigurationError(f"{option} {path}: pytest looks for tests in files named test_*.py")
     if path.exists() and not (path.is_file() and _is_unchanged(path.read_bytes())):
         raise ConfigurationError(
-            f"--as-test {path}: there is a file already, or it was changed since; name another one, or delete it"
+            f"{option} {path}: there is a file already, or it was changed since; name another one, or delete it"
         )
 
 
@@ -63,10 +63,11 @@ def _is_unchanged(content: bytes) -> bool:
     """Whether a file is as `write_test` wrote it; line ends do not count, which git may change."""
     content = content.replace(b"\r\n", b"\n")
     text = content[: -len(MARK.format(0))]
-    return content == _marked(text)
+    return content == marked(text)
 
 
-def _marked(text: bytes) -> bytes:
+def marked(text: bytes) -> bytes:
+    """A module with the line that says that it is unchanged."""
     return text + MARK.format(crc32(text)).encode()
 
 
@@ -90,7 +91,7 @@ def write_test(path: Path, plan: Plan, redact: Callable[[str], str]) -> int:
         scenarios += [f"    {key!r}: {code},\n" for code, key in known.items()]
     text = BEGINNING % ", ".join(sorted(_names_used(plan.cells))) + "".join(scenarios) + END % "".join(params)
     with replacing(path) as file:
-        file.append_as_is(_marked(redact(text).encode("utf-8")))
+        file.append_as_is(marked(redact(text).encode("utf-8")))
     return len(params)
 
 
@@ -121,25 +122,27 @@ def _scenario_code(cell: Cell, sample: int, location: CassetteLocation, transcri
             message.model_dump(mode="json", exclude_defaults=True) for message in given.history
         ]
     code: dict[str, str] = {
-        side: _speaker_code(given.speaker(side), cell.cast.speaker(side)) for side in SIDES
+        side: speaker_code(given.speaker(side), cell.cast.speaker(side)) for side in SIDES
     }
     code |= {
-        name: _literal(value) for name, value in {**values, **_stopping(cell, location, transcript)}.items()
+        name: literal(value) for name, value in {**values, **_stopping(cell, location, transcript)}.items()
     }
     lines = [f"        {name!r}: {value},\n" for name, value in code.items()]
     return "{\n" + "".join(lines) + "    }"
 
 
-def _speaker_code(given: Speaker, cast: Speaker) -> str:
+def speaker_code(given: Speaker, cast: Speaker) -> str:
+    """A speaker as Python writes it; `cast` has its model, if `given` has none."""
     names = given.model_fields_set - {"name", "model", *given.derived}
     fields = {name: getattr(given, name) for name in sorted(names)}
     model = given.model or cast.label or cast.model
-    shown = [_literal(given.name), f"model={model!r}"]
-    shown += [f"{name}={_literal(value)}" for name, value in fields.items() if value is not None]
+    shown = [literal(given.name), f"model={model!r}"]
+    shown += [f"{name}={literal(value)}" for name, value in fields.items() if value is not None]
     return f"{type(given).__name__}({', '.join(shown)})"
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """A value as Python writes it."""
     return pformat(value, width=WIDTH, sort_dicts=False)
 
 
