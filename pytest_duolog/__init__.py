@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_duolog.plugin.scenario_files import scenario_params as scenario_params
     from pytest_duolog.properties import *  # noqa: F403
     from pytest_duolog.running.dialogue import Dialogue as Dialogue
+    from pytest_duolog.scenarios.mcp import McpServer as McpServer
     from pytest_duolog.scenarios.personas import Persona as Persona
     from pytest_duolog.scenarios.scenario import Scenario as Scenario
     from pytest_duolog.scenarios.scenario import Speaker as Speaker
@@ -65,6 +66,7 @@ _HOMES = {
         "UnusedMessages",
     ),
     "plugin.scenario_files": ("scenario_params",),
+    "scenarios.mcp": ("McpServer",),
     "scenarios.personas": ("Persona",),
     "scenarios.scenario": ("Scenario", "Speaker"),
     "scenarios.steps": ("check", "reply", "say", "talk"),

@@ -272,6 +272,7 @@ def test_public_names_are_these():
         "EndpointError",
         "Evidence",
         "HttpTarget",
+        "McpServer",
         "Message",
         "Outcome",
         "Persona",

@@ -11,13 +11,21 @@ from pydantic_core import to_jsonable_python
 
 from pytest_duolog.display import cut
 from pytest_duolog.endpoints.threads import call_in_thread
-from pytest_duolog.errors import ConfigurationError, ToolStopped, ends_test, told
+from pytest_duolog.errors import CassetteError, ConfigurationError, ToolStopped, ends_test, told
 from pytest_duolog.scenarios.tools import BadArguments, Tool
 from pytest_duolog.transcripts.transcript import ToolCall, storable
 
 # The largest result in bytes: it is sent with every later request of the dialogue.
 MOST_RESULT_BYTES = 64 * 1024
 LONGEST_ERROR = 2000
+
+
+class ServerFailed(Exception):
+    """An MCP server could not be asked, which says nothing of the model; `problem` ends the dialogue."""
+
+    def __init__(self, problem: ConfigurationError | CassetteError) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 class Outcome(NamedTuple):
@@ -81,6 +89,8 @@ async def _ran(name: str, tool: Tool, arguments: dict[str, Any]) -> Outcome:
         except AssertionError as error:
             return _stopped(name, error)
         except BaseException as error:
+            if isinstance(error, ServerFailed):
+                raise error.problem from None
             if ends_test(error) or _ends_more_than_the_test(error, anyio.get_cancelled_exc_class()):
                 raise
             if not isinstance(error, Exception):

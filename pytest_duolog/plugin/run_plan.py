@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from pytest_duolog.plugin.collection import sampling_of, scenario_of, uses_our_f
 from pytest_duolog.plugin.source_of_tests import TestSources
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.results.plan import RunPlan
-from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.mcp import McpServer
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.settings import Settings, roles_of
 
 
@@ -76,7 +79,17 @@ def _models(scenarios: Iterable[Scenario], settings: Settings) -> dict[str, str]
 def _key(scenario: Scenario, source: Sequence[str], settings: Settings) -> str:
     """A hash of everything that a test is: its scenario with the models of today, and its source."""
     cast = settings.cast(scenario).without_wordings()
-    without_models = {"a": {"model", "label"}, "b": {"model", "label"}}
+    not_data = {"model", "label", "tools"}
+    values = cast.model_dump(mode="json", exclude={"a": not_data, "b": not_data})
+    for side in SIDES:
+        values[side]["tools"] = list(map(_told, cast.speaker(side).tools))
     models = [speaker.model_label for speaker in (cast.a, cast.b)]
-    said = [cast.model_dump(mode="json", exclude=without_models), models, source]
+    said = [values, models, source]
     return str(text_hash(json.dumps(said, sort_keys=True)))
+
+
+def _told(tool: Tool | McpServer) -> Any:
+    """What a speaker's model is told of a tool; what a server offers is not known yet."""
+    if isinstance(tool, Tool):
+        return tool.definition.model_dump()
+    return [tool.label, list(tool.only or ())]

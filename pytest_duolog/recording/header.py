@@ -16,8 +16,9 @@ from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
 from pytest_duolog.scenarios.steps import steps_with_messages
 from pytest_duolog.storage.json_text import is_same
 
-# The key of a speaker that is a persona.
+# The key of a speaker that is a persona, and of one whose tools are those of MCP servers.
 PERSONA = "persona"
+SERVERS = "servers"
 
 # The values that a recording depends on, in addition to its speakers.
 SCENARIO_FIELDS = (
@@ -77,11 +78,19 @@ def _speaker(speaker: Speaker) -> dict[str, Any]:
 
 
 def _tools(speaker: Speaker) -> dict[str, Any]:
-    """What the speaker's model is told of its tools, in full, so that a change can be named; empty without any."""
+    """What the speaker's model is told of its tools, in full, so that a change can be named; empty without any.
+
+    `servers` has the names of the tools of each MCP server.
+    """
     if not speaker.tools:
         return {}
+    servers: dict[str, list[str]] = {}
+    for tool in speaker.known_tools:
+        if tool.server:
+            servers.setdefault(tool.server, []).append(tool.definition.name)
     return {
-        "tools": [tool.definition.model_dump() for tool in speaker.tools],
+        **({SERVERS: servers} if servers else {}),
+        "tools": [tool.definition.model_dump() for tool in speaker.known_tools],
         "tool_rounds": speaker.tool_rounds,
     }
 

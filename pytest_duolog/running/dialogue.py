@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -316,15 +317,20 @@ class Dialogue(PropertyMethods):
         running = self._execution.running
         return running.run.timeline if running else None
 
-    def _open_cassette(self) -> Cassette:
-        return self.site.session.open_cassette(
-            self._scenario,
-            self._location(),
+    def _open_cassette(self, servers: ExitStack) -> tuple[Scenario, Cassette]:
+        location = self._location()
+        scenario = self.site.session.with_listed_tools(
+            self._scenario, location, test_argument=self.site.test_argument, servers=servers
+        )
+        cassette = self.site.session.open_cassette(
+            scenario,
+            location,
             vcr_config=self.site.vcr_config,
             test_argument=self.site.test_argument,
             is_sample=self.site.is_sample,
             is_of_table=any(source.is_change for source in self.site.values.sources),
         )
+        return scenario, cassette
 
     def _location(self) -> CassetteLocation:
         settings = self.site.session.settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -73,10 +73,13 @@ class Execution:
         session: Session,
         scenario: Scenario,
         *,
-        open_cassette: Callable[[], Cassette],
+        open_cassette: Callable[[ExitStack], tuple[Scenario, Cassette]],
         observers: Callable[[], Sequence[Observer]],
     ) -> None:
-        """`observers` returns the observers; it is called only for a dialogue that the test waits for."""
+        """`open_cassette` returns the scenario with tools of MCP servers, which the stack ends, and its recording.
+
+        `observers` returns the observers; it is called only for a dialogue that the test waits for.
+        """
         self.state: State = NotBegun()
         self._session = session
         self._scenario = scenario
@@ -177,12 +180,13 @@ class Execution:
     def _performed(self) -> Iterator[Running]:
         """The dialogue to run inside the block; afterwards the state says how it ended."""
         running: Running | None = None
+        servers = ExitStack()
         try:
-            cassette = self._open_cassette()
+            scenario, cassette = self._open_cassette(servers)
             watching = self._observers() if self._is_watched else ()
             is_recorded = self._session.is_all_recorded(self._scenario)
             run = DialogueRun(
-                self._scenario.worded(cassette.wordings),
+                scenario.worded(cassette.wordings),
                 observers=[cassette, *watching],
                 known_stop=cassette.known_stop if is_recorded else unknown_stop,
                 timeline=self._timeline(),
@@ -198,6 +202,8 @@ class Execution:
             if running is not None:
                 self.state = Failed(self._cancelled(running), running)
             raise
+        finally:
+            servers.close()
 
     def _timeline(self) -> Timeline | None:
         if self._session.settings.otel == "off":

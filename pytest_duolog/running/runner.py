@@ -209,7 +209,7 @@ class DialogueRun:
             entries=history if speaker.tools else (),
             knobs=speaker.set_knobs(),
             extra=speaker.extra,
-            tools=tuple(tool.definition for tool in speaker.tools),
+            tools=tuple(tool.definition for tool in speaker.known_tools),
         )
         self._loop = ToolLoop(speaker, call_tool, self._n_calls, self._spent_up) if call_tool else None
         try:
@@ -350,7 +350,7 @@ class DialogueRun:
                     name=speaker.name,
                     model=speaker.model_label,
                     system=speaker.system,
-                    tools=tuple(tool.definition for tool in speaker.tools),
+                    tools=tuple(tool.definition for tool in speaker.known_tools),
                 )
                 for speaker in (scenario.a, scenario.b)
             ),

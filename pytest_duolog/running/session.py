@@ -119,6 +119,26 @@ class Session:
             for model in _models(scenario).values()
         )
 
+    def with_listed_tools(
+        self, scenario: Scenario, location: CassetteLocation, *, test_argument: str, servers: ExitStack
+    ) -> Scenario:
+        """The scenario with the tools of its MCP servers, as recorded or as they are now; `servers` ends them.
+
+        Raises ConfigurationError or CassetteMismatch, see `recording.listed_tools`.
+        """
+        if all(speaker.tools == speaker.known_tools for speaker in (scenario.a, scenario.b)):
+            return scenario
+        from pytest_duolog.recording.listed_tools import with_listed_tools  # noqa: PLC0415  # most have no servers
+
+        return with_listed_tools(
+            scenario,
+            location,
+            self._mode_of(location),
+            redactor=self._redactor_for(scenario),
+            test_argument=test_argument,
+            servers=servers,
+        )
+
     def open_cassette(
         self,
         scenario: Scenario,
@@ -390,7 +410,7 @@ def _tools(scenario: Scenario, cassette: Cassette) -> dict[Side, CallTool]:
     """What runs the tools of each speaker that has some."""
     calls: dict[Side, CallTool] = {}
     for side in SIDES:
-        if tools := (speaker := scenario.speaker(side)).tools:
+        if tools := (speaker := scenario.speaker(side)).known_tools:
             from pytest_duolog.recording.recorded_tools import RecordedTools  # noqa: PLC0415  # most have none
 
             calls[side] = RecordedTools(cassette, speaker.name, tools).call

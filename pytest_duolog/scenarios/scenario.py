@@ -34,6 +34,7 @@ from pydantic import (
 
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import ConfigurationError, Mistake
+from pytest_duolog.scenarios.mcp import McpServer
 from pytest_duolog.scenarios.mistakes import mistakes_in, unknown_argument
 from pytest_duolog.scenarios.names import checked_label, checked_name, checked_role
 from pytest_duolog.scenarios.steps import n_messages, steps_of
@@ -165,8 +166,8 @@ class Speaker(Knobs):
     `model` is `provider:model`, an `HttpTarget`, or any callable (sync or async) from a list of `{"role", "content"}`
     to the reply's text. `role` is the speaker's name in the role table and in `--duolog-model`; if it is None, `name`
     is used. `label` replaces the model's name in transcripts, reports and names of recordings. `tools` are functions,
-    or Tools, that the model may call while it writes a message, in at most `tool_rounds` rounds; a callable has its
-    own.
+    Tools or McpServers, which the model may call while it writes a message, in at most `tool_rounds` rounds; a callable
+    has its own.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -179,7 +180,7 @@ class Speaker(Knobs):
     system: Utf8Text | None = None
     role: Annotated[str, AfterValidator(checked_role)] | None = None
     label: Annotated[str, AfterValidator(checked_label)] | None = None
-    tools: Annotated[tuple[Tool, ...], BeforeValidator(tools_of)] = ()
+    tools: Annotated[tuple[Tool | McpServer, ...], BeforeValidator(tools_of)] = ()
     tool_rounds: Whole = Field(default=DEFAULT_TOOL_ROUNDS, ge=1, le=1000)
 
     def __init__(self, name: str = "", /, **fields: Any) -> None:
@@ -221,6 +222,11 @@ class Speaker(Knobs):
         if "tools" in self.extra:
             raise ValueError("extra has 'tools', too; write them in tools= only")
         return self
+
+    @property
+    def known_tools(self) -> tuple[Tool, ...]:
+        """The tools without those of MCP servers, which are known when the dialogue begins."""
+        return tuple(tool for tool in self.tools if isinstance(tool, Tool))
 
     @staticmethod
     def _unknown(name: str, known: list[str]) -> Mistake:

@@ -7,12 +7,13 @@ import hashlib
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.scenarios.mcp import McpServer
 from pytest_duolog.storage.json_text import canonical, parsed
 from pytest_duolog.transcripts.transcript import ToolDefinition
 
@@ -50,6 +51,8 @@ class Tool:
     timeout_s: float = 30
     live: bool = False
     definition: ToolDefinition = field(init=False, repr=False)
+    # The key of the MCP server that has it; empty for a function of the user.
+    server: str = field(init=False, repr=False, compare=False, default="")
     parameters: tuple[Parameter, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +71,26 @@ class Tool:
         )
         object.__setattr__(self, "definition", definition)
         object.__setattr__(self, "parameters", parameters)
+
+    @classmethod
+    def of_server(
+        cls, key: str, definition: ToolDefinition, ask: Callable[..., Any], *, timeout_s: float, live: bool
+    ) -> Tool:
+        """A tool of an MCP server; `key` tells the servers of a speaker apart."""
+
+        def asked(**arguments: Any) -> Any:
+            return ask(arguments)
+
+        made = cls(
+            asked,
+            name=definition.name,
+            description=definition.description,
+            schema=definition.parameters,
+            timeout_s=timeout_s,
+            live=live,
+        )
+        object.__setattr__(made, "server", key)
+        return made
 
     def _checked_name(self) -> str:
         if not callable(self.function):
@@ -156,21 +179,33 @@ def parsed_arguments(text: str) -> Any:
         raise BadArguments(f"the arguments are not JSON: {error}") from None
 
 
-def tools_of(given: Any) -> tuple[Tool, ...]:
-    """The tools for what stands in `tools=`: functions and Tools.
+def tools_of(given: Any) -> tuple[Tool | McpServer, ...]:
+    """The tools for what stands in `tools=`: functions, Tools and MCP servers.
 
-    Raises ConfigurationError for anything else, and for two tools with one name.
+    Raises ConfigurationError for anything else, and for two with one name.
     """
     if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         raise ConfigurationError("tools: write a list of functions")
-    tools = tuple(item if isinstance(item, Tool) else Tool(item) for item in given)
-    names = [tool.definition.name for tool in tools]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigurationError(
-            f"two tools are named {twice!r}; write Tool(function, name='...') for one of them"
-        )
+    tools = tuple(item if isinstance(item, Tool | McpServer) else Tool(item) for item in given)
+    require_different_names([tool for tool in tools if isinstance(tool, Tool)])
+    servers = [server.name for server in tools if isinstance(server, McpServer) and server.name]
+    if len(set(servers)) < len(servers):
+        raise ConfigurationError(f"two MCP servers of a speaker have the same name: {', '.join(servers)}")
     return tools
+
+
+def require_different_names(tools: Sequence[Tool]) -> None:
+    """Raises ConfigurationError for two tools with one name."""
+    names = [tool.definition.name for tool in tools]
+    twice = next((tool for tool in tools if names.count(tool.definition.name) > 1), None)
+    if twice is None:
+        return
+    name = twice.definition.name
+    of_servers = any(tool.server for tool in tools if tool.definition.name == name)
+    advice = (
+        "leave one out with McpServer(..., only=[...])" if of_servers else "write Tool(function, name='...')"
+    )
+    raise ConfigurationError(f"two tools are named {name!r}; {advice} for one of them")
 
 
 def definition_hash(definition: ToolDefinition | None) -> str | None:

@@ -160,3 +160,31 @@ def test_model_without_tools_is_reported_before_any_test_runs(pytester):
     result = run(pytester, "--duolog-model", "Bob=scripted:echo")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*Bob has tools, but scripted:echo takes none: use a model of*"])
+
+
+def test_tools_and_checks_in_the_marker_may_have_samples(pytester, server):
+    pytester.makepyfile(
+        test_shop="""
+        import pytest
+        from pytest_duolog import CallsTool, Speaker, check, reply, say
+
+        def look_up(order_id: str) -> dict:
+            "Find an order."
+            return {"price": 30}
+
+        def refund(order_id: str, amount: float) -> str:
+            "Give money back."
+            return "ok"
+
+        @pytest.mark.dialogue(
+            a="openai:m",
+            b=Speaker("Bob", model="openai:m", tools=[look_up, refund]),
+            steps=[say("My lamp."), reply(), check(CallsTool("refund", {"amount": lambda amount: amount < 50}))],
+        )
+        def test_shop(dialogue):
+            assert dialogue.messages
+        """
+    )
+    result = run(pytester, "--record-mode=once", "--duolog-collect=2")
+    result.stdout.fnmatch_lines(["COLLECTED: 2 samples of each of 1 test*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
