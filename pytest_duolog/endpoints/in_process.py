@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from pytest_duolog.endpoints.line_client import TransportLine
 from pytest_duolog.endpoints.live import LiveTransport
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import Destination
@@ -16,10 +15,10 @@ from pytest_duolog.endpoints.retrying import RetryingTransport
 from pytest_duolog.endpoints.threads import call_in_thread
 
 
-def line_to(app: Any, destination_of: Callable[[str, str], Destination]) -> TransportLine:
+def line_to(app: Any, destination_of: Callable[[str, str], Destination]) -> RetryingTransport:
     """A line to an application, without retries."""
     live = LiveTransport(destination_of, through=AppTransport(app))
-    return TransportLine(RetryingTransport(live, Patience(tries=1)))
+    return RetryingTransport(live, Patience(tries=1))
 
 
 class AppTransport(httpx.AsyncBaseTransport):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from functools import lru_cache
 
 import httpx
 
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
 
 # Extensions with facts for error messages about the response: see `LiveTransport`.
-TOLD = ("duolog_key_env", "duolog_address_env", "duolog_asked")
+TOLD = ("duolog_key_env", "duolog_address_env", "duolog_asked", "duolog_latency_ms")
 
 
 class LineTransport(httpx.AsyncBaseTransport):
@@ -31,14 +32,7 @@ class LineTransport(httpx.AsyncBaseTransport):
         )
         if inspect.isawaitable(answer):
             answer = await answer
-        return httpx.Response(
-            answer.status_code,
-            headers=[
-                (name.encode(), value.encode("utf-8", "replace"))  # httpx itself takes only ASCII
-                for name, value in answer.headers.items()
-            ],
-            content=answer.content,
-        )
+        return http_response(answer)
 
 
 def client_on(line: Line) -> httpx.AsyncClient:
@@ -81,10 +75,27 @@ def http_request(question: HttpQuestion) -> httpx.Request:
     }
     return httpx.Request(
         question.method,
-        question.url,
+        _url(question.url),
         headers={**question.headers, "accept-encoding": "identity"},
         content=question.content(),
         extensions={name: value for name, value in extensions.items() if value is not None},
+    )
+
+
+_url = lru_cache(maxsize=64)(httpx.URL)  # all requests of a speaker have one address
+
+
+def http_response(answer: HttpAnswer) -> httpx.Response:
+    """The httpx response for an answer; the answer's other fields are in its extensions."""
+    extensions = {name: getattr(answer, name.removeprefix("duolog_")) for name in TOLD}
+    return httpx.Response(
+        answer.status_code,
+        headers=[
+            (name.encode(), value.encode("utf-8", "replace"))  # httpx itself takes only ASCII
+            for name, value in answer.headers.items()
+        ],
+        content=answer.content,
+        extensions=extensions,
     )
 
 

@@ -7,11 +7,11 @@ import builtins
 import inspect
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,6 +19,7 @@ import httpx
 from pytest_duolog.endpoints.addresses import is_loopback
 from pytest_duolog.endpoints.network import Proxy, Surroundings, proxy_for, tls_context
 from pytest_duolog.endpoints.providers import Destination
+from pytest_duolog.endpoints.straight import StraightTransport
 from pytest_duolog.errors import EndpointError
 
 LOGICAL_SCHEME = "duolog"
@@ -92,6 +93,15 @@ def _know_asyncio(synchronization: Any) -> None:
     synchronization.current_async_library = current_async_library
 
 
+class _Place(NamedTuple):
+    """A real address, its origin and the address for messages, and the proxy before it."""
+
+    url: httpx.URL
+    origin: str
+    shown: str
+    proxy: Proxy | None
+
+
 class LiveTransport(httpx.AsyncBaseTransport):
     """Sends requests for logical addresses (`duolog://provider/...`) to the real address of the provider.
 
@@ -113,7 +123,8 @@ class LiveTransport(httpx.AsyncBaseTransport):
         self._destination_of = destination_of
         self._around = around
         self._through = through
-        self._by_proxy: dict[Proxy | None, httpx.AsyncHTTPTransport] = {}
+        self._by_proxy: dict[Proxy | None, httpx.AsyncBaseTransport] = {}
+        self._places: dict[tuple[str, str, bytes], _Place] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; the body of the response is not read yet.
@@ -127,28 +138,29 @@ class LiveTransport(httpx.AsyncBaseTransport):
         destination_of = request.extensions.get("duolog_destination", self._destination_of)
         reached = destination_of(provider, model)
         destination: Destination = await reached if inspect.isawaitable(reached) else reached
-        real = self._readdressed(request, destination)
-        request.extensions["duolog_origin"] = f"{provider} at {_origin(real.url)}"
-        proxy = self._proxy_to(real.url)
+        place = self._place(destination, request.url.raw_path)
+        request.extensions["duolog_origin"] = f"{provider} at {place.origin}"
+        proxy = place.proxy
         if proxy is not None:
             request.extensions["duolog_proxy"] = (
                 f"the proxy {_origin(httpx.URL(proxy.url))} ({proxy.variable})"
             )
+        real = _readdressed(request, place.url, destination.headers)
         response = await self._transport_through(proxy).handle_async_request(real)
         response.extensions |= {
             "duolog_key_env": destination.key_env,
             "duolog_address_env": destination.address_env,
-            "duolog_asked": f"{real.method} {_shown(real.url)}",
+            "duolog_asked": f"{real.method} {place.shown}",
         }
         return response
 
-    def _readdressed(self, request: httpx.Request, destination: Destination) -> httpx.Request:
-        url = _below(destination, request.url)
-        headers = httpx.Headers(request.headers)
-        headers["host"] = url.netloc.decode("ascii")
-        headers.update(destination.headers)
-        timeout = {"timeout": request.extensions.get("timeout", {})}
-        return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=timeout)
+    def _place(self, destination: Destination, path: bytes) -> _Place:
+        """Where the requests for a logical path go; a dialogue has one or two such places."""
+        at = (destination.base_url, destination.query, path)
+        if at not in self._places:
+            url = _below(*at)
+            self._places[at] = _Place(url, _origin(url), _shown(url), self._proxy_to(url))
+        return self._places[at]
 
     def _proxy_to(self, url: httpx.URL) -> Proxy | None:
         if self._through is not None or is_loopback(url.host):
@@ -168,26 +180,41 @@ class LiveTransport(httpx.AsyncBaseTransport):
             await transport.aclose()
 
 
-def _transport(proxy: Proxy | None, around: Surroundings) -> httpx.AsyncHTTPTransport:
+def _transport(proxy: Proxy | None, around: Surroundings) -> httpx.AsyncBaseTransport:
+    if proxy is None:
+        return StraightTransport(partial(tls_context, around))
     transport = unpatched_transport()
     sys.modules.update(_own_httpcore())  # pytester and others remove modules that were imported meanwhile
     try:
-        return transport(proxy=proxy.url if proxy else None, verify=tls_context(around))
+        return transport(proxy=proxy.url, verify=tls_context(around))
     except ImportError:  # httpx names its own extra
-        assert proxy is not None, "only proxies need more than httpx"
         raise EndpointError(
             f"{proxy.variable} names a SOCKS proxy, but httpx's extra for SOCKS is not installed",
             advice="pip install 'httpx[socks]'",
         ) from None
 
 
-def _below(destination: Destination, logical: httpx.URL) -> httpx.URL:
-    """The real address for a logical one. An address that already has the path of the request is used unchanged."""
-    path, _, query = logical.raw_path.decode("ascii").partition("?")
-    base = destination.base_url
+def _readdressed(request: httpx.Request, url: httpx.URL, added: Mapping[str, str]) -> httpx.Request:
+    """The request at a real address, with the headers that the destination adds or replaces."""
+    given = httpx.Headers(added).raw
+    replaced = {b"host", *(name.lower() for name, _ in given)}
+    headers = [(b"host", url.netloc)]
+    headers += [pair for pair in request.headers.raw if pair[0].lower() not in replaced]
+    return httpx.Request(
+        request.method,
+        url,
+        headers=headers + given,
+        stream=request.stream,
+        extensions={"timeout": request.extensions.get("timeout", {})},
+    )
+
+
+def _below(base: str, query: str, logical: bytes) -> httpx.URL:
+    """The real address for a logical path. An address that already has the path of the request is used unchanged."""
+    path, _, more = logical.decode("ascii").partition("?")
     if path != "/" and not urlsplit(base).path.endswith(path):
         base += path
-    query = "&".join(filter(None, (destination.query, query)))
+    query = "&".join(filter(None, (query, more)))
     return httpx.URL(f"{base}?{query}" if query else base)
 
 

@@ -14,8 +14,8 @@ import httpx
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.bodies import bounded_body
-from pytest_duolog.endpoints.line import HttpAnswer
-from pytest_duolog.endpoints.line_client import TOLD, http_answer
+from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion
+from pytest_duolog.endpoints.line_client import http_request, http_response
 from pytest_duolog.endpoints.network import certificate_advice
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
@@ -26,11 +26,14 @@ from pytest_duolog.genuine import CLOCK
 PASSING_FAULTS = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, httpx.ProxyError)
 
 # Headers about transport encodings, which do not apply to the complete, unpacked body.
-WIRE_HEADERS = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"connection"})
+WIRE_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding", "connection"})
 
 
 class RetryingTransport(httpx.AsyncBaseTransport):
-    """Sends requests through `live`, retries temporary errors, and returns a complete response."""
+    """Sends requests through `live`, retries temporary errors, and returns a complete response.
+
+    It is a line, too: `post` answers questions.
+    """
 
     def __init__(
         self,
@@ -46,10 +49,17 @@ class RetryingTransport(httpx.AsyncBaseTransport):
         self.sleep = sleep
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The complete response to one request.
+        """The complete response to one request; raises EndpointError as `post` does."""
+        return http_response(await self._answered(request))
+
+    async def post(self, question: HttpQuestion) -> HttpAnswer:
+        """The complete answer to one question.
 
         Raises EndpointError with the error of the last try and the number of tries.
         """
+        return await self._answered(http_request(question))
+
+    async def _answered(self, request: httpx.Request) -> HttpAnswer:
         rate_limiter = self.rate_limiter_to(request.url.host)
         async with rate_limiter.place():  # waiting here does not count towards the provider's timeout
             tries = _Tries(self, with_real_id(request), rate_limiter)
@@ -85,23 +95,23 @@ class _Tries:
     def _origin(self) -> str:
         return str(self.request.extensions.get("duolog_origin") or self.request.url.host)
 
-    async def until_answered(self) -> httpx.Response:
+    async def until_answered(self) -> HttpAnswer:
         read: Callable[[HttpAnswer], Reply | None] = self.request.extensions.get("duolog_read", _nothing)
         while True:
             self.n += 1
             try:
-                response = await self._try()
-                reply = read(http_answer(response, response.content))
+                answer = await self._try()
+                reply = read(answer)
             except EndpointError as error:
                 await self._wait_after(error)
                 continue
             # An empty reply is accepted in the end, but sometimes a retry gives a real one.
             if reply is None or reply.content.strip() or reply.tool_calls:
-                return response
+                return answer
             if reply.finish != "end" or self.n > 1:
-                return response
+                return answer
 
-    async def _try(self) -> httpx.Response:
+    async def _try(self) -> HttpAnswer:
         started_s = CLOCK.seconds()
         self.n_bytes = 0
         silence_s = self._patience.silence_s
@@ -118,14 +128,16 @@ class _Tries:
                 await response.aclose()
         except httpx.TransportError as error:
             raise self._transport_fault(error) from error
-        return httpx.Response(
+        told = response.extensions
+        return HttpAnswer(
             response.status_code,
-            headers=[pair for pair in response.headers.raw if pair[0].lower() not in WIRE_HEADERS],
-            content=with_recorded_id(self.request, content),
-            extensions={
-                "duolog_latency_ms": CLOCK.ms_since(started_s),
-                **{name: response.extensions.get(name) for name in TOLD},
-            },
+            {name: value for name, value in response.headers.items() if name not in WIRE_HEADERS},
+            with_recorded_id(self.request, content),
+            reason=httpx.codes.get_reason_phrase(response.status_code),
+            latency_ms=CLOCK.ms_since(started_s),
+            asked=told.get("duolog_asked") or "",
+            address_env=told.get("duolog_address_env"),
+            key_env=told.get("duolog_key_env"),
         )
 
     def _count(self, n_bytes: int) -> None:

@@ -324,7 +324,9 @@ class Cassette(Recorder):
         if self.mode is RecordMode.NONE:
             return False
         if self._source is None:
-            return self.location.is_recast or not any(self.location.other_pairings())
+            # The folder is looked at once: a new file has begun, for which it was allowed.
+            is_begun = self._writer is not None
+            return is_begun or self.location.is_recast or not any(self.location.other_pairings())
         return self._resumes and not self._left
 
     # Recording

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion
-from pytest_duolog.endpoints.line_client import TransportLine
 from pytest_duolog.endpoints.live import LiveTransport
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import Destination
@@ -46,7 +45,7 @@ class MockedLine:
         live = LiveTransport(self._destination_of, through=mocks)
         with self._doors.watch():
             try:
-                return await TransportLine(RetryingTransport(live, self._patience)).post(question)
+                return await RetryingTransport(live, self._patience).post(question)
             except EndpointError:
                 if mocks.n_asked:
                     raise

@@ -165,7 +165,11 @@ class Redactor:
         """`value` with the secrets replaced in all its texts, including names of fields."""
         if isinstance(value, str):
             return self.text(value)
-        if isinstance(value, Mapping):
+        if value is None or isinstance(value, int | float):
+            return value
+        if isinstance(
+            value, dict | Mapping
+        ):  # nearly all are dictionaries, and other mappings are asked slowly
             return {self.text(str(name)): self._field(str(name), item) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.json(item) for item in value]

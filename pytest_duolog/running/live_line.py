@@ -11,16 +11,16 @@ from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion
 from pytest_duolog.running.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from pytest_duolog.endpoints.line_client import TransportLine
+    from pytest_duolog.endpoints.retrying import RetryingTransport
 
 
 class LiveLine:
     """Sends one dialogue's requests on the scheduler's event loop, over connections that it reuses."""
 
-    def __init__(self, scheduler: Scheduler, open_line: Callable[[], TransportLine]) -> None:
+    def __init__(self, scheduler: Scheduler, open_line: Callable[[], RetryingTransport]) -> None:
         self._scheduler = scheduler
         self._open_line = open_line
-        self._line: TransportLine | None = None
+        self._line: RetryingTransport | None = None
 
     def post(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
         """The response: an awaitable in an event loop; sync code waits here.
