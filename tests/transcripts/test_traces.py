@@ -84,6 +84,10 @@ LANGCHAIN = histories(
 def typed(value: Any) -> dict[str, Any]:
     if isinstance(value, list):
         return {"arrayValue": {"values": [typed(item) for item in value]}}
+    if isinstance(value, dict):
+        return {
+            "kvlistValue": {"values": [{"key": key, "value": typed(item)} for key, item in value.items()]}
+        }
     return {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}
 
 
@@ -107,6 +111,61 @@ def otlp(spans: list[dict[str, Any]]) -> dict[str, Any]:
         for at, span in enumerate(spans)
     ]
     return {"resourceSpans": [{"scopeSpans": [{"spans": made}]}]}
+
+
+def record(span: int, at: int, name: str, *, body: Any = None, **attributes: Any) -> dict[str, Any]:
+    """A log record; older SDKs write the name of its event among the attributes."""
+    told = {"event.name": name, **attributes} if span % 2 else attributes
+    return {
+        "timeUnixNano": str(1000 + 10 * span + at),
+        "traceId": "t1",
+        "spanId": f"s{span}",
+        **({} if span % 2 else {"eventName": name}),
+        "attributes": [{"key": key, "value": typed(value)} for key, value in told.items()],
+        **({"body": typed(body)} if body else {}),
+    }
+
+
+def logs(records: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}
+
+
+def detail_records(steps: list[tuple[list[Any], Any]]) -> list[dict[str, Any]]:
+    name = "gen_ai.client.inference.operation.details"
+    return [
+        record(
+            at,
+            0,
+            name,
+            **{
+                "gen_ai.conversation.id": "talk-1",
+                "gen_ai.request.model": "m",
+                "gen_ai.input.messages": asked,
+                "gen_ai.output.messages": [answered],
+            },
+        )
+        for at, (asked, answered) in enumerate(steps)
+    ]
+
+
+def message_records(steps: list[tuple[list[Any], Any]]) -> list[dict[str, Any]]:
+    made = []
+    for span, (asked, answered) in enumerate(steps):
+        for at, message in enumerate(asked):
+            body = {
+                key: value for key, value in message.items() if key not in ("role", "tool_call_id") and value
+            }
+            if message.get("tool_call_id"):
+                body["id"] = message["tool_call_id"]
+            made.append(
+                record(
+                    span, at, f"gen_ai.{message['role']}.message", body=body, **{"gen_ai.system": "openai"}
+                )
+            )
+        said = {key: value for key, value in answered.items() if value}
+        choice = {"index": 0, "finish_reason": "stop", "message": said}
+        made.append(record(span, len(asked), "gen_ai.choice", body=choice))
+    return made
 
 
 def genai(asked: Any, answered: Any, **more: Any) -> dict[str, Any]:
@@ -270,6 +329,10 @@ TRACES: dict[str, Any] = {
             for asked, answered in PARTS
         ]
     ),
+    "log records with details": logs(detail_records(PARTS)),
+    "log records of messages": logs(message_records(CHAT)),
+    "log records in another order": logs(message_records(CHAT)[::-1]),
+    "log records in batches": [logs([one]) for one in message_records(CHAT)],
     "older events": otlp([old_events(*step) for step in CHAT]),
     "OpenLLMetry": otlp(
         [
@@ -324,7 +387,9 @@ def test_the_dialogue_of_a_trace_is_read_once_with_its_call(trace: Any):
     assert transcript.calls_tool("status", order=5, times=1)
 
 
-@pytest.mark.parametrize("name", ["console exporter", "Phoenix", "LangSmith", "Langfuse, observations"])
+@pytest.mark.parametrize(
+    "name", ["console exporter", "Phoenix", "LangSmith", "Langfuse, observations", "log records in batches"]
+)
 def test_spans_one_after_the_other_are_a_trace(name: str):
     assert len(only(TRACES[name], lines=True)) == len(SAID)
     text = "\n".join(json.dumps(span, indent=4) for span in TRACES[name])

@@ -58,6 +58,8 @@ class Trace:
 
     spans: list[ChatSpan] = field(default_factory=list)
     whole: dict[str, Transcript] = field(default_factory=dict)
+    # Log records by the trace and the span that they belong to.
+    records: dict[tuple[str, str], list[Mapping[str, Any]]] = field(default_factory=dict)
     runs: dict[str, ToolRun] = field(default_factory=dict)
 
     def dialogues(self) -> list[tuple[str, Transcript]]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_duolog.transcripts.langchain import listed, mapped
-from pytest_duolog.transcripts.traces import Trace, exports, otel
+from pytest_duolog.transcripts.traces import Trace, exports, logs, otel
 
 Read = Callable[[Mapping[str, Any], Trace], None]
 
 FORMATS: Sequence[tuple[Callable[[Any], bool], Read]] = (
+    (logs.accepts, logs.read),
     (otel.accepts, otel.read),
     (exports.is_langsmith, exports.read_langsmith),
     (exports.is_langfuse, exports.read_langfuse),
@@ -30,6 +31,7 @@ def trace_in(values: Sequence[Any]) -> Trace:
         reader = next((read for accepts, read in FORMATS if accepts(item)), None)
         if reader is not None:
             reader(item, trace)
+    logs.make_spans(trace)
     return trace
 
 

@@ -6,6 +6,7 @@ Phoenix.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ CHOICE = "gen_ai.choice"
 
 
 @dataclass(frozen=True)
-class _Span:
+class OtelSpan:
     """A span: its attributes as they are and without dots, and its events."""
 
     trace: str
@@ -58,22 +59,27 @@ def accepts(value: Any) -> bool:
 def read(value: Mapping[str, Any], trace: Trace) -> None:
     """Add what the spans of a value hold."""
     for span in _spans(value):
-        gen_ai = mapped(span.tree.get("gen_ai"))
-        _read_tool(span, gen_ai, trace)
-        entries = list(_entries(span, gen_ai))
-        stated = _conversation(span, gen_ai)
-        if whole := _text(span.attributes.get(OWN_TRANSCRIPT)):
-            trace.whole[stated or span.trace] = Transcript.from_value(value_of(whole))
-        facts = {
-            "model": _text(mapped(gen_ai.get("response")).get("model"))
-            or _text(mapped(gen_ai.get("request")).get("model"))
-            or _text(mapped(span.tree.get("llm")).get("model_name")),
-            "tools": _tools(span, gen_ai),
-        }
-        trace.spans.append(ChatSpan(stated or span.trace, span.began, entries, facts))
+        read_span(span, trace)
 
 
-def _spans(value: Mapping[str, Any]) -> Iterator[_Span]:
+def read_span(span: OtelSpan, trace: Trace) -> None:
+    """Add what one span holds."""
+    gen_ai = mapped(span.tree.get("gen_ai"))
+    _read_tool(span, gen_ai, trace)
+    entries = list(_entries(span, gen_ai))
+    stated = _conversation(span, gen_ai)
+    if whole := _text(span.attributes.get(OWN_TRANSCRIPT)):
+        trace.whole[stated or span.trace] = Transcript.from_value(value_of(whole))
+    facts = {
+        "model": _text(mapped(gen_ai.get("response")).get("model"))
+        or _text(mapped(gen_ai.get("request")).get("model"))
+        or _text(mapped(span.tree.get("llm")).get("model_name")),
+        "tools": _tools(span, gen_ai),
+    }
+    trace.spans.append(ChatSpan(stated or span.trace, span.began, entries, facts))
+
+
+def _spans(value: Mapping[str, Any]) -> Iterator[OtelSpan]:
     if isinstance(value.get("resourceSpans"), list):
         for resource in map(mapped, value["resourceSpans"]):
             for scope in map(
@@ -86,17 +92,17 @@ def _spans(value: Mapping[str, Any]) -> Iterator[_Span]:
         yield _span(value)
 
 
-def _span(span: Mapping[str, Any]) -> _Span:
+def _span(span: Mapping[str, Any]) -> OtelSpan:
     if "context.trace_id" in span:
         span = nested(span)
-    attributes = _attributes(span.get("attributes"))
+    attributes = attributes_of(span.get("attributes"))
     context = mapped(span.get("context"))
     trace = next(
         (str(at[key]) for at in (context, span) for key in ("trace_id", "traceId") if at.get(key)), ""
     )
     status = mapped(span.get("status"))
     code = str(status.get("status_code") or status.get("code") or span.get("status_code") or "")
-    return _Span(
+    return OtelSpan(
         trace,
         began(span, "startTimeUnixNano", "start_time", "startTime"),
         attributes,
@@ -106,23 +112,27 @@ def _span(span: Mapping[str, Any]) -> _Span:
     )
 
 
-def _attributes(value: Any) -> dict[str, Any]:
+def attributes_of(value: Any) -> dict[str, Any]:
     """Attributes as an object; OTLP writes them as a list of keys and typed values."""
     if isinstance(value, list):
-        return {str(item.get("key")): _typed(item.get("value")) for item in map(mapped, value)}
+        return {str(item.get("key")): typed(item.get("value")) for item in map(mapped, value)}
     return dict(mapped(value))
 
 
-def _typed(value: Any) -> Any:
+def typed(value: Any) -> Any:
+    """A value that OTLP wraps in an object with its type."""
     inner = mapped(value)
     if "arrayValue" in inner:
-        return [_typed(item) for item in listed(mapped(inner["arrayValue"]).get("values"))]
+        return [typed(item) for item in listed(mapped(inner["arrayValue"]).get("values"))]
     if "kvlistValue" in inner:
-        return _attributes(mapped(inner["kvlistValue"]).get("values"))
+        return attributes_of(mapped(inner["kvlistValue"]).get("values"))
+    whole = inner.get("intValue")
+    if isinstance(whole, str) and re.fullmatch(r"-?[0-9]{1,19}", whole):
+        return int(whole)  # OTLP's JSON writes 64 bits as text
     return next(iter(inner.values()), None)
 
 
-def _conversation(span: _Span, gen_ai: Mapping[str, Any]) -> str:
+def _conversation(span: OtelSpan, gen_ai: Mapping[str, Any]) -> str:
     session = mapped(span.tree.get("session")).get("id")
     return _text(mapped(gen_ai.get("conversation")).get("id")) or _text(session) or ""
 
@@ -131,7 +141,7 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _entries(span: _Span, gen_ai: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _entries(span: OtelSpan, gen_ai: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The messages of a span, in the first spelling that it has."""
     operation = mapped(gen_ai.get("operation"))
     for tree in (gen_ai, *_details(span)):
@@ -160,10 +170,10 @@ def _entries(span: _Span, gen_ai: Mapping[str, Any]) -> Iterator[dict[str, Any]]
         yield from _from_events(span)
 
 
-def _details(span: _Span) -> Iterator[Mapping[str, Any]]:
+def _details(span: OtelSpan) -> Iterator[Mapping[str, Any]]:
     """The attributes of the events that hold whole messages."""
     for event in map(mapped, span.events):
-        yield mapped(nested(_attributes(event.get("attributes"))).get("gen_ai"))
+        yield mapped(nested(attributes_of(event.get("attributes"))).get("gen_ai"))
 
 
 def _older(value: Any, role: str) -> Iterator[dict[str, Any]]:
@@ -174,9 +184,9 @@ def _older(value: Any, role: str) -> Iterator[dict[str, Any]]:
         yield from entries_of(value, role)
 
 
-def _from_events(span: _Span) -> Iterator[dict[str, Any]]:
+def _from_events(span: OtelSpan) -> Iterator[dict[str, Any]]:
     for event in map(mapped, span.events):
-        name, attributes = _text(event.get("name")), nested(_attributes(event.get("attributes")))
+        name, attributes = _text(event.get("name")), nested(attributes_of(event.get("attributes")))
         if name in EVENTS:
             yield _message(attributes, EVENTS[name])
         elif name == CHOICE:
@@ -196,7 +206,7 @@ def _message(attributes: Mapping[str, Any], role: str) -> dict[str, Any]:
     }
 
 
-def _tools(span: _Span, gen_ai: Mapping[str, Any]) -> Any:
+def _tools(span: OtelSpan, gen_ai: Mapping[str, Any]) -> Any:
     """The definitions of tools; OpenInference has each schema as text."""
     defined = value_of(mapped(gen_ai.get("tool")).get("definitions"))
     schemas = [
@@ -206,7 +216,7 @@ def _tools(span: _Span, gen_ai: Mapping[str, Any]) -> Any:
     return defined or schemas
 
 
-def _read_tool(span: _Span, gen_ai: Mapping[str, Any], trace: Trace) -> None:
+def _read_tool(span: OtelSpan, gen_ai: Mapping[str, Any], trace: Trace) -> None:
     """Remember the result of a tool's own span by the id of its call."""
     call = mapped(mapped(gen_ai.get("tool")).get("call"))
     id_ = _text(call.get("id")) or _text(mapped(span.tree.get("tool_call")).get("id"))
