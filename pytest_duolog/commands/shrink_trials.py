@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pytest_duolog.errors import TranscriptError
+from pytest_duolog.commands.continuations import CELL, Wanted, continued
 from pytest_duolog.gate.shrink import History
 from pytest_duolog.properties.base import Outcome, Property, judge
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.running.session import Session
-from pytest_duolog.running.talks import Ended, Holding, Talk, TalkFolder
+from pytest_duolog.running.talks import TalkFolder
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.transcripts.transcript import Message, Transcript
-
-CELL = "continuation"
-
-
-class TrialsStopped(Exception):
-    """The budget is used up, or nobody answers; what is recorded is kept. The text says why."""
 
 
 @dataclass
@@ -26,7 +19,7 @@ class Trials:
     """The continuations of beginnings of one dialogue, in one folder.
 
     `scenario` has its models. Those that are in the folder already are read from it, so an interrupted search goes on
-    where it stopped. Raises TrialsStopped if no further one may be held.
+    where it stopped. Raises ContinuationsStopped if no further one may be held.
     """
 
     session: Session
@@ -38,34 +31,11 @@ class Trials:
     def __call__(self, history: History, numbers: range) -> list[bool | None]:
         """Whether the failure followed in these samples; None is an error."""
         scenario = with_history(self.scenario, history)
-        found: dict[int, Transcript] = {}
-        talks: list[Talk] = []
-        for number in numbers:
-            location = self.location(scenario, number)
-            held = None
-            with suppress(TranscriptError):
-                held = self.folder.held(location, topic=scenario.topic)
-            if held is None:
-                talks.append(Talk(CELL, number, scenario.for_sample(number), location))
-            else:
-                found[number] = held
-        problems: list[str] = []
-        for event in Holding(self.session, self.folder, talks).events() if talks else ():
-            if isinstance(event, Ended) and event.transcript is not None:
-                found[event.talk.sample] = event.transcript
-            elif isinstance(event, Ended):
-                problems.append(event.problem)
-        if self.session.budget.has_refused:
-            raise TrialsStopped("the budget is used up")
-        if problems and not found:
-            raise TrialsStopped(problems[0])
-        for transcript in found.values():
+        found = continued(self.session, self.folder, [Wanted(scenario, number) for number in numbers])
+        for transcript in filter(None, found):
             said = tuple(message.content for message in transcript.messages[len(history) :])
             self.texts.setdefault(history, set()).add(said)
-        return [
-            follows(self.check, found[number], len(history)) if number in found else None
-            for number in numbers
-        ]
+        return [None if one is None else follows(self.check, one, len(history)) for one in found]
 
     def location(self, scenario: Scenario, number: int) -> CassetteLocation:
         """Where a continuation is recorded."""

@@ -160,6 +160,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "more than the candidate",
     )
     group.addoption(
+        "--duolog-screen",
+        metavar="N",
+        type=_given_text,
+        help="ask the candidate and the baseline N times each for the next message at every turn of the recorded "
+        "dialogues, and say which ones to read first; never a PASS",
+    )
+    group.addoption(
         "--duolog-blame",
         action="store_true",
         help="run every dialogue test in four pairings of its models (or of its candidates, old and new), and "

@@ -19,6 +19,15 @@ def launch(session: pytest.Session) -> None:
     except ConfigurationError as error:
         refuse(config, session.items, str(error))
         return
+    if given := config.getoption("duolog_screen"):
+        from pytest_duolog.plugin.screening import register_screening  # noqa: PLC0415  # most runs have none
+
+        try:
+            settings_of(config)
+            register_screening(config, given)
+        except ConfigurationError as error:
+            refuse(config, session.items, str(error))
+        return
     is_special = (
         given_shard(config) is not None
         or settings_of(config).candidates

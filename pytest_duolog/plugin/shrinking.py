@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from pytest_duolog.commands.continuations import ContinuationsStopped
 from pytest_duolog.commands.shrink_test import write_test, writes
-from pytest_duolog.commands.shrink_trials import Trials, TrialsStopped, plain, with_history
+from pytest_duolog.commands.shrink_trials import Trials, plain, with_history
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import ConfigurationError, DuologError
 from pytest_duolog.gate.shrink import Ended, Shrunk, shrink
@@ -110,7 +111,7 @@ class Shrinking:
         """Shorten it; the exit status of pytest is that of `duolog shrink`."""
         try:
             session.exitstatus = self._shrink()
-        except TrialsStopped as error:
+        except ContinuationsStopped as error:
             self._say(f"STOPPED: {error}")
             self._say(
                 "every finished continuation is kept: the same command continues where this one stopped"

@@ -15,11 +15,28 @@ from pytest_duolog.settings import Settings
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
+# The options that make something else of a run; the options that then have no effect, and the reason.
+ALONE = {
+    "screen": (
+        ("blame", "collect", "samples", "baseline", "margin", "rounds", "shard"),
+        "asks for single messages",
+    ),
+    "blame": (
+        ("collect", "samples", "baseline", "margin", "shard"),
+        "runs rounds of four pairings (--duolog-rounds)",
+    ),
+    "collect": (
+        ("candidate", "samples", "baseline", "margin", "rounds"),
+        "takes samples of today's models and judges none",
+    ),
+}
+
 
 def settings_of(config: pytest.Config) -> Settings:
     """The merged settings; raises UsageError for wrong values."""
     if SETTINGS not in config.stash:
         is_blamed = config.getoption("duolog_blame")  # what the ini file says of gates does not hold then
+        is_screened = bool(config.getoption("duolog_screen"))
         under_xdist = getattr(config, "workerinput", {})
         try:
             _check_gate_options(config)
@@ -29,8 +46,8 @@ def settings_of(config: pytest.Config) -> Settings:
                 candidate_options=(
                     config.getoption("duolog_candidate") if is_blamed else _given(config, "duolog_candidate")
                 ),
-                samples=_given(config, "duolog_samples"),
-                collect=None if is_blamed else _given(config, "duolog_collect"),
+                samples=None if is_screened else _given(config, "duolog_samples"),
+                collect=None if is_blamed or is_screened else _given(config, "duolog_collect"),
                 blame=is_blamed,
                 margin=_given(config, "duolog_margin"),
                 rounds=_given(config, "duolog_rounds"),
@@ -54,22 +71,15 @@ def settings_of(config: pytest.Config) -> Settings:
 
 def _check_gate_options(config: pytest.Config) -> None:
     """Raises ConfigurationError for options without effect; ini keys are allowed, because they are for all runs."""
-    if config.getoption("duolog_blame"):
-        for name in ("collect", "samples", "baseline", "margin", "shard"):
-            if config.getoption(f"duolog_{name}"):
+    for kind, (names, why) in ALONE.items():
+        if config.getoption(f"duolog_{kind}"):
+            if idle_names := [name for name in names if config.getoption(f"duolog_{name}")]:
                 raise ConfigurationError(
-                    f"--duolog-{name}: it has no effect with --duolog-blame, which runs rounds of four pairings "
-                    "(--duolog-rounds)"
+                    f"--duolog-{idle_names[0]}: it has no effect with --duolog-{kind}, which {why}"
                 )
-        return
-    if config.getoption("duolog_collect"):
-        for name in ("candidate", "samples", "baseline", "margin", "rounds"):
-            if config.getoption(f"duolog_{name}"):
-                raise ConfigurationError(
-                    f"--duolog-{name}: it has no effect with --duolog-collect, which takes samples of today's models "
-                    "and judges none"
-                )
-        return
+            if kind == "screen" and not _given(config, "duolog_candidate"):
+                raise ConfigurationError("--duolog-screen: it has no effect without --duolog-candidate")
+            return
     has_gate = bool(_given(config, "duolog_candidate"))
     idle = (
         [

@@ -97,6 +97,11 @@ class Dialogue(PropertyMethods):
         self.is_looked_at = True
         return self._scenario
 
+    def cast(self, arm: AnyArm) -> Scenario:
+        """What its speakers would be asked to do with the models of an arm."""
+        scenario = Scenario.build(self._values.values).for_sample(self.site.sample)
+        return self.site.session.settings.cast(scenario, arm=arm)
+
     @property
     def transcript(self) -> Transcript:
         """The transcript of the finished dialogue.

@@ -1,0 +1,225 @@
+"""Compares the next messages of candidate and baseline at each turn of recorded dialogues: what to look at first.
+
+Both models answer the same history several times. The distance between the two is set against the distance of each
+from itself, the noise floor: only what exceeds it counts. Under the claim that both are one model, their answers at a
+turn can be exchanged, so permuting them says how often chance exceeds what was seen.
+
+After the first turn at which most answers of the two do different things, the recorded dialogue is one that the
+candidate would not have had. Later turns of that dialogue are shown, but not scored; permutations obey the same rule.
+
+A screen never passes anything: it does not see loops, recovery, or the reaction of the other side.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import combinations
+from typing import NamedTuple
+
+from pytest_duolog.results.acts import Act, Heard
+
+# The chance of an alarm if both sides are one model: half of it for the sum over all dialogues, half for the one that
+# differs most.
+ALARM_RISK = 0.03
+N_PERMUTATIONS = 999
+# Of each turn, so many divisions of its answers are looked at.
+MOST_DIVISIONS = 300
+# The weights of what can differ between two answers. The acts carry the weight.
+ACT, TOOLS, STANCE, LENGTH = 1.0, 1.0, 0.5, 0.5
+# An answer that is so many times as long differs in length as much as it can.
+LONGEST_RATIO = 4.0
+# The share of the answers of each side that must do the same, but not what the other side does, for a divergence.
+MOST = 0.8
+# At least so many answers of each side, because one has no distance from itself.
+FEWEST_ANSWERS = 2
+
+
+class Turn(NamedTuple):
+    """The answers of both sides as message `number`, from 1."""
+
+    number: int
+    baseline: tuple[Heard, ...]
+    candidate: tuple[Heard, ...]
+
+
+class Split(NamedTuple):
+    """One division of the answers at a turn into two sides: by how much they differ, and whether they diverge."""
+
+    excess: float
+    diverges: bool
+
+
+@dataclass(frozen=True)
+class Screened:
+    """One dialogue: its turns, and what the screen makes of them.
+
+    `excess` is the sum over the scored turns of the distance between the sides beyond the noise floor, `p` the share of
+    permutations with at least as much, `expected` and `spread` their mean and standard deviation.
+    """
+
+    name: str
+    turns: tuple[Turn, ...]
+    excess: float
+    p: float
+
+    @cached_property
+    def excesses(self) -> tuple[float, ...]:
+        """The excess of each turn."""
+        return tuple(split_of(turn.baseline, turn.candidate).excess for turn in self.turns)
+
+    @cached_property
+    def divergence(self) -> int | None:
+        """The number of the message at which the two first do different things; None if they never do."""
+        return next(
+            (turn.number for turn in self.turns if split_of(turn.baseline, turn.candidate).diverges), None
+        )
+
+    def is_scored(self, turn: Turn) -> bool:
+        """Whether a turn counts."""
+        return self.divergence is None or turn.number <= self.divergence
+
+    @property
+    def to_read(self) -> list[Turn]:
+        """The scored turns with any excess, the largest first."""
+        found = [
+            (excess, turn)
+            for excess, turn in zip(self.excesses, self.turns, strict=True)
+            if excess > 0 and self.is_scored(turn)
+        ]
+        return [turn for _, turn in sorted(found, key=lambda pair: (-pair[0], pair[1].number))]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """The dialogues in the order of suspicion. `p_sum` is of all together, `p_most` of the one that differs most."""
+
+    dialogues: tuple[Screened, ...]
+    p_sum: float
+    p_most: float
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether the candidate differs from the baseline beyond chance."""
+        return min(self.p_sum, self.p_most) <= ALARM_RISK / 2
+
+
+@lru_cache(maxsize=65536)
+def distance(one: Heard, other: Heard) -> float:
+    """How different two answers are, from 0 to 3."""
+    ratio = abs(math.log((one.n_words + 1) / (other.n_words + 1))) / math.log(LONGEST_RATIO)
+    return (
+        ACT * (one.act is not other.act)
+        + TOOLS * (one.tools != other.tools)
+        + STANCE * (one.stance is not other.stance)
+        + LENGTH * min(1.0, ratio)
+    )
+
+
+def split_of(baseline: Sequence[Heard], candidate: Sequence[Heard]) -> Split:
+    """By how much two sides differ beyond their own noise, and whether they diverge.
+
+    The excess is the mean distance between the sides minus half of the mean distances inside them (the energy
+    distance); its mean is 0 if both sides are one model.
+    """
+    cross = _mean([distance(one, other) for one in baseline for other in candidate])
+    inside = _mean([distance(*pair) for pair in combinations(baseline, 2)])
+    inside += _mean([distance(*pair) for pair in combinations(candidate, 2)])
+    ours, theirs = _main_act(baseline), _main_act(candidate)
+    return Split(cross - inside / 2, ours is not None and theirs is not None and ours is not theirs)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else 0.0
+
+
+def _main_act(answers: Sequence[Heard]) -> Act | None:
+    """What most answers do; None if they are of several minds."""
+    ((act, n),) = Counter(answer.act for answer in answers).most_common(1)
+    return act if n >= MOST * len(answers) - 1e-9 else None
+
+
+def screen(
+    dialogues: Sequence[tuple[str, Sequence[Turn]]], *, n_permutations: int = N_PERMUTATIONS
+) -> Screen:
+    """The dialogues with the most suspicious first.
+
+    Turns with fewer than two answers of a side are left out; dialogues without turns, too. Raises ValueError if none is
+    left.
+    """
+    given = [
+        (
+            name,
+            tuple(turn for turn in turns if min(len(turn.baseline), len(turn.candidate)) >= FEWEST_ANSWERS),
+        )
+        for name, turns in dialogues
+    ]
+    given = [(name, turns) for name, turns in given if turns]
+    if not given:
+        raise ValueError("no turn has two answers of each side")
+    drawn = random.Random(0)  # noqa: S311  # the same answers always have the same verdict
+    splits = [[_splits(turn, drawn) for turn in turns] for _, turns in given]
+    observed = [_score([found[0] for found in turns]) for turns in splits]
+    permuted = [
+        [_score([drawn.choice(found) for found in turns]) for turns in splits] for _ in range(n_permutations)
+    ]
+    columns = list(zip(*permuted, strict=True))
+    means = [_mean(column) for column in columns]
+    spreads = [
+        math.sqrt(_mean([(value - mean) ** 2 for value in column])) or 1e-9
+        for column, mean in zip(columns, means, strict=True)
+    ]
+
+    def most(scores: Sequence[float]) -> float:
+        return max(
+            (score - mean) / spread for score, mean, spread in zip(scores, means, spreads, strict=True)
+        )
+
+    found = [
+        Screened(name, turns, score, _p(score, column))
+        for (name, turns), score, column in zip(given, observed, columns, strict=True)
+    ]
+    return Screen(
+        tuple(sorted(found, key=lambda one: (one.p, -one.excess))),
+        _p(math.fsum(observed), [math.fsum(row) for row in permuted]),
+        _p(most(observed), [most(row) for row in permuted]),
+    )
+
+
+def _splits(turn: Turn, drawn: random.Random) -> list[Split]:
+    """Divisions of the answers at a turn into two sides of their sizes: all, or some if there are many.
+
+    The observed one is the first.
+    """
+    both = (*turn.baseline, *turn.candidate)
+    n = len(turn.baseline)
+    divisions: Iterable[Sequence[int]] = combinations(range(len(both)), n)
+    if math.comb(len(both), n) > MOST_DIVISIONS:
+        others = [drawn.sample(range(len(both)), n) for _ in range(MOST_DIVISIONS - 1)]
+        divisions = [range(n), *others]
+    found = []
+    for chosen in divisions:
+        inside = set(chosen)
+        ours = [both[at] for at in chosen]
+        theirs = [answer for at, answer in enumerate(both) if at not in inside]
+        found.append(split_of(ours, theirs))
+    return found
+
+
+def _score(turns: Sequence[Split]) -> float:
+    """The sum up to the first divergence."""
+    total = 0.0
+    for excess, diverges in turns:
+        total += excess
+        if diverges:
+            break
+    return total
+
+
+def _p(observed: float, permuted: Sequence[float]) -> float:
+    """The share of permutations with at least as much, the observed one included."""
+    return (1 + sum(value >= observed - 1e-9 for value in permuted)) / (1 + len(permuted))

@@ -1,0 +1,111 @@
+"""The screen of a candidate as text and as data: which dialogues and which turns to read first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_duolog.display import and_more, counted, listed
+from pytest_duolog.gate.screen import ALARM_RISK, Screen, Screened, Turn, split_of
+from pytest_duolog.reports.numbers import percent
+from pytest_duolog.results.acts import Act, Heard, Stance
+
+MOST_DIALOGUES = 10
+MOST_TURNS = 3
+# Format history: 1, the first.
+JSON_FORMAT = 1
+WHAT_IT_MISSES = (
+    "this is no PASS: a screen sees neither loops nor what the other side makes of it; a gate does"
+)
+
+
+def screen_words(screen: Screen, on_trial: str, n_samples: int) -> Iterator[str]:
+    """The answer, then the dialogues in the order of suspicion."""
+    if screen.is_suspicious:
+        yield f"SUSPICIOUS: the next messages of {on_trial} differ from the baseline's, beyond its own noise"
+    else:
+        yield f"NOTHING SEEN: the next messages of {on_trial} differ no more than the baseline's do among themselves"
+    yield f"  {WHAT_IT_MISSES}"
+    n_turns = sum(len(dialogue.turns) for dialogue in screen.dialogues)
+    yield (
+        f"  {counted(n_turns, 'turn')} of {counted(len(screen.dialogues), 'dialogue')}, {n_samples} answers of each "
+        f"side; p = {screen.p_sum:.3f} over all, p = {screen.p_most:.3f} for the one that differs most; one model on "
+        f"both sides raises an alarm in at most {percent(ALARM_RISK)} of screens"
+    )
+    for place, dialogue in enumerate(screen.dialogues[:MOST_DIALOGUES], start=1):
+        yield from _dialogue_words(place, dialogue)
+    yield from and_more(len(screen.dialogues), MOST_DIALOGUES, "dialogues")
+
+
+def _dialogue_words(place: int, dialogue: Screened) -> Iterator[str]:
+    yield f"  {place}. {dialogue.name}: excess {dialogue.excess:.2f}, p = {dialogue.p:.3f}"
+    for turn in dialogue.to_read[:MOST_TURNS]:
+        excess = split_of(turn.baseline, turn.candidate).excess
+        yield (
+            f"     message {turn.number} (excess {excess:.2f}): baseline {side_words(turn.baseline)}; "
+            f"candidate {side_words(turn.candidate)}"
+        )
+    later = [str(turn.number) for turn in dialogue.turns if not dialogue.is_scored(turn)]
+    if later:
+        yield (
+            f"     not scored, because the candidate had left the recorded dialogue in message {dialogue.divergence}: "
+            f"messages {listed(later)}"
+        )
+
+
+def side_words(answers: Sequence[Heard]) -> str:
+    """What the answers of one side do: `asks 2 of 3, answers 1 of 3, 14 to 20 words`."""
+    n = len(answers)
+    parts = [
+        f"{act} {times} of {n}" for act, times in Counter(answer.act for answer in answers).most_common()
+    ]
+    tools = Counter(tool for answer in answers for tool in answer.tools)
+    if tools:
+        parts.append("calls " + ", ".join(f"{name} {times} times" for name, times in tools.most_common()))
+    stances = Counter(answer.stance for answer in answers if answer.stance is not Stance.OPEN)
+    parts += [f"{stance} {times} of {n}" for stance, times in stances.most_common()]
+    lengths = [answer.n_words for answer in answers]
+    low, high = min(lengths), max(lengths)
+    return ", ".join([*parts, counted(high, "word") if low == high else f"{low} to {high} words"])
+
+
+def screen_data(screen: Screen, on_trial: str, n_samples: int) -> Mapping[str, object]:
+    """The screen as plain data, for JSON; message numbers count from 1."""
+    return {
+        "format": JSON_FORMAT,
+        "candidate": on_trial,
+        "suspicious": screen.is_suspicious,
+        "p_sum": screen.p_sum,
+        "p_most": screen.p_most,
+        "answers": n_samples,
+        "dialogues": [
+            {
+                "name": dialogue.name,
+                "excess": dialogue.excess,
+                "p": dialogue.p,
+                "divergence": dialogue.divergence,
+                "turns": [_turn_data(dialogue, turn) for turn in dialogue.turns],
+            }
+            for dialogue in screen.dialogues
+        ],
+    }
+
+
+def _turn_data(dialogue: Screened, turn: Turn) -> Mapping[str, object]:
+    return {
+        "message": turn.number,
+        "excess": split_of(turn.baseline, turn.candidate).excess,
+        "scored": dialogue.is_scored(turn),
+        "baseline": [_heard_data(heard) for heard in turn.baseline],
+        "candidate": [_heard_data(heard) for heard in turn.candidate],
+    }
+
+
+def _heard_data(heard: Heard) -> Mapping[str, object]:
+    act: Act = heard.act
+    return {
+        "act": act.name.lower(),
+        "tools": list(heard.tools),
+        "words": heard.n_words,
+        "stance": heard.stance.value,
+    }
