@@ -1,8 +1,9 @@
-"""What kind of thing an English question asks for, and whether a reply holds one.
+"""What kind of thing a question asks for, and whether a reply holds one.
 
 A reply takes a question up if it holds such a thing (a time, a place, a number, a name), asks back, or says that it
 cannot tell. Yes-or-no questions are often answered without either, so there any new word of content counts. Whether an
-answer is right, nothing here knows.
+answer is right, nothing here knows. English is read best (`questions.toml`). Of six other languages
+(`questions_elsewhere.toml`) only questions with a question word are understood.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from importlib import resources
 
 from pytest_duolog.detectors import languages, lexicon, text
@@ -19,6 +21,8 @@ from pytest_duolog.detectors import languages, lexicon, text
 STEM = 4
 # A reply of so few words needs no grammar: "Ghana.", "The 14."
 FEW_WORDS = 3
+# A question word shows a language as well as so many function words.
+ASKED = 2
 
 
 class Kind(StrEnum):
@@ -36,6 +40,9 @@ class Kind(StrEnum):
 
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("questions.toml").read_text("utf-8"))
+_ELSEWHERE = tomllib.loads(
+    resources.files(__package__).joinpath("questions_elsewhere.toml").read_text("utf-8")
+)
 
 
 def _pattern(parts: Sequence[str]) -> re.Pattern[str]:
@@ -43,6 +50,7 @@ def _pattern(parts: Sequence[str]) -> re.Pattern[str]:
 
 
 _KINDS = [(Kind[name], _pattern(parts)) for name, *parts in _TABLES["kinds"]]
+_BY_WORD = {Kind.TIME, Kind.NUMBER, Kind.PLACE, Kind.NAME, Kind.REASON, Kind.MANNER, Kind.THING}
 _HOLDS = {kind: _pattern(_TABLES[kind.name.lower()]) for kind in (Kind.TIME, Kind.NUMBER, Kind.PLACE)}
 _PERSON = _pattern(_TABLES["person"])
 _LEAVES_OPEN = _pattern(_TABLES["leaves_open"])
@@ -53,25 +61,42 @@ _STATE = _pattern(_TABLES["state"])
 _WELL = _pattern(_TABLES["well"])
 _PRAISES = frozenset(_TABLES["praises"].split())
 _NAMED = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+|^\W*[A-Z][\w'-]+(?: [A-Z][\w'-]+)*[.!]?$")
-_ACTS = re.compile(r"\b(?:i|we|he|she|they) (?:did|do|does|am|are|is|was|were|will|can|could|have|has)\b")
+_ACTS = re.compile(
+    r"(?:\b(?:i|we|he|she|they)|^\W*[\w'-]+) (?:did|do|does|am|are|is|was|were|will|can|could|have|has)\b"
+)
 _OR = re.compile(r"\bor\b")
 _GRAMMAR = languages.words_of("en") | frozenset(("oh", "uh", "huh", "hmm", "hi", "hello", "hey", "yeah"))
 
 
 def kinds_of(question: str) -> list[Kind]:
-    """What a normalised question asks for, the most telling first; none if it is not understood."""
-    return [kind for kind, pattern in _KINDS if pattern.search(question)]
+    """What a normalised question asks for, the most telling first; none if it is not understood.
+
+    Of several question words the first one counts: "What do you do when it rains?"
+    """
+    found = [(kind, match.start()) for kind, pattern in _KINDS if (match := pattern.search(question))]
+    by_word = iter(sorted((one for one in found if one[0] in _BY_WORD), key=lambda one: one[1]))
+    return [next(by_word)[0] if kind in _BY_WORD else kind for kind, _ in found]
 
 
 def takes_up(question: str, reply: str) -> bool | None:
     """Whether a reply takes up a normalised question; None where the question is not understood."""
+    tongues = _tongues_of(question, reply)
+    if tongues:
+        answers = {tongue.takes_up(question, reply) for tongue in tongues} - {None}
+        return any(answers) if answers else None
     found = kinds_of(question)
-    if not found:
-        return None
-    folded = lexicon.POLITE.sub(" ", text.fold(reply))
+    return _takes_up_in_english(question, reply, found) if found else None
+
+
+def _takes_up_in_english(question: str, reply: str, found: Sequence[Kind]) -> bool:
+    folded = text.fold(reply)
+    if not lexicon.POLITE.search(question):  # "How do you say thank you in Swahili?"
+        folded = lexicon.POLITE.sub(" ", folded)
     words = text.words(folded)
     if words == text.words(question):
         return False
+    if found[0] is Kind.MANNER and _STATE.search(question) and _WELL.search(text.fold(reply)):
+        return True  # "I'm fine, thank you." is a courtesy, and an answer
     asks_back = "?" in folded and (len(words) > 1 or bool(kinds_of(folded)))
     if not words or asks_back or _LEAVES_OPEN.search(folded):
         return bool(words)
@@ -88,7 +113,7 @@ def takes_up(question: str, reply: str) -> bool | None:
 def _holds(kind: Kind, question: str, reply: str, folded: str, new: list[str]) -> bool:
     """Whether a reply, as it was written and folded, holds a thing of this kind; `new` are its own words of content."""
     if kind is Kind.PLACE:
-        is_few = len(text.words(folded)) <= FEW_WORDS
+        is_few = len(text.words(folded)) <= FEW_WORDS or reply.islower()  # names without capitals
         return bool(new) and bool(is_few or _NAMED.search(reply) or _HOLDS[kind].search(folded))
     if kind in _HOLDS:
         return bool(_HOLDS[kind].search(_without_echo(folded, question)))
@@ -98,7 +123,7 @@ def _holds(kind: Kind, question: str, reply: str, folded: str, new: list[str]) -
         )
     if kind is Kind.REASON and "because" in folded:
         return True
-    return bool(new) or bool(kind is Kind.MANNER and _STATE.search(question) and _WELL.search(folded))
+    return bool(new)
 
 
 def _is_new(word: str, asked: set[str]) -> bool:
@@ -118,3 +143,73 @@ def _without_echo(folded: str, question: str) -> str:
     return " ".join(
         word for word in re.findall(r"[^\s.,;:!?]+", folded) if word not in asked or word.isdigit()
     )
+
+
+class _Tongue:
+    """Another language than English: what its question words ask for, and what answers hold."""
+
+    def __init__(self, code: str) -> None:
+        table, anywhere = _ELSEWHERE[code], _ELSEWHERE["anywhere"]
+        self.grammar = languages.words_of(code)
+        self._acknowledges = frozenset(table["acknowledges"].split())
+        self._has_capital_nouns = code == "de"
+        self._kinds = [
+            (Kind[name], re.compile(rf"^\W*(?:[\w']+\W+){{0,3}}?(?:{words})\b"))
+            for name, words in table["kinds"].items()
+        ]
+        self._holds = {
+            kind: _any_of(table[name], anywhere.get(name))
+            for kind, name in (
+                (Kind.TIME, "time"),
+                (Kind.NUMBER, "number"),
+                (Kind.PLACE, "place"),
+                (Kind.NAME, "person"),
+            )
+        }
+        self._leaves_open = _any_of(table["leaves_open"])
+
+    def kind_of(self, question: str) -> Kind | None:
+        """What a normalised question asks for; None if it has no question word of this language."""
+        return next((kind for kind, pattern in self._kinds if pattern.search(question)), None)
+
+    def takes_up(self, question: str, reply: str) -> bool | None:
+        """Whether a reply takes up a normalised question; None where the question is not understood."""
+        kind = self.kind_of(question)
+        if kind is None:
+            return None
+        folded = lexicon.POLITE.sub(" ", text.fold(reply))
+        words = text.words(folded)
+        if words == text.words(question):
+            return False
+        if not words or ("?" in folded and len(words) > 1) or self._leaves_open.search(folded):
+            return bool(words)
+        asked = {word[:STEM] for word in text.words(question)}
+        new = [word for word in words if word[0].isdigit() or self._is_new(word, asked)]
+        if kind in (Kind.TIME, Kind.NUMBER):
+            return bool(self._holds[kind].search(_without_echo(folded, question)))
+        if kind not in self._holds or not new:
+            return bool(new)
+        is_named = not self._has_capital_nouns and bool(_NAMED.search(reply))
+        return len(words) <= FEW_WORDS or is_named or bool(self._holds[kind].search(folded))
+
+    def _is_new(self, word: str, asked: set[str]) -> bool:
+        return not (word[:STEM] in asked or word in self._acknowledges or word in self.grammar)
+
+
+def _any_of(*alternatives: str | None) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(filter(None, alternatives))})(?!\w)")
+
+
+@cache
+def _tongues() -> list[_Tongue]:
+    return [_Tongue(code) for code in _ELSEWHERE if code != "anywhere"]
+
+
+def _tongues_of(question: str, reply: str) -> list[_Tongue]:
+    """The other languages that a question and its reply may be in, several if they have as many of the words."""
+    words = [*text.words(question), *text.words(text.fold(reply))]
+    n_english = sum(map(languages.words_of("en").__contains__, words))
+    counts = [(sum(map(tongue.grammar.__contains__, words)), tongue) for tongue in _tongues()]
+    shown = [(n + ASKED * bool(one.kind_of(question)), one) for n, one in counts if n >= n_english]
+    most = max((count for count, _ in shown), default=0)
+    return [tongue for count, tongue in shown if count > n_english and count == most]

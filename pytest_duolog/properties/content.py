@@ -24,12 +24,15 @@ LAST_SENTENCES = 2
 FEW_WORDS = 3
 _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
+# What a speaker does, not says: "*smiles* No."
+_STAGED = re.compile(r"^\s*\*[^*\n]{1,80}\*")
 # Beginnings of short answers, normalised; "okay" is not among them, because it only acknowledges.
 _SHORT_ANSWER = re.compile(
     # Thanks alone are not an answer, but they can accept an offer: "Thank you, that would be lovely."
     r"(?:(?:thank you|thanks)[,.!]? )?(?:that would|that'd|i'd (?:love|like)|please)\b|"
     r"(?:yes|yeah|yep|yup|no|nope|nah|sure|absolutely|definitely|certainly|of course|maybe|perhaps|probably"
-    r"|i'm|i am|ja|nein|doch|oui|non|sí|si|sì|sim|não|ya|tidak|bukan|belum)\b"
+    r"|i'm|i am|ja|nein|doch|oui|non|sí|si|sì|sim|não|ya|tidak|bukan|belum"
+    r"|nee|nej|evet|hayır|tak|ano|igen|nem|kyllä|ei|да|нет|так|ні|ναι|όχι|có|không)\b"
     r"|[👍👌✅✔]|はい|ええ|いいえ|いや|네|예|아니|是|不|好|对|可以|没"
 )
 
@@ -139,11 +142,11 @@ class MaxWords(SpokenProperty, method="has_max_words"):
 class AnswersQuestions(SpokenProperty, method="answers_questions"):
     """The next message of `speaker` responds to each question of the other side.
 
-    A message ignores a question if it has no words, has only thanks, acknowledgements and goodbyes, or only repeats the
-    question. An English question that asks for a time, a place, a number or a name needs one in the response, or words
-    that leave it open. A question in return counts as a response. A wrong answer, and in other languages an irrelevant
-    one, is not detected: this needs a judge. At least the share `min_share` of the questions, 0 to 1, must get a
-    response.
+    A message ignores a question if it has no words, has only thanks, acknowledgements and goodbyes, or only repeats
+    the question. A question that asks for a time, a place, a number or a name needs one in the response, or words
+    that leave it open, in English, German, French, Spanish, Italian, Portuguese and Dutch. A question in return
+    counts as a response. A wrong answer is not detected, and mostly not an irrelevant one to other questions: this
+    needs a judge. At least the share `min_share` of the questions, 0 to 1, must get a response.
     """
 
     min_share: float = 1.0
@@ -183,7 +186,7 @@ def _is_question(sentence: str) -> bool:
 
 
 def _takes_up(question: str, reply: str) -> bool:
-    own = text.excerpt(text.without_thinking(reply))
+    own = _STAGED.sub(" ", text.excerpt(text.without_thinking(reply)))
     by_kind = [questions.takes_up(asked, own) for asked in text.sentences(question)]
     if None not in by_kind and text.words(text.fold(own)):
         return any(by_kind)

@@ -51,5 +51,45 @@ def test_replies(question, answers, others):
     assert [reply for reply in others if takes_up(asked, reply)] == []
 
 
-def test_a_question_in_another_language_is_left_to_others():
-    assert takes_up("wann fährt das schiff?", "um sechs") is None
+@pytest.mark.parametrize(
+    ("question", "answers", "others"),
+    [
+        ("Wann legt die Fähre ab?", ["Um sechs.", "Erst wenn alle da sind.", "Keine Ahnung."],
+         ["Verstehe.", "Die Fähre, aha.", "Fähren sind eine schöne Art zu reisen."]),
+        ("Wie viele Ziegen habt ihr?", ["Neun.", "Viel zu viele!"], ["Super!", "Ziegen sind kluge Tiere."]),
+        ("Où gardez-vous le sel ?", ["Derrière la farine.", "Je ne sais pas."], ["D'accord.", "Le sel est important."]),
+        ("À quelle heure part le bac ?", ["À six heures.", "Pas avant midi."], ["Très bien.", "Le bac, je vois."]),
+        ("¿Cuánto cuesta la bicicleta?", ["Doscientos euros.", "Depende del color."], ["Vale.", "Es preciosa."]),
+        ("¿Quién pintó esto?", ["Mi hija.", "Fue Remedios Varo."], ["Entiendo.", "¡Interesante pregunta!"]),
+        ("Dove tenete il sale?", ["Dietro la farina.", "Nell'armadio."], ["Capisco.", "Il sale, certo."]),
+        ("Quando parte o barco?", ["Às seis.", "Ainda não se sabe."], ["Entendi.", "Os barcos são lindos."]),
+        ("Waarom is de weg dicht?", ["Er ligt een boom op.", "Geen idee."], ["Oké, begrepen.", "De weg is dicht."]),
+    ],
+    ids=["de time", "de number", "fr place", "fr time", "es number", "es name", "it", "pt", "nl"],
+)  # fmt: skip
+def test_replies_in_other_languages(question, answers, others):
+    asked = text.normalise(question)
+    assert [reply for reply in answers if not takes_up(asked, reply)] == []
+    assert [reply for reply in others if takes_up(asked, reply)] == []
+
+
+@pytest.mark.parametrize(
+    "question", ["kiedy odpływa prom?", "fährt das schiff heute?"], ids=["Polish", "yes or no"]
+)
+def test_what_is_not_understood_is_left_to_others(question):
+    assert takes_up(question, "o szóstej, tak mówił") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How are you tonight?", "I am fine, thank you."),
+        ("What do you do for fun when you are not at work?", "I go to the opera a lot."),
+        ("When you go out, do you take the dog?", "She stays at home."),
+        ("How do you say goodbye in Swahili?", "Goodbye is kwaheri."),
+        ("Where should I look?", "san francisco is good"),
+        ("How did you check it?", "hmm i didnt really"),
+    ],
+)
+def test_real_answers_that_look_like_none(question, answer):
+    assert takes_up(text.normalise(question), answer) is not False
