@@ -41,7 +41,11 @@ else
 	$(BIN)/coverage report
 endif
 
-slow: $(VENV)/.installed
+$(VENV)/.clusters: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group clusters
+	touch $@
+
+slow: $(VENV)/.clusters
 	$(BIN)/duolog local pull
 	$(BIN)/python -m pytest $(PARALLEL) -m slow
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_duolog.commands.pages import terminal_page
 from pytest_duolog.commands.talk_cells import AXES, TYPES, cells_of, local_models
@@ -25,8 +26,11 @@ from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.reports.talk_text import LiveDialogue, Progress, ended_line, problem_lines, table
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Asked, Ended, Event, Holding, Said, Talk, TalkFolder
-from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON
+from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON, Scenario
 from pytest_duolog.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_duolog.running.executors.driver import Executor
 
 DEFAULT_FOLDER = "talks"
 # The shortest time between two updates of the progress line, in seconds.
@@ -59,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what stops a dialogue early; can be given several times (default: goodbye and loop)",
     )
     parser.add_argument("--concurrency", type=_count, metavar="N", help="dialogues at a time (default 8)")
+    parser.add_argument(
+        "--executor",
+        default="",
+        metavar="ADDRESS",
+        help="run the dialogues in workers: ray://local, dask://local, ray://HOST:PORT or dask://HOST:PORT; ?workers=N "
+        "limits their number",
+    )
     parser.add_argument(
         "--budget",
         default="",
@@ -106,6 +117,7 @@ def _talk(plan: Plan, session: Session, arguments: argparse.Namespace) -> int:
     for line in plan.notices:
         print(printable(line))
     _bring_weights({model for talk in plan.talks for model in local_models(talk.scenario)})
+    executor = _engaged(session, [talk.scenario for talk in plan.talks])
     plan.begin()
     view = _View(plan.talks, is_quiet=arguments.quiet)
     problems: list[Ended] = []
@@ -122,6 +134,8 @@ def _talk(plan: Plan, session: Session, arguments: argparse.Namespace) -> int:
     finally:
         view.close()
         session.close()
+    if executor is not None:
+        print(printable(executor.words))
     status = _end(plan, problems, arguments, is_interrupted=is_interrupted)
     if arguments.as_test and not status:
         n_tests = write_test(arguments.as_test, plan, session.redactor.text)
@@ -133,6 +147,22 @@ def _talk(plan: Plan, session: Session, arguments: argparse.Namespace) -> int:
     return status
 
 
+def _engaged(session: Session, scenarios: Sequence[Scenario]) -> Executor | None:
+    """The workers that run the dialogues; None if this process does, or nothing is left to run."""
+    address = session.settings.executor
+    if address is None or not scenarios:
+        return None
+    from pytest_duolog.running.executors.driver import Executor, refused, why_not_sent  # noqa: PLC0415
+    from pytest_duolog.running.executors.engine import engine_at  # noqa: PLC0415  # most runs have none
+
+    for number, scenario in enumerate(scenarios, start=1):
+        if why := why_not_sent(scenario, session.settings):
+            raise refused({f"dialogue {number}": why})
+    session.executor = Executor(session, engine_at(address), str(address))
+    session.executor.open(scenarios)
+    return session.executor
+
+
 def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings.merge(
         record_mode=RecordMode.ONCE.value,
@@ -142,6 +172,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         stop_on=arguments.stop_on or STOP_ON,
         pyproject=_pyproject(),
         budget=arguments.budget,
+        executor=arguments.executor,
     )
 
 

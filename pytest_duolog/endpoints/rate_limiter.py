@@ -47,7 +47,10 @@ class RateLimiter:
         *,
         clock: Callable[[], float] = CLOCK.seconds,
         sleep: Callable[[float], Awaitable[None]] = _sleep,
+        told: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
+        """`told` hears how many seconds a provider asks this process to wait."""
+        self._told = told
         self._limit = limit
         self._clock = clock
         self._sleep = sleep
@@ -76,6 +79,11 @@ class RateLimiter:
 
     def close_for(self, seconds: float) -> None:
         """Let no new request through for `seconds`; requests that already have a place keep it."""
+        self.wait_too(seconds)
+        self._told(seconds)
+
+    def wait_too(self, seconds: float) -> None:
+        """The same because another process was asked to wait."""
         with self._lock:
             self._opens_at = max(self._opens_at, self._clock() + seconds)
 

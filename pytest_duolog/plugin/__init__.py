@@ -184,6 +184,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "default), without what was said (spans), or with it (content)",
         default="off",
     )
+    add(
+        "--duolog-executor",
+        "ADDRESS",
+        "run the live dialogues in workers: ray://local or dask://local (workers that this run starts), "
+        "ray://HOST:PORT or dask://HOST:PORT (a running cluster); ?workers=N limits their number",
+    )
     for name, text in REPORTS.items():
         add(f"--duolog-{name}", "FILE", text)
     parser.addini(

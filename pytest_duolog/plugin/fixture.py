@@ -91,7 +91,14 @@ def prefetch_of(item: pytest.Item) -> Prefetch | None:
         coming = () if hasattr(config, "workerinput") else map(Attempt, item.session.items)
         has_room_for = session_of(config).budget.has_room_for
         is_quiet = config.stash[BEFORE_FIXTURES].is_unchanged
-        prefetch = Prefetch(coming, settings.concurrency, _begin_early, has_room_for, is_quiet)
+        prefetch = Prefetch(
+            coming,
+            settings.concurrency,
+            _begin_early,
+            has_room_for,
+            is_quiet,
+            begins_own=settings.executor is not None,
+        )
         config.stash[PREFETCH] = prefetch if is_wanted else None
     return config.stash[PREFETCH]
 

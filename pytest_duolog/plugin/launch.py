@@ -19,6 +19,10 @@ def launch(session: pytest.Session) -> None:
     except ConfigurationError as error:
         refuse(config, session.items, str(error))
         return
+    if settings_of(config).executor is not None:
+        from pytest_duolog.plugin.workers import engage  # noqa: PLC0415  # most runs have none
+
+        engage(session)
     if given := config.getoption("duolog_screen"):
         from pytest_duolog.plugin.screening import register_screening  # noqa: PLC0415  # most runs have none
 

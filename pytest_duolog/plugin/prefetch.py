@@ -68,8 +68,15 @@ class Prefetch:
         begin: Callable[[Attempt], Dialogue],
         has_room_for: Callable[[int], bool] = lambda _n_dialogues: True,
         is_quiet: Callable[[], bool] = lambda: True,
+        *,
+        begins_own: bool = False,
     ) -> None:
-        """`is_quiet` says whether the running test has not changed anything that dialogues depend on."""
+        """`is_quiet` says whether the running test has not changed anything that dialogues depend on.
+
+        With `begins_own`, the dialogue of the running test begins as those of the next tests do, because they run in
+        workers.
+        """
+        self._begins_own = begins_own
         self._n_ahead = TESTS_PER_PLACE * concurrency
         self._begin = begin
         self._has_room_for = has_room_for
@@ -89,6 +96,8 @@ class Prefetch:
                 pass
         n_running = sum(not dialogue.has_run for dialogue in self._begun.values())
         n_running += attempt not in self._begun
+        if self._begins_own and attempt not in self._begun and self._is_quiet():
+            self._begin_own(attempt)
         for later in islice(self._coming, self._n_ahead if self._is_quiet() else 0):
             if not self._has_room_for(n_running + 1):  # dialogues that have begun must be able to finish
                 break
@@ -96,6 +105,10 @@ class Prefetch:
                 self._begun[later] = self._begin(later)
                 n_running += 1
         return self._begun.pop(attempt, None)
+
+    def _begin_own(self, attempt: Attempt) -> None:
+        if self._can_begin_early(attempt.item):
+            self._begun[attempt] = self._begin(attempt)
 
     def _can_begin_early(self, item: pytest.Item) -> bool:
         """Whether nothing that happens before the test of `item` runs can change its dialogue."""

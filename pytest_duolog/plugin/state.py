@@ -60,6 +60,7 @@ def settings_of(config: pytest.Config) -> Settings:
                 pyproject=config.rootpath / "pyproject.toml",
                 secrets=config.getini("duolog_secrets"),
                 otel=_given(config, "duolog_otel"),
+                executor=_given(config, "duolog_executor"),
                 budget=config.getoption("duolog_budget") or config.getini("duolog_budget"),
                 n_workers=under_xdist.get("workercount", 1),
                 worker=int(under_xdist.get("workerid", "gw0").removeprefix("gw")),

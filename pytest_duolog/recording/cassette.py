@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_duolog.display import counted
-from pytest_duolog.errors import CassetteMismatch, SecretInRecording
+from pytest_duolog.errors import CassetteMismatch, SecretInRecording, UnreadableCassette
 from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
 from pytest_duolog.recording.complaints import CACHE, Situation
 from pytest_duolog.recording.header import is_same_dialogue, stale_facts, wordings_of
@@ -27,8 +27,10 @@ from pytest_duolog.recording.journal_file import (
     JournalWriter,
     change_header,
     check_place,
+    journal_of,
     put_in_place,
     read_journal,
+    writing,
 )
 from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import Orphans, Recording
@@ -37,7 +39,11 @@ from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.source import SourceReader
 from pytest_duolog.recording.stored_response import refuse_secrets
+from pytest_duolog.storage.line_file import Lines, replacing
 from pytest_duolog.transcripts.transcript import Message, StopReason, ToolCall
+
+# How the line begins that marks a recording as complete.
+END_START = b'{"end":'
 
 
 class Cassette(Recorder):
@@ -106,6 +112,7 @@ class Cassette(Recorder):
         self._end: Mapping[str, Any] | None = None
         self._last_message: Message | None = None
         self._given: list[int] = []
+        self.is_adopted = False
 
     # What can be replayed
 
@@ -137,6 +144,16 @@ class Cassette(Recorder):
         )
 
     @property
+    def header(self) -> Mapping[str, Any]:
+        """What describes the current dialogue in its file, without secrets."""
+        return self._header
+
+    @property
+    def is_all_new(self) -> bool:
+        """Whether every reply must be asked for, and nothing of this process has a say in what is written."""
+        return self._source is None and self._may_ask() and self.hooks.are_none
+
+    @property
     def test(self) -> str:
         """The name of the recorded test in the header."""
         return str(self._header["test"])
@@ -149,7 +166,7 @@ class Cassette(Recorder):
     @property
     def is_rewritten(self) -> bool:
         """Whether this run has replaced the file; votes of the old file are not in it."""
-        return self._writer is not None and not self._resumes
+        return self.is_adopted or (self._writer is not None and not self._resumes)
 
     def as_journal(self) -> Journal:
         """The finished dialogue in the form of a file, without votes."""
@@ -306,13 +323,17 @@ class Cassette(Recorder):
             raise self._situation().mismatch(sent, *self._asking)
         if sent.called_tool is None:
             self.permission()
-        if self._writer is None:
-            check_place(self._path_to_write(), n_bytes=self._bytes_expected())
-            check_place(self.location.path, n_bytes=None)  # the finished recording will replace it
+        self.check_place()
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             where = f"in message {last}" if last == self._asking[0] else f"after message {last}"
             self._notice(f"{self.path.name} was incomplete: resumed {where}")
+
+    def check_place(self) -> None:
+        """Raises UnreadableCassette if what is recorded could not be written; called before a reply costs anything."""
+        if self._writer is None:
+            check_place(self._path_to_write(), n_bytes=self._bytes_expected())
+            check_place(self.location.path, n_bytes=None)  # the finished recording will replace it
 
     def _notice(self, text: str) -> None:
         if text not in self.notices:
@@ -343,6 +364,34 @@ class Cassette(Recorder):
     def _note_model(self, interaction: Interaction) -> None:
         if interaction.served is not None:
             self._served.setdefault(interaction.speaker, set()).add(interaction.served)
+
+    def adopt(self, recorded: bytes) -> None:
+        """Take over the file of this dialogue that another process has recorded, whole or as far as it came.
+
+        Nothing may have been asked for here. Raises SecretInRecording if a line has a secret that only this process
+        knows, UnreadableCassette if it is damaged or cannot be written.
+        """
+        target = self.location.path
+        lines = Lines(recorded)
+        journal = journal_of(lines, target)
+        if journal.damage or journal.edited:
+            raise UnreadableCassette(
+                f"a worker's recording came damaged: {[*journal.damage, *journal.edited][0]}",
+                cassette_path=target,
+                facts=[("to fix", "run this test again")],
+            )
+        said = [line.decode() for line in lines.whole[1:] if not line.startswith(END_START)]
+        what = "what a worker recorded"
+        refuse_secrets(said, self.redactor, what=what, cassette_path=target, test=self.test)
+        path = target if journal.is_finished else self._path_to_write()
+        with writing(path), replacing(path) as file:
+            file.append_as_is(recorded)
+        self._begun(path)
+        for interaction in journal.interactions:
+            self._on_recorded(interaction)
+        self._used, self._end = journal.interactions, journal.end
+        self._n_recorded = self._n_written = len(self._used)
+        self._source_path, self.is_adopted = path, True
 
     def _commit(self) -> None:
         fresh = self._used[self._n_written :]

@@ -60,6 +60,7 @@ class VcrHooks:
             )
         self.skip_patchers: Sequence[str] = tuple(config.get("skip_patchers", ()))
         self.custom_patches: Sequence[Any] = tuple(config.get("custom_patches", ()))
+        self.are_none = not config
         self._is_empty = not set(config) - {"skip_patchers", "custom_patches"}
         self._on_save: Sequence[InteractionHook] = ()
         self._on_load: Sequence[InteractionHook] = ()

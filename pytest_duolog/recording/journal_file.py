@@ -20,6 +20,7 @@ from pytest_duolog.storage.line_file import (
     FileChanged,
     FileInUse,
     LineFile,
+    Lines,
     check_writable,
     read_first_line,
     read_lines,
@@ -76,6 +77,11 @@ def read_journal(path: Path) -> Journal:
     """
     with reading(path):
         lines = read_lines(path)
+    return journal_of(lines, path)
+
+
+def journal_of(lines: Lines, path: Path) -> Journal:
+    """The journal that a file at `path` with these lines would have; raises the errors of `read_journal`."""
     refuse_conflict(lines.content, path)
     first, *rest = [*lines.whole, lines.torn]
     header = _header(first, path)

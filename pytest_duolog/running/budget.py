@@ -36,10 +36,14 @@ class RunBudget:
         """Raises BudgetExceeded if the budget is used up."""
         if self._started is None:
             self._started = CLOCK.seconds()
+        if over := self.used_up():
+            raise self._refusal(*over)
+
+    def used_up(self) -> tuple[str, float] | None:
+        """The first unit of which nothing is left, and how much of it was used; None if there is something of each."""
         used = {**_amounts(self.usage), "seconds": self._seconds()}
-        for unit, amount in used.items():
-            if unit in self.limits and amount >= self.limits[unit]:
-                raise self._refusal(unit, amount)
+        over = ((unit, n) for unit, n in used.items() if unit in self.limits and n >= self.limits[unit])
+        return next(over, None)
 
     def begin_dialogue(self) -> None:
         """Count one more dialogue that asks a model; raises BudgetExceeded if that is one too many."""
@@ -56,6 +60,12 @@ class RunBudget:
         """Add the costs of a reply."""
         with self._lock:
             self.usage += usage
+
+    def taken(self) -> Usage:
+        """The costs so far, which are then counted from nothing again: another process counts them."""
+        with self._lock:
+            usage, self.usage = self.usage, Usage()
+        return usage
 
     def end_dialogue(self, usage: Usage, seconds: float) -> None:
         """Note that a dialogue ended after `seconds` with the costs `usage`."""

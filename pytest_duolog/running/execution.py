@@ -174,7 +174,10 @@ class Execution:
 
     async def _perform_async(self, around: Surroundings | None = None) -> None:
         with self._performed() as running:
-            await self._session.run_async(running.run, running.cassette, around=around)
+            if around is None:
+                await self._session.run_async(running.run, running.cassette)
+            else:
+                await self._session.run_anywhere(running.run, running.cassette, around=around)
 
     @contextmanager
     def _performed(self) -> Iterator[Running]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,8 @@ class Lines:
         self._lock = threading.Lock()
         self._made_patches: LibraryPatches | None = None
         self._rate_limiters: dict[str, RateLimiter] = {}
+        # Hears which provider asks to wait for how many seconds.
+        self.on_wait: Callable[[str, float], None] = lambda _provider, _seconds: None
 
     @property
     def patches(self) -> LibraryPatches:
@@ -59,8 +61,15 @@ class Lines:
         return RetryingTransport(live, self._settings.patience, self._rate_limiter_to)
 
     def _rate_limiter_to(self, provider: str) -> RateLimiter:
-        limit = self._settings.limits.get(provider, Limit())
-        return self._rate_limiters.setdefault(provider, RateLimiter(limit))
+        if provider not in self._rate_limiters:
+            limit = self._settings.limits.get(provider, Limit())
+            told = partial(self.on_wait, provider)
+            self._rate_limiters.setdefault(provider, RateLimiter(limit, told=told))
+        return self._rate_limiters[provider]
+
+    def wait_too(self, provider: str, seconds: float) -> None:
+        """Ask a provider nothing for `seconds`, because it has asked another process to wait."""
+        self._rate_limiter_to(provider).wait_too(seconds)
 
     def _destination(
         self, environ: Mapping[str, str], provider: str, model: str

@@ -58,6 +58,21 @@ class Observer(Protocol):
         """Called after each message, the opener included."""
 
 
+@dataclass(frozen=True)
+class RunState:
+    """What a run came to, as plain values that can go to another process; see `DialogueRun`.
+
+    `reached` is `Progress.reached`, `timed` are the steps of the timeline.
+    """
+
+    messages: tuple[Message, ...]
+    stop_reason: StopReason | None
+    n_asked: int
+    spent: Usage
+    reached: Mapping[int, int]
+    timed: tuple[Any, ...]
+
+
 @dataclass
 class DialogueRun:
     """One running dialogue; `messages` grows, and is kept if the dialogue fails.
@@ -109,6 +124,27 @@ class DialogueRun:
         if not self.messages:
             return self.scenario.opener_by
         return "b" if self.messages[-1].speaker == self.scenario.a.name else "a"
+
+    @property
+    def state(self) -> RunState:
+        """What it has come to."""
+        return RunState(
+            messages=tuple(self.messages),
+            stop_reason=self.stop_reason,
+            n_asked=self.n_asked,
+            spent=self.spent,
+            reached=self._steps.reached if self._steps else {},
+            timed=tuple(self.timeline.steps) if self.timeline else (),
+        )
+
+    def adopt(self, state: RunState) -> None:
+        """Become what another process has made of this dialogue, which has not begun here."""
+        self.messages.extend(state.messages)
+        self.stop_reason, self.n_asked, self.spent = state.stop_reason, state.n_asked, state.spent
+        if self._steps:
+            self._steps.has_reached(state.reached)
+        if self.timeline:
+            self.timeline.steps.extend(state.timed)
 
     def finish(
         self,

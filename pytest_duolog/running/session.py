@@ -41,6 +41,7 @@ from pytest_duolog.transcripts.transcript import Usage
 
 if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings
+    from pytest_duolog.running.executors.driver import Executor
 
 Result = TypeVar("Result")
 Name = TypeVar("Name", bound=str)
@@ -76,7 +77,10 @@ class Session:
         self._base_urls = providers.base_urls(known, environ)
         self._lines = Lines(settings, environ)
         ORIGINALS.watch()
-        self.scheduler = Scheduler(_within_open_files(settings.concurrency))
+        # What runs in workers needs no files here.
+        n_dialogues = settings.concurrency if settings.executor else _within_open_files(settings.concurrency)
+        self.scheduler = Scheduler(n_dialogues)
+        self.executor: Executor | None = None
         self.budget = RunBudget(settings.budget)
 
     @property
@@ -201,11 +205,13 @@ class Session:
         mode: RecordMode,
         *,
         before_asking: Callable[[], None],
+        header: Mapping[str, Any] | None = None,
     ) -> Cassette:
         """The recording of a dialogue without a test; it takes over no other recording.
 
-        `before_asking` is called before a model is asked, and raises if it may not be. Raises UnreadableCassette if the
-        recording cannot be read, or something else is in its place.
+        `before_asking` is called before a model is asked, and raises if it may not be. `header` is that of the
+        recording; None makes one. Raises UnreadableCassette if the recording cannot be read, or something else is in
+        its place.
         """
         location.check()
         redactor = self._redactor_for(scenario)
@@ -218,9 +224,8 @@ class Session:
         return Cassette(
             location,
             mode=mode,
-            header=redactor.json(
-                make_header(as_recorded(scenario, location, mode), location, now=CLOCK.now())
-            ),
+            header=header
+            or redactor.json(make_header(as_recorded(scenario, location, mode), location, now=CLOCK.now())),
             redactor=redactor,
             hooks=VcrHooks({}),
             base_urls=self._base_urls,
@@ -242,6 +247,8 @@ class Session:
         self.rewrites.failed(cassette.location)  # until it has finished
         yield
         if cassette.counts[1]:
+            if self.executor is not None:
+                self.executor.note(cassette)
             self._recorded.add(cassette.location.path)
             said = [number for number in cassette.fresh_messages if number <= len(run.messages)]
             fresh = (run.messages[number - 1].usage or Usage() for number in said)
@@ -294,6 +301,24 @@ class Session:
 
                 with anyio.CancelScope(shield=True):
                     await live.aclose()
+
+    async def run_anywhere(
+        self, run: DialogueRun, cassette: Cassette, *, around: Surroundings | None = None
+    ) -> None:
+        """As `run_async`, but in a worker if there is an executor and it takes the dialogue."""
+        if self.executor is None or not self.executor.takes(run, cassette, around):
+            await self.run_async(run, cassette, around=around)
+            return
+        with self._followed(run, cassette), closing(cassette):
+            await self.executor.perform(run, cassette)
+
+    def hear_waits(self, hears: Callable[[str, float], None]) -> None:
+        """Call `hears` with the provider and the seconds if a provider asks to wait."""
+        self._lines.on_wait = hears
+
+    def wait_too(self, provider: str, seconds: float) -> None:
+        """Ask a provider nothing for `seconds`, because it has asked another process to wait."""
+        self._lines.wait_too(provider, seconds)
 
     def ask(self, model: Model, request: ChatRequest, votes: Votes) -> Reply:
         """A judge's reply, replayed from or recorded in the votes of the dialogue.
@@ -363,6 +388,8 @@ class Session:
     def close(self) -> None:
         """Stop everything that was started."""
         ORIGINALS.unwatch()
+        if self.executor is not None:
+            self.executor.close()
         self.scheduler.close()
         self._lines.close()
         self.rewrites.close()

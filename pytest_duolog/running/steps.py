@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_duolog.scenarios.steps import Check, Say, Step, Talk
@@ -52,6 +52,15 @@ class Progress:
         while not self.is_over and isinstance(self._steps[self._at], Check):
             self._reached[self._at] = n_said
             self._at += 1
+
+    @property
+    def reached(self) -> Mapping[int, int]:
+        """After how many messages each check was reached, by its index."""
+        return self._reached
+
+    def has_reached(self, reached: Mapping[int, int]) -> None:
+        """The dialogue ran elsewhere, and came to these checks."""
+        self._at, self._reached = len(self._steps), dict(reached)
 
     def checks(self) -> Iterator[tuple[int, Any, int | None]]:
         """The number of each check from 1, what it checks, and after how many messages; None if it was not reached."""

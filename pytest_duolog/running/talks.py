@@ -259,7 +259,7 @@ class Holding:
             talk.scenario, talk.location, talk.mode, before_asking=reporter.check_is_new
         )
         run = DialogueRun(talk.scenario.worded(cassette.wordings), observers=[cassette, reporter])
-        await self.session.run_async(run, cassette)
+        await self.session.run_anywhere(run, cassette)
         return Running(run, cassette).transcript
 
     def _failed(self, ended: Ended) -> None:

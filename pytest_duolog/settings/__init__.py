@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_duolog.endpoints.customer import MODEL, require_part
 from pytest_duolog.endpoints.patience import Patience
@@ -39,6 +39,9 @@ from pytest_duolog.scenarios.variants import Variant, check_names, variant_of
 from pytest_duolog.settings import options
 from pytest_duolog.settings.project_table import configured_providers, read_project_table
 
+if TYPE_CHECKING:
+    from pytest_duolog.settings.executor import ExecutorAddress
+
 # The default number of live dialogues at a time: low enough for the rate limit of a small account.
 DEFAULT_CONCURRENCY = 8
 
@@ -55,7 +58,7 @@ class Settings:
     every test runs in four pairings of its models, and the run says which side carries its failure. `inconclusive` is
     the exit status of an inconclusive gate; 0: it passes. `shard` is the part
     of the tests that this run has. `secrets` says which environment variables have secrets. `otel` says what is written
-    to OpenTelemetry.
+    to OpenTelemetry. `executor` names the workers in which dialogues run; None: this process.
     """
 
     record_mode: RecordMode = RecordMode.NONE
@@ -79,6 +82,7 @@ class Settings:
     budget: Mapping[str, float] = field(default_factory=dict)
     secrets: EnvironmentRules = field(default_factory=EnvironmentRules)
     otel: options.Otel = "off"
+    executor: ExecutorAddress | None = None
 
     @classmethod
     def merge(
@@ -102,6 +106,7 @@ class Settings:
         budget: str = "",
         secrets: Iterable[str] = (),
         otel: str = "off",
+        executor: str = "",
         n_workers: int = 1,
         worker: int = 0,
     ) -> Settings:
@@ -144,6 +149,7 @@ class Settings:
             },
             secrets=EnvironmentRules(tuple(secrets)),
             otel=options.otel(otel),
+            executor=_executor_at(executor) if executor else None,
             budget=options.budget_limits(budget, n_shares=n_processes, share=n_before + worker % n_workers),
         )
         _check_limits(settings)
@@ -308,6 +314,12 @@ class _Override(NamedTuple):
 
     model: Model
     label: str | None = None
+
+
+def _executor_at(address: str) -> ExecutorAddress:
+    from pytest_duolog.settings.executor import ExecutorAddress  # noqa: PLC0415  # most runs have none
+
+    return ExecutorAddress.parse(address)
 
 
 def _plain(role: str) -> str:

@@ -1,0 +1,106 @@
+"""Workers of a Ray cluster: one actor each, which Ray never starts again and never calls again by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+# Nobody is told that Ray is used; Ray looks at this when it is imported.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.running.executors.engine import Lost
+from pytest_duolog.running.executors.worker import Worker
+from pytest_duolog.settings import Settings
+from pytest_duolog.settings.executor import ExecutorAddress
+
+# More calls at a time than a worker ever has.
+MOST_CALLS = 10_000
+
+
+class RayEngine:
+    """See `Engine`."""
+
+    distribution = "ray"
+
+    def __init__(self, address: ExecutorAddress) -> None:
+        # Nobody is told that Ray is used; Ray looks at this when it is imported.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        self._ray: Any = import_module("ray")
+        self._address = address
+        self._settings: Settings | None = None
+        self._actors: dict[str, Any] = {}
+        self._n_made = 0
+        self._is_ours = False
+        self._folder = ""
+
+    async def open(self, settings: Settings, *, n_workers: int | None) -> Sequence[str]:
+        """See `Engine`."""
+        self._settings = settings
+        n_wanted = n_workers or 1
+        if not self._ray.is_initialized():
+            self._connect(n_wanted)
+        n_free = int(self._ray.cluster_resources().get("CPU", 1))
+        return [self._new() for _ in range(max(1, min(n_wanted, n_free)))]
+
+    def _connect(self, n_workers: int) -> None:
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        if self._address.is_local:
+            # Paths of sockets are short, and nobody else's files lie there.
+            self._folder = tempfile.mkdtemp(prefix="ray", dir="/tmp" if os.name == "posix" else None)  # noqa: S108
+            quiet |= {"num_cpus": n_workers, "include_dashboard": False, "_temp_dir": self._folder}
+        try:
+            self._ray.init(address=self._address.place, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ConfigurationError(
+                f"duolog_executor: no Ray cluster can be joined at {self._address}: {error}\n"
+                "Ray says the same for a wrong or missing token: see 'ray get-auth-token', RAY_AUTH_TOKEN and "
+                "RAY_AUTH_TOKEN_PATH. This process must run on a node of the cluster."
+            ) from None
+        self._is_ours = True
+
+    def _new(self) -> str:
+        self._n_made += 1
+        name = f"actor {self._n_made}"
+        remote = self._ray.remote(
+            num_cpus=1,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=MOST_CALLS,
+            scheduling_strategy="SPREAD",
+        )
+        self._actors[name] = remote(Worker).remote(self._settings, self.distribution)
+        return name
+
+    async def call(self, worker: str, method: str, *arguments: Any) -> Any:
+        """See `Engine`."""
+        errors = self._ray.exceptions
+        try:
+            return await getattr(self._actors[worker], method).remote(*arguments)
+        except (errors.RayActorError, errors.TaskCancelledError, KeyError) as error:
+            raise Lost(f"{worker}: {str(error).partition(chr(10))[0]}") from error
+        except errors.RayTaskError as error:
+            raise error.cause from None
+
+    async def others(self, dead: str) -> Sequence[str]:
+        """See `Engine`."""
+        self._actors.pop(dead, None)
+        return [self._new()]
+
+    async def close(self) -> None:
+        """See `Engine`."""
+        for actor in self._actors.values():
+            with suppress(Exception):
+                self._ray.kill(actor)
+        if self._is_ours:
+            await asyncio.to_thread(self._ray.shutdown)
+        if self._folder:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
