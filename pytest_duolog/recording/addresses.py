@@ -30,11 +30,17 @@ from pytest_duolog.recording.secret_spans import token_marker
 # Pairs of a provider and one of its URLs.
 BaseUrls = Sequence[tuple[str, str]]
 
-KEY_PARAMETER = (
+_FIRST = (
     r"key|api[-_]?key|access[-_]?key|subscription[-_]key|[\w-]*token|sig|signature|secret|client[-_]secret|password"
     r"|x-amz-[\w-]*|x-goog-(?:signature|credential)"
 )
+KEY_PARAMETER = (
+    rf"{_FIRST}|jwt|ticket|sid|sess(?:ion)?[-_]?(?:id|key)|jsessionid|phpsessid|t?otp|passcode|pwd|auth|assertion"
+    r"|saml(?:response|request)|bearer|hmac|pat|magic[-_]?link|invite"
+)
 KEY_PARAMETERS = re.compile(rf"^(?:{KEY_PARAMETER})$", re.IGNORECASE)
+# Those that format 1 of cassettes left out.
+_FIRST_PARAMETERS = re.compile(rf"^(?:{_FIRST})$", re.IGNORECASE)
 
 # Signatures that expire: if an address has all parameters of the first set, those of the second change with every
 # request.
@@ -156,7 +162,7 @@ def without_key_parameters(uri: str) -> str:
     parts = urlsplit(uri)
     query = parse_qsl(parts.query, keep_blank_values=True)
     return urlunsplit(
-        parts._replace(query=urlencode([pair for pair in query if not KEY_PARAMETERS.match(pair[0])]))
+        parts._replace(query=urlencode([pair for pair in query if not _FIRST_PARAMETERS.match(pair[0])]))
     )
 
 

@@ -44,7 +44,9 @@ _SCHEME = re.compile(rf"[\"'`]?(?:(?:{SCHEMES})\s+)?", re.IGNORECASE)
 _PARAMETER = re.compile(r"[?&;]([\w.\[\]-]{1,60}+)=([^&\x00-\x20\x7f\s\"'`<>#;\\]{4,4000}+)")
 _USERINFO = re.compile(r"://(?:[^/\s:@\"'<>?#]{0,100}+:([^/\s@\"'<>?#]{6,200}+)|([^/\s:@\"'<>?#]{16,200}+))@")
 _SIGNATURES = re.compile(
-    r"(?:key|sig|signature|x-(?:amz|goog)-(?:signature|credential|security-token))", re.IGNORECASE
+    r"(?:key|sig|signature|x-(?:amz|goog)-(?:signature|credential|security-token)|code|state|nonce|jwt|ticket|sid"
+    r"|sess(?:ion)?[-_]?(?:id|key)|jsessionid|phpsessid|assertion|saml(?:response|request)|bearer|hmac|invite)",
+    re.IGNORECASE,
 )
 
 # The escapes of the layers: JSON and code, addresses and forms, HTML and XML.

@@ -23,7 +23,8 @@ RANDOM = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0"
 HASHED = re.compile(r"\[redacted token [0-9a-f]{8}\]")
 
 NAMES = ["key", "sig", "secret", "token", "access_token", "page_token", "nextPageToken", "api_key", "signature",
-         "client_secret", "password", "subscription-key", "csrfToken", "auth_token", "next_key"]  # fmt: skip
+         "client_secret", "password", "subscription-key", "csrfToken", "auth_token", "next_key",
+         "jwt", "ticket", "sid", "otp", "session_id", "SAMLResponse", "JSESSIONID"]  # fmt: skip
 
 
 def stored(uri: str, environ: dict[str, str] | None = None) -> str:
