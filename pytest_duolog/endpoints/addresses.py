@@ -126,17 +126,21 @@ def azure_address(given: Address, model: str, environ: Mapping[str, str]) -> Add
     https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle. Raises EndpointError if the address
     belongs to the classic API and no version is given.
     """
-    path = given.path.removesuffix("/chat/completions")
-    if path.endswith("/models"):  # Azure's API for models of all vendors
-        return Address(given.root + path, given.query)
-    resource, found, rest = f"{path}/".partition("/openai/")
-    root = given.root + (resource if found else path)
-    if rest.split("/")[0] == "v1":
+    root, rest = _resource_of(given)
+    if rest is None and root.removeprefix(given.root).lower().endswith(
+        "/models"
+    ):  # Azure's API for models of all vendors
+        return Address(root, given.query)
+    path = [part.lower() for part in rest or ()]
+    if path[:1] == ["v1"]:
         return Address(f"{root}/openai/v1", given.query)
-    query = dict(parse_qsl(given.query, keep_blank_values=True))
+    query = {
+        "api-version" if name.lower() == "api-version" else name: value
+        for name, value in parse_qsl(given.query, keep_blank_values=True)
+    }
     said = (environ.get(name, "").strip() for name in AZURE_VERSION_VARIABLES)
     version = query.get("api-version") or next(filter(None, said), "")
-    is_deployment = rest.startswith("deployments/")
+    is_deployment = path[:1] == ["deployments"]
     if not (is_deployment or CLASSIC_VERSION.fullmatch(version)):
         return Address(f"{root}/openai/v1", given.query)
     if not version:
@@ -144,14 +148,29 @@ def azure_address(given: Address, model: str, environ: Mapping[str, str]) -> Add
             "the address of an Azure deployment lacks its api-version",
             advice=f"add it to the address (?api-version=2024-10-21), or set {' or '.join(AZURE_VERSION_VARIABLES)}",
         )
-    deployment = model or unquote(rest.split("/")[1] if is_deployment else "")
+    deployment = model or unquote("".join((rest or ())[1:2]) if is_deployment else "")
     return Address(
         f"{root}/openai/deployments/{quote(deployment, safe='')}",
         urlencode({**query, "api-version": version}),
     )
 
 
+def _resource_of(given: Address) -> tuple[str, list[str] | None]:
+    """The address of a resource, and the parts of the path behind its `/openai`; None if the path has none.
+
+    The operation `chat/completions` is left out, and so are empty parts. Azure ignores the case of a path.
+    """
+    parts = [part for part in given.path.split("/") if part]
+    small = [part.lower() for part in parts]
+    if small[-2:] == ["chat", "completions"]:
+        del parts[-2:], small[-2:]
+    if "openai" not in small:
+        return "/".join([given.root, *parts]), None
+    at = small.index("openai")
+    return "/".join([given.root, *parts[:at]]), parts[at + 1 :]
+
+
 def azure_roots(given: Address) -> list[str]:
     """The base addresses of all requests to a resource, the longest first."""
-    root = given.root + f"{given.path}/".partition("/openai/")[0].rstrip("/")
+    root, _ = _resource_of(given)
     return [f"{root}/openai/v1", root]

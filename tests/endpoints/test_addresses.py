@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_duolog.endpoints.addresses import Address, ollama_address
+from pytest_duolog.endpoints.addresses import Address, azure_roots, ollama_address
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.endpoints.http_target import HttpTarget
 from pytest_duolog.endpoints.live import LiveTransport
@@ -190,6 +190,14 @@ CLASSIC = "https://lab.openai.azure.com/openai/deployments/gpt/chat/completions?
         ("https://lab.openai.azure.com/openai", V1),
         (" https://lab.openai.azure.com/openai/ \n", V1),
         ("https://lab.openai.azure.com/openai/v1/", V1),
+        ("https://lab.openai.azure.com//openai", V1),
+        ("https://lab.openai.azure.com/OpenAI", V1),
+        ("https://lab.openai.azure.com//OpenAI//V1//Chat/Completions", V1),
+        ("https://lab.openai.azure.com/openai/v1/models", V1),
+        (
+            "https://lab.openai.azure.com//OpenAI//Deployments/gpt?API-Version=2024-10-21",
+            f"{CLASSIC}2024-10-21",
+        ),
         ("https://lab.openai.azure.com/openai/v1/chat/completions", V1),
         ("https://lab.openai.azure.com/openai/v1?api-version=preview", f"{V1}?api-version=preview"),
         ("https://lab.openai.azure.com?api-version=preview", f"{V1}?api-version=preview"),
@@ -236,6 +244,9 @@ CLASSIC = "https://lab.openai.azure.com/openai/deployments/gpt/chat/completions?
 )
 def test_azures_endpoint_may_be_pasted_in_any_form(given: str, asked: str) -> None:
     assert asked_at("azure:gpt", AZURE_OPENAI_ENDPOINT=given) == asked
+    address = Address.parse(given)
+    assert address
+    assert any(asked.startswith(f"{root}/") for root in azure_roots(address))  # it is recorded as Azure's
 
 
 @pytest.mark.parametrize("variable", ["AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION"])
