@@ -39,7 +39,7 @@ from typing import Any
 
 from pytest_duolog.recording.addresses import hash_of
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
-from pytest_duolog.storage.json_text import canonical, parsed
+from pytest_duolog.storage.json_text import canonical, in_utf8, parsed
 
 # The newest format, and the one for dialogues without tools.
 FORMAT = 3
@@ -272,9 +272,8 @@ class JournalCodec:
 
 
 def line_text(value: Mapping[str, Any]) -> str:
-    """The text of one line of the file; a lone surrogate becomes `?`."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """The text of one line of the file."""
+    return in_utf8(json.dumps(value, separators=(",", ":"), ensure_ascii=False)).decode("utf-8")
 
 
 def newly_said(line: str) -> dict[str, Any]:

@@ -43,8 +43,13 @@ def _check_depth(value: Any) -> None:
 
 
 def canonical(value: Any) -> bytes:
-    """`value` as canonical JSON. A lone surrogate, which UTF-8 cannot hold, becomes `?`."""
-    return ENCODER.encode(value).encode("utf-8", "replace")
+    """`value` as canonical JSON. A lone surrogate, which UTF-8 cannot hold, stays as an escape: `\\ud83d`."""
+    return in_utf8(ENCODER.encode(value))
+
+
+def in_utf8(json_text: str) -> bytes:
+    """JSON text in UTF-8, with lone surrogates as escapes: they can only stand in strings, where these mean the same."""
+    return json_text.encode("utf-8", "backslashreplace")
 
 
 def value_key(value: Any) -> bytes:

@@ -115,11 +115,13 @@ def test_bodies_that_look_like_the_format_come_back(body):
     assert facts(read(written(made))) == facts(made)
 
 
-def test_half_a_character_becomes_a_question_mark_in_both():
+def test_half_a_character_stays_what_it_was_in_both():
     made = interaction(2, b'{"messages": ["\\ud83d"], "stop": "\\ud83d"}')
     [again] = read(written([made]))
     assert again.request.same_as(made.request)
-    assert again.request.body.content() == b'{"messages":["?"],"stop":"?"}'
+    assert again.request.body.content() == b'{"messages":["\\ud83d"],"stop":"\\ud83d"}'
+    for other in (b'{"messages": ["?"], "stop": "?"}', b'{"messages": ["\\udc00"], "stop": "\\ud83d"}'):
+        assert not again.request.same_as(interaction(2, other).request)
 
 
 def test_small_file_cannot_unfold_to_any_size(monkeypatch):
