@@ -27,6 +27,7 @@ from pytest_duolog.storage.line_file import (
     replacing,
     what_to_do,
 )
+from pytest_duolog.transcripts.text_file import other_encoding
 
 # The errors of reading an invalid line.
 UNUSABLE = (ValueError, TypeError, AttributeError, OverflowError)
@@ -154,6 +155,12 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def _header(line: bytes, path: Path) -> Mapping[str, Any]:
+    if encoding := other_encoding(line):
+        raise UnreadableCassette(
+            f"the cassette is not in UTF-8: it is {encoding}",
+            cassette_path=path,
+            facts=[("to fix", f"restore it from version control, or iconv -f {encoding} -t UTF-8")],
+        )
     try:
         header = parsed(without_checksum(line))
         version = int(header["duolog"])

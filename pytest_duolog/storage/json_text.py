@@ -43,12 +43,12 @@ def _check_depth(value: Any) -> None:
 
 
 def canonical(value: Any) -> bytes:
-    """`value` as canonical JSON. A lone surrogate, which UTF-8 cannot hold, stays as an escape: `\\ud83d`."""
+    """`value` as canonical JSON. A lone surrogate, which UTF-8 cannot hold, stays as an escape."""
     return in_utf8(ENCODER.encode(value))
 
 
 def in_utf8(json_text: str) -> bytes:
-    """JSON text in UTF-8, with lone surrogates as escapes: they can only stand in strings, where these mean the same."""
+    """JSON text in UTF-8, with lone surrogates as escapes, which mean the same: they stand only in strings."""
     return json_text.encode("utf-8", "backslashreplace")
 
 

@@ -27,7 +27,7 @@ def read_text(path: Path) -> str:
 
 def decode_text(data: bytes, name: str) -> str:
     """The text of UTF-8 bytes; raises TranscriptError if they are not UTF-8. `name` is the name of their source."""
-    if other := _other_encoding(data):
+    if other := other_encoding(data):
         advice = f"save it as UTF-8, in an editor or with iconv -f {other} -t UTF-8"
         raise TranscriptError(f"{name}: not a text file in UTF-8: it is {other}; {advice}")
     try:
@@ -36,7 +36,7 @@ def decode_text(data: bytes, name: str) -> str:
         raise TranscriptError(f"{name}: not a text file: byte {error.start} is not UTF-8") from error
 
 
-def _other_encoding(data: bytes) -> str:
+def other_encoding(data: bytes) -> str:
     """The encoding of the bytes under iconv's name if it can be recognised; otherwise empty."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):

@@ -173,6 +173,18 @@ def test_it_may_be_finished_by_this_version(pytester, cassette, chat_server):
         result.stdout.no_fnmatch_line("*edited by hand*")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_recording_that_an_editor_saved_in_another_encoding_is_refused(pytester, cassette, encoding):
+    saved = cassette.read_bytes().decode().encode(encoding)
+    cassette.write_bytes(saved)
+    result = pytester.runpytest("--record-mode=once")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E *the cassette is not in UTF-8: it is UTF-*", "E *to fix: *iconv -f UTF-*"]
+    )
+    assert cassette.read_bytes() == saved
+
+
 def test_line_ends_of_another_system_are_no_change(pytester, cassette):
     cassette.write_bytes(cassette.read_bytes().replace(b"\n", b"\r\n"))
     result = pytester.runpytest("-o", "duolog_edited_cassettes=fail")
