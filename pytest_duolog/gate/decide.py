@@ -53,7 +53,7 @@ def decide_record(record: RunRecord) -> RecordDecision:
     """
     plan = record.header.plan
     if plan.gate is not None:
-        decided = decide_pairs(plan.gate, pairs_of(record))
+        decided = decide_pairs(plan.gate, pairs_of(record), plan.ahead)
         return RecordDecision(guarded(decided, canaries_of(record)) if plan.stored else decided, {})
     if plan.blame is not None:
         blames = {

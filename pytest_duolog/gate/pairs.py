@@ -13,7 +13,7 @@ treatment of dialogues that depend on each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import NormalDist
@@ -37,6 +37,8 @@ LOCAL_RISK = 0.02
 BLOCK_Z = -2.28
 # The first round with a look: fewer pairs rarely decide anything.
 FIRST_LOOK = 2
+# So many pairs of a suspicious scenario run before the first round; more of them if it loses several.
+PAIRS_AHEAD = 3
 # After this many rounds with only identical dialogues, no new ones are expected.
 MOST_ROUNDS_OF_REPEATS = 3
 # A suspect that is not cleared by the last round is blamed if chance alone rarely makes it that much worse: this risk,
@@ -128,15 +130,20 @@ class PairsDecision:
         return score_interval([tally.rates for tally in self.tallies])
 
 
-def decide_pairs(plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> PairsDecision:
+def decide_pairs(
+    plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]], ahead: Collection[str] = ()
+) -> PairsDecision:
     """The decision about the pairs of each scenario in launch order; None is a pair that has not run.
+
+    Pairs of the scenarios in `ahead`, which something else finds suspicious, run before the first round. Evidence about
+    a single scenario is valid in any order, and later rounds reuse these pairs, so the risks stay the same.
 
     It checks after each complete round and stops at the first decision, so that later pairs do not change it. Raises
     ValueError without scenarios.
     """
     if not pairs:
         raise ValueError("a gate needs scenarios")
-    return _Gate(plan, pairs).decide()
+    return _Gate(plan, pairs, ahead).decide()
 
 
 class _Gate:
@@ -146,8 +153,11 @@ class _Gate:
     one scenario is valid in any order of its pairs; evidence about the suite needs complete rounds.
     """
 
-    def __init__(self, plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]]) -> None:
+    def __init__(
+        self, plan: GatePlan, pairs: Mapping[str, Sequence[Pair | None]], ahead: Collection[str] = ()
+    ) -> None:
         self._plan = plan
+        self._ahead = ahead
         self._margin = float(plan.margin)
         self._pairs = pairs
         self._suite = {scenario: ScenarioTally(scenario) for scenario in pairs}
@@ -157,6 +167,8 @@ class _Gate:
         self._n_rounds = 0
 
     def decide(self) -> PairsDecision:
+        if ended := self._run_suspicious():
+            return ended
         for number in range(1, self._plan.max_rounds + 1):
             if missing := self._take_round(number):
                 return self._open(missing)
@@ -250,6 +262,14 @@ class _Gate:
     def _run_ahead(self) -> PairsDecision | None:
         """Run the next pairs of scenarios that lost several, until each is blamed or no longer suspect."""
         return self._examine(lambda tally: tally.is_harmed)
+
+    def _run_suspicious(self) -> PairsDecision | None:
+        """Run the first pairs of the scenarios in `ahead`, and more of those that lose several of them."""
+        return self._examine(
+            lambda tally: (
+                tally.scenario in self._ahead and (len(tally.pairs) < PAIRS_AHEAD or tally.is_harmed)
+            )
+        )
 
     def _examine(self, is_suspect: Callable[[ScenarioTally], bool]) -> PairsDecision | None:
         """Take further pairs of suspects alone; the decision if pairs are missing, or one is blamed."""

@@ -159,6 +159,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "a run record whose samples are used as the baseline of a gate, so that the run asks little "
         "more than the candidate",
     )
+    add(
+        "--duolog-ahead",
+        "SCREEN",
+        "the answer of a screen (.duolog/screen.json): a gate runs pairs of its most suspicious tests before the "
+        "others, so that a bad candidate is blocked sooner",
+    )
     group.addoption(
         "--duolog-screen",
         metavar="N",

@@ -310,6 +310,16 @@ def with_headline(
         yield report
 
 
+def unrun_report(test: SampledTest) -> pytest.TestReport:
+    """The report of a test of which no sample ran, because the tests ahead of it decided the gate."""
+    item = test.item
+    path, line, _ = item.location
+    why = (path, line or 0, "Skipped: the gate was decided before a sample of this test ran")
+    return pytest.TestReport(
+        item.nodeid, item.location, dict.fromkeys(item.keywords, 1), "skipped", why, "setup"
+    )
+
+
 def unjudged(call: pytest.TestReport, status: str, why: str) -> pytest.TestReport:
     """The report of a body that neither passes nor fails: counted as `status`, and as skipped in JUnit XML."""
     report = copy(call)

@@ -44,9 +44,11 @@ from pytest_duolog.plugin.sample_reports import (
     logged_reports,
     sample_of,
     undecided_reports,
+    unrun_report,
     with_headline,
     with_subtests,
 )
+from pytest_duolog.plugin.screened import ahead_words, with_screen
 from pytest_duolog.plugin.sharding import deal
 from pytest_duolog.plugin.snapshot import spare
 from pytest_duolog.plugin.source_of_tests import TestSources
@@ -91,7 +93,7 @@ class Sampler:
         """Run all tests round by round; with xdist, the workers run test by test."""
         if hasattr(session.config, "workerinput") or session.config.option.collectonly or session.testsfailed:
             return None
-        attempts = [attempt for item in self.items for attempt in self._first(item)]
+        attempts = [attempt for item in self.items if self._begins(item) for attempt in self._first(item)]
         if not attempts:
             return None
         before = attempts[0].item
@@ -134,6 +136,11 @@ class Sampler:
             return self._pairings(self._tests[item], 1)
         is_gated = item in self._tests and self.plan.gate is not None
         return self._pair(self._tests[item], 1) if is_gated else [Attempt(item)]
+
+    def _begins(self, item: pytest.Item) -> bool:
+        """Whether a test runs from the start; those of a gate wait for the tests ahead of them."""
+        waits = item in self._tests and bool(self.plan.ahead) and not self.record_keeper.is_part_of_gate
+        return not waits or item.nodeid in self.plan.ahead
 
     def _next_round(self) -> list[Attempt]:
         """The next attempts; tests without further attempts are reported."""
@@ -329,7 +336,9 @@ class Sampler:
         item = test.item
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         part = self.record_keeper.unsent()
-        if self.plan.collect:
+        if not test.samples and decided is not None:
+            reports = [unrun_report(test)]
+        elif self.plan.collect:
             reports = list(collected_reports(test, self.plan.collect))
         elif isinstance(decided, BlameDecision):
             reports = list(blamed_reports(test, decided))
@@ -389,6 +398,7 @@ def register_sampler(session: pytest.Session) -> None:
         check_blame(session.items, plan, settings_of(config))
         stored = stored_baseline(config, plan)
         plan = replace(plan, stored=stored.per_pair) if plan and stored else plan
+        plan = with_screen(config, plan)
         if plan is not None and not config.getoption("duolog_plan"):
             record_keeper_of(config).check()
     except (ConfigurationError, RunRecordError) as error:
@@ -400,7 +410,8 @@ def register_sampler(session: pytest.Session) -> None:
         record_keeper = record_keeper_of(config)
         record_keeper.begin(plan)
         record_keeper.notes = [
-            f"stored baseline: {words}; run anew" for words in (stored.anew if stored else ())
+            *(f"stored baseline: {words}; run anew" for words in (stored.anew if stored else ())),
+            *filter(None, [ahead_words(plan)]),
         ]
         is_live = settings_of(config).record_mode is not RecordMode.NONE
         sampler = Sampler(record_keeper, plan, session.items, is_live, stored)

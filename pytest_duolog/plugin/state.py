@@ -18,15 +18,15 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 # The options that make something else of a run; the options that then have no effect, and the reason.
 ALONE = {
     "screen": (
-        ("blame", "collect", "samples", "baseline", "margin", "rounds", "shard"),
+        ("blame", "collect", "samples", "baseline", "margin", "rounds", "shard", "ahead"),
         "asks for single messages",
     ),
     "blame": (
-        ("collect", "samples", "baseline", "margin", "shard"),
+        ("collect", "samples", "baseline", "margin", "shard", "ahead"),
         "runs rounds of four pairings (--duolog-rounds)",
     ),
     "collect": (
-        ("candidate", "samples", "baseline", "margin", "rounds"),
+        ("candidate", "samples", "baseline", "margin", "rounds", "ahead"),
         "takes samples of today's models and judges none",
     ),
 }
@@ -85,7 +85,7 @@ def _check_gate_options(config: pytest.Config) -> None:
     idle = (
         [
             (name, "is for a gate, but there is no gate without --duolog-candidate")
-            for name in ("margin", "rounds")
+            for name in ("margin", "rounds", "ahead")
         ]
         if not has_gate
         else [("samples", "has no effect in a gate, which runs pairs: see --duolog-rounds")]

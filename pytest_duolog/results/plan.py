@@ -158,7 +158,8 @@ class RunPlan:
     `keys` has a hash of everything else that must be equal in each scenario: prompts, models of the baseline, judges,
     the test's source. `key` is such a hash for all of them. `stored` has the scenarios with a stored baseline, and the
     number of stored samples for each candidate sample. With `collect` that many samples of each scenario are taken,
-    and none is judged. With `blame` each scenario is held in four pairings of its models.
+    and none is judged. With `blame` each scenario is held in four pairings of its models. `ahead` are the scenarios of
+    which a gate runs pairs before the first round, because a screen finds them suspicious.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -173,6 +174,7 @@ class RunPlan:
     stored: Mapping[str, int] = field(default_factory=dict)
     collect: int = 0
     blame: BlamePlan | None = None
+    ahead: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.scenarios:
@@ -197,6 +199,8 @@ class RunPlan:
         ]
         if self.key != other.key:
             found.append(f"prompts, judges or other settings (keys {self.key} and {other.key})")
+        if self.ahead != other.ahead:
+            found.append("the scenarios that run ahead")
         if self.stored != other.stored:
             found.append("the stored baselines")
         changed = [name for name in self.keys if self.keys[name] != other.keys.get(name, self.keys[name])]

@@ -187,13 +187,13 @@ def n_passed(samples: Iterable[Sample]) -> int:
 
 
 class Look(Record):
-    """The state of the gate after a complete round, which explains why it stopped or continued.
+    """The state of the gate after a complete round, which explains why it stopped or continued; round 0 is before them.
 
     The counts are of all pairs so far. The evidence is in natural logarithms: for a drop below the margin, for a drop
     at all, and the largest for a drop of one scenario. After the suite has passed, only the `suspects` continue.
     """
 
-    round: int = Field(ge=1)
+    round: int = Field(ge=0)
     worse: int = Field(ge=0)
     same: int = Field(ge=0)
     better: int = Field(ge=0)

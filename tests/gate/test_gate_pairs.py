@@ -387,3 +387,25 @@ def test_large_margins_and_counts_stay_finite() -> None:
     plan = GatePlan("0.99", 500)
     decided = decide("-x=+" * 125, plan=plan)
     assert all(math.isfinite(look.log_pass) and math.isfinite(look.log_block) for look in decided.looks)
+
+
+def test_a_scenario_ahead_that_collapsed_blocks_before_the_first_round():
+    lost, same = Pair(1.0, False), Pair(1.0, True)
+    pairs = {"a": [same] * 20, "b": [lost] * 20}
+    found = decide_pairs(GatePlan(), pairs, ["b"])
+    assert (found.decision, found.blamed, found.n_rounds) == (Decision.BLOCK, ("b",), 0)
+    assert [len(tally.pairs) for tally in found.tallies] == [0, found.n_dialogues // 2]
+
+
+def test_a_scenario_ahead_that_is_well_costs_nothing():
+    pairs = {name: [Pair(1.0, True)] * 20 for name in "abcde"}
+    found = decide_pairs(GatePlan(), pairs, ["b"])
+    assert (found.decision, found.n_dialogues) == (
+        Decision.PASS,
+        decide_pairs(GatePlan(), pairs).n_dialogues,
+    )
+
+
+def test_pairs_ahead_are_wanted_first():
+    pairs = {name: [] for name in "abc"}
+    assert decide_pairs(GatePlan(), pairs, ["b"]).wanted == (("b", 1),)
