@@ -111,6 +111,9 @@ def _shard_words(shard: Shard, sampled: Collection[str], nodeids: Sequence[str])
 
 def _longest(scenario: Scenario) -> Habits:
     """The largest number of replies in one dialogue of the scenario."""
+    if scenario.steps:
+        models = [scenario.speaker(side).model for side in scenario.asked_in_steps()]
+        return Habits(replies=sum(not is_free(model) for model in models))
     n_given = len(scenario.history) or int(scenario.opener is not None)
     n_asked = sum(not is_free(scenario.speaker(side).model) for side in SIDES)
     return Habits(replies=math.ceil((scenario.max_messages - n_given) * n_asked / len(SIDES)))

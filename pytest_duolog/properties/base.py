@@ -115,6 +115,8 @@ class Verdict:
         explanation: str = _Seen()
         evidence: tuple[Evidence, ...] = _Seen(())
     claim: Claim | None = field(default=None, compare=False, repr=False)
+    # Why it is not known whether the opposite holds, of a verdict that fails; empty if it does.
+    opposite_unknown: str = field(default="", compare=False, repr=False)
 
     def claimed(self, claims: list[Claim] | None) -> Verdict:
         """The verdict with a claim, which is added to `claims` of a dialogue, or to the test that runs now."""
@@ -182,6 +184,8 @@ def _opposite(name: str, verdict: Verdict) -> Verdict:
         Outcome.UNMEASURED: Outcome.UNMEASURED,
     }
     said = f"{verdict.property} {verdict.outcome}: {verdict.explanation}"
+    if verdict.opposite_unknown:
+        return Verdict(name, Outcome.UNMEASURED, f"{verdict.opposite_unknown}; {said}", verdict.evidence)
     return Verdict(name, opposite[verdict.outcome], said, verdict.evidence)
 
 

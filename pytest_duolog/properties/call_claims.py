@@ -45,6 +45,13 @@ _CLAUSE = re.compile(
 )
 # A clause that begins so belongs to the one before it.
 _BELONGS = re.compile(r"\s*(?:as|since|because|that|which|who|where|for|until|or|nor)\b")
+# A question begins with such words: one that begins after a claim ("..., is there anything else?") leaves it a claim.
+_ASKS = (
+    r"(?:is(?!\s+(?:that|this|it)\s+(?:right|correct|so|true|ok|okay)\b)|are|was|do|does|did|can|could|would|will|shall"
+    r"|should|may|what|which|how|when|where|why|who|whose|anything)\b"
+)
+_ASKS_AFTER = re.compile(rf"(?:[,;:]|\s-+\s)\s*(?:(?:and|so|but|now)\s+)?{_ASKS}|\b(?:and|so|but)\s+{_ASKS}")
+_ASKS_FIRST = re.compile(rf"\W*(?:(?:and|so|but|ok|okay|sorry|wait)\W+)*(?:{_ASKS}|have\b|has\b|am\b)")
 _NOTHING_DONE = re.compile(r"\s+(?:no|none|nothing|nobody|neither)\b")
 
 
@@ -161,9 +168,10 @@ def _claims(message: Message, acts: Mapping[str, Act]) -> Iterator[_Claim]:
 def _is_claim(sentence: str, folded: str, act: Act) -> bool:
     if isinstance(act, re.Pattern):
         return act.search(sentence) is not None
+    found = [one for one in _claim_pattern(act).finditer(folded) if _is_done(folded, one)]
     if folded.endswith("?"):
-        return False
-    return any(_is_done(folded, found) for found in _claim_pattern(act).finditer(folded))
+        return not _ASKS_FIRST.match(folded) and any(_ASKS_AFTER.search(folded, one.end()) for one in found)
+    return bool(found)
 
 
 def _is_done(folded: str, found: re.Match[str]) -> bool:

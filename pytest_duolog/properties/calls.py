@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_duolog.detectors import text
@@ -114,11 +114,12 @@ class CallsTool(_Wanted, method="calls_tool", names="arguments"):
             return self.verdict(holds, f"{self._told} was called {times}{where} ({wanted})", _told(fitting))
         if tried:
             nearest = sorted(tried, key=lambda one: len(one[1]))
-            return self.verdict(
+            failed = self.verdict(
                 False,
                 f"{self.name} was called {counted(len(tried), 'time')}{where}, but never as {self._told} ({wanted})",
                 [one.evidence(*differing) for one, differing in nearest],
             )
+            return replace(failed, opposite_unknown=_unread_words(self.name, _unread(tried)))
         return self._never(said, made, where)
 
     def _never(self, said: Sequence[Numbered], made: Sequence[Made], where: str) -> Verdict:
@@ -146,6 +147,18 @@ class CallsTool(_Wanted, method="calls_tool", names="arguments"):
         return found
 
 
+def _unread(tried: Iterable[tuple[Made, list[str]]]) -> list[Made]:
+    """The calls whose arguments are no JSON object, such as those that a token limit has cut off."""
+    return [one for one, _ in tried if arguments_of(one.call) is None]
+
+
+def _unread_words(name: str, unread: Sequence[Made]) -> str:
+    """What is not known because of them; empty if there are none."""
+    return (
+        f"the arguments of {counted(len(unread), 'call')} of {name} are not a JSON object" if unread else ""
+    )
+
+
 @dataclass(frozen=True)
 class NeverCalls(_Wanted, method="never_calls", names="arguments"):
     """The tool is never called with these arguments, not even in a call that failed.
@@ -158,13 +171,9 @@ class NeverCalls(_Wanted, method="never_calls", names="arguments"):
         made = calls_in(said)
         tried = self._tried(made)
         fitting = [one for one, differing in tried if not differing]
-        unread = [one for one, _ in tried if arguments_of(one.call) is None]
+        unread = _unread(tried)
         if unread and not fitting:
-            return self.verdict(
-                None,
-                f"the arguments of {counted(len(unread), 'call')} of {self.name} are not a JSON object",
-                _told(unread),
-            )
+            return self.verdict(None, _unread_words(self.name, unread), _told(unread))
         return self.verdict(
             not fitting,
             f"{self._told} was called {counted(len(fitting), 'time')} (at most 0), of {counted(len(made), 'call')}",

@@ -44,7 +44,7 @@ def costs_of(dialogues: Iterable[FiledDialogue]) -> list[CostRow]:
     for dialogue in dialogues:
         transcript = dialogue.source.transcript
         models = {speaker.name: speaker.model or speaker.name for speaker in transcript.speakers}
-        for message in transcript.messages:
+        for message in filter(None, [*transcript.messages, dialogue.unsaid]):
             if message.usage is not None or message.latency_ms is not None:
                 key = (dialogue.arm, message.speaker, models[message.speaker])
                 messages.setdefault(key, []).append(message)

@@ -14,7 +14,7 @@ from pytest_duolog.properties.base import Evidence, Outcome, Verdict
 from pytest_duolog.results.reading import Reading, read
 from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript, Usage
 
-# Format history: 1, the first; `judges`, `draws`, and `call` of a citation, were added with defaults.
+# Format history: 1, the first; `judges`, `draws`, `unsaid`, and `call` of a citation, were added with defaults.
 DIALOGUE_FORMAT: Literal[1] = 1
 
 
@@ -115,7 +115,8 @@ class DialogueResult(Record):
     count the replies that were replayed and recorded, votes of judges included. `spared` is the number of messages that
     were saved because the dialogue stopped at a goodbye or in a loop. `fresh` are the numbers of the messages that a
     model wrote in this run. `draws` has a text for every reply that is equal if two replies are one draw (a cache, a
-    fixed seed); empty if it cannot be told of all. `notices` are messages for the user. `reading` has the findings of
+    fixed seed); empty if it cannot be told of all. `unsaid` has the costs of a message that failed after some replies,
+    and no words. `notices` are messages for the user. `reading` has the findings of
     the detectors, so that reports need not run them; None in results of older versions. `misfit` is None for a dialogue
     that matches its recording, or if no remedy is known.
     """
@@ -133,6 +134,7 @@ class DialogueResult(Record):
     verdicts: tuple[PropertyResult, ...] = ()
     judges: tuple[JudgeUse, ...] = ()
     reading: Reading | None = None
+    unsaid: Message | None = None
     misfit: RecordingMisfit | None = None
 
     @property
@@ -146,9 +148,9 @@ class DialogueResult(Record):
 
     @property
     def fresh_messages(self) -> list[Message]:
-        """The messages that a model wrote in this run."""
-        fresh = set(self.fresh)
-        return [message for number, message in self.transcript.numbered() if number in fresh]
+        """The messages that a model wrote in this run, with the one that failed."""
+        fresh, said = set(self.fresh), [*self.transcript.messages, *filter(None, [self.unsaid])]
+        return [message for number, message in enumerate(said, start=1) if number in fresh]
 
 
 def _citation(evidence: Evidence, transcript: Transcript) -> Citation:

@@ -15,6 +15,7 @@ from pytest_duolog.results.examination import examine
 from pytest_duolog.results.reading import Reading, read
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 from pytest_duolog.transcripts.sources import Source
+from pytest_duolog.transcripts.transcript import Message
 
 Value = str | int | float | bool
 
@@ -33,8 +34,8 @@ class FiledDialogue:
 
     `test` is the test that ran it, `sample` its number among the samples of that test, `arm` its side of a gate.
     `parameters` are the values of the scenario, as far as the file has them; a speaker's settings have keys
-    `NAME.SETTING`. `verdicts` and `outcome` are those of the run, `judges` the votes that it asked for. `notices` say
-    what is missing.
+    `NAME.SETTING`. `verdicts` and `outcome` are those of the run, `judges` the votes that it asked for, `unsaid` what
+    a message took that failed. `notices` say what is missing.
     """
 
     source: Source
@@ -48,6 +49,7 @@ class FiledDialogue:
     parameters: Mapping[str, Value] = field(default_factory=dict)
     verdicts: tuple[PropertyResult, ...] = ()
     judges: tuple[JudgeUse, ...] = ()
+    unsaid: Message | None = None
     notices: tuple[str, ...] = ()
     stored_reading: Reading | None = None
 
@@ -132,6 +134,7 @@ def of_test(test: str, dialogue: DialogueResult, outcome: SampleOutcome, problem
         parameters={} if turns is None else {"turns": turns},
         verdicts=dialogue.verdicts,
         judges=dialogue.judges,
+        unsaid=dialogue.unsaid,
         notices=dialogue.notices,
         stored_reading=dialogue.reading,
     )

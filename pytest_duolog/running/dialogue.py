@@ -311,6 +311,7 @@ class Dialogue(PropertyMethods):
             fresh=tuple(sorted(cassette.fresh_messages)),
             draws=cassette.draws,
             notices=tuple(notices),
+            unsaid=run.unsaid,
             misfit=_misfit(state),
             verdicts=tuple(_without_keys(result, cassette.redactor) for result in verdicts),
             judges=tuple(self._judges.values()),

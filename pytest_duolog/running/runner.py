@@ -77,7 +77,8 @@ class RunState:
 class DialogueRun:
     """One running dialogue; `messages` grows, and is kept if the dialogue fails.
 
-    `n_asked` is the number of replies, `spent` their costs. `known_stop` says where a recorded dialogue ended.
+    `n_asked` is the number of replies, `spent` their costs. `unsaid` is what a message took that failed after some
+    replies. `known_stop` says where a recorded dialogue ended.
     `timeline` is told what is asked for and when, if spans are wanted.
     """
 
@@ -103,6 +104,7 @@ class DialogueRun:
         self._goals = Goals(self.scenario)
         self._n_calls = 0
         self._loop: ToolLoop | None = None
+        self.unsaid: Message | None = None
         self.n_asked = 0
         self.spent = Usage()
         self._seconds = 0.0
@@ -270,7 +272,8 @@ class DialogueRun:
     def _failed(self, number: int, speaker: str, problem: str, *, is_outcome: bool = False) -> DialogueError:
         first_line = problem.partition("\n")[0]
         if self._loop:
-            self.spent += self._loop.usage
+            self.unsaid = self._loop.unsaid
+            self.spent += (self.unsaid and self.unsaid.usage) or Usage()
             problem = "\n".join([problem, *_had_called(self._loop.calls)])
         self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=first_line)
         return DialogueError(

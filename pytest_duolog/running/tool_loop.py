@@ -12,7 +12,7 @@ from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.rounds import calls_to_run, joined_content, joined_reply, not_run, placed
 from pytest_duolog.scenarios.scenario import Speaker
 from pytest_duolog.transcripts.rounds import numbered_calls, rounds_of
-from pytest_duolog.transcripts.transcript import StopKind, ToolCall, Usage
+from pytest_duolog.transcripts.transcript import Message, StopKind, ToolCall
 
 Result = TypeVar("Result")
 # Waits for what is not available yet: yields an awaitable, receives its result.
@@ -65,9 +65,18 @@ class ToolLoop:
         return tuple(self._calls)
 
     @property
-    def usage(self) -> Usage:
-        """The costs of the rounds so far."""
-        return sum((reply.usage for reply in self._replies if reply.usage), Usage())
+    def unsaid(self) -> Message | None:
+        """What the rounds so far took, of a message that has failed; it has no words. None if no reply came."""
+        if not self._replies:
+            return None
+        whole = joined_reply(self._replies, ())
+        return Message(
+            speaker=self.speaker.name,
+            content="",
+            finish=whole.finish,
+            usage=whole.usage,
+            latency_ms=whole.latency_ms,
+        )
 
     def _run(self, reply: Reply) -> Waiting[None]:
         """Run the calls of a reply in their order; if a limit is reached or a budget used up, none of them."""

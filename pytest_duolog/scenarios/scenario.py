@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
@@ -37,7 +37,7 @@ from pytest_duolog.errors import ConfigurationError, Mistake
 from pytest_duolog.scenarios.mcp import McpServer
 from pytest_duolog.scenarios.mistakes import mistakes_in, unknown_argument
 from pytest_duolog.scenarios.names import checked_label, checked_name, checked_role
-from pytest_duolog.scenarios.steps import n_messages, steps_of
+from pytest_duolog.scenarios.steps import Answer, Talk, message_steps, n_messages, steps_of
 from pytest_duolog.scenarios.tools import DEFAULT_TOOL_ROUNDS, Tool, tools_of
 from pytest_duolog.transcripts.perspective import DEFAULT_STUB
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
@@ -432,6 +432,16 @@ class Scenario(BaseModel):
             gone = {*new, "label"} if "model" in new else new  # the label belonged to the other model
             together[side] = {name: value for name, value in own.items() if name not in gone} | dict(given)
         return together
+
+    def asked_in_steps(self) -> Iterator[Side]:
+        """The side of each message that the steps ask a model for, if each `talk` has its full length."""
+        first = SIDES.index(self.opener_by)
+        if self.history:  # it has the first messages of the steps
+            last = 0 if self.history[-1].speaker == self.a.name else 1
+            first = (last + 1 - len(self.history)) % 2
+        for at, step in enumerate(message_steps(self.steps or ())):
+            if at >= len(self.history) and isinstance(step, Answer | Talk):
+                yield SIDES[(first + at) % 2]
 
     def given(self) -> dict[str, Any]:
         """The values that were set explicitly, as marker arguments."""

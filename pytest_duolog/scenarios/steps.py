@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,6 +135,12 @@ def steps_with_messages(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(step for step in steps if not isinstance(step, Check))
 
 
+def message_steps(steps: Sequence[Step]) -> Iterator[Step]:
+    """The step of each message that the steps make, if each `talk` has its full length."""
+    for step in steps_with_messages(steps):
+        yield from [step] * (2 * step.turns if isinstance(step, Talk) else 1)
+
+
 def n_messages(steps: Sequence[Step]) -> int:
     """The largest number of messages that the steps make."""
-    return sum(2 * step.turns if isinstance(step, Talk) else 1 for step in steps_with_messages(steps))
+    return sum(1 for _ in message_steps(steps))

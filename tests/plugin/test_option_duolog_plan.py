@@ -90,3 +90,33 @@ def test_mistakes_in_tests_are_said_as_ever(pytester: pytest.Pytester) -> None:
     result = plan(pytester, SUITE.replace("samples=20", "samples=0"))
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["*a plan needs at least 1 sample, not 0*"])
+
+
+def test_words_that_steps_say_cost_no_reply(pytester: pytest.Pytester) -> None:
+    source = """
+import pytest
+from pytest_duolog import Message, reply, say, talk
+
+STEPS = [say("Hello."), reply(), say("4711"), reply(), talk(turns=2), say("Bye!"), reply()]
+
+def speaks(messages):
+    raise AssertionError("nobody is asked")
+
+@pytest.mark.dialogue(a="scripted:echo", b=speaks, steps=STEPS)
+def test_one_side(dialogue):
+    pass
+
+@pytest.mark.dialogue(a=speaks, b=speaks, steps=STEPS, opener_by="b")
+def test_both(dialogue):
+    pass
+
+@pytest.mark.dialogue(a=speaks, b="scripted:echo", steps=STEPS, history=[
+    Message(speaker="Model A", content="Hello."), Message(speaker="Model B", content="Hi."),
+])
+def test_history(dialogue):
+    pass
+"""
+    # Of ten messages, three are said; of the others the scripted side has two, all, and five.
+    plan(pytester, source).stdout.fnmatch_lines(
+        ["3 tests with a dialogue that runs once: at most 14 replies"]
+    )

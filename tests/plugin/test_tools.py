@@ -188,3 +188,12 @@ def test_tools_and_checks_in_the_marker_may_have_samples(pytester, server):
     result = run(pytester, "--record-mode=once", "--duolog-collect=2")
     result.stdout.fnmatch_lines(["COLLECTED: 2 samples of each of 1 test*"])
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_the_replies_of_a_failed_message_are_among_the_costs(pytester, server):
+    pytester.makepyfile(
+        test_shop=COUNTING.replace('"Find an order."', '"Find an order."\n        assert False, "no"')
+    )
+    result = run(pytester, "--record-mode=once", "-k", "test_shop and not other", "--duolog-samples=1")
+    # Nobody has said anything but the opener, and the model was asked once.
+    result.stdout.fnmatch_lines(["1 dialogue, 1 reply recorded (*; 10 tokens read; 3 written; *"])

@@ -16,6 +16,9 @@ from tests.properties.test_calls import LOOK_UP, SOLD, call, shop
     "claim",
     [
         "I have refunded your lamp.",
+        "I have refunded your lamp, is there anything else I can do for you?",
+        "I've refunded it and can I help you with anything else?",
+        "Your lamp has been refunded - what else can I do?",
         "I've just refunded it.",
         "Your lamp has now been refunded.",
         "It was successfully refunded.",
@@ -53,6 +56,11 @@ def test_a_claim_needs_a_call_before(claim):
     "said",
     [
         "Has it been refunded?",
+        "I have refunded it, right?",
+        "I have refunded it, is that right?",
+        "Do you think that I have refunded it, and can I go?",
+        "If I have refunded it, is there anything else?",
+        "Have you seen that I have refunded it, or should I send it again?",
         "Once it has been refunded, I will tell you.",
         "It has not been refunded.",
         "It will be refunded.",

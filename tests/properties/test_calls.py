@@ -188,6 +188,20 @@ def test_a_call_that_cannot_be_read_may_be_the_one_that_is_never_to_be_made():
     assert str(verdict.evidence[0]) == 'message 2 (Bob), call: refund {"amount": 30'
     assert shop(("Done.", [cut])).never_calls("look_up", amount=30)
     assert shop(("Done.", [cut])).never_calls("refund").outcome is Outcome.FAILS
+
+
+def test_a_call_that_cannot_be_read_is_not_known_to_be_another_call():
+    cut = ToolCall(name="refund", arguments='{"amount": 30')
+    told = shop(("Done.", [cut]))
+    assert not told.calls_tool("refund", amount=30)
+    for verdict in (
+        ~told.calls_tool("refund", amount=30),
+        (~CallsTool("refund", {"amount": 30})).check(told),
+    ):
+        assert verdict.outcome is Outcome.UNMEASURED
+        assert verdict.explanation.startswith("the arguments of 1 call of refund are not a JSON object; ")
+    assert ~told.calls_tool("look_up")
+    assert ~shop(("Done.", [call("refund", amount=20)])).calls_tool("refund", amount=30)
     assert (
         shop(("Done.", [cut, call("refund", amount=30)])).never_calls("refund", amount=30).outcome
         is Outcome.FAILS

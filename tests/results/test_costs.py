@@ -101,3 +101,13 @@ def test_chances_of_several_tries_are_means_over_scenarios(
 def test_too_few_samples_say_nothing_of_three_tries() -> None:
     assert tries_of([(4, 4), (2, 2)]) is None
     assert tries_of([]) is None
+
+
+def test_a_message_that_failed_after_replies_has_costs() -> None:
+    told = talk("openai:m", fresh=(1, 2, 3))
+    unsaid = Message(speaker="Ann", content="", finish="tool", usage=Usage(reply_tokens=9), latency_ms=1000)
+    failed = told.model_copy(update={"unsaid": unsaid})
+    ann, *_ = costs_of(record((Arm.BASELINE, failed, False)))
+    assert (ann.role, ann.replies, ann.usage.reply_tokens, ann.seconds) == ("Ann", 2, 13, 1.5)
+    ann, *_ = costs_of(record((Arm.BASELINE, failed.model_copy(update={"fresh": (1, 2)}), False)))
+    assert ann.replies == 1, "it was replayed"
