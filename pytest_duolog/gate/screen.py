@@ -59,7 +59,7 @@ class Screened:
     """One dialogue: its turns, and what the screen makes of them.
 
     `excess` is the sum over the scored turns of the distance between the sides beyond the noise floor, `p` the share of
-    permutations with at least as much, `expected` and `spread` their mean and standard deviation.
+    permutations with at least as much.
     """
 
     name: str

@@ -27,6 +27,8 @@ from pytest_duolog.storage.own_folder import OWN_FOLDER, make_folder
 FOLDER = Path(OWN_FOLDER) / "screen"
 ANSWER = Path(OWN_FOLDER) / "screen.json"
 FAILED = 1
+# So many answers of each side at a turn.
+MOST_SAMPLES = 20
 
 
 @dataclass(eq=False)  # pytest before 8.4 keeps its plugins in a set
@@ -118,6 +120,3 @@ def register_screening(config: pytest.Config, given: str) -> None:
     if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
         raise ConfigurationError("--duolog-screen: one process asks for all answers at once; leave out -n")
     config.pluginmanager.register(Screening(config, n_samples), "duolog-screening")
-
-
-MOST_SAMPLES = 20

@@ -347,7 +347,7 @@ class Dialogue(PropertyMethods):
             [redacted(self._scenario.speaker(side).model_label) for side in SIDES],
             run=redacted(self.name),
             sample=self.site.sample,
-            is_gated=bool(settings.candidates),
+            is_gated=bool(settings.candidates or settings.blame),
             is_recast=isinstance(self.site.arm, Pairing)
             or not roles_of(self._scenario).isdisjoint(settings.overrides),
         )

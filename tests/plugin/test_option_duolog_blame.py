@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.cli import main
+from pytest_duolog.recording.journal_file import read_header
 from pytest_duolog.results.arm import Pairing
 from pytest_duolog.results.store import read_record
 from tests.chat_server import ChatServer
@@ -72,6 +73,11 @@ def test_the_side_is_named_with_counts_and_where_the_failure_begins(blamed, pyte
     record = read_record(pytester.path / ".duolog" / "record.jsonl")
     (name,) = record.header.plan.scenarios
     assert {arm: len(record.measured(name, arm)) for arm in Pairing} == dict.fromkeys(Pairing, 7)
+    recordings = list((pytester.path / "cassettes").rglob("*.7.jsonl"))
+    assert len(recordings) == 4
+    assert all(
+        read_header(path)["gate"] for path in recordings
+    )  # so that `duolog cassettes prune` keeps them
     page = (pytester.path / "report.html").read_text("utf-8")
     assert "Which side carries the failure?" in page
     assert page.count('role="img" aria-label="100 %, 95 % interval') == 3
