@@ -49,6 +49,8 @@ class StaysOnTopic(Property, method="stays_on_topic"):
             return self.verdict(None, f"too little is said to compare it with {about}{_advice(found)}")
         numbered = list(transcript.numbered())
         shown = [numbered[at] for first, last in found.stretches for at in range(first, last + 1)[:_QUOTED]]
+        if found.turn:
+            shown = numbered[found.turn.at : found.turn.at + _QUOTED]
         problems = self._problems(found, about)
         if problems:
             return self.verdict(False, f"{'; '.join(problems)} (by {_described(found)})", shown)
@@ -61,6 +63,9 @@ class StaysOnTopic(Property, method="stays_on_topic"):
         bound = f"at least {self.threshold}"
         if found.statement is not None and found.score is not None and found.score < self.threshold:
             return [f"it is not about {about}: {found.score:.2f}, {bound}"]
+        if turn := found.turn:
+            likeness = f"likeness {turn.between:.2f} to those before, {turn.within:.2f} on each side"
+            return [f"from message {turn.at + 1} on it leaves {about}: {likeness}"]
         return [
             f"messages {first + 1} to {last + 1} leave {about}: "
             f"{found.curve[first]:.2f} from message {first + 1} on, {bound}"

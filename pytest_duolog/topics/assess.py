@@ -11,8 +11,10 @@ There are two measures, both between 0 and 1:
 
 A dialogue drifts at a message if the second measure falls below the threshold, both sides have enough content to
 compare, and there is a second sign: the message begins a new topic (see `boundaries`), or there is much content to
-compare. It is back on topic when the measure is twice the threshold. Greetings, closings and short acknowledgements
-have too little content to compare, so they are never drift.
+compare. By vectors, a dialogue without a statement is searched for a break as well (see `breaks`): there, what stands
+before and what follows are less like each other than each is in itself. It is back on topic when the measure is twice
+the threshold. Greetings, closings and short acknowledgements have too little content to compare, so they are never
+drift.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 
+from pytest_duolog.detectors import text
+from pytest_duolog.detectors.closings import ClosingDetector
 from pytest_duolog.topics.boundaries import BOUNDARY_POINTS, boundary_points
+from pytest_duolog.topics.breaks import BOUND, Break, find_break
 from pytest_duolog.topics.terms import Term, Terms, names_things, terms_of, weight_of
 from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
 from pytest_duolog.transcripts.transcript import Transcript
@@ -62,11 +67,13 @@ class TopicAssessment:
     """For each message, how closely the messages from it on are related to what stayed on topic before it."""
     stretches: tuple[tuple[int, int], ...]
     """First and last position of each stretch that drifted, in order."""
+    turn: Break | None = None
+    """Where a dialogue without a statement, and without such a stretch, turns to something else."""
 
     @property
     def first_drift(self) -> int | None:
-        """The first message of the first stretch; None if nothing drifted."""
-        return self.stretches[0][0] if self.stretches else None
+        """The first message that is about something else; None if nothing drifted."""
+        return self.stretches[0][0] if self.stretches else self.turn.at if self.turn else None
 
 
 def assess_topic(
@@ -79,7 +86,8 @@ def assess_topic(
     """
     vectors = load_vectors()
     stated = terms_of(statement or "")
-    topic = _TopicByVectors(stated, vectors) if vectors else _TopicByWords(stated)
+    by_meaning = _TopicByVectors(stated, vectors) if vectors else None
+    topic = by_meaning or _TopicByWords(stated)
     terms = [terms_of(message.content) for message in transcript.messages]
     points = boundary_points(transcript.messages, terms)
     curve, stretches = _follow(topic, terms, points, threshold)
@@ -87,7 +95,24 @@ def assess_topic(
     if statement is not None and score is not None and score < threshold:
         first = next(at for at, found in enumerate(terms) if names_things(found))
         stretches = [(first, len(terms) - 1)]
-    return TopicAssessment(statement, score, topic.method, tuple(curve), tuple(stretches))
+    turn = None
+    if by_meaning and statement is None and threshold and not stretches and score is not None:
+        turn = _find_turn(transcript, terms, by_meaning, BOUND + THRESHOLD - threshold)
+    return TopicAssessment(statement, score, topic.method, tuple(curve), tuple(stretches), turn)
+
+
+def _find_turn(
+    transcript: Transcript, terms: Sequence[Terms], topic: _TopicByVectors, bound: float
+) -> Break | None:
+    """The break before the goodbye, if there is one: goodbyes are about nothing."""
+    turn = find_break(terms, topic.sum_of, bound=bound)
+    if turn is None:
+        return None
+    closings = ClosingDetector()
+    for message in transcript.messages:
+        closings.read(text.normalise(text.without_thinking(message.content)))
+    closing = closings.at_end()
+    return turn if closing is None else find_break(terms[:closing], topic.sum_of, bound=bound)
 
 
 def _mean(curve: Sequence[float | None]) -> float | None:
@@ -102,9 +127,10 @@ def _follow(
     curve: list[float | None] = []
     stretches: list[tuple[int, int]] = []
     drifted_at: int | None = None
+    weights = [weight_of(found) for found in terms]
     for at, found in enumerate(terms):
         window = [ahead for ahead in terms[at : at + WINDOW] if ahead]
-        content = min(topic.content, sum(map(weight_of, window)))
+        content = min(topic.content, sum(weights[at : at + WINDOW]))
         enough = min(topic.n_messages, len(window)) >= FEWEST_MESSAGES and content >= SOME_CONTENT
         value = topic.nearness(window) if enough else None
         curve.append(value)
@@ -164,24 +190,24 @@ class _TopicByVectors(_TopicByWords):
 
     def __init__(self, stated: Terms, vectors: WordVectors) -> None:
         super().__init__(stated)
-        self._sum_of = cache(vectors.sum_of)  # each message is in several windows
+        self.sum_of = cache(vectors.sum_of)  # each message is in several windows
         self._aim = self._sum = vectors.sum_of(stated)
 
     def add(self, found: Terms) -> None:
         super().add(found)
-        self._sum = self._sum + self._sum_of(found)
+        self._sum = self._sum + self.sum_of(found)
 
     def score(self, terms: Sequence[Terms]) -> float | None:
         share = super().score(terms)
         if share is None:
             return None
-        cosines = sorted(cosine(self._aim, self._sum_of(found)) for found in terms if found)
+        cosines = sorted(cosine(self._aim, self.sum_of(found)) for found in terms if found)
         nearest = cosines[-max(1, len(cosines) // NEAREST) :]
         likeness = max(0.0, sum(nearest) / len(nearest))
         return round((1 - VECTOR_SHARE) * share + VECTOR_SHARE * likeness, 4)
 
     def relation(self, window: Sequence[Terms]) -> float:
-        first, *others = map(self._sum_of, window)
+        first, *others = map(self.sum_of, window)
         likeness = VECTOR_SHARE * cosine(self._sum, sum(others, first))
         return round(max(likeness, SAME_WORDS_SHARE * super().relation(window)), 4)
 
