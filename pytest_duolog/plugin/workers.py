@@ -28,10 +28,12 @@ def engage(session: pytest.Session) -> None:
     assert address is not None, "the caller has looked"
     is_asked_for = bool(config.getoption("duolog_executor"))
     runs_nothing = config.option.collectonly or config.getoption("duolog_plan")
-    if runs_nothing or (settings.record_mode is RecordMode.NONE and not is_asked_for):
+    # A screen asks the candidate whatever the record mode of the tests is.
+    is_live = settings.record_mode is not RecordMode.NONE or config.getoption("duolog_screen")
+    if runs_nothing or not (is_live or is_asked_for):
         return
     try:
-        _check_run(config, settings)
+        _check_run(config, settings, is_live=bool(is_live))
         tests = list(filter(uses_our_fixture, session.items))
         reasons = {item.nodeid: why for item in tests if (why := _why_not_sent(item, settings))}
         if reasons:
@@ -45,8 +47,8 @@ def engage(session: pytest.Session) -> None:
     config.pluginmanager.register(Summary(executor), "duolog-executor")
 
 
-def _check_run(config: pytest.Config, settings: Settings) -> None:
-    if settings.record_mode is RecordMode.NONE:
+def _check_run(config: pytest.Config, settings: Settings, *, is_live: bool) -> None:
+    if not is_live:
         raise ConfigurationError(
             "--duolog-executor: it has no effect in record mode none, which asks no model: add "
             "--record-mode=once, or leave it out"

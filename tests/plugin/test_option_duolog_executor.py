@@ -171,6 +171,17 @@ def test_a_plan_and_a_collection_reach_for_no_worker(
     assert not engines
 
 
+def test_a_screen_asks_in_workers(
+    pytester: pytest.Pytester, chat_server: ChatServer, engines: list[HereEngine]
+):
+    pytester.makepyfile(SUITE.replace("samples=6, min_pass_rate=0.5,", "").replace("'wrong' not in", "1 or"))
+    chat_server.answer = answer
+    pytester.runpytest("--record-mode=once")
+    result = pytester.runpytest("--duolog-screen=3", "--duolog-candidate=agent=openai:new", AWAY)
+    result.stdout.fnmatch_lines(["dask://local: 36 dialogues in 2 workers"])
+    assert [method for _, method in engines[0].sent].count("perform") == 36
+
+
 def _children(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 import sys
@@ -370,3 +371,26 @@ def test_a_worker_loads_no_pytest_and_no_engine():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_however_workers_die_no_dialogue_is_lost_or_counted_twice(
+    folder: Folder, chat_server: ChatServer, seed: int
+):
+    draw = random.Random(seed)
+    engine = HereEngine()
+    usual, kills = chat_server.answer, sorted(draw.sample(range(1, 60), 3))
+
+    def answer(body: dict[str, Any]) -> Any:
+        while kills and len(chat_server.requests) >= kills[0]:
+            kills.pop(0)
+            engine.kill(draw.choice(sorted(engine.workers)))
+        return usual(body)
+
+    chat_server.answer = answer
+    ended = folder.hold(*(scenario(number, turns=4) for number in range(8)), engine=engine)
+    assert [len(one.transcript) for one in ended.values() if one.transcript] == [9] * 8
+    assert len(folder.files()) == 8
+    assert folder.executor is not None
+    assert folder.executor.n_away == 8

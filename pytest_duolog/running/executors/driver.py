@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings
 
 # So often a dialogue is begun in workers that die.
-MOST_TRIES = 3
+MOST_TRIES = 5
 # A worker carries about so many dialogues at a time before its processor is busy with them alone.
 DIALOGUES_A_WORKER = 25
 
