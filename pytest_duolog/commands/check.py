@@ -15,14 +15,17 @@ from pytest_duolog.commands.dialogue_files import each_dialogue, each_dialogue_i
 from pytest_duolog.commands.dialogue_paths import NO_DIALOGUES, dialogues_of_folder
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.commands.scan import REPORT, Scan
+from pytest_duolog.commands.scan_folder import FORMATS, FolderScan, run_scan
 from pytest_duolog.display import printable
-from pytest_duolog.errors import TranscriptError
+from pytest_duolog.errors import ConfigurationError, TranscriptError
 from pytest_duolog.properties.by_name import property_types
 from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.transcripts.log_chunks import CHUNK_BYTES
 from pytest_duolog.transcripts.sources import Unreadable
 from pytest_duolog.transcripts.text_file import decode_text
 
 STDIN = "-"
+MOST_MB = 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,11 +46,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=_formats(), default="text", help="the format of the report (default text)"
     )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="write a row for each verdict into files in this folder, for logs of any size: JSON Lines, plain or .gz, "
+        ".bz2, .xz, .zst, as paths, globs or addresses such as s3://...; a killed scan continues",
+    )
+    parser.add_argument(
+        "--rows",
+        choices=FORMATS,
+        help="the format of the files in --out (default jsonl); parquet needs pyarrow",
+    )
+    parser.add_argument(
+        "--chunk-mb",
+        type=float,
+        metavar="N",
+        help=f"the size of the parts of a log, in MB, that have a file each in --out (default {CHUNK_BYTES >> 20})",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the files; 0 if every property holds, 1 if one does not, 2 if something could not be read."""
+    _check_together(arguments)
+    if arguments.out is not None:
+        n_bytes = max(1, int(arguments.chunk_mb * 2**20)) if arguments.chunk_mb else CHUNK_BYTES
+        properties = given_properties(arguments)
+        into = FolderScan(properties, arguments.topic, arguments.out, arguments.rows or FORMATS[0], n_bytes)
+        return run_scan(into, arguments.files)
     scan = Scan(given_properties(arguments), arguments.topic, arguments.format)
     report = import_module(f"{pytest_duolog.reports.__name__}.{REPORT}{arguments.format}")
     unreadable: list[Unreadable] = []
@@ -71,6 +98,25 @@ def run(arguments: argparse.Namespace) -> int:
     for failed in unreadable:
         print(printable(f"duolog: {failed.file}:{failed.line}: {failed.problem}"), file=sys.stderr)
     return 2 if unreadable else int(has_findings)
+
+
+def _check_together(arguments: argparse.Namespace) -> None:
+    """Raises ConfigurationError for options that would have no effect together."""
+    if arguments.out is None:
+        for option in ("rows", "chunk_mb"):
+            if getattr(arguments, option) is not None:
+                raise ConfigurationError(
+                    f"--{option.replace('_', '-')} is about the files of --out: give a folder"
+                )
+        return
+    if arguments.format != "text":
+        raise ConfigurationError(
+            f"--format {arguments.format} has no effect with --out, which writes rows: use --rows jsonl or parquet"
+        )
+    if arguments.chunk_mb is not None and not 0 < arguments.chunk_mb <= MOST_MB:
+        raise ConfigurationError(f"--chunk-mb {arguments.chunk_mb:g} is not above 0 and at most {MOST_MB}")
+    if STDIN in arguments.files:
+        raise ConfigurationError("--out cannot read stdin (-): write the log to a file first")
 
 
 def _formats() -> list[str]:

@@ -55,7 +55,7 @@ class Scan:
         rest = iter(entries)
         yield from map(self.checked, islice(rest, FIRST))
         first = list(islice(rest, CHUNK))
-        n_processes = _n_processors()
+        n_processes = n_processors()
         if len(first) < CHUNK or n_processes == 1:
             yield from map(self.checked, first)
             yield from map(self.checked, rest)
@@ -94,7 +94,7 @@ def _check(entries: list[FiledDialogue | Unreadable]) -> list[Checked | Unreadab
     return list(map(_scans[0].checked, entries))
 
 
-def _n_processors() -> int:
+def n_processors() -> int:
     """The processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -165,6 +165,11 @@ def _of_json(text: str, file: str, stem: str) -> Iterator[Source | Unreadable]:
     yield _guarded(file, 1, lambda: _of_value(value, file, 1, stem))
 
 
+def source_of(line: bytes, file: str, number: int, name: str) -> Source | Unreadable:
+    """The dialogue in one line of JSON Lines; `name` is its id if it has none of its own."""
+    return _guarded(file, number, lambda: _of_value(parsed(line), file, number, name))
+
+
 def own_file(text: str) -> OwnFile | None:
     """The kind of this package's file that has this text; None if it is another file."""
     first = text.lstrip("\ufeff \t\r\n").partition("\n")[0]

@@ -31,7 +31,7 @@ def test_processes_give_what_one_gives_in_the_same_order(n, monkeypatch):
     expected = list(map(SCAN.checked, entries(n)))
     monkeypatch.setattr(scan, "FIRST", 4)
     monkeypatch.setattr(scan, "CHUNK", 2)
-    monkeypatch.setattr(scan, "_n_processors", lambda: 2)
+    monkeypatch.setattr(scan, "n_processors", lambda: 2)
     found = list(SCAN.each(entries(n)))
     assert found == expected
     assert [isinstance(one, Unreadable) for one in found] == [number % 5 == 4 for number in range(n)]
@@ -52,7 +52,7 @@ def test_dialogues_are_not_kept(n_processors, monkeypatch):
     """However many there are, only a few more are read than were told."""
     monkeypatch.setattr(scan, "FIRST", 4)
     monkeypatch.setattr(scan, "CHUNK", 2)
-    monkeypatch.setattr(scan, "_n_processors", lambda: n_processors)
+    monkeypatch.setattr(scan, "n_processors", lambda: n_processors)
     n_read = itertools.count()
     ahead = []
 
@@ -70,7 +70,7 @@ def test_dialogues_are_not_kept(n_processors, monkeypatch):
 def test_what_goes_wrong_in_a_process_is_raised(monkeypatch):
     monkeypatch.setattr(scan, "FIRST", 1)
     monkeypatch.setattr(scan, "CHUNK", 1)
-    monkeypatch.setattr(scan, "_n_processors", lambda: 2)
+    monkeypatch.setattr(scan, "n_processors", lambda: 2)
     wrong = Scan((), None, "no such format")
     good = Scan.checked
 

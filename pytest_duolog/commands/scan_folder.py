@@ -1,0 +1,346 @@
+"""`duolog check --out FOLDER`: checks logs of any size on all processors, with one file of results for each chunk.
+
+A file of results is named by its input, its chunk, and a hash of the chunk's bytes, the options and the detectors. It
+is written whole or not at all. So a scan that was killed continues, and checks again only what has changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import re
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from multiprocessing import parent_process
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple, Protocol
+
+import pytest_duolog
+from pytest_duolog.commands.dialogue_files import without_secrets
+from pytest_duolog.commands.scan import WAITING, n_processors
+from pytest_duolog.display import counted, printable
+from pytest_duolog.errors import ConfigurationError, TranscriptError
+from pytest_duolog.properties.base import Outcome, Property
+from pytest_duolog.results.examination import examine
+from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.results.verdict_rows import COLUMNS, VerdictRow, row_of_damage, rows_of
+from pytest_duolog.storage.line_file import LineFile, is_in_use, left_by_killed_run, replacing
+from pytest_duolog.transcripts.log_chunks import Chunk, addresses, chunks_of, dialogues_of
+from pytest_duolog.transcripts.sources import Unreadable
+
+FORMATS = ("jsonl", "parquet")
+# The code that decides what is found.
+DETECTING = ("detectors", "properties", "topics", "transcripts", "results")
+# Rows that are kept in memory before they are written.
+BATCH = 5_000
+# The name of a file of results.
+RESULT = re.compile(r"(.+)-\d{6}-[0-9a-f]{16}\.(?:jsonl|parquet)")
+
+
+class Counts(NamedTuple):
+    """What a file of results holds: dialogues, dialogues with findings, and places that could not be read."""
+
+    dialogues: int = 0
+    found: int = 0
+    unread: int = 0
+
+    def plus(self, other: Counts) -> Counts:
+        """The sums."""
+        return Counts(*(one + two for one, two in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True)
+class FolderScan:
+    """How each chunk is checked, and where its results go; `n_bytes` is the size of a chunk."""
+
+    properties: Sequence[Property]
+    topic: str | None
+    folder: Path
+    format: str
+    n_bytes: int
+
+    def key(self) -> str:
+        """A hash of the options and of the code that decides."""
+        found = hashlib.blake2b(digest_size=16)
+        for part in (version("pytest-duolog"), self.topic or "", *map(repr, self.properties)):
+            found.update(f"{part}\0".encode())
+        package = Path(pytest_duolog.__file__).parent
+        own = (path for name in DETECTING for path in sorted((package / name).rglob("*.py")))
+        others = (inspect.getsourcefile(type(check)) for check in self.properties)
+        for path in (*own, *(Path(name) for name in others if name)):
+            found.update(path.read_bytes())
+        return found.hexdigest()
+
+    def path_of(self, chunk: Chunk, key: str) -> Path:
+        """The file of results for a chunk."""
+        content = hashlib.blake2b(f"{key} {chunk.digest}".encode(), digest_size=8).hexdigest()
+        return self.folder / f"{stem_of(chunk.file)}-{chunk.number:06}-{content}.{self.format}"
+
+    def rows(self, chunk: Chunk) -> Iterator[VerdictRow]:
+        """The rows of a chunk."""
+        for entry in dialogues_of(chunk):
+            safe = without_secrets(entry if isinstance(entry, Unreadable) else FiledDialogue(entry))
+            if isinstance(safe, Unreadable):
+                yield row_of_damage(safe, chunk.number)
+            else:
+                yield from rows_of(examine(safe.with_topic(self.topic).source, self.properties), chunk.number)
+
+    def write(self, chunk: Chunk, path: Path) -> Counts:
+        """Check a chunk and write its results."""
+        counts = Counts()
+        with replacing(path) as file:
+            sink = WRITERS[self.format](file)
+            batch: list[VerdictRow] = []
+            for row in self.rows(chunk):
+                if len(batch) >= BATCH and row.line != batch[-1].line:  # the rows of a dialogue stay together
+                    sink.write(batch)
+                    counts = counts.plus(counted_rows(batch))
+                    batch = []
+                batch.append(row)
+            sink.write(batch)
+            sink.close()
+        return counts.plus(counted_rows(batch))
+
+
+def stem_of(file: str) -> str:
+    """The beginning of the names of all results of an input."""
+    name = re.sub(r"[^\w.-]+", "_", file.rstrip("/").rpartition("/")[2])[:60]
+    return f"{name}-{hashlib.blake2b(os.fsencode(file), digest_size=4).hexdigest()}"
+
+
+def counted_rows(rows: Iterable[VerdictRow]) -> Counts:
+    """What some rows hold."""
+    dialogues: set[int] = set()
+    found: set[int] = set()
+    unread = 0
+    for row in rows:
+        if row.error is not None:
+            unread += 1
+            continue
+        dialogues.add(row.line)
+        if row.outcome != Outcome.HOLDS.value:
+            found.add(row.line)
+    return Counts(len(dialogues), len(found), unread)
+
+
+class Writer(Protocol):
+    """Writes rows into an open file."""
+
+    def write(self, rows: Sequence[VerdictRow]) -> None:
+        """Write some rows."""
+
+    def close(self) -> None:
+        """Write what is still missing."""
+
+
+class _JsonLines:
+    def __init__(self, file: LineFile) -> None:
+        self._file = file
+
+    def write(self, rows: Sequence[VerdictRow]) -> None:
+        self._file.append_as_is(b"".join(f"{json.dumps(row._asdict())}\n".encode() for row in rows))
+
+    def close(self) -> None:
+        pass
+
+
+class _Parquet:
+    def __init__(self, file: LineFile) -> None:
+        pa, parquet = _pyarrow()
+        types = {str: pa.string(), int: pa.int64()}
+        self._arrow = pa
+        self._schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+        self._writer = parquet.ParquetWriter(_Appending(file), self._schema)
+
+    def write(self, rows: Sequence[VerdictRow]) -> None:
+        values = [{name: _clean(value) for name, value in row._asdict().items()} for row in rows]
+        self._writer.write_table(self._arrow.Table.from_pylist(values, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+WRITERS: Mapping[str, Callable[[LineFile], Writer]] = {"jsonl": _JsonLines, "parquet": _Parquet}
+
+
+class _Appending:
+    """A file as pyarrow writes it: only at its end."""
+
+    closed = False
+
+    def __init__(self, file: LineFile) -> None:
+        self._file = file
+
+    def write(self, content: Any) -> int:
+        self._file.append_as_is(bytes(content))
+        return len(content)
+
+    def tell(self) -> int:
+        return self._file.n_bytes
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _clean(value: str | int | None) -> str | int | None:
+    """Text without lone surrogates, which Parquet cannot hold."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError(
+            "--rows parquet needs pyarrow, which is not installed: pip install 'pytest-duolog[scan]', or use "
+            "--rows jsonl"
+        ) from error
+    return pa, parquet
+
+
+def read_counts(path: Path) -> Counts:
+    """What a finished file of results holds."""
+    if path.suffix == ".parquet":
+        _, parquet = _pyarrow()
+        counts = Counts()
+        columns = ["line", "outcome", "error"]
+        for batch in parquet.ParquetFile(path).iter_batches(columns=columns):
+            counts = counts.plus(counted_rows(VerdictRow(**row) for row in batch.to_pylist()))
+        return counts
+    with path.open("rb") as lines:
+        return counted_rows(VerdictRow(**json.loads(line)) for line in lines)
+
+
+def run_scan(scan: FolderScan, written: Sequence[str]) -> int:
+    """Check all files; a line on stdout for each chunk. The status is that of `duolog check`."""
+    if scan.format == "parquet":
+        _pyarrow()
+    scan.folder.mkdir(parents=True, exist_ok=True)
+    _remove_torn(scan.folder)
+    problems: list[str] = []
+    total = Counts()
+    kept: dict[str, set[str]] = {}
+    for chunk, path, counts, is_new in _results(scan, _chunks(scan, written, problems)):
+        kept.setdefault(stem_of(chunk.file), set()).add(path.name)
+        total = total.plus(counts)
+        what = "" if is_new else " (was there)"
+        unread = f", {counts.unread} could not be read" if counts.unread else ""
+        dialogues = counted(counts.dialogues, "dialogue")
+        line = f"{chunk.file} chunk {chunk.number}: {dialogues}, {counts.found} with findings"
+        print(printable(f"{line}{unread}{what}"), flush=True)
+    for stem, names in kept.items():
+        n_old = _remove_old(scan.folder, stem, names)
+        if n_old:
+            print(printable(f"{stem}: removed {counted(n_old, 'result')} of earlier contents or options"))
+    print(f"{counted(total.dialogues, 'dialogue')} checked: {total.found or 'none'} with findings")
+    if total.unread:
+        places = counted(total.unread, "place")
+        print(f"duolog: {places} could not be read; the column `error` says why", file=sys.stderr)
+    for problem in problems:
+        print(printable(f"duolog: {problem}"), file=sys.stderr)
+    return 2 if problems or total.unread else int(total.found > 0)
+
+
+def _chunks(scan: FolderScan, written: Sequence[str], problems: list[str]) -> Iterator[Chunk]:
+    seen: set[str] = set()
+    for one in written:
+        try:
+            for file in addresses(one):
+                if file not in seen:
+                    seen.add(file)
+                    yield from _chunks_of(scan, file, problems)
+        except TranscriptError as error:
+            problems.append(str(error))
+
+
+def _chunks_of(scan: FolderScan, file: str, problems: list[str]) -> Iterator[Chunk]:
+    try:
+        yield from chunks_of(file, scan.n_bytes)
+    except TranscriptError as error:
+        problems.append(str(error))
+
+
+def _results(scan: FolderScan, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Path, Counts, bool]]:
+    """What comes of each chunk, in order; at most a few chunks wait for each process."""
+    key = scan.key()
+    n_processes = n_processors()
+    waiting: deque[tuple[Chunk, Path, Future[Counts] | Counts]] = deque()
+    pool: ProcessPoolExecutor | None = None
+    try:
+        for chunk in chunks:
+            path = scan.path_of(chunk, key)
+            if path.exists():
+                waiting.append((chunk, path, read_counts(path)))
+            else:
+                pool = pool or ProcessPoolExecutor(n_processes, initializer=_begin)
+                waiting.append((chunk, path, pool.submit(scan.write, chunk, path)))
+            while len(waiting) > WAITING * n_processes or (waiting and _is_done(waiting[0][2])):
+                yield _done(*waiting.popleft())
+        while waiting:
+            yield _done(*waiting.popleft())
+    finally:
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _is_done(counts: Future[Counts] | Counts) -> bool:
+    return isinstance(counts, Counts) or counts.done()
+
+
+def _done(chunk: Chunk, path: Path, counts: Future[Counts] | Counts) -> tuple[Chunk, Path, Counts, bool]:
+    if isinstance(counts, Counts):
+        return chunk, path, counts, False
+    return chunk, path, counts.result(), True
+
+
+def _begin() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the command, which ends its processes
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the command was killed; the pool would wait for it for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _remove_torn(folder: Path) -> None:
+    """Remove what a killed scan was writing."""
+    for path in folder.iterdir():
+        name = left_by_killed_run(path)
+        if name and RESULT.fullmatch(name) and not is_in_use(path):
+            path.unlink(missing_ok=True)
+
+
+def _remove_old(folder: Path, stem: str, names: set[str]) -> int:
+    """Remove the results of an input that are not of its current contents and options; how many there were."""
+    results = [
+        path for path in folder.iterdir() if (found := RESULT.fullmatch(path.name)) and found[1] == stem
+    ]
+    old = [path for path in results if path.name not in names]
+    for path in old:
+        path.unlink()
+    return len(old)

@@ -1,0 +1,279 @@
+"""`duolog check --out`: every dialogue once, in files that are whole, however often the scan is killed."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_duolog.cli import main
+from pytest_duolog.commands import scan_folder
+from pytest_duolog.transcripts.log_chunks import chunks_of, dialogues_of
+from tests.dialogues import LIGHTHOUSES
+
+
+def line(number: int, *texts: str) -> str:
+    messages = [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(texts)]
+    return json.dumps({"id": f"talk {number}", "messages": messages}) + "\n"
+
+
+def log(n: int = 6) -> str:
+    """Dialogues of which every third has a loop."""
+    return "".join(
+        line(at, *((["I will send the refund for the lamp today."] * 12) if at % 3 == 0 else LIGHTHOUSES))
+        for at in range(n)
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("log.jsonl").write_text(log(), "utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chunks are checked in this process."""
+
+    class Now:
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def submit(self, work: Any, *given: Any) -> Any:
+            done: Future[Any] = Future()
+            done.set_result(work(*given))
+            return done
+
+        def shutdown(self, **_: Any) -> None:
+            pass
+
+    monkeypatch.setattr(scan_folder, "ProcessPoolExecutor", Now)
+
+
+def rows(folder: str = "out") -> list[dict[str, Any]]:
+    lines = (row for path in sorted(Path(folder).glob("*.jsonl")) for row in path.read_bytes().splitlines())
+    found = [json.loads(row) for row in lines]
+    return sorted(found, key=lambda row: (row["source"], row["line"]))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_every_verdict_is_a_row_with_its_place(folder, capsys):
+    assert main(["check", "--out", "out", "--chunk-mb", "0.001", "log.jsonl"]) == 1
+    found = rows()
+    assert [(row["line"], row["property"]) for row in found] == [
+        (number, name) for number in range(1, 7) for name in ("NoLoops", "EndsCleanly")
+    ]
+    assert [row["line"] for row in found if row["property"] == "NoLoops" and row["outcome"] == "fails"] == [
+        1,
+        4,
+    ]
+    assert {row["id"] for row in found} == {f"talk {number}" for number in range(6)}
+    assert (found[0]["loop_kind"], found[0]["loop_end"], found[0]["messages"]) == ("repeat", 12, 12)
+    *chunks, last = capsys.readouterr().out.splitlines()
+    assert len(chunks) == len(list(Path("out").iterdir())) > 1
+    assert last == "6 dialogues checked: 2 with findings"
+
+
+def test_a_second_scan_checks_nothing_and_says_the_same(folder, one_process, capsys, monkeypatch):
+    assert main(["check", "--out", "out", "log.jsonl"]) == 1
+    before = contents(Path("out"))
+    monkeypatch.setattr(scan_folder.FolderScan, "rows", None)
+    assert main(["check", "--out", "out", "log.jsonl"]) == 1
+    assert contents(Path("out")) == before
+    assert "(was there)" in capsys.readouterr().out
+
+
+def test_of_a_log_that_grew_only_the_end_is_checked_again(folder, one_process, capsys):
+    command = ["check", "--out", "out", "--chunk-mb", "0.001", "log.jsonl"]
+    main(command)
+    before = set(contents(Path("out")))
+    with Path("log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(line(7, "Hello.", "Goodbye!"))
+    capsys.readouterr()
+    main(command)
+    assert len(before - set(contents(Path("out")))) <= 1
+    assert capsys.readouterr().out.count("(was there)") >= len(before) - 1
+    assert len(rows()) == 14
+
+
+def test_other_options_replace_the_results_and_other_inputs_do_not(folder, one_process, capsys):
+    Path("other.jsonl").write_text(log(3), "utf-8")
+    main(["check", "--out", "out", "log.jsonl", "other.jsonl"])
+    main(["check", "--out", "out", "--property", "NoLoops", "log.jsonl"])
+    assert "removed 1 result of earlier contents or options" in capsys.readouterr().out
+    assert [row["source"] for row in rows()] == ["log.jsonl"] * 6 + ["other.jsonl"] * 6
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)]
+)
+def test_compressed_logs_have_the_same_rows(folder, one_process, suffix, pack):
+    main(["check", "--out", "plain", "log.jsonl"])
+    Path(f"log.jsonl.{suffix}").write_bytes(pack(log().encode()))
+    assert main(["check", "--out", "out", f"log.jsonl.{suffix}"]) == 1
+    assert [row | {"source": "log.jsonl"} for row in rows()] == rows("plain")
+
+
+def test_zstandard_has_the_same_rows(folder, one_process):
+    zstandard = pytest.importorskip("zstandard")
+    main(["check", "--out", "plain", "log.jsonl"])
+    Path("log.jsonl.zst").write_bytes(zstandard.compress(log().encode()))
+    assert main(["check", "--out", "out", "*.zst"]) == 1
+    assert [row | {"source": "log.jsonl"} for row in rows()] == rows("plain")
+
+
+def test_a_damaged_archive_and_a_bad_line_are_rows_that_say_why(folder, one_process, capsys):
+    packed = gzip.compress(random.Random(1).randbytes(90_000).hex().encode())
+    Path("cut.jsonl.gz").write_bytes(gzip.compress(log().encode()) + packed[: len(packed) // 2])
+    Path("bad.jsonl").write_text(f"{log(1)}[1\n{log(1)}", "utf-8")
+    assert main(["check", "--out", "out", "cut.jsonl.gz", "bad.jsonl"]) == 2
+    errors = [(row["source"], row["line"], row["error"]) for row in rows() if row["error"]]
+    assert [error[:2] for error in errors] == [("bad.jsonl", 2), ("cut.jsonl.gz", 6)]
+    assert errors[0][2].startswith("not JSON: ")
+    assert errors[1][2].startswith("damaged after this line: Compressed file ended")
+    assert len([row for row in rows() if not row["error"]]) == 16
+    assert "2 places could not be read" in capsys.readouterr().err
+
+
+def test_parquet_has_the_same_rows(folder, one_process):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    Path("log.jsonl").write_text(log() + line(9, "\ud800 odd", "Bye!"), "utf-8")
+    main(["check", "--out", "out", "log.jsonl"])
+    assert main(["check", "--out", "table", "--rows", "parquet", "--chunk-mb", "0.002", "log.jsonl"]) == 1
+    found = parquet.read_table("table").to_pylist()
+    assert sorted(found, key=lambda row: row["line"])[:12] == [
+        row | {"chunk": found[at]["chunk"]} for at, row in enumerate(rows()[:12])
+    ]
+    assert main(["check", "--out", "table", "--rows", "parquet", "--chunk-mb", "0.002", "log.jsonl"]) == 1
+
+
+@pytest.mark.slow
+def test_the_sql_of_the_docs_counts_the_rows(folder):
+    duckdb = pytest.importorskip("duckdb")
+    page = (Path(__file__).parents[2] / "docs" / "scan.md").read_text("utf-8")
+    main(["check", "--out", "verdicts", "--rows", "parquet", "log.jsonl"])
+    sql = page.partition("```sql\n")[2].partition("```")[0]
+    assert ("NoLoops", "fails", 2) in duckdb.sql(sql).fetchall()
+
+
+def test_an_address_is_read_through_fsspec(folder, one_process):
+    pytest.importorskip("fsspec")
+    assert main(["check", "--out", "out", f"file://{folder}/l*.jsonl"]) == 1
+    assert {row["source"] for row in rows()} == {f"file://{folder}/log.jsonl"}
+
+
+def test_without_the_extra_an_address_names_it(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    assert main(["check", "--out", "out", "s3://logs/a.jsonl"]) == 2
+    assert "addresses need fsspec, which is not installed: pip install" in capsys.readouterr().err
+
+
+def test_without_the_extra_parquet_names_it(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["check", "--out", "out", "--rows", "parquet", "log.jsonl"]) == 2
+    assert "--rows parquet needs pyarrow" in capsys.readouterr().err
+
+
+def test_an_address_that_cannot_be_opened_says_what_to_look_at(folder, capsys):
+    pytest.importorskip("fsspec")
+    assert main(["check", "--out", "out", "no-such-protocol://x/a.jsonl", "log.jsonl"]) == 2
+    said = capsys.readouterr()
+    assert "no-such-protocol://x/a.jsonl: cannot be read: " in said.err
+    assert "credentials" in said.err
+    assert said.out.splitlines()[-1].startswith("6 dialogues checked")  # the others are
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rows", "parquet", "log.jsonl"], "--rows is about the files of --out"),
+        (["--chunk-mb", "1", "log.jsonl"], "--chunk-mb is about the files of --out"),
+        (["--out", "out", "--format", "json", "log.jsonl"], "--format json has no effect with --out"),
+        (["--out", "out", "--chunk-mb", "0", "log.jsonl"], "--chunk-mb 0 is not above 0"),
+        (["--out", "out", "-"], "--out cannot read stdin"),
+        (["--out", "out", "none*.jsonl"], "none*.jsonl: there is no such file"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(folder, capsys, arguments, said):
+    assert main(["check", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "the file is empty"),
+        ("Ann: Hello.\n", "is not a dialogue in JSON"),
+        ('{"duolog": 2}\n', "is not a dialogue in JSON"),
+        ('[{"role": "user", "content": "x"}]\n', "is not a dialogue in JSON"),
+    ],
+)
+def test_files_that_are_read_whole_are_refused(folder, capsys, content, said):
+    Path("odd.jsonl").write_text(content, "utf-8")
+    assert main(["check", "--out", "out", "odd.jsonl"]) == 2
+    assert said in capsys.readouterr().err
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lines=st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=30), max_size=20
+    ),
+    n_bytes=st.integers(1, 300),
+    ends=st.booleans(),
+)
+def test_chunks_hold_each_line_once_with_its_number(tmp_path_factory, lines, n_bytes, ends):
+    path = tmp_path_factory.mktemp("log") / "log.jsonl"
+    first = line(0, "Hi.")
+    path.write_bytes((first + "\n".join(lines) + "\n" * ends).encode())
+    chunks = list(chunks_of(str(path), n_bytes))
+    assert [chunk.start for chunk in chunks[1:]] == [chunk.end for chunk in chunks[:-1]]
+    found = [entry.line for chunk in chunks for entry in dialogues_of(chunk)]
+    assert found == [1, *(number for number, text in enumerate(lines, start=2) if text.encode().strip())]
+
+
+RUN = "import sys; from pytest_duolog.cli import main; sys.exit(main())"
+
+
+def killed(folder: Path, n_kills: int) -> int:
+    """Scan with kills after random times until it has ended by itself; how many kills hit."""
+    command = [sys.executable, "-c", RUN, "check", "--out", "out", "--chunk-mb", "0.02"]
+    draws, hits = random.Random(7), 0
+    for _ in range(n_kills * 4):
+        with subprocess.Popen([*command, "log.jsonl"], cwd=folder, stdout=subprocess.DEVNULL) as process:
+            time.sleep(draws.uniform(0.3, 0.9) if hits < n_kills else 0)
+            if hits < n_kills and process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                hits += 1
+            process.wait()
+            if hits >= n_kills and process.returncode in (0, 1):
+                break
+    return hits
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+@pytest.mark.parametrize("n_kills", [5])
+def test_killed_scans_go_on_to_the_same_bytes(folder, n_kills):
+    Path("log.jsonl").write_text(log(400), "utf-8")
+    assert main(["check", "--out", "whole", "--chunk-mb", "0.02", "log.jsonl"]) == 1
+    assert killed(folder, n_kills) == n_kills
+    assert contents(Path("out")) == contents(Path("whole"))
