@@ -12,6 +12,7 @@ from typing import Any, Self
 import anyio
 import httpx
 import pytest
+import trustme
 
 from pytest_duolog.endpoints import sockets
 from pytest_duolog.endpoints.sockets import connected_socket
@@ -23,15 +24,17 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nFine."
 class Server:
     """Answers on one port with `answer`, and remembers each connection and each request."""
 
-    def __init__(self, answer: bytes = OK, *, closes: bool = False) -> None:
-        self.answer, self.closes = answer, closes
+    def __init__(
+        self, answer: bytes = OK, *, closes: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.answer, self.closes, self.tls = answer, closes, tls
         self.n_connections = 0
         self.requests: list[bytes] = []
         self.has_closed = asyncio.Event()
         self._serving: set[asyncio.Task[Any] | None] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -70,8 +73,11 @@ def no_tls() -> ssl.SSLContext:
 
 
 async def get(transport: StraightTransport, server: Server) -> bytes:
+    scheme = "https" if server.tls else "http"
     request = httpx.Request(
-        "GET", f"http://127.0.0.1:{server.port}/a?b=c", extensions={"timeout": {"connect": 30, "read": 30}}
+        "GET",
+        f"{scheme}://127.0.0.1:{server.port}/a?b=c",
+        extensions={"timeout": {"connect": 30, "read": 30}},
     )
     response = await transport.handle_async_request(request)
     try:
@@ -88,6 +94,35 @@ def test_requests_of_a_dialogue_share_a_connection():
             await transport.aclose()
         assert server.n_connections == 1
         assert server.requests[0].startswith(b"GET /a?b=c HTTP/1.1\r\n")
+
+    running(test)
+
+
+def test_encrypted_connections_are_used_again():
+    authority = trustme.CA()
+    ours, theirs = ssl.create_default_context(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.configure_trust(ours)
+    authority.issue_cert("127.0.0.1").configure_cert(theirs)
+
+    async def test() -> None:
+        async with Server(tls=theirs) as server:
+            transport = StraightTransport(lambda: ours)
+            assert [await get(transport, server) for _ in range(3)] == [b"Fine."] * 3
+            await transport.aclose()
+        assert server.n_connections == 1
+
+    running(test)
+
+
+def test_a_certificate_that_nobody_trusts_is_no_connection():
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(theirs)
+
+    async def test() -> None:
+        async with Server(tls=theirs) as server:
+            with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+                await get(StraightTransport(ssl.create_default_context), server)
+        assert server.requests == []
 
     running(test)
 
