@@ -47,6 +47,11 @@ COMMANDS = (
         "Exit status: 0 if they are the same, 1 if they differ, 2 if something could not be read.",
     ),
     Command(
+        "compare",
+        "compare the character of a candidate with that of a baseline: length, questions, tools, cost, time",
+        "Exit status: 0 if no difference may be claimed, 1 if one may, 2 if something could not be read.",
+    ),
+    Command(
         "report",
         "write an HTML page about dialogues or a run",
         "Exit status: 0 if everything could be read, 2 if not.",

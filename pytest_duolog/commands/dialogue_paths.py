@@ -50,29 +50,41 @@ def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue], int]:
-    """The selected dialogues, and how many could not be read; each of those is reported on stderr.
+    """The selected dialogues with verdicts, and how many could not be read; each of those is reported on stderr.
 
     Raises TranscriptError if there is none.
     """
     properties = given_properties(arguments)
-    found = list(_entries(arguments.paths or [Path()]))
+    paths = arguments.paths or [Path()]
+    found, n_unreadable = selected_dialogues(paths, text=arguments.text or "", says=arguments.says or "")
+    return [dialogue.judged(properties) for dialogue in found], n_unreadable
+
+
+def selected_dialogues(
+    paths: Sequence[Path], *, text: str = "", says: str = ""
+) -> tuple[list[FiledDialogue], int]:
+    """The dialogues of some paths with these texts, as they are, and how many could not be read.
+
+    Each of those is reported on stderr. Raises TranscriptError if there is none.
+    """
+    found = list(_entries(paths))
     unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
     for entry in unreadable:
         print(printable(f"duolog: {entry.file}:{entry.line}: {entry.problem}"), file=sys.stderr)
     dialogues = [entry for entry in found if isinstance(entry, FiledDialogue)]
-    named = [dialogue for dialogue in dialogues if _is_meant(dialogue, arguments.text or "")]
+    named = [dialogue for dialogue in dialogues if _is_meant(dialogue, text)]
     if not named and dialogues:
         names = listed(list(dict.fromkeys(dialogue.source.id for dialogue in dialogues)))
         raise TranscriptError(
-            f"none of {counted(len(dialogues), 'dialogue')} has {arguments.text!r} in its name: {names}"
+            f"none of {counted(len(dialogues), 'dialogue')} has {text!r} in its name: {names}"
         )
-    wanted = [dialogue for dialogue in named if _says(dialogue, arguments.says or "")]
+    wanted = [dialogue for dialogue in named if _says(dialogue, says)]
     if not wanted and named:
-        raise TranscriptError(f"no message of {counted(len(named), 'dialogue')} has {arguments.says!r}")
+        raise TranscriptError(f"no message of {counted(len(named), 'dialogue')} has {says!r}")
     if not wanted and not unreadable:
-        where = listed([str(path) for path in arguments.paths]) or "the working directory"
+        where = listed([str(path) for path in paths if path != Path()]) or "the working directory"
         raise TranscriptError(f"{where}: {NO_DIALOGUES}")
-    return [dialogue.judged(properties) for dialogue in wanted], len(unreadable)
+    return wanted, len(unreadable)
 
 
 def _is_meant(dialogue: FiledDialogue, text: str) -> bool:

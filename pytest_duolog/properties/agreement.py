@@ -72,7 +72,7 @@ def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool | None]:
     """Whether each message only agrees and adds nothing; None for one that says something."""
     known: set[str] = set()
     for _, message in said:
-        folded = text.normalise(text.without_thinking(message.content)).lstrip(" *_\"'¡")
+        folded = _folded(message.content)
         beside, n_phrases = lexicon.AGREEING.subn(" ", folded)
         first = role_phrases.AGREEMENT.match(folded)
         if first:
@@ -86,6 +86,15 @@ def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool | None]:
             yield None
         else:
             yield bool(first or n_phrases)
+
+
+def opens_with_agreement(content: str) -> bool:
+    """Whether a message begins by agreeing or praising."""
+    return bool(role_phrases.AGREEMENT.match(_folded(content)))
+
+
+def _folded(content: str) -> str:
+    return text.normalise(text.without_thinking(content)).lstrip(" *_\"'¡")
 
 
 def _content(folded: str) -> set[str]:

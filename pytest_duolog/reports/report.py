@@ -20,11 +20,13 @@ from markupsafe import Markup, escape
 from pytest_duolog.display import counted
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.reports.blame_words import blames_of
+from pytest_duolog.reports.comparison_view import ComparisonView
 from pytest_duolog.reports.dialogue_view import MOST_BYTES, views_of
 from pytest_duolog.reports.gate_view import ANSWERS, SHOWN_ROWS, STATES, GateView
 from pytest_duolog.reports.run_view import RunView
 from pytest_duolog.reports.scenario_rows import Place, headline
 from pytest_duolog.reports.wording import record_words
+from pytest_duolog.results.comparison import Comparison
 from pytest_duolog.results.filed import FiledDialogue, of_record
 from pytest_duolog.results.record import RunRecord
 
@@ -109,6 +111,11 @@ def dialogues_text(dialogues: Sequence[FiledDialogue]) -> str:
             failed if n_failed else passed,
         )
     )
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """The page of a comparison of two sides."""
+    return _rendered("comparison.html.j2", view=ComparisonView(comparison), title="Comparison")
 
 
 def _run_page(view: RunView) -> str:

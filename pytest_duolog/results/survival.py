@@ -13,6 +13,7 @@ from functools import cached_property
 
 from pytest_duolog.display import shorten
 from pytest_duolog.results.arm import Arm
+from pytest_duolog.results.copies import distinct, systems_of
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.record import SampleOutcome
 from pytest_duolog.stats.exact_tests import holm
@@ -121,29 +122,19 @@ def observed(dialogue: FiledDialogue, event: Event) -> Observation | None:
 def survival_of(dialogues: Iterable[FiledDialogue]) -> Survival:
     """The lifetimes for each event that happened, by each condition that differs; errors are left out."""
     measured = [dialogue for dialogue in dialogues if dialogue.outcome is not SampleOutcome.ERROR]
-    distinct = list({_words(dialogue): dialogue for dialogue in reversed(measured)}.values())[::-1]
-    conditions = list(_conditions(distinct)) or [Condition.NONE]
+    counted = distinct(measured)
+    conditions = list(_conditions(counted)) or [Condition.NONE]
     found = [
         lifetimes
         for condition in conditions
         for event in Event
-        if (lifetimes := _lifetimes(distinct, event, condition, conditions))
+        if (lifetimes := _lifetimes(counted, event, condition, conditions))
     ]
     adjusted = iter(holm([lifetimes.test.p for lifetimes in found if lifetimes.test]))
     return Survival(
         tuple(replace(one, adjusted_p=next(adjusted)) if one.test else one for one in found),
-        len(measured) - len(distinct),
+        len(measured) - len(counted),
     )
-
-
-def _words(dialogue: FiledDialogue) -> Hashable:
-    """Equal for copies: dialogues of one test, arm, models and prompts in which the same was said."""
-    said = tuple((message.speaker, message.content) for message in dialogue.source.transcript.messages)
-    return dialogue.test, dialogue.arm, dialogue.models, _systems(dialogue), said
-
-
-def _systems(dialogue: FiledDialogue) -> Hashable:
-    return tuple(speaker.system or "" for speaker in dialogue.source.transcript.speakers)
 
 
 def _opener(dialogue: FiledDialogue) -> Hashable:
@@ -154,7 +145,7 @@ def _opener(dialogue: FiledDialogue) -> Hashable:
 VALUES: Mapping[Condition, Callable[[FiledDialogue], Hashable]] = {
     Condition.ARM: lambda dialogue: dialogue.arm,
     Condition.MODEL: lambda dialogue: dialogue.models,
-    Condition.PROMPT: _systems,
+    Condition.PROMPT: systems_of,
     Condition.OPENER: _opener,
     Condition.NONE: lambda _: "all",
 }

@@ -6,7 +6,13 @@ The names below are public; docs/statistics.md explains their use. Only the gate
 from __future__ import annotations
 
 from pytest_duolog.stats.differences import TwoRates, newcombe_interval, newcombe_paired_interval
-from pytest_duolog.stats.exact_tests import benjamini_hochberg, fisher_p, holm, mcnemar_exact_p
+from pytest_duolog.stats.exact_tests import (
+    benjamini_hochberg,
+    benjamini_yekutieli,
+    fisher_p,
+    holm,
+    mcnemar_exact_p,
+)
 from pytest_duolog.stats.intervals import Interval, clopper_pearson_interval, wilson_interval
 from pytest_duolog.stats.power import samples_to_see
 from pytest_duolog.stats.repeats import pass_at_k, pass_hat_k, pass_hat_k_interval
@@ -17,6 +23,7 @@ __all__ = [
     "Observation",
     "TwoRates",
     "benjamini_hochberg",
+    "benjamini_yekutieli",
     "clopper_pearson_interval",
     "fisher_p",
     "holm",

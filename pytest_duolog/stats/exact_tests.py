@@ -74,3 +74,12 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
         smallest = min(smallest, p_values[index] * (len(p_values) / (len(p_values) - place)))
         adjusted[index] = smallest
     return adjusted
+
+
+def benjamini_yekutieli(p_values: Sequence[float]) -> list[float]:
+    """The same as `benjamini_hochberg`, for tests that depend on each other in any way; larger p-values.
+
+    Source: Benjamini and Yekutieli 2001.
+    """
+    factor = math.fsum(1 / rank for rank in range(1, len(p_values) + 1))
+    return [min(1.0, factor * p) for p in benjamini_hochberg(p_values)]

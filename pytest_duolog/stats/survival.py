@@ -269,6 +269,22 @@ def _quadratic_form(
     return total, rank
 
 
+def log_rank_scores(observations: Group) -> list[float]:
+    """For each observation how much it has of the event beyond what is expected of all together up to its time.
+
+    Positive where the event came soon. The sum over a group is its observed minus its expected events in the log-rank
+    test, so an exchange of the scores between groups is the log-rank test as a permutation test. Source: Peto and Peto
+    1972.
+    """
+    hazard: dict[int, float] = {}
+    total = 0.0
+    for time in sorted({one.time for one in observations}):
+        events = sum(one.happened for one in observations if one.time == time)
+        total += events / sum(one.time >= time for one in observations)
+        hazard[time] = total
+    return [one.happened - hazard[one.time] for one in observations]
+
+
 def chi_squared_p(statistic: float, freedom: int) -> float:
     """The probability that a chi-squared variable is at least this large; 1 without degrees of freedom.
 

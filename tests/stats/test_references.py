@@ -13,7 +13,13 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_duolog.stats.differences import TwoRates, newcombe_interval, score_z
-from pytest_duolog.stats.exact_tests import benjamini_hochberg, fisher_p, holm, mcnemar_exact_p
+from pytest_duolog.stats.exact_tests import (
+    benjamini_hochberg,
+    benjamini_yekutieli,
+    fisher_p,
+    holm,
+    mcnemar_exact_p,
+)
 from pytest_duolog.stats.intervals import clopper_pearson_interval, wilson_interval
 from pytest_duolog.stats.survival import Observation, chi_squared_p, kaplan_meier, log_rank
 
@@ -85,7 +91,9 @@ def test_mcnemar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "ours"), [("holm", holm), ("fdr_bh", benjamini_hochberg)], ids=["holm", "bh"]
+    ("method", "ours"),
+    [("holm", holm), ("fdr_bh", benjamini_hochberg), ("fdr_by", benjamini_yekutieli)],
+    ids=["holm", "bh", "by"],
 )
 def test_adjusted_p_values(method: str, ours) -> None:
     from statsmodels.stats.multitest import multipletests
