@@ -48,8 +48,8 @@ def test_it_passes_offline_and_changes_no_file(project: Path, run_pytest, worker
     before = files_of(project)
     result = run_pytest(*workers)
     assert result.ret == 0, result.stdout.str()
-    assert set(result.parseoutcomes()) <= {"passed", "warnings", "warning"}, result.stdout.str()
-    result.stdout.fnmatch_lines(["* dialogues, * replies replayed"])
+    assert result.parseoutcomes().keys().isdisjoint({"failed", "skipped", "errors", "xfailed"})
+    result.stdout.fnmatch_lines(["* dialogues, * replies replayed*"])
     assert files_of(project) == before
 
 
