@@ -5,9 +5,9 @@
 
 A canned server on loopback answers every request after the latency. `asyncio` is `duolog talk` in one process, `dask`
 and `ray` are the same with `--executor` and local workers; `pytest`, `xdist` and `shards` run one test a dialogue. CPU
-is that of all processes of a contestant, of an engine's own ones, too. Each contestant also runs one dialogue; that is
-its start-up, and is subtracted. `--model` prints what a job of a million dialogues takes by a formula, and checks the
-formula against a simulation of its workers. For scans of finished dialogues see `benchmarks/scan.py`.
+is that of all processes of a contestant, of an engine's own ones, too. Each contestant also runs a dialogue for each
+worker; that is its start-up, and is subtracted. `--model` prints what a job of a million dialogues takes by a formula,
+and checks the formula against a simulation of its workers. For scans of finished dialogues see `benchmarks/scan.py`.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for name in options.contestants:
         for _ in range(options.repeat):
-            start = run(name, options, 1)
+            start = run(name, options, options.workers)
             job = run(name, options, options.dialogues)
             a_reply_ms = (job.cpu_s - start.cpu_s) / (options.dialogues * options.replies) * 1000
             print(
