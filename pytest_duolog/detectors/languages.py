@@ -100,13 +100,13 @@ def language_of(content: str) -> str | None:
     return guess_language(content).language
 
 
-def guess_language(content: str) -> Guess:
+def guess_language(content: str, *, asks_library: bool = True) -> Guess:
     """The language of a text, or its two languages if it is mixed."""
-    return _guessed(text.excerpt(content))
+    return _guessed(text.excerpt(content), asks_library)
 
 
 @lru_cache(maxsize=256)  # dialogues with loops repeat their messages
-def _guessed(content: str) -> Guess:
+def _guessed(content: str, asks_library: bool) -> Guess:  # a key of the cache
     own = text.without_asides(content)
     folded = text.fold(own)
     script = _script_of(folded)
@@ -116,7 +116,7 @@ def _guessed(content: str) -> Guess:
         return Guess(_east_asian(folded))
     words = text.words(text.normalise(own))
     if script == "Latin":
-        return _latin_language(words, folded)
+        return _latin_language(words, folded, asks_library=asks_library)
     codes = _LANGUAGES_OF[script]
     enough = FEWEST_LETTERS if script in _UNSPACED else FEWEST_WORDS
     if len(words) < enough:
@@ -124,7 +124,8 @@ def _guessed(content: str) -> Guess:
     if len(codes) == 1:
         return Guess(codes[0])
     found, is_contested = _best_of(words, codes)
-    return Guess(found or (None if is_contested else _asked(folded, len(words), codes)) or script)
+    is_open = asks_library and not is_contested
+    return Guess(found or (_asked(folded, len(words), codes) if is_open else None) or script)
 
 
 def words_of(language: str) -> frozenset[str]:
@@ -206,7 +207,7 @@ def _east_asian(folded: str) -> str | None:
     return None if letters < FEWEST_LETTERS else "ja" if kana >= KANA_SHARE * letters else "zh"
 
 
-def _latin_language(words: Sequence[str], folded: str) -> Guess:
+def _latin_language(words: Sequence[str], folded: str, *, asks_library: bool) -> Guess:
     counted = Counter(words)
     for language, known in _MIXED.items():
         n_mixed = sum(n for word, n in counted.items() if word in known and word not in _WORDS["en"])
@@ -215,7 +216,9 @@ def _latin_language(words: Sequence[str], folded: str) -> Guess:
             if n_mixed >= n_own / 2:
                 return Guess(None, frozenset({language, "en"}))
     found, is_contested = _best_of(words, tuple(_LATIN))
-    return Guess(None if is_contested else found or _asked(folded, len(words), tuple(_LATIN)))
+    if found or is_contested or not asks_library:
+        return Guess(None if is_contested else found)
+    return Guess(_asked(folded, len(words), tuple(_LATIN)))
 
 
 def _best_of(words: Sequence[str], codes: Sequence[str]) -> tuple[str | None, bool]:

@@ -103,7 +103,7 @@ class StalenessReader:
         In text that machines write, any new word or number is news.
         """
         words = tuple(message.words)
-        numbers = tuple(word for word in words if word[0].isdigit())
+        numbers = text.numbers_in(message.normalised, words)
         frame = tuple(word for word in words if not word[0].isdigit()) if numbers else words
         has_value = is_structured and message.new
         stale = (
@@ -147,8 +147,12 @@ class StalenessReader:
     def _judge_fresh(self, message: Said, numbers: tuple[str, ...], *, after_goodbye: bool) -> Stale | None:
         """Whether the new words of a message have content."""
         normalised, words = message.normalised, message.words
-        if len(message.news) > MUCH_NEWS + len(words) // VAGUE_LENGTH:
+        n_words_of_news = len(message.news)
+        if n_words_of_news > MUCH_NEWS + len(words) // VAGUE_LENGTH:
             return None
+        most = max(NEWS - 1, LAST_NEW_WORDS, VAGUE_NEWS + len(words) // VAGUE_LENGTH)
+        if n_words_of_news > most and lexicon.is_silent(normalised):
+            return None  # no phrase takes any of them away
         if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
             return None
         beside, n_phrases = lexicon.POLITE.subn(" ", normalised)

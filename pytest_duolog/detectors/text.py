@@ -155,6 +155,11 @@ def _words(normalised: str) -> tuple[str, ...]:
 _kept_words = lru_cache(maxsize=_KEPT)(_words)
 
 
+def numbers_in(normalised: str, found: Sequence[str]) -> tuple[str, ...]:
+    """The numbers among the words of a normalised text, in order."""
+    return tuple(word for word in found if word[0].isdigit()) if _DIGIT.search(normalised) else ()
+
+
 def is_unspaced(word: str) -> bool:
     """Whether a word is in a script that does not part words with spaces."""
     return bool(_UNSPACED_LETTER.match(word))

@@ -21,6 +21,8 @@ SHORTEST_THIRD = 2
 # Lengths below this many words count as this many: from 3 to 15 words is not growth, from 9 to 72 is.
 SHORT_MESSAGE = 12
 
+# About so many messages of a dialogue the library for languages is asked; the tables know most of the others, too.
+MOST_ASKED = 5_000
 # A dialogue mixes languages if at least this many of its messages do.
 MIXTURES = 2
 
@@ -129,7 +131,10 @@ class KeepsLanguage(SpokenProperty, method="keeps_language"):
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """The verdict; the evidence is the messages in other languages."""
         own = {number: text.without_thinking(message.content) for number, message in said}
-        guesses = {number: guess_language(content) for number, content in own.items()}
+        guesses = {
+            number: guess_language(content, asks_library=at < MOST_ASKED)
+            for at, (number, content) in enumerate(own.items())
+        }
         shown = [guess.language for guess in guesses.values() if guess.language]
         together = None if shown else language_of("\n".join(own.values()))
         if not shown and together is None:

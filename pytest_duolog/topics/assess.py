@@ -24,6 +24,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from pytest_duolog.detectors import text
 from pytest_duolog.detectors.closings import ClosingDetector
@@ -32,6 +33,9 @@ from pytest_duolog.topics.breaks import BOUND, Break, find_break
 from pytest_duolog.topics.terms import Term, Terms, names_things, terms_of, weight_of
 from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
 from pytest_duolog.transcripts.transcript import Transcript
+
+if TYPE_CHECKING:
+    from pytest_duolog.topics.vectors import Vector
 
 WORDS = "words"
 
@@ -51,6 +55,8 @@ SOME_CONTENT = 16.0
 MUCH_CONTENT = 60.0
 # Back on topic only well above the threshold, so that a measure near it does not switch at every message.
 BACK = 2.0
+# The number of different words that are compared by meaning; novels have fewer. Further ones are compared as words.
+MOST_WORDS = 20_000
 
 
 @dataclass(frozen=True)
@@ -190,8 +196,17 @@ class _TopicByVectors(_TopicByWords):
 
     def __init__(self, stated: Terms, vectors: WordVectors) -> None:
         super().__init__(stated)
-        self.sum_of = cache(vectors.sum_of)  # each message is in several windows
+        self._vectors = vectors
+        self._words = {term.word for term in stated}
+        self.sum_of = cache(self._find_sum_of)  # each message is in several windows
         self._aim = self._sum = vectors.sum_of(stated)
+
+    def _find_sum_of(self, found: Terms) -> Vector:
+        if len(self._words) < MOST_WORDS:
+            self._words.update(term.word for term in found)
+        else:
+            found = tuple(term for term in found if term.word in self._words)
+        return self._vectors.sum_of(found)
 
     def add(self, found: Terms) -> None:
         super().add(found)

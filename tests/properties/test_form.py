@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_duolog import Balanced, ConfigurationError, KeepsLanguage, KeepsLength, Outcome
+from pytest_duolog.detectors import languages
+from pytest_duolog.properties import form
 from tests.detectors.test_languages import SENTENCES
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 
@@ -123,3 +125,12 @@ def test_without_a_language_it_could_not_be_measured():
 def test_settings_that_mean_nothing_are_refused(make, problem):
     with pytest.raises(ConfigurationError, match=problem):
         make()
+
+
+def test_the_library_is_asked_about_the_first_messages_of_a_long_dialogue(monkeypatch):
+    asked = []
+    monkeypatch.setattr(form, "MOST_ASKED", 2)
+    monkeypatch.setattr(languages, "_identified", lambda folded: asked.append(folded) or None)
+    said = [f"zork blit {kind} fram quon wex" for kind in ("plo", "gra", "snu", "tre")]
+    KeepsLanguage().check(dialogue(*said))
+    assert [one for one in said if one in asked] == said[:2]

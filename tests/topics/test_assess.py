@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_duolog.topics import assess
 from pytest_duolog.topics.assess import WINDOW, assess_topic
+from pytest_duolog.topics.terms import terms_of
 from tests.dialogues import BREAD, LIGHTHOUSES, RITUAL, dialogue
 
 ABOUT_LIGHTHOUSES = "the automation of lighthouses"
@@ -150,3 +152,23 @@ def test_cost_of_a_message_does_not_grow_with_the_dialogue(method, monkeypatch):
         assess_topic(dialogue(*LIGHTHOUSES * n))
         costs.append(len(read))
     assert costs[1] <= 2 * costs[0] + 10 * WINDOW
+
+
+class _Heard:
+    """Stands for the vectors, and keeps the words that it is asked for."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def sum_of(self, terms):
+        self.words += [term.word for term in terms]
+        return [0.0]
+
+
+def test_only_so_many_words_are_compared_by_meaning(monkeypatch):
+    monkeypatch.setattr(assess, "MOST_WORDS", 3)
+    heard = _Heard()
+    topic = assess._TopicByVectors(terms_of("bread"), heard)
+    for content in ("flour and yeast", "ovens", "bread ovens cost money"):
+        topic.sum_of(terms_of(content))
+    assert heard.words == ["bread", "flour", "yeast", "bread"]
