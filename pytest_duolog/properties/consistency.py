@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.facts import contradicted, facts_of
@@ -82,7 +83,9 @@ class _Said:
         return bool(n_repeated) and n_repeated >= REPEATED_SHARE * len(all_words) and is_old
 
     def _is_known(self, triples: frozenset[tuple[str, ...]]) -> bool:
-        near = {at for triple in triples for at in self._holding.get(triple, ())}
+        # A sentence that is alike shares so many triples that it shares one of the rarest.
+        rarest = sorted((self._holding.get(triple, ()) for triple in triples), key=len)
+        near = set().union(*rarest[: len(triples) + 1 - ceil(LIKENESS * len(triples))])
         return any(
             len(triples & self._sentences[at]) >= LIKENESS * len(triples | self._sentences[at]) for at in near
         )

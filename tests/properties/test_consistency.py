@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_duolog import ConfigurationError, Message, Outcome, Transcript
-from pytest_duolog.properties import DoesNotRepeatItself, KeepsFacts
+from pytest_duolog.detectors.text import ngrams
+from pytest_duolog.properties import DoesNotRepeatItself, KeepsFacts, consistency
 from pytest_duolog.transcripts.transcript import TranscriptSpeaker
 from tests.dialogues import LIGHTHOUSES, dialogue
 
@@ -95,3 +98,15 @@ def test_what_says_the_same_or_something_else_is_not(said):
 @pytest.mark.parametrize("system", ["", "You are a helpful assistant.", "Be brief."])
 def test_without_stated_facts_it_could_not_be_measured(system):
     assert KeepsFacts().check(told(system, "I am 51 years old.")).outcome is Outcome.UNMEASURED
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefg"), min_size=4, max_size=9), min_size=1, max_size=12))
+def test_a_sentence_is_known_as_if_all_were_compared(sentences: list[list[str]]):
+    said, all_of_them = consistency._Said(), []
+    for words in sentences:
+        triples = frozenset(ngrams(words, 3))
+        known = any(len(triples & one) >= consistency.LIKENESS * len(triples | one) for one in all_of_them)
+        assert said._is_known(triples) == known
+        if not known:
+            said._add(triples)
+            all_of_them.append(triples)
