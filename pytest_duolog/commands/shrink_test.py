@@ -44,6 +44,11 @@ def {function}(dialogue):
     assert dialogue.satisfies({check})'''
 
 
+def property_code(check: str) -> str:
+    """A property as Python makes it; the text of one without values is only the name of its class."""
+    return check if "(" in check else f"{check}()"
+
+
 def writes(scenario: Scenario) -> bool:
     """Whether a test can be written: every model has a name, and there are no tools, which are code."""
     speakers = [scenario.speaker(side) for side in SIDES]
@@ -86,7 +91,7 @@ def write_test(
         names=", ".join(sorted(kinds | named)),
         values="".join(f"    {name}={value},\n" for name, value in values.items()),
         function=FUNCTION,
-        check=check,
+        check=property_code(check),
     )
     with replacing(path) as file:
         file.append_as_is(marked(redact(text).encode("utf-8")))

@@ -88,6 +88,22 @@ def test_the_answer_is_a_test_that_fails_for_the_same_reason(shop, chat_server: 
     assert len(chat_server.requests) == n_asked  # so does the search
 
 
+def test_a_property_without_values_is_asserted_in_the_new_test_as_well(shop, chat_server: ChatServer):
+    path = Path("test_shop.py")
+    code = (
+        path.read_text("utf-8").replace('never_says("sorry")', "has_no_loops()").replace("turns=3", "turns=8")
+    )
+    path.write_text(code, "utf-8")
+    chat_server.answer = lambda body: "I see, I see."
+    shop.runpytest("-p", "no:cacheprovider", "--record-mode=rewrite", "-k", "test_it").assert_outcomes(
+        failed=1, deselected=1
+    )
+    assert shrink(shop, "test_shop.py::test_it").ret == 0
+    again = shop.runpytest("-p", "no:cacheprovider", "test_it_shrunk.py")
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["*NoLoops fails: *"])
+
+
 def test_the_command_runs_the_test_and_writes_where_it_is_told(shop):
     result = shop.run(*DUOLOG, "test_shop.py::test_it", "-o", "test_short.py", "--", "-p", "no:cacheprovider")
     assert result.ret == 0
