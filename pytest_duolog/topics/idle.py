@@ -29,9 +29,7 @@ from pytest_duolog.topics.vectors import NAME, WordVectors, folder_of_vectors, l
 from pytest_duolog.transcripts.transcript import Message
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Rows = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+    from pytest_duolog.topics.vectors import Rows
 
 WINDOW = 12
 OWN_WINDOW = 6
@@ -43,6 +41,8 @@ LONGEST = 240
 ACKNOWLEDGED = 4
 # No message is nearer than this to a sentence, except its copies, which other detectors find.
 NEAREST = 0.9
+# So many texts are compared in one step, with their pieces and likenesses in memory.
+_AT_ONCE = 1024
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("idle.toml").read_text("utf-8"))
 SHARED_BOUND: float = _TABLES["shared_bound"]
@@ -100,7 +100,8 @@ def idle_loops(messages: Sequence[Message], n_news: Sequence[int], closing: int 
     if vectors is None:
         return []
     reader = _reader(vectors)
-    idle = [reader.read(one) if at in wanted and own_rest[at] else _Idle() for at, one in enumerate(said)]
+    near = reader.read([one for at, one in enumerate(said) if at in wanted and own_rest[at]])
+    idle = [near[one] if at in wanted and own_rest[at] else _Idle() for at, one in enumerate(said)]
     shared = [one * found.nearness for one, found in zip(shared_rest, idle, strict=True)]
     found = list(_shared_loops(shared, speakers, idle))
     for name, places in own.items():
@@ -171,22 +172,26 @@ class _Reader:
     kinds: Sequence[str]
     seeds: Rows
 
-    def read(self, said: str) -> _Idle:
-        """How near a message is to saying nothing."""
-        near = (self.seeds @ self.vectors.direction_of(said)).tolist()
-        nearest = max(range(len(near)), key=near.__getitem__)
-        deflection = max(one for one, kind in zip(near, self.kinds, strict=True) if kind in _DEFLECTING)
-        kind = self.kinds[nearest]
-        return _Idle(
-            max(0.0, near[nearest]), _DEFLECTION if kind in _DEFLECTING else kind, max(0.0, deflection)
-        )
+    def read(self, texts: Sequence[str]) -> dict[str, _Idle]:
+        """How near each text is to saying nothing; equal texts are compared once."""
+        different = list(dict.fromkeys(texts))
+        found: dict[str, _Idle] = {}
+        for start in range(0, len(different), _AT_ONCE):
+            batch = different[start : start + _AT_ONCE]
+            near = self.vectors.directions_of(batch) @ self.seeds.T
+            deflects = near[:, [kind in _DEFLECTING for kind in self.kinds]].max(axis=1)
+            nearest = near.argmax(axis=1)
+            for said, at, likeness, deflection in zip(
+                batch, nearest.tolist(), near.max(axis=1).tolist(), deflects.tolist(), strict=True
+            ):
+                kind = _DEFLECTION if self.kinds[at] in _DEFLECTING else self.kinds[at]
+                found[said] = _Idle(max(0.0, likeness), kind, max(0.0, deflection))
+        return found
 
 
 @cache
 def _reader(vectors: WordVectors) -> _Reader:
-    import numpy as np  # noqa: PLC0415  # part of the extra
-
     if _TABLES["encoder"] != NAME:
         raise AssertionError(f"idle.toml has bounds for {_TABLES['encoder']}, not for {NAME}")
     kinds = [kind for kind, seeds in SEEDS.items() for _ in seeds]
-    return _Reader(vectors, kinds, np.stack([vectors.direction_of(one) for s in SEEDS.values() for one in s]))
+    return _Reader(vectors, kinds, vectors.directions_of([one for s in SEEDS.values() for one in s]))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
+    Rows = np.ndarray[tuple[int, int], np.dtype[np.float32]]
     Table = np.ndarray[tuple[int, int], np.dtype[np.float16]]
 
 # The vectors of so many words are kept (1 kB each).
@@ -47,14 +50,23 @@ class WordVectors:
             total += self._vector(term)
         return total
 
-    def direction_of(self, text: str) -> Vector:
-        """The mean vector of a text's pieces, grammar included, with the length 1; zeros without pieces."""
+    def directions_of(self, texts: Sequence[str]) -> Rows:
+        """The mean vector of each text's pieces, grammar included, with the length 1; zeros without pieces.
+
+        A row for each text. Much faster than one text after another.
+        """
         import numpy as np  # noqa: PLC0415  # part of the extra
 
-        pieces = self._tokenizer.encode(text, add_special_tokens=False).ids
-        total: Vector = self._table[pieces].sum(axis=0, dtype=np.float32)
-        length = float(total @ total) ** 0.5
-        return total / np.float32(length) if length else total
+        pieces = [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        rows: Rows = np.zeros((len(texts), self._table.shape[1]), dtype=np.float32)
+        filled = [at for at, found in enumerate(pieces) if found]
+        if filled:
+            starts = np.cumsum([0, *(len(pieces[at]) for at in filled[:-1])])
+            vectors = self._table[list(chain.from_iterable(pieces))].astype(np.float32)
+            rows[filled] = np.add.reduceat(vectors, starts, axis=0)
+        lengths = np.linalg.norm(rows[filled], axis=1, keepdims=True)
+        rows[filled] /= np.where(lengths == 0, 1, lengths)
+        return rows
 
     def _find_vector(self, term: Term) -> Vector:
         import numpy as np  # noqa: PLC0415  # part of the extra
