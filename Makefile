@@ -21,7 +21,7 @@ $(VENV)/.package: pyproject.toml
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.package
-	$(BIN)/python -m pip install --quiet --editable ".[local,topic]" --group test --group lint --group docs --group browser
+	$(BIN)/python -m pip install --quiet --editable ".[local,topic,mcp]" --group test --group lint --group docs --group browser
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/neighbours --group neighbours
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --target $(VENV)/mocks --group mocks
 	touch $@
