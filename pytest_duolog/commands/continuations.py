@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from pytest_duolog.display import counted
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Ended, Holding, Talk, TalkFolder
@@ -30,11 +31,30 @@ class Wanted(NamedTuple):
     number: int
 
 
-def continued(session: Session, folder: TalkFolder, wanted: Sequence[Wanted]) -> list[Transcript | None]:
-    """The transcript of each; None for one that ended in an error.
+class Continued(NamedTuple):
+    """The transcript of each that was wanted, None for one that is missing, and why: a problem for each of those.
 
-    Those that are in the folder already are read from it, so a run that was stopped goes on where it was. Raises
-    ContinuationsStopped if no further one may be held, or none could be.
+    `gave_up` says that some were not even begun, because the ones before them failed.
+    """
+
+    transcripts: tuple[Transcript | None, ...]
+    problems: tuple[str, ...]
+    gave_up: bool
+
+    @property
+    def missing_words(self) -> str:
+        """`2 of 12 answers are missing: why`; empty if none is."""
+        if not self.problems:
+            return ""
+        n_missing = sum(one is None for one in self.transcripts)
+        answers = f"{n_missing} of {counted(len(self.transcripts), 'answer')}"
+        return f"{answers} {'is' if n_missing == 1 else 'are'} missing: {self.problems[0]}"
+
+
+def continued(session: Session, folder: TalkFolder, wanted: Sequence[Wanted]) -> Continued:
+    """Hold them, or read them from the folder, so that a run that was stopped goes on where it was.
+
+    Raises ContinuationsStopped if the budget is used up.
     """
     found: dict[int, Transcript] = {}
     talks: list[Talk] = []
@@ -50,13 +70,13 @@ def continued(session: Session, folder: TalkFolder, wanted: Sequence[Wanted]) ->
         else:
             found[place] = held
     problems: list[str] = []
+    gave_up = False
     for event in Holding(session, folder, talks).events() if talks else ():
         if isinstance(event, Ended) and event.transcript is not None:
             found[places[id(event.talk)]] = event.transcript
         elif isinstance(event, Ended):
             problems.append(event.problem)
+            gave_up = gave_up or not event.was_begun
     if session.budget.has_refused:
         raise ContinuationsStopped("the budget is used up")
-    if problems and not found:
-        raise ContinuationsStopped(problems[0])
-    return [found.get(place) for place in range(len(wanted))]
+    return Continued(tuple(map(found.get, range(len(wanted)))), tuple(problems), gave_up)

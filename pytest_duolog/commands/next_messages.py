@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_duolog.commands.continuations import Wanted, continued
+from pytest_duolog.commands.continuations import ContinuationsStopped, Wanted, continued
 from pytest_duolog.commands.shrink_trials import plain
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.gate.screen import Turn
+from pytest_duolog.gate.screen import FEWEST_ANSWERS, Turn
 from pytest_duolog.results.acts import Heard, read_act
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import TalkFolder
@@ -46,10 +46,11 @@ class Recorded:
 
 def screened_turns(
     session: Session, folder: TalkFolder, dialogues: Sequence[Recorded], n_samples: int
-) -> list[tuple[str, list[Turn]]]:
-    """The answers of both arms at every turn of each dialogue; those that ended in errors are left out.
+) -> tuple[list[tuple[str, list[Turn]]], str]:
+    """The answers of both arms at every turn of each dialogue, and which are missing: a sentence, empty if none is.
 
-    Tools do not run: a call gets an answer that says so, and counts as a call. Raises the errors of `continued`,
+    Tools do not run: a call gets an answer that says so, and counts as a call. Raises ContinuationsStopped if the
+    budget is used up, if some were not even asked for because others failed, or if a turn has too few to be compared;
     and ConfigurationError for tools of a server, which cannot be kept from running.
     """
     places = [(recorded, number) for recorded in dialogues for number in recorded.numbers]
@@ -59,7 +60,10 @@ def screened_turns(
         for arm in (recorded.baseline, recorded.candidate)
         for sample in range(1, n_samples + 1)
     ]
-    answers = iter(continued(session, folder, wanted))
+    found = continued(session, folder, wanted)
+    if found.gave_up:
+        raise ContinuationsStopped(found.missing_words)
+    answers = iter(found.transcripts)
     turns: dict[str, list[Turn]] = {recorded.name: [] for recorded in dialogues}
     for recorded, number in places:
         arms = [
@@ -70,8 +74,10 @@ def screened_turns(
             )
             for _ in range(2)
         ]
+        if min(map(len, arms)) < FEWEST_ANSWERS:
+            raise ContinuationsStopped(found.missing_words)
         turns[recorded.name].append(Turn(number, arms[0], arms[1]))
-    return list(turns.items())
+    return list(turns.items()), found.missing_words
 
 
 def _next_only(scenario: Scenario, transcript: Transcript, number: int) -> Scenario:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_duolog.commands.continuations import CELL, Wanted, continued
+from pytest_duolog.commands.continuations import CELL, ContinuationsStopped, Wanted, continued
 from pytest_duolog.gate.shrink import History
 from pytest_duolog.properties.base import Outcome, Property, judge
 from pytest_duolog.recording.naming import CassetteLocation
@@ -19,7 +19,7 @@ class Trials:
     """The continuations of beginnings of one dialogue, in one folder.
 
     `scenario` has its models. Those that are in the folder already are read from it, so an interrupted search goes on
-    where it stopped. Raises ContinuationsStopped if no further one may be held.
+    where it stopped. Raises ContinuationsStopped if no further one may be held, or none was answered so far.
     """
 
     session: Session
@@ -32,10 +32,12 @@ class Trials:
         """Whether the failure followed in these samples; None is an error."""
         scenario = with_history(self.scenario, history)
         found = continued(self.session, self.folder, [Wanted(scenario, number) for number in numbers])
-        for transcript in filter(None, found):
+        if found.problems and not (self.texts or any(found.transcripts)):
+            raise ContinuationsStopped(found.problems[0])
+        for transcript in filter(None, found.transcripts):
             said = tuple(message.content for message in transcript.messages[len(history) :])
             self.texts.setdefault(history, set()).add(said)
-        return [None if one is None else follows(self.check, one, len(history)) for one in found]
+        return [None if one is None else follows(self.check, one, len(history)) for one in found.transcripts]
 
     def location(self, scenario: Scenario, number: int) -> CassetteLocation:
         """Where a continuation is recorded."""

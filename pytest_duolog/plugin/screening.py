@@ -71,9 +71,10 @@ class Screening:
             is_suspicious = self._screen()
         except (ContinuationsStopped, KeyboardInterrupt) as error:
             self._lines = [
-                f"STOPPED: {error or 'interrupted'}",
+                f"STOPPED: {str(error) or 'interrupted'}",
                 "every finished answer is kept: the same command continues where this one stopped",
             ]
+            session.exitstatus = FAILED
         except (DuologError, OSError) as error:
             self._lines = [f"the screen could not be made: {error}"]
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
@@ -88,13 +89,10 @@ class Screening:
                 "first: pytest --record-mode=once"
             )
         session, root = session_of(self.config), self.config.rootpath
-        turns = screened_turns(session, TalkFolder(root / FOLDER), recorded, self.n_samples)
-        try:
-            found = screen(turns)
-        except ValueError as error:
-            raise ConfigurationError(f"{error}: see which answers ended in errors") from None
+        turns, missing = screened_turns(session, TalkFolder(root / FOLDER), recorded, self.n_samples)
+        found = screen(turns)
         on_trial = roles_words(settings_of(self.config).candidates)
-        self._lines = list(screen_words(found, on_trial, self.n_samples))
+        self._lines = list(screen_words(found, on_trial, missing))
         make_folder(root / OWN_FOLDER)
         with replacing(root / ANSWER) as file:
             data = session.redactor.json(screen_data(found, on_trial, self.n_samples))

@@ -19,16 +19,25 @@ WHAT_IT_MISSES = (
 )
 
 
-def screen_words(screen: Screen, on_trial: str, n_samples: int) -> Iterator[str]:
-    """The answer, then the dialogues in the order of suspicion."""
+def screen_words(screen: Screen, on_trial: str, missing: str) -> Iterator[str]:
+    """The answer, which answers are `missing`, then the dialogues in the order of suspicion."""
     if screen.is_suspicious:
         yield f"SUSPICIOUS: the next messages of {on_trial} differ from the baseline's, beyond its own noise"
     else:
         yield f"NOTHING SEEN: the next messages of {on_trial} differ no more than the baseline's do among themselves"
     yield f"  {WHAT_IT_MISSES}"
+    if missing:
+        yield f"  {missing}"
     n_turns = sum(len(dialogue.turns) for dialogue in screen.dialogues)
+    sizes = [
+        len(side)
+        for one in screen.dialogues
+        for turn in one.turns
+        for side in (turn.baseline, turn.candidate)
+    ]
+    n_answers = range_words(min(sizes), max(sizes))
     yield (
-        f"  {counted(n_turns, 'turn')} of {counted(len(screen.dialogues), 'dialogue')}, {n_samples} answers of each "
+        f"  {counted(n_turns, 'turn')} of {counted(len(screen.dialogues), 'dialogue')}, {n_answers} answers of each "
         f"side; p = {screen.p_sum:.3f} over all, p = {screen.p_most:.3f} for the one that differs most; one model on "
         f"both sides raises an alarm in at most {percent(ALARM_RISK)} of screens"
     )
@@ -66,7 +75,12 @@ def side_words(answers: Sequence[Heard]) -> str:
     parts += [f"{stance} {times} of {n}" for stance, times in stances.most_common()]
     lengths = [answer.n_words for answer in answers]
     low, high = min(lengths), max(lengths)
-    return ", ".join([*parts, counted(high, "word") if low == high else f"{low} to {high} words"])
+    return ", ".join([*parts, f"{range_words(low, high)} {'word' if high == 1 else 'words'}"])
+
+
+def range_words(low: int, high: int) -> str:
+    """`3`, or `2 to 3`."""
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def screen_data(screen: Screen, on_trial: str, n_samples: int) -> Mapping[str, object]:

@@ -90,13 +90,14 @@ class Said:
 class Ended:
     """A dialogue is over and on disk, or it is not and `problem` says why.
 
-    `is_busy` says that another run holds it right now.
+    `is_busy` says that another run holds it right now, `was_begun` that it was not left out after others failed.
     """
 
     talk: Talk
     transcript: Transcript | None = None
     problem: str = ""
     is_busy: bool = False
+    was_begun: bool = True
 
 
 Event = Asked | Said | Ended
@@ -231,7 +232,7 @@ class Holding:
 
     async def _hold(self, talk: Talk) -> None:
         if why := self._given_up():
-            self._events.put(Ended(talk, problem=why))
+            self._events.put(Ended(talk, problem=why, was_begun=False))
             return
         try:
             transcript = await self._held(talk)

@@ -125,6 +125,26 @@ def test_a_search_that_was_cut_short_continues_from_its_recordings(shop, chat_se
     assert held == [name for name in held if list(Path(".duolog", "shrink").rglob(name))]
 
 
+def test_an_error_is_no_answer_and_does_not_stop_the_search(shop, chat_server: ChatServer):
+    said = chat_server.answer
+
+    def answer(body: dict[str, Any]) -> Any:
+        is_blocked = "parrot" not in str(body["messages"])
+        return (400, b'{"error":{"message":"blocked by policy"}}') if is_blocked else said(body)
+
+    chat_server.answer = answer
+    result = shrink(shop, "test_shop.py::test_it")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["FOUND: 1 message of 7 are enough; *", "    1 Ann: The parrot is blue."])
+
+
+def test_a_search_that_nobody_answers_stops(shop, chat_server: ChatServer):
+    chat_server.answer = lambda body: (400, b'{"error":{"message":"blocked by policy"}}')
+    result = shrink(shop, "test_shop.py::test_it")
+    assert result.ret == 3
+    result.stdout.fnmatch_lines(["STOPPED: *blocked by policy*"])
+
+
 def test_a_plain_assertion_does_not_say_what_has_to_follow(shop):
     result = shrink(shop, "test_shop.py::test_plain")
     assert result.ret == 2

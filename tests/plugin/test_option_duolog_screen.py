@@ -99,6 +99,47 @@ def test_a_screen_that_was_stopped_continues(screen, chat_server: ChatServer):
     assert len(chat_server.requests) == n_before + 80
 
 
+def test_missing_answers_are_counted_with_the_first_error(screen, chat_server: ChatServer):
+    said, asked = chat_server.answer, []
+
+    def answer(body: dict[str, Any]) -> Any:
+        asked.append(body)
+        return (400, b'{"error":{"message":"blocked by policy"}}') if len(asked) == 7 else said(body)
+
+    chat_server.answer = answer
+    screen(model="alike").stdout.fnmatch_lines(
+        [
+            "NOTHING SEEN: *",
+            "  1 of 80 answers is missing: *blocked by policy*",
+            "  8 turns of 2 dialogues, 4 to 5 answers of each side; *",
+        ]
+    )
+
+
+def test_a_screen_without_all_turns_has_no_verdict(screen, chat_server: ChatServer):
+    said = chat_server.answer
+
+    def answer(body: dict[str, Any]) -> Any:
+        is_blocked = body["model"] == "alike" and len(body["messages"]) == 7
+        return (400, b'{"error":{"message":"blocked by policy"}}') if is_blocked else said(body)
+
+    chat_server.answer = answer
+    result = screen("--duolog-inconclusive=75", model="alike")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["STOPPED: * of 80 answers are missing: *blocked by policy*"])
+    assert not Path(".duolog/screen.json").exists()
+
+
+def test_an_interrupted_screen_says_so(screen, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_duolog.plugin.screening.screened_turns", interrupt)
+    result = screen("--duolog-inconclusive=75")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["STOPPED: interrupted"])
+
+
 def test_calls_of_tools_are_compared_and_none_runs(pytester: pytest.Pytester, chat_server: ChatServer):
     pytester.makepyfile(
         """
