@@ -117,6 +117,7 @@ def check_blame(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Se
                     "but other models use other words. Check properties instead"
                 )
             _check_suspects(item.nodeid, scenario_of(item), settings)
+            _check_labels(item.nodeid, scenario_of(item), settings)
 
 
 def _check_suspects(name: str, scenario: Scenario, settings: Settings) -> None:
@@ -148,8 +149,18 @@ def _check_suspects(name: str, scenario: Scenario, settings: Settings) -> None:
             f"--duolog-blame: both sides of {name} have the same model, so nothing changes when they are exchanged: "
             "name another model for one side (--duolog-model), or a candidate for each (--duolog-candidate)"
         )
-    for arm in Pairing:
-        settings.cast(scenario, arm=arm)
+
+
+def _check_labels(name: str, scenario: Scenario, settings: Settings) -> None:
+    """Labels name the recordings of a pairing and its row in the answer, so no two pairings may have the same."""
+    casts = [settings.cast(scenario, arm=arm) for arm in Pairing]
+    labels = [" + ".join(cast.speaker(side).model_label for side in SIDES) for cast in casts]
+    shared = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    if shared:
+        raise ConfigurationError(
+            f"--duolog-blame: in {name}, different pairings of models have the label {listed(shared)}, so they would "
+            "share recordings and could not be told apart: give each model its own label (Speaker(label=...)) or name"
+        )
 
 
 def _is_same_in(scenario: Scenario, settings: Settings, one: AnyArm, other: AnyArm) -> bool:

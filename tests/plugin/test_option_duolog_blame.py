@@ -162,6 +162,32 @@ def test_what_cannot_be_blamed_is_refused_before_anything_runs(blamed, chat_serv
     assert chat_server.requests == []
 
 
+@pytest.mark.parametrize(
+    ("models", "label"),
+    [
+        (('"openai:steady", label="x"', '"openai:sorry", label="x"'), "x + x"),
+        (('make("fine")', 'make("sorry")'), "callable:make.locals.bot + callable:make.locals.bot"),
+    ],
+    ids=["labels", "closures"],
+)
+def test_pairings_that_look_alike_are_refused_before_anything_runs(
+    blamed, pytester, chat_server, models, label
+):
+    make = """
+def make(word):
+    def bot(messages):
+        return word
+    return bot
+"""
+    code = SUITE.replace('"openai:steady"', models[0]).replace('"openai:sorry"', models[1])
+    pytester.makepyfile(make + code)
+    result = blamed()
+    assert result.ret != 0
+    text = "\n".join([*result.outlines, *result.errlines])
+    assert f"different pairings of models have the label {label}, so they would share recordings" in text
+    assert chat_server.requests == []
+
+
 def test_the_plan_says_the_most_that_it_takes(blamed, chat_server: ChatServer):
     blamed("--duolog-plan").stdout.fnmatch_lines(["at most 80 dialogues: 20 rounds of four pairings of each"])
     assert chat_server.requests == []
