@@ -282,10 +282,10 @@ class Settings:
             return _Override(self.candidates[role])
         if isinstance(arm, Pairing) and not self.candidates and not is_suspect:
             other = scenario.speaker("b" if side == "a" else "a")
-            named = self.overrides.get(other.role or other.name) or other.model
-            return _Override(
-                named or self.models.get(other.role or other.name) or self.default_model, other.label
-            )
+            its_role = other.role or other.name
+            if its_role in self.overrides:
+                return _Override(self.overrides[its_role])
+            return _Override(other.model or self.models.get(its_role) or self.default_model, other.label)
         return _Override(self.overrides[role]) if role in self.overrides else None
 
     def _with_model(self, speaker: Speaker, override: _Override | None) -> Speaker:

@@ -122,6 +122,12 @@ def test_with_candidates_each_side_is_held_old_and_new(blamed):
     )
 
 
+def test_a_model_from_the_command_line_has_its_own_name_on_both_sides(blamed, pytester):
+    pytester.makepyfile(SUITE.replace('"openai:sorry"', '"openai:old", label="old"'))
+    result = blamed("--duolog-model=Ben=openai:sorry", "--duolog-rounds=6")
+    result.stdout.fnmatch_lines([f"  {pairing} *failed in *" for pairing in PAIRS])
+
+
 @pytest.mark.slow
 def test_workers_name_the_side_as_well(blamed):
     result = blamed("-n2")
