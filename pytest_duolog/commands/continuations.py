@@ -34,10 +34,12 @@ class Wanted(NamedTuple):
 class Continued(NamedTuple):
     """The transcript of each that was wanted, None for one that is missing, and why: a problem for each of those.
 
-    `gave_up` says that some were not even begun, because the ones before them failed.
+    Those that ask the same have one recording, whose name is in `recordings`, and are held once. `gave_up` says that
+    some were not even begun, because the ones before them failed.
     """
 
     transcripts: tuple[Transcript | None, ...]
+    recordings: tuple[str, ...]
     problems: tuple[str, ...]
     gave_up: bool
 
@@ -46,8 +48,8 @@ class Continued(NamedTuple):
         """`2 of 12 answers are missing: why`; empty if none is."""
         if not self.problems:
             return ""
-        n_missing = sum(one is None for one in self.transcripts)
-        answers = f"{n_missing} of {counted(len(self.transcripts), 'answer')}"
+        n_missing = len(self.problems)
+        answers = f"{n_missing} of {counted(len(set(self.recordings)), 'answer')}"
         return f"{answers} {'is' if n_missing == 1 else 'are'} missing: {self.problems[0]}"
 
 
@@ -56,27 +58,29 @@ def continued(session: Session, folder: TalkFolder, wanted: Sequence[Wanted]) ->
 
     Raises ContinuationsStopped if the budget is used up.
     """
-    found: dict[int, Transcript] = {}
-    talks: list[Talk] = []
-    places: dict[int, int] = {}
-    for place, (scenario, number) in enumerate(wanted):
+    found: dict[str, Transcript] = {}
+    talks: dict[str, Talk] = {}
+    recordings = []
+    for scenario, number in wanted:
         location = folder.location(CELL, scenario, number)
+        recordings.append(location.path.name)
+        if location.path.name in found or location.path.name in talks:
+            continue
         held = None
         with suppress(TranscriptError):
             held = folder.held(location, topic=scenario.topic)
         if held is None:
-            talks.append(Talk(CELL, number, scenario.for_sample(number), location))
-            places[id(talks[-1])] = place
+            talks[location.path.name] = Talk(CELL, number, scenario.for_sample(number), location)
         else:
-            found[place] = held
+            found[location.path.name] = held
     problems: list[str] = []
     gave_up = False
-    for event in Holding(session, folder, talks).events() if talks else ():
+    for event in Holding(session, folder, list(talks.values())).events() if talks else ():
         if isinstance(event, Ended) and event.transcript is not None:
-            found[places[id(event.talk)]] = event.transcript
+            found[event.talk.location.path.name] = event.transcript
         elif isinstance(event, Ended):
             problems.append(event.problem)
             gave_up = gave_up or not event.was_begun
     if session.budget.has_refused:
         raise ContinuationsStopped("the budget is used up")
-    return Continued(tuple(map(found.get, range(len(wanted)))), tuple(problems), gave_up)
+    return Continued(tuple(map(found.get, recordings)), tuple(recordings), tuple(problems), gave_up)

@@ -63,7 +63,7 @@ def screened_turns(
     found = continued(session, folder, wanted)
     if found.gave_up:
         raise ContinuationsStopped(found.missing_words)
-    answers = iter(found.transcripts)
+    answers, recordings = iter(found.transcripts), iter(found.recordings)
     turns: dict[str, list[Turn]] = {recorded.name: [] for recorded in dialogues}
     for recorded, number in places:
         arms = [
@@ -76,7 +76,8 @@ def screened_turns(
         ]
         if min(map(len, arms)) < FEWEST_ANSWERS:
             raise ContinuationsStopped(found.missing_words)
-        turns[recorded.name].append(Turn(number, arms[0], arms[1]))
+        source = " ".join(next(recordings) for _ in range(2 * n_samples))
+        turns[recorded.name].append(Turn(number, arms[0], arms[1], source))
     return list(turns.items()), found.missing_words
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
@@ -40,11 +40,16 @@ FEWEST_ANSWERS = 2
 
 
 class Turn(NamedTuple):
-    """The answers of both sides as message `number`, from 1."""
+    """The answers of both sides as message `number`, from 1.
+
+    Dialogues with an equal beginning share the answers after it: turns of one `source` are one turn. Without a source,
+    a turn is one of its own.
+    """
 
     number: int
     baseline: tuple[Heard, ...]
     candidate: tuple[Heard, ...]
+    source: str = ""
 
 
 class Split(NamedTuple):
@@ -162,11 +167,26 @@ def screen(
     if not given:
         raise ValueError("no turn has two answers of each side")
     drawn = random.Random(0)  # noqa: S311  # the same answers always have the same verdict
-    splits = [[_splits(turn, drawn) for turn in turns] for _, turns in given]
-    observed = [_score([found[0] for found in turns]) for turns in splits]
-    permuted = [
-        [_score([drawn.choice(found) for found in turns]) for turns in splits] for _ in range(n_permutations)
+    sources = [
+        [turn.source or f"{at} {turn.number}" for turn in turns] for at, (_, turns) in enumerate(given)
     ]
+    splits: dict[str, list[Split]] = {}
+    for keys, (_, turns) in zip(sources, given, strict=True):
+        for key, turn in zip(keys, turns, strict=True):
+            if key not in splits:
+                splits[key] = _splits(turn, drawn)
+    draws = [{key: found[0] for key, found in splits.items()}]
+    draws += [{key: drawn.choice(found) for key, found in splits.items()} for _ in range(n_permutations)]
+    scored = [[_scored(keys, draw) for keys in sources] for draw in draws]
+    observed, *permuted = (
+        [math.fsum(draw[key].excess for key in keys) for keys in row]
+        for row, draw in zip(scored, draws, strict=True)
+    )
+    # A turn that dialogues share counts once.
+    total, *permuted_totals = (
+        math.fsum(draw[key].excess for key in dict.fromkeys(key for keys in row for key in keys))
+        for row, draw in zip(scored, draws, strict=True)
+    )
     columns = list(zip(*permuted, strict=True))
     means = [_mean(column) for column in columns]
     spreads = [
@@ -185,7 +205,7 @@ def screen(
     ]
     return Screen(
         tuple(sorted(found, key=lambda one: (one.p, -one.excess))),
-        _p(math.fsum(observed), [math.fsum(row) for row in permuted]),
+        _p(total, permuted_totals),
         _p(most(observed), [most(row) for row in permuted]),
     )
 
@@ -210,14 +230,10 @@ def _splits(turn: Turn, drawn: random.Random) -> list[Split]:
     return found
 
 
-def _score(turns: Sequence[Split]) -> float:
-    """The sum up to the first divergence."""
-    total = 0.0
-    for excess, diverges in turns:
-        total += excess
-        if diverges:
-            break
-    return total
+def _scored(keys: Sequence[str], splits: Mapping[str, Split]) -> Sequence[str]:
+    """The turns up to the first divergence."""
+    first = next((at for at, key in enumerate(keys) if splits[key].diverges), len(keys))
+    return keys[: first + 1]
 
 
 def _p(observed: float, permuted: Sequence[float]) -> float:

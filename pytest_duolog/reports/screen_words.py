@@ -28,7 +28,7 @@ def screen_words(screen: Screen, on_trial: str, missing: str) -> Iterator[str]:
     yield f"  {WHAT_IT_MISSES}"
     if missing:
         yield f"  {missing}"
-    n_turns = sum(len(dialogue.turns) for dialogue in screen.dialogues)
+    n_turns = len({turn.source or (one.name, turn.number) for one in screen.dialogues for turn in one.turns})
     sizes = [
         len(side)
         for one in screen.dialogues

@@ -39,6 +39,7 @@ from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.rows import slug
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
 from pytest_duolog.scenarios.steps import steps_with_messages
+from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.storage.json_text import canonical
 from pytest_duolog.storage.line_file import is_in_use, replacing
 from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript
@@ -117,7 +118,9 @@ def identity_of(scenario: Scenario) -> str:
 
 
 def _identity(speaker: Speaker) -> dict[str, Any]:
+    tools = [tool.definition.model_dump(mode="json") for tool in speaker.tools if isinstance(tool, Tool)]
     return {
+        **({"tools": tools} if tools else {}),
         "name": speaker.name,
         "model": [speaker.model_label, speaker.model if isinstance(speaker.model, str) else None],
         "system": speaker.instructions,

@@ -101,6 +101,22 @@ def test_one_model_on_both_sides_raises_few_alarms():
     assert alarms <= 0.05 * 400
 
 
+def test_a_turn_that_dialogues_share_is_one_turn():
+    drawn = random.Random(3)
+    alarms = 0
+    for _ in range(60):
+        sides = [
+            [Heard(drawn.choice([ASK, ANSWER]).act, n_words=drawn.randint(3, 30)) for _ in range(5)]
+            for _ in "12"
+        ]
+        shared = turn(2, *sides)._replace(source="first")
+        alone = screen([("0", [shared])], n_permutations=99)
+        found = screen([(f"{n}", [shared]) for n in range(10)], n_permutations=99)
+        assert (found.p_sum, found.p_most) == (alone.p_sum, alone.p_most)
+        alarms += found.is_suspicious
+    assert alarms <= 4
+
+
 def test_a_dialogue_in_which_the_candidate_refuses_is_found_and_comes_first():
     drawn = random.Random(2)
     found = [simulated(drawn, n_dialogues=6, changed=[4], share=0.5) for _ in range(60)]

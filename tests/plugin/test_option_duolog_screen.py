@@ -140,6 +140,23 @@ def test_an_interrupted_screen_says_so(screen, monkeypatch: pytest.MonkeyPatch):
     result.stdout.fnmatch_lines(["STOPPED: interrupted"])
 
 
+def test_dialogues_with_an_equal_beginning_share_the_answers(
+    pytester: pytest.Pytester, chat_server: ChatServer
+):
+    marker = SUITE.partition("@")[2].partition("@")[0].replace("turns=4", 'turns=2, opener="Where?"')
+    tests = [f"@{marker}def test_{name}(dialogue):\n    assert dialogue.messages\n" for name in "ab"]
+    pytester.makepyfile("import pytest\nfrom pytest_duolog import Speaker\n" + "".join(tests))
+    chat_server.answer = lambda body: f"Crate {len(chat_server.requests)}."
+    pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once").assert_outcomes(passed=2)
+    n_before = len(chat_server.requests)
+    result = pytester.runpytest(
+        "-p", "no:cacheprovider", "--duolog-screen=3", "--duolog-candidate=agent=openai:new"
+    )
+    result.stdout.fnmatch_lines(["  3 turns of 2 dialogues, 3 answers of each side; *"])
+    assert len(chat_server.requests) == n_before + 3 * 2 * 3
+    assert "missing" not in result.stdout.str()
+
+
 def test_calls_of_tools_are_compared_and_none_runs(pytester: pytest.Pytester, chat_server: ChatServer):
     pytester.makepyfile(
         """
