@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 from pytest_duolog.commands.gate import INCONCLUSIVE
+from pytest_duolog.commands.pytest_runs import INTERRUPTED, run_pytest
 from pytest_duolog.commands.records import is_record, safe_record
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError, RunRecordError
@@ -38,10 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the answer; 0 if a side is named for every test, 3 if not, 2 if there are no dialogues."""
+    """Print the answer; 0 if a side is named for every test, 3 if not, 2 without dialogues, 130 after Ctrl-C."""
     paths = [Path(name) for name in arguments.tests]
     if not all(map(is_record, paths)):
-        paths = [_held(arguments.tests, is_quiet=arguments.format == "json")]
+        held = _held(arguments.tests, is_quiet=arguments.format == "json")
+        if held is None:
+            return INTERRUPTED
+        paths = [held]
     record = merge(map(safe_record, paths))
     if record.header.plan.blame is None:
         raise RunRecordError(
@@ -60,8 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if is_told else INCONCLUSIVE
 
 
-def _held(arguments: list[str], *, is_quiet: bool) -> Path:
-    """Run the tests; returns their record. Raises ConfigurationError if pytest runs none of them."""
+def _held(arguments: list[str], *, is_quiet: bool) -> Path | None:
+    """Run the tests; returns their record, or None after Ctrl-C. Raises ConfigurationError if none ran."""
     given = [one.partition("=")[0] for one in arguments]
     path = Path.cwd() / RECORD
     added = ["--duolog-blame"]
@@ -70,13 +73,13 @@ def _held(arguments: list[str], *, is_quiet: bool) -> Path:
     if "--duolog-record" in given:
         raise ConfigurationError(f"--duolog-record: duolog blame writes its record to {RECORD}")
     before = _changed(path)
-    ran = subprocess.run(  # noqa: S603  # pytest, on the tests of whoever calls
-        [sys.executable, "-m", "pytest", *added, f"--duolog-record={path}", *arguments],
-        stdout=sys.stderr if is_quiet else None,
-        check=False,
+    status = run_pytest(
+        [*added, f"--duolog-record={path}", *arguments], stdout=sys.stderr if is_quiet else None
     )
+    if status == INTERRUPTED:
+        return None
     if _changed(path) == before:
-        raise ConfigurationError(f"no dialogue was held: pytest ended with status {ran.returncode}")
+        raise ConfigurationError(f"no dialogue was held: pytest ended with status {status}")
     return path
 
 

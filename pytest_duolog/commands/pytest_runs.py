@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.inventory import Inventory
@@ -27,6 +28,26 @@ def collect(tests: Iterable[str | Path]) -> Inventory:
 def replay(tests: Iterable[str]) -> Inventory:
     """The inventory of these tests after replaying them; asks no model. Raises the errors of `collect`."""
     return _run(["--record-mode=none", *tests])
+
+
+# The exit status of a command that Ctrl-C ended.
+INTERRUPTED = 130
+
+
+def run_pytest(arguments: Iterable[str], *, stdout: IO[str] | None = None) -> int:
+    """The exit status of pytest with these arguments; INTERRUPTED after Ctrl-C.
+
+    pytest gets the Ctrl-C of a terminal, too: it has the time that it needs to end, until a second one kills it.
+    """
+    with subprocess.Popen([sys.executable, "-m", "pytest", *arguments], stdout=stdout) as child:  # noqa: S603
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            try:
+                child.wait()
+            except KeyboardInterrupt:
+                child.kill()
+            return INTERRUPTED
 
 
 def _run(arguments: list[str]) -> Inventory:

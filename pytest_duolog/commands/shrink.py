@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 
+from pytest_duolog.commands.pytest_runs import INTERRUPTED, run_pytest
 from pytest_duolog.commands.talk_test import check_place
 
 DEFAULT_RATE = 0.5
@@ -56,11 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     output = [f"--duolog-shrink-output={arguments.output.absolute()}"] if arguments.output else []
     if arguments.output:
         check_place(arguments.output, option="-o")
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-p", "pytest_duolog.plugin.shrinking"]
-    try:
-        ran = subprocess.run(  # noqa: S603  # pytest, on the tests of whoever calls
-            [*command, f"--duolog-shrink-rate={arguments.rate}", *output, *arguments.tests], check=False
-        )
-    except KeyboardInterrupt:
-        return 130
-    return ran.returncode if ran.returncode in STATUSES else NOTHING
+    options = [
+        "-q",
+        "--tb=no",
+        "-p",
+        "pytest_duolog.plugin.shrinking",
+        f"--duolog-shrink-rate={arguments.rate}",
+    ]
+    status = run_pytest([*options, *output, *arguments.tests])
+    return status if status in (*STATUSES, INTERRUPTED) else NOTHING

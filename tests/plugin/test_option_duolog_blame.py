@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,3 +258,32 @@ def test_the_command_runs_tests(pytester: pytest.Pytester):
     result = pytester.run(*duolog, "--format=json", "test_nothing.py")
     assert result.ret == 2
     result.stderr.fnmatch_lines(["duolog: no dialogue was held: pytest ended with status 4"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a console sends Ctrl-C there")
+@pytest.mark.parametrize("command", ["blame", "shrink"])
+def test_pytest_ends_in_its_own_time_after_ctrl_c(tmp_path: Path, command: str):
+    (tmp_path / "test_it.py").write_text(
+        """
+import pathlib, time
+def test_it():
+    pathlib.Path("began").touch()
+    try:
+        time.sleep(60)
+    finally:
+        time.sleep(0.5)
+        pathlib.Path("ended").touch()
+""",
+        "utf-8",
+    )
+    duolog = [sys.executable, "-c", "from pytest_duolog.cli import main; raise SystemExit(main())", command]
+    child = subprocess.Popen(  # this package
+        [*duolog, "test_it.py"], cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 30
+    while not (tmp_path / "began").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(child.pid, signal.SIGINT)
+    _, errors = child.communicate(timeout=30)
+    assert (child.returncode, (tmp_path / "ended").exists()) == (130, True)
+    assert "Traceback" not in errors
