@@ -62,7 +62,7 @@ class Why(StrEnum):
     TOGETHER = "it takes both: the failure goes if either of them goes"
     UNSEEN = "it fails too seldom to compare"
     ALIKE = "the pairings fail alike, as far as so many dialogues can tell"
-    COPIES = "every pairing gave the same dialogue again and again"
+    COPIES = "some pairing gave the same dialogue again and again"
     OPEN = "rounds are missing"
     UNANSWERED = "the dialogues of some pairing ended in errors"
 
