@@ -310,14 +310,22 @@ def with_headline(
         yield report
 
 
-def unrun_report(test: SampledTest) -> pytest.TestReport:
-    """The report of a test of which no sample ran, because the tests ahead of it decided the gate."""
+def unrun_report(test: SampledTest, decision: Decision | None) -> pytest.TestReport:
+    """The report of a test of which no sample ran: the tests ahead of it decided the gate, or the gate stopped."""
     item = test.item
     path, line, _ = item.location
-    why = (path, line or 0, "Skipped: the gate was decided before a sample of this test ran")
-    return pytest.TestReport(
+    is_open = decision is Decision.INCONCLUSIVE
+    why = (
+        path,
+        line or 0,
+        f"Skipped: the gate {'stopped' if is_open else 'was decided'} before a sample of this test ran",
+    )
+    report = pytest.TestReport(
         item.nodeid, item.location, dict.fromkeys(item.keywords, 1), "skipped", why, "setup"
     )
+    if is_open:
+        setattr(report, STATUS_ATTRIBUTE, INCONCLUSIVE)
+    return report
 
 
 def unjudged(call: pytest.TestReport, status: str, why: str) -> pytest.TestReport:

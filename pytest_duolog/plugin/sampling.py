@@ -337,7 +337,7 @@ class Sampler:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         part = self.record_keeper.unsent()
         if not test.samples and decided is not None:
-            reports = [unrun_report(test)]
+            reports = [unrun_report(test, decided.decision if isinstance(decided, PairsDecision) else None)]
         elif self.plan.collect:
             reports = list(collected_reports(test, self.plan.collect))
         elif isinstance(decided, BlameDecision):

@@ -66,6 +66,15 @@ def test_a_bad_test_that_runs_ahead_blocks_before_the_others_run(gate):
     assert "May I merge?" in Path("report.html").read_text("utf-8")
 
 
+def test_tests_that_a_budget_kept_from_running_are_inconclusive(gate):
+    result = gate(screened("test_gate.py::test_it[Opener 2.]"), "--duolog-budget=dialogues=3", "-rs")
+    assert result.ret == 1
+    counts = result.parseoutcomes()
+    assert counts["inconclusive"] >= 5
+    assert "skipped" not in counts
+    assert "the gate was decided" not in result.stdout.str()
+
+
 def test_without_it_the_others_run_as_well(gate):
     assert gate().ret == 1
     assert len({sample.scenario for sample in read_record(Path(".duolog/record.jsonl")).samples}) == 6
