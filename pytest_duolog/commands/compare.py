@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"false"
         )
     baseline, candidate, n_unreadable = _sides(arguments)
+    if n_unreadable and not (baseline and candidate):
+        return 2
     _check_speakers(arguments.speaker, [*baseline, *candidate])
     comparison = compare(baseline, candidate, speakers=arguments.speaker, rate=arguments.false_claims)
     if not comparison.n_strata:

@@ -33,6 +33,8 @@ from pytest_duolog.results.examination import examine
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.verdict_rows import COLUMNS, VerdictRow, row_of_damage, rows_of
 from pytest_duolog.storage.line_file import LineFile, is_in_use, left_by_killed_run, replacing
+from pytest_duolog.topics.idle import can_compare
+from pytest_duolog.topics.vectors import NAME
 from pytest_duolog.transcripts.log_chunks import Chunk, addresses, chunks_of, dialogues_of
 from pytest_duolog.transcripts.sources import Unreadable
 
@@ -68,12 +70,14 @@ class FolderScan:
     n_bytes: int
 
     def key(self) -> str:
-        """A hash of the options and of the code that decides."""
+        """A hash of the options and of what decides: code, tables, and whether there are word vectors."""
         found = hashlib.blake2b(digest_size=16)
-        for part in (version("pytest-duolog"), self.topic or "", *map(repr, self.properties)):
+        vectors = NAME if can_compare() else ""
+        for part in (version("pytest-duolog"), vectors, self.topic or "", *map(repr, self.properties)):
             found.update(f"{part}\0".encode())
         package = Path(pytest_duolog.__file__).parent
-        own = (path for name in DETECTING for path in sorted((package / name).rglob("*.py")))
+        files = (path for name in DETECTING for path in sorted((package / name).rglob("*")))
+        own = (path for path in files if path.suffix in (".py", ".toml"))
         others = (inspect.getsourcefile(type(check)) for check in self.properties)
         for path in (*own, *(Path(name) for name in others if name)):
             found.update(path.read_bytes())
@@ -81,7 +85,9 @@ class FolderScan:
 
     def path_of(self, chunk: Chunk, key: str) -> Path:
         """The file of results for a chunk."""
-        content = hashlib.blake2b(f"{key} {chunk.digest}".encode(), digest_size=8).hexdigest()
+        content = hashlib.blake2b(
+            f"{key} {chunk.first_line} {chunk.digest}".encode(), digest_size=8
+        ).hexdigest()
         return self.folder / f"{stem_of(chunk.file)}-{chunk.number:06}-{content}.{self.format}"
 
     def rows(self, chunk: Chunk) -> Iterator[VerdictRow]:

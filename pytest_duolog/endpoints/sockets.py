@@ -22,7 +22,10 @@ async def connected_socket(host: str, port: int) -> socket.socket:
     Raises OSError if the name is unknown or no address answers.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # an empty label, or one of more than 63 characters
+        raise OSError("Name or service not known") from error
     addresses = _in_turns([(family, kind, proto, address) for family, kind, proto, _, address in found])
     if len(addresses) == 1:
         try:

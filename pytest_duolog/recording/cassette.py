@@ -383,9 +383,12 @@ class Cassette(Recorder):
         said = [line.decode() for line in lines.whole[1:] if not line.startswith(END_START)]
         what = "what a worker recorded"
         refuse_secrets(said, self.redactor, what=what, cassette_path=target, test=self.test)
+        self.check_place()  # another run may have recorded it meanwhile
         path = target if journal.is_finished else self._path_to_write()
         with writing(path), replacing(path) as file:
             file.append_as_is(recorded)
+        if journal.is_finished:
+            self.location.partial_path.unlink(missing_ok=True)
         self._begun(path)
         for interaction in journal.interactions:
             self._on_recorded(interaction)

@@ -301,12 +301,19 @@ def _trait_column(
         fmean(first),
         fmean(second),
         difference,
-        difference_interval(strata),
+        _possible(difference_interval(strata), trait.unit),
         1.0,
         pair=_clearest(strata, indexed, difference),
         values=(first, second),
     )
     return _Column(strata, shown)
+
+
+def _possible(interval: Interval | None, unit: Unit) -> Interval | None:
+    """The part of an interval that a difference can lie in: shares differ by at most 1."""
+    if interval is None or unit != Unit.SHARE:
+        return interval
+    return Interval(max(-1.0, interval.low), min(1.0, interval.high))
 
 
 def _time_column(

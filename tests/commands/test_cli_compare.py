@@ -80,3 +80,10 @@ def test_record_of_a_gate_has_both_sides(tmp_path, capsys):
 def test_what_cannot_be_compared_is_refused(folders, capsys, arguments, words):
     assert main(["compare", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_side_that_cannot_be_read_is_named_once(folders, capsys):
+    Path("new").joinpath("torn.json").write_text("[1", "utf-8")
+    assert main(["compare", "old", "new/torn.json"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("duolog: new/torn.json:1: ")

@@ -271,3 +271,12 @@ def test_a_host_of_which_no_address_answers(host, names):
             await connected_socket("lab.example", 80)
 
     running(test)
+
+
+@pytest.mark.parametrize("name", ["a..example", "a" * 64 + ".example"], ids=["empty label", "long label"])
+def test_a_name_that_no_host_can_have_is_no_connection(name):
+    async def test() -> None:
+        with pytest.raises(httpx.ConnectError, match="not known"):
+            await StraightTransport(no_tls).handle_async_request(httpx.Request("GET", f"http://{name}/"))
+
+    running(test)

@@ -134,3 +134,12 @@ def test_one_model_on_both_sides_is_rarely_said_to_differ(n_pages):
         differences, _, _ = differences_of(one, two, n_exchanges=399, rate=0.2)
         claims += any(difference.is_claimed for difference in differences)
     assert claims / n_pages <= 0.2
+
+
+def test_intervals_of_shares_stay_where_shares_can_be():
+    def shares(*values: float) -> list[Measured]:
+        return [Measured("one test", {"questions": value}, {}) for value in values]
+
+    (asked,), _, _ = differences_of(shares(0.0, 1.0), shares(0.9, 1.0), n_exchanges=99)
+    assert asked.interval is not None
+    assert -1 <= asked.interval.low < 0 < asked.interval.high <= 1

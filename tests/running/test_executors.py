@@ -235,6 +235,40 @@ def test_no_key_is_sent(folder: Folder, chat_server: ChatServer):
     assert folder.executor.words == "here: 1 dialogue in 2 workers, 1 in this process"
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"steps": [reply(), say("It is a-key-of-no-account.")], "opener": None},
+        {"b": Speaker("Bo", model=Script("It is a-key-of-no-account."))},
+    ],
+    ids=["step", "script"],
+)
+def test_no_key_is_sent_with_what_others_say(folder: Folder, chat_server: ChatServer, values: dict[str, Any]):
+    engine = HereEngine()
+    folder.hold(scenario(**values), engine=engine)
+    assert not any(b"a-key-of-no-account" in sent for sent in engine.pickled)
+    assert folder.executor is not None
+    assert folder.executor.words.endswith("1 in this process")
+    assert not any("a-key-of-no-account" in text for text in folder.files().values())
+
+
+def test_another_run_that_has_recorded_the_dialogue_meanwhile_is_not_overwritten(
+    folder: Folder, chat_server: ChatServer
+):
+    usual = chat_server.answer
+    path = folder.folder.location("talk 1", scenario(), 1).path
+
+    def answer(body: dict[str, Any]) -> Any:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("recorded by another run", "utf-8")
+        return usual(body)
+
+    chat_server.answer = answer
+    ended = folder.hold(scenario(), engine=HereEngine())
+    assert "another run has recorded this cassette in the meantime" in ended["talk 1"].problem
+    assert path.read_text("utf-8") == "recorded by another run"
+
+
 class Elsewhere(HereEngine):
     """Its workers have another environment."""
 

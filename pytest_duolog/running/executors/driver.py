@@ -189,6 +189,12 @@ class Executor:
                 why = lost
                 self._bury(worker)
             except asyncio.CancelledError:
+                if (
+                    not _is_cancelled() and not self._is_closed
+                ):  # the worker has cancelled it, as it ended itself
+                    why = Lost("it ended itself, because it heard nothing")
+                    self._bury(worker)
+                    continue
                 if not self._is_closed:
                     self._tell(worker, "cancel", job.key)
                 raise
@@ -215,12 +221,15 @@ class Executor:
     async def _renew(self, dead: str) -> None:
         for worker in await self.engine.others(dead):
             if not await self._greeted(worker):
+                self._refuse_if_used_up(worker)
                 self._listen_to(worker)
 
     async def _listen(self, worker: str) -> None:
-        with suppress(Lost):
+        try:
             while worker in self._load:
                 self._hear(worker, await self.engine.call(worker, "news"))
+        except Lost:  # nobody hears it any more, and it ends itself: its dialogues begin again elsewhere
+            self._bury(worker)
 
     def _hear(self, worker: str, news: News) -> None:
         budget: RunBudget = self.session.budget
@@ -230,11 +239,16 @@ class Executor:
             for other in self._load:
                 if other != worker:
                     self._tell(other, "wait_too", provider, seconds)
-        over = budget.used_up()
-        if over and not self._has_refused:
+        if budget.used_up() and not self._has_refused:
             self._has_refused = True
             for each in self._load:
-                self._tell(each, "refuse", *over, budget.limits[over[0]])
+                self._refuse_if_used_up(each)
+
+    def _refuse_if_used_up(self, worker: str) -> None:
+        """Tell a worker to ask for nothing more if the budget is used up."""
+        budget: RunBudget = self.session.budget
+        if over := budget.used_up():
+            self._tell(worker, "refuse", *over, budget.limits[over[0]])
 
     def _tell(self, worker: str, method: str, *arguments: Any) -> None:
         """Call a method of a worker and wait for nothing."""
@@ -284,6 +298,12 @@ class Executor:
         await self.engine.close()
 
 
+def _is_cancelled() -> bool:
+    """Whether somebody here has cancelled the task that runs."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def why_not_sent(scenario: Scenario, settings: Settings) -> str:
     """Why a dialogue, with its models, cannot run in a worker; empty if it can."""
     for side in SIDES:
@@ -330,7 +350,12 @@ def _has_secret(scenario: Scenario, cassette: Cassette) -> bool:
     said: Mapping[str, Any] = scenario.model_dump(
         mode="json", exclude={"a": {"model", "tools"}, "b": {"model", "tools"}, "steps": True}
     )
-    return bool(cassette.redactor.json(said) != said)
+    models = (scenario.speaker(side).model for side in SIDES)
+    others = [model.lines if isinstance(model, Script) else model for model in models]
+    texts = [repr(one) for one in (*others, scenario.steps)]
+    return bool(
+        cassette.redactor.json(said) != said or any(cassette.redactor.text(text) != text for text in texts)
+    )
 
 
 def refused(reasons: Mapping[str, str]) -> ConfigurationError:
