@@ -37,15 +37,11 @@ class Scheduler:
         self._portal: BlockingPortal | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._places: anyio.Semaphore | None = None
-        self._futures: set[Future[None]] = set()
 
     def start(self, job: Callable[[], Awaitable[None]]) -> Future[None]:
         """Begin `job` as soon as there is a free place; the future has its exception."""
         with self._lock:
-            future = self._started().start_task_soon(self._run, job)
-            self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
-        return future
+            return self._started().start_task_soon(self._run, job)
 
     def perform(self, job: Callable[[], Awaitable[Result]]) -> Result | Awaitable[Result]:
         """Run `job` on the event loop; returns its result in sync code, and an awaitable in an event loop."""
@@ -88,9 +84,11 @@ class Scheduler:
 
     def close(self) -> None:
         """Cancel unfinished jobs and end the event loop."""
-        for future in list(self._futures):
-            future.cancel()
         with self._lock:
+            if (
+                self._portal is not None
+            ):  # also jobs that nobody waits for, since Ctrl-C came just as they began
+                self._portal.call(self._portal.stop, True)
             self._stack.close()
             self._portal = self._loop = None
 

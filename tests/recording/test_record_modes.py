@@ -537,7 +537,7 @@ def test_no_reply_is_paid_for_while_another_run_records_it(project, mode):
     [
         pytest.param(signal.SIGKILL, 1, marks=pytest.mark.slow),
         (signal.SIGKILL, 4),
-        pytest.param(signal.SIGINT, 4, marks=pytest.mark.slow),
+        (signal.SIGINT, 4),
         pytest.param(signal.SIGTERM, 4, marks=pytest.mark.slow),
     ],
     ids=["SIGKILL, first", "SIGKILL", "SIGINT", "SIGTERM"],

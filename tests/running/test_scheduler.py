@@ -76,3 +76,30 @@ def test_closing_cancels_what_runs_and_what_waits():
         with pytest.raises(CancelledError):
             future.result(10)
     assert ended.is_set()
+
+
+def test_closing_cancels_a_job_for_which_nobody_waits_after_ctrl_c(monkeypatch: pytest.MonkeyPatch):
+    scheduler = Scheduler(3)
+    ended = []
+
+    async def job() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append(True)
+
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    async def begin() -> None:
+        pass
+
+    scheduler.perform(begin)
+    monkeypatch.setattr("pytest_duolog.running.scheduler.in_event_loop", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        scheduler.perform(job)
+    closing = threading.Thread(target=scheduler.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    assert not closing.is_alive()
+    assert ended == [True]
