@@ -11,7 +11,7 @@ import itertools
 import math
 import pickle
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,7 @@ class Executor:
     _own: Facts | None = None
     _load: Counter[str] = field(default_factory=Counter)
     _keys: Iterable[int] = field(default_factory=itertools.count)
-    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _most_workers: int = 0
     _renewals: set[asyncio.Task[None]] = field(default_factory=set)
     _has_refused: bool = False
@@ -114,9 +114,7 @@ class Executor:
 
     def _listen_to(self, worker: str) -> None:
         self._load[worker] = 0
-        task = asyncio.get_running_loop().create_task(self._listen(worker))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        _begin(self._listen(worker), self._tasks)
 
     # While dialogues run
 
@@ -189,15 +187,13 @@ class Executor:
                 why = lost
                 self._bury(worker)
             except asyncio.CancelledError:
-                if (
-                    not _is_cancelled() and not self._is_closed
-                ):  # the worker has cancelled it, as it ended itself
-                    why = Lost("it ended itself, because it heard nothing")
-                    self._bury(worker)
-                    continue
-                if not self._is_closed:
+                if self._is_closed:
+                    raise
+                if _is_cancelled():
                     self._tell(worker, "cancel", job.key)
-                raise
+                    raise
+                why = Lost("it ended itself, because it heard nothing")
+                self._bury(worker)
             else:
                 return made
             finally:
@@ -214,9 +210,7 @@ class Executor:
         """Send nothing more to a dead worker, and look for others; every dialogue of it comes here."""
         if dead in self._load and not self._is_closed:
             del self._load[dead]
-            task = asyncio.get_running_loop().create_task(self._renew(dead))
-            self._renewals.add(task)
-            task.add_done_callback(self._renewals.discard)
+            _begin(self._renew(dead), self._renewals)
 
     async def _renew(self, dead: str) -> None:
         for worker in await self.engine.others(dead):
@@ -257,9 +251,7 @@ class Executor:
             with suppress(Lost):
                 await self.engine.call(worker, method, *arguments)
 
-        task = asyncio.get_running_loop().create_task(told())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        _begin(told(), self._tasks)
 
     # Afterwards
 
@@ -296,6 +288,13 @@ class Executor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.engine.close()
+
+
+def _begin(job: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
+    """Begin a task that nobody waits for; it is in `tasks` until it ends."""
+    task = asyncio.get_running_loop().create_task(job)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 def _is_cancelled() -> bool:
