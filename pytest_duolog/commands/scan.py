@@ -10,6 +10,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
+from multiprocessing import parent_process
+from threading import Thread
 from typing import Any
 
 import pytest_duolog.reports
@@ -86,12 +88,26 @@ _scans: list[Scan] = []  # of a process of the pool, which has one for all its l
 
 
 def _begin(scan: Scan) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the command, which ends its processes
+    begin_process()
     _scans[:] = [scan]
 
 
 def _check(entries: list[FiledDialogue | Unreadable]) -> list[Checked | Unreadable]:
     return list(map(_scans[0].checked, entries))
+
+
+def begin_process() -> None:
+    """Prepare a process of a pool: Ctrl-C ends the command, which ends its processes, and so does whoever kills it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the command was killed; the pool would wait for it for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def n_processors() -> int:

@@ -11,21 +11,18 @@ import inspect
 import json
 import os
 import re
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing import parent_process
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple, Protocol
 
 import pytest_duolog
 from pytest_duolog.commands.dialogue_files import without_secrets
-from pytest_duolog.commands.scan import WAITING, n_processors
+from pytest_duolog.commands.scan import WAITING, begin_process, n_processors
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import ConfigurationError, TranscriptError
 from pytest_duolog.properties.base import Outcome, Property
@@ -299,7 +296,7 @@ def _results(scan: FolderScan, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk,
             if path.exists():
                 waiting.append((chunk, path, read_counts(path)))
             else:
-                pool = pool or ProcessPoolExecutor(n_processes, initializer=_begin)
+                pool = pool or ProcessPoolExecutor(n_processes, initializer=begin_process)
                 waiting.append((chunk, path, pool.submit(scan.write, chunk, path)))
             while len(waiting) > WAITING * n_processes or (waiting and _is_done(waiting[0][2])):
                 yield _done(*waiting.popleft())
@@ -318,19 +315,6 @@ def _done(chunk: Chunk, path: Path, counts: Future[Counts] | Counts) -> tuple[Ch
     if isinstance(counts, Counts):
         return chunk, path, counts, False
     return chunk, path, counts.result(), True
-
-
-def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the command, which ends its processes
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the command was killed; the pool would wait for it for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _remove_torn(folder: Path) -> None:
