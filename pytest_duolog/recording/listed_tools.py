@@ -57,8 +57,7 @@ def with_listed_tools(
 
 def _header(location: CassetteLocation, mode: RecordMode) -> Mapping[str, Any]:
     """The header of the recording that is replayed or continued; empty if there is none."""
-    own = [location.path, location.partial_path]
-    for path in own[::-1] if mode is RecordMode.ONCE else own:
+    for path in location.played(mode):
         with suppress(FileNotFoundError, UnreadableCassette):  # the cassette says what is wrong with it
             return read_header(path)
     return {}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.journal_file import read_header, reading
+from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.storage.line_file import is_file
 
 CASSETTE_FOLDER = "cassettes"
@@ -139,6 +140,10 @@ class CassetteLocation:
     def has_recording(self) -> bool:
         """Whether there is a file of this dialogue: a cassette, an unfinished one, or one of vcrpy."""
         return self.path.exists() or self.partial_path.exists() or self.yaml_path is not None
+
+    def played(self, mode: RecordMode) -> list[Path]:
+        """Where the recording to play may be, the first choice first: `once` continues an unfinished one."""
+        return [self.partial_path, self.path] if mode is RecordMode.ONCE else [self.path, self.partial_path]
 
     def check(self) -> None:
         """Raises UnreadableCassette if its path is not a file, or permission is missing."""

@@ -114,13 +114,8 @@ class SourceReader:
         return read_yaml(path, base_urls=self.base_urls, redactor=self.redactor)
 
     def _path_to_play(self) -> Path | None:
-        location = self.location
-        unfinished_first = self.mode is RecordMode.ONCE
-        paths = [location.path, location.partial_path]
-        for path in reversed(paths) if unfinished_first else paths:
-            if path.exists():
-                return path
-        return location.yaml_path
+        played = self.location.played(self.mode)
+        return next((path for path in played if path.exists()), None) or self.location.yaml_path
 
     def _notices_on_edits(self, journal: Journal, path: Path) -> list[str]:
         if journal.edited and self.refuses_edited:

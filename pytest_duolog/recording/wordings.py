@@ -42,9 +42,7 @@ def as_recorded(scenario: Scenario, location: CassetteLocation, mode: RecordMode
 
 def _header(location: CassetteLocation, mode: RecordMode) -> tuple[Path, Mapping[str, Any]]:
     """The file that tells the wordings and its header; empty if there is none that has one."""
-    own = [location.path, location.partial_path]
-    own_first = own[::-1] if mode is RecordMode.ONCE else own
-    for path in (*own_first, *location.compared()):
+    for path in (*location.played(mode), *location.compared()):
         with suppress(FileNotFoundError, UnreadableCassette):  # the cassette says what is wrong with it
             return path, read_header(path)
     return location.path, {}
