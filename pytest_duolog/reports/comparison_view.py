@@ -15,10 +15,9 @@ from pytest_duolog.reports.comparison_words import (
 )
 from pytest_duolog.reports.dialogue_view import percent_text
 from pytest_duolog.reports.pair_view import PairView
-from pytest_duolog.reports.survival_view import SurvivalView
+from pytest_duolog.reports.survival_view import SurvivalSection
 from pytest_duolog.results.comparison import Comparison, Difference
 from pytest_duolog.results.dialogue_result import DialogueResult
-from pytest_duolog.results.survival import Survival, survival_of
 
 # A strip has at most so many marks on each side; of more values, evenly many are left out.
 MOST_MARKS = 200
@@ -97,18 +96,9 @@ class ComparisonView:
         return found
 
     @cached_property
-    def _survival(self) -> Survival:
-        return survival_of([*self.comparison.baseline, *self.comparison.candidate])
-
-    @property
-    def survival(self) -> list[SurvivalView]:
-        """The curves of the messages until something happened, if it did."""
-        return [SurvivalView(lifetimes) for lifetimes in self._survival.lifetimes]
-
-    @property
-    def n_copies(self) -> int:
-        """How many dialogues the curves leave out."""
-        return self._survival.n_copies
+    def survival(self) -> SurvivalSection:
+        """How soon something happened in the dialogues of both sides."""
+        return SurvivalSection.of([*self.comparison.baseline, *self.comparison.candidate])
 
 
 def _row(difference: Difference) -> TraitRow:

@@ -14,9 +14,8 @@ from pytest_duolog.properties.base import Outcome
 from pytest_duolog.reports.blame_words import Blame
 from pytest_duolog.reports.cost_rows import CostRow, costs_of
 from pytest_duolog.reports.dialogue_view import DialogueView, percent_text, row_of
-from pytest_duolog.reports.survival_view import SurvivalView
+from pytest_duolog.reports.survival_view import SurvivalSection
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.results.survival import Survival, survival_of
 
 # The largest numbers of squares in a cell and on a page; a cell with more has a bar.
 MOST_SQUARES = 20
@@ -239,18 +238,9 @@ class RunView:
         ]
 
     @cached_property
-    def _survival(self) -> Survival:
-        return survival_of(view.dialogue for view in self.dialogues)
-
-    @property
-    def survival(self) -> list[SurvivalView]:
-        """The curves of the messages until something happened, if it did."""
-        return [SurvivalView(lifetimes) for lifetimes in self._survival.lifetimes]
-
-    @property
-    def n_copies(self) -> int:
-        """How many dialogues are copies of others, which these curves count once."""
-        return self._survival.n_copies
+    def survival(self) -> SurvivalSection:
+        """How soon something happened in the dialogues."""
+        return SurvivalSection.of(view.dialogue for view in self.dialogues)
 
     @property
     def costs(self) -> list[CostRow]:

@@ -25,6 +25,20 @@ WITHOUT = {Event.LOOP: "no loop yet", Event.GOODBYE: "no goodbye yet", Event.DRI
 
 
 @dataclass(frozen=True)
+class SurvivalSection:
+    """The section of a page about how soon something happened: a view for each event, and the copies left out."""
+
+    views: Sequence[SurvivalView]
+    n_copies: int
+
+    @classmethod
+    def of(cls, dialogues: Iterable[FiledDialogue]) -> SurvivalSection:
+        """The section about these dialogues; without views if nothing happened in them."""
+        found = survival_of(dialogues)
+        return cls([SurvivalView(lifetimes) for lifetimes in found.lifetimes], found.n_copies)
+
+
+@dataclass(frozen=True)
 class GroupRow:
     """One group: its counts, its mean, the numbers at risk at the ticks, and its curve if it has one.
 
