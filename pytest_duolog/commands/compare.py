@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pytest_duolog.commands.dialogue_paths import selected_dialogues
+from pytest_duolog.commands.dialogue_paths import add_name_argument, selected_dialogues
 from pytest_duolog.commands.pages import MOST_COLUMNS, terminal_page
 from pytest_duolog.display import counted, listed, printable
 from pytest_duolog.errors import ConfigurationError, TranscriptError
@@ -31,12 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "candidate", type=Path, nargs="?", metavar="CANDIDATE", help="the same of the candidate"
     )
-    parser.add_argument(
-        "-k",
-        dest="text",
-        metavar="TEXT",
-        help="only dialogues with this text in the id of their test or in their name; case does not matter",
-    )
+    add_name_argument(parser)
     parser.add_argument(
         "--speaker",
         action="append",
@@ -86,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sides(arguments: argparse.Namespace) -> tuple[list[FiledDialogue], list[FiledDialogue], int]:
     """The dialogues of both sides, and how many could not be read. Raises ConfigurationError for the wrong files."""
-    baseline, n_unreadable = selected_dialogues([arguments.baseline], text=arguments.text or "")
+    baseline, n_unreadable = selected_dialogues([arguments.baseline], text=arguments.text)
     if arguments.candidate is None:
         by_arm = {arm: [dialogue for dialogue in baseline if dialogue.arm == arm] for arm in Arm}
         if not all(by_arm.values()):
@@ -95,7 +90,7 @@ def _sides(arguments: argparse.Namespace) -> tuple[list[FiledDialogue], list[Fil
                 f"record of a gate"
             )
         return by_arm[Arm.BASELINE], by_arm[Arm.CANDIDATE], n_unreadable
-    candidate, n_more = selected_dialogues([arguments.candidate], text=arguments.text or "")
+    candidate, n_more = selected_dialogues([arguments.candidate], text=arguments.text)
     for path, side in ((arguments.baseline, baseline), (arguments.candidate, candidate)):
         if any(dialogue.arm == Arm.CANDIDATE for dialogue in side):
             raise ConfigurationError(

@@ -23,6 +23,17 @@ NO_DIALOGUES = f"there are no dialogues in the files ({', '.join(sorted(SUFFIXES
 PASSED_OVER = {"node_modules", "site-packages", "__pycache__"}
 
 
+def add_name_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `-k`, which selects dialogues by their names."""
+    parser.add_argument(
+        "-k",
+        dest="text",
+        default="",
+        metavar="TEXT",
+        help="only dialogues with this text in the id of their test or in their name; case does not matter",
+    )
+
+
 def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that select dialogues and the properties to judge."""
     parser.add_argument(
@@ -33,12 +44,7 @@ def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
         help="transcripts, chat logs, cassettes or run records, or folders with such files (default: the working "
         "directory)",
     )
-    parser.add_argument(
-        "-k",
-        dest="text",
-        metavar="TEXT",
-        help="only dialogues with this text in the id of their test or in their name; case does not matter",
-    )
+    add_name_argument(parser)
     parser.add_argument(
         "--says",
         metavar="TEXT",
@@ -56,7 +62,7 @@ def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue],
     """
     properties = given_properties(arguments)
     paths = arguments.paths or [Path()]
-    found, n_unreadable = selected_dialogues(paths, text=arguments.text or "", says=arguments.says or "")
+    found, n_unreadable = selected_dialogues(paths, text=arguments.text, says=arguments.says or "")
     return [dialogue.judged(properties) for dialogue in found], n_unreadable
 
 

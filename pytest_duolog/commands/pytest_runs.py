@@ -15,6 +15,8 @@ from pytest_duolog.recording.inventory import Inventory
 # Exit statuses of pytest after a complete collection: passed, failed, interrupted by collection errors, no test
 # collected.
 KNOWN = (0, 1, 2, 5)
+# The exit status of a command that Ctrl-C ended.
+INTERRUPTED = 130
 
 
 def collect(tests: Iterable[str | Path]) -> Inventory:
@@ -28,10 +30,6 @@ def collect(tests: Iterable[str | Path]) -> Inventory:
 def replay(tests: Iterable[str]) -> Inventory:
     """The inventory of these tests after replaying them; asks no model. Raises the errors of `collect`."""
     return _run(["--record-mode=none", *tests])
-
-
-# The exit status of a command that Ctrl-C ended.
-INTERRUPTED = 130
 
 
 def run_pytest(arguments: Iterable[str], *, stdout: IO[str] | None = None) -> int:

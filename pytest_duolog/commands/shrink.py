@@ -10,7 +10,7 @@ from pytest_duolog.commands.talk_test import check_place
 
 DEFAULT_RATE = 0.5
 # The exit statuses of `plugin/shrinking.py`; any other one is pytest's own, which then shortened nothing.
-STATUSES = (0, 1, 2, 3, 130)
+STATUSES = (0, 1, 2, 3, INTERRUPTED)
 NOTHING = 2
 LOWEST_RATE, HIGHEST_RATE = 0.05, 0.85
 
@@ -63,4 +63,4 @@ def run(arguments: argparse.Namespace) -> int:
         f"--duolog-shrink-rate={arguments.rate}",
     ]
     status = run_pytest([*options, *output, *arguments.tests])
-    return status if status in (*STATUSES, INTERRUPTED) else NOTHING
+    return status if status in STATUSES else NOTHING
