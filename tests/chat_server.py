@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
+
+import pytest
+
+Server = TypeVar("Server", bound="ChatServer")
 
 
 def plain_answer(body: dict[str, Any]) -> str:
@@ -86,3 +91,12 @@ def completion(body: dict[str, Any], text: str | None, **choice: Any) -> bytes:
             },
         }
     ).encode()
+
+
+@contextmanager
+def asked(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """The server, which `openai:` models are asked at until it is closed."""
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-no-account")
+    yield server
+    server.close()

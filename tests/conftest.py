@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, settings
 
 import pytest_duolog
 from pytest_duolog.commands import pytest_runs
-from tests.chat_server import ChatServer
+from tests.chat_server import ChatServer, asked
 
 # Without bytecode on disk, each of the many interpreters that the tests start compiles every plugin again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -75,11 +75,8 @@ settings.load_profile("few")
 @pytest.fixture
 def chat_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
     """A running chat server that `openai:` models are asked at."""
-    server = ChatServer()
-    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-no-account")
-    yield server
-    server.close()
+    with asked(ChatServer(), monkeypatch) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from tests.chat_server import asked
 from tests.tool_server import Round, ToolServer
 
 # Imported here: what an inner run imports first, pytester forgets after it.
@@ -89,13 +90,10 @@ LOOK_UP = Round("", [("look_up", {"order_id": "4711"})])
 
 @pytest.fixture
 def model(monkeypatch, pytester):
-    server = ToolServer(LOOK_UP, Round("It cost 30."))
-    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-no-account")
     pytester.makepyfile(shop=SERVER)
     monkeypatch.syspath_prepend(pytester.path)
-    yield server
-    server.close()
+    with asked(ToolServer(LOOK_UP, Round("It cost 30.")), monkeypatch) as server:
+        yield server
 
 
 def run(pytester, *arguments, server=INSIDE):

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pytest_duolog.transcripts.transcript import Transcript
+from tests.chat_server import asked
 from tests.tool_server import Round, ToolServer
 
 # All of it is imported here: what an inner run imports first, pytester forgets after it.
@@ -71,11 +72,8 @@ def pytest_sessionfinish():
 
 @pytest.fixture
 def server(monkeypatch):
-    server = ToolServer(*ROUNDS)
-    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-no-account")
-    yield server
-    server.close()
+    with asked(ToolServer(*ROUNDS), monkeypatch) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_duolog.plugin.prefetch import is_settled
+from tests.chat_server import asked
 from tests.test_docs import ROOT, blocks
 from tests.tool_server import Round, ToolServer
 
@@ -22,11 +23,8 @@ ROUNDS = (
 
 @pytest.fixture
 def server(monkeypatch):
-    server = ToolServer(*ROUNDS)
-    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-no-account")
-    yield server
-    server.close()
+    with asked(ToolServer(*ROUNDS), monkeypatch) as server:
+        yield server
 
 
 def run(pytester, *arguments):
