@@ -9,9 +9,9 @@ from pytest_duolog.commands.pytest_runs import INTERRUPTED, run_pytest
 from pytest_duolog.commands.talk_test import check_place
 
 DEFAULT_RATE = 0.5
+DOES_NOT_FOLLOW, NOTHING, STOPPED = 1, 2, 3
 # The exit statuses of `plugin/shrinking.py`; any other one is pytest's own, which then shortened nothing.
-STATUSES = (0, 1, 2, 3, INTERRUPTED)
-NOTHING = 2
+STATUSES = (0, DOES_NOT_FOLLOW, NOTHING, STOPPED, INTERRUPTED)
 LOWEST_RATE, HIGHEST_RATE = 0.05, 0.85
 
 

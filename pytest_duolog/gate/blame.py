@@ -42,7 +42,6 @@ COMPARISONS = (
     (Pairing.BOTH, Pairing.NEITHER),
 )
 
-
 # So many rounds that do not count, and at most one that does, and no further one is held.
 MOST_LEFT_OUT = MOST_COPIES - 1
 

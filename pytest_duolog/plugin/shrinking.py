@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from pytest_duolog.commands.continuations import ContinuationsStopped
+from pytest_duolog.commands.pytest_runs import INTERRUPTED
+from pytest_duolog.commands.shrink import DOES_NOT_FOLLOW, NOTHING, STOPPED
 from pytest_duolog.commands.shrink_test import write_test, writes
 from pytest_duolog.commands.shrink_trials import Trials, plain, with_history
 from pytest_duolog.display import counted, printable
@@ -25,13 +27,12 @@ from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.properties.steps import StepCheck
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.reports.shrink_words import shrunk_words, step_words
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, first_cited
 from pytest_duolog.running.talks import TalkFolder
 from pytest_duolog.scenarios.rows import slug
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.storage.own_folder import OWN_FOLDER
 
-NOTHING, DOES_NOT_FOLLOW, STOPPED, INTERRUPTED = 2, 1, 3, 130
 FOLDER = "shrink"
 
 
@@ -71,13 +72,6 @@ class Failed:
                 "code of your own, would be needed for every continuation"
             )
         return check
-
-    @property
-    def onset(self) -> int | None:
-        """The number of the first message that is evidence."""
-        return min(
-            (citation.message for citation in self.verdict.evidence if citation.message > 0), default=None
-        )
 
 
 @dataclass
@@ -134,6 +128,7 @@ class Shrinking:
         if failed is None:
             raise ConfigurationError(_why_nothing(self._n_run, self._n_failed))
         check, messages = failed.check(), plain(failed.result.transcript.messages)
+        onset = first_cited(failed.verdict)
         output = self.config.getoption("duolog_shrink_output") or _beside(failed)
         folder = self.config.rootpath / OWN_FOLDER / FOLDER / _folder_name(failed)
         trials = Trials(session_of(self.config), TalkFolder(folder), failed.scenario, check)
@@ -141,11 +136,9 @@ class Shrinking:
         self._say("")
         self._say(
             f"{failed.test}: {failed.verdict.property} fails in {counted(len(messages), 'message')}"
-            + (f", from message {failed.onset} on" if failed.onset else "")
+            + (f", from message {onset} on" if onset else "")
         )
-        found = shrink(
-            messages, failed.onset, trials, rate=rate, watch=lambda step: self._say(step_words(step))
-        )
+        found = shrink(messages, onset, trials, rate=rate, watch=lambda step: self._say(step_words(step)))
         n_distinct = len(trials.texts.get(found.history, ()))
         for line in shrunk_words(found, len(messages), n_distinct):
             self._say(line)

@@ -32,7 +32,6 @@ class TraitRow:
     cells: Sequence[str]
     is_claimed: bool
     strips: tuple[str, str]
-    middles: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,6 @@ def _row(difference: Difference) -> TraitRow:
         row_of(difference),
         difference.is_claimed,
         (first, second),
-        (place(difference.baseline), place(difference.candidate)),
     )
 
 

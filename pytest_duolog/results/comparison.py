@@ -77,7 +77,7 @@ class Difference:
     candidate: float
     difference: float
     interval: Interval | None
-    p: float
+    p: float = 1.0
     adjusted_p: float = 1.0
     is_claimed: bool = False
     until: int | None = None
@@ -302,7 +302,6 @@ def _trait_column(
         fmean(second),
         difference,
         _possible(difference_interval(strata), trait.unit),
-        1.0,
         pair=_clearest(strata, indexed, difference),
         values=(first, second),
     )
@@ -343,7 +342,6 @@ def _time_column(
         curves[1].mean_until(until).mean,
         change.difference,
         change.interval,
-        1.0,
         until=until,
         pair=_clearest(strata, indexed, weighted_difference(strata)),
         values=([one.time for one in sides[0]], [one.time for one in sides[1]]),

@@ -66,6 +66,11 @@ def broken(verdicts: Iterable[PropertyResult]) -> list[PropertyResult]:
     return [verdict for verdict in verdicts if verdict.outcome is not Outcome.HOLDS]
 
 
+def first_cited(verdict: PropertyResult) -> int | None:
+    """The number of the first message that is evidence; None if none is."""
+    return min((citation.message for citation in verdict.evidence if citation.message > 0), default=None)
+
+
 def short_name(verdict: PropertyResult) -> str:
     """The property without its arguments."""
     return verdict.property.partition("(")[0] or verdict.property

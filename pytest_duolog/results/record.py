@@ -21,7 +21,7 @@ from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing
-from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
+from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult, first_cited
 from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
 from pytest_duolog.transcripts.transcript import Message, Record, StopKind, Text
@@ -111,11 +111,10 @@ class Sample(Record):
         """The first message that is evidence of a failed property, with its number; None if there is none."""
         for dialogue in self.dialogues:
             messages = dialogue.transcript.messages
-            failed = [verdict for verdict in dialogue.verdicts if verdict.outcome is Outcome.FAILS]
-            cited = [citation.message for verdict in failed for citation in verdict.evidence]
-            numbers = [number for number in cited if 0 < number <= len(messages)]
-            if numbers:
-                return min(numbers), messages[min(numbers) - 1]
+            failed = (verdict for verdict in dialogue.verdicts if verdict.outcome is Outcome.FAILS)
+            first = min(filter(None, map(first_cited, failed)), default=0)
+            if 0 < first <= len(messages):
+                return first, messages[first - 1]
         return None
 
     @property

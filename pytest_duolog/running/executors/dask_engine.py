@@ -19,7 +19,6 @@ from pytest_duolog.running.executors.worker import Worker
 from pytest_duolog.settings import Settings
 from pytest_duolog.settings.executor import ExecutorAddress
 
-ENGINE = "dask"
 CONNECT_S = 20.0
 # After a worker died, others are looked for this long; a local one is started again by then.
 RENEWAL_S = 30.0
@@ -56,9 +55,8 @@ class DaskEngine:
         from distributed import Client, LocalCluster  # noqa: PLC0415  # large, and an extra
 
         self._settings = settings
-        logging.getLogger("distributed").setLevel(
-            logging.CRITICAL
-        )  # a killed worker is told in our own words
+        # A killed worker is told in our own words.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         target: Any = self._address.place if "://" in self._address.place else f"tcp://{self._address.place}"
         if self._address.is_local:
             target = await self._stack.enter_async_context(

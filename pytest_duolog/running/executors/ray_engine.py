@@ -12,10 +12,6 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-# Nobody is told that Ray is used; Ray looks at this when it is imported.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
-
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.running.executors.engine import Lost
 from pytest_duolog.running.executors.worker import Worker
