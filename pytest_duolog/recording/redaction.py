@@ -167,9 +167,8 @@ class Redactor:
             return self.text(value)
         if value is None or isinstance(value, int | float):
             return value
-        if isinstance(
-            value, dict | Mapping
-        ):  # nearly all are dictionaries, and other mappings are asked slowly
+        # Nearly all are dictionaries, and other mappings are asked slowly.
+        if isinstance(value, dict | Mapping):
             return {self.text(str(name)): self._field(str(name), item) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.json(item) for item in value]

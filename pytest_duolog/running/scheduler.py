@@ -85,9 +85,8 @@ class Scheduler:
     def close(self) -> None:
         """Cancel unfinished jobs and end the event loop."""
         with self._lock:
-            if (
-                self._portal is not None
-            ):  # also jobs that nobody waits for, since Ctrl-C came just as they began
+            # Also jobs that nobody waits for, because Ctrl-C came just as they began.
+            if self._portal is not None:
                 self._portal.call(self._portal.stop, True)
             self._stack.close()
             self._portal = self._loop = None
