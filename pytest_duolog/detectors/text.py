@@ -211,6 +211,11 @@ def without_thinking(text: str) -> str:
     return _THINKING.sub("", text) if "<" in text else text
 
 
+def heard(text: str) -> str:
+    """What a message says to the other side: normalised, and without thinking."""
+    return normalise(without_thinking(text))
+
+
 def phrase_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:
     """A pattern for any of the phrases as whole words, ignoring case; None without phrases.
 

@@ -94,7 +94,7 @@ def opens_with_agreement(content: str) -> bool:
 
 
 def _folded(content: str) -> str:
-    return text.normalise(text.without_thinking(content)).lstrip(" *_\"'¡")
+    return text.heard(content).lstrip(" *_\"'¡")
 
 
 def _content(folded: str) -> set[str]:

@@ -175,7 +175,7 @@ def _questions(transcript: Transcript, answering: set[int]) -> Iterator[tuple[Nu
     numbered = list(transcript.numbered())
     for asked, reply in pairwise(numbered):
         if reply[0] in answering and asked[1].speaker != reply[1].speaker:
-            asking = text.sentences(text.normalise(text.without_thinking(asked[1].content)))[-LAST_SENTENCES:]
+            asking = text.sentences(text.heard(asked[1].content))[-LAST_SENTENCES:]
             question = " ".join(sentence for sentence in asking if _is_question(sentence))
             if question:
                 yield asked, reply, question

@@ -120,7 +120,7 @@ def _tail_problems(transcript: Transcript, closing: int | None) -> Iterator[str]
         and _asks(last.content)
     ):
         yield f"the question in message {len(transcript)} is not answered"
-    elif closing == len(transcript) - 2 and lexicon.deflects(_normalised(last.content)):
+    elif closing == len(transcript) - 2 and lexicon.deflects(text.heard(last.content)):
         yield f"the goodbye in message {closing + 1} was not understood"
 
 
@@ -185,17 +185,13 @@ def _had_taken_leave(transcript: Transcript) -> bool:
 
 def _asks(content: str) -> bool:
     """Whether a message ends with a question and not with a goodbye."""
-    reading = read_leave(_normalised(content))
+    reading = read_leave(text.heard(content))
     return reading.asks and reading.cue < Cue.FAREWELL
 
 
 def _reopened(transcript: Transcript, closing: int) -> int | None:
     """The number of the message that asked a question after the goodbye and its answer; None if none did."""
     for number, message in list(transcript.numbered())[closing + 2 :]:
-        if lexicon.asks(_normalised(message.content)):
+        if lexicon.asks(text.heard(message.content)):
             return number
     return None
-
-
-def _normalised(content: str) -> str:
-    return text.normalise(text.without_thinking(content))

@@ -193,7 +193,7 @@ def _questions(name: str, transcript: Transcript, speaker: str) -> Iterator[int]
     wanted = set(text.words(text.normalise(name)))
     for number, message in transcript.numbered():
         if message.speaker != speaker:
-            normalised = text.normalise(text.without_thinking(message.content))
+            normalised = text.heard(message.content)
             asks = "?" in normalised or _REQUESTS.search(normalised)
             if asks and wanted <= set(text.words(normalised)):
                 yield number

@@ -54,7 +54,7 @@ def read_act(message: Message | None, before: Sequence[Message]) -> Heard:
     """
     if message is None or not (message.content.strip() or message.tool_calls):
         return Heard(Act.REFUSE if message is not None and message.finish in WITHHELD else Act.NOTHING)
-    folded = text.normalise(text.without_thinking(message.content))
+    folded = text.heard(message.content)
     tools = tuple(call.name for call in message.tool_calls)
     return Heard(_act(message, folded, tools, before), tools, len(text.words(folded)), _stance(folded))
 
@@ -74,7 +74,7 @@ def _act(message: Message, folded: str, tools: tuple[str, ...], before: Sequence
 
 
 def _words_of(message: Message) -> tuple[str, ...]:
-    return text.words(text.normalise(text.without_thinking(message.content)))
+    return text.words(text.heard(message.content))
 
 
 def _stance(folded: str) -> Stance:

@@ -86,7 +86,7 @@ def _words(message: Message) -> float:
 
 
 def _asks(message: Message) -> float:
-    return lexicon.asks(text.normalise(text.without_thinking(message.content)))
+    return lexicon.asks(text.heard(message.content))
 
 
 def _agrees(message: Message) -> float:
@@ -94,7 +94,7 @@ def _agrees(message: Message) -> float:
 
 
 def _refuses(message: Message) -> float:
-    own = text.normalise(text.without_thinking(message.content))
+    own = text.heard(message.content)
     return message.finish in WITHHELD or lexicon.deflects(own)
 
 

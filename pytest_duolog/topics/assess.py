@@ -116,7 +116,7 @@ def _find_turn(
         return None
     closings = ClosingDetector()
     for message in transcript.messages:
-        closings.read(text.normalise(text.without_thinking(message.content)))
+        closings.read(text.heard(message.content))
     closing = closings.at_end()
     return turn if closing is None else find_break(terms[:closing], topic.sum_of, bound=bound)
 

@@ -44,7 +44,7 @@ def find_boundaries(messages: Sequence[Message]) -> list[int]:
 def boundary_points(messages: Sequence[Message], terms: Sequence[Terms]) -> list[float]:
     """The points for a new topic at each message, -4 to 3; the first message has 0."""
     windows = _Windows(terms)
-    contents = [text.normalise(text.without_thinking(message.content)) for message in messages]
+    contents = [text.heard(message.content) for message in messages]
     points = [0.0] * min(1, len(messages))
     for at in range(1, len(messages)):
         asked, offered = "?" in contents[at - 1], bool(lexicon.OFFER.search(contents[at - 1]))

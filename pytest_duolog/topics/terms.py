@@ -41,7 +41,7 @@ def terms_of(content: str) -> Terms:
 
     A text of function words alone ("How are you?") has no terms. Passages in thinking tags are not read.
     """
-    normalised = text.normalise(text.without_thinking(content))
+    normalised = text.heard(content)
     words = text.words(normalised)
     found: dict[str, Term] = {}
     for term in map(_content_term, words) if normalised.isascii() else _content_terms(words):
