@@ -79,7 +79,8 @@ async def talk(line, replies: int, base_url: str, observers=()) -> str:  # type:
     from pytest_duolog.endpoints.base import EndpointConfig
     from pytest_duolog.endpoints.openai_chat import OpenAIChat
     from pytest_duolog.running.runner import DialogueRun
-    from pytest_duolog.scenarios.scenario import Scenario, Speaker
+    from pytest_duolog.scenarios.scenario import Scenario
+    from pytest_duolog.scenarios.speaker import Speaker
 
     endpoint = OpenAIChat(EndpointConfig("openai", "m", base_url, line))
     scenario = Scenario(

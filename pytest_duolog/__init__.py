@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_duolog.scenarios.mcp import McpServer as McpServer
     from pytest_duolog.scenarios.personas import Persona as Persona
     from pytest_duolog.scenarios.scenario import Scenario as Scenario
-    from pytest_duolog.scenarios.scenario import Speaker as Speaker
+    from pytest_duolog.scenarios.speaker import Speaker as Speaker
     from pytest_duolog.scenarios.steps import check as check
     from pytest_duolog.scenarios.steps import reply as reply
     from pytest_duolog.scenarios.steps import say as say
@@ -68,7 +68,8 @@ _HOMES = {
     "plugin.scenario_files": ("scenario_params",),
     "scenarios.mcp": ("McpServer",),
     "scenarios.personas": ("Persona",),
-    "scenarios.scenario": ("Scenario", "Speaker"),
+    "scenarios.scenario": ("Scenario",),
+    "scenarios.speaker": ("Speaker",),
     "scenarios.steps": ("check", "reply", "say", "talk"),
     "scenarios.tools": ("Tool",),
     "transcripts.transcript": (
@@ -93,9 +94,8 @@ if not TYPE_CHECKING:  # type checkers know only the names that are imported abo
             properties = import_module(f"{__name__}.properties")
             if name == "properties":
                 return properties
-            if (
-                name == "__all__"
-            ):  # a test holds the list; properties are public as soon as their package has them
+            # A test holds the list; properties are public as soon as their package has them.
+            if name == "__all__":
                 return sorted([*_HOME_OF, *properties.__all__])
             if name in properties.__all__:
                 return getattr(properties, name)

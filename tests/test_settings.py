@@ -7,7 +7,8 @@ import pytest
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.record_mode import RecordMode
-from pytest_duolog.scenarios.scenario import Scenario, Speaker
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.settings import Settings, roles_of
 from pytest_duolog.settings.project_table import read_project_table
 

@@ -18,7 +18,7 @@ from typing import Any
 from pytest_duolog.display import printable
 from pytest_duolog.endpoints.providers import PROVIDERS
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.scenarios.scenario import DEFAULT_MODEL
+from pytest_duolog.scenarios.speaker import DEFAULT_MODEL
 
 TEST_NAME = "test_first_dialogue.py"
 TEST = '''"""A first dialogue: a customer and the support desk of a lamp shop. Change it into one of your own."""

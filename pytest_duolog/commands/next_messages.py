@@ -13,7 +13,8 @@ from pytest_duolog.gate.screen import FEWEST_ANSWERS, Turn
 from pytest_duolog.results.acts import Heard, read_act
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import TalkFolder
-from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.scenarios.steps import reply
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript

@@ -11,7 +11,8 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.files import MOST_CELLS, read_scenarios
 from pytest_duolog.scenarios.rows import Axis, ScenarioRow, crossed, flat_names, label_of, n_crossed
-from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.speaker import ModelName
 from pytest_duolog.scenarios.steps import Check
 from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings

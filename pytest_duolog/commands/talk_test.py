@@ -16,7 +16,8 @@ from pytest_duolog.recording.journal_file import change_header, read_header
 from pytest_duolog.recording.naming import CassetteLocation, folder_of, snapshot_test_part
 from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.rows import slug
-from pytest_duolog.scenarios.scenario import SIDES, Speaker
+from pytest_duolog.scenarios.scenario import SIDES
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.scenarios.steps import Talk
 from pytest_duolog.storage.line_file import replacing
 from pytest_duolog.transcripts.markdown import to_snapshot

@@ -30,7 +30,7 @@ from pytest_duolog.endpoints.published import (
 from pytest_duolog.endpoints.scripted import Script, scripted
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.local.weights import MODELS
-from pytest_duolog.scenarios.scenario import Knobs, Model, ModelName, Target
+from pytest_duolog.scenarios.speaker import Knobs, Model, ModelName, Target
 
 # An address such as `http://localhost:8000/chat` is a model, too.
 ADDRESSES = ("http", "https")

@@ -12,7 +12,8 @@ from typing import Any
 from pytest_duolog.recording.journal import FORMAT, FORMAT_WITHOUT_TOOLS
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.tool_changes import tool_changes
-from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.scenarios.steps import steps_with_messages
 from pytest_duolog.storage.json_text import is_same
 

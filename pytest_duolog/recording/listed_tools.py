@@ -22,7 +22,8 @@ from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.tool_changes import tool_changes
 from pytest_duolog.scenarios.mcp import McpServer
-from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.scenarios.tools import Tool, require_different_names
 from pytest_duolog.transcripts.transcript import ToolDefinition
 

@@ -26,7 +26,8 @@ from pytest_duolog.running.execution import Execution, Failed, Finished, Running
 from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.waiting import in_event_loop, outside_event_loop
-from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.speaker import ModelName
 from pytest_duolog.scenarios.values import ScenarioValues
 from pytest_duolog.settings import roles_of
 from pytest_duolog.transcripts.transcript import Message, StopReason, Transcript

@@ -25,7 +25,8 @@ from pytest_duolog.running.goals import Goals
 from pytest_duolog.running.guard import KnownStop, LateGuard, Stop, unknown_stop
 from pytest_duolog.running.steps import Progress
 from pytest_duolog.running.tool_loop import CallTool, ToolLoop, Waiting, waited
-from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Side, Speaker
+from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side
+from pytest_duolog.scenarios.speaker import ModelName, Speaker
 from pytest_duolog.transcripts.perspective import ChatMessage, Perspective
 from pytest_duolog.transcripts.rounds import numbered_calls
 from pytest_duolog.transcripts.transcript import (

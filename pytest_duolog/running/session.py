@@ -35,7 +35,8 @@ from pytest_duolog.running.live_line import LiveLine
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.scheduler import Scheduler
 from pytest_duolog.running.tool_loop import CallTool
-from pytest_duolog.scenarios.scenario import SIDES, Model, Scenario, Side, Speaker, Target
+from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side
+from pytest_duolog.scenarios.speaker import Model, Speaker, Target
 from pytest_duolog.settings import Settings
 from pytest_duolog.transcripts.transcript import Usage
 

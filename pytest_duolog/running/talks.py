@@ -37,7 +37,8 @@ from pytest_duolog.running.execution import Running
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.rows import slug
-from pytest_duolog.scenarios.scenario import SIDES, Scenario, Speaker
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.scenarios.steps import steps_with_messages
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.storage.json_text import canonical

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
 from pytest_duolog.endpoints.rounds import calls_to_run, joined_content, joined_reply, not_run, placed
-from pytest_duolog.scenarios.scenario import Speaker
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.transcripts.rounds import numbered_calls, rounds_of
 from pytest_duolog.transcripts.transcript import Message, StopKind, ToolCall
 

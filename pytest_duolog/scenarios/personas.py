@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pytest_duolog.errors import Mistake
-from pytest_duolog.scenarios.scenario import Speaker, Whole, encodable
+from pytest_duolog.scenarios.speaker import Speaker, Whole, encodable
 from pytest_duolog.transcripts.parts import LANGUAGES, WORDINGS, Part, ending_of, prompt_of
 
 LONGEST_NAME = 80

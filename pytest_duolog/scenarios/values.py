@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pytest_duolog.display import shorten
-from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side, StopOn, is_persona, speaker_fields
+from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side, StopOn
+from pytest_duolog.scenarios.speaker import is_persona, speaker_fields
 from pytest_duolog.scenarios.steps import Talk
 from pytest_duolog.scenarios.variants import Variant
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.scenarios.scenario import Knobs, ModelName, Speaker, Utf8Text
+from pytest_duolog.scenarios.speaker import Knobs, ModelName, Speaker, Utf8Text
 
 PROVIDER = "variant"
 

@@ -22,17 +22,8 @@ from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.plan import DEFAULT_MAX_ROUNDS, MOST_SAMPLES, BlamePlan, GatePlan
 from pytest_duolog.results.shard import Shard
-from pytest_duolog.scenarios.scenario import (
-    DEFAULT_MODEL,
-    SIDES,
-    STOP_ON,
-    Model,
-    ModelName,
-    Scenario,
-    Side,
-    Speaker,
-    StopOn,
-)
+from pytest_duolog.scenarios.scenario import SIDES, STOP_ON, Scenario, Side, StopOn
+from pytest_duolog.scenarios.speaker import DEFAULT_MODEL, Model, ModelName, Speaker
 from pytest_duolog.scenarios.steps import Check
 from pytest_duolog.scenarios.values import Idle, Played, ScenarioValues
 from pytest_duolog.scenarios.variants import Variant, check_names, variant_of

@@ -14,7 +14,8 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.gate.decision import status_of_inconclusive
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.results.plan import DEFAULT_MARGIN, DEFAULT_MAX_ROUNDS, GatePlan
-from pytest_duolog.scenarios.scenario import STOP_ON, ModelName, StopOn
+from pytest_duolog.scenarios.scenario import STOP_ON, StopOn
+from pytest_duolog.scenarios.speaker import ModelName
 
 # The units that a budget can limit.
 BUDGET_UNITS = ("tokens", "seconds", "cost", "dialogues")

@@ -19,7 +19,7 @@ from pytest_duolog.endpoints.registry import PROTOCOLS, key_header_of, known_pro
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.scenarios.names import checked_role
-from pytest_duolog.scenarios.scenario import DEFAULT_MODEL, Real, Whole
+from pytest_duolog.scenarios.speaker import DEFAULT_MODEL, Real, Whole
 from pytest_duolog.scenarios.variants import PROVIDER as VARIANT
 from pytest_duolog.scenarios.variants import Variant
 

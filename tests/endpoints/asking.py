@@ -17,7 +17,7 @@ from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.rate_limiter import Limit, RateLimiter
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
-from pytest_duolog.scenarios.scenario import ModelName
+from pytest_duolog.scenarios.speaker import ModelName
 from pytest_duolog.transcripts.perspective import ChatMessage, Entry
 from pytest_duolog.transcripts.transcript import ToolDefinition
 

@@ -22,7 +22,7 @@ from pytest_duolog.endpoints.providers import PROVIDERS, Provider, destination
 from pytest_duolog.endpoints.registry import open_endpoint
 from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.errors import ConfigurationError, EndpointError
-from pytest_duolog.scenarios.scenario import ModelName
+from pytest_duolog.scenarios.speaker import ModelName
 from pytest_duolog.settings.project_table import ProjectTable, configured_providers
 from tests.chat_server import ChatServer, completion
 from tests.endpoints.asking import HISTORY, reply_over

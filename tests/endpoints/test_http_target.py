@@ -17,7 +17,7 @@ from pytest_duolog.endpoints.retrying import Patience, RetryingTransport
 from pytest_duolog.endpoints.session_ids import RECORDED_ID
 from pytest_duolog.endpoints.template import filled_in, texts_at
 from pytest_duolog.errors import ConfigurationError, EndpointError
-from pytest_duolog.scenarios.scenario import Speaker
+from pytest_duolog.scenarios.speaker import Speaker
 from tests.chat_server import ChatServer
 from tests.endpoints.asking import HISTORY, Wire, reply_over
 

@@ -23,6 +23,7 @@ HEAVY = (
     "pydantic",
     "pytest_duolog.running.dialogue",
     "pytest_duolog.scenarios.scenario",
+    "pytest_duolog.scenarios.speaker",
     "pytest_duolog.settings",
     "pytest_duolog.plugin.snapshot",
     "pytest_duolog.transcripts.transcript",

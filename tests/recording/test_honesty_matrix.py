@@ -441,7 +441,8 @@ def test_changed_question_is_never_answered_by_an_old_answer(replayed: Replayed)
 
 
 def test_there_are_rows_for_every_value_of_a_scenario() -> None:
-    from pytest_duolog.scenarios.scenario import Scenario, Speaker
+    from pytest_duolog.scenarios.scenario import Scenario
+    from pytest_duolog.scenarios.speaker import Speaker
 
     text = " ".join(part for row in ROWS.values() for part in (row.before, row.after))
     names = {*Scenario.model_fields, *Scenario.shared_with_speakers, *Speaker.model_fields}

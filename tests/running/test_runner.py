@@ -13,7 +13,8 @@ from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.errors import CassetteMismatch, DialogueError, EndpointError
 from pytest_duolog.running.runner import DialogueRun
-from pytest_duolog.scenarios.scenario import Scenario, Speaker
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.transcripts.perspective import ChatMessage
 from pytest_duolog.transcripts.transcript import StopKind, StopReason, Usage
 

@@ -27,7 +27,8 @@ from pytest_duolog.recording.retelling import retold
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.session import Session
 from pytest_duolog.scenarios.personas import Persona
-from pytest_duolog.scenarios.scenario import Scenario, Speaker
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.settings import Settings
 from pytest_duolog.transcripts.transcript import StopKind, StopReason, ToolCall, Transcript

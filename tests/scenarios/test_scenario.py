@@ -7,7 +7,8 @@ import math
 import pytest
 
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.scenarios.scenario import DEFAULT_MODEL, ModelName, Scenario, Speaker
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.speaker import DEFAULT_MODEL, ModelName, Speaker
 
 
 def problems_of(**values: object) -> list[str]:

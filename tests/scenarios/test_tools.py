@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.scenarios.scenario import Scenario, Speaker
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.scenarios.tool_schema import documented
 from pytest_duolog.scenarios.tools import BadArguments, Tool, definition_hash
 from pytest_duolog.settings import Settings

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.scenarios.scenario import Scenario, Speaker
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.settings import Settings
 from tests.chat_server import ChatServer
 

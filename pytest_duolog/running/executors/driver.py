@@ -28,7 +28,8 @@ from pytest_duolog.running.executors.job import Facts, Job, Made, Needs, News
 from pytest_duolog.running.executors.worker import facts
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.session import Session
-from pytest_duolog.scenarios.scenario import SIDES, ModelName, Scenario, Target
+from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.speaker import ModelName, Target
 from pytest_duolog.settings import Settings
 
 if TYPE_CHECKING:
