@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
-import re
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from pytest_duolog.display import cut, shorten
+from pytest_duolog.display import cut, listed, shorten
 from pytest_duolog.endpoints.tool_runs import ServerFailed
 from pytest_duolog.errors import CassetteError, ConfigurationError, told
-from pytest_duolog.scenarios.mcp import McpServer
+from pytest_duolog.scenarios.mcp import McpServer, offered_name
 from pytest_duolog.transcripts.transcript import ToolDefinition
 
 # A server that does not stop by itself is left after so long.
@@ -30,7 +29,6 @@ CLOSE_S = 10
 LONGEST_STDERR = 400
 # The code of errors that `mcp` raises for requests that a server did not answer because the connection has ended.
 CONNECTION_CLOSED = -32000
-NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class ToolError(Exception):
@@ -52,45 +50,14 @@ class McpConnection:
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stop: asyncio.Event | None = None
+    # Ends what the thread does; called in its event loop.
+    _end: Callable[[], object] = lambda: None
+    _is_closed: bool = False
     _log: IO[bytes] | None = None
     _problem: ServerFailed | None = None
 
-    def definitions(self) -> list[ToolDefinition]:
-        """The tools of the server now, those in `only` if it is set, in the order of the server.
-
-        Characters that no provider takes in the name of a tool are written `_`.
-        """
-        self._open()
-        assert self._tools is not None
-        return [_definition(name, tool) for name, tool in self._tools.items()]
-
-    def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """The result of a tool, as text or JSON value; raises ToolError if the server says that it failed."""
-        self._open()
-        assert self._tools is not None
-        tool = self._tools.get(name)
-        if tool is None:
-            raise ToolError(f"the server has no tool named {name!r}")
-        result = self._asked(self._client.call_tool(tool.name, dict(arguments)), None)
-        value = _value(result)
-        if result.is_error:
-            raise ToolError(value if isinstance(value, str) else json.dumps(value))
-        return value
-
-    def close(self) -> None:
-        """End the connection, and the server if it was started here."""
-        if self._thread is None:
-            return
-        if self._loop is not None and self._stop is not None:
-            with suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(CLOSE_S)
-        if self._log is not None and not self._thread.is_alive():
-            self._log.close()
-        self._thread = None
-
-    def _open(self) -> None:
+    def begin(self) -> None:
+        """Start the server, or find it, and ask for its tools, unless this is done."""
         with self._lock:
             if self._problem is not None:
                 raise self._problem
@@ -105,6 +72,41 @@ class McpConnection:
                 self._problem = self._failed(str(error))
                 raise self._problem from None
 
+    def definitions(self) -> list[ToolDefinition]:
+        """The tools of the server now, those in `only` if it is set, in the order of the server.
+
+        Characters that no provider takes in the name of a tool are written `_`.
+        """
+        self.begin()
+        assert self._tools is not None
+        return [_definition(name, tool) for name, tool in self._tools.items()]
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """The result of a tool, as text or JSON value; raises ToolError if the server says that it failed."""
+        self.begin()
+        assert self._tools is not None
+        tool = self._tools.get(name)
+        if tool is None:
+            raise ToolError(f"the server has no tool named {name!r}")
+        result = self._asked(self._client.call_tool(tool.name, dict(arguments)), None)
+        value = _value(result)
+        if result.is_error:
+            raise ToolError(value if isinstance(value, str) else json.dumps(value))
+        return value
+
+    def close(self) -> None:
+        """End the connection, and the server if it was started here."""
+        self._is_closed = True
+        if self._thread is None:
+            return
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(lambda: self._end())  # noqa: PLW0108  # read in the loop
+        self._thread.join(CLOSE_S)
+        if self._log is not None and not self._thread.is_alive():
+            self._log.close()
+        self._thread = None
+
     def _connect(self) -> None:
         opened: Future[Any] = Future()
         # Context variables of the test say whose requests are recorded; those of this server are not.
@@ -113,24 +115,47 @@ class McpConnection:
         )
         self._thread.start()
         self._client = self._result(opened, self.server.timeout_s)
-        tools = self._listed()
-        only = tools if self.server.only is None else self.server.only
-        if unknown := [name for name in only if name not in tools]:
-            raise self._failed(f"it has no tool {shorten(unknown[0])}, which only= names: {', '.join(tools)}")
-        self._tools = {name: tool for name, tool in tools.items() if name in only}
+        self._tools = self._offered(self._listed())
         try:
             self.check([_definition(name, tool) for name, tool in self._tools.items()])
         except CassetteError as error:
             raise ServerFailed(error) from None
 
-    def _listed(self) -> dict[str, Any]:
+    def _offered(self, tools: Sequence[Any]) -> dict[str, Any]:
+        """The tools that the model is offered, by the names that it knows; no two of them may have one."""
+        chosen = tools
+        if self.server.only is not None:
+            names = {self._known(name, tools) for name in self.server.only}
+            chosen = [tool for tool in tools if tool.name in names]
+        if not chosen:
+            raise self._failed("it has no tools; leave it out of tools=")
+        offered: dict[str, Any] = {}
+        for tool in chosen:
+            other = offered.setdefault(offered_name(tool.name), tool)
+            if other is not tool:
+                raise self._failed(
+                    f"the model would know its tools {shorten(other.name)} and {shorten(tool.name)} by one name, "
+                    f"{offered_name(tool.name)}; leave one out with only="
+                )
+        return offered
+
+    def _known(self, name: str, tools: Sequence[Any]) -> str:
+        """The server's own name of a tool in `only`, which may be the name that the model knows."""
+        names = [tool.name for tool in tools]
+        found = name if name in names else next((own for own in names if offered_name(own) == name), None)
+        if found is None:
+            has = f"it has {listed(names, 20)}" if names else "it has none"
+            raise self._failed(f"it has no tool {shorten(name)}, which only= names; {has}")
+        return found
+
+    def _listed(self) -> list[Any]:
         tools, cursor = [], None
         while True:
             page = self._asked(self._client.list_tools(cursor=cursor), self.server.timeout_s)
             tools += page.tools
             cursor = page.next_cursor
             if cursor is None:
-                return {NO_NAME.sub("_", tool.name)[:64]: tool for tool in tools}
+                return tools
 
     def _asked(self, request: Any, timeout_s: float | None) -> Any:
         """The answer to a request; a tool has its own time limit, so there is none here."""
@@ -147,7 +172,10 @@ class McpConnection:
         try:
             return future.result(timeout_s)
         except NotInTime:
-            raise self._failed(f"it did not answer within {self.server.timeout_s:g} s") from None
+            here = "; if it runs in the event loop of the test, await the dialogue"
+            raise self._failed(
+                f"it did not answer within {self.server.timeout_s:g} s{here if self.server.is_address else ''}"
+            ) from None
         except ServerFailed:
             raise
         except MCPError as error:
@@ -187,10 +215,17 @@ class McpConnection:
                 )
             )
             return
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        async with Client(self._target()) as client:
-            opened.set_result(client)
-            await self._stop.wait()
+        import anyio  # noqa: PLC0415  # a replay asks no server
+
+        stop = asyncio.Event()
+        with anyio.CancelScope() as opening:
+            self._end, self._loop = opening.cancel, asyncio.get_running_loop()
+            if self._is_closed:
+                return
+            async with Client(self._target()) as client:
+                self._end = stop.set  # so that the connection is closed, not broken off
+                opened.set_result(client)
+                await stop.wait()
 
     def _target(self) -> Any:
         server = self.server.server

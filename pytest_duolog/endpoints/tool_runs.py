@@ -77,7 +77,12 @@ async def run_tool(call: ToolCall, tool: Tool | None) -> Outcome:
         arguments = tool.arguments(call.arguments)
     except BadArguments as error:
         return error_outcome("invalid_arguments", str(error))
-    return await _ran(call.name, tool, arguments)
+    try:
+        if tool.prepare is not None:
+            await call_in_thread(tool.prepare)
+        return await _ran(call.name, tool, arguments)
+    except ServerFailed as error:
+        raise error.problem from None
 
 
 async def _ran(name: str, tool: Tool, arguments: dict[str, Any]) -> Outcome:
@@ -89,9 +94,7 @@ async def _ran(name: str, tool: Tool, arguments: dict[str, Any]) -> Outcome:
         except AssertionError as error:
             return _stopped(name, error)
         except BaseException as error:
-            if isinstance(error, ServerFailed):
-                raise error.problem from None
-            if ends_test(error) or _ends_more_than_the_test(error, anyio.get_cancelled_exc_class()):
+            if isinstance(error, ServerFailed) or ends_test(error) or _ends_more(error):
                 raise
             if not isinstance(error, Exception):
                 return _stopped(name, error)
@@ -103,8 +106,11 @@ async def _ran(name: str, tool: Tool, arguments: dict[str, Any]) -> Outcome:
     )
 
 
-def _ends_more_than_the_test(error: BaseException, cancelled: type[BaseException]) -> bool:
-    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | cancelled)
+def _ends_more(error: BaseException) -> bool:
+    """Whether an exception ends more than the test."""
+    import anyio  # noqa: PLC0415  # a replay runs no tools
+
+    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | anyio.get_cancelled_exc_class())
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -21,7 +21,7 @@ from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.tool_changes import tool_changes
-from pytest_duolog.scenarios.mcp import McpServer
+from pytest_duolog.scenarios.mcp import McpServer, offered_name
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.scenarios.tools import Tool, require_different_names
@@ -89,6 +89,8 @@ class _Lists:
         return tools
 
     def _of_server(self, server: McpServer, key: str) -> list[Tool]:
+        if self.mode is RecordMode.NONE and not isinstance(self.recorded, Mapping):
+            return []  # there is no recording, which the first message says
         found = self._recorded(server, key)
         connection = McpConnection(server)
         self.servers.callback(connection.close)
@@ -105,6 +107,7 @@ class _Lists:
                 key,
                 definition,
                 partial(connection.call, definition.name),
+                prepare=connection.begin,
                 timeout_s=server.timeout_s,
                 live=server.live,
             )
@@ -114,8 +117,7 @@ class _Lists:
     def _recorded(self, server: McpServer, key: str) -> list[ToolDefinition] | None:
         """The recorded list; None if the server must be asked."""
         if not isinstance(self.recorded, Mapping):
-            # Without a recording, nothing may be asked in this mode; the first message says so.
-            return [] if self.mode is RecordMode.NONE else None
+            return None
         names = self._names(key)
         if names is None:
             if self.mode is RecordMode.NONE or (
@@ -125,14 +127,15 @@ class _Lists:
                     f"the recording has no list of the tools of the MCP server {server.label} of {self.speaker}."
                 )
             return None
-        if server.only is not None and (unknown := [name for name in server.only if name not in names]):
+        wanted = names if server.only is None else [offered_name(name) for name in server.only]
+        if unknown := [name for name in wanted if name not in names]:
             if self.mode is RecordMode.NONE:
                 raise self._mismatch(
                     f"the recorded list of tools of the MCP server {server.label} of {self.speaker} has no "
                     f"{unknown[0]!r}: {listed(names)}."
                 )
             return None
-        kept = names if server.only is None else [name for name in names if name in server.only]
+        kept = [name for name in names if name in wanted]
         by_name = {str(item.get("name")): item for item in self.recorded.get("tools", ())}
         try:
             return [ToolDefinition.model_validate(by_name[name]) for name in kept]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from pytest_duolog.endpoints.threads import call_in_thread
 from pytest_duolog.errors import DialogueError, DuologError
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.votes import Votes
@@ -87,6 +88,7 @@ class Execution:
         self._observers = observers
         self._begun_early: Future[None] | None = None
         self._is_watched = True
+        self._is_opening = False
 
     @cached_property
     def _lock(self) -> anyio.Lock:
@@ -103,7 +105,7 @@ class Execution:
     @property
     def must_be_awaited(self) -> bool:
         """Whether it runs in the test's own event loop, so that waiting for it would block that loop."""
-        return isinstance(self.state, Running) and self._begun_early is None
+        return self._begun_early is None and (self._is_opening or isinstance(self.state, Running))
 
     @property
     def running(self) -> Running | None:
@@ -169,44 +171,63 @@ class Execution:
         begun.result()
 
     def _perform(self) -> None:
-        with self._performed() as running:
+        with ExitStack() as servers, self._performed():
+            running = self._begun(*self._open_cassette(servers))
             self._session.run(running.run, running.cassette)
 
     async def _perform_async(self, around: Surroundings | None = None) -> None:
-        with self._performed() as running:
-            if around is None:
-                await self._session.run_async(running.run, running.cassette)
-            else:
-                await self._session.run_anywhere(running.run, running.cassette, around=around)
+        with ExitStack() as servers, self._performed():
+            try:
+                running = self._begun(*(await self._opened(servers)))
+                if around is None:
+                    await self._session.run_async(running.run, running.cassette)
+                else:
+                    await self._session.run_anywhere(running.run, running.cassette, around=around)
+            finally:
+                if self._scenario.has_servers:
+                    import anyio  # noqa: PLC0415  # most replays have no event loop
+
+                    with anyio.CancelScope(shield=True):
+                        await call_in_thread(servers.close)
+
+    async def _opened(self, servers: ExitStack) -> tuple[Scenario, Cassette]:
+        """What `open_cassette` returns; an MCP server may run in this event loop, so asking it must not block it."""
+        if not self._scenario.has_servers:
+            return self._open_cassette(servers)
+        self._is_opening = True
+        try:
+            return await call_in_thread(self._open_cassette, servers)
+        finally:
+            self._is_opening = False
+
+    def _begun(self, scenario: Scenario, cassette: Cassette) -> Running:
+        watching = self._observers() if self._is_watched else ()
+        is_recorded = self._session.is_all_recorded(self._scenario)
+        run = DialogueRun(
+            scenario.worded(cassette.wordings),
+            observers=[cassette, *watching],
+            known_stop=cassette.known_stop if is_recorded else unknown_stop,
+            timeline=self._timeline(),
+        )
+        self.state = running = Running(run, cassette)
+        return running
 
     @contextmanager
-    def _performed(self) -> Iterator[Running]:
-        """The dialogue to run inside the block; afterwards the state says how it ended."""
-        running: Running | None = None
-        servers = ExitStack()
+    def _performed(self) -> Iterator[None]:
+        """Begin and run the dialogue inside the block; afterwards the state says how it ended."""
         try:
-            scenario, cassette = self._open_cassette(servers)
-            watching = self._observers() if self._is_watched else ()
-            is_recorded = self._session.is_all_recorded(self._scenario)
-            run = DialogueRun(
-                scenario.worded(cassette.wordings),
-                observers=[cassette, *watching],
-                known_stop=cassette.known_stop if is_recorded else unknown_stop,
-                timeline=self._timeline(),
-            )
-            self.state = running = Running(run, cassette)
-            yield running
+            yield
+            running = self.running
+            assert running is not None
             transcript = running.transcript
-            self.state = Finished(running, transcript, Votes(cassette, len(transcript)))
+            self.state = Finished(running, transcript, Votes(running.cassette, len(transcript)))
         except Exception as error:
-            self.state = Failed(error, running)
+            self.state = Failed(error, self.running)
             raise
         except BaseException:  # cancelled, or Ctrl-C: only the code that caused it may raise it
-            if running is not None:
-                self.state = Failed(self._cancelled(running), running)
+            if self.running is not None:
+                self.state = Failed(self._cancelled(self.running), self.running)
             raise
-        finally:
-            servers.close()
 
     def _timeline(self) -> Timeline | None:
         if self._session.settings.otel == "off":

@@ -252,6 +252,11 @@ class Scenario(BaseModel):
         """Whether a speaker is a persona."""
         return any(self.speaker(side).part is not None for side in SIDES)
 
+    @property
+    def has_servers(self) -> bool:
+        """Whether a speaker has tools of MCP servers, which are not known yet."""
+        return any(speaker.tools != speaker.known_tools for speaker in (self.a, self.b))
+
     def speaker(self, side: Side) -> Speaker:
         """The speaker on one side."""
         return self.a if side == "a" else self.b

@@ -53,6 +53,8 @@ class Tool:
     definition: ToolDefinition = field(init=False, repr=False)
     # The key of the MCP server that has it; empty for a function of the user.
     server: str = field(init=False, repr=False, compare=False, default="")
+    # Called before the tool, outside its time limit, in a thread: an MCP server may have to be started.
+    prepare: Callable[[], None] | None = field(init=False, repr=False, compare=False, default=None)
     parameters: tuple[Parameter, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -74,9 +76,16 @@ class Tool:
 
     @classmethod
     def of_server(
-        cls, key: str, definition: ToolDefinition, ask: Callable[..., Any], *, timeout_s: float, live: bool
+        cls,
+        key: str,
+        definition: ToolDefinition,
+        ask: Callable[..., Any],
+        *,
+        prepare: Callable[[], None],
+        timeout_s: float,
+        live: bool,
     ) -> Tool:
-        """A tool of an MCP server; `key` tells the servers of a speaker apart."""
+        """A tool of an MCP server; `key` tells the servers of a speaker apart, `prepare` starts the server."""
 
         def asked(**arguments: Any) -> Any:
             return ask(arguments)
@@ -90,6 +99,7 @@ class Tool:
             live=live,
         )
         object.__setattr__(made, "server", key)
+        object.__setattr__(made, "prepare", prepare)
         return made
 
     def _checked_name(self) -> str:

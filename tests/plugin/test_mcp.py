@@ -23,10 +23,30 @@ SERVER = '''
 import os
 import sys
 import time
+from contextlib import asynccontextmanager
+import anyio
 from mcp.server.mcpserver import MCPServer
 from mcp.types import ImageContent
 
+def named(*names):
+    server = MCPServer("shop")
+    for name in names:
+        server.add_tool(lambda name=name: name, name=name, description=f"Tool {name}.")
+    return server
+
+@asynccontextmanager
+async def hanging():
+    """A transport that never opens; it notes that it was closed."""
+    try:
+        await anyio.sleep_forever()
+        yield
+    finally:
+        with open("closed.txt", "a") as file:
+            file.write("x")
+
 def made():
+    if os.path.exists("hang.txt"):
+        return hanging()
     server = MCPServer("shop")
 
     @server.tool()
@@ -70,7 +90,7 @@ TEST = """
 import sys
 import pytest
 from pytest_duolog import McpServer, Speaker
-from shop import made
+from shop import hanging, made, named
 
 def note(text: str) -> str:
     "Write it down."
@@ -114,6 +134,14 @@ def change(pytester, old, new):
     sys.modules.pop("shop", None)
 
 
+def cut_before_the_call(pytester):
+    """Leave of the recording what was there before its tool ran, so that it must run again."""
+    cassette = next(pytester.path.rglob("*.jsonl"))
+    lines = cassette.read_text("utf-8").splitlines(keepends=True)
+    cut = next(at for at, line in enumerate(lines) if '"CALL"' in line)
+    cassette.write_text("".join(lines[:cut]), "utf-8")
+
+
 def test_a_replay_starts_no_server_and_runs_no_tool(pytester, model):
     result = run(pytester, "--record-mode=once")
     result.assert_outcomes(passed=1)
@@ -130,13 +158,14 @@ def test_a_replay_starts_no_server_and_runs_no_tool(pytester, model):
     result.stdout.fnmatch_lines(["*told:*30*False", "1 dialogue, 3 replies replayed"])
     assert (counted(pytester, "started"), counted(pytester, "ran")) == (1, 1)
     # Neither does a replay where the package is not installed.
-    pytester.makepyfile(shop="def made():\n    raise AssertionError('a replay needs no server')\n")
+    pytester.makepyfile(shop="made = hanging = named = None")  # a replay needs no server
     sys.modules.pop("shop", None)
     run(pytester).assert_outcomes(passed=1)
 
 
-def test_without_a_recording_nothing_is_started(pytester, model):
-    result = run(pytester)
+@pytest.mark.parametrize("server", [INSIDE, INSIDE.replace("timeout_s", "live=True, timeout_s")])
+def test_without_a_recording_nothing_is_started(pytester, model, server):
+    result = run(pytester, server=server)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*there is no recording of this dialogue*"])
     assert counted(pytester, "started") == 0
@@ -177,11 +206,7 @@ def test_a_changed_list_is_a_miss_where_a_recording_continues(pytester, model):
     run(pytester, "--record-mode=once").assert_outcomes(passed=1)
     change(pytester, "amount: float", "amount: int")
     model.rounds = (Round("", [("look_up", {"order_id": "1"})]), Round("It cost 30."))
-    cassette = next(pytester.path.rglob("*.jsonl"))
-    lines = cassette.read_text("utf-8").splitlines(keepends=True)
-    # Cut after the reply that calls: the tool must run for the rest.
-    cut = next(at for at, line in enumerate(lines) if '"CALL"' in line)
-    cassette.write_text("".join(lines[:cut]), "utf-8")
+    cut_before_the_call(pytester)
     result = run(pytester, "--record-mode=once")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*tool refund of Bob, parameter amount: recorded*"])
@@ -217,6 +242,103 @@ def test_a_server_that_hangs_is_told_to_the_model(pytester, model):
     )
 
 
+def test_a_start_that_hangs_ends_at_its_limit_and_is_closed(pytester, model):
+    result = run(pytester, "--record-mode=once", server="McpServer(hanging, timeout_s=0.5)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the MCP server hanging: it did not answer within 0.5 s"])
+    assert counted(pytester, "closed") == 1
+    assert not model.requests
+
+
+def test_a_start_that_hangs_where_a_recording_continues_is_not_told_to_the_model(pytester, model):
+    server = "McpServer(made, timeout_s=0.5)"
+    run(pytester, "--record-mode=once", server=server).assert_outcomes(passed=1)
+    cut_before_the_call(pytester)
+    (pytester.path / "hang.txt").touch()
+    n_asked = len(model.requests)
+    result = run(pytester, "--record-mode=once", server=server)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the MCP server made: it did not answer within 0.5 s"])
+    assert counted(pytester, "closed") == 1
+    assert len(model.requests) == n_asked
+
+
+def test_names_that_no_provider_takes_are_written_anew_and_chosen_by_either_name(pytester, model):
+    model.rounds = (Round("", [("find_order_", {})]), Round("It cost 30."))
+    for mode in ("rewrite", "none"):
+        for only in ("None", "['find.order!']", "['find_order_']"):
+            server = f"McpServer(lambda: named('find.order!'), only={only}, timeout_s=20)"
+            result = run(pytester, f"--record-mode={mode}", server=server)
+            result.stdout.fnmatch_lines(["*told: 'find.order!' False"])
+            result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            "'a.b', 'c', 'a/b'",
+            "*by one name, a_b; leave one out with only=",
+        ),
+        (f"'{'x' * 65}', '{'x' * 64}'", "*by one name, x*; leave one out with only="),
+        ("", "*the MCP server <lambda>: it has no tools; leave it out of tools="),
+    ],
+    ids=["characters", "length", "none"],
+)
+def test_a_list_that_cannot_be_offered_as_it_is_ends_the_test(pytester, model, names, told):
+    result = run(pytester, "--record-mode=once", server=f"McpServer(lambda: named({names}), timeout_s=20)")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([told])
+    assert not model.requests
+
+
+def test_one_of_two_tools_of_one_name_can_be_chosen(pytester, model):
+    model.rounds = (Round("", [("a_b", {})]), Round("It cost 30."))
+    server = "McpServer(lambda: named('a.b', 'a/b'), only=['a/b'], timeout_s=20)"
+    for mode in ("once", "none"):
+        result = run(pytester, f"--record-mode={mode}", server=server)
+        result.assert_outcomes(passed=1)
+        result.stdout.fnmatch_lines(["*told: 'a/b' False"])
+
+
+def test_a_server_in_the_event_loop_of_the_test_is_asked(pytester, model):
+    pytest.importorskip("uvicorn")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pytester.makepyfile(
+        test_shop=f"""
+        import asyncio
+        import pytest
+        import uvicorn
+        from pytest_duolog import McpServer, Speaker
+        from shop import made
+
+        SERVER = McpServer("http://127.0.0.1:{port}/mcp", only=["look_up"], timeout_s=5)
+
+        @pytest.mark.asyncio
+        @pytest.mark.dialogue(
+            a="openai:m", b=Speaker("Bob", model="openai:m", tools=[SERVER]), opener="My lamp is broken.", turns=1
+        )
+        async def test_shop(dialogue):
+            config = uvicorn.Config(made().streamable_http_app(), port={port}, log_level="error")
+            server = uvicorn.Server(config)
+            task = asyncio.create_task(server.serve())
+            while not server.started:
+                await asyncio.sleep(0.01)
+            try:
+                await dialogue
+                assert dialogue.calls_tool("look_up", times=1)
+            finally:
+                server.should_exit = True
+                await task
+        """
+    )
+    result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once")
+    result.assert_outcomes(passed=1)
+    assert counted(pytester, "ran") == 1
+
+
 def test_a_picture_ends_the_dialogue_and_is_not_asked_for_again(pytester, model):
     model.rounds = (Round("", [("draw", {})]), Round("Here."))
     for _ in range(2):
@@ -234,7 +356,7 @@ def test_a_picture_ends_the_dialogue_and_is_not_asked_for_again(pytester, model)
         ("McpServer('http://127.0.0.1:9/mcp')", "*the MCP server http://127.0.0.1:9/mcp: *"),
         (
             "McpServer(made, only=['nothing'])",
-            "*it has no tool 'nothing', which only= names: look_up, refund*",
+            "*it has no tool 'nothing', which only= names; it has look_up, refund*",
         ),
     ],
     ids=["command", "function", "address", "only"],
@@ -281,6 +403,18 @@ def test_a_command_is_started_and_ended_with_the_dialogue(pytester, model):
     assert f"{sys.executable} shop.py" not in listed
     run(pytester, server=server).assert_outcomes(passed=1)
     assert counted(pytester, "started") == 1
+
+
+@pytest.mark.slow
+def test_a_command_that_never_answers_is_ended_with_the_dialogue(pytester, model):
+    silent = "import os, time; open('pid.txt', 'w').write(str(os.getpid())); time.sleep(600)"
+    result = run(
+        pytester, "--record-mode=once", server=f"McpServer([sys.executable, '-c', {silent!r}], timeout_s=2)"
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*did not answer within 2 s*"])
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((pytester.path / "pid.txt").read_text("utf-8")), 0)
 
 
 @pytest.mark.slow
