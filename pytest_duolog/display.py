@@ -55,7 +55,7 @@ def printable(text: str) -> str:
 
     Line feeds, tabs, spaces of every width and the two joiners that Persian and emoji need are kept.
     """
-    shown = "".join(map(_spelled_out, text))
+    shown = text if text.isprintable() else "".join(map(_spelled_out, text))
     return re.sub(_LOG_COMMAND, lambda found: found[0][:-1] + f"\\x{ord(found[0][-1]):x}", shown)
 
 

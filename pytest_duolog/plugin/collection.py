@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -29,6 +30,11 @@ FILE = "scenarios"
 OF_TEST = (*SAMPLING, FILE)
 PARAMETRIZED = "parametrized"
 _VALUES = frozenset((*Scenario.model_fields, *Scenario.shared_with_speakers))
+OF_SAMPLING = frozenset((*SAMPLING, SCENARIO_FIXTURE))
+OF_DIALOGUE = _VALUES | OF_SAMPLING
+# Values that any text may be, and on which nothing else in a scenario depends.
+FREE = frozenset(("opener", "topic"))
+SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def marked_sources(item: pytest.Item) -> list[Source]:
@@ -159,17 +165,18 @@ def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytes
     """The mistakes in all dialogues that were `found` in a file or class; empty if there are none."""
     wrong: dict[str, list[str]] = {}
     cells: list[Cell] = []
-    items = [item for item in found if isinstance(item, pytest.Item) and uses_our_fixture(item)]
-    for item in items:
+    alike: dict[Hashable, Cell] = {}
+    for item in found:
+        if not (isinstance(item, pytest.Item) and uses_our_fixture(item)):
+            continue
         try:
-            cells.append(_cell_of(item))
-            sampling_of(item)
+            cells.append(cell_like(item, alike))
         except pytest.UsageError as error:
             return f"wrong setting for dialogues\n{error}"
         except ConfigurationError as error:
             wrong.setdefault(str(error), []).append(item.nodeid)
     if not (wrong or collector.config.option.collectonly):
-        for cell in cells:
+        for cell in alike.values():
             session_of(collector.config).expect(
                 cell.asked, configures_vcr=has_fixture(cell.item, VCR_FIXTURE)
             )
@@ -181,7 +188,46 @@ def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytes
     return printable("\n\n".join(map(_complaint, wrong.values(), wrong)))
 
 
-def _cell_of(item: pytest.Item) -> Cell:
+def cell_like(item: pytest.Item, alike: dict[Hashable, Cell]) -> Cell:
+    """The dialogue of a test, from a test of the same kind in `alike`; a test of a new kind is checked and added to it.
+
+    A suite may have thousands of tests that differ in their first message only. Raises ConfigurationError for values
+    that are wrong or have no effect, also those about samples.
+    """
+    texts = _free_texts(item)
+    kind = kind_of(item, OF_DIALOGUE - texts.keys()), *texts
+    if kind in alike:
+        return alike[kind]._replace(item=item, asked=alike[kind].asked.model_copy(update=texts))
+    cell = cell_of(item)
+    sampling_of(item)
+    alike[kind] = cell
+    return cell
+
+
+def kind_of(item: pytest.Item, names: Collection[str] = OF_SAMPLING) -> Hashable:
+    """A key that is equal for tests of a run whose markers, fixtures and parameters with these `names` are the same.
+
+    With the default, such tests have the same samples. Two objects that are equal are not the same here.
+    """
+    marks = [id(mark) for node in item.listchain() for mark in node.own_markers if mark.name == MARKER_NAME]
+    given = [(name, id(value)) for name, value in _parameters(item).items() if name in names]
+    return item.parent, id(getattr(item, "_fixtureinfo", None)), *marks, *given
+
+
+def _free_texts(item: pytest.Item) -> dict[str, str]:
+    """The parametrized texts of a test on which no other value depends, if they are as a scenario keeps them."""
+    return {
+        name: text
+        for name, text in _parameters(item).items()
+        if name in FREE and _is_kept(text) and not has_fixture(item, name)
+    }
+
+
+def _is_kept(text: Any) -> bool:
+    return type(text) is str and bool(text.strip()) and (text.isascii() or not SURROGATES.search(text))
+
+
+def cell_of(item: pytest.Item) -> Cell:
     """The dialogue of a test; raises ConfigurationError for values that are wrong or have no effect."""
     settings, values = settings_of(item.config), known_values(item)
     try:

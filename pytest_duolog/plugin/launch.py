@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin import given_shard
-from pytest_duolog.plugin.collection import refuse, sampling_of, uses_our_fixture
+from pytest_duolog.plugin.collection import kind_of, refuse, sampling_of, uses_our_fixture
 from pytest_duolog.plugin.refusals import check_repetition
 from pytest_duolog.plugin.state import settings_of
 
@@ -38,9 +40,13 @@ def launch(session: pytest.Session) -> None:
         or settings_of(config).collect
         or settings_of(config).blame
         or config.getoption("duolog_baseline")
-        or any(sampling_of(item) for item in session.items if uses_our_fixture(item))
+        or any(map(sampling_of, _one_of_each_kind(session.items)))
     )
     if is_special:
         from pytest_duolog.plugin.sampling import register_sampler  # noqa: PLC0415  # in most runs each test runs once
 
         register_sampler(session)
+
+
+def _one_of_each_kind(items: Iterable[pytest.Item]) -> Iterable[pytest.Item]:
+    return {kind_of(item): item for item in items if uses_our_fixture(item)}.values()

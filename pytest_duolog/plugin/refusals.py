@@ -20,7 +20,9 @@ from pytest_duolog.settings import Settings, roles_of
 
 def check_repetition(items: Iterable[pytest.Item]) -> None:
     """Raises ConfigurationError for tests that pytest-run-parallel would run several times with the same dialogue."""
-    tests = list(filter(uses_our_fixture, items))
+    tests = [item for item in items if uses_our_fixture(item)]
+    if not (tests and tests[0].config.pluginmanager.hasplugin("run-parallel")):
+        return
     for repeated, what, advice in (
         (
             [item.nodeid for item in tests if _has_many_threads(item)],
@@ -64,8 +66,8 @@ def _has_iterations(item: Any) -> bool:
 
 
 def _argument(item: pytest.Item, marker: str, default: Any) -> Any:
-    """The first argument of a marker of the plugin; without the plugin, another one may use the same marker."""
-    mark = item.get_closest_marker(marker) if item.config.pluginmanager.hasplugin("run-parallel") else None
+    """The first argument of a marker of the plugin."""
+    mark = item.get_closest_marker(marker)
     return mark.args[0] if mark is not None and mark.args else default
 
 

@@ -380,10 +380,10 @@ class Session:
 
     def _is_foreign(self, model: Model) -> bool:
         """Whether code of the user or of another package asks the model; it may send its own HTTP requests."""
-        if isinstance(model, Target):
-            return model.is_local
         if isinstance(model, str):
             return registry.is_published(model, self.settings.providers)
+        if isinstance(model, Target):
+            return model.is_local
         return not isinstance(model, Script)
 
     def close(self) -> None:

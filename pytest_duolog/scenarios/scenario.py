@@ -91,7 +91,8 @@ class Scenario(BaseModel):
             cls._require_taker(shared, [fields or {} for fields in own.values()])
         for side, default_name in zip(SIDES, DEFAULT_NAMES, strict=True):
             fields = own[side]
-            if fields is None:
+            is_complete = type(values.get(side)) is Speaker and not shared and "name" in (fields or {})
+            if fields is None or is_complete:
                 continue
             taken = {
                 name: value for name, value in shared.items() if not (name == "system" and is_persona(fields))
