@@ -12,6 +12,10 @@ from pytest_duolog.errors import CassetteError, RunRecordError, TranscriptError
 from pytest_duolog.recording.retelling import Retold, retold
 from pytest_duolog.results.filed import FiledDialogue, FileKind, Value, of_sample
 from pytest_duolog.results.store import read_record
+from pytest_duolog.transcripts.logs.chunks import is_table
+from pytest_duolog.transcripts.logs.files import addresses, identity, is_address, is_glob, is_packed
+from pytest_duolog.transcripts.logs.reading import dialogues_in
+from pytest_duolog.transcripts.logs.tables import Columns
 from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, each_source, own_file
 from pytest_duolog.transcripts.text_file import decode_text
 
@@ -50,6 +54,26 @@ def each_dialogue(path: Path) -> Iterator[FiledDialogue | Unreadable]:
     except (TranscriptError, CassetteError, RunRecordError) as error:
         problem = error.problem if isinstance(error, CassetteError | RunRecordError) else str(error)
         yield Unreadable(str(path), 1, problem.removeprefix(f"{path}: ").partition("\n")[0])
+
+
+def each_dialogue_at(written: str, columns: Columns, known: set[str]) -> Iterator[FiledDialogue | Unreadable]:
+    """The same of a path, a glob or an address; tables and compressed files are logs, and are read row by row.
+
+    The files that are read are added to `known`; those that are in it are not read again.
+    """
+    try:
+        files = addresses(written) if is_address(written) or is_glob(written) else [written]
+    except TranscriptError as error:
+        yield Unreadable(written, 1, error.problem.removeprefix(f"{written}: "))
+        return
+    for file in files:
+        if (name := identity(file)) in known:
+            continue
+        known.add(name)
+        if is_address(file) or is_packed(file) or is_table(file):
+            yield from map(_as_filed, dialogues_in(file, columns))
+        else:
+            yield from each_dialogue(Path(file))
 
 
 def each_dialogue_in(text: str, *, file: str) -> Iterator[FiledDialogue | Unreadable]:

@@ -24,7 +24,7 @@ import pytest_duolog
 from pytest_duolog.commands.dialogue_files import without_secrets
 from pytest_duolog.commands.scan import WAITING, begin_process, n_processors
 from pytest_duolog.display import counted, printable
-from pytest_duolog.errors import ConfigurationError, TranscriptError
+from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.base import Outcome, Property
 from pytest_duolog.results.examination import examine
 from pytest_duolog.results.filed import FiledDialogue
@@ -32,7 +32,10 @@ from pytest_duolog.results.verdict_rows import COLUMNS, VerdictRow, row_of_damag
 from pytest_duolog.storage.line_file import LineFile, is_in_use, left_by_killed_run, replacing
 from pytest_duolog.topics.idle import can_compare
 from pytest_duolog.topics.vectors import NAME
-from pytest_duolog.transcripts.log_chunks import Chunk, addresses, chunks_of, dialogues_of
+from pytest_duolog.transcripts.logs.chunks import Chunk, chunks_of, dialogues_of
+from pytest_duolog.transcripts.logs.files import addresses, identity
+from pytest_duolog.transcripts.logs.parquet_rows import pyarrow_for
+from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
 
 FORMATS = ("jsonl", "parquet")
@@ -40,6 +43,7 @@ FORMATS = ("jsonl", "parquet")
 DETECTING = ("detectors", "properties", "topics", "transcripts", "results")
 # Rows that are kept in memory before they are written.
 BATCH = 5_000
+ROWS = "--rows parquet"
 # The name of a file of results.
 RESULT = re.compile(r"(.+)-\d{6}-[0-9a-f]{16}\.(?:jsonl|parquet)")
 
@@ -65,12 +69,19 @@ class FolderScan:
     folder: Path
     format: str
     n_bytes: int
+    columns: Columns = NO_COLUMNS
 
     def key(self) -> str:
         """A hash of the options and of what decides: code, tables, and whether there are word vectors."""
         found = hashlib.blake2b(digest_size=16)
         vectors = NAME if can_compare() else ""
-        for part in (version("pytest-duolog"), vectors, self.topic or "", *map(repr, self.properties)):
+        for part in (
+            version("pytest-duolog"),
+            vectors,
+            self.topic or "",
+            repr(self.columns),
+            *map(repr, self.properties),
+        ):
             found.update(f"{part}\0".encode())
         package = Path(pytest_duolog.__file__).parent
         files = (path for name in DETECTING for path in sorted((package / name).rglob("*")))
@@ -89,7 +100,7 @@ class FolderScan:
 
     def rows(self, chunk: Chunk) -> Iterator[VerdictRow]:
         """The rows of a chunk."""
-        for entry in dialogues_of(chunk):
+        for entry in dialogues_of(chunk, self.columns):
             safe = without_secrets(entry if isinstance(entry, Unreadable) else FiledDialogue(entry))
             if isinstance(safe, Unreadable):
                 yield row_of_damage(safe, chunk.number)
@@ -157,7 +168,7 @@ class _JsonLines:
 
 class _Parquet:
     def __init__(self, file: LineFile) -> None:
-        pa, parquet = _pyarrow()
+        pa, parquet = pyarrow_for(ROWS)
         types = {str: pa.string(), int: pa.int64()}
         self._arrow = pa
         self._schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
@@ -210,22 +221,10 @@ def _clean(value: str | int | None) -> str | int | None:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigurationError(
-            "--rows parquet needs pyarrow, which is not installed: pip install 'pytest-duolog[scan]', or use "
-            "--rows jsonl"
-        ) from error
-    return pa, parquet
-
-
 def read_counts(path: Path) -> Counts:
     """What a finished file of results holds."""
     if path.suffix == ".parquet":
-        _, parquet = _pyarrow()
+        _, parquet = pyarrow_for(ROWS)
         counts = Counts()
         columns = ["line", "outcome", "error"]
         for batch in parquet.ParquetFile(path).iter_batches(columns=columns):
@@ -238,7 +237,7 @@ def read_counts(path: Path) -> Counts:
 def run_scan(scan: FolderScan, written: Sequence[str]) -> int:
     """Check all files; a line on stdout for each chunk. The status is that of `duolog check`."""
     if scan.format == "parquet":
-        _pyarrow()
+        pyarrow_for(ROWS)
     scan.folder.mkdir(parents=True, exist_ok=True)
     _remove_torn(scan.folder)
     problems: list[str] = []
@@ -270,8 +269,8 @@ def _chunks(scan: FolderScan, written: Sequence[str], problems: list[str]) -> It
     for one in written:
         try:
             for file in addresses(one):
-                if file not in seen:
-                    seen.add(file)
+                if (name := identity(file)) not in seen:
+                    seen.add(name)
                     yield from _chunks_of(scan, file, problems)
         except TranscriptError as error:
             problems.append(str(error))
@@ -279,7 +278,7 @@ def _chunks(scan: FolderScan, written: Sequence[str], problems: list[str]) -> It
 
 def _chunks_of(scan: FolderScan, file: str, problems: list[str]) -> Iterator[Chunk]:
     try:
-        yield from chunks_of(file, scan.n_bytes)
+        yield from chunks_of(file, scan.n_bytes, scan.columns)
     except TranscriptError as error:
         problems.append(str(error))
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from pytest_duolog.transcripts.traces.found import is_trace, trace_in, values_of
 from pytest_duolog.transcripts.transcript import Transcript
 
 ID_KEYS = ("id", "conversation_id", "uuid")
+# The first line may be damaged; a dialogue among so many lines shows that each line is to be one.
+LOOKED_AT = 20
 
 
 class OwnFile(StrEnum):
@@ -134,7 +137,7 @@ def each_source(text: str, *, file: str) -> Iterator[Source | Unreadable]:
         )
         yield Unreadable(file, 1, problem, is_ours=True)
         return
-    if text.lstrip()[:1] not in ("{", "["):
+    if text.lstrip()[:1] not in ("{", "[") and not is_json_lines(text.split("\n", LOOKED_AT + 1)):
         yield _guarded(file, 1, lambda: _of_markdown(text, file, stem))
         return
     if own := own_file(text):
@@ -170,6 +173,35 @@ def source_of(line: bytes, file: str, number: int, name: str) -> Source | Unread
     return _guarded(file, number, lambda: _of_value(parsed(line), file, number, name))
 
 
+def source_of_value(value: Any, file: str, number: int, name: str) -> Source | Unreadable:
+    """The dialogue in one JSON value, which stands in this line of a file."""
+    return _guarded(file, number, lambda: _of_value(value, file, number, name))
+
+
+def is_json_lines(lines: Iterable[str]) -> bool:
+    """Whether each of these lines of a file is to be a dialogue in JSON.
+
+    The first line decides. If it is no JSON, such as the rest of a line that a program was writing when its file was
+    moved away, a dialogue on one of the next lines does.
+    """
+    shown = filter(str.strip, lines)
+    first = next(shown, "").strip()
+    if first in ("", "{", "["):
+        return False
+    try:
+        value = parsed(first)
+    except ValueError:
+        return any(map(_is_dialogue_line, islice(shown, LOOKED_AT)))
+    return isinstance(value, dict) and not own_file(first) and not is_trace(value)
+
+
+def _is_dialogue_line(line: str) -> bool:
+    try:
+        return isinstance(value := parsed(line), dict) and reader_of(value) is not None
+    except ValueError:
+        return False
+
+
 def own_file(text: str) -> OwnFile | None:
     """The kind of this package's file that has this text; None if it is another file."""
     first = text.lstrip("\ufeff \t\r\n").partition("\n")[0]
@@ -195,7 +227,7 @@ def _of_markdown(text: str, file: str, name: str) -> Source:
 
 def _json_lines(text: str, file: str, stem: str, error: ValueError) -> Iterator[Source | Unreadable]:
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    if len(lines) == 1 or not _is_json_object(lines[0][1]):
+    if len(lines) == 1 or not is_json_lines(line for _, line in lines):
         yield Unreadable(file, 1, f"not JSON: {error}")
         return
     for number, line in lines:

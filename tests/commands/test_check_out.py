@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from pytest_duolog.cli import main
 from pytest_duolog.commands import scan_folder
-from pytest_duolog.transcripts.log_chunks import chunks_of, dialogues_of
+from pytest_duolog.transcripts.logs.chunks import chunks_of, dialogues_of
 from tests.dialogues import LIGHTHOUSES
 
 

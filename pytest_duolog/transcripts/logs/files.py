@@ -1,0 +1,180 @@
+"""The files of logs: which ones a path, a glob or an address means, and their bytes without their compression.
+
+An address that begins with a protocol (`s3://...`) is opened with fsspec.
+"""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import io
+import lzma
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from pytest_duolog.errors import ConfigurationError, TranscriptError
+
+BLOCK = 1 << 20
+PROTOCOL = "://"
+WILD = "*?["
+
+
+class LogKind(StrEnum):
+    """How a log holds its dialogues."""
+
+    LINES = "JSON Lines"
+    CSV = "CSV"
+    PARQUET = "Parquet"
+
+
+KINDS = {
+    ".jsonl": LogKind.LINES,
+    ".ndjson": LogKind.LINES,
+    ".csv": LogKind.CSV,
+    ".tsv": LogKind.CSV,
+    ".parquet": LogKind.PARQUET,
+}
+
+
+def is_address(written: str) -> bool:
+    """Whether it is opened with fsspec."""
+    return PROTOCOL in written
+
+
+def is_glob(written: str) -> bool:
+    """Whether it stands for the files that fit it: it has `*`, `?` or `[`, and no file has this name."""
+    return any(sign in written for sign in WILD) and not Path(written).exists()
+
+
+def kind_of(file: str) -> LogKind | None:
+    """The kind of a log, by its suffix; None if the suffix is that of another file."""
+    path = PurePosixPath(file)
+    return KINDS.get((path.with_suffix("") if is_packed(file) else path).suffix.lower())
+
+
+def is_packed(file: str) -> bool:
+    """Whether it is compressed, by its suffix."""
+    return PurePosixPath(file).suffix in UNPACKED
+
+
+def stem_of_log(file: str) -> str:
+    """The name of a file without its folders and suffixes."""
+    return PurePosixPath(file.replace(os.sep, "/")).name.partition(".")[0]
+
+
+def addresses(written: str) -> list[str]:
+    """The files that a path, a folder, an address or a glob stands for, sorted; of a folder, those with a known suffix.
+
+    Raises TranscriptError if there is none, and ConfigurationError if fsspec is needed and is not there.
+    """
+    if is_address(written):
+        fs, path = _file_system(written)
+        protocol = written.partition(PROTOCOL)[0]
+        with told(written):
+            found = fs.glob(path) if any(sign in path for sign in WILD) else [path] * fs.exists(path)
+        files = [f"{protocol}{PROTOCOL}{str(name).removeprefix(f'{protocol}{PROTOCOL}')}" for name in found]
+    elif Path(written).is_dir():
+        files = [str(path) for path in Path(written).rglob("*") if kind_of(path.name) and path.is_file()]
+    elif Path(written).exists():
+        files = [written]
+    else:
+        files = [path for path in glob.glob(written, recursive=True) if Path(path).is_file()]  # noqa: PTH207
+    if not files:
+        raise TranscriptError(f"{written}: there is no such file")
+    return sorted(files)
+
+
+def identity(file: str) -> str:
+    """The same for all spellings of one file: links, `./` and the like do not matter."""
+    if not is_address(file):
+        return os.path.realpath(file)
+    fs, path = _file_system(file)
+    is_local = "file" in ([fs.protocol] if isinstance(fs.protocol, str) else fs.protocol)
+    return os.path.realpath(path) if is_local else str(fs.unstrip_protocol(path))
+
+
+@contextmanager
+def opened(file: str) -> Iterator[IO[bytes]]:
+    """The file for reading, without its compression. Its lines can be read with a limit."""
+    with stored(file) as packed:
+        if is_packed(file):
+            with UNPACKED[PurePosixPath(file).suffix](packed) as inner:
+                yield inner
+        else:
+            yield packed
+
+
+def stored(file: str) -> IO[bytes]:
+    """The bytes of the file as they are stored."""
+    if not is_address(file):
+        return Path(file).open("rb")
+    fs, path = _file_system(file)
+    # The files of fsspec have no `readline` with a limit.
+    return io.BufferedReader(fs.open(path, "rb"), BLOCK)
+
+
+def can_seek(stream: IO[bytes]) -> bool:
+    """Whether reading can begin in the middle; some servers only send a file from its beginning. It is at 0 then."""
+    try:
+        stream.seek(1)
+        stream.seek(0)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def told(file: str) -> Iterator[None]:
+    """Raises TranscriptError for whatever goes wrong with a file or an address; its service may raise anything."""
+    try:
+        yield
+    except (ConfigurationError, TranscriptError):
+        raise
+    except Exception as error:
+        advice = (
+            "; check that the credentials of its service are set, and that its fsspec package is installed"
+        )
+        raise TranscriptError(f"{file}: cannot be read: {why(error)}{advice * is_address(file)}") from error
+
+
+def why(error: Exception) -> str:
+    """What an error of a file or of its service says, in a line."""
+    is_plain = isinstance(error, EOFError | OSError | ValueError) and str(error)
+    said = getattr(error, "strerror", None) or (
+        str(error) if is_plain else f"{type(error).__name__}: {error}"
+    )
+    return str(said).splitlines()[0]
+
+
+def _zstandard(stream: IO[bytes]) -> Any:
+    try:
+        import zstandard  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError("a .zst file needs zstandard: pip install 'pytest-duolog[scan]'") from error
+    return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+
+
+# What opens a compressed file, by its suffix.
+UNPACKED: Mapping[str, Callable[[IO[bytes]], Any]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zst": _zstandard,
+}
+
+
+def _file_system(address: str) -> tuple[Any, str]:
+    try:
+        import fsspec  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{address}: addresses need fsspec, which is not installed: pip install 'pytest-duolog[scan]'"
+        ) from error
+    with told(address):
+        fs, path = fsspec.core.url_to_fs(address)
+    return fs, path

@@ -1,0 +1,260 @@
+"""Logs as tables: which columns hold what, and that no conversation is judged in halves."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.transcripts.logs.chunks import chunks_of, dialogues_of
+from pytest_duolog.transcripts.logs.reading import dialogues_at
+from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns, columns_from
+from pytest_duolog.transcripts.sources import Source, Unreadable
+
+HEADER = "conversation_id,role,content"
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def told(entry: Source | Unreadable) -> tuple[str, int, Any]:
+    """The id, the line and what was said; of a place that cannot be read, the problem."""
+    if isinstance(entry, Unreadable):
+        return "", entry.line, entry.problem
+    return entry.id, entry.line, [(one.speaker, one.content) for one in entry.transcript.messages]
+
+
+def read(*files: str, columns: Columns = NO_COLUMNS) -> list[tuple[str, int, Any]]:
+    return [told(entry) for entry in dialogues_at(files, columns)]
+
+
+def parquet(columns: dict[str, Any], name: str = "log.parquet", **options: Any) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet").write_table(arrow.table(columns), name, **options)
+
+
+@pytest.mark.parametrize(
+    ("header", "sign"),
+    [
+        (HEADER, ","),
+        ("Session ID;Speaker;Message", ";"),
+        ("\ufeffthread_id\tauthor\tbody", "\t"),
+        ("dialogue-id,FROM,text", ","),
+    ],
+)
+def test_usual_names_are_found_whatever_their_spelling(header: str, sign: str):
+    rows = [header, f"a{sign}user{sign}Hi.", f"a{sign}bot{sign}Bye!", f"b{sign}user{sign}Hm."]
+    Path("log.csv").write_text("\n".join(rows), "utf-8")
+    assert read("log.csv") == [
+        ("a", 2, [("user", "Hi."), ("bot", "Bye!")]),
+        ("b", 4, [("user", "Hm.")]),
+    ]
+
+
+def test_columns_that_are_named_win_over_usual_ones():
+    Path("log.csv").write_text("role,content,who,id,text\nx,y,Ann,1,Hi.\nx,y,Ben,1,Bye!\n", "utf-8")
+    columns = columns_from(["conversation=id", "role=who", "text=text"])
+    assert read("log.csv", columns=columns) == [("1", 2, [("Ann", "Hi."), ("Ben", "Bye!")])]
+
+
+@pytest.mark.parametrize(
+    ("moments", "said"),
+    [
+        (("10", "9", "8.5"), ["c", "b", "a"]),
+        (("2026-01-02", "2026-01-01T10:00:00+02:00", "2026-01-01T09:00:00Z"), ["b", "c", "a"]),
+        (("1", "1", "0"), ["c", "a", "b"]),
+    ],
+)
+def test_rows_are_in_the_order_of_their_times(moments: tuple[str, ...], said: list[str]):
+    rows = [f"1,user,{text},{at}" for text, at in zip("abc", moments, strict=True)]
+    Path("log.csv").write_text("\n".join([f"{HEADER},timestamp", *rows]), "utf-8")
+    assert [text for _, text in read("log.csv")[0][2]] == said
+    assert [text for _, text in read("log.csv", columns=Columns(order=""))[0][2]] == ["a", "b", "c"]
+
+
+def test_an_order_that_cannot_be_told_is_said_with_the_way_out():
+    Path("log.csv").write_text(f"{HEADER},date\n1,user,a,1/31/26\n2,user,b,3\n2,user,c,2026-01-01\n", "utf-8")
+    (_, line, problem), (_, _, other) = read("log.csv")
+    assert line == 2
+    assert (
+        "'1/31/26' is neither a number nor a date such as 2026-01-31T09:30:00; --column order= keeps"
+        in problem
+    )
+    assert "has numbers and dates" in other
+
+
+def test_a_row_may_be_a_whole_conversation():
+    messages = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Bye!"}]
+    with Path("log.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [
+                ["id", "messages"],
+                ["x", json.dumps(messages)],
+                ["", "oops"],
+                ["z", json.dumps({"messages": messages})],
+            ]
+        )
+    said = [("user", "Hi."), ("assistant", "Bye!")]
+    assert read("log.csv") == [
+        ("x", 2, said),
+        ("", 3, "column 'messages' is not JSON with a list of messages: 'oops'"),
+        ("z", 4, said),
+    ]
+
+
+def test_parquet_with_lists_of_structs_as_data_sets_have_them():
+    said = [
+        [{"role": "user", "content": "Hi.", "turn": 1}, {"role": "assistant", "content": None, "turn": None}]
+    ]
+    parquet({"conversation_hash": ["h"], "model": ["m"], "conversation": said, "turn": [1]})
+    assert read("log.parquet") == [("h", 1, [("user", "Hi."), ("assistant", "")])]
+    (entry,) = dialogues_at(["log.parquet"])
+    assert isinstance(entry, Source)
+    assert entry.transcript.speakers[1].model == "m"
+    share = [[{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "Bye!"}]]
+    parquet({"conversations": share}, "share.parquet")
+    assert read("share.parquet") == [("share:1", 1, [("human", "Hi."), ("gpt", "Bye!")])]
+
+
+def test_parquet_with_a_row_a_message_is_cut_between_conversations():
+    numbers = [n // 3 for n in range(30)]
+    days = [date(2026, 1, 1 + 9 - at % 3) for at in range(30)]
+    parquet(
+        {"session_id": numbers, "role": ["user"] * 30, "content": [f"m{n}" for n in range(30)], "date": days},
+        row_group_size=4,
+    )
+    chunks = list(chunks_of("log.parquet", 1))
+    assert len(chunks) > 2
+    found = [told(entry) for chunk in chunks for entry in dialogues_of(chunk)]
+    assert found == read("log.parquet")
+    assert found[1] == ("1", 4, [("user", "m5"), ("user", "m4"), ("user", "m3")])
+
+
+def test_nanoseconds_of_parquet_order_rows():
+    arrow = pytest.importorskip("pyarrow")
+    times = arrow.array([1_700_000_000_000_000_999, 1_700_000_000_000_000_001], arrow.timestamp("ns"))
+    parquet({"session": ["a", "a"], "role": ["user", "bot"], "text": ["2", "1"], "time": times})
+    # A float cannot tell them apart, so they keep their order.
+    assert read("log.parquet") == [("a", 1, [("bot", "1"), ("user", "2")])]
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_a_conversation_whose_rows_are_apart_is_refused(pack: bool):
+    text = f"{HEADER}\n1,user,a\n2,user,b\n1,bot,c\n".encode()
+    name = "log.csv.gz" if pack else "log.csv"
+    Path(name).write_bytes(gzip.compress(text) if pack else text)
+    ((_, line, problem),) = read(name)
+    assert line == 1
+    assert problem.startswith("conversation '1' comes again in line 4, after others: ")
+    assert 'order by "conversation_id") to' in problem
+
+
+def test_a_row_that_cannot_be_read_spoils_what_it_may_be_part_of_and_nothing_else():
+    rows = ["1,user,a", "2,user,b", "2,bot,c, d", "3,user,e", "4,user,f"]
+    Path("log.csv").write_text("\n".join([HEADER, *rows, '5,user,"g', "6,user,h"]), "utf-8")
+    assert read("log.csv") == [
+        ("1", 2, [("user", "a")]),
+        ("", 4, "it has 4 cells, and there are 3 columns: put quotes around text with ','"),
+        ("", 3, "2: not judged, because line 4 cannot be read and may be part of it"),
+        ("", 5, "3: not judged, because line 4 cannot be read and may be part of it"),
+        ("", 7, "not CSV: unexpected end of data"),
+        ("", 6, "4: not judged, because line 7 cannot be read and may be part of it"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (b",user,a", "column 'conversation_id' is empty"),
+        (b"1,user,\xff", "not UTF-8"),
+        (b'1,user,"a"b', "not CSV: ',' expected after '\"'"),
+    ],
+)
+def test_each_kind_of_bad_row_says_why(row: bytes, problem: str):
+    Path("log.csv").write_bytes(HEADER.encode() + b"\n" + row + b"\n")
+    assert read("log.csv") == [("", 2, problem)]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "problem"),
+    [
+        (
+            "a,b\n1,2\n",
+            NO_COLUMNS,
+            "it cannot be told which column has the conversation's id and the role and the",
+        ),
+        (
+            "session,role\n1,2\n",
+            NO_COLUMNS,
+            "which column has the text of each message; its columns are 'session'",
+        ),
+        ("a,b\n1,2\n", Columns(text="c"), "it has no column 'c' (text); its columns are 'a', 'b'"),
+        ("", NO_COLUMNS, "the file is empty, or its first line is"),
+        ("session,role\n", NO_COLUMNS, "it is UTF-16"),
+    ],
+)
+def test_a_table_without_dialogues_is_refused_in_words(content: str, columns: Columns, problem: str):
+    Path("log.csv").write_text(content, "utf-16-le" if "UTF-16" in problem else "utf-8")
+    ((_, _, said),) = read("log.csv", columns=columns)
+    assert problem in said
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        (
+            ["who=x"],
+            "'who=x' is not PART=NAME, with one of conversation, role, text, order, messages as PART",
+        ),
+        (["role"], "'role' is not PART=NAME"),
+        (["role="], "'role=' is not PART=NAME"),
+        (["role=a", "role=b"], "role=b and role=a name two columns"),
+        (["messages=a", "text=b"], "text has no effect with it"),
+    ],
+)
+def test_columns_that_mean_nothing_are_refused(written: list[str], problem: str):
+    with pytest.raises(ConfigurationError, match=problem):
+        columns_from(written)
+
+
+def test_one_file_in_several_spellings_is_read_once(tmp_path: Path):
+    Path("log.csv").write_text(f"{HEADER}\n1,user,a\n", "utf-8")
+    Path("inner").mkdir()
+    Path("link.csv").symlink_to("log.csv")
+    found = read(
+        "inner/../log.csv", "./log.csv", "link.csv", "*.csv", str(tmp_path), str(tmp_path / "log.csv")
+    )
+    assert found == [("1", 2, [("user", "a")])]
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    dialogues=st.lists(st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=12),
+    n_bytes=st.integers(1, 300),
+)
+def test_chunks_of_csv_hold_each_conversation_whole_and_once(tmp_path_factory, dialogues, n_bytes):
+    path = tmp_path_factory.mktemp("log") / "log.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL)
+        writer.writerow(HEADER.split(","))
+        writer.writerows([f"c{at}", "user", text] for at, texts in enumerate(dialogues) for text in texts)
+    chunks = list(chunks_of(str(path), n_bytes))
+    assert [chunk.start for chunk in chunks[1:]] == [chunk.end for chunk in chunks[:-1]]
+    found = [told(entry) for chunk in chunks for entry in dialogues_of(chunk)]
+    assert found == read(str(path))
+    assert [(name, [text for _, text in said]) for name, _, said in found] == [
+        (f"c{at}", texts) for at, texts in enumerate(dialogues)
+    ]
