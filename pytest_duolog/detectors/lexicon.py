@@ -48,6 +48,8 @@ POLITE = _book(
     "welcome",
     plain=("goodbye", "enough", "thanks", "welcome"),
 )
+# What a reply says besides its answer; "of course" and "anytime" can be the answer.
+LEAVE = _book("farewell", "looking_back", "thanks", "you_are_welcome", plain=("goodbye", "thanks"))
 PARTING = _book("parting", plain=("last",))
 THANKS = _book("thanks", plain=("thanks",))
 _DEFLECTION = _book("deflection")

@@ -53,19 +53,27 @@ _KINDS = [(Kind[name], _pattern(parts)) for name, *parts in _TABLES["kinds"]]
 _BY_WORD = {Kind.TIME, Kind.NUMBER, Kind.PLACE, Kind.NAME, Kind.REASON, Kind.MANNER, Kind.THING}
 _HOLDS = {kind: _pattern(_TABLES[kind.name.lower()]) for kind in (Kind.TIME, Kind.NUMBER, Kind.PLACE)}
 _PERSON = _pattern(_TABLES["person"])
+_MEANT = _pattern(_TABLES["meant"])
 _LEAVES_OPEN = _pattern(_TABLES["leaves_open"])
 _AFFIRMS = _pattern(_TABLES["affirms"])
 _AGREES = _pattern(_TABLES["agrees"])
+_TELLS = _pattern(_TABLES["tells"])
+_ASKS_BACK = _pattern(_TABLES["asks_back"])
+_SPOT = _pattern(_TABLES["spot"])
 _EARLY = _pattern(_TABLES["early"])
 _STATE = _pattern(_TABLES["state"])
 _WELL = _pattern(_TABLES["well"])
 _PRAISES = frozenset(_TABLES["praises"].split())
 _NAMED = re.compile(r"(?<=[a-z,;:] )[A-Z][\w'-]+|^\W*[A-Z][\w'-]+(?: [A-Z][\w'-]+)*[.!]?$")
+# Several things, of which one can see how many they are.
+_LISTED = re.compile(r"\w, [^,.]+,? (?:and|or) \w")
 _ACTS = re.compile(
     r"(?:\b(?:i|we|he|she|they)|^\W*[\w'-]+) (?:did|do|does|am|are|is|was|were|will|can|could|have|has)\b"
 )
 _OR = re.compile(r"\bor\b")
-_GRAMMAR = languages.words_of("en") | frozenset(("oh", "uh", "huh", "hmm", "hi", "hello", "hey", "yeah"))
+_GRAMMAR = languages.words_of("en") | frozenset(_TABLES["grammar"].split())
+# The verb of a question after "did", by the form that an echo has.
+_PASTS = dict(pair.split(":") for pair in _TABLES["pasts"].split())
 
 
 def kinds_of(question: str) -> list[Kind]:
@@ -80,6 +88,8 @@ def kinds_of(question: str) -> list[Kind]:
 
 def takes_up(question: str, reply: str) -> bool | None:
     """Whether a reply takes up a normalised question; None where the question is not understood."""
+    if _IS_STATE.search(question):
+        return bool(text.words(text.fold(reply)))
     tongues = _tongues_of(question, reply)
     if tongues:
         answers = {tongue.takes_up(question, reply) for tongue in tongues} - {None}
@@ -89,15 +99,19 @@ def takes_up(question: str, reply: str) -> bool | None:
 
 
 def _takes_up_in_english(question: str, reply: str, found: Sequence[Kind]) -> bool:
-    folded = text.fold(reply)
+    whole = text.fold(reply)
+    is_told = bool(_TELLS.search(question))  # "Did you know that ...?" wants no more than a reaction
+    if is_told or (found[0] is Kind.DEED and _AGREES.search(whole)):
+        return bool(text.words(whole))
+    folded = whole
     if not lexicon.POLITE.search(question):  # "How do you say thank you in Swahili?"
-        folded = lexicon.POLITE.sub(" ", folded)
+        folded = lexicon.LEAVE.sub(" ", whole)
     words = text.words(folded)
     if words == text.words(question):
         return False
-    if found[0] is Kind.MANNER and _STATE.search(question) and _WELL.search(text.fold(reply)):
+    if found[0] is Kind.MANNER and _STATE.search(question) and _WELL.search(whole):
         return True  # "I'm fine, thank you." is a courtesy, and an answer
-    asks_back = "?" in folded and (len(words) > 1 or bool(kinds_of(folded)))
+    asks_back = _ASKS_BACK.search(folded) or ("?" in folded and (len(words) > 1 or bool(kinds_of(folded))))
     if not words or asks_back or _LEAVES_OPEN.search(folded):
         return bool(words)
     asked = {word[:STEM] for word in text.words(question)}
@@ -105,21 +119,24 @@ def _takes_up_in_english(question: str, reply: str, found: Sequence[Kind]) -> bo
     chooses = bool(_OR.search(question)) and _chooses(words, asked)
     is_clause = found[0] is not Kind.DEED and not _EARLY.search(question)
     if found[0] is Kind.DEED or Kind.YES_OR_NO in found or is_clause:
-        agrees = found[0] is Kind.DEED and _AGREES.search(folded)
-        return bool(new or chooses or agrees or _AFFIRMS.search(folded))
-    return chooses or _holds(found[0], question, reply, folded, new)
+        return bool(new or chooses or _AFFIRMS.search(folded))
+    acknowledges = len(words) > 1 and _PRAISES.issuperset(words)
+    return chooses or (not acknowledges and _holds(found[0], question, reply, folded, new))
 
 
 def _holds(kind: Kind, question: str, reply: str, folded: str, new: list[str]) -> bool:
     """Whether a reply, as it was written and folded, holds a thing of this kind; `new` are its own words of content."""
+    is_few = len(text.words(folded)) <= FEW_WORDS or reply.islower()  # names without capitals
     if kind is Kind.PLACE:
-        is_few = len(text.words(folded)) <= FEW_WORDS or reply.islower()  # names without capitals
+        if _SPOT.search(folded):
+            return True
         return bool(new) and bool(is_few or _NAMED.search(reply) or _HOLDS[kind].search(folded))
     if kind in _HOLDS:
-        return bool(_HOLDS[kind].search(_without_echo(folded, question)))
+        is_listed = kind is Kind.NUMBER and bool(new) and bool(_LISTED.search(folded))
+        return is_listed or bool(_HOLDS[kind].search(_without_echo(folded, question)))
     if kind is Kind.NAME:
-        return bool(_ACTS.search(folded)) or (
-            bool(new) and bool(_NAMED.search(reply) or _PERSON.search(folded))
+        return bool(_ACTS.search(folded) or _MEANT.search(folded)) or (
+            bool(new) and bool(is_few or _NAMED.search(reply) or _PERSON.search(folded))
         )
     if kind is Kind.REASON and "because" in folded:
         return True
@@ -129,7 +146,7 @@ def _holds(kind: Kind, question: str, reply: str, folded: str, new: list[str]) -
 def _is_new(word: str, asked: set[str]) -> bool:
     if word[0].isdigit():
         return True
-    known = word[:STEM] in asked or word in _PRAISES or word in _GRAMMAR
+    known = _PASTS.get(word, word)[:STEM] in asked or word in _PRAISES or word in _GRAMMAR
     return not known
 
 
@@ -145,6 +162,16 @@ def _without_echo(folded: str, question: str) -> str:
     )
 
 
+_IS_STATE = re.compile(rf"\b(?:{_ELSEWHERE['anywhere']['state']})\b")
+_IS_SPOT = re.compile(rf"\b(?:{_ELSEWHERE['anywhere']['spot']})\b")
+_PROPOSES = re.compile(rf"^\W*(?:[\w']+\W+){{0,2}}?(?:{_ELSEWHERE['anywhere']['proposes']})\b")
+
+
+def proposes(question: str) -> bool:
+    """Whether a normalised question in one of the other languages proposes or asks for something."""
+    return bool(_PROPOSES.search(question))
+
+
 class _Tongue:
     """Another language than English: what its question words ask for, and what answers hold."""
 
@@ -153,9 +180,9 @@ class _Tongue:
         self.grammar = languages.words_of(code)
         self._acknowledges = frozenset(table["acknowledges"].split())
         self._has_capital_nouns = code == "de"
+        before = rf"^\W*(?:(?:[\w']+ )?[\w']+,\W*)?(?:(?:{anywhere['before']})\W+){{0,3}}?"
         self._kinds = [
-            (Kind[name], re.compile(rf"^\W*(?:[\w']+\W+){{0,3}}?(?:{words})\b"))
-            for name, words in table["kinds"].items()
+            (Kind[name], re.compile(rf"{before}(?:{words})\b")) for name, words in table["kinds"].items()
         ]
         self._holds = {
             kind: _any_of(table[name], anywhere.get(name))
@@ -175,11 +202,12 @@ class _Tongue:
     def takes_up(self, question: str, reply: str) -> bool | None:
         """Whether a reply takes up a normalised question; None where the question is not understood."""
         kind = self.kind_of(question)
-        if kind is None:
-            return None
+        return None if kind is None else self._holds_one(kind, question, reply)
+
+    def _holds_one(self, kind: Kind, question: str, reply: str) -> bool:
         folded = lexicon.POLITE.sub(" ", text.fold(reply))
         words = text.words(folded)
-        if words == text.words(question):
+        if words == text.words(question) or self._acknowledges.issuperset(words):
             return False
         if not words or ("?" in folded and len(words) > 1) or self._leaves_open.search(folded):
             return bool(words)
@@ -187,10 +215,11 @@ class _Tongue:
         new = [word for word in words if word[0].isdigit() or self._is_new(word, asked)]
         if kind in (Kind.TIME, Kind.NUMBER):
             return bool(self._holds[kind].search(_without_echo(folded, question)))
-        if kind not in self._holds or not new:
-            return bool(new)
+        is_spot = kind is Kind.PLACE and bool(_IS_SPOT.search(folded))
+        if is_spot or kind not in self._holds or not new:
+            return is_spot or bool(new)
         is_named = not self._has_capital_nouns and bool(_NAMED.search(reply))
-        return len(words) <= FEW_WORDS or is_named or bool(self._holds[kind].search(folded))
+        return len(words) <= FEW_WORDS + 1 or is_named or bool(self._holds[kind].search(folded))
 
     def _is_new(self, word: str, asked: set[str]) -> bool:
         return not (word[:STEM] in asked or word in self._acknowledges or word in self.grammar)
@@ -212,4 +241,10 @@ def _tongues_of(question: str, reply: str) -> list[_Tongue]:
     counts = [(sum(map(tongue.grammar.__contains__, words)), tongue) for tongue in _tongues()]
     shown = [(n + ASKED * bool(one.kind_of(question)), one) for n, one in counts if n >= n_english]
     most = max((count for count, _ in shown), default=0)
-    return [tongue for count, tongue in shown if count > n_english and count == most]
+    kinds = {tongue.kind_of(question) for count, tongue in shown if count == most}
+    # Two languages with the same question word share many of so few words.
+    return [
+        tongue
+        for count, tongue in shown
+        if count > n_english and (count == most or (count == most - 1 and tongue.kind_of(question) in kinds))
+    ]

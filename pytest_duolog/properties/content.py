@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pytest_duolog.detectors import lexicon, questions, text
+from pytest_duolog.detectors.closings import Cue, read_leave
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Evidence, Verdict, require_count, require_share
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
@@ -29,11 +30,12 @@ _STAGED = re.compile(r"^\s*\*[^*\n]{1,80}\*")
 # Beginnings of short answers, normalised; "okay" is not among them, because it only acknowledges.
 _SHORT_ANSWER = re.compile(
     # Thanks alone are not an answer, but they can accept an offer: "Thank you, that would be lovely."
-    r"(?:(?:thank you|thanks)[,.!]? )?(?:that would|that'd|i'd (?:love|like)|please)\b|"
+    r"(?:(?:oh|ah|well|um|uh)[,.!]? )?"
+    r"(?:(?:(?:thank you|thanks)[,.!]? )?(?:that would|that'd|i'd (?:love|like)|please)\b|"
     r"(?:yes|yeah|yep|yup|no|nope|nah|sure|absolutely|definitely|certainly|of course|maybe|perhaps|probably"
     r"|i'm|i am|ja|nein|doch|oui|non|sí|si|sì|sim|não|ya|tidak|bukan|belum"
     r"|nee|nej|evet|hayır|tak|ano|igen|nem|kyllä|ei|да|нет|так|ні|ναι|όχι|có|không)\b"
-    r"|[👍👌✅✔]|はい|ええ|いいえ|いや|네|예|아니|是|不|好|对|可以|没"
+    r"|[👍👌✅✔]|はい|ええ|いいえ|いや|네|예|아니|是|不|好|对|可以|没)"
 )
 
 
@@ -171,11 +173,12 @@ class AnswersQuestions(SpokenProperty, method="answers_questions"):
 
 
 def _questions(transcript: Transcript, answering: set[int]) -> Iterator[tuple[Numbered, Numbered, str]]:
-    """Messages that end with a question, the next message, and the normalised question."""
+    """Messages that end with a question and not with a goodbye, the next message, and the normalised question."""
     numbered = list(transcript.numbered())
     for asked, reply in pairwise(numbered):
         if reply[0] in answering and asked[1].speaker != reply[1].speaker:
-            asking = text.sentences(text.heard(asked[1].content))[-LAST_SENTENCES:]
+            heard = text.heard(asked[1].content)
+            asking = () if read_leave(heard).cue >= Cue.ENOUGH else text.sentences(heard)[-LAST_SENTENCES:]
             question = " ".join(sentence for sentence in asking if _is_question(sentence))
             if question:
                 yield asked, reply, question
@@ -193,6 +196,8 @@ def _takes_up(question: str, reply: str) -> bool:
     said = text.sentences(text.fold(own))
     if said and (_SHORT_ANSWER.match(said[0]) or lexicon.NO.search(said[0])):
         return True
+    if questions.proposes(question) and any(map(text.words, said)):
+        return True  # "Darf ich?" "Bitte."
     if any(lexicon.ENOUGH.search(sentence) for sentence in said):
         return True  # "that will be all" declines an offer
     asked = text.words(question)
