@@ -99,6 +99,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has closed it
         return 1
+    except KeyboardInterrupt:
+        from pytest_duolog.commands.pytest_runs import INTERRUPTED  # noqa: PLC0415  # few commands need it
+
+        print("duolog: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except DuologError as error:
         print(printable(f"duolog: {_without_secrets(str(error))}"), file=sys.stderr)
         return 2

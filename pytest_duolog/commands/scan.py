@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from multiprocessing import parent_process
+from multiprocessing import active_children, parent_process
 from threading import Thread
 from typing import Any
 
@@ -62,17 +63,14 @@ class Scan:
             yield from map(self.checked, first)
             yield from map(self.checked, rest)
             return
-        with ProcessPoolExecutor(n_processes, initializer=_begin, initargs=(self,)) as pool:
+        with processes(n_processes, _begin, self) as pool:
             waiting: deque[Future[list[Checked | Unreadable]]] = deque([pool.submit(_check, first)])
-            try:
-                while chunk := list(islice(rest, CHUNK)):
-                    waiting.append(pool.submit(_check, chunk))
-                    if len(waiting) > WAITING * n_processes:
-                        yield from waiting.popleft().result()
-                while waiting:
+            while chunk := list(islice(rest, CHUNK)):
+                waiting.append(pool.submit(_check, chunk))
+                if len(waiting) > WAITING * n_processes:
                     yield from waiting.popleft().result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            while waiting:
+                yield from waiting.popleft().result()
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,26 @@ def _begin(scan: Scan) -> None:
 
 def _check(entries: list[FiledDialogue | Unreadable]) -> list[Checked | Unreadable]:
     return list(map(_scans[0].checked, entries))
+
+
+@contextmanager
+def processes(n: int, begin: Callable[..., None], *given: Any) -> Iterator[ProcessPoolExecutor]:
+    """A pool that starts its processes when they are needed; `begin(*given)` calls `begin_process` in each.
+
+    If the block ends with an error or Ctrl-C, they are killed in the middle of their work.
+    """
+    before = active_children()
+    pool = ProcessPoolExecutor(n, initializer=begin, initargs=given)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in active_children():
+            if child not in before:
+                child.kill()
+                child.join()
+        raise
+    pool.shutdown()
 
 
 def begin_process() -> None:

@@ -13,8 +13,9 @@ import os
 import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,8 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest_duolog
 from pytest_duolog.commands.dialogue_files import without_secrets
-from pytest_duolog.commands.scan import WAITING, begin_process, n_processors
+from pytest_duolog.commands.pytest_runs import INTERRUPTED
+from pytest_duolog.commands.scan import WAITING, begin_process, n_processors, processes
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.base import Outcome, Property
@@ -33,7 +35,7 @@ from pytest_duolog.storage.line_file import LineFile, is_in_use, left_by_killed_
 from pytest_duolog.topics.idle import can_compare
 from pytest_duolog.topics.vectors import NAME
 from pytest_duolog.transcripts.logs.chunks import Chunk, chunks_of, dialogues_of
-from pytest_duolog.transcripts.logs.files import addresses, identity
+from pytest_duolog.transcripts.logs.files import addresses, identity, is_address
 from pytest_duolog.transcripts.logs.parquet_rows import pyarrow_for
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
@@ -93,10 +95,17 @@ class FolderScan:
 
     def path_of(self, chunk: Chunk, key: str) -> Path:
         """The file of results for a chunk."""
-        content = hashlib.blake2b(
-            f"{key} {chunk.first_line} {chunk.digest}".encode(), digest_size=8
-        ).hexdigest()
-        return self.folder / f"{stem_of(chunk.file)}-{chunk.number:06}-{content}.{self.format}"
+        decisive = f"{key} {chunk.first_line} {chunk.digest} {chunk.file}"
+        content = hashlib.blake2b(os.fsencode(decisive), digest_size=8).hexdigest()
+        return self.folder / f"{self.stem_of(chunk.file)}-{chunk.number:06}-{content}.{self.format}"
+
+    def stem_of(self, file: str) -> str:
+        """The beginning of the names of all results of an input: the same for all its spellings."""
+        place = identity(file)
+        with suppress(ValueError):  # on another drive
+            place = place if is_address(place) else os.path.relpath(place, os.path.realpath(self.folder))
+        name = re.sub(r"[^\w.-]+", "_", place.replace(os.sep, "/").rpartition("/")[2])[:60]
+        return f"{name}-{hashlib.blake2b(os.fsencode(place), digest_size=4).hexdigest()}"
 
     def rows(self, chunk: Chunk) -> Iterator[VerdictRow]:
         """The rows of a chunk."""
@@ -122,12 +131,6 @@ class FolderScan:
             sink.write(batch)
             sink.close()
         return counts.plus(counted_rows(batch))
-
-
-def stem_of(file: str) -> str:
-    """The beginning of the names of all results of an input."""
-    name = re.sub(r"[^\w.-]+", "_", file.rstrip("/").rpartition("/")[2])[:60]
-    return f"{name}-{hashlib.blake2b(os.fsencode(file), digest_size=4).hexdigest()}"
 
 
 def counted_rows(rows: Iterable[VerdictRow]) -> Counts:
@@ -235,22 +238,32 @@ def read_counts(path: Path) -> Counts:
 
 
 def run_scan(scan: FolderScan, written: Sequence[str]) -> int:
-    """Check all files; a line on stdout for each chunk. The status is that of `duolog check`."""
+    """Check all files; a line on stdout for each chunk. The status is that of `duolog check`, or INTERRUPTED."""
     if scan.format == "parquet":
         pyarrow_for(ROWS)
     scan.folder.mkdir(parents=True, exist_ok=True)
     _remove_torn(scan.folder)
+    try:
+        return _run(scan, written)
+    except KeyboardInterrupt:
+        _remove_torn(scan.folder)
+        print("duolog: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(scan: FolderScan, written: Sequence[str]) -> int:
     problems: list[str] = []
     total = Counts()
     kept: dict[str, set[str]] = {}
-    for chunk, path, counts, is_new in _results(scan, _chunks(scan, written, problems)):
-        kept.setdefault(stem_of(chunk.file), set()).add(path.name)
-        total = total.plus(counts)
-        what = "" if is_new else " (was there)"
-        unread = f", {counts.unread} could not be read" if counts.unread else ""
-        dialogues = counted(counts.dialogues, "dialogue")
-        line = f"{chunk.file} chunk {chunk.number}: {dialogues}, {counts.found} with findings"
-        print(printable(f"{line}{unread}{what}"), flush=True)
+    with closing(_results(scan, _chunks(scan, written, problems))) as results:
+        for chunk, path, counts, is_new in results:
+            kept.setdefault(scan.stem_of(chunk.file), set()).add(path.name)
+            total = total.plus(counts)
+            what = "" if is_new else " (was there)"
+            unread = f", {counts.unread} could not be read" if counts.unread else ""
+            dialogues = counted(counts.dialogues, "dialogue")
+            line = f"{chunk.file} chunk {chunk.number}: {dialogues}, {counts.found} with findings"
+            print(printable(f"{line}{unread}{what}"), flush=True)
     for stem, names in kept.items():
         n_old = _remove_old(scan.folder, stem, names)
         if n_old:
@@ -266,10 +279,12 @@ def run_scan(scan: FolderScan, written: Sequence[str]) -> int:
 
 def _chunks(scan: FolderScan, written: Sequence[str], problems: list[str]) -> Iterator[Chunk]:
     seen: set[str] = set()
+    results = Path(os.path.realpath(scan.folder))
     for one in written:
         try:
             for file in addresses(one):
-                if (name := identity(file)) not in seen:
+                name = identity(file)
+                if name not in seen and not Path(name).is_relative_to(results):
                     seen.add(name)
                     yield from _chunks_of(scan, file, problems)
         except TranscriptError as error:
@@ -283,27 +298,22 @@ def _chunks_of(scan: FolderScan, file: str, problems: list[str]) -> Iterator[Chu
         problems.append(str(error))
 
 
-def _results(scan: FolderScan, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Path, Counts, bool]]:
+def _results(scan: FolderScan, chunks: Iterator[Chunk]) -> Generator[tuple[Chunk, Path, Counts, bool]]:
     """What comes of each chunk, in order; at most a few chunks wait for each process."""
     key = scan.key()
     n_processes = n_processors()
     waiting: deque[tuple[Chunk, Path, Future[Counts] | Counts]] = deque()
-    pool: ProcessPoolExecutor | None = None
-    try:
+    with processes(n_processes, begin_process) as pool:
         for chunk in chunks:
             path = scan.path_of(chunk, key)
             if path.exists():
                 waiting.append((chunk, path, read_counts(path)))
             else:
-                pool = pool or ProcessPoolExecutor(n_processes, initializer=begin_process)
                 waiting.append((chunk, path, pool.submit(scan.write, chunk, path)))
             while len(waiting) > WAITING * n_processes or (waiting and _is_done(waiting[0][2])):
                 yield _done(*waiting.popleft())
         while waiting:
             yield _done(*waiting.popleft())
-    finally:
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _is_done(counts: Future[Counts] | Counts) -> bool:

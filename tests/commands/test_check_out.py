@@ -21,7 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_duolog.cli import main
-from pytest_duolog.commands import scan_folder
+from pytest_duolog.commands import scan, scan_folder
+from pytest_duolog.transcripts.logs import chunks
 from pytest_duolog.transcripts.logs.chunks import chunks_of, dialogues_of
 from tests.dialogues import LIGHTHOUSES
 
@@ -62,7 +63,7 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
         def shutdown(self, **_: Any) -> None:
             pass
 
-    monkeypatch.setattr(scan_folder, "ProcessPoolExecutor", Now)
+    monkeypatch.setattr(scan, "ProcessPoolExecutor", Now)
 
 
 def rows(folder: str = "out") -> list[dict[str, Any]]:
@@ -250,7 +251,130 @@ def test_chunks_hold_each_line_once_with_its_number(tmp_path_factory, lines, n_b
     assert found == [1, *(number for number, text in enumerate(lines, start=2) if text.encode().strip())]
 
 
+def test_two_spellings_of_a_log_are_one(folder, one_process, capsys):
+    Path("link.jsonl").symlink_to("log.jsonl")
+    assert (
+        main(["check", "--out", "out", "./log.jsonl", "log.jsonl", "link.jsonl", str(folder / "log.jsonl")])
+        == 1
+    )
+    assert capsys.readouterr().out.splitlines()[-1] == "6 dialogues checked: 2 with findings"
+    main(["check", "--out", "out", "log.jsonl"])
+    assert "removed 1 result of earlier contents or options" in capsys.readouterr().out
+    assert {row["source"] for row in rows()} == {"log.jsonl"}
+    assert len(rows()) == 12
+
+
+def test_results_inside_a_scanned_folder_are_no_logs(folder, one_process, capsys):
+    command = ["check", "--out", "out", "."]
+    assert [main(command), main(command)] == [1, 1]
+    assert {row["source"] for row in rows()} == {"log.jsonl"}
+
+
+@pytest.mark.parametrize("torn", ['{"id": "talk 0", "mess', 'and goodbye!"}]}', "\x00\x00\x00"])
+def test_a_torn_first_line_is_a_row_that_says_why(folder, one_process, capsys, torn):
+    Path("torn.jsonl").write_text(f"{torn}\n{log(2)}", "utf-8")
+    assert main(["check", "--out", "out", "torn.jsonl"]) == 2
+    assert [(row["line"], row["id"]) for row in rows() if not row["error"]] == [
+        (line, f"talk {line - 2}") for line in (2, 2, 3, 3)
+    ]
+    ((line, error),) = [(row["line"], row["error"]) for row in rows() if row["error"]]
+    assert (line, error[:10]) == (1, "not JSON: ")
+    capsys.readouterr()
+    assert main(["check", "torn.jsonl"]) == 2
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "2 dialogues checked: 1 with findings, 1 could not be read"
+    assert "torn.jsonl:1: not JSON: " in said.err
+
+
+def test_a_line_above_the_limit_does_not_shift_the_numbers_of_others(folder, one_process, monkeypatch):
+    monkeypatch.setattr(chunks, "MOST_LINE_BYTES", 400)
+    monkeypatch.setattr(chunks, "BLOCK", 64)
+    short = [line(number, "Hi.", "Bye!") for number in range(1, 6)]
+    lines = [short[0], line(9, "x" * 500), short[1], short[2], line(9, "y" * 2000), short[3], short[4]]
+    Path("long.jsonl").write_text("".join(lines), "utf-8")
+    for n_bytes in (1, 150, 600, 100_000):
+        found = [entry for chunk in chunks_of("long.jsonl", n_bytes) for entry in dialogues_of(chunk)]
+        assert [(one.line, getattr(one, "id", None)) for one in found] == [
+            (1, "talk 1"), (2, None), (3, "talk 2"), (4, "talk 3"), (5, None), (6, "talk 4"), (7, "talk 5")
+        ]  # fmt: skip
+        assert "which is no dialogue" in found[1].problem
+
+
+def table(n: int = 6) -> str:
+    """The dialogues of `log` as CSV, a row a message."""
+    rows = [json.loads(row) for row in log(n).splitlines()]
+    said = ((row["id"], one["role"], one["content"]) for row in rows for one in row["messages"])
+    return "\n".join(
+        ["session_id,role,content", *(",".join(json.dumps(cell) for cell in row) for row in said)]
+    )
+
+
+@pytest.mark.parametrize("n_mb", ["0.001", "8"])
+def test_tables_have_the_rows_of_json_lines(folder, one_process, capsys, n_mb):
+    arrow, csv = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.csv")
+    main(["check", "--out", "plain", "log.jsonl"])
+    Path("log.csv").write_text(table(), "utf-8")
+    Path("log.csv.gz").write_bytes(gzip.compress(table().encode()))
+    pytest.importorskip("pyarrow.parquet").write_table(
+        csv.read_csv("log.csv"), "log.parquet", row_group_size=5
+    )
+    lines = [json.loads(row)["messages"] for row in log().splitlines()]
+    whole = arrow.table({"id": [f"talk {at}" for at in range(6)], "messages": lines})
+    pytest.importorskip("pyarrow.parquet").write_table(whole, "whole.parquet", row_group_size=2)
+    expected = [{**row, "source": "", "chunk": 0, "line": 0} for row in rows("plain")]
+    for name in ("log.csv", "log.csv.gz", "log.parquet", "whole.parquet"):
+        assert main(["check", "--out", name + n_mb, "--chunk-mb", n_mb, name]) == 1
+        assert [{**row, "source": "", "chunk": 0, "line": 0} for row in rows(name + n_mb)] == expected
+    n_files = {
+        name: len(list(Path(name + n_mb).iterdir())) for name in ("log.csv", "log.csv.gz", "whole.parquet")
+    }
+    assert (n_files["log.csv"] > 1, n_files["log.csv.gz"]) == (n_mb == "0.001", 1)
+
+
+def test_of_a_table_that_grew_only_the_end_is_checked_again(folder, one_process, capsys):
+    command = ["check", "--out", "out", "--chunk-mb", "0.001", "log.csv"]
+    Path("log.csv").write_text(table(), "utf-8")
+    main(command)
+    before = set(contents(Path("out")))
+    Path("log.csv").write_text(table() + "\nnew,user,Hello.\nnew,bot,Goodbye!\n", "utf-8")
+    main(command)
+    assert len(before - set(contents(Path("out")))) == 1
+    Path("log.csv").write_text(table().replace("session_id", "thread_id", 1), "utf-8")
+    main(command)
+    assert not before & set(contents(Path("out")))  # another header may mean anything
+
+
+def test_columns_can_be_named_and_have_no_effect_elsewhere(folder, one_process, capsys):
+    Path("log.csv").write_text(table().replace("content", "was_said", 1), "utf-8")
+    assert main(["check", "--out", "out", "log.csv"]) == 2
+    assert "which column has the text of each message" in capsys.readouterr().err
+    assert main(["check", "--out", "out", "--column", "text=was_said", "log.csv"]) == 1
+    assert main(["check", "--column", "text=was_said", "log.csv"]) == 1
+    capsys.readouterr()
+    assert main(["check", "--out", "out", "--column", "text=was_said", "log.jsonl"]) == 2
+    assert "--column text=was_said is about tables" in capsys.readouterr().err
+
+
 RUN = "import sys; from pytest_duolog.cli import main; sys.exit(main())"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process")
+def test_ctrl_c_stops_at_once_and_the_next_scan_goes_on(folder, capsys):
+    Path("big.jsonl").write_text(log(30_000), "utf-8")  # one chunk, which takes a minute
+    command = ["check", "--out", "out", "--chunk-mb", "500", "log.jsonl", "big.jsonl"]
+    with subprocess.Popen([sys.executable, "-c", RUN, *command], stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        while not (list(Path("out").glob("log.jsonl-*")) and list(Path("out").glob(".big.jsonl-*"))):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert "interrupted; the same command goes on" in process.stderr.read().decode()
+    (name,) = [path.name for path in Path("out").iterdir()]  # the running chunk left nothing
+    assert name.startswith("log.jsonl-")
+    assert len(rows()) == 12
+    Path("big.jsonl").write_text(log(1), "utf-8")
+    assert main(command) == 1
+    assert "log.jsonl chunk 0: 6 dialogues, 2 with findings (was there)" in capsys.readouterr().out
 
 
 def killed(folder: Path, n_kills: int) -> int:
