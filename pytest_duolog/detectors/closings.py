@@ -74,19 +74,19 @@ def read_leave(normalised: str) -> Reading:
     cue, offers, asks = Cue.NONE, False, False
     for sentence in sentences[-TAIL_SENTENCES:]:
         is_question = "?" in sentence
-        if is_question and lexicon.OFFER.search(sentence):
+        if is_question and lexicon.OFFER.search(sentence, within=own_words):
             cue, offers = Cue.NONE, True
-        elif (found := sentence_cue(sentence) if is_polite else Cue.NONE) >= Cue.ENOUGH and not (
-            may_ask and lexicon.asks(sentence)
+        elif (found := sentence_cue(sentence, own_words) if is_polite else Cue.NONE) >= Cue.ENOUGH and not (
+            may_ask and lexicon.asks_in(sentence, own_words)
         ):
             cue, asks = max(cue, found), False
-        elif may_ask and lexicon.asks(sentence):
+        elif may_ask and lexicon.asks_in(sentence, own_words):
             cue, asks = (cue if cue is Cue.FAREWELL else Cue.NONE), True
         elif found:
             cue, asks = max(cue, found), False
         elif Cue.NONE < cue < Cue.FAREWELL and sum(map(lexicon.is_news, text.words(sentence))) > AFTERTHOUGHT:
             cue = Cue.NONE
-    declines = bool(sentences and lexicon.NO.search(sentences[0]))
+    declines = bool(sentences and lexicon.NO.search(sentences[0], within=own_words))
     n_words = len(text.words(normalised))
     parts = n_words <= FEW_WORDS and _is_only(lexicon.PARTING, normalised, news=0)
     thanks = (
@@ -101,13 +101,13 @@ def _is_only(phrases: PhraseBook, normalised: str, *, news: int) -> bool:
     return bool(n_phrases) and sum(map(lexicon.is_news, text.words(beside))) <= news
 
 
-def sentence_cue(sentence: str) -> Cue:
-    """How strongly one normalised sentence sounds like an ending."""
-    if not lexicon.POLITE.search(sentence):  # true for most sentences: one search instead of five
+def sentence_cue(sentence: str, whole: str) -> Cue:
+    """How strongly one sentence of a normalised text sounds like an ending."""
+    if not lexicon.POLITE.search(sentence, within=whole):  # as most sentences: one search, not five
         return Cue.NONE
-    if lexicon.FAREWELL.search(sentence):
+    if lexicon.FAREWELL.search(sentence, within=whole):
         return Cue.FAREWELL
-    if lexicon.ENOUGH.search(sentence) or lexicon.LOOKING_BACK.search(sentence):
+    if lexicon.ENOUGH.search(sentence, within=whole) or lexicon.LOOKING_BACK.search(sentence, within=whole):
         return Cue.ENOUGH
     return Cue.POLITE
 

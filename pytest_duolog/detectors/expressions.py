@@ -29,6 +29,11 @@ _CLASS = re.compile(r"\[((?:[^\]\\^-]|\\\W)+)\](?![?*+{])")
 _BETWEEN = re.compile(
     r"(?:\\[Ws]|\\?[ ,!;:'\"-]|\\\.|\[(?:[ ,.!?;:'\"-]|\\[ ,.!?;:'\"-])+\])(?P<times>[?*+]?)(?![?*+{])"
 )
+# How often a group may stand there; none of them needs more than one.
+_TIMES = re.compile(r"[?*+]|\{0,\d+\}")
+# Letters and spaces that match themselves, once; and any other part of an expression that is no group.
+_LITERAL = re.compile(r"(?:[\w ](?![?*+{]))+")
+_UNIT = re.compile(r"\[(?:[^\]\\]|\\.)*\]|\\.|\{\d*,?\d*\}|.", re.DOTALL)
 # What matches no character itself.
 _LOOKS = ("(?=", "(?!", "(?<=", "(?<!")
 _NO_LETTER = (f"(?!{_PLAIN_LETTER})", f"(?!{_LETTER_OR_SIGN})")
@@ -84,19 +89,22 @@ def _steps(said: str, rest: str) -> list[tuple[str, str]] | None:  # noqa: PLR09
     if letter.isalpha() and not text.is_unspaced(letter):
         if after[:1] == "?":
             return [(said + letter, after[1:]), (said, after[1:])]
+        if after[:1] == "+":
+            return [(said + letter, "")]
         return None if after[:1] in _QUANTIFIERS[1:] else [(said + letter, after)]
+    if letter.isdigit() and after[:1] not in _QUANTIFIERS:  # a number is a word: "g2g" is three
+        return [(_spaced(said) + letter, "")]
     if rest.startswith(_LOOKS):
         end = _end_of_group(rest)
         ended = _spaced(said) if rest[: end + 1] in _NO_LETTER else said
         return [(ended, rest[end + 1 :])]
     if rest.startswith("(?:"):
         end = _end_of_group(rest)
-        after = rest[end + 1 :]
-        if after[:1] in _QUANTIFIERS[1:]:
-            return None
-        is_optional = after[:1] == "?"
-        alternatives = [(said, one + after[is_optional:]) for one in _alternatives(rest[3:end])]
-        return alternatives + [(said, after[1:])] * is_optional
+        times = _TIMES.match(rest, end + 1)
+        after = rest[times.end() if times else end + 1 :]
+        again = f"{rest[: end + 1]}*" if times and times[0] != "?" else ""
+        alternatives = [(said, one + again + after) for one in _alternatives(rest[3:end])]
+        return alternatives + [(said, after)] * bool(times and times[0] != "+")
     if rest.startswith(BOUNDARY):
         return [(_spaced(said), rest.removeprefix(BOUNDARY))]
     if between := _BETWEEN.match(rest):
@@ -190,21 +198,22 @@ def _alternatives(phrase: str) -> list[str]:
     return [phrase[start + 1 : end] for start, end in zip([-1, *cuts], [*cuts, len(phrase)], strict=True)]
 
 
-def groups(phrase: str) -> Iterator[str]:
-    """What stands in each group of the top level of a pattern, if every match has it."""
-    start = 0
-    for at, character, depth in _structure(phrase):
-        if depth == 0 and character == "(":
-            start = at
-        elif depth == 0 and character == ")":
-            is_plain = phrase.startswith("(?:", start) and phrase[at + 1 : at + 2] not in _QUANTIFIERS
-            yield from [phrase[start + 3 : at]] if is_plain else []
-
-
-def letters_of_each(group: str) -> tuple[str, ...]:
-    """The first letters of each alternative of a group; nothing if one of them has none."""
-    found = tuple(map(first_letters, _alternatives(group)))
-    return found if all(found) else ()
+def needed_letters(phrase: str) -> Iterator[tuple[str, ...]]:
+    """Letters without which an expression matches nothing: it needs one of each tuple."""
+    rest = phrase
+    while rest:
+        if rest.startswith("("):
+            end = _end_of_group(rest)
+            found = tuple(map(first_letters, _alternatives(rest[3:end])))
+            if rest.startswith("(?:") and rest[end + 1 : end + 2] not in _QUANTIFIERS and all(found):
+                yield found
+            rest = rest[end + 1 :]
+        elif literal := _LITERAL.match(rest):
+            if not literal[0].isspace():
+                yield (literal[0],)
+            rest = rest[literal.end() :]
+        elif unit := _UNIT.match(rest):
+            rest = rest[unit.end() :]
 
 
 def _end_of_group(phrase: str) -> int:

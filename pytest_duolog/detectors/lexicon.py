@@ -101,7 +101,7 @@ def deflects(normalised: str) -> bool:
 
 def asks(normalised: str) -> bool:
     """Whether a text has a question or a request, other than an offer of help."""
-    return may_ask(normalised) and any(map(_asks_in, text.sentences(normalised)))
+    return may_ask(normalised) and any(asks_in(part, normalised) for part in text.sentences(normalised))
 
 
 def may_ask(normalised: str) -> bool:
@@ -115,7 +115,8 @@ def is_silent(normalised: str) -> bool:
 
 
 @lru_cache(maxsize=512)  # a message is read as a whole and by its sentences
-def _asks_in(sentence: str) -> bool:
+def asks_in(sentence: str, whole: str) -> bool:
+    """Whether one sentence of a text is a question or a request, other than an offer of help."""
     if "?" in sentence:
-        return not OFFER.search(sentence)
-    return bool(_ASKS.search(sentence) and not ENOUGH.search(sentence))
+        return not OFFER.search(sentence, within=whole)
+    return _ASKS.search(sentence, within=whole) and not ENOUGH.search(sentence, within=whole)

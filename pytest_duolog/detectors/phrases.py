@@ -12,14 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from pytest_duolog.detectors import expressions, text
-from pytest_duolog.detectors.expressions import BOUNDARY, KEY
+from pytest_duolog.detectors.expressions import BOUNDARY, KEY, Beginning
 
-# At the start of an expression, marks and the letters after them.
-_MARKS = re.compile(r"(?:(?:[ ,'<(]|\\[\[(*])(?![?*+{]))+(?:[a-z](?![?*+{]))*")
+# At the start of an expression, marks.
+_MARKS = re.compile(r"(?:(?:[ ,'<(]|\\[\[(*])(?![?*+{]))+")
 _LENGTHS = range(1, KEY + 1)
 # So many words are remembered with what they can begin, and so many texts with what is in them.
 _KNOWN_WORDS = 16_384
@@ -77,11 +77,15 @@ class Shelf:
         said = text.words(normalised)
         if "'" in normalised:
             said = tuple(part for word in said for part in word.split("'"))
-        found: set[_Group] = set()
-        for at, begun in enumerate(map(self._begun_by, said), start=1):
-            if begun:
-                found.update(begun.with_next(said[at] if at < len(said) else ""))
-        return found
+        found: list[tuple[_Group, _Needed]] = []
+        for word, following in zip_longest(said, said[1:], fillvalue=""):
+            begun = self._begun_by(word)
+            if begun is not None:
+                found += begun.loose
+                found += begun.whole.get(following, ())
+                if begun.begun and following.startswith(begun.begun):
+                    found += begun.before(following)
+        return {group for group, needed in found if not needed or _has_one(normalised, needed)}
 
     def _find_anywhere_in(self, normalised: str) -> Iterator[Sequence[_Group]]:
         if normalised.isascii():
@@ -92,10 +96,8 @@ class Shelf:
             if key in normalised:
                 yield self._anywhere[key]
         for needed, groups in self._others.values():
-            for word in needed:
-                if word in normalised:
-                    yield groups
-                    break
+            if not needed or _has_one(normalised, needed):
+                yield groups
 
     def _find_begun_by(self, word: str) -> _Begun | None:
         """The groups of phrases that can begin with a word; None if there are none."""
@@ -130,10 +132,13 @@ class PhraseBook:
         self._shelf = shelf or Shelf()
         self._shelf.place(self)
 
-    def search(self, normalised: str) -> bool:
-        """Whether a text has one of the phrases."""
+    def search(self, normalised: str, *, within: str | None = None) -> bool:
+        """Whether a text has one of the phrases.
+
+        `within` is a text of which it is a part; one look at the words of the whole is enough for all its parts.
+        """
         self.load()
-        groups = self._shelf.groups_in(normalised).get(self)
+        groups = self._shelf.groups_in(within or normalised).get(self)
         return groups is not None and any(group.pattern.search(normalised) for group in groups)
 
     def may_be_in(self, normalised: str) -> bool:
@@ -176,44 +181,50 @@ class PhraseBook:
         return [span for group in groups for span in group.spans(normalised)] if groups else []
 
 
-class _Following(NamedTuple):
-    """Words that may follow a word in a phrase: these, and those with these beginnings."""
+# Letters of which every text with a phrase has some; none if a text can do without.
+_Needed = tuple[str, ...]
 
-    whole: frozenset[str]
-    begun: tuple[str, ...]
+
+class _Following(NamedTuple):
+    """What may follow a word in a phrase, with the letters that the text needs: whole words, beginnings of words."""
+
+    whole: Mapping[str, _Needed]
+    begun: Mapping[str, _Needed]
 
 
 class _Begun(NamedTuple):
-    """The groups of phrases that a word begins: whatever follows, before whole words, before beginnings."""
+    """The groups of phrases that a word begins, before whole words and before beginnings; before "", any text."""
 
-    always: Sequence[_Group]
-    whole: Mapping[str, Sequence[_Group]]
+    whole: Mapping[str, Sequence[tuple[_Group, _Needed]]]
     begun: tuple[str, ...]
-    before_begun: Sequence[tuple[_Group, tuple[str, ...]]]
+    before_begun: Mapping[str, Sequence[tuple[_Group, _Needed]]]
+    loose: Sequence[tuple[_Group, _Needed]]
 
     @classmethod
-    def of(cls, found: Sequence[tuple[_Group, _Following | None]]) -> _Begun:
-        """Groups with the words that may follow."""
-        whole: dict[str, list[_Group]] = {}
+    def of(cls, found: Sequence[tuple[_Group, _Following]]) -> _Begun:
+        """Groups with what may follow."""
+        whole: dict[str, list[tuple[_Group, _Needed]]] = {}
+        begun: dict[str, list[tuple[_Group, _Needed]]] = {}
         for group, following in found:
-            for word in following.whole if following else ():
-                whole.setdefault(word, []).append(group)
-        before_begun = [
-            (group, following.begun) for group, following in found if following and following.begun
-        ]
-        return cls(
-            [group for group, following in found if following is None],
-            whole,
-            tuple({word for _, begun in before_begun for word in begun}),
-            before_begun,
-        )
+            for word, needed in following.whole.items():
+                whole.setdefault(word, []).append((group, needed))
+            for word, needed in following.begun.items():
+                begun.setdefault(word, []).append((group, needed))
+        loose = begun.pop("", ())
+        return cls(whole, tuple(begun), begun, loose)
 
-    def with_next(self, word: str) -> Iterator[_Group]:
-        """The groups of phrases that can begin with this word and the next one."""
-        yield from self.always
-        yield from self.whole.get(word, ())
-        if word.startswith(self.begun):
-            yield from (group for group, begun in self.before_begun if word.startswith(begun))
+    def before(self, following: str) -> Iterator[tuple[_Group, _Needed]]:
+        """The groups that can begin before a word with one of the beginnings."""
+        for first, groups in self.before_begun.items():
+            if following.startswith(first):
+                yield from groups
+
+
+def _has_one(normalised: str, needed: _Needed) -> bool:
+    for letters in needed:  # noqa: SIM110  # half the time of any(), for every message
+        if letters in normalised:
+            return True
+    return False
 
 
 class _Group:
@@ -236,12 +247,11 @@ class _Group:
             yield match.span()
             match = self.pattern.search(normalised, match.start() + 1)
 
-    def following(self, word: str) -> Sequence[_Following | None]:
-        """What may follow a word with which one of the phrases begins; None for any words. Empty if none does."""
+    def following(self, word: str) -> Sequence[_Following]:
+        """What may follow a word with which one of the phrases begins; nothing if none begins with it."""
         whole, begun = self._beginnings
-        if word.startswith(begun):
-            return (None,)
-        return (whole[word],) if word in whole else ()
+        found = [whole[word]] if word in whole else []
+        return found + [following for first, following in begun if word.startswith(first)]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -253,28 +263,40 @@ class _Group:
         return re.compile(rf"{key}(?<!{expressions.letter_of(key)}{key})(?:{rests})")
 
     @cached_property
-    def _beginnings(self) -> tuple[Mapping[str, _Following | None], tuple[str, ...]]:
-        """The whole words with which the phrases begin, with those that may follow, and the beginnings of others."""
-        found = [one for spelled in dict.fromkeys(self.spelled) for one in expressions.beginnings(spelled)]
-        following: dict[str, _Following | None] = {}
-        for first, ones in groupby(sorted(one for one in found if one.is_whole), key=lambda one: one.first):
-            of_word = list(ones)
-            whole = frozenset(one.second for one in of_word if one.second_is_whole)
-            begun = tuple({one.second for one in of_word if not one.second_is_whole})
-            following[first] = None if "" in begun else _Following(whole, begun)
-        return following, tuple({one.first for one in found if not one.is_whole})
+    def _beginnings(self) -> tuple[Mapping[str, _Following], Sequence[tuple[str, _Following]]]:
+        """The whole words with which the phrases begin, and the beginnings of others, with what may follow."""
+        found = [
+            (one, spelled)
+            for spelled in dict.fromkeys(self.spelled)
+            for one in expressions.beginnings(spelled)
+        ]
+        whole: dict[str, list[tuple[Beginning, str]]] = {}
+        begun: dict[str, list[tuple[Beginning, str]]] = {}
+        for one, spelled in found:
+            (whole if one.is_whole else begun).setdefault(one.first, []).append((one, spelled))
+        return (
+            {first: _following(ones) for first, ones in whole.items()},
+            [(first, _following(ones)) for first, ones in begun.items()],
+        )
 
 
-_Needed = tuple[str, ...]
+def _following(found: Sequence[tuple[Beginning, str]]) -> _Following:
+    """What may follow in expressions that begin with the same word."""
+    whole: dict[str, _Needed] = {}
+    begun: dict[str, _Needed] = {}
+    for one, spelled in found:
+        table = whole if one.second_is_whole else begun
+        needed, also = _needed(spelled), table.get(one.second)
+        is_free = not needed or also == ()
+        table[one.second] = () if is_free else tuple(dict.fromkeys((*(also or ()), *needed)))
+    return _Following(whole, begun)
 
 
+@lru_cache(maxsize=4096)  # several books have the same phrases
 def _needed(spelled: str) -> _Needed:
-    """Letters of which each match of an expression has some."""
-    for group in expressions.groups(spelled):
-        letters = expressions.letters_of_each(group)
-        if letters:
-            return letters
-    return ("",)
+    """Of the letters that an expression needs beside those with which it begins, the longest."""
+    found = [one for one in expressions.needed_letters(spelled) if not spelled.startswith(one)]
+    return max(found, key=lambda letters: min(map(len, letters)), default=())
 
 
 class _Sorted(NamedTuple):
@@ -308,7 +330,14 @@ class _Sorted(NamedTuple):
                     is_plain = begins_word and not starts
                     add(key, spelled, begins_word=begins_word, before=None if is_plain else before)
                 elif marks and not starts:
-                    add(marks[0].replace("\\", ""), spelled, begins_word=False, before=before)
+                    rests = expressions.written_out(spelled[marks.end() :])
+                    keys = [expressions.first_letters(rest)[:KEY] for rest in rests]
+                    # Words after marks tell more than marks.
+                    if all(key and not text.is_unspaced(key) for key in keys):
+                        for rest, key in zip(rests, keys, strict=True):
+                            add(key, rest, begins_word=True, before=before + marks[0])
+                    else:
+                        add(marks[0].replace("\\", ""), spelled, begins_word=False, before=before)
                 else:
                     group = other[before + spelled] = _Group(book, "", before=before)
                     group.spelled.append(spelled)

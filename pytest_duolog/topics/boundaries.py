@@ -62,7 +62,8 @@ def boundary_points(messages: Sequence[Message], terms: Sequence[Terms]) -> list
 def opens_topic(normalised: str) -> bool:
     """Whether a text begins with a request, or with a question about the other speaker."""
     return any(
-        vocabulary.NEW_TOPIC.search(sentence) for sentence in text.sentences(normalised)[:OPENING_SENTENCES]
+        vocabulary.NEW_TOPIC.search(sentence, within=normalised)
+        for sentence in text.sentences(normalised)[:OPENING_SENTENCES]
     )
 
 

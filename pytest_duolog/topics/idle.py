@@ -41,8 +41,10 @@ LONGEST = 240
 ACKNOWLEDGED = 4
 # No message is nearer than this to a sentence, except its copies, which other detectors find.
 NEAREST = 0.9
-# So many texts are compared in one step, with their pieces and likenesses in memory.
+# So many texts are read in one step, with their pieces in memory; so few are compared in one step, because OpenBLAS
+# multiplies larger matrices in threads, which wait for each other longer than they work.
 _AT_ONCE = 1024
+_COMPARED_AT_ONCE = 8
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("idle.toml").read_text("utf-8"))
 SHARED_BOUND: float = _TABLES["shared_bound"]
@@ -178,7 +180,7 @@ class _Reader:
         found: dict[str, _Idle] = {}
         for start in range(0, len(different), _AT_ONCE):
             batch = different[start : start + _AT_ONCE]
-            near = self.vectors.directions_of(batch) @ self.seeds.T
+            near = self._likenesses(batch)
             deflects = near[:, [kind in _DEFLECTING for kind in self.kinds]].max(axis=1)
             nearest = near.argmax(axis=1)
             for said, at, likeness, deflection in zip(
@@ -187,6 +189,14 @@ class _Reader:
                 kind = _DEFLECTION if self.kinds[at] in _DEFLECTING else self.kinds[at]
                 found[said] = _Idle(max(0.0, likeness), kind, max(0.0, deflection))
         return found
+
+    def _likenesses(self, texts: Sequence[str]) -> Rows:
+        """The cosine of each text, a row, and each seed, a column."""
+        import numpy as np  # noqa: PLC0415  # part of the extra
+
+        rows = self.vectors.directions_of(texts)
+        starts = range(0, len(rows), _COMPARED_AT_ONCE)
+        return np.concatenate([rows[start : start + _COMPARED_AT_ONCE] @ self.seeds.T for start in starts])
 
 
 @cache

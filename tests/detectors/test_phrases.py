@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_duolog.detectors import courtesies, lexicon, text
 from pytest_duolog.detectors.closings import Cue, read_leave
-from pytest_duolog.detectors.expressions import beginnings, chosen, plain_expression
+from pytest_duolog.detectors.expressions import beginnings, chosen, needed_letters, plain_expression
 from pytest_duolog.detectors.phrases import PhraseBook
 
 PHRASES = {
@@ -45,6 +45,10 @@ PHRASES = {
         (r"\b\w+ (?:agree|concur)\b", "they agree", "disagree"),
         (r"(?<!d')\badieu\b", "adieu", "d'adieu"),
         (r"\bg2g\b", "ok g2g", "ok g2"),
+        (r"\bda+h\b", "daaah", "dad"),
+        (r"\b(?:is|was) (?:\w+ ){0,3}(?:joy|fun)\b", "it was a great joy", "it was a great day"),
+        (r"\bi (?:really |so )*(?:like|love) (?:it|this)\b", "i really so love it", "i really like"),
+        (r"[,;] (?:what|do)(?:n't)? (?:you|i)\b", "well, what you", "what you"),
     ],
 )
 def test_a_phrase_keeps_its_meaning(phrase: str, matched: str, not_matched: str):
@@ -82,10 +86,32 @@ def test_a_family_matches_as_its_phrases_would_one_by_one(family: str):
         (r"no\w* more", {("no", "")}),
         (r"see .{0,9}you", {("see", "")}),
         (r"bye(?! the)", {("bye", "")}),
+        (r"da+h", {("da", "")}),
+        (r"g2g", {("g", "2")}),
+        (r"i (?:so |do )*(?:like|love) it", {("i", "so"), ("i", "do"), ("i", "like"), ("i", "love")}),
+        (r"a (?:nice ){0,2}day", {("a", "nice"), ("a", "day")}),
+        (r"so (?:\w+ )?true", {("so", ""), ("so", "true")}),
     ],
 )
 def test_an_expression_begins_with_these_words(expression: str, begins: set[tuple[str, str]]):
     assert {(one.first, one.second) for one in beginnings(expression)} == begins
+
+
+@pytest.mark.parametrize(
+    ("expression", "needed"),
+    [
+        (r"is (?:a )?(?:\w+ ){0,4}(?:joy|plea[st]ure)\b", [("is ",), ("joy", "plea")]),
+        (r"no(?:pe)?[!.]+ (?!not )thank(?:s| you)", [("no",), ("thank",)]),
+        (r"(?:\w+ )?thanks?\.{2,3} *bye", [("thank",), ("bye",)]),
+    ],
+)
+def test_an_expression_needs_these_letters(expression: str, needed: list[tuple[str, ...]]):
+    assert list(needed_letters(expression)) == needed
+
+
+def test_a_part_of_a_text_has_the_phrases_that_it_has_alone():
+    assert lexicon.POLITE.search("thank you.", within="it is noon. thank you. bye.")
+    assert not lexicon.POLITE.search("it is noon.", within="it is noon. thank you. bye.")
 
 
 def _alone(phrase: str) -> re.Pattern[str]:
