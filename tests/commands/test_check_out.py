@@ -12,9 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -24,20 +22,13 @@ from pytest_duolog.cli import main
 from pytest_duolog.commands import scan, scan_folder
 from pytest_duolog.transcripts.logs import chunks
 from pytest_duolog.transcripts.logs.chunks import chunks_of, dialogues_of
-from tests.dialogues import LIGHTHOUSES
+from tests.scans import Now, contents, line, log, rows, table
 
 
-def line(number: int, *texts: str) -> str:
-    messages = [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(texts)]
-    return json.dumps({"id": f"talk {number}", "messages": messages}) + "\n"
-
-
-def log(n: int = 6) -> str:
-    """Dialogues of which every third has a loop."""
-    return "".join(
-        line(at, *((["I will send the refund for the lamp today."] * 12) if at % 3 == 0 else LIGHTHOUSES))
-        for at in range(n)
-    )
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chunks are checked in this process."""
+    monkeypatch.setattr(scan, "ProcessPoolExecutor", Now)
 
 
 @pytest.fixture
@@ -45,35 +36,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("log.jsonl").write_text(log(), "utf-8")
     return tmp_path
-
-
-@pytest.fixture
-def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The chunks are checked in this process."""
-
-    class Now:
-        def __init__(self, *_: Any, **__: Any) -> None:
-            pass
-
-        def submit(self, work: Any, *given: Any) -> Any:
-            done: Future[Any] = Future()
-            done.set_result(work(*given))
-            return done
-
-        def shutdown(self, **_: Any) -> None:
-            pass
-
-    monkeypatch.setattr(scan, "ProcessPoolExecutor", Now)
-
-
-def rows(folder: str = "out") -> list[dict[str, Any]]:
-    lines = (row for path in sorted(Path(folder).glob("*.jsonl")) for row in path.read_bytes().splitlines())
-    found = [json.loads(row) for row in lines]
-    return sorted(found, key=lambda row: (row["source"], row["line"]))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_every_verdict_is_a_row_with_its_place(folder, capsys):
@@ -300,15 +262,6 @@ def test_a_line_above_the_limit_does_not_shift_the_numbers_of_others(folder, one
         assert "which is no dialogue" in found[1].problem
 
 
-def table(n: int = 6) -> str:
-    """The dialogues of `log` as CSV, a row a message."""
-    rows = [json.loads(row) for row in log(n).splitlines()]
-    said = ((row["id"], one["role"], one["content"]) for row in rows for one in row["messages"])
-    return "\n".join(
-        ["session_id,role,content", *(",".join(json.dumps(cell) for cell in row) for row in said)]
-    )
-
-
 @pytest.mark.parametrize("n_mb", ["0.001", "8"])
 def test_tables_have_the_rows_of_json_lines(folder, one_process, capsys, n_mb):
     arrow, csv = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.csv")
@@ -358,6 +311,7 @@ def test_columns_can_be_named_and_have_no_effect_elsewhere(folder, one_process, 
 RUN = "import sys; from pytest_duolog.cli import main; sys.exit(main())"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for one process")
 def test_ctrl_c_stops_at_once_and_the_next_scan_goes_on(folder, capsys):
     Path("big.jsonl").write_text(log(30_000), "utf-8")  # one chunk, which takes a minute

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
+from multiprocessing import active_children
 
 import pytest
 
@@ -80,3 +82,17 @@ def test_what_goes_wrong_in_a_process_is_raised(monkeypatch):
     monkeypatch.setattr(Scan, "checked", checked)
     with pytest.raises(ModuleNotFoundError):
         list(wrong.each(entries(4)))
+
+
+def test_processes_in_the_middle_of_their_work_end_with_the_command():
+    def interrupted() -> None:
+        with scan.processes(2, scan.begin_process) as pool:
+            futures = [pool.submit(time.sleep, 3600) for _ in range(4)]  # whoever waits for them hangs
+            while not futures[0].running():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    before = active_children()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert active_children() == before

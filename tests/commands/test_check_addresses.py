@@ -1,0 +1,199 @@
+"""`duolog check` of addresses: logs that fsspec fetches, with its own files, over HTTP, and without ranges."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_duolog.cli import main
+from pytest_duolog.commands import scan
+from pytest_duolog.transcripts.logs.files import opened
+from pytest_duolog.transcripts.logs.reading import dialogues_at
+from tests.scans import Now, contents, log, rows, table
+
+fsspec = pytest.importorskip("fsspec")
+FILES: dict[str, bytes] = {}
+
+
+class _Fetching(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    """An object store: its files are fsspec's own, which fetch ranges of bytes and have no `readline` with a limit."""
+
+    protocol = "store"
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        return _Fetched(self, path, mode, block_size=1000)
+
+    def info(self, path: str, **options: Any) -> dict[str, Any]:
+        if path not in FILES:
+            raise FileNotFoundError(path)
+        return {"name": path, "size": len(FILES[path]), "type": "file"}
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
+        found = [self.info(name) for name in FILES if name.startswith(path.strip("/") + "/")]
+        return found if detail else [one["name"] for one in found]
+
+
+class _Fetched(fsspec.spec.AbstractBufferedFile):  # type: ignore[misc]
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return FILES[self.path][start:end]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(scan, "ProcessPoolExecutor", Now)
+    fsspec.register_implementation("store", _Fetching, clobber=True)
+    yield FILES
+    FILES.clear()
+
+
+class _Server(BaseHTTPRequestHandler):
+    """Sends FILES; with ranges unless the path begins with /whole/."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._send(has_body=False)
+
+    def do_GET(self) -> None:
+        self._send(has_body=True)
+
+    def _send(self, *, has_body: bool) -> None:
+        data = FILES.get(self.path.rpartition("/")[2])
+        if data is None:
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        in_parts = not self.path.startswith("/whole/")
+        wanted = self.headers.get("Range") if in_parts else None
+        if wanted:
+            first, _, last = wanted.removeprefix("bytes=").partition("-")
+            end = min(int(last or len(data)) + 1, len(data))
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{end - 1}/{len(data)}")
+            data = data[int(first) : end]
+        else:
+            self.send_response(200)
+        if in_parts:
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Length", str(len(data)))
+        else:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if has_body:
+            self.wfile.write(data)
+        self.close_connection = not in_parts
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def url(store: dict[str, bytes]) -> Iterator[str]:
+    pytest.importorskip("aiohttp")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Server) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+PACKED = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+
+
+def expected() -> list[dict[str, Any]]:
+    Path("log.jsonl").write_text(log(), "utf-8")
+    main(["check", "--out", "plain", "log.jsonl"])
+    return [{**row, "source": "", "chunk": 0} for row in rows("plain")]
+
+
+@pytest.mark.parametrize("suffix", PACKED)
+def test_files_of_an_object_store_have_the_rows_of_local_ones(store: dict[str, bytes], suffix: str):
+    store[f"bucket/log.jsonl{suffix}"] = PACKED[suffix](log().encode())
+    assert main(["check", "--out", "out", "--chunk-mb", "0.002", "store://bucket/*.jsonl*"]) == 1
+    found = rows()
+    assert [{**row, "source": "", "chunk": 0} for row in found] == expected()
+    assert {row["source"] for row in found} == {f"store://bucket/log.jsonl{suffix}"}
+    assert (len(contents(Path("out"))) > 1) == (not suffix)
+
+
+def test_tables_of_an_object_store_are_read_in_parts(store: dict[str, bytes]):
+    store["bucket/log.csv"] = table().encode()
+    assert main(["check", "--out", "out", "--chunk-mb", "0.001", "store://bucket/log.csv"]) == 1
+    assert len(rows()) == 12
+    assert len(contents(Path("out"))) > 1
+
+
+def test_parquet_of_an_object_store(store: dict[str, bytes]):
+    parquet, csv = pytest.importorskip("pyarrow.parquet"), pytest.importorskip("pyarrow.csv")
+    Path("log.csv").write_text(table(), "utf-8")
+    parquet.write_table(csv.read_csv("log.csv"), "log.parquet", row_group_size=7)
+    store["bucket/log.parquet"] = Path("log.parquet").read_bytes()
+    assert main(["check", "--out", "out", "--chunk-mb", "0.001", "store://bucket/log.parquet"]) == 1
+    assert len(rows()) == 12
+
+
+def test_a_long_line_of_an_object_store_is_read_whole(store: dict[str, bytes]):
+    store["bucket/log.jsonl"] = b"x" * 5000 + b"\nshort\n"
+    with opened("store://bucket/log.jsonl") as stream:
+        assert [len(stream.readline(3000)) for _ in range(4)] == [3000, 2001, 6, 0]
+
+
+@pytest.mark.parametrize("place", ["parts", "whole"])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_server_of_http_with_and_without_ranges(url: str, suffix: str, place: str):
+    FILES[f"log.jsonl{suffix}"] = PACKED[suffix](log().encode())
+    address = f"{url}/{place}/log.jsonl{suffix}"
+    assert main(["check", "--out", "out", "--chunk-mb", "0.002", address]) == 1
+    assert [{**row, "source": "", "chunk": 0} for row in rows()] == expected()
+    assert (len(contents(Path("out"))) > 1) == (place == "parts" and not suffix)
+
+
+@pytest.mark.slow
+def test_processes_fetch_their_parts_themselves(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(scan, "ProcessPoolExecutor", ProcessPoolExecutor)
+    FILES["log.jsonl"] = log().encode()
+    assert main(["check", "--out", "out", "--chunk-mb", "0.002", f"{url}/parts/log.jsonl"]) == 1
+    assert len(rows()) == 12
+
+
+def test_the_report_reads_addresses_too(url: str, capsys: pytest.CaptureFixture[str]):
+    FILES["log.csv"] = table().encode()
+    FILES["talk.json"] = json.dumps(json.loads(log(1))).encode()
+    assert main(["check", f"{url}/parts/log.csv", f"{url}/whole/log.csv", f"{url}/parts/talk.json"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith("13 dialogues checked: ")
+
+
+def test_an_address_that_is_not_there_is_said(url: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["check", "--out", "out", f"{url}/parts/none.jsonl"]) == 2
+    assert "/parts/none.jsonl: there is no such file" in capsys.readouterr().err
+
+
+def test_a_file_that_breaks_off_is_a_row_that_says_why(
+    store: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+):
+    class Broken(Exception):
+        """What a library of an object store may raise."""
+
+    def fetch(self: Any, start: int, end: int) -> bytes:
+        if end > 1_500_000:
+            raise Broken("the service is away")
+        return FILES[self.path][start:end]
+
+    store["bucket/log.jsonl"] = log(3).encode() + b" " * 3_000_000
+    monkeypatch.setattr(_Fetched, "_fetch_range", fetch)
+    *found, last = dialogues_at(["store://bucket/log.jsonl"])
+    assert [one.line for one in found] == [1, 2, 3]
+    assert last.problem == "damaged after this line: Broken: the service is away"  # type: ignore[union-attr]
