@@ -16,5 +16,10 @@ SOCIAL = frozenset(word for table in _TABLES.values() for word in text.words(tex
 
 
 def phrases(*families: str, languages: Sequence[str] = LANGUAGES) -> Iterator[str]:
-    """The plain phrases of these families in some languages, for a `PhraseBook`."""
-    return (phrase for language in languages for family in families for phrase in _TABLES[language][family])
+    """The plain phrases of these families in some languages, for a `PhraseBook`; a language may lack a family."""
+    return (
+        phrase
+        for language in languages
+        for family in families
+        for phrase in _TABLES[language].get(family, ())
+    )

@@ -52,9 +52,9 @@ POLITE = _book(
 LEAVE = _book("farewell", "looking_back", "thanks", "you_are_welcome", plain=("goodbye", "thanks"))
 PARTING = _book("parting", plain=("last",))
 THANKS = _book("thanks", plain=("thanks",))
-_DEFLECTION = _book("deflection")
+_DEFLECTION = _book("deflection", plain=("deflection",))
 _NEXT = _book("next")
-AGREEING = _book("agreeing")
+AGREEING = _book("agreeing", plain=("agreeing",))
 
 # Words of other languages that name things in English.
 _AMBIGUOUS = frozenset(_TABLES["ambiguous"].split())

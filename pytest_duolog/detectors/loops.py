@@ -48,6 +48,8 @@ FRESH_WEIGHT = 2
 # A goodbye and its answer are polite, not a loop. A loop of goodbyes begins after them and has at least this length.
 MANNERS = 2
 SHORTEST = 5
+# So many messages before the goodbye may lead to it: thanks, and an offer of more.
+LEAVE_TAKING = 2
 
 LONGEST_PERIOD = 12
 # The share of a loop's messages that are similar to the message one period before.
@@ -292,6 +294,10 @@ class LoopDetector:
                 onset = closing + MANNERS
             while onset < end and self._stale[onset] not in kinds:
                 onset += 1
+            # Thanks, an offer, and the goodbye with which the dialogue ends are manners as well.
+            ends_it = closing is not None and onset < closing and end <= closing + 1
+            if ends_it and closing is not None and closing - LEAVE_TAKING - onset < SHORTEST:
+                continue
             if end - onset + 1 >= SHORTEST:
                 yield self._described(onset, end)
 

@@ -48,7 +48,7 @@ _WHO = frozenset(
 _RUNS_ON = re.compile(
     r"(?:^|[_.\- ])(?:id|uid|uuid|guid|nonce|seq|sequence|index|idx|counter|attempt|retry|retries|try|tick|heartbeat"
     r"|beat|ts|time|timestamp|datetime|at|sent|created|updated|received|hash|sha\d*|md5|digest|checksum|etag|token|trace"
-    r"|span|correlation|request|req|elapsed|duration|latency|took|ms|pid|uptime|epoch|version|rev|offset)"
+    r"|span|correlation|request|req|ref|reference|session|txn|elapsed|duration|latency|took|ms|pid|uptime|epoch|version|rev|offset)"
     r"(?:[_.\- ]?(?:id|ms|no|num|number))?$"
     r"|[a-z](?:Id|ID|At|Ms)$"
 )
@@ -79,6 +79,7 @@ _FENCE = re.compile(r"^\s*```[\w-]{0,20}\n(.*?)\n?```\s*$", re.DOTALL)
 # Hashes, ids and long numbers, anywhere in a text.
 _MACHINE_ID = re.compile(
     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b(?:0x)?(?=[0-9a-f]{0,80}[a-f])(?=[0-9a-f]{0,80}\d)[0-9a-f]{8,80}\b"
+    r"|\b(?=[0-9a-f-]{0,80}[a-f])(?=[0-9a-f-]{0,80}\d)[0-9a-f]{3,12}(?:-[0-9a-f]{3,12}){1,6}\b"
     r"|\b\d{10,19}\b|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b",
     re.IGNORECASE,

@@ -19,6 +19,11 @@ NEW_SHARE = 0.25
 STEM = 5
 # Between two messages that agree, one that says nothing new may stand: "It is a pleasure."
 BRIDGED = 1
+# Agreement in unknown phrases shows in a stretch of so many messages with so few new words in all, if so many of them
+# agree in known phrases.
+STRETCH = 6
+NEW_IN_STRETCH = 4
+AGREEING_IN_STRETCH = 3
 _OBJECTS = re.compile(
     r"\b(?:but|however|though|although|except|unless|aber|jedoch|mais|pourtant|pero|sin embargo|però|porém|tapi)\b"
     "|但是|不过|でも|しかし|하지만"
@@ -30,9 +35,9 @@ _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
     """Both sides never merely agree with each other for `messages` messages in a row.
 
-    Such a message agrees or praises ("Absolutely!", "How true"), in ten languages, asks nothing, and has almost no new
+    Such a message agrees or praises ("Absolutely!", "How true"), in 36 languages, asks nothing, and has almost no new
     content words. Single messages between them that add nothing else do not break the run, but do not count either.
-    Agreement in other phrases is not found.
+    Agreement in other phrases is found only in six messages with hardly a new word, three of which agree in known ones.
     """
 
     messages: int = 4
@@ -55,10 +60,11 @@ class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
 
 
 def _runs(said: Sequence[Numbered]) -> Iterator[list[Numbered]]:
-    """The agreeing messages of each run of mere agreement."""
+    """The agreeing messages of each run of mere agreement, and stretches that add hardly a word and agree at times."""
+    readings = list(_merely_agreeing(said))
     run: list[Numbered] = []
     bridged = 0
-    for item, agrees in zip(said, _merely_agreeing(said), strict=True):
+    for item, (agrees, _) in zip(said, readings, strict=True):
         bridged = 0 if agrees else bridged + 1
         if agrees:
             run.append(item)
@@ -66,10 +72,17 @@ def _runs(said: Sequence[Numbered]) -> Iterator[list[Numbered]]:
             yield run
             run = []
     yield run
+    for start in range(len(said) - STRETCH + 1):
+        stretch = readings[start : start + STRETCH]
+        n_agreeing = sum(agrees is True for agrees, _ in stretch)
+        if any(agrees is None for agrees, _ in stretch) or n_agreeing < AGREEING_IN_STRETCH:
+            continue
+        if sum(n_new for _, n_new in stretch) <= NEW_IN_STRETCH:
+            yield list(said[start : start + STRETCH])
 
 
-def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool | None]:
-    """Whether each message only agrees and adds nothing; None for one that says something."""
+def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[tuple[bool | None, int]]:
+    """Whether each message only agrees and adds nothing, None for one that says something; and its new words."""
     known: set[str] = set()
     for _, message in said:
         folded = _folded(message.content)
@@ -83,9 +96,9 @@ def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[bool | None]:
         adds = len(new) > NEW_WORDS and len(new) > NEW_SHARE * len(words)
         has_number = any(word[0].isdigit() for word in new)
         if adds or has_number or lexicon.asks(folded) or _OBJECTS.search(folded):
-            yield None
+            yield None, len(new)
         else:
-            yield bool(first or n_phrases)
+            yield bool(first or n_phrases), len(new)
 
 
 def opens_with_agreement(content: str) -> bool:

@@ -98,6 +98,33 @@ def test_ritual_without_a_goodbye_before_it_is_a_loop(texts):
     assert (8 < onset <= 11, end, kind) == (True, 8 + len(texts), "ritual")
 
 
+@pytest.mark.parametrize(
+    "deflections",
+    [
+        ["Das habe ich nicht verstanden.", "Bitte formulieren Sie das anders.", "Dazu kann ich leider nichts sagen."],
+        ["Je n'ai pas compris.", "Pouvez-vous reformuler ?", "Je ne comprends pas votre question."],
+        ["Извините, я не понял.", "Перефразируйте, пожалуйста.", "К сожалению, не могу помочь."],
+        ["抱歉，我没听懂。", "请换一种说法。", "我无法回答这个问题。"],
+        ["Anlamadım, kusura bakmayın.", "Tekrarlar mısınız?", "Üzgünüm, yardımcı olamıyorum."],
+        ["माफ़ कीजिए, समझ नहीं आया।", "दोबारा बताइए।", "मैं मदद नहीं कर सकता।"],
+    ],
+    ids=["de", "fr", "ru", "zh", "tr", "hi"],
+)  # fmt: skip
+def test_bot_that_deflects_in_other_languages_is_stuck(deflections):
+    texts = [text for pair in zip(LIGHTHOUSES[:6], deflections * 2, strict=True) for text in pair]
+    assert [span[2] for span in spans(*texts)] == ["deflection"]
+
+
+def test_thanks_and_goodbye_after_a_confirmed_change_are_no_loop():
+    booking = [
+        "Please tell Ada about the blue room.", "Shall I tell Ada about the blue room?", "Yes, that's correct.",
+        "I have told her.", "Thanks a lot!", "Anything else?", "Could you tell Mia as well?",
+        "Shall I tell Mia about the blue room?", "Yes, that's correct.", "I have told her.", "Thanks a lot!",
+        "Anything else?", "No, that's all. Thanks!", "Have a nice day!",
+    ]  # fmt: skip
+    assert spans(*booking) == []
+
+
 VAGUE = (
     "This really is the end of it.", "Truly the last thing from me, then.", "And nothing more from here either.",
     "Although by saying so I have said something again.", "As have I, so let us both be done with it.",

@@ -451,6 +451,23 @@ def test_words_of_agreement_are_no_news(texts):
     assert not dialogue(*LIGHTHOUSES[:5], *texts).has_no_agreement_spiral()
 
 
+def test_agreement_in_phrases_that_are_not_listed_shows_where_hardly_a_word_is_new():
+    texts = [
+        "Amen to that.", "I get it completely.", "That's what it is.", "The feeling is mutual.", "So good to hear.",
+        "And so good to say.",
+    ]  # fmt: skip
+    assert not dialogue(*LIGHTHOUSES[:5], *texts).has_no_agreement_spiral()
+    booked = [
+        "Is it ready?",
+        "Yes, exactly.",
+        "Good.",
+        "Anything else?",
+        "No, that's all.",
+        "You're welcome.",
+    ]
+    assert dialogue(*LIGHTHOUSES[:5], *booked).has_no_agreement_spiral()
+
+
 def test_agreement_with_substance_is_none():
     texts = [f"Absolutely! {line}" for line in LIGHTHOUSES]
     assert dialogue(*texts).has_no_agreement_spiral()
