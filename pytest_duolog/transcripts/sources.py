@@ -266,7 +266,12 @@ def _of_trace(values: Sequence[Any], file: str) -> Iterator[Source | Unreadable]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         yield Unreadable(file, 1, f"not a trace that can be read: {error}".splitlines()[0])
     else:
-        yield from (Source(name, file, 1, transcript) for name, transcript in found)
+        for name, one in found:
+            if isinstance(one, TranscriptError):
+                problem = f"{name}: {one.problem}" if name else one.problem
+                yield Unreadable(file, 1, problem.splitlines()[0])
+            else:
+                yield Source(name, file, 1, one)
 
 
 def _is_json_object(line: str) -> bool:

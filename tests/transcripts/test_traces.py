@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts.sources import Source, Unreadable, read_sources
+from pytest_duolog.transcripts.traces import NO_ID
 from pytest_duolog.transcripts.transcript import Transcript
 
 ARGS = {"order": 5}
@@ -576,3 +577,110 @@ def test_an_event_without_a_name_does_not_hide_the_dialogue():
     trace = otlp([old_events(*CHAT[0])])
     trace["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["events"].append({"name": ["x"]})
     assert len(only(trace)) == 2
+
+
+def problems(value: Any) -> list[str]:
+    return [found.problem for found in sources(value) if isinstance(found, Unreadable)]
+
+
+def test_a_cut_transcript_of_ours_falls_back_to_the_spans_or_names_its_span():
+    own = {"gen_ai.conversation.id": "talk-1", "duolog.transcript": '{"format": 1, "messages": [{"spea'}
+    alone = {"attributes": {**own, "gen_ai.conversation.id": "talk-2"}}
+    found = sources(otlp([{"attributes": own}, *(genai(*step) for step in PARTS), alone]))
+    (read,) = [one for one in found if isinstance(one, Source)]
+    assert (read.id, len(read.transcript)) == ("talk-1", len(SAID))
+    (problem,) = [one.problem for one in found if isinstance(one, Unreadable)]
+    assert problem.startswith(
+        "talk-2: span 's4': its attribute 'duolog.transcript' is cut off after 33 characters; "
+    )
+    assert "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT" in problem
+
+
+@pytest.mark.parametrize("text", ['{"format": 99, "messages": []}', '"text"', "[]"])
+def test_a_transcript_of_another_format_spoils_no_other_dialogue(text: str):
+    own = {"attributes": {"gen_ai.conversation.id": "talk-2", "duolog.transcript": text}}
+    found = sources(otlp([own, *(genai(*step) for step in PARTS)]))
+    assert [one.id for one in found if isinstance(one, Source)] == ["talk-1"]
+    (problem,) = problems(otlp([own, *(genai(*step) for step in PARTS)]))
+    assert problem.startswith("talk-2: span 's0': its attribute 'duolog.transcript'")
+
+
+def test_a_conversation_whose_messages_are_cut_off_is_not_judged_by_a_shorter_history():
+    first, *_, last = (genai(*step) for step in PARTS)
+    whole_text = last["attributes"]["gen_ai.input.messages"]
+    last["attributes"]["gen_ai.input.messages"] = whole_text[:-20]
+    other = genai(*PARTS[-1], **{"gen_ai.conversation.id": "talk-2"})
+    found = sources(otlp([first, last, other]))
+    assert [one.id for one in found if isinstance(one, Source)] == ["talk-2"]
+    (problem,) = problems(otlp([first, last, other]))
+    assert problem.startswith("talk-1: span 's1': its attribute 'gen_ai.input.messages' is cut off after")
+
+
+def test_text_that_only_looks_like_json_is_text():
+    said = only(otlp([{"attributes": {"gen_ai.prompt": "[note] {x}", "gen_ai.completion": "{y}"}}]))
+    assert [message.content for message in said.messages] == ["[note] {x}", "{y}"]
+
+
+def test_one_conversation_that_cannot_be_read_spoils_no_other():
+    run = {"run_type": "llm", "trace_id": "bad", "inputs": {"messages": [{"role": [], "content": "x"}]}}
+    good = {
+        "run_type": "llm",
+        "trace_id": "good",
+        "inputs": {"messages": [{"role": "user", "content": "Hi."}]},
+    }
+    found = sources([run, good])
+    assert [one.id for one in found if isinstance(one, Source)] == ["good"]
+    assert problems([run, good]) == [
+        "bad: message 1 has no speaker ('speaker' or 'role' or 'from' or 'name')"
+    ]
+
+
+def without_ids(records: list[dict[str, Any]], conversation: str = "") -> list[dict[str, Any]]:
+    made = [{key: value for key, value in one.items() if key not in ("traceId", "spanId")} for one in records]
+    for one in made if conversation else ():
+        told = {"key": "gen_ai.conversation.id", "value": typed(conversation)}
+        one["attributes"] = [item for item in one["attributes"] if item["key"] != told["key"]] + [told]
+    return made
+
+
+def test_records_without_ids_are_told_apart_by_their_conversation():
+    one, two = (without_ids(message_records(CHAT), name) for name in ("one", "two"))
+    mixed = [record for pair in zip(one, two, strict=True) for record in pair]
+    found = sources(logs(mixed))
+    assert [(item.id, len(item.transcript)) for item in found if isinstance(item, Source)] == [
+        ("one", len(SAID)),
+        ("two", len(SAID)),
+    ]
+    assert len(found) == 2
+
+
+def test_records_of_a_trace_without_spans_are_requests_that_end_with_their_answer():
+    records = [{key: value for key, value in one.items() if key != "spanId"} for one in message_records(CHAT)]
+    assert [message.content for message in only(logs(records)).messages if message.content] == [
+        content for _, content in SAID
+    ]
+
+
+def test_records_that_belong_to_nothing_are_counted_and_not_joined():
+    n_lost = len(message_records(CHAT))
+    assert problems(logs(without_ids(message_records(CHAT)))) == [f"{n_lost} log records {NO_ID}"]
+    details = [
+        {**one, "attributes": [item for item in one["attributes"] if item["key"] != "gen_ai.conversation.id"]}
+        for one in without_ids(detail_records(PARTS))
+    ]
+    found = sources(logs(details))
+    assert [item.id for item in found if isinstance(item, Source)] == ["record 1", "record 2", "record 3"]
+
+
+def test_spans_without_any_id_are_not_joined():
+    rows = [
+        {"run_type": "llm", "inputs": {"messages": [{"role": "user", "content": text}]}}
+        for text in ("a", "b")
+    ]
+    found = sources(rows)
+    assert [
+        message.content for item in found if isinstance(item, Source) for message in item.transcript.messages
+    ] == [
+        "a",
+        "b",
+    ]

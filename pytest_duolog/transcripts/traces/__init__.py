@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, NamedTuple
 
+from pytest_duolog.display import counted
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.transcripts.chat_log import transcript_of
@@ -21,6 +22,7 @@ NO_CONTENT = (
     "the trace has no messages: its program did not record what was said (OpenTelemetry: "
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT)"
 )
+NO_ID = "without a trace or a gen_ai.conversation.id: nobody can tell which of them are one conversation"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The attribute in which `reports/spans.py` writes a dialogue as JSON.
 OWN_TRANSCRIPT = "duolog.transcript"
@@ -42,6 +44,14 @@ class ChatSpan:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+class RecordKey(NamedTuple):
+    """What log records share that are about the same: their trace and span, or else their conversation."""
+
+    trace: str
+    span: str
+    conversation: str
+
+
 class ToolRun(NamedTuple):
     """A span of a tool: what it gave back, if known, and whether it failed."""
 
@@ -58,26 +68,47 @@ class Trace:
 
     spans: list[ChatSpan] = field(default_factory=list)
     whole: dict[str, Transcript] = field(default_factory=dict)
-    # Log records by the trace and the span that they belong to.
-    records: dict[tuple[str, str], list[Mapping[str, Any]]] = field(default_factory=dict)
+    # Why a conversation cannot be read from the spans, or as this package wrote it, by conversation.
+    cut: dict[str, str] = field(default_factory=dict)
+    cut_whole: dict[str, str] = field(default_factory=dict)
+    records: dict[RecordKey, list[Mapping[str, Any]]] = field(default_factory=dict)
+    # Log records that nothing tells to which conversation they belong.
+    n_lost: int = 0
     runs: dict[str, ToolRun] = field(default_factory=dict)
 
-    def dialogues(self) -> list[tuple[str, Transcript]]:
-        """The dialogues, each with its id, in the order in which they began.
+    def dialogues(self) -> list[tuple[str, Transcript | TranscriptError]]:
+        """The dialogues, each with its id, in the order in which they began; an error for each that cannot be read.
 
-        Raises TranscriptError if no span has messages, or if some are no messages.
+        Raises TranscriptError if no span has messages.
         """
         chosen: dict[str, ChatSpan] = {}
-        for span in sorted(self.spans, key=lambda span: (span.began is None, span.began or 0)):
-            before = chosen.get(span.conversation)
+        ordered = sorted(self.spans, key=lambda span: (span.began is None, span.began or 0))
+        for number, span in enumerate(ordered, start=1):
+            id_ = span.conversation or f"span {number}"  # what has no id at all is not put together
+            before = chosen.get(id_)
             if span.entries and (before is None or len(span.entries) >= len(before.entries)):
-                chosen[span.conversation] = span
-        made = [(id_, self.whole.get(id_) or self._transcript(span)) for id_, span in chosen.items()]
-        made += [found for found in self.whole.items() if found[0] not in chosen]
-        made = [(id_, transcript) for id_, transcript in made if transcript.messages]
+                chosen[id_] = span
+        known = dict.fromkeys([*chosen, *self.whole, *self.cut, *self.cut_whole])
+        made = [(id_, self._dialogue(id_, chosen.get(id_))) for id_ in known]
+        made = [(id_, found) for id_, found in made if isinstance(found, TranscriptError) or found.messages]
+        if self.n_lost:
+            made.append(("", TranscriptError(f"{counted(self.n_lost, 'log record')} {NO_ID}")))
         if not made:
             raise TranscriptError(NO_CONTENT)
         return made
+
+    def _dialogue(self, id_: str, span: ChatSpan | None) -> Transcript | TranscriptError:
+        if id_ in self.whole:
+            return self.whole[id_]
+        problem = self.cut.get(id_) or ("" if span else self.cut_whole.get(id_))
+        if problem or span is None:
+            return TranscriptError(problem or NO_CONTENT)
+        try:
+            return self._transcript(span)
+        except TranscriptError as error:
+            return error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return TranscriptError(f"not a trace that can be read: {error}")
 
     def _transcript(self, span: ChatSpan) -> Transcript:
         transcript = transcript_of(list(span.entries), span.facts)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts.chat_entries import json_text
 from pytest_duolog.transcripts.langchain import listed, mapped
 from pytest_duolog.transcripts.traces import OWN_TRANSCRIPT, ChatSpan, ToolRun, Trace, began, value_of
@@ -30,12 +31,24 @@ EVENTS = {
     "gen_ai.tool.message": "tool",
 }
 CHOICE = "gen_ai.choice"
+BEGINS_JSON = re.compile(r"\s*(\[\s*\{|\{\s*\")")
+# Attributes whose text is JSON with messages.
+JSON_TEXTS = (
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.system_instructions",
+    "gen_ai.prompt",
+    "gen_ai.completion",
+    "llm.input_messages",
+    "llm.output_messages",
+)
 
 
 @dataclass(frozen=True)
 class OtelSpan:
-    """A span: its attributes as they are and without dots, and its events."""
+    """A span: its attributes as they are and without dots, and its events. `id` may be empty."""
 
+    id: str
     trace: str
     began: int | None
     attributes: Mapping[str, Any]
@@ -67,16 +80,35 @@ def read_span(span: OtelSpan, trace: Trace) -> None:
     gen_ai = mapped(span.tree.get("gen_ai"))
     _read_tool(span, gen_ai, trace)
     entries = list(_entries(span, gen_ai))
-    stated = _conversation(span, gen_ai)
+    stated = conversation_of(span.tree)
+    conversation = stated or span.trace or (f"span {span.id}" if span.id else "")
     if whole := _text(span.attributes.get(OWN_TRANSCRIPT)):
-        trace.whole[stated or span.trace] = Transcript.from_value(value_of(whole))
+        try:
+            trace.whole[conversation] = Transcript.from_value(value_of(whole))
+        except TranscriptError as error:
+            trace.cut_whole[conversation] = _problem(span, OWN_TRANSCRIPT, whole, error.problem)
+    for name in JSON_TEXTS:
+        text = _text(span.attributes.get(name))
+        if text and BEGINS_JSON.match(text) and value_of(text) is text:
+            trace.cut[conversation] = _problem(span, name, text, "not JSON")
     facts = {
         "model": _text(mapped(gen_ai.get("response")).get("model"))
         or _text(mapped(gen_ai.get("request")).get("model"))
         or _text(mapped(span.tree.get("llm")).get("model_name")),
         "tools": _tools(span, gen_ai),
     }
-    trace.spans.append(ChatSpan(stated or span.trace, span.began, entries, facts))
+    trace.spans.append(ChatSpan(conversation, span.began, entries, facts))
+
+
+def _problem(span: OtelSpan, name: str, text: str, otherwise: str) -> str:
+    """What is wrong with an attribute: OpenTelemetry cuts off those that are longer than its limit."""
+    where = f"{f'span {span.id!r}' if span.id else 'a span without an id'}: its attribute {name!r}"
+    if value_of(text) is not text:
+        return f"{where}: {otherwise}"
+    return (
+        f"{where} is cut off after {len(text)} characters; raise OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT (or the limit of "
+        "your collector) and export the trace again"
+    )
 
 
 def _spans(value: Mapping[str, Any]) -> Iterator[OtelSpan]:
@@ -97,13 +129,15 @@ def _span(span: Mapping[str, Any]) -> OtelSpan:
         span = nested(span)
     attributes = attributes_of(span.get("attributes"))
     context = mapped(span.get("context"))
-    trace = next(
-        (str(at[key]) for at in (context, span) for key in ("trace_id", "traceId") if at.get(key)), ""
-    )
+
+    def id_of(*keys: str) -> str:
+        return next((str(at[key]) for at in (context, span) for key in keys if at.get(key)), "")
+
     status = mapped(span.get("status"))
     code = str(status.get("status_code") or status.get("code") or span.get("status_code") or "")
     return OtelSpan(
-        trace,
+        id_of("span_id", "spanId"),
+        id_of("trace_id", "traceId"),
         began(span, "startTimeUnixNano", "start_time", "startTime"),
         attributes,
         nested(attributes),
@@ -132,9 +166,10 @@ def typed(value: Any) -> Any:
     return next(iter(inner.values()), None)
 
 
-def _conversation(span: OtelSpan, gen_ai: Mapping[str, Any]) -> str:
-    session = mapped(span.tree.get("session")).get("id")
-    return _text(mapped(gen_ai.get("conversation")).get("id")) or _text(session) or ""
+def conversation_of(tree: Mapping[str, Any]) -> str:
+    """The id of the conversation among attributes without dots; empty if there is none."""
+    session = mapped(tree.get("session")).get("id")
+    return _text(mapped(mapped(tree.get("gen_ai")).get("conversation")).get("id")) or _text(session) or ""
 
 
 def _text(value: Any) -> str | None:
