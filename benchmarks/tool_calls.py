@@ -2,6 +2,7 @@
 
     git clone https://github.com/sierra-research/tau-bench
     python benchmarks/tool_calls.py tau-bench [--errors]
+    python benchmarks/tool_calls.py [--errors]           # only the sentences of data/claims.tsv
 
 Reads the 200 published runs of GPT-4o in the airline domain (MIT licence; not part of this repository). A label comes
 from the raw log alone: counted there, or made by one change of it, such as the removal of every call of a tool whose
@@ -21,11 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_duolog import Transcript
+from pytest_duolog.detectors import text
 from pytest_duolog.properties.base import Outcome, Property
 from pytest_duolog.properties.call_claims import ClaimsAreCalls
 from pytest_duolog.properties.calls import CallsAreValid, CallsInOrder, CallsTool, NoRepeatedCalls
+from pytest_duolog.properties.claim_sentences import is_claim
 from pytest_duolog.properties.loops import NoLoops
 
+SENTENCES = Path(__file__).with_name("data") / "claims.tsv"
 LOG = "historical_trajectories/gpt-4o-airline.json"
 # What agents of this domain say that they have done, for the tools that do it.
 ACTS = {
@@ -177,12 +181,37 @@ def labelled(runs: list[Run]) -> Iterator[tuple[str, Property, Run, bool]]:
             yield "`ClaimsAreCalls`, a call forgotten", ClaimsAreCalls(ACTS), without_calls(run, tool), True
 
 
+def print_claims(*, errors: bool) -> None:
+    """Print how well sentences that claim an act are told from others, for each set of data/claims.tsv."""
+    counts: dict[str, Count] = {}
+    for line in SENTENCES.read_text("utf-8").splitlines():
+        number, label, forms, said = line.split("\t")
+        count = counts.setdefault(number, Count())
+        is_found = any(is_claim(one, text.fold(one), forms) for one in text.sentences(said))
+        if label == "claim":
+            count.hits, count.misses = count.hits + is_found, count.misses + (not is_found)
+        else:
+            count.false_alarms += is_found
+            count.right_passes += not is_found
+        if is_found is not (label == "claim"):
+            count.wrong.append(said)
+    print("| set | claims | others | precision | recall |\n| --- | --- | --- | --- | --- |")
+    for number, count in counts.items():
+        print(f"| {number} | {count.row()} |")
+        if errors:
+            print("\n".join(count.wrong))
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--errors", action="store_true")
     options = parser.parse_args()
+    print_claims(errors=options.errors)
+    if options.folder is None:
+        return
+    print()
     runs = json.loads((options.folder / LOG).read_text("utf-8"))
     tools = tools_of(options.folder)
     read: Callable[[Run], Transcript] = lambda run: _transcript(run, tools)  # noqa: E731

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.base import Property as Property
     from pytest_duolog.properties.base import Verdict as Verdict
     from pytest_duolog.properties.base import judge as judge
-    from pytest_duolog.properties.call_claims import Act
     from pytest_duolog.properties.call_claims import ClaimsAreCalls as ClaimsAreCalls
     from pytest_duolog.properties.calls import Arguments, Place
     from pytest_duolog.properties.calls import CallsAreValid as CallsAreValid
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.calls import NeverCalls as NeverCalls
     from pytest_duolog.properties.calls import NoRepeatedCalls as NoRepeatedCalls
     from pytest_duolog.properties.calls import NoToolErrors as NoToolErrors
+    from pytest_duolog.properties.claim_sentences import Act
     from pytest_duolog.properties.consistency import DoesNotRepeatItself as DoesNotRepeatItself
     from pytest_duolog.properties.consistency import KeepsFacts as KeepsFacts
     from pytest_duolog.properties.content import AnswersQuestions as AnswersQuestions

@@ -12,7 +12,7 @@ from pytest_duolog.detectors import text
 from pytest_duolog.display import counted, did_you_mean, listed
 from pytest_duolog.errors import ConfigurationError, Unmeasured
 from pytest_duolog.properties.base import Evidence, Verdict, require_count
-from pytest_duolog.properties.call_claims import claims_of
+from pytest_duolog.properties.call_claims import claims_of, of_those_who_act
 from pytest_duolog.properties.endings import find_closing
 from pytest_duolog.properties.made import Made, calls_in, rounds_of, summary
 from pytest_duolog.properties.schemas import Unknown, misfits
@@ -120,18 +120,19 @@ class CallsTool(_Wanted, method="calls_tool", names="arguments"):
                 [one.evidence(*differing) for one, differing in nearest],
             )
             return replace(failed, opposite_unknown=_unread_words(self.name, _unread(tried)))
-        return self._never(said, made, where)
+        claims = claims_of(self.name, of_those_who_act(transcript, said))
+        return self._never(claims, made, said[-1], where)
 
-    def _never(self, said: Sequence[Numbered], made: Sequence[Made], where: str) -> Verdict:
+    def _never(self, claims: list[Evidence], made: Sequence[Made], last: Numbered, where: str) -> Verdict:
         called = [one for one in made if one.call.name == self.name]
-        claims = [] if called else claims_of(self.name, said)
+        claims = [] if called else claims
         others = "no tool was called" if not made else f"called were {summary(made)}"
         near = "" if called else did_you_mean(self.name, {one.call.name for one in made})
         claimed = "; a message claims it" if claims else ""
         return self.verdict(
             False,
             f"{self.name} was never called{where}; {others}{near}{claimed}",
-            claims or _told(called or made) or [said[-1]],
+            claims or _told(called or made) or [last],
         )
 
     def _where(self) -> str:

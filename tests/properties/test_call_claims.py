@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from pytest_duolog import Outcome
+from pytest_duolog.detectors import text
 from pytest_duolog.properties.act_words import tool_words
-from pytest_duolog.transcripts.transcript import Message, ToolDefinition
+from pytest_duolog.properties.claim_sentences import is_claim
+from pytest_duolog.transcripts.transcript import Message, ToolDefinition, Transcript, TranscriptSpeaker
 from tests.properties.test_calls import LOOK_UP, SOLD, call, shop
 
 
@@ -86,6 +89,50 @@ def test_a_claim_needs_a_call_before(claim):
 def test_what_is_no_claim(said):
     explanation = shop((said, [])).claims_are_calls().explanation
     assert explanation == "0 of 0 claims without a call (at most 0); looked for: refunded"
+
+
+SENTENCES = [
+    line.split("\t")
+    for line in (Path(__file__).parents[2] / "benchmarks" / "data" / "claims.tsv")
+    .read_text("utf-8")
+    .splitlines()
+]
+# A subject of another clause stands between, or the verb is far from its auxiliary.
+NOT_FOUND = {
+    "I have, after a long search, booked a room.",
+    "The card you said you lost has been blocked.",
+    "I have, of course, forwarded it.",
+}
+
+
+@pytest.mark.parametrize(
+    ("label", "forms", "said"), [row[1:] for row in SENTENCES], ids=range(len(SENTENCES))
+)
+def test_sentences_that_claim_an_act_are_told_from_others(label, forms, said):
+    is_found = any(is_claim(one, text.fold(one), forms) for one in text.sentences(said))
+    assert is_found is (label == "claim" and said not in NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "according to " * 3000 + ", it has been refunded.",
+        "you say that " * 3000 + "it has been refunded.",
+        "it has been refunded, " * 1000 + "do you know?",
+    ],
+    ids=["source", "that", "questions"],
+)
+def test_a_hostile_sentence_is_read_all_the_same(said):
+    assert not shop((said, [])).claims_are_calls().evidence
+
+
+def test_only_who_can_act_claims_a_call_that_was_never_made():
+    refund = ToolDefinition(name="refund")
+    speakers = (TranscriptSpeaker(name="Ann"), TranscriptSpeaker(name="Bob", tools=(refund,)))
+    said = "I have refunded it."
+    messages = tuple(Message(speaker=name, content=said) for name in ("Ann", "Bob"))
+    verdict = Transcript(speakers=speakers, messages=messages).calls_tool("refund")
+    assert [one.message for one in verdict.evidence] == [2]
 
 
 def test_claims_of_given_acts_and_of_the_other_side():
