@@ -21,7 +21,7 @@ from pytest_duolog.plugin.collection import (
     test_in_module,
 )
 from pytest_duolog.plugin.collector import UNMEASURED_ATTRIBUTE
-from pytest_duolog.plugin.prefetch import Prefetch
+from pytest_duolog.plugin.prefetch import Prefetch, vcr_config_of
 from pytest_duolog.plugin.progress import progress_observers
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.plugin.unseen import PASSED, require_seen
@@ -147,7 +147,7 @@ class NextTest:
 
 
 def _begin_early(attempt: Attempt) -> Dialogue:
-    dialogue = _first_dialogue(attempt, known_values(attempt.item), vcr_config={})
+    dialogue = _first_dialogue(attempt, known_values(attempt.item), vcr_config_of(attempt.item))
     dialogue.begin()
     return dialogue
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from pytest_duolog.endpoints.scripted import Script
 from pytest_duolog.plugin.attempts import Attempt
-from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
+from pytest_duolog.plugin.collection import PLUGIN, VCR_FIXTURE, scenario_of, uses_our_fixture
 from pytest_duolog.running.dialogue import Dialogue
 from pytest_duolog.scenarios.scenario import SIDES
 
@@ -32,6 +32,8 @@ HARMLESS = (
     "xdist",
 )
 MEDDLERS = frozenset({"monkeypatch", "pytester", "testdir"})
+# Fixtures of a scope live as long as the nearest of these nodes.
+NODES = {"class": (pytest.Class, pytest.Module), "module": (pytest.Module,)}
 # Markers of tests that may not run, or whose requests may be redirected.
 UNSURE = ("skip", "skipif", "xfail", "vcr")
 
@@ -101,20 +103,20 @@ class Prefetch:
         for later in islice(self._coming, self._n_ahead if self._is_quiet() else 0):
             if not self._has_room_for(n_running + 1):  # dialogues that have begun must be able to finish
                 break
-            if later not in self._begun and self._can_begin_early(later.item):
+            if later not in self._begun and self._can_begin_early(later.item, attempt.item):
                 self._begun[later] = self._begin(later)
                 n_running += 1
         return self._begun.pop(attempt, None)
 
     def _begin_own(self, attempt: Attempt) -> None:
-        if self._can_begin_early(attempt.item):
+        if self._can_begin_early(attempt.item, attempt.item):
             self._begun[attempt] = self._begin(attempt)
 
-    def _can_begin_early(self, item: pytest.Item) -> bool:
-        """Whether nothing that happens before the test of `item` runs can change its dialogue."""
+    def _can_begin_early(self, item: pytest.Item, running: pytest.Item) -> bool:
+        """Whether nothing that happens between the running test and that of `item` can change its dialogue."""
         if item not in self._settled:  # otherwise every test would be checked again for each test before it
             self._settled[item] = is_settled(item)
-        return self._settled[item] and has_its_fixtures(item)
+        return self._settled[item] and has_its_fixtures(item, running)
 
 
 def is_settled(item: pytest.Item) -> bool:
@@ -144,17 +146,37 @@ def package_of(value: Any) -> str:
     return str(made or name).partition(".")[0]
 
 
-def has_its_fixtures(item: pytest.Item) -> bool:
-    """Whether the project's fixtures of a test are already set up."""
+def has_its_fixtures(item: pytest.Item, running: pytest.Item) -> bool:
+    """Whether the project's fixtures of a test are already set up, with the values that the test will get."""
     info: Any = getattr(item, "_fixtureinfo", None)
     return all(
-        _is_harmless(name, definitions[-1])
+        _is_harmless(name, definitions[-1], item, running)
         for name, definitions in info.name2fixturedefs.items()
         if definitions
     )
 
 
-def _is_harmless(name: str, definition: Any) -> bool:
+def _is_harmless(name: str, definition: Any, item: Any, running: pytest.Item) -> bool:
     if definition.func.__module__.partition(".")[0] in HARMLESS:
         return name not in MEDDLERS
-    return definition.scope != "function" and definition.cached_result is not None
+    if definition.scope == "function" or definition.cached_result is None:
+        return False
+    _, parameter, error = definition.cached_result
+    given = getattr(getattr(item, "callspec", None), "params", {}).get(name)
+    return error is None and parameter is given and _outlives(definition.scope, item, running)
+
+
+def _outlives(scope: str, item: pytest.Item, running: pytest.Item) -> bool:
+    """Whether the value of a fixture of the running test will be that of `item`, too."""
+    if scope not in NODES:  # a package is that of the fixture, so that both tests are in it
+        return True
+    nodes = [next(filter(None, map(test.getparent, NODES[scope])), None) for test in (item, running)]
+    return nodes[0] is nodes[1]
+
+
+def vcr_config_of(item: Any) -> Mapping[str, Any]:
+    """The value of `duolog_vcr_config` for a test for which `has_its_fixtures`."""
+    definition = item._fixtureinfo.name2fixturedefs[VCR_FIXTURE][-1]  # noqa: SLF001  # as in `has_its_fixtures`
+    is_of_project = definition.func.__module__ != PLUGIN
+    config: Mapping[str, Any] = definition.cached_result[0] if is_of_project else {}
+    return config
