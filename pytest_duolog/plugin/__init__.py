@@ -39,6 +39,9 @@ RECORD_ATTRIBUTE = "duolog_record"
 # By this key the controller of pytest-xdist tells its workers how tests are distributed.
 DISTRIBUTION = "duolog_dist"
 OF_TESTPATHS = "duolog_of_testpaths"
+# And whether no test is taken back from a worker.
+KEEPS_TESTS = "duolog_keeps_tests"
+COMING_TESTS = "duolog-coming-tests"
 COLLECTOR = "duolog-collector"
 
 _making = threading.Lock()
@@ -240,6 +243,11 @@ def given_shard(config: pytest.Config) -> str | None:
     return _given(config, "duolog_shard") or None
 
 
+def given_record_mode(config: pytest.Config) -> str:
+    """The given record mode."""
+    return str(config.getoption("record_mode", None) or config.getini("duolog_record_mode"))
+
+
 def _given(config: pytest.Config, name: str) -> Any:
     return config.getoption(name) or config.getini(name)
 
@@ -388,9 +396,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         watch_interrupts(session.config)
         watch_dialogues(session.config)
     if has_dialogues and hasattr(session.config, "workerinput"):
-        from pytest_duolog.plugin.fixture import NextTest
+        from pytest_duolog.plugin.distribution import ComingTests
 
-        session.config.pluginmanager.register(NextTest(), "duolog-next-test")
+        session.config.pluginmanager.register(ComingTests(session.config), COMING_TESTS)
     if has_dialogues or given_shard(session.config) is not None:
         from pytest_duolog.plugin.launch import launch
 
@@ -433,7 +441,26 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist what it does not know of its run."""
     node.workerinput[DISTRIBUTION] = node.config.getoption("dist", "no")
+    node.workerinput[KEEPS_TESTS] = _keeps_tests(node.config)
     node.workerinput[OF_TESTPATHS] = node.config.args_source is node.config.ArgsSource.TESTPATHS
+
+
+def _keeps_tests(config: pytest.Config) -> bool:
+    """Whether a test that was sent to a worker is never taken back; a scheduler of another plugin may do so."""
+    schedulers = config.hook.pytest_xdist_make_scheduler.get_hookimpls()
+    are_known = all(impl.function.__module__ in ("xdist.dsession", __name__) for impl in schedulers)
+    return are_known and config.getoption("dist", "no") != "worksteal"
+
+
+@pytest.hookimpl(optionalhook=True, trylast=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Send workers more tests ahead if models are asked, unless `--maxschedchunk` says how many."""
+    is_usual = config.getoption("dist") == "load" and config.getoption("maxschedchunk") is None
+    if not is_usual or given_record_mode(config) == "none":
+        return None
+    from pytest_duolog.plugin.distribution import scheduler_for
+
+    return scheduler_for(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -132,20 +132,6 @@ def watch_environment(config: pytest.Config) -> None:
     config.pluginmanager.register(config.stash[BEFORE_FIXTURES], "duolog-before-fixtures")
 
 
-class NextTest:
-    """In a worker of pytest-xdist, tells the prefetch which test is certainly the worker's next one.
-
-    pytest passes it to the hook that runs a test. No public interface says which other tests the worker will get.
-    """
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
-        """Expect this test, and the next one if there is one."""
-        prefetch = prefetch_of(item)
-        if prefetch is not None:
-            prefetch.expect(Attempt(test) for test in (item, nextitem) if test is not None)
-
-
 def _begin_early(attempt: Attempt) -> Dialogue:
     dialogue = _first_dialogue(attempt, known_values(attempt.item), vcr_config_of(attempt.item))
     dialogue.begin()

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +25,7 @@ from pytest_duolog.gate.blame import BlameDecision, decide_blame, rounds_of
 from pytest_duolog.gate.decide import decide_record
 from pytest_duolog.gate.pairs import FIRST_LOOK, PairsDecision
 from pytest_duolog.gate.samples import SamplesDecision, decide_samples, trials_of
-from pytest_duolog.plugin import RECORD_ATTRIBUTE, SITE, collector_of
+from pytest_duolog.plugin import COMING_TESTS, RECORD_ATTRIBUTE, SITE, collector_of
 from pytest_duolog.plugin.attempts import ATTEMPT, Attempt, seed_of_sample
 from pytest_duolog.plugin.collection import (
     SNAPSHOT_FIXTURE,
@@ -60,6 +60,9 @@ from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.results.arm import Arm, Pairing
 from pytest_duolog.results.plan import FEWEST_BLAME_ROUNDS, FIRST_CANARY, RunPlan
 from pytest_duolog.results.record import Sample, SampleOutcome, n_passed
+
+if TYPE_CHECKING:
+    from pytest_duolog.plugin.distribution import ComingTests
 
 # An error says nothing about the model, so it is retried this often if models are asked.
 MOST_ATTEMPTS = 3
@@ -112,8 +115,11 @@ class Sampler:
             self._run(item.stash[ATTEMPT], nextitem)
             return True
         attempts = self._first(item)
+        coming: ComingTests | None = item.config.pluginmanager.get_plugin(COMING_TESTS)
+        assert coming is not None, "this process is a worker"
         while attempts:
-            self._expect([*attempts, *(self._first(nextitem) if nextitem else ())])
+            after = coming.after(item, nextitem)
+            self._expect(attempts, [attempt for test in after for attempt in self._likely(test)])
             for attempt in attempts:
                 item.stash[ATTEMPT] = attempt
                 self._run(attempt, item.parent)
@@ -267,8 +273,15 @@ class Sampler:
             _stop_if_told(item.session)
         return before
 
-    def _expect(self, attempts: Sequence[Attempt]) -> None:
-        """Tell the prefetch the next attempts, and those after them unless a test fails early."""
+    def _likely(self, item: pytest.Item) -> list[Attempt]:
+        """The first attempts of a test that this worker runs later."""
+        if item not in self._tests or self.plan.gate is None:
+            return self._first(item)
+        arms = [Arm.CANDIDATE] if self._stored(item, 1) else list(Arm)
+        return [Attempt(item, 1, arm) for arm in arms]
+
+    def _expect(self, attempts: Sequence[Attempt], after: Sequence[Attempt] = ()) -> None:
+        """Tell the prefetch the next attempts, those that follow unless a test fails early, and those `after` all."""
         prefetch = prefetch_of(attempts[0].item)
         if prefetch is not None:
             sampled = (attempt for attempt in attempts if attempt.item in self._tests)
@@ -278,7 +291,7 @@ class Sampler:
                 for attempt in later
                 if attempt.arm is not Arm.BASELINE or not self._stored(attempt.item, attempt.number)
             ]
-            prefetch.expect([*attempts, *sorted(later, key=lambda attempt: attempt.number)])
+            prefetch.expect([*attempts, *sorted(later, key=lambda attempt: attempt.number), *after])
 
     def _foreseen(self, attempt: Attempt) -> range:
         """The next numbers: up to the gate's first look, or up to the earliest pass with the failures so far."""

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.plugin import given_shard
+from pytest_duolog.plugin import given_record_mode, given_shard
 from pytest_duolog.running.session import Session
 from pytest_duolog.settings import Settings
 
@@ -41,7 +41,7 @@ def settings_of(config: pytest.Config) -> Settings:
         try:
             _check_gate_options(config)
             config.stash[SETTINGS] = Settings.merge(
-                record_mode=config.getoption("record_mode", None) or config.getini("duolog_record_mode"),
+                record_mode=given_record_mode(config),
                 concurrency=_given(config, "duolog_concurrency"),
                 candidate_options=(
                     config.getoption("duolog_candidate") if is_blamed else _given(config, "duolog_candidate")

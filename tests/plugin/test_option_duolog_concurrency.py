@@ -192,11 +192,24 @@ def test_workers_of_xdist_record_and_replay_the_same(matrix, chat_server: ChatSe
     matrix("--record-mode=none").assert_outcomes(passed=6)
 
 
-def test_worker_of_xdist_begins_the_dialogue_of_its_next_test(matrix, chat_server: ChatServer):
-    crowd = Crowd(chat_server, expected=2)
+def test_worker_of_xdist_begins_the_dialogues_of_its_next_tests(matrix, chat_server: ChatServer):
+    crowd = Crowd(chat_server, expected=6)
     matrix("--record-mode=once", "-n1").assert_outcomes(passed=6)
-    assert crowd.most == 2
+    assert crowd.most == 6
     assert len(chat_server.requests) == 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [(("--dist=worksteal",), 2), (("--maxschedchunk=1",), 2), (("--duolog-concurrency=3",), 4)],
+    ids=["worksteal", "own chunks", "places"],
+)
+def test_worker_of_xdist_begins_only_what_stays_with_it(matrix, chat_server, options, most: int):
+    crowd = Crowd(chat_server, expected=2)
+    matrix("--record-mode=once", "-n2", *options, n=12).assert_outcomes(passed=12)
+    assert 2 <= crowd.most <= 2 * most
+    assert len(chat_server.requests) == 24
 
 
 @pytest.mark.slow
@@ -218,11 +231,36 @@ def test_no_worker_of_xdist_asks_for_what_another_one_runs(matrix, chat_server: 
     assert len(chat_server.requests) == 24
 
 
-def test_stop_at_the_first_failure_wastes_one_dialogue_a_worker(matrix, chat_server: ChatServer):
+def test_stop_at_the_first_failure_wastes_as_little_in_a_worker(matrix, chat_server: ChatServer):
     Crowd(chat_server)
-    result = matrix("--record-mode=once", "-n1", "-x", n=12, body="assert not dialogue.messages")
+    result = matrix(
+        *("--record-mode=once", "-n1", "--duolog-concurrency=2", "-x"),
+        n=12,
+        body="assert not dialogue.messages",
+    )
     result.assert_outcomes(failed=1)
-    assert len(opened(chat_server)) <= 2
+    assert len(opened(chat_server)) <= 1 + 2 * 2
+
+
+CRASH = """
+    dialogue.messages
+    has_crashed = Path("crashed")
+    for _ in range(3000):
+        if has_crashed.exists():
+            break
+        if sum('{"end":' in path.read_text() for path in Path().rglob("cassettes/**/*.jsonl")) == 6:
+            has_crashed.touch()
+            os._exit(1)
+        time.sleep(0.02)
+"""
+
+
+def test_what_a_crashed_worker_has_finished_is_not_asked_again(matrix, chat_server: ChatServer):
+    Crowd(chat_server)
+    before = "import os\nimport time\nfrom pathlib import Path"
+    matrix("--record-mode=once", "-n1", before=before, body=CRASH).assert_outcomes(passed=5, failed=1)
+    assert len(chat_server.requests) == 12
+    matrix("--record-mode=none", before=before, body=CRASH).assert_outcomes(passed=6)
 
 
 def test_each_coming_test_is_examined_once(matrix, monkeypatch: pytest.MonkeyPatch, chat_server: ChatServer):
