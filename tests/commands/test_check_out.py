@@ -22,6 +22,7 @@ from pytest_duolog.cli import main
 from pytest_duolog.commands import scan, scan_folder
 from pytest_duolog.transcripts.logs import chunks
 from pytest_duolog.transcripts.logs.chunks import chunks_of, dialogues_of
+from pytest_duolog.transcripts.logs.reading import dialogues_at
 from tests.scans import Now, contents, line, log, rows, table
 
 
@@ -128,13 +129,51 @@ def test_parquet_has_the_same_rows(folder, one_process):
     assert main(["check", "--out", "table", "--rows", "parquet", "--chunk-mb", "0.002", "log.jsonl"]) == 1
 
 
+DUCKDB = "the SQL of docs/scan.md is run by duckdb: pip install --group clusters"
+
+
 @pytest.mark.slow
-def test_the_sql_of_the_docs_counts_the_rows(folder):
-    duckdb = pytest.importorskip("duckdb")
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_every_statement_of_the_docs_answers_over_both_formats(folder, one_process, form):
+    duckdb = pytest.importorskip("duckdb", reason=DUCKDB)
     page = (Path(__file__).parents[2] / "docs" / "scan.md").read_text("utf-8")
-    main(["check", "--out", "verdicts", "--rows", "parquet", "log.jsonl"])
-    sql = page.partition("```sql\n")[2].partition("```")[0]
-    assert ("NoLoops", "fails", 2) in duckdb.sql(sql).fetchall()
+    statements = [part.partition("```")[0] for part in page.split("```sql\n")[1:]]
+    if form == "jsonl":
+        told = page.partition("For JSON Lines,\nwrite `")[2].partition("`")[0]
+        statements = [one.replace("'verdicts/*.parquet'", told) for one in statements]
+    Path("bad.jsonl").write_text(f"{log(1)}[1\n{log(1)}", "utf-8")
+    main(["check", "--out", "verdicts", "--rows", form, "log.jsonl", "bad.jsonl"])
+    by_property, by_log, findings, unread = (duckdb.sql(one).fetchall() for one in statements)
+    assert by_property == [
+        ("EndsCleanly", "fails", 4),
+        ("EndsCleanly", "holds", 4),
+        ("NoLoops", "fails", 4),
+        ("NoLoops", "holds", 4),
+    ]
+    assert by_log == [("bad.jsonl", 2, 2, 100.0), ("log.jsonl", 2, 6, 33.3)]
+    assert [(row[0], row[1]) for row in findings[:2]] == [("bad.jsonl", 1), ("bad.jsonl", 1)]
+    assert len(findings) == 8
+    assert [(row[0], row[1]) for row in unread] == [("bad.jsonl", 2)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("more", ["", ",turn"])
+def test_the_statement_that_sorts_rows_makes_a_file_that_can_be_read(folder, kind, more, capsys):
+    duckdb = pytest.importorskip("duckdb", reason=DUCKDB)
+    rows = ["01,user,b,2", "02,user,c,1", '01,bot,"a\n,b",1', "02,bot,,2"]
+    text = "\n".join([f"session,role,content{more}", *(row if more else row[:-2] for row in rows)])
+    Path("it's.csv").write_text(text, "utf-8")
+    if kind == "parquet":
+        duckdb.sql("copy (from read_csv('it''s.csv', all_varchar = true)) to 'it''s.parquet'")
+    assert main(["check", f"it's.{kind}"]) == 2
+    said = capsys.readouterr().err
+    duckdb.sql(said.partition("with DuckDB: ")[2])
+    entries = list(dialogues_at([f"sorted.{kind}"]))
+    assert [(one.id, [message.content for message in one.transcript.messages]) for one in entries] == [
+        ("01", ["a\n,b", "b"] if more else ["b", "a\n,b"]),
+        ("02", ["c", ""]),
+    ]
 
 
 def test_an_address_is_read_through_fsspec(folder, one_process):

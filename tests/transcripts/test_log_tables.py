@@ -156,7 +156,7 @@ def test_a_conversation_whose_rows_are_apart_is_refused(pack: bool):
     ((_, line, problem),) = read(name)
     assert line == 1
     assert problem.startswith("conversation '1' comes again in line 4, after others: ")
-    assert 'order by "conversation_id") to' in problem
+    assert "order by \"conversation_id\") to 'sorted.csv'" in problem
 
 
 def test_a_row_that_cannot_be_read_spoils_what_it_may_be_part_of_and_nothing_else():

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pytest_duolog.display import listed, shorten
 from pytest_duolog.errors import ConfigurationError, TranscriptError
+from pytest_duolog.transcripts.logs.files import LogKind, kind_of
 from pytest_duolog.transcripts.sources import Source, Unreadable, source_of_value
 from pytest_duolog.transcripts.traces import value_of
 
@@ -191,15 +192,20 @@ def starts_of(rows: Iterable[Row], layout: Layout, file: str) -> Iterator[Start]
 
 
 def _apart(file: str, row: Row, id_: str, layout: Layout) -> str:
-    by = ", ".join(map(_sql, filter(None, (layout.conversation, layout.order))))
     return (
         f"{file}: conversation {shorten(id_, 40)} comes again in line {row.line}, after others: sort the rows first, "
-        f"for example with DuckDB: copy (from 'FILE' order by {by}) to 'SORTED'"
+        f"for example with DuckDB: {sorting_sql(file, layout)}"
     )
 
 
-def _sql(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def sorting_sql(file: str, layout: Layout) -> str:
+    """The statement of DuckDB that makes a file whose conversations are not apart; rows keep their order in them."""
+    is_csv = kind_of(file) is LogKind.CSV
+    name = "'" + file.replace("'", "''") + "'"
+    rows = f"read_csv({name}, header = true, all_varchar = true)" if is_csv else name
+    numbered = rows if layout.order else f"(select *, row_number() over () as position from {rows})"  # noqa: S608
+    column = '"' + layout.conversation.replace('"', '""') + '"'
+    return f"copy (from {numbered} order by {column}) to 'sorted.{'csv' if is_csv else 'parquet'}'"
 
 
 def conversations_of(
