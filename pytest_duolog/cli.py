@@ -67,6 +67,11 @@ COMMANDS = (
         "Exit status: 0 if it is found, 1 if the failure does not follow, 2 if there is nothing to shorten, 3 if the "
         "budget was used up, 130 after Ctrl-C.",
     ),
+    Command(
+        "mine",
+        "find failing dialogues in chat logs, and write one of each kind as a test",
+        "Exit status: 0 if every new kind that was wanted is written, 1 if not, 2 if something could not be read.",
+    ),
     Command("cassettes", "list, convert and clean up recordings"),
     Command("gate", "repeat the decision of a gate from run records", DECIDED),
     Command("rejudge", "judge the dialogues of run records again with the current properties", DECIDED),

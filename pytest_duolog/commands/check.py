@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
 import pytest_duolog.reports
-from pytest_duolog.commands.dialogue_files import each_dialogue_at, each_dialogue_in
-from pytest_duolog.commands.dialogue_paths import NO_DIALOGUES, dialogues_of_folder
+from pytest_duolog.commands.logs import STDIN, add_column_argument, each_logged, given_columns
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.commands.scan import REPORT, Scan
 from pytest_duolog.commands.scan_folder import FORMATS, FolderScan, run_scan
 from pytest_duolog.display import printable
-from pytest_duolog.errors import ConfigurationError, TranscriptError
+from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.by_name import property_types
-from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.transcripts.logs.chunks import CHUNK_BYTES, is_table
-from pytest_duolog.transcripts.logs.files import addresses
-from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns, columns_from
+from pytest_duolog.transcripts.logs.chunks import CHUNK_BYTES
 from pytest_duolog.transcripts.sources import Unreadable
-from pytest_duolog.transcripts.text_file import decode_text
 
-STDIN = "-"
 MOST_MB = 1024
 
 
@@ -46,15 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(known: {', '.join(property_types())})",
     )
     parser.add_argument("--topic", metavar="TEXT", help="the topic of dialogues that do not state one")
-    parser.add_argument(
-        "--column",
-        action="append",
-        default=[],
-        metavar="PART=NAME",
-        help="the column of a CSV or Parquet file that has a part of each message: conversation, role, text or order "
-        "(what to sort its rows by; order= keeps them), or messages if a row is a whole conversation (default: by "
-        "usual names); may be given several times",
-    )
+    add_column_argument(parser)
     parser.add_argument(
         "--format", choices=_formats(), default="text", help="the format of the report (default text)"
     )
@@ -82,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check the files; 0 if every property holds, 1 if one does not, 2 if something could not be read."""
     _check_together(arguments)
-    columns = _columns(arguments)
+    columns = given_columns(arguments.files, arguments.column)
     if arguments.out is not None:
         n_bytes = max(1, int(arguments.chunk_mb * 2**20)) if arguments.chunk_mb else CHUNK_BYTES
         properties = given_properties(arguments)
@@ -98,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def parts() -> Iterator[Any]:
         nonlocal has_findings
-        for checked in scan.each(_read(arguments.files, columns)):
+        for checked in scan.each(each_logged(arguments.files, columns)):
             if isinstance(checked, Unreadable):
                 unreadable.append(checked)
             else:
@@ -134,39 +119,6 @@ def _check_together(arguments: argparse.Namespace) -> None:
         raise ConfigurationError("--out cannot read stdin (-): write the log to a file first")
 
 
-def _columns(arguments: argparse.Namespace) -> Columns:
-    """The columns of --column. Raises ConfigurationError if they are wrong, or if no file is a table."""
-    if not arguments.column:
-        return NO_COLUMNS
-    for written in arguments.files:
-        with suppress(TranscriptError):
-            if written != STDIN and any(map(is_table, addresses(written))):
-                return columns_from(arguments.column)
-    raise ConfigurationError(
-        f"--column {arguments.column[0]} is about tables (.csv, .tsv, .parquet), and none of the files is one"
-    )
-
-
 def _formats() -> list[str]:
     names = (module.name for module in iter_modules(pytest_duolog.reports.__path__))
     return sorted(name.removeprefix(REPORT) for name in names if name.startswith(REPORT))
-
-
-def _read(files: Sequence[str], columns: Columns) -> Iterator[FiledDialogue | Unreadable]:
-    known: set[str] = set()
-    for file in files:
-        if file == STDIN:
-            yield from _read_stdin()
-        elif Path(file).is_dir():
-            entries = dialogues_of_folder(Path(file))
-            yield next(entries, Unreadable(file, 1, NO_DIALOGUES))
-            yield from entries
-        else:
-            yield from each_dialogue_at(file, columns, known)
-
-
-def _read_stdin() -> Iterator[FiledDialogue | Unreadable]:
-    try:
-        yield from each_dialogue_in(decode_text(sys.stdin.buffer.read(), "stdin"), file="stdin")
-    except TranscriptError as error:
-        yield Unreadable("stdin", 1, str(error))

@@ -13,7 +13,7 @@ from importlib import import_module
 from itertools import islice
 from multiprocessing import active_children, parent_process
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest_duolog.reports
 from pytest_duolog.commands.dialogue_files import without_secrets
@@ -25,6 +25,9 @@ from pytest_duolog.transcripts.sources import Unreadable
 # The modules of `reports` with this prefix are the report formats. `part_of` makes of each dialogue what the report
 # says of it, and `report_lines` makes the report of these parts.
 REPORT = "check_"
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 # Processes are started after so many dialogues: they take as long to start as it takes to check these.
 FIRST = 100
@@ -55,22 +58,27 @@ class Scan:
 
     def each(self, entries: Iterable[FiledDialogue | Unreadable]) -> Iterator[Checked | Unreadable]:
         """What comes of each dialogue, in their order."""
-        rest = iter(entries)
-        yield from map(self.checked, islice(rest, FIRST))
-        first = list(islice(rest, CHUNK))
-        n_processes = n_processors()
-        if len(first) < CHUNK or n_processes == 1:
-            yield from map(self.checked, first)
-            yield from map(self.checked, rest)
-            return
-        with processes(n_processes, _begin, self) as pool:
-            waiting: deque[Future[list[Checked | Unreadable]]] = deque([pool.submit(_check, first)])
-            while chunk := list(islice(rest, CHUNK)):
-                waiting.append(pool.submit(_check, chunk))
-                if len(waiting) > WAITING * n_processes:
-                    yield from waiting.popleft().result()
-            while waiting:
+        return on_all_processors(self.checked, entries)
+
+
+def on_all_processors(work: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
+    """What `work` makes of each, in their order: in this process for a few, else in one for each processor."""
+    rest = iter(given)
+    yield from map(work, islice(rest, FIRST))
+    first = list(islice(rest, CHUNK))
+    n_processes = n_processors()
+    if len(first) < CHUNK or n_processes == 1:
+        yield from map(work, first)
+        yield from map(work, rest)
+        return
+    with processes(n_processes, _begin, work) as pool:
+        waiting: deque[Future[list[Any]]] = deque([pool.submit(_work_on, first)])
+        while chunk := list(islice(rest, CHUNK)):
+            waiting.append(pool.submit(_work_on, chunk))
+            if len(waiting) > WAITING * n_processes:
                 yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
 
 
 @dataclass(frozen=True)
@@ -82,16 +90,17 @@ class Checked:
     notices: tuple[str, ...]
 
 
-_scans: list[Scan] = []  # of a process of the pool, which has one for all its life
+# What a process of the pool does, which does one thing for all its life.
+_works: list[Callable[[Any], Any]] = []
 
 
-def _begin(scan: Scan) -> None:
+def _begin(work: Callable[[Any], Any]) -> None:
     begin_process()
-    _scans[:] = [scan]
+    _works[:] = [work]
 
 
-def _check(entries: list[FiledDialogue | Unreadable]) -> list[Checked | Unreadable]:
-    return list(map(_scans[0].checked, entries))
+def _work_on(given: list[Any]) -> list[Any]:
+    return list(map(_works[0], given))
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Asked, Ended, Event, Holding, Said, Talk, TalkFolder
 from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON, Scenario
 from pytest_duolog.settings import Settings
+from pytest_duolog.settings.project_table import nearest_pyproject
 
 if TYPE_CHECKING:
     from pytest_duolog.running.executors.driver import Executor
@@ -170,17 +171,10 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         model_options=[],
         model_ini=[],
         stop_on=arguments.stop_on or STOP_ON,
-        pyproject=_pyproject(),
+        pyproject=nearest_pyproject(),
         budget=arguments.budget,
         executor=arguments.executor,
     )
-
-
-def _pyproject() -> Path | None:
-    """The nearest pyproject.toml, here or above, for its [tool.duolog]."""
-    here = Path.cwd()
-    paths = (folder / "pyproject.toml" for folder in (here, *here.parents))
-    return next((path for path in paths if path.is_file()), None)
 
 
 def _checked(folder: Path) -> Path:

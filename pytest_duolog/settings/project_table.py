@@ -100,6 +100,13 @@ class ProjectTable(BaseModel):
     limits: dict[str, LimitTable] = {}
 
 
+def nearest_pyproject() -> Path | None:
+    """The nearest pyproject.toml, in the working directory or above it, for its [tool.duolog]."""
+    here = Path.cwd()
+    paths = (folder / "pyproject.toml" for folder in (here, *here.parents))
+    return next((path for path in paths if path.is_file()), None)
+
+
 def read_project_table(pyproject: Path | None) -> ProjectTable:
     """The `[tool.duolog]` table of a pyproject.toml; the defaults if there is none."""
     if pyproject is None or not pyproject.is_file():

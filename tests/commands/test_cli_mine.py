@@ -1,0 +1,309 @@
+"""`duolog mine`: tests of failing dialogues in logs, which fail for the reason that they state."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_duolog.cli import main
+from pytest_duolog.commands.mine_failures import USUAL
+from pytest_duolog.commands.mine_test import Asserted, write_folder
+from pytest_duolog.properties.by_name import given_property, parse_property
+from tests.chat_server import ChatServer
+
+SORRY = "I did not understand that. Please say it in other words."
+LAMP = ("is broken", "flickers", "must be repaired", "came in a torn parcel", "has no bulb")
+FLIGHT = ("seat", "delay", "luggage", "gate", "pilot")
+
+
+def stuck(topic: str = "lamp", *, name: str = "Mia Silva", says: str = SORRY, n: int = 8) -> dict[str, Any]:
+    """A dialogue in which the assistant always says the same."""
+    first = f"Hello, my name is {name}. My {topic} is broken, the {topic} flickers."
+    messages = [{"role": "user", "content": first}]
+    for number in range(n):
+        text = f"Once more about the {topic}, which {LAMP[number % 5]}: {name.split(maxsplit=1)[0]} here."
+        messages += [{"role": "assistant", "content": says}, {"role": "user", "content": text}]
+    return {"id": f"{topic}-{name}", "messages": [*messages, {"role": "assistant", "content": says}]}
+
+
+def delayed(name: str) -> dict[str, Any]:
+    """A dialogue about something else in which the assistant always says something else."""
+    messages = [{"role": "user", "content": f"Good morning, my name is {name}."}]
+    for number in range(8):
+        messages.append({"role": "assistant", "content": "All lines are busy, kindly stand by."})
+        messages.append(
+            {"role": "user", "content": f"When does my plane leave, given the {FLIGHT[number % 5]}?"}
+        )
+    return {"id": name, "messages": messages}
+
+
+def chat() -> dict[str, Any]:
+    """Two who cannot stop praising each other."""
+    messages = [
+        {"role": ("user", "assistant")[number % 2], "content": "Jazz is such a wonderful and joyful music!"}
+        for number in range(14)
+    ]
+    return {"messages": messages}
+
+
+def healthy() -> dict[str, object]:
+    return {
+        "messages": [
+            {"role": "user", "content": "Do you repair lamps?"},
+            {"role": "assistant", "content": "Yes, we repair lamps of all kinds."},
+        ]
+    }
+
+
+@pytest.fixture
+def log(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(pytester.path)
+    path = pytester.path / "log.jsonl"
+    write(path, stuck(name="Mia Silva"), stuck(name="Ben Kowalski"), healthy(), delayed("Ann Dole"))
+    return path
+
+
+def write(path: Path, *dialogues: object) -> None:
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in dialogues), "utf-8")
+
+
+def modules() -> list[Path]:
+    return sorted(Path("tests/mined").glob("[!.]*/test_*.py"))
+
+
+def test_one_test_for_each_kind_is_written_and_fails_for_its_reason(
+    log: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["mine", "log.jsonl", "-o", "tests"]) == 0
+    out = capsys.readouterr().out
+    assert "        2  DoesNotRepeatItself" in out or "        2  NoLoops" in out
+    assert "4 dialogues read, 3 with failures of 2 kinds: 2 tests written\n" in out
+    assert len(modules()) == 2
+    for module in modules():
+        assert [path.name for path in sorted(module.parent.iterdir())] == ["dialogue.md", module.name]
+        reason = module.read_text("utf-8").split("\n")[2]
+        result = pytester.runpytest(str(module), "-k", "test_as_logged")
+        result.assert_outcomes(failed=1)
+        assert reason[:60] in result.stdout.str().replace('"', "'")
+
+
+def test_nobody_is_named_in_what_is_written(log: Path):
+    assert main(["mine", "log.jsonl", "-o", "tests"]) == 0
+    written = "".join(path.read_text("utf-8") for path in Path("tests").rglob("*") if path.is_file())
+    for name in ("Mia", "Silva", "Ben", "Kowalski", "Ann", "Dole"):
+        assert name not in written
+    assert "my name is Robin Avery" in written
+
+
+def test_details_are_kept_if_asked(log: Path):
+    assert main(["mine", "log.jsonl", "-o", "tests", "--keep-details"]) == 0
+    assert "Ben Kowalski" in "".join(path.read_text("utf-8") for path in Path("tests").rglob("*.md"))
+
+
+def test_a_placeholder_is_refused_in_words(log: Path, pytester: pytest.Pytester):
+    main(["mine", "log.jsonl", "-o", "tests", "--most", "1"])
+    result = pytester.runpytest("tests", "-k", "test_again")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*NotImplementedError: ask your bot here, or name its model below*"])
+
+
+def test_the_recorded_messages_are_said_to_the_model_under_test(
+    log: Path, pytester: pytest.Pytester, chat_server: ChatServer
+):
+    main(["mine", "log.jsonl", "-o", "tests", "--most", "1", "--under-test", "openai:agent"])
+    chat_server.answer = lambda body: f"This is answer {len(body['messages'])}."
+    result = pytester.runpytest("tests", "-k", "test_again", "--record-mode=once")
+    heard = [body["messages"][-1]["content"] for body in chat_server.requests]
+    assert "Hello, my name is Robin Avery. My lamp is broken, the lamp flickers." in heard
+    assert sum(result.parseoutcomes().values()) >= 1
+    again = pytester.runpytest("tests", "-k", "test_again")
+    assert again.parseoutcomes() == result.parseoutcomes()
+
+
+def test_a_second_run_adds_only_new_kinds(log: Path, capsys: pytest.CaptureFixture[str]):
+    main(["mine", "log.jsonl", "-o", "tests"])
+    before = {path: path.read_bytes() for path in Path("tests").rglob("*") if path.is_file()}
+    write(log, stuck(name="Eve Novak"), delayed("Kim Byrd"), chat())
+    capsys.readouterr()
+    assert main(["mine", "log.jsonl", "-o", "tests"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("(there already)") == 2
+    assert "1 test written" in out
+    assert len(modules()) == 3
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_dry_run_writes_nothing(log: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["mine", "log.jsonl", "-o", "tests", "--dry-run"]) == 0
+    assert "2 tests would be written (--dry-run)" in capsys.readouterr().out
+    assert not Path("tests").exists()
+
+
+def test_most_limits_the_tests_and_says_what_is_left_out(log: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["mine", "log.jsonl", "-o", "tests", "--most", "1"]) == 0
+    assert "        1  of 1 smaller kind, left out by --most\n" in capsys.readouterr().out
+    assert len(modules()) == 1
+
+
+def test_json_has_every_kind(log: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["mine", "log.jsonl", "-o", "tests", "--most", "1", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["dialogues"], found["failing"], found["dry_run"], found["unreadable"]) == (4, 3, False, [])
+    assert [(kind["n_dialogues"], kind["state"]) for kind in found["kinds"]] == [
+        (2, "written"),
+        (1, "left_out"),
+    ]
+    assert Path(found["kinds"][0]["test"]).is_file()
+
+
+def test_a_given_property_is_what_the_test_asserts(log: Path):
+    assert (
+        main(["mine", "log.jsonl", "-o", "tests", "--property", "NeverSays('flickers')", "--most", "1"]) == 0
+    )
+    [module] = modules()
+    text = module.read_text("utf-8")
+    assert "from pytest_duolog import NeverSays, Script, Speaker, Transcript" in text
+    assert "satisfies(NeverSays(phrases='flickers'))" in text
+    compile(text, "test", "exec")
+
+
+def test_a_property_of_the_users_is_imported(log: Path, pytester: pytest.Pytester):
+    pytester.makepyfile(
+        own="""
+        from dataclasses import dataclass
+        from pytest_duolog import Property, NeverSays
+        @dataclass(frozen=True)
+        class Calm(Property):
+            word: str = "flickers"
+            def check(self, transcript):
+                return NeverSays(self.word).check(transcript)
+        QUIET = NeverSays("broken")
+    """
+    )
+    for given in ("own:Calm", "own:Calm(word='lamp')", "own:QUIET"):
+        assert (
+            main(["mine", "log.jsonl", "-o", given.replace(":", "_"), "--property", given, "--most", "1"])
+            == 0
+        )
+        pytester.syspathinsert()
+        result = pytester.runpytest(given.replace(":", "_"), "-k", "test_as_logged")
+        result.assert_outcomes(failed=1)
+
+
+def test_hostile_text_is_only_data(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(pytester.path)
+    evil = "\"\"\"\n\\ {x} ''' \x1b[2J \u202e import os; os.abort() {{}} %s"
+    bad = stuck("lamp")
+    bad["id"] = "../../" + evil
+    for message in bad["messages"]:  # type: ignore[attr-defined]
+        message["content"] = f"{message['content']} {evil}"
+    write(Path("log.jsonl"), bad)
+    assert main(["mine", "log.jsonl", "-o", "tests"]) == 0
+    [module] = modules()
+    text = module.read_text("utf-8")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    pytester.runpytest(str(module), "-k", "test_as_logged").assert_outcomes(failed=1)
+
+
+def test_replacements_are_kept_from_others(log: Path, tmp_path_factory: pytest.TempPathFactory):
+    path = tmp_path_factory.mktemp("state") / "replaced.jsonl"
+    assert main(["mine", "log.jsonl", "-o", "tests", "--replacements", str(path)]) == 0
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert {row["test"] for row in rows} == {module.parent.name for module in modules()}
+    assert {"kind": "name", "value": "Ann Dole", "stand_in": "Robin Avery"}.items() <= rows[
+        -3
+    ].items() or any(row["value"] == "Ann Dole" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--replacements", "here.jsonl"], "it would be in the git repository"),
+        (["--replacements", "log.jsonl"], "there is a file already"),
+        (["--under-test", "gpt"], "is not 'provider:model'"),
+        (["--under-test", "nobody:gpt"], "unknown provider 'nobody'"),
+        (["--keep-details", "--replacements", "x"], "nothing to list"),
+        (["--dry-run", "--replacements", "x"], "leave one of them out"),
+        (["-o", "log.jsonl"], "it is not a folder"),
+        (["--property", "Nothing"], "unknown property"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_read(
+    log: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+):
+    Path(".git").mkdir()
+    assert main(["mine", "log.jsonl", "-o", "tests", *options]) == 2
+    assert words in capsys.readouterr().err
+    assert not Path("tests").exists()
+
+
+def test_without_the_extra_it_says_what_to_do(
+    log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    from pytest_duolog.mining import details
+
+    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    details._phonenumbers.cache_clear()
+    assert main(["mine", "log.jsonl", "-o", "tests"]) == 2
+    assert "pip install 'pytest-duolog[mine]'" in capsys.readouterr().err
+    assert main(["mine", "log.jsonl", "-o", "tests", "--keep-details"]) == 0
+
+
+def test_an_unreadable_line_is_named_and_the_rest_is_mined(log: Path, capsys: pytest.CaptureFixture[str]):
+    log.write_text(log.read_text("utf-8") + "{broken\n", "utf-8")
+    assert main(["mine", "log.jsonl", "-o", "tests"]) == 2
+    assert "log.jsonl:5: not JSON" in capsys.readouterr().err
+    assert len(modules()) == 2
+
+
+def test_an_unknown_speaker_is_named(log: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["mine", "log.jsonl", "-o", "tests", "--speaker", "agent"]) == 2
+    assert "nobody is called 'agent'" in capsys.readouterr().err
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path):
+    assert write_folder(tmp_path / "a", {"x": "1", "y": "2"})
+    assert not write_folder(tmp_path / "a", {"x": "3"})
+    assert (tmp_path / "a" / "x").read_text() == "1"
+    with pytest.raises(TypeError):
+        write_folder(tmp_path / "b", {"x": "1", "y": 2})  # type: ignore[dict-item]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_killed_run_leaves_no_half_test(tmp_path: Path):
+    code = """
+import os, signal, sys
+from pathlib import Path
+from pytest_duolog.commands import mine_test
+real = Path.write_text
+def write(self, text, *args, **options):
+    if self.name == 'y': os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, text, *args, **options)
+Path.write_text = write
+mine_test.write_folder(Path(sys.argv[1]) / 'mined' / 'a', {'x': '1', 'y': '2'})
+"""
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "mined" / "a").exists()
+    assert write_folder(tmp_path / "mined" / "a", {"x": "1", "y": "2"})
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_every_usual_property_can_be_asserted(name: str):
+    made = Asserted.of(parse_property(name), name)
+    code = "".join(f"from {module} import {name}\n" for name, module in made.imports.items()) + made.code
+    namespace: dict[str, object] = {}
+    exec(compile(code.replace(made.code, f"found = {made.code}"), "code", "exec"), namespace)
+    assert namespace["found"] == given_property(name)

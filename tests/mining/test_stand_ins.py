@@ -1,0 +1,108 @@
+"""Stand-ins for personal details in dialogues."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog.mining.details import DetailKind, details_in
+from pytest_duolog.mining.stand_ins import NAMES, StandIns, with_stand_ins
+from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript
+from tests.dialogues import dialogue
+
+
+def words_of(transcript: Transcript) -> list[str]:
+    return [message.content for message in transcript.messages]
+
+
+def test_a_detail_has_the_same_stand_in_in_every_message():
+    said, replaced = with_stand_ins(
+        dialogue(
+            "My name is Mia Silva, my email is mia@silva.org.",
+            "Thank you, Mia. I have sent it to mia@silva.org.",
+            "Silva is spelled with one L.",
+            speakers=("user", "assistant"),
+        )
+    )
+    assert words_of(said) == [
+        "My name is Robin Avery, my email is person1@example.com.",
+        "Thank you, Robin. I have sent it to person1@example.com.",
+        "Avery is spelled with one L.",
+    ]
+    assert {one.value: one.stand_in for one in replaced} == {
+        "Mia Silva": "Robin Avery",
+        "Mia": "Robin",
+        "Silva": "Avery",
+        "mia@silva.org": "person1@example.com",
+    }
+
+
+def test_calls_prompts_and_speakers_are_replaced_too():
+    call = ToolCall(
+        name="find",
+        arguments=json.dumps({"user_id": "mia_li_3668", "city": "Zürich"}),
+        result='{"zip": "60602"}',
+    )
+    said, _ = with_stand_ins(
+        Transcript.model_validate(
+            {
+                "speakers": [{"name": "Mia"}, {"name": "assistant", "system": "Call the user Mia."}],
+                "messages": [
+                    Message(speaker="Mia", content="Hello."),
+                    Message(speaker="assistant", content="Hello Mia!", tool_calls=(call,)),
+                ],
+            }
+        )
+    )
+    text = said.to_json()
+    assert "Mia" not in text
+    assert "mia_li" not in text
+    assert "60602" not in text
+    assert [speaker.name for speaker in said.speakers] == ["Robin", "assistant"]
+    assert said.speakers[1].system == "Call the user Robin."
+    assert json.loads(said.messages[1].tool_calls[0].arguments) == {"user_id": "user_1", "city": "Zürich"}
+
+
+def test_the_place_of_a_call_among_the_words_is_kept():
+    text = "I look it up for mia@silva.org. Here it is."
+    at = text.index(" Here")
+    message = Message(speaker="assistant", content=text, tool_calls=(ToolCall(name="find", at=at),))
+    said, _ = with_stand_ins(Transcript(messages=(Message(speaker="user", content="Hi"), message)))
+    assert next(said.messages[1].in_order()) == "I look it up for person1@example.com."
+
+
+def test_names_are_replaced_in_any_case_if_they_have_several_parts():
+    said, _ = with_stand_ins(
+        dialogue(
+            "My name is Rose May.",
+            "So it is rose may, ROSE MAY. A rose, in may.",
+            speakers=("user", "assistant"),
+        )
+    )
+    assert said.messages[1].content == "So it is Robin Avery, Robin Avery. A rose, in may."
+
+
+def test_names_do_not_run_out():
+    found = StandIns()
+    for number in range(3 * len(NAMES)):
+        found.add(DetailKind.NAME, f"Name{chr(97 + number % 26)}{number // 26 * 'x'}")
+    assert len({one.stand_in for one in found.table.values()}) == len(found.table)
+
+
+VALUES = ("mia@silva.org", "+44 20 7946 0958", "4242 4242 4242 4242", "105.33.79.206")
+
+
+@given(st.text(max_size=40), st.sampled_from(VALUES), st.text(max_size=40))
+def test_a_value_that_was_found_is_gone_from_the_text(before: str, value: str, after: str):
+    text = f"{before} {value} {after}"
+    values = [found for _, found in details_in(text)]
+    said, _ = with_stand_ins(dialogue(text, "Yes.", speakers=("user", "assistant")))
+    for found in values:
+        assert found not in said.messages[0].content
+
+
+@given(st.text(max_size=200))
+def test_any_text_can_be_read(text: str):
+    with_stand_ins(dialogue(text, "Yes.", speakers=("user", "assistant")))
