@@ -33,7 +33,7 @@ USUAL = (
         "LeaksNoReasoning",
         "SpeaksForItself",
     ),
-    *("StaysInCharacter", "KeepsItsSide", "KeepsFacts", "NoLoops", "EndsCleanly", "StaysOnTopic"),
+    *("StaysInCharacter", "KeepsItsSide", "NoLoops", "EndsCleanly", "StaysOnTopic"),
     *("NoAgreementSpiral", "DoesNotRepeatItself", "NoRepeatedCalls", "KeepsLanguage", "AnswersQuestions"),
 )
 # Names of speakers that are a bot of somebody.

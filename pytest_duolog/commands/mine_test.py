@@ -35,12 +35,12 @@ from pathlib import Path
 
 {imports}
 
-LOGGED = Path(__file__).with_name("{file}")
+LOGGED = Transcript.{reader}(Path(__file__).with_name("{file}"))
 
 
 def test_as_logged():
     """Fails as the dialogue did, without a model. Delete it once `test_again` has a recording."""
-    assert Transcript.{reader}(LOGGED).satisfies({check})
+    assert LOGGED.satisfies({check})
 '''
 AGAIN = '''
 
@@ -160,8 +160,10 @@ class MinedTest:
         said = "".join(f"\n            {line!r}," for line in lines)
         script = f'Script({said}\n            then="silence",\n        )'
         yield "a", f"Speaker(\n        {partner!r},\n        model={script},\n    )"
-        system = next(one.system for one in self.transcript.speakers if one.name == self.speaker)
-        prompt = f", system={literal(system)}" if system else ""
+        index, speaker = next(
+            (index, one) for index, one in enumerate(self.transcript.speakers) if one.name == self.speaker
+        )
+        prompt = f", system=LOGGED.speakers[{index}].system" if speaker.system else ""
         model = repr(self.under_test) if self.under_test else "under_test"
         yield "b", f"Speaker({self.speaker!r}, model={model}{prompt})"
         opener, text = blocks[0]

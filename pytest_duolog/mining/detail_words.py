@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 
 USER = (
-    r"user ?names?|user[ -]?ids?|screen name|login(?: name)?|handle|account name|nick ?name|benutzername|"
+    r"user ?names?|user[ -]?ids?|screen name|login(?: name)?|handle|account name|logged in as|nick ?name|benutzername|"
     r"nutzername|nom d'utilisateur|identifiant|nombre de usuario|usuario|nome utente"
 )
 ID = (
-    r"ssn|social security|social|national insurance|nhs|tax(?:payer)?(?: id)?|steuer-?id(?:nr)?|steuernummer|passport|"
-    r"driver'?s? licen[cs]e|driving licen[cs]e|licen[cs]e|dni|nie|nif|codice fiscale|s[ée]curit[ée] sociale|"
-    r"sozialversicherungsnummer|rentenversicherungsnummer|personalausweis|ausweis|reisepass|passeport|pasaporte|"
-    r"passaporto|insurance|bank account|account|konto|member(?:ship)?|customer|kunden|patient|medical record|policy|"
-    r"identity card|id card|aadhaar|pan card|cpf|bsn"
+    r"ssn|ni(?= num)|social security|social|national insurance|nhs|tax(?:payer)?(?: id)?|steuer-?id(?:nr)?|"
+    r"steuernummer|passport|driver'?s? licen[cs]e|driving licen[cs]e|licen[cs]e|dni|nie|nif|codice fiscale|"
+    r"s[ée]curit[ée] sociale|sozialversicherungsnummer|rentenversicherungsnummer|personalausweis(?:nummer)?|"
+    r"ausweis(?:nummer)?|reisepass(?:nummer)?|passeport|pasaporte|passaporto|insurance|bank account|account|konto|"
+    r"member(?:ship)?|customer|kunden|patient|medical record|policy|identity card|id card|aadhaar|pan card|cpf|bsn"
 )
 NUMBER = r"number|no|nr|num|n[uú]mero|num[ée]ro|nummer|id|card"
 BORN = (
@@ -35,7 +35,7 @@ STRASSE = "straße|strasse|str|weg|platz|allee|gasse|ring|damm|ufer|chaussee|ste
 RUE = "rue|avenue|boulevard|bd|chemin|place|allée|impasse|quai|route|cours|passage|square|via"
 CALLE = (
     "calle|c/|avenida|avda|plaza|paseo|cuesta|urbanización|camino|ronda|callejón|glorieta|via|viale|piazza|corso|strada|"
-    "vicolo|largo|contrada|rua"
+    "vicolo|largo|contrada|borgo|canale|alameda|travesía|rua"
 )
 ZIP = r"zip(?: ?code)?|post(?:al)? ?code|plz|postleitzahl|code postal|código postal|cap"
 NAME_FIELD = (
@@ -98,6 +98,8 @@ NO_NAMES = frozenset(
     number name email phone address mr mrs ms miss dr prof herr frau damen herren kunde kundin monsieur madame
     señor señora signor signora absolutely certainly definitely unfortunately however regarding let can could would will
     do does did is are was were am be have has had see looking happy glad enjoy take best regards sincerely cheers dear
+    back office manager partner captain hiring logistics venue department sales
+    mum mom dad mother father same ending clock
     chair speaker president minister senator judge doctor doc appointment event movie
     merci danke gracias grazie bonjour hallo hola ciao unknown none null true false human person friend buddy
     """,

@@ -97,17 +97,19 @@ _MISSING = (
 # Every pattern begins where a word begins and has a bounded length, so that hostile text costs no more than its length.
 _EMAIL = re.compile(
     r"(?<![\w.+%-])[\w.+%-]{1,64}(?:@|\s?[\[(]at[\])]\s?)[\w-]{1,63}(?:(?:\.|\s?[\[(]dot[\])]\s?)[\w-]{2,63}){1,4}"
+    r"|(?<![\w.+%-])[\w.+%-]{1,64} at [\w-]{2,63} dot (?:com|org|net|edu|co|de|fr|es|it|uk)\b"
 )
 _PROFILE = re.compile(
     r"(?:https?://)?(?:[a-z]{2,3}\.)?(?:linkedin\.com/in|github\.com|gitlab\.com|twitter\.com|x\.com|facebook\.com|"
     r"instagram\.com|t\.me|tiktok\.com|reddit\.com/u(?:ser)?)/@?(?P<value>[\w.-]{2,60})"
 )
 _AT = re.compile(r"(?<![\w@./:`])(?P<value>@[A-Za-z][\w.]{1,29}\b)(?![(/@])")
+_USER_SHAPE = re.compile(r"(?<![\w@./-])(?P<value>[a-z]{2,20}_[a-z]{2,20}_\d{1,6})(?![\w/-])")
 _USER = re.compile(
     rf"(?i:\b(?:{words.USER})\b)(?:(?P<said>\s+(?i:is|ist|es|est|è)\b:?|\s?[:=#])|)\s*[\"'`]?(?P<value>[\w.@-]{{2,39}}\w)"
 )
 _CARD = re.compile(r"(?<![\w-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\w-])")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?!\w)")
+_IBAN = re.compile(r"(?i)\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?!\w)")
 _IPV4 = re.compile(r"(?<![\w.])(?<!ersion )\d{1,3}(?:\.\d{1,3}){3}(?!\.?\w)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
 _ID = re.compile(
@@ -125,17 +127,17 @@ _DATE = (
     r"|[^\W\d_]{3,9}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}|\d{1,4}[./-]\d{1,2}[./-]\d{2,4}"
 )
 _BORN = re.compile(rf"(?i:\b(?:{words.BORN})\b)[^\n\d]{{0,24}}?(?P<value>{_DATE})(?!\w)")
-_BORN_AFTER = re.compile(rf"(?<!\w)(?P<value>{_DATE})[^\n\d]{{0,14}}?(?i:\b(?:{words.BORN})\b)")
+_BORN_AFTER = re.compile(rf"(?<!\w)(?P<value>{_DATE})[^\n\d]{{0,20}}?(?i:\b(?:{words.BORN})\b)")
 _CAPITAL = r"[^\W\d_a-zà-öø-ÿ][\w'’.-]{0,24}"
 _US_TAIL = rf"(?:,?\s{_CAPITAL}(?:\s{_CAPITAL}){{0,2}},\s[A-Z]{{2}}\s\d{{5}}(?:-\d{{4}})?)?"
 _UNIT = rf"(?:,?\s(?:{words.UNIT})\.?\s#?\w{{1,6}})?"
 _PLACE = rf"(?:,?\s\d{{5}}\s{_CAPITAL})?"
 _ADDRESSES = (
     re.compile(
-        rf"(?<![\w-])\d{{1,6}}[A-Za-z]?\s(?:{_CAPITAL}\s){{1,4}}?(?:{words.STREET})\b\.?{_UNIT}{_US_TAIL}"
+        rf"(?<![\w-])\d{{1,6}}[A-Za-z]?\s(?:{_CAPITAL}\s){{1,4}}?(?:{words.STREET})s?\b\.?{_UNIT}{_US_TAIL}"
     ),
     re.compile(
-        rf"\b(?:{words.UNIT})\.?\s\w{{1,6}},?\s(?:\d{{1,6}}\s)?(?:{_CAPITAL}\s){{1,3}}?(?:{words.STREET})\b{_US_TAIL}"
+        rf"\b(?:{words.UNIT})\.?\s\w{{1,6}},?\s(?:\d{{1,6}}\s)?(?:{_CAPITAL}\s){{1,3}}?(?:{words.STREET})s?\b{_US_TAIL}"
     ),
     re.compile(
         rf"(?<!\w)(?:(?:{_CAPITAL}[ -]){{1,4}}(?:{words.STRASSE.title()})|{_CAPITAL}(?:{words.STRASSE}))\.?\s\d{{1,4}}"
@@ -247,6 +249,7 @@ def _handles(text: str) -> Iterator[tuple[int, int]]:
     yield from _fields(text, "handle")
     yield from _matches(_PROFILE, text)
     yield from _matches(_AT, text)
+    yield from _matches(_USER_SHAPE, text)
     for found in _USER.finditer(text):
         is_certain = found["said"] or re.search(r"[\d_]", found["value"])
         if is_certain and found["value"].casefold() not in vocabulary.FUNCTION_WORDS:
@@ -265,6 +268,7 @@ _NAMES = (
         rf"(?:^|(?<=[.!?\n])\s{{0,3}})(?i:{words.GREETS}),?\s{_TITLE}?(?P<value>{_FULL})(?=\s{{0,2}}(?:[,.!?:;\n–-]|$))"
     ),
     re.compile(rf"(?i:\b(?:{words.ADDRESSES})\b)[^,.!?\n]{{0,20}},\s{_TITLE}?(?P<value>{_PART})(?=[.!?])"),
+    re.compile(rf"(?:^|(?<=[.!?\n])\s{{0,3}})(?P<value>{_FULL}) speaking\b"),
     re.compile(rf"\b{_TITLE}(?P<value>{_FULL})"),
     re.compile(rf"(?i:\bmy (?:{words.RELATION})\b),?\s(?:(?i:is|called|named)\s)?(?P<value>{_FULL})"),
     re.compile(
@@ -287,7 +291,8 @@ def _names(text: str) -> Iterator[tuple[int, int]]:
 
 def is_name_part(word: str) -> bool:
     """Whether a word with a capital letter may be a part of a name."""
-    return word.casefold().rstrip(".") not in words.NO_NAMES
+    plain = word.casefold().rstrip(".")
+    return not {plain, re.split(r"['’]", plain)[0]} & words.NO_NAMES
 
 
 def _name_in(value: str) -> str:

@@ -59,7 +59,7 @@ def text_lines(log: MinedLog, *, is_dry: bool) -> Iterator[str]:
     left_out = [kind for kind in log.kinds if kind.state is State.LEFT_OUT]
     if left_out:
         n = sum(kind.n_dialogues for kind in left_out)
-        yield f"{n:>9}  of {counted(len(left_out), 'smaller kind')}, left out by --most"
+        yield f"{n:>9}  in {counted(len(left_out), 'smaller kind')}, left out by --most"
     n_written = sum(kind.state in (State.WRITTEN, State.WOULD_BE) for kind in log.kinds)
     wrote = "would be written (--dry-run)" if is_dry else "written"
     yield (

@@ -149,7 +149,7 @@ def test_a_dry_run_writes_nothing(log: Path, capsys: pytest.CaptureFixture[str])
 
 def test_most_limits_the_tests_and_says_what_is_left_out(log: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["mine", "log.jsonl", "-o", "tests", "--most", "1"]) == 0
-    assert "        1  of 1 smaller kind, left out by --most\n" in capsys.readouterr().out
+    assert "        1  in 1 smaller kind, left out by --most\n" in capsys.readouterr().out
     assert len(modules()) == 1
 
 
@@ -196,6 +196,17 @@ def test_a_property_of_the_users_is_imported(log: Path, pytester: pytest.Pyteste
         pytester.syspathinsert()
         result = pytester.runpytest(given.replace(":", "_"), "-k", "test_as_logged")
         result.assert_outcomes(failed=1)
+
+
+def test_the_prompt_of_the_log_is_what_the_model_under_test_gets(
+    log: Path, pytester: pytest.Pytester, chat_server: ChatServer
+):
+    prompted = stuck()
+    prompted["messages"].insert(0, {"role": "system", "content": "You sell lamps."})
+    write(log, prompted)
+    main(["mine", "log.jsonl", "-o", "tests", "--under-test", "openai:agent"])
+    pytester.runpytest("tests", "-k", "test_again", "--record-mode=once")
+    assert {body["messages"][0]["content"] for body in chat_server.requests} == {"You sell lamps."}
 
 
 def test_hostile_text_is_only_data(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
