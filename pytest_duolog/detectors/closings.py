@@ -90,9 +90,17 @@ def read_leave(normalised: str) -> Reading:
     n_words = len(text.words(normalised))
     parts = n_words <= FEW_WORDS and _is_only(lexicon.PARTING, normalised, news=0)
     thanks = (
-        cue is Cue.POLITE and n_words <= SHORT and _is_only(lexicon.THANKS, normalised, news=AFTERTHOUGHT)
+        cue is Cue.POLITE
+        and n_words <= SHORT
+        and _is_only(lexicon.THANKS, normalised, news=AFTERTHOUGHT)
+        and not any(map(_tells, sentences))
     )
     return Reading(cue, offers, declines, asks, n_words <= SHORT, parts, thanks)
+
+
+def _tells(sentence: str) -> bool:
+    """Whether a sentence without thanks has content, such as the second one of "Thanks. The hall is locked."."""
+    return not lexicon.THANKS.search(sentence) and sum(map(lexicon.is_news, text.words(sentence))) > 1
 
 
 def _is_only(phrases: PhraseBook, normalised: str, *, news: int) -> bool:

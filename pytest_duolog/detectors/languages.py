@@ -45,6 +45,14 @@ LIBRARY_WORDS = 5
 LIBRARY_MANY_WORDS = 8
 LIBRARY_CERTAIN = 0.42
 LIBRARY_CERTAIN_OF_FEW = 0.9
+# In a dialogue in another language, the library is asked about shorter texts as well: from so many words on, at these
+# probabilities; and at the last one if the text has no function word of the language that it names.
+LEAN_LEAST_WORDS = 3
+LEAN_CERTAIN = ((6, 0.5), (4, 0.65), (3, 0.9))
+LEAN_SURE = 0.85
+# A text of at most so many words is doubtful if the library says so surely that it is in the dialogue's language.
+FEW_WORDS = 12
+DOUBT_CERTAIN = 0.5
 # A text with this many different words, and this share of function words of a known language, is in that language. If
 # the share is smaller, the library decides. Without the library, a text with an even smaller share of function words of
 # all languages is in none of them; the limit is lower if all letters are English.
@@ -126,6 +134,40 @@ def _guessed(content: str, asks_library: bool) -> Guess:  # a key of the cache
     found, is_contested = _best_of(words, codes)
     is_open = asks_library and not is_contested
     return Guess(found or (_asked(folded, len(words), codes) if is_open else None) or script)
+
+
+def is_doubtful(content: str, expected: str) -> bool:
+    """Whether a short text of a dialogue in the language `expected` may be in that language after all.
+
+    It has as many function words of this language as of any other, or the library says that it is in it.
+    """
+    folded, words, hits = _of_short(content)
+    if not hits[expected] or hits[expected] < max(hits.values()):
+        code, certainty = (_identified(folded) if len(words) <= FEW_WORDS else None) or ("", 0.0)
+        return is_same(code, expected) and certainty >= DOUBT_CERTAIN
+    return True
+
+
+def leaning(content: str, expected: str) -> str | None:
+    """The other language that a short text in a dialogue in the language `expected` is in, by the library.
+
+    None if it says nothing else, or is less sure than its number of words asks for.
+    """
+    folded, words, hits = _of_short(content)
+    code, certainty = (_identified(folded) if len(words) >= LEAN_LEAST_WORDS else None) or ("", 0.0)
+    if code not in LANGUAGES or is_same(code, expected):
+        return None
+    least = next(bound for n_words, bound in LEAN_CERTAIN if len(words) >= n_words)
+    speaks = (hits[code] and not hits[expected]) or hits[code] >= hits[expected] + 2
+    is_sure = certainty >= least and (speaks or (certainty >= LEAN_SURE and not hits[expected]))
+    return code if is_sure else None
+
+
+def _of_short(content: str) -> tuple[str, Sequence[str], Counter[str]]:
+    """A text folded, its words, and how many different ones of them are function words of each language."""
+    own = text.without_asides(text.excerpt(content))
+    words = [word for word in text.words(text.normalise(own)) if not word[0].isdigit()]
+    return text.fold(own), words, Counter(code for word in set(words) for code in _HAVING.get(word, ()))
 
 
 def words_of(language: str) -> frozenset[str]:

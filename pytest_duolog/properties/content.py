@@ -191,7 +191,7 @@ def _is_question(sentence: str) -> bool:
 def _takes_up(question: str, reply: str) -> bool:
     own = _STAGED.sub(" ", text.excerpt(text.without_thinking(reply)))
     by_kind = [questions.takes_up(asked, own) for asked in text.sentences(question)]
-    if None not in by_kind and text.words(text.fold(own)):
+    if any(by_kind) or (None not in by_kind and text.words(text.fold(own))):
         return any(by_kind)
     said = text.sentences(text.fold(own))
     if said and (_SHORT_ANSWER.match(said[0]) or lexicon.NO.search(said[0])):

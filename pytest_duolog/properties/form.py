@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import median
 
 from pytest_duolog.detectors import text
-from pytest_duolog.detectors.languages import LANGUAGES, guess_language, is_same, language_of
+from pytest_duolog.detectors.languages import (
+    LANGUAGES,
+    Guess,
+    guess_language,
+    is_doubtful,
+    is_same,
+    language_of,
+    leaning,
+)
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict, require_share
 from pytest_duolog.properties.endings import find_closing
@@ -23,6 +31,8 @@ SHORT_MESSAGE = 12
 
 # About so many messages of a dialogue the library for languages is asked; the tables know most of the others, too.
 MOST_ASKED = 5_000
+# With fewer messages whose language is recognised, all are read as one text, too.
+FEW_SHOWN = 3
 # A dialogue mixes languages if at least this many of its messages do.
 MIXTURES = 2
 
@@ -110,6 +120,16 @@ def _ratio(first: float, last: float) -> float:
     return high / low
 
 
+def _first_language(own: Mapping[int, str], guesses: Mapping[int, Guess], together: str | None) -> str:
+    """The first language that is recognised; if that message may be in the one of most messages, or of all, this."""
+    shown = {number: guess.language for number, guess in guesses.items() if guess.language}
+    if not shown:
+        return together or ""
+    first, language = next(iter(shown.items()))
+    most = together or Counter(shown.values()).most_common(1)[0][0]
+    return most if is_doubtful(own[first], most) else language
+
+
 @dataclass(frozen=True)
 class KeepsLanguage(SpokenProperty, method="keeps_language"):
     """Every message is in one language: the given one, or the one of the first message whose language is recognised.
@@ -136,28 +156,34 @@ class KeepsLanguage(SpokenProperty, method="keeps_language"):
             for at, (number, content) in enumerate(own.items())
         }
         shown = [guess.language for guess in guesses.values() if guess.language]
-        together = None if shown else language_of("\n".join(own.values()))
+        together = language_of("\n".join(own.values())) if len(shown) < FEW_SHOWN else None
         if not shown and together is None:
             return self.verdict(None, f"no language is recognised in {len(said)} messages")
-        if not shown:
+        expected = self.language or _first_language(own, guesses, together)
+        mixtures = [guess.mixed for guess in guesses.values() if guess.mixed]
+        allowed = {expected, *(chain.from_iterable(mixtures) if len(mixtures) >= MIXTURES else ())}
+        spoken = {number: guess.language for number, guess in guesses.items()}
+        if not mixtures:
+            unsure = [number for number, language in spoken.items() if language is None][:MOST_ASKED]
+            spoken.update((number, leaning(own[number], expected)) for number in unsure)
+        others = [
+            item
+            for item in said
+            if (language := spoken[item[0]])
+            and not any(is_same(language, one) for one in allowed)
+            and not is_doubtful(own[item[0]], expected)
+        ]
+        if not shown and not others:
             holds = self.language is None or is_same(self.language, together or "")
             return self.verdict(
                 holds, f"{len(said)} short messages, read as one text, are in {together}", said[:1]
             )
-        expected = self.language or shown[0]
-        mixtures = [guess.mixed for guess in guesses.values() if guess.mixed]
-        allowed = {expected, *(chain.from_iterable(mixtures) if len(mixtures) >= MIXTURES else ())}
-        others = [
-            item
-            for item in said
-            if (language := guesses[item[0]].language) and not any(is_same(language, one) for one in allowed)
-        ]
-        spoken = Counter(guesses[number].language for number, _ in others)
+        counts = Counter(spoken[number] for number, _ in others)
         found = (
-            ", ".join(f"{n} in {language}" for language, n in spoken.items()) or "none in another language"
+            ", ".join(f"{n} in {language}" for language, n in counts.items()) or "none in another language"
         )
         return self.verdict(
             not others,
-            f"expected {expected}; of {len(shown)} messages with a recognised language, {found}",
+            f"expected {expected}; of {sum(map(bool, spoken.values()))} messages with a recognised language, {found}",
             others,
         )

@@ -42,6 +42,7 @@ TALK = LIGHTHOUSES[:6]
         ["谢谢你，再见！", "再见，祝你一切顺利！"],
         ["ありがとうございました。さようなら。", "こちらこそ。またお会いしましょう。"],
         ["감사합니다. 안녕히 계세요.", "안녕히 가세요. 좋은 하루 보내세요."],
+        ["太好了，谢谢你！", "不用客气！"],
     ],
     ids=[
         "English",
@@ -63,6 +64,7 @@ TALK = LIGHTHOUSES[:6]
         "zh",
         "ja",
         "ko",
+        "Chinese thanks",
     ],
 )
 def test_goodbye_and_answer_end_cleanly(goodbyes):
@@ -126,6 +128,11 @@ def test_no_goodbye_is_found_where_there_is_none(texts):
     transcript = dialogue(*texts)
     assert find_closing(transcript) is None
     assert "nobody said goodbye" in transcript.ends_cleanly().explanation
+
+
+def test_thanks_with_other_news_are_no_end():
+    assert dialogue(*TALK, "Thanks!").ends_cleanly()
+    assert not dialogue(*TALK, "Thanks. The hall is locked on Mondays.").ends_cleanly()
 
 
 def test_refused_offer_is_a_goodbye():

@@ -109,6 +109,33 @@ def test_short_messages_are_read_together():
     assert not transcript.keeps_language("fr")
 
 
+@pytest.mark.parametrize(
+    "short",
+    [
+        "Wir haben noch drei Zimmer.", "Il pleut depuis ce matin.", "¿A qué hora cierra la cocina?",
+        "Kapılar ne zaman açılıyor?",
+    ],
+    ids=["de", "fr", "es", "tr"],
+)  # fmt: skip
+def test_short_message_in_another_language_is_found(short):
+    pytest.importorskip("py3langid")
+    transcript = dialogue("Is there a room for tonight?", short, "How much is it?", "Sixty pounds a night.")
+    assert [evidence.message for evidence in transcript.keeps_language().evidence] == [2]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["i m from london", "me too! i m a cook", "i m a nurse, and u", "i work in a pub"],
+        ["Bhai, kal ka match dekha?", "Haan yaar, last over was crazy!", "Bilkul, what an innings."],
+        ["Have you read Das Parfum?", "No, but I liked La peste.", "Me too, last year."],
+    ],
+    ids=["no apostrophes", "Hinglish", "titles"],
+)
+def test_careless_or_mixed_talk_is_no_change(said):
+    assert dialogue(*said).keeps_language().outcome is not Outcome.FAILS
+
+
 def test_without_a_language_it_could_not_be_measured():
     assert dialogue("OK!", "🎉").keeps_language().outcome is Outcome.UNMEASURED
 

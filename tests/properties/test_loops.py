@@ -117,10 +117,10 @@ def test_bot_that_deflects_in_other_languages_is_stuck(deflections):
 
 def test_thanks_and_goodbye_after_a_confirmed_change_are_no_loop():
     booking = [
-        "Please tell Ada about the blue room.", "Shall I tell Ada about the blue room?", "Yes, that's correct.",
-        "I have told her.", "Thanks a lot!", "Anything else?", "Could you tell Mia as well?",
-        "Shall I tell Mia about the blue room?", "Yes, that's correct.", "I have told her.", "Thanks a lot!",
-        "Anything else?", "No, that's all. Thanks!", "Have a nice day!",
+        "Send the letter to Ada.", "Shall I send the letter about the blue room to Ada?", "Yes, that's correct.",
+        "I have sent it.", "Thanks a lot!", "Anything else?", "Could you send it to Mia as well?",
+        "Shall I send the letter about the blue room to Mia?", "Yes, that's correct.", "I have sent it.",
+        "Thanks a lot!", "Anything else?", "No, that's all. Thanks!", "Have a nice day!",
     ]  # fmt: skip
     assert spans(*booking) == []
 

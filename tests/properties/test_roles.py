@@ -254,8 +254,18 @@ def test_unknown_prompt_could_not_be_measured():
         "作为一个人工智能，我没有见过。",
         "AIとして、私は見たことがありません。",
         "저는 인공지능이라서 본 적이 없습니다.",
+        "Being a chatbot, I have no boat.",
+        "I'm only a program, captain.",
+        "I can't have a favourite one; I'm a machine.",
+        "Я всего лишь языковая модель и не вижу моря.",
+        "Ben sadece bir yapay zekayım, deniz görmedim.",
+        "Jestem tylko modelem językowym.",
+        "Als taalmodel heb ik geen boot.",
     ],
-    ids=["en", "assistant", "model", "maker", "de", "fr", "es", "it", "pt", "id", "zh", "ja", "ko"],
+    ids=[
+        *("en", "assistant", "model", "maker", "de", "fr", "es", "it", "pt", "id", "zh", "ja", "ko"),
+        *("chatbot", "program", "machine", "ru", "tr", "pl", "nl"),
+    ],
 )
 def test_broken_character_is_found(content):
     verdict = dialogue(*TALK[:3], content).stays_in_character()
@@ -272,6 +282,10 @@ def test_broken_character_is_found(content):
         "As an aid to navigation they are obsolete.",
         "He said: “As an AI language model, I cannot.”",
         "My training as a keeper took a year.",
+        "I am no machine, let me sleep.",
+        "I feel like a robot after such a night.",
+        "I'm not a bank.",
+        "My uncle is a machine operator, and I am a bot fly hunter.",
     ],
 )
 def test_human_talk_keeps_the_character(content):
