@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_duolog.commands.dialogue_files import read_dialogues
+from pytest_duolog.commands.dialogue_files import each_dialogue_at, read_dialogues, without_secrets
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import counted, listed, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.storage.own_folder import OWN_FOLDER
+from pytest_duolog.transcripts.logs.tables import NO_COLUMNS
 from pytest_duolog.transcripts.sources import Unreadable
 
 # The suffixes of files with dialogues, those with the most facts first; other files in a folder are skipped.
@@ -39,10 +40,9 @@ def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         nargs="*",
-        type=Path,
         metavar="PATH",
-        help="transcripts, chat logs, cassettes or run records, or folders with such files (default: the working "
-        "directory)",
+        help="transcripts, chat logs (also .csv, .parquet, .gz and the like), cassettes or run records, folders with "
+        "such files, globs, or addresses such as s3://... (default: the working directory)",
     )
     add_name_argument(parser)
     parser.add_argument(
@@ -61,13 +61,13 @@ def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue],
     Raises TranscriptError if there is none.
     """
     properties = given_properties(arguments)
-    paths = arguments.paths or [Path()]
+    paths = arguments.paths or ["."]
     found, n_unreadable = selected_dialogues(paths, text=arguments.text, says=arguments.says or "")
     return [dialogue.judged(properties) for dialogue in found], n_unreadable
 
 
 def selected_dialogues(
-    paths: Sequence[Path], *, text: str = "", says: str = ""
+    paths: Sequence[str], *, text: str = "", says: str = ""
 ) -> tuple[list[FiledDialogue], int]:
     """The dialogues of some paths with these texts, as they are, and how many could not be read.
 
@@ -88,7 +88,7 @@ def selected_dialogues(
     if not wanted and named:
         raise TranscriptError(f"no message of {counted(len(named), 'dialogue')} has {says!r}")
     if not wanted and not unreadable:
-        where = listed([str(path) for path in paths if path != Path()]) or "the working directory"
+        where = listed([path for path in paths if path != "."]) or "the working directory"
         raise TranscriptError(f"{where}: {NO_DIALOGUES}")
     return wanted, len(unreadable)
 
@@ -107,12 +107,12 @@ def _searched(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _entries(paths: Sequence[Path]) -> Iterator[FiledDialogue | Unreadable]:
+def _entries(paths: Sequence[str]) -> Iterator[FiledDialogue | Unreadable]:
     for path in paths:
-        if path.is_dir():
-            yield from dialogues_of_folder(path)
+        if Path(path).is_dir():
+            yield from dialogues_of_folder(Path(path))
         else:
-            yield from read_dialogues(path)
+            yield from map(without_secrets, each_dialogue_at(path, NO_COLUMNS, set()))
 
 
 def dialogues_of_folder(folder: Path) -> Iterator[FiledDialogue | Unreadable]:

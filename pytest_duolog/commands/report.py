@@ -49,7 +49,7 @@ def _run_of(arguments: argparse.Namespace) -> RunRecord | None:
     if not _is_run(arguments):
         return None
     try:
-        records = [safe_record(path) for path in arguments.paths]
+        records = [safe_record(Path(path)) for path in arguments.paths]
     except RunRecordError:
         return None
     has_all = not any(record.damage for record in records)
@@ -62,5 +62,5 @@ def _is_run(arguments: argparse.Namespace) -> bool:
     return (
         bool(arguments.paths)
         and not (arguments.text or arguments.says or arguments.property)
-        and all(map(is_record, arguments.paths))
+        and all(is_record(Path(path)) for path in arguments.paths)
     )

@@ -394,3 +394,15 @@ def test_killed_scans_go_on_to_the_same_bytes(folder, n_kills):
     assert main(["check", "--out", "whole", "--chunk-mb", "0.02", "log.jsonl"]) == 1
     assert killed(folder, n_kills) == n_kills
     assert contents(Path("out")) == contents(Path("whole"))
+
+
+def test_reports_read_tables_compressed_logs_and_globs_too(folder, capsys):
+    Path("one.csv").write_text(table(2), "utf-8")
+    Path("two.jsonl.gz").write_bytes(gzip.compress(log(3).encode()))
+    assert main(["report", "one.csv", "two.*.gz", "-o", "page.html"]) == 0
+    assert capsys.readouterr().out == "page.html: 5 dialogues\n"
+    assert "I will send the refund" in Path("page.html").read_text("utf-8")
+    assert main(["report", "none*.csv", "-o", "page.html"]) == 2
+    assert "none*.csv:1: there is no such file" in capsys.readouterr().err
+    assert main(["show", "one.csv", "-k", "talk 1"]) == 0
+    assert "lighthouse" in capsys.readouterr().out
