@@ -108,7 +108,9 @@ def commands_of(name: str, options: argparse.Namespace, n_dialogues: int, folder
     if name in ("asyncio", "dask", "ray"):
         away = [] if name == "asyncio" else ["--executor", f"{name}://local?workers={options.workers}"]
         return [[*talk, "--concurrency", str(options.in_flight), *away]]
-    (folder / "test_job.py").write_text(DUOLOG_TEST.format(turns=turns, dialogues=n_dialogues))
+    (folder / "test_job.py").write_text(
+        DUOLOG_TEST.format(turns=turns, dialogues=n_dialogues, messages=2 * turns + 1)
+    )
     test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--record-mode=once"]
     share = f"--duolog-concurrency={options.in_flight // options.workers}"
     if name == "pytest":

@@ -153,8 +153,9 @@ def _engaged(session: Session, scenarios: Sequence[Scenario]) -> Executor | None
     address = session.settings.executor
     if address is None or not scenarios:
         return None
-    from pytest_duolog.running.executors.driver import Executor, refused, why_not_sent  # noqa: PLC0415
-    from pytest_duolog.running.executors.engine import engine_at  # noqa: PLC0415  # most runs have none
+    from pytest_duolog.running.executors.driver import Executor  # noqa: PLC0415  # most runs have none
+    from pytest_duolog.running.executors.engine import engine_at  # noqa: PLC0415
+    from pytest_duolog.running.executors.sendable import refused, why_not_sent  # noqa: PLC0415
 
     for number, scenario in enumerate(scenarios, start=1):
         if why := why_not_sent(scenario, session.settings):

@@ -14,8 +14,9 @@ from pytest_duolog.plugin.prefetch import may_mock, package_of
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.results.arm import Arm
-from pytest_duolog.running.executors.driver import Executor, refused, why_not_sent
+from pytest_duolog.running.executors.driver import Executor
 from pytest_duolog.running.executors.engine import engine_at
+from pytest_duolog.running.executors.sendable import refused, why_not_sent
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.settings import Settings
 

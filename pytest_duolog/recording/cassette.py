@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -16,34 +15,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_duolog.display import counted
-from pytest_duolog.errors import CassetteMismatch, SecretInRecording, UnreadableCassette
+from pytest_duolog.errors import CassetteMismatch
 from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
 from pytest_duolog.recording.complaints import CACHE, Situation
 from pytest_duolog.recording.header import is_same_dialogue, stale_facts, wordings_of
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
-from pytest_duolog.recording.journal_file import (
-    Journal,
-    JournalWriter,
-    change_header,
-    check_place,
-    journal_of,
-    put_in_place,
-    read_journal,
-    writing,
-)
+from pytest_duolog.recording.journal_file import Journal
 from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import Orphans, Recording
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.recorder import Recorder
+from pytest_duolog.recording.recording_file import RecordingFile
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.source import SourceReader
-from pytest_duolog.recording.stored_response import refuse_secrets
-from pytest_duolog.storage.line_file import Lines, replacing
 from pytest_duolog.transcripts.transcript import Message, StopReason, ToolCall
-
-# How the line begins that marks a recording as complete.
-END_START = b'{"end":'
 
 
 class Cassette(Recorder):
@@ -51,7 +37,7 @@ class Cassette(Recorder):
 
     It observes the dialogue to know which message is being made. `notices` are messages for the user, also if the test
     passes; `fresh_messages` are the numbers of messages whose model was asked in this run. `votes` are the recorded
-    votes of judges: see `Votes`.
+    votes of judges: see `Votes`. `file` is what it writes.
     """
 
     def __init__(
@@ -81,12 +67,11 @@ class Cassette(Recorder):
         super().__init__(redactor, hooks)
         self.location = location
         self._source_path = location.path
-        self._is_new = not location.path.exists()
+        is_new = not location.path.exists()
         self.mode = mode
         self.votes: list[Interaction] = []
         self.notices = list(notices)
         self._orphans = orphans
-        self._begun = begun
         self._header: Mapping[str, Any] = redactor.json(header)
         # Most requests of a dialogue have the same address.
         self._addresses = lru_cache(maxsize=64)(lambda uri: address_of(redactor.uri(uri), base_urls))
@@ -106,7 +91,18 @@ class Cassette(Recorder):
         self._takes_over = source is not None and source.takes_over
         self._left = list(self._source.interactions) if self._source else []
         self._n_written = 0
-        self._writer: JournalWriter | None = None
+        can_continue = mode is RecordMode.ONCE and self._source_path.suffix == ".jsonl"
+        self.file = RecordingFile(
+            location,
+            redactor,
+            test=self.test,
+            is_new=is_new,
+            continued=self._source
+            if self._source and can_continue and not self._source.is_finished
+            else None,
+            continued_path=self._source_path,
+            begun=begun,
+        )
         self.fresh_messages: set[int] = set()
         self._served: dict[str, set[str]] = {}
         self._end: Mapping[str, Any] | None = None
@@ -124,8 +120,8 @@ class Cassette(Recorder):
     @property
     def recorded_at(self) -> datetime | None:
         """When the dialogue was recorded; None if it is not recorded or the time is not known."""
-        continues = self._source is not None and (self._writer is None or self._resumes)
-        recorded = (self._source.header if continues and self._source else self._header).get("recorded")
+        source = self.file.continued or (None if self.file.is_begun else self._source)
+        recorded = (source.header if source else self._header).get("recorded")
         if not (self._used and recorded):
             return None
         try:
@@ -136,12 +132,7 @@ class Cassette(Recorder):
     @property
     def _resumes(self) -> bool:
         """Whether new messages are appended to the same file that is being replayed."""
-        return (
-            self.mode is RecordMode.ONCE
-            and self._source is not None
-            and not self._source.is_finished
-            and self._source_path.suffix == ".jsonl"
-        )
+        return self.file.continued is not None
 
     @property
     def header(self) -> Mapping[str, Any]:
@@ -166,7 +157,7 @@ class Cassette(Recorder):
     @property
     def is_rewritten(self) -> bool:
         """Whether this run has replaced the file; votes of the old file are not in it."""
-        return self.is_adopted or (self._writer is not None and not self._resumes)
+        return self.file.replaces
 
     def as_journal(self) -> Journal:
         """The finished dialogue in the form of a file, without votes."""
@@ -195,10 +186,7 @@ class Cassette(Recorder):
 
     def keep_without_result(self, response: Response) -> None:
         """Write the last call of a tool with another response, because its own could not be written."""
-        assert self._writer is not None, "it has tried to write"
-        path, last = self._writer.path, replace(self._used[-1], response=response)
-        with closing(JournalWriter(path, header=None, journal=read_journal(path))) as writer:
-            writer.append(writer.lines_for([last]))
+        self.file.change_last(replace(self._used[-1], response=response))
 
     def other_result(self, call: ToolCall, today: str) -> CassetteMismatch:
         """The error for a live tool whose result is not the recorded one; the caller raises it."""
@@ -232,8 +220,8 @@ class Cassette(Recorder):
         for speaker, models in self._served.items():
             if len(models) > 1 and self._n_recorded:
                 self._notice(f"{speaker} was answered by {len(models)} models: {', '.join(sorted(models))}")
-        if self._writer is None and self._resumes:
-            self._open_writer()
+        if self._resumes:
+            self.file.open(self._header)
         self._end = self.redactor.json(
             {
                 "stop": stop_reason.model_dump(mode="json"),
@@ -243,16 +231,12 @@ class Cassette(Recorder):
                 **({"given": self._given} if self._header.get("steps") else {}),
             }
         )
-        if self._writer is not None:
-            self._writer.finish(self._end)
-            if self._writer.path != self.location.path:
-                self._writer.take_place_of(self.location.path)
-                self._source_path = self.location.path
-            self.close()
+        if self.file.is_begun:
+            self.file.finish(self._end)
+            self._source_path = self.location.path
         elif self.mode is RecordMode.ONCE and self._source_path == self.location.partial_path:
             assert self._source is not None, "it was replayed"
-            # The run that finished the recording was killed before this step.
-            put_in_place(self._source_path, self.location.path, n_bytes=self._source.n_bytes)
+            self.file.put_in_place(self._source.n_bytes)
             self._source_path = self.location.path
 
     def _drops_what_is_left(self) -> bool:
@@ -304,8 +288,7 @@ class Cassette(Recorder):
 
     def close(self) -> None:
         """Close the file; without `finish` it stays incomplete and can be resumed."""
-        if self._writer is not None:
-            self._writer.close()
+        self.file.close()
 
     # Replaying
 
@@ -323,17 +306,11 @@ class Cassette(Recorder):
             raise self._situation().mismatch(sent, *self._asking)
         if sent.called_tool is None:
             self.permission()
-        self.check_place()
+        self.file.check_place()
         if self._resumes and not self._n_recorded and self._used:
             last = max(interaction.message_number for interaction in self._used)
             where = f"in message {last}" if last == self._asking[0] else f"after message {last}"
             self._notice(f"{self.path.name} was incomplete: resumed {where}")
-
-    def check_place(self) -> None:
-        """Raises UnreadableCassette if what is recorded could not be written; called before a reply costs anything."""
-        if self._writer is None:
-            check_place(self._path_to_write(), n_bytes=self._bytes_expected())
-            check_place(self.location.path, n_bytes=None)  # the finished recording will replace it
 
     def _notice(self, text: str) -> None:
         if text not in self.notices:
@@ -346,8 +323,7 @@ class Cassette(Recorder):
             return False
         if self._source is None:
             # The folder is looked at once: a new file has begun, for which it was allowed.
-            is_begun = self._writer is not None
-            return is_begun or self.location.is_recast or not any(self.location.other_pairings())
+            return self.file.is_begun or self.location.is_recast or not any(self.location.other_pairings())
         return self._resumes and not self._left
 
     # Recording
@@ -365,100 +341,34 @@ class Cassette(Recorder):
         if interaction.served is not None:
             self._served.setdefault(interaction.speaker, set()).add(interaction.served)
 
-    def adopt(self, recorded: bytes) -> None:
-        """Take over the file of this dialogue that another process has recorded, whole or as far as it came.
-
-        Nothing may have been asked for here. Raises SecretInRecording if a line has a secret that only this process
-        knows, UnreadableCassette if it is damaged or cannot be written.
-        """
-        target = self.location.path
-        lines = Lines(recorded)
-        journal = journal_of(lines, target)
-        if journal.damage or journal.edited:
-            raise UnreadableCassette(
-                f"a worker's recording came damaged: {[*journal.damage, *journal.edited][0]}",
-                cassette_path=target,
-                facts=[("to fix", "run this test again")],
-            )
-        said = [line.decode() for line in lines.whole[1:] if not line.startswith(END_START)]
-        what = "what a worker recorded"
-        refuse_secrets(said, self.redactor, what=what, cassette_path=target, test=self.test)
-        self.check_place()  # another run may have recorded it meanwhile
-        path = target if journal.is_finished else self._path_to_write()
-        with writing(path), replacing(path) as file:
-            file.append_as_is(recorded)
-        if journal.is_finished:
-            self.location.partial_path.unlink(missing_ok=True)
-        self._begun(path)
-        for interaction in journal.interactions:
-            self._on_recorded(interaction)
-        self._used, self._end = journal.interactions, journal.end
-        self._n_recorded = self._n_written = len(self._used)
-        self._source_path, self.is_adopted = path, True
-
     def _commit(self) -> None:
         fresh = self._used[self._n_written :]
         if self._n_recorded and fresh:
             self._write(fresh)
 
     def _write(self, fresh: Sequence[Interaction]) -> None:
-        if self._writer is None:
-            self._open_writer()
-        assert self._writer is not None
         kept = [saved for interaction in fresh if (saved := self.hooks.saved(interaction))]
-        lines = self._writer.lines_for(kept)
         number, speaker = self._asking
-        try:
-            refuse_secrets(
-                lines,
-                self.redactor,
-                what=f"message {number} ({speaker})",
-                cassette_path=self.location.path,
-                test=self.test,
-            )
-        except SecretInRecording:
-            self.close()
-            raise
-        self._writer.append(lines)
+        self.file.write(self._header, kept, what=f"message {number} ({speaker})")
         self._n_written = len(self._used)
 
-    def _open_writer(self) -> None:
-        goes_on = self._resumes
-        if goes_on:
-            self._bring_up_to_date()
-        self._writer = JournalWriter(
-            self._path_to_write(),
-            header=None if goes_on else self._header,
-            journal=self._source if goes_on else None,
-            replaces=self._bytes_expected() is None,
-        )
-        if not goes_on:
-            self._begun(self._writer.path)
+    def begin_elsewhere(self) -> None:
+        """Lock the file, because another process is about to record this dialogue, of which nothing was asked here."""
+        self.file.open_copy(self._header)
 
-    def _bring_up_to_date(self) -> None:
-        """Give an incomplete recording the current header if another dialogue began it with the same messages."""
-        assert self._source is not None
-        if stale_facts(self._source.header, self._header):
-            path, today = self._source_path, self._header
-
-            def brought_up(begun: Mapping[str, Any]) -> dict[str, Any]:
-                return {**today, "duolog": begun["duolog"]}  # its lines do not change
-
-            change_header(path, path, brought_up, n_bytes=self._source.n_bytes)
-            renewed = read_journal(self._source_path)
-            self._source = replace(renewed, interactions=self._source.interactions)
-
-    def _path_to_write(self) -> Path:
-        if self._resumes:
-            return self._source_path
-        return self.location.path if self._is_new else self.location.partial_path
-
-    def _bytes_expected(self) -> int | None:
-        """The expected length of the file before writing; None if an older incomplete file is replaced."""
-        if self._resumes:
-            assert self._source is not None
-            return self._source.n_bytes
-        return 0 if self._is_new else None
+    def adopt(self, recorded: bytes) -> None:
+        """Take over all that the other process has recorded after the header; raises the errors of `file.copy`."""
+        self.file.copy(0, recorded)
+        if not recorded:
+            return
+        journal = self.file.copied()
+        if journal.is_finished:
+            self.file.finish(None)
+        for interaction in journal.interactions:
+            self._on_recorded(interaction)
+        self._used, self._end = journal.interactions, journal.end
+        self._n_recorded = self._n_written = len(self._used)
+        self.is_adopted = True
 
     def _orphans_of_this(self) -> list[Recording]:
         module = module_of(self.location.folder)

@@ -277,8 +277,13 @@ def line_text(value: Mapping[str, Any]) -> str:
 
 
 def newly_said(line: str) -> dict[str, Any]:
-    """The request and the response of a line with its own longer texts inserted; texts of other lines are left out."""
+    """The request and the response of a line with its own longer texts inserted; texts of other lines are left out.
+
+    Of the last line of a recording, which has neither, it is the end.
+    """
     value = json.loads(line)
+    if "end" in value:
+        return {"end": value["end"]}
     own = {f"{value['n']}.{index}": text for index, text in enumerate(value.get("texts", ()))}
 
     def unfolded(item: Any) -> Any:

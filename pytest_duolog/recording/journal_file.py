@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from pytest_duolog.storage.line_file import (
     FileInUse,
     LineFile,
     Lines,
+    WrongChecksum,
     check_writable,
     read_first_line,
     read_lines,
@@ -231,6 +232,12 @@ def writing(path: Path) -> Iterator[None]:
             cassette_path=path,
             facts=[("to fix", "run this test again")],
         ) from None
+    except WrongChecksum:
+        raise UnreadableCassette(
+            "what a worker recorded was changed on its way here",
+            cassette_path=path,
+            facts=[("to fix", "run this test again")],
+        ) from None
     except OSError as error:
         raise UnreadableCassette(
             f"the cassette cannot be written: {error.strerror}",
@@ -291,6 +298,14 @@ class JournalWriter:
         with writing(self.path):
             self._file.append(line.encode() for line in lines)
 
+    def next_texts(self, lines: Sequence[bytes]) -> list[str]:
+        """The texts, for `append`, of lines that another process has written in its own file of this recording.
+
+        Raises UnreadableCassette if one was changed on its way, or has another place.
+        """
+        with writing(self.path):
+            return [text.decode() for text in self._file.next_texts(lines)]
+
     def finish(self, end: Mapping[str, Any]) -> None:
         """Write the line that marks the recording as complete."""
         self.append([line_text({"end": end})])
@@ -299,6 +314,11 @@ class JournalWriter:
         """Replace the file at `path` and close; raises UnreadableCassette if another run is writing that file."""
         with writing(path):
             self._file.take_place_of(path)
+
+    def remove(self) -> None:
+        """Remove the file, which nothing was recorded in, and close it."""
+        with writing(self.path):
+            self._file.remove()
 
     def close(self) -> None:
         """Release the lock and close the file."""

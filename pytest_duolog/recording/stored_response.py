@@ -73,7 +73,7 @@ def refuse_secrets(
 
 def _holds_secret(line: str, redactor: Redactor) -> bool:
     said = newly_said(line)
-    text = said["response"].get("text", "")
+    text = said.get("response", {}).get("text", "")
     return redactor.finds_secret(line, said) or without_secrets_in_stream(text, redactor) != text
 
 

@@ -78,9 +78,8 @@ class Session:
         self._base_urls = providers.base_urls(known, environ)
         self._lines = Lines(settings, environ)
         ORIGINALS.watch()
-        # What runs in workers needs no files here.
-        n_dialogues = settings.concurrency if settings.executor else _within_open_files(settings.concurrency)
-        self.scheduler = Scheduler(n_dialogues)
+        n_files = 1 if settings.executor else FILES_A_DIALOGUE  # a worker has the connections
+        self.scheduler = Scheduler(_within_open_files(settings.concurrency, n_files))
         self.executor: Executor | None = None
         self.budget = RunBudget(settings.budget)
 
@@ -422,8 +421,8 @@ def _local_loop() -> Iterator[Callable[[Awaitable[Result]], Result]]:
         yield wait
 
 
-def _within_open_files(n_dialogues: int) -> int:
-    """How many dialogues may run at a time within the limit of open files (`ulimit -n`)."""
+def _within_open_files(n_dialogues: int, n_files: int) -> int:
+    """How many dialogues with `n_files` each may run at a time within the limit of open files (`ulimit -n`)."""
     try:
         import resource  # noqa: PLC0415
     except ImportError:  # Windows has no such limit
@@ -431,7 +430,7 @@ def _within_open_files(n_dialogues: int) -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return n_dialogues
-    return max(1, min(n_dialogues, (limit - FILES_BESIDE) // FILES_A_DIALOGUE))
+    return max(1, min(n_dialogues, (limit - FILES_BESIDE) // n_files))
 
 
 def _tools(scenario: Scenario, cassette: Cassette) -> dict[Side, CallTool]:

@@ -11,6 +11,8 @@ from pytest_duolog.errors import ConfigurationError
 LOCAL = "local"
 # The module that each engine needs, and the extra that installs it.
 ENGINES = {"ray": "ray", "dask": "distributed"}
+# Places that only the other engine has.
+OTHERS_PLACES = {"ray": re.compile("tls://.*"), "dask": re.compile("auto")}
 FORM = re.compile(
     r"(?P<engine>[a-z]+)://(?P<place>local|auto|[^?/\s]+:\d+|tls://[^?/\s]+:\d+)(\?workers=(?P<workers>\d+))?"
 )
@@ -40,7 +42,7 @@ class ExecutorAddress:
         """
         found = FORM.fullmatch(text)
         is_known = found is not None and found["engine"] in ENGINES and found["workers"] != "0"
-        if found is None or not is_known or (found["engine"] == "dask" and found["place"] == "auto"):
+        if found is None or not is_known or OTHERS_PLACES[found["engine"]].fullmatch(found["place"]):
             raise ConfigurationError(
                 f"duolog_executor: {text!r} is not the address of an executor (accepted: {ACCEPTED})"
             )

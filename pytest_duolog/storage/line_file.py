@@ -15,7 +15,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pytest_duolog.storage.checksums import with_checksum
+from pytest_duolog.storage.checksums import with_checksum, without_checksum
 from pytest_duolog.storage.own_folder import make_folder
 
 # An open file cannot be renamed on Windows.
@@ -45,6 +45,10 @@ class FileInUse(Exception):
 
 class FileChanged(Exception):
     """Another run has written, replaced or removed the file since it was read."""
+
+
+class WrongChecksum(Exception):
+    """A line is not as it was written at its place in another file."""
 
 
 @dataclass(frozen=True)
@@ -185,12 +189,26 @@ class LineFile:
 
         Writes all of them or none. Raises OSError if they cannot be written.
         """
+        checked = self._checked(lines)
+        self.append_as_is(b"".join(line + b"\n" for line in checked))
+        self._n_lines = (self._n_lines or 0) + len(checked)
+
+    def next_texts(self, lines: Sequence[bytes]) -> list[bytes]:
+        """The texts, for `append`, of lines that are in another file at the places that they will have here.
+
+        Raises WrongChecksum if one is not as it was written there.
+        """
+        texts = [*map(without_checksum, lines)]
+        if self._checked(texts) != [*lines]:
+            raise WrongChecksum
+        return texts
+
+    def _checked(self, lines: Iterable[bytes]) -> list[bytes]:
+        """Lines with their checksums at the end of the file."""
         if self._n_lines is None:
             self._n_lines = self.read().n_not_blank
         places = range(self._n_lines + 1, sys.maxsize)
-        written = [with_checksum(line, place) for place, line in zip(places, lines, strict=False)]
-        self.append_as_is(b"".join(line + b"\n" for line in written))
-        self._n_lines += len(written)
+        return [with_checksum(line, place) for place, line in zip(places, lines, strict=False)]
 
     def append_as_is(self, content: bytes) -> None:
         """Write lines that already have checksums: all of them or none. Raises OSError if they cannot be written."""
@@ -226,6 +244,17 @@ class LineFile:
         if self._is_open:
             self._is_open = False
             _release(self._descriptor)
+
+    def remove(self) -> None:
+        """Remove the file, unless it is closed, and close it. Raises OSError if it cannot be removed."""
+        if not self._is_open:
+            return
+        if not CAN_RENAME_OPEN_FILES:
+            self.close()
+        try:
+            self.path.unlink(missing_ok=True)
+        finally:
+            self.close()
 
     def __enter__(self) -> Self:
         return self

@@ -23,6 +23,7 @@ from pytest_duolog.transcripts.transcript import StopKind, Transcript
 from tests.chat_server import ChatServer
 from tests.dialogues import LIGHTHOUSES
 from tests.hostile import HOSTILE
+from tests.worker_engine import engines_used
 
 COMMAND = "import sys; from pytest_duolog.cli import main; sys.exit(main(sys.argv[1:]))"
 MODELS = ("--a", "openai:x", "--b", "openai:y")
@@ -627,3 +628,28 @@ def test_a_persona_talks_once_whatever_the_wording_and_becomes_a_test(
     assert "import Persona, Speaker" in Path("test_said.py").read_text("utf-8")
     pytester.runpytest("--record-mode=none", "test_said.py").assert_outcomes(passed=1)
     assert len(chat_server.requests) == 3
+
+
+def test_dialogues_run_in_the_workers_of_an_executor(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    engines = engines_used(monkeypatch, "pytest_duolog.running.executors.engine")
+    command = (*MODELS, "--opener", "One.", "--opener", "Two.", "--opener", "Three.", "--turns", "2")
+    away = ("--executor", "dask://local?workers=2")
+    talk(*command, *away)
+    assert "dask://local: 3 dialogues in 2 workers" in capsys.readouterr().out
+    assert [method for _, method in engines[0].sent].count("perform") == 3
+    assert [len(one) for one in said()] == [5, 5, 5]
+    # They lie where those of one process lie: nothing is left to do, and no worker is needed for that.
+    talk(*command, *away)
+    assert "3 of 3 dialogues; nothing was left to do" in capsys.readouterr().out
+    assert len(engines) == 1
+    assert len(chat_server.requests) == 3 * 4
+
+
+def test_an_executor_that_cannot_be_used_is_refused(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
+    talk(*MODELS, "--executor", "spark://local", status=2)
+    assert "'spark://local' is not the address of an executor" in capsys.readouterr().err
+    assert not chat_server.requests

@@ -1,7 +1,8 @@
 """What a run does with its workers: it sends each dialogue to one of them, and keeps what comes back.
 
-If the worker died, it sends the dialogue to another one. Only this process counts, writes and decides: a try that
-nobody waits for any more has no way into the results.
+While a worker runs a dialogue, its file is locked here, and each finished message is written to it as it comes. If the
+worker died, another one continues after those messages. Only this process counts, writes and decides: a try that nobody
+waits for any more has no way into the results.
 """
 
 from __future__ import annotations
@@ -9,32 +10,41 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import pickle
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pytest_duolog.display import counted, listed
-from pytest_duolog.endpoints import registry
-from pytest_duolog.endpoints.scripted import Script
-from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, EndpointError, told
+from pytest_duolog.display import counted
+from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, EndpointError
 from pytest_duolog.recording.cassette import Cassette
+from pytest_duolog.recording.recording_file import RecordingFile
 from pytest_duolog.running.budget import RunBudget
-from pytest_duolog.running.executors.engine import LONGEST_START_S, Engine, Lost
+from pytest_duolog.running.executors.engine import LONGEST_START_S, Engine, Lost, is_cancelled
 from pytest_duolog.running.executors.job import Facts, Job, Made, Needs, News
+from pytest_duolog.running.executors.sendable import (
+    has_secret,
+    holds_key,
+    models_of,
+    needs_of,
+    why_not_sent,
+    without_checks,
+)
 from pytest_duolog.running.executors.worker import facts
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.session import Session
-from pytest_duolog.scenarios.scenario import SIDES, Scenario
-from pytest_duolog.scenarios.speaker import ModelName, Target
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.speaker import ModelName
 from pytest_duolog.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings
 
+# So long the end of a run waits for its workers.
+LONGEST_CLOSE_S = 5.0
 # So often a dialogue is begun in workers that die.
 MOST_TRIES = 5
 # A worker carries about so many dialogues at a time before its processor is busy with them alone.
@@ -45,8 +55,8 @@ DIALOGUES_A_WORKER = 25
 class Executor:
     """The workers of one run.
 
-    `n_here` counts the dialogues that asked models in this process, `n_away` those that did in workers, `n_again` the
-    further tries of dialogues whose worker died.
+    `n_here` counts the dialogues that asked models in this process, `n_away` those that did in workers, `n_again` those
+    whose worker died, so that another one continued them.
     """
 
     session: Session
@@ -57,8 +67,10 @@ class Executor:
     n_again: int = 0
     _needs: Needs = field(default_factory=lambda: Needs((), (), (), uuid4().hex))
     _own: Facts | None = None
+    _shared: Settings = field(default_factory=Settings)
     _load: Counter[str] = field(default_factory=Counter)
-    _keys: Iterable[int] = field(default_factory=itertools.count)
+    _away: dict[int, _Away] = field(default_factory=dict)
+    _keys: Iterator[int] = field(default_factory=itertools.count)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _most_workers: int = 0
     _renewals: set[asyncio.Task[None]] = field(default_factory=set)
@@ -72,25 +84,25 @@ class Executor:
 
         Raises ConfigurationError that says what a worker lacks.
         """
-        self._needs = needs_of(scenarios, self.session.settings)
-        self.session.scheduler.perform(self._open)
+        models = [model for scenario in scenarios for model in models_of(scenario)]
+        self._needs = needs_of(models, self.session.settings)
+        self._own = facts(self._needs, self.engine.distribution)
+        used = {ModelName.parse(model).provider for model in models if isinstance(model, str)}
+        self.session.scheduler.perform(partial(self._open, used))
 
-    async def _open(self) -> None:
+    async def _open(self, providers: Collection[str]) -> None:
         settings = self.session.settings
-        wanted = settings.executor.workers if settings.executor else None
-        bounds = [wanted, *(limit.concurrency for limit in settings.limits.values())]
-        n_workers = min([math.ceil(settings.concurrency / DIALOGUES_A_WORKER), *filter(None, bounds)])
-        if wanted:
-            n_workers = min(filter(None, bounds))
-        shared = replace(
+        workers = await self.engine.open(n_workers=_n_wanted(settings, providers))
+        self._most_workers = len(workers)
+        self._shared = replace(
             settings,
-            limits={name: limit.share(n_workers) for name, limit in settings.limits.items()},
+            limits={name: limit.share(len(workers)) for name, limit in settings.limits.items()},
+            providers={
+                name: provider for name, provider in settings.providers.items() if not holds_key(provider)
+            },
             budget={},
             executor=None,
         )
-        self._own = facts(self._needs, self.engine.distribution)
-        workers = await self.engine.open(shared, n_workers=n_workers)
-        self._most_workers = len(workers)
         found = await asyncio.gather(*map(self._greeted, workers))
         wrong = [f"worker {name}: {what}" for name, told in zip(workers, found, strict=True) for what in told]
         if wrong:
@@ -99,19 +111,35 @@ class Executor:
                 + "\n  ".join(wrong[:8])
                 + "\nkeys are never sent: set them where the workers are started; install the same versions there"
             )
-        for worker in workers:
-            self._listen_to(worker)
 
     async def _greeted(self, worker: str) -> list[str]:
+        """What a worker lacks; if that is nothing, it gets dialogues from now on."""
         assert self._own is not None, "it is made first"
         try:
             async with asyncio.timeout(LONGEST_START_S):
-                theirs: Facts = await self.engine.call(worker, "facts", self._needs)
+                theirs: Facts = await self._call(worker, "greet", self._shared, self._needs)
         except TimeoutError:
             return [f"does not answer within {LONGEST_START_S:g} s: the cluster may have no free place"]
         except Lost as lost:
             return [f"died: {lost}"]
-        return self._own.differences(theirs)
+        except Exception as error:  # noqa: BLE001  # what went wrong there
+            return [f"cannot begin: {error}"]
+        wrong = self._own.differences(theirs)
+        if not wrong:
+            self._listen_to(worker)
+        return wrong
+
+    async def _call(self, worker: str, method: str, *arguments: Any) -> Any:
+        """The result of a method of a worker. Raises Lost, and what the method raises."""
+        try:
+            answer = await self.engine.call(worker, method, arguments)
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            raise Lost("it ended itself") from None
+        if answer.failure is not None:
+            raise answer.failure.exception()
+        return answer.result
 
     def _listen_to(self, worker: str) -> None:
         self._load[worker] = 0
@@ -129,7 +157,7 @@ class Executor:
             cassette.is_all_new
             and not why_not_sent(run.scenario, self.session.settings)
             and (environ is None or facts(self._needs, self.engine.distribution, environ) == self._own)
-            and not _has_secret(run.scenario, cassette)
+            and not has_secret(run.scenario, cassette)
             and self._may_begin(run, cassette)
         )
 
@@ -140,7 +168,7 @@ class Executor:
             observer.asking(1, opening)
         try:
             cassette.permission()
-            cassette.check_place()
+            cassette.file.check_place()
         except (EndpointError, CassetteError):
             return False
         return True
@@ -150,10 +178,10 @@ class Executor:
 
         Raises the error that ended it.
         """
+        cassette.begin_elsewhere()
         made = await self._made(run, cassette)
         self._hear("", made.news)
-        if made.recorded:
-            cassette.adopt(made.recorded)
+        cassette.adopt(made.recorded)
         cassette.notices += (notice for notice in made.notices if notice not in cassette.notices)
         run.adopt(made.state)
         for number, message in enumerate(run.messages, start=1):
@@ -166,46 +194,56 @@ class Executor:
             raise made.failure.exception(cassette.location)
 
     async def _made(self, run: DialogueRun, cassette: Cassette) -> Made:
-        why: Exception | None = None
+        lost: Lost | None = None
         for n_tries in range(MOST_TRIES):
             while self._renewals and not self._load:
                 await asyncio.wait(self._renewals)
             if not self._load:
                 break
-            self.n_again += n_tries > 0
+            self.n_again += n_tries == 1
             worker = min(self._load, key=self._load.__getitem__)
-            job = Job(
-                next(iter(self._keys)),
-                run.scenario,
-                cassette.header,
-                cassette.location,
-                is_timed=run.timeline is not None,
-            )
-            self._load[worker] += 1
             try:
-                made: Made = await self.engine.call(worker, "perform", job)
-            except Lost as lost:
-                why = lost
+                return await self._made_by(worker, run, cassette)
+            except Lost as error:
+                lost = error
                 self._bury(worker)
-            except asyncio.CancelledError:
-                if self._is_closed:
-                    raise
-                if _is_cancelled():
-                    self._tell(worker, "cancel", job.key)
-                    raise
-                why = Lost("it ended itself, because it heard nothing")
-                self._bury(worker)
-            else:
-                return made
-            finally:
-                if worker in self._load:
-                    self._load[worker] -= 1
         raise DialogueError(
-            f"the workers of {self.name} that ran it died ({why or 'none is left'})",
+            f"the workers of {self.name} that ran it died ({lost or 'none is left'})",
             message_number=1,
             speaker=run.scenario.speaker(run.next_side).name,
             transcript=run.transcript(),
         )
+
+    async def _made_by(self, worker: str, run: DialogueRun, cassette: Cassette) -> Made:
+        """What a worker makes of a dialogue, after the messages that are here already. Raises Lost."""
+        job = Job(
+            next(self._keys),
+            without_checks(run.scenario),
+            cassette.header,
+            cassette.location,
+            cassette.file.begun_elsewhere(),
+            is_timed=run.timeline is not None,
+        )
+        away = self._away[job.key] = _Away(cassette.file)
+        self._load[worker] += 1
+        try:
+            made: Made = await self._call(worker, "perform", job)
+        except asyncio.CancelledError:
+            if not self._is_closed:
+                self._tell(worker, "cancel", job.key)
+            raise
+        except Lost as lost:
+            if self._is_closed:
+                raise asyncio.CancelledError from lost
+            if away.error is None:
+                raise
+        finally:
+            del self._away[job.key]
+            if worker in self._load:
+                self._load[worker] -= 1
+        if away.error is not None:
+            raise away.error
+        return made
 
     def _bury(self, dead: str) -> None:
         """Send nothing more to a dead worker, and look for others; every dialogue of it comes here."""
@@ -217,16 +255,22 @@ class Executor:
         for worker in await self.engine.others(dead):
             if not await self._greeted(worker):
                 self._refuse_if_used_up(worker)
-                self._listen_to(worker)
 
     async def _listen(self, worker: str) -> None:
         try:
             while worker in self._load:
-                self._hear(worker, await self.engine.call(worker, "news"))
-        except Lost:  # nobody hears it any more, and it ends itself: its dialogues begin again elsewhere
+                self._hear(worker, await self._call(worker, "news"))
+        except Exception:  # noqa: BLE001  # nobody hears it any more, and it ends itself: others continue its dialogues
             self._bury(worker)
 
     def _hear(self, worker: str, news: News) -> None:
+        for part in news.written:
+            if (away := self._away.get(part.key)) and away.error is None:
+                try:
+                    away.file.copy(part.start, part.content)
+                except CassetteError as error:
+                    away.error = error
+                    self._tell(worker, "cancel", part.key)
         budget: RunBudget = self.session.budget
         budget.spend(news.usage)
         for provider, seconds in news.waits:
@@ -249,8 +293,8 @@ class Executor:
         """Call a method of a worker and wait for nothing."""
 
         async def told() -> None:
-            with suppress(Lost):
-                await self.engine.call(worker, method, *arguments)
+            with suppress(Exception):  # if it is dead, whoever waits for it hears of that
+                await self._call(worker, method, *arguments)
 
         _begin(told(), self._tasks)
 
@@ -269,7 +313,8 @@ class Executor:
             parts.append(f"{self.n_here} in this process")
         if self.n_again:
             parts.append(
-                f"{counted(self.n_again, 'dialogue')} begun again because a worker died (paid twice)"
+                f"{counted(self.n_again, 'dialogue')} continued in another worker because theirs died (what was "
+                "under way is paid twice)"
             )
         return f"{self.name}: {', '.join(parts)}"
 
@@ -281,14 +326,26 @@ class Executor:
 
     async def _close(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                closed = (self.engine.call(worker, "close") for worker in self._load)
-                await asyncio.gather(*closed, return_exceptions=True)
+            async with asyncio.timeout(LONGEST_CLOSE_S):
+                await asyncio.gather(*map(self._close_worker, self._load), return_exceptions=True)
         tasks = [*self._tasks, *self._renewals]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.engine.close()
+
+    async def _close_worker(self, worker: str) -> None:
+        """End a worker; after Ctrl-C, what it has finished by now is kept."""
+        self._hear(worker, await self._call(worker, "last_news"))
+        await self._call(worker, "close")
+
+
+@dataclass
+class _Away:
+    """A dialogue that a worker runs, and the error of keeping what it records."""
+
+    file: RecordingFile
+    error: CassetteError | None = None
 
 
 def _begin(job: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
@@ -298,70 +355,9 @@ def _begin(job: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> No
     task.add_done_callback(tasks.discard)
 
 
-def _is_cancelled() -> bool:
-    """Whether somebody here has cancelled the task that runs."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def why_not_sent(scenario: Scenario, settings: Settings) -> str:
-    """Why a dialogue, with its models, cannot run in a worker; empty if it can."""
-    for side in SIDES:
-        speaker = scenario.speaker(side)
-        model = speaker.model
-        if speaker.tools:
-            return f"{speaker.name} has tools, which are functions of your tests"
-        if isinstance(model, Target):
-            if model.is_local:
-                return f"{speaker.name} is an application in this process"
-        elif not isinstance(model, str | Script):
-            return f"{speaker.name} is a function or object of your tests"
-        elif isinstance(model, str) and registry.is_published(model, settings.providers):
-            return f"{model} has a protocol of another package"
-    try:
-        pickle.dumps(scenario.steps)
-    except Exception as error:  # noqa: BLE001  # whatever the objects of a user raise
-        return f"its steps hold what cannot be sent ({told(error)})"
-    return ""
-
-
-def needs_of(scenarios: Iterable[Scenario], settings: Settings) -> Needs:
-    """What a worker needs for these dialogues, with their models."""
-    keys: set[str] = set()
-    addresses: set[str] = set()
-    weights: set[str] = set()
-    for scenario in scenarios:
-        for model in (scenario.speaker(side).model for side in SIDES):
-            if isinstance(model, Target):
-                keys.update(getattr(model, "secret_variables", ()))
-            elif isinstance(model, str):
-                name, model_id = ModelName.parse(model)
-                if name == "local":
-                    weights.add(model_id)
-                elif name not in (*registry.ADDRESSES, "scripted"):
-                    provider = registry.provider_named(name, settings.providers)
-                    keys.update(provider.secret_variables)
-                    addresses.update(filter(None, [provider.base_url_env]))
-    return Needs(tuple(sorted(keys)), tuple(sorted(addresses)), tuple(sorted(weights)), uuid4().hex)
-
-
-def _has_secret(scenario: Scenario, cassette: Cassette) -> bool:
-    """Whether what is asked for holds a key, which must not be sent to a worker."""
-    said: Mapping[str, Any] = scenario.model_dump(
-        mode="json", exclude={"a": {"model", "tools"}, "b": {"model", "tools"}, "steps": True}
-    )
-    models = (scenario.speaker(side).model for side in SIDES)
-    others = [model.lines if isinstance(model, Script) else model for model in models]
-    texts = [repr(one) for one in (*others, scenario.steps)]
-    return bool(
-        cassette.redactor.json(said) != said or any(cassette.redactor.text(text) != text for text in texts)
-    )
-
-
-def refused(reasons: Mapping[str, str]) -> ConfigurationError:
-    """The error for dialogues that cannot be sent, by what they are called."""
-    named = listed([f"{name} ({why})" for name, why in reasons.items()])
-    return ConfigurationError(
-        f"duolog_executor: no worker can run {named}. Run them without an executor in a call of their own (-k, "
-        "--deselect)"
-    )
+def _n_wanted(settings: Settings, providers: Collection[str]) -> int:
+    """How many workers are of use: each must be allowed at least one request at a time to each of the providers."""
+    given = settings.executor.workers if settings.executor else None
+    wanted = given or math.ceil(settings.concurrency / DIALOGUES_A_WORKER)
+    allowed = (limit.concurrency for name, limit in settings.limits.items() if name in providers)
+    return min([wanted, *filter(None, allowed)])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_duolog.settings import Settings
 from pytest_duolog.settings.executor import ExecutorAddress
+
+if TYPE_CHECKING:
+    from pytest_duolog.running.executors.job import Answer
 
 # A worker that does not answer within this time when it is made has no place in the cluster.
 LONGEST_START_S = 120.0
@@ -23,16 +26,16 @@ class Engine(Protocol):
     def distribution(self) -> str:
         """The name of the package whose versions must be equal here and in the workers."""
 
-    async def open(self, settings: Settings, *, n_workers: int | None) -> Sequence[str]:
-        """Reach the cluster and make at most `n_workers` workers; returns their names.
+    async def open(self, *, n_workers: int) -> Sequence[str]:
+        """Reach the cluster and choose at most `n_workers` workers; returns their names.
 
         Raises ConfigurationError if there is no such cluster.
         """
 
-    async def call(self, worker: str, method: str, *arguments: Any) -> Any:
-        """The result of a method of a worker, which is called at most once, beside others.
+    async def call(self, worker: str, method: str, arguments: tuple[Any, ...]) -> Answer:
+        """What `Worker.answer` gives for a method, which is called at most once, beside others.
 
-        Raises Lost, and what the method raises.
+        The first method of each is `greet`. Raises Lost.
         """
 
     async def others(self, dead: str) -> Sequence[str]:
@@ -40,6 +43,12 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Leave the cluster; ends only what `open` has started."""
+
+
+def is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that runs; if not, what it awaits was cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def engine_at(address: ExecutorAddress) -> Engine:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_duolog.errors import CassetteError, DuologError, told
 from pytest_duolog.recording.naming import CassetteLocation
+from pytest_duolog.running.executors.engine import Lost
 from pytest_duolog.running.runner import RunState
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.transcripts.transcript import Usage
@@ -19,15 +20,25 @@ from pytest_duolog.transcripts.transcript import Usage
 class Job:
     """One dialogue to run, once.
 
-    `key` names this try of it. `header` is that of its recording, `location` the place of that in the run. `is_timed`
-    says that spans of it are wanted.
+    `key` names this try of it. `header` is that of its recording, `location` the place of that in the run. `begun` is
+    the file with the messages that a worker recorded before it died. `is_timed` says that spans are wanted.
     """
 
     key: int
     scenario: Scenario
     header: Mapping[str, Any]
     location: CassetteLocation
+    begun: bytes = b""
     is_timed: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """Whole lines of a recording, from byte `start` after its header on; `key` is that of the job."""
+
+    key: int
+    start: int
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -35,11 +46,12 @@ class News:
     """What a worker has to tell between two looks.
 
     `waits` are the seconds that providers ask to wait, by their names; `usage` is what was paid for since the last
-    news.
+    news, `written` what was recorded since then.
     """
 
     waits: tuple[tuple[str, float], ...] = ()
     usage: Usage = field(default_factory=Usage)
+    written: tuple[Written, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,14 +66,14 @@ class Failure:
     @classmethod
     def of(cls, error: Exception) -> Failure:
         """The failure for an exception; one that is not of this package travels as its text."""
-        if not isinstance(error, DuologError):
+        if not isinstance(error, DuologError | Lost):
             return cls(RuntimeError, (f"in a worker: {told(error)}",), {})
         cause = told(error.__cause__) if error.__cause__ else ""
         return cls(type(error), error.args, dict(vars(error)), cause)
 
-    def exception(self, location: CassetteLocation) -> Exception:
+    def exception(self, location: CassetteLocation | None = None) -> Exception:
         """The exception, as it would be if the dialogue had run at `location`."""
-        if issubclass(self.kind, CassetteError):
+        if location is not None and issubclass(self.kind, CassetteError):
             facts = {**self.facts, "cassette_path": location.path}
             return self.kind(**facts)
         error = self.kind.__new__(self.kind)
@@ -73,14 +85,24 @@ class Failure:
 
 @dataclass(frozen=True)
 class Made:
-    """What became of a dialogue: its recording as bytes, what the run came to, and the failure that ended it."""
+    """What became of a dialogue.
 
-    key: int
+    `recorded` is its recording after the header, `state` what the run came to, `failure` what ended it.
+    """
+
     recorded: bytes
     state: RunState
     notices: tuple[str, ...]
     failure: Failure | None
-    news: News
+    news: News = field(default_factory=News)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a method of a worker returned, or the exception that it raised."""
+
+    result: Any = None
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from typing import Any
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.running.executors.engine import Lost
+from pytest_duolog.running.executors.job import Answer, Failure
 from pytest_duolog.running.executors.worker import Worker
-from pytest_duolog.settings import Settings
 from pytest_duolog.settings.executor import ExecutorAddress
 
+# A cluster that does not answer within this time is not there.
+CONNECT_S = 20.0
 # More calls at a time than a worker ever has.
 MOST_CALLS = 10_000
 
@@ -32,20 +34,48 @@ class RayEngine:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         self._ray: Any = import_module("ray")
         self._address = address
-        self._settings: Settings | None = None
         self._actors: dict[str, Any] = {}
         self._n_made = 0
         self._is_ours = False
         self._folder = ""
 
-    async def open(self, settings: Settings, *, n_workers: int | None) -> Sequence[str]:
+    async def open(self, *, n_workers: int) -> Sequence[str]:
         """See `Engine`."""
-        self._settings = settings
-        n_wanted = n_workers or 1
-        if not self._ray.is_initialized():
-            self._connect(n_wanted)
+        if self._ray.is_initialized():
+            self._check_joined()
+        else:
+            await self._check_reached()
+            self._connect(n_workers)
         n_free = int(self._ray.cluster_resources().get("CPU", 1))
-        return [self._new() for _ in range(max(1, min(n_wanted, n_free)))]
+        return [self._new() for _ in range(max(1, min(n_workers, n_free)))]
+
+    def _check_joined(self) -> None:
+        """Raises ConfigurationError if this process is part of another cluster than the one that was asked for."""
+        joined = self._ray.get_runtime_context().gcs_address
+        host, _, port = self._address.place.rpartition(":")
+        own, own_port = joined.rsplit(":", 1)
+        is_here = host in ("127.0.0.1", "localhost") and own == self._ray.util.get_node_ip_address()
+        if self._address.place == "auto" or (port == own_port and (host == own or is_here)):
+            return
+        raise ConfigurationError(
+            f"duolog_executor: this process has joined the Ray cluster at {joined} already, not {self._address}: "
+            f"use ray://{joined}, or do not call ray.init()"
+        )
+
+    async def _check_reached(self) -> None:
+        """Raises ConfigurationError if nothing listens at the address; Ray itself would try for minutes."""
+        host, _, port = self._address.place.rpartition(":")
+        if not host:
+            return
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                _, writer = await asyncio.open_connection(host, int(port))
+        except (OSError, OverflowError) as error:
+            raise ConfigurationError(
+                f"duolog_executor: nothing listens at {self._address}: {error or 'no answer'}; the port of a Ray "
+                "cluster is 6379, if 'ray start' was given no other"
+            ) from None
+        writer.close()
 
     def _connect(self, n_workers: int) -> None:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -73,18 +103,21 @@ class RayEngine:
             max_concurrency=MOST_CALLS,
             scheduling_strategy="SPREAD",
         )
-        self._actors[name] = remote(Worker).remote(self._settings, self.distribution)
+        self._actors[name] = remote(Worker).remote(self.distribution)
         return name
 
-    async def call(self, worker: str, method: str, *arguments: Any) -> Any:
+    async def call(self, worker: str, method: str, arguments: tuple[Any, ...]) -> Answer:
         """See `Engine`."""
+        if worker not in self._actors:
+            raise Lost(worker)
         errors = self._ray.exceptions
         try:
-            return await getattr(self._actors[worker], method).remote(*arguments)
-        except (errors.RayActorError, errors.TaskCancelledError, KeyError) as error:
+            answer: Answer = await self._actors[worker].answer.remote(method, arguments)
+        except errors.RayTaskError as error:  # what it answers cannot be sent
+            return Answer(failure=Failure.of(error.cause))
+        except errors.RayError as error:  # also of an object that was lost with its node
             raise Lost(f"{worker}: {str(error).partition(chr(10))[0]}") from error
-        except errors.RayTaskError as error:
-            raise error.cause from None
+        return answer
 
     async def others(self, dead: str) -> Sequence[str]:
         """See `Engine`."""
