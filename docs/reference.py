@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 import pytest_duolog
 from pytest_duolog import cli, errors, properties, stats
+from pytest_duolog.history.line import Asked, HistoryLine
 from pytest_duolog.plugin import pytest_addoption
 from pytest_duolog.recording import journal
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
@@ -34,6 +35,7 @@ from pytest_duolog.transcripts.transcript import (
 MODELS = {
     "Transcript": (Transcript, Message, ToolCall, ToolDefinition, Usage, StopReason),
     "Run record": (Sample, DialogueResult, PropertyResult, Citation, Look),
+    "History of builds": (HistoryLine, Asked),
 }
 
 

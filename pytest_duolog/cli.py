@@ -72,6 +72,11 @@ COMMANDS = (
         "find failing dialogues in chat logs, and write one of each kind as a test",
         "Exit status: 0 if every new kind that was wanted is written, 1 if not, 2 if something could not be read.",
     ),
+    Command(
+        "history",
+        "show pass rates, loops, cost and time build after build, and the build in which they changed",
+        "Exit status: 0 if nothing is worse than before, 1 if something is, 2 if something could not be read.",
+    ),
     Command("cassettes", "list, convert and clean up recordings"),
     Command("gate", "repeat the decision of a gate from run records", DECIDED),
     Command("rejudge", "judge the dialogues of run records again with the current properties", DECIDED),

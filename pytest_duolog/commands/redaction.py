@@ -42,21 +42,32 @@ def project_redactor() -> Redactor:
 
 @lru_cache(maxsize=1)
 def _redactor_in(folder: Path, environ: tuple[tuple[str, str], ...]) -> Redactor:
-    root, rules = _rules(folder)
+    root, found = _project(folder)
+    given = found.get(SECRETS, ())
+    rules = tuple(given.split() if isinstance(given, str) else map(str, given))
     known = all_providers(configured_providers(read_project_table(root / "pyproject.toml")))
     variables = [name for provider in known.values() for name in provider.secret_variables]
     return Redactor(dict(environ), variables, rules=EnvironmentRules(rules))
 
 
-def _rules(folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """The folder of pytest's ini file (`folder` if there is none) and the value of `duolog_secrets` in it."""
+def project_path(key: str) -> Path | None:
+    """The path that an ini key of the project names, from its root folder; None if the project does not set it.
+
+    Raises ConfigurationError if the ini file cannot be read.
+    """
+    root, found = _project(Path.cwd())
+    given = found.get(key)
+    return root / str(given) if given else None
+
+
+def _project(folder: Path) -> tuple[Path, Mapping[str, Any]]:
+    """The folder of pytest's ini file (`folder` if there is none) and pytest's section of it."""
     for above in (folder, *folder.parents):
         for name in INI_FILES:
             path = above / name
             if path.is_file() and (found := _section(path)) is not None:
-                given = found.get(SECRETS, ())
-                return above, tuple(given.split() if isinstance(given, str) else map(str, given))
-    return folder, ()
+                return above, found
+    return folder, {}
 
 
 def _section(path: Path) -> Mapping[str, Any] | None:

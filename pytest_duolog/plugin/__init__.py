@@ -151,6 +151,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "the file for the record of all samples (default .duolog/record.jsonl in the root folder)",
     )
     add(
+        "--duolog-history",
+        "FOLDER",
+        "add what each test took to the history of builds in this folder: a file for this build, unless every "
+        "dialogue was replayed; duolog history reads it",
+    )
+    group.addoption(
+        "--duolog-build",
+        default=None,
+        type=_given_text,
+        metavar="NAME",
+        help="the name of this build in the history (default: commit and number from the CI system's variables, or "
+        "else the commit that is checked out and the time)",
+    )
+    add(
         "--duolog-shard",
         "I/N",
         "run shard I of N of the tests (1/3, 2/3 and 3/3 are all tests); duolog merge joins the "
@@ -289,6 +303,13 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_duolog.plugin.sharding import register_sharding
 
         register_sharding(config)
+    wants_history = _given(config, "duolog_history")
+    if config.getoption("duolog_build") and not wants_history:
+        raise pytest.UsageError("--duolog-build: it has no effect without --duolog-history or duolog_history")
+    if wants_history and not (is_worker or has_plan):
+        from pytest_duolog.plugin.history import watch_history
+
+        watch_history(config, config.rootpath / wants_history)
     if config.getoption("duolog_model"):
         from pytest_duolog.plugin.state import settings_of
 

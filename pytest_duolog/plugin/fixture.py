@@ -143,7 +143,9 @@ def add_dialogues(
 ) -> None:
     """Attach the results of a test's dialogues to its report, and show them with a failure."""
     site = item.stash[SITE]
-    if error is not None and getattr(error.value, "is_unmeasured", False):
+    if error is not None and (
+        getattr(error.value, "is_unmeasured", False) or any(made.was_prevented for made in site.dialogues)
+    ):
         setattr(report, UNMEASURED_ATTRIBUTE, True)
     if not (report.when == "call" or (report.when == "setup" and report.failed)):
         return

@@ -144,11 +144,7 @@ def sample_of(
     wrong = _first_wrong(reports)
     dialogues = site.dialogues if site is not None else []
     results = tuple(result for made in dialogues if (result := made.result))
-    is_unmeasured = getattr(wrong, UNMEASURED_ATTRIBUTE, False) or any(
-        verdict.outcome is Outcome.UNMEASURED and not is_unreached(verdict.property)
-        for result in results
-        for verdict in result.verdicts
-    )
+    is_unmeasured = getattr(wrong, UNMEASURED_ATTRIBUTE, False) or lacks_verdicts(results)
     if wrong is None:
         outcome = SampleOutcome.PASSED
     elif (
@@ -170,6 +166,15 @@ def sample_of(
         asserted=asserted_line(wrong) if wrong and wrong.when == "call" else "",
         dialogues=tuple(result.with_reading() for result in results),
         duration_s=round(sum(report.duration for report in reports), 3),
+    )
+
+
+def lacks_verdicts(results: Iterable[DialogueResult]) -> bool:
+    """Whether a property of some dialogues could not be measured, although they came that far."""
+    return any(
+        verdict.outcome is Outcome.UNMEASURED and not is_unreached(verdict.property)
+        for result in results
+        for verdict in result.verdicts
     )
 
 

@@ -18,7 +18,7 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 # The options that make something else of a run; the options that then have no effect, and the reason.
 ALONE = {
     "screen": (
-        ("blame", "collect", "samples", "baseline", "margin", "rounds", "shard", "ahead"),
+        ("blame", "collect", "samples", "baseline", "margin", "rounds", "shard", "ahead", "history"),
         "asks for single messages",
     ),
     "blame": (

@@ -19,10 +19,12 @@ from markupsafe import Markup, escape
 
 from pytest_duolog.display import counted
 from pytest_duolog.gate.decide import RecordDecision
+from pytest_duolog.history.trends import Trends
 from pytest_duolog.reports.blame_words import blames_of
 from pytest_duolog.reports.comparison_view import ComparisonView
 from pytest_duolog.reports.dialogue_view import MOST_BYTES, views_of
 from pytest_duolog.reports.gate_view import ANSWERS, SHOWN_ROWS, STATES, GateView
+from pytest_duolog.reports.history_view import HistoryView
 from pytest_duolog.reports.run_view import RunView
 from pytest_duolog.reports.scenario_rows import Place, headline
 from pytest_duolog.reports.wording import record_words
@@ -116,6 +118,11 @@ def dialogues_text(dialogues: Sequence[FiledDialogue]) -> str:
 def comparison_text(comparison: Comparison) -> str:
     """The page of a comparison of two sides."""
     return _rendered("comparison.html.j2", view=ComparisonView(comparison), title="Comparison")
+
+
+def history_text(trends: Trends) -> str:
+    """The page of a history of builds."""
+    return _rendered("history.html.j2", view=HistoryView(trends), title="History")
 
 
 def _run_page(view: RunView) -> str:

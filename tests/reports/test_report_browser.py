@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_duolog.gate.decide import decide_record
-from pytest_duolog.reports.report import dialogues_text, report_text
+from pytest_duolog.history.folder import Folder
+from pytest_duolog.history.trends import trends_of
+from pytest_duolog.reports.report import dialogues_text, history_text, report_text
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import RunRecord
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+from tests.histories import DROP
 from tests.hostile import HOSTILE
 from tests.reports.browser import DESK, PHONE, SHEET, Browser, started
 from tests.reports.pages import LOOPING, blame_of, filed, gate_of, spoken
@@ -36,6 +39,7 @@ PAGES = {
     "gate that passes": lambda: run_text(gate_of(dict.fromkeys("ab", ("+" * 5, "+" * 5)), GatePlan("0.5"))),
     "gate that is open": lambda: run_text(gate_of({"a": ("+-+", "++-")})),
     "blame": lambda: run_text(blame_of("----------", "++++++++++", "----------", "----------")),
+    "history": lambda: history_text(trends_of(Folder(DROP))),
     "gate without samples": lambda: run_text(RunRecord(header(RunPlan({"a": None}, GatePlan())))),
 }
 

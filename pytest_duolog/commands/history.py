@@ -1,0 +1,148 @@
+"""`duolog history`: pass rates, loops, cost and latency build after build, and where they changed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from pytest_duolog.commands.pages import MOST_COLUMNS, terminal_page
+from pytest_duolog.commands.redaction import project_path, project_redactor
+from pytest_duolog.display import counted, did_you_mean, listed, printable
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.history.folder import Folder, read_folder
+from pytest_duolog.history.trends import Trends, trends_of
+from pytest_duolog.reports.dialogue_text import Page
+from pytest_duolog.reports.history_words import history_json, history_lines
+
+TEXT, JSON, HTML = "text", "json", "html"
+INI_KEY = "duolog_history"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `duolog history`."""
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        metavar="FOLDER",
+        help="the folder that pytest writes with --duolog-history (default: duolog_history in the ini file)",
+    )
+    parser.add_argument(
+        "-k",
+        dest="text",
+        default="",
+        metavar="TEXT",
+        help="show only scenarios with this text in their id; case does not matter",
+    )
+    parser.add_argument(
+        "--since",
+        metavar="BUILD",
+        help="leave out the builds before this one, for example to accept a change",
+    )
+    parser.add_argument(
+        "--rename",
+        action="append",
+        default=[],
+        metavar="OLD=NEW",
+        help="take the scenario OLD as an earlier part of NEW; can be given several times",
+    )
+    parser.add_argument(
+        "--format", choices=(TEXT, JSON, HTML), default=TEXT, help="the format of the report (default text)"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the report to this file")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the history; 0 if nothing is worse than before, 1 if something is, 2 if something could not be read."""
+    path = arguments.folder or project_path(INI_KEY)
+    if path is None:
+        raise ConfigurationError(
+            f"no folder: name the one that pytest writes with --duolog-history, or set {INI_KEY} in the ini file"
+        )
+    folder = _without_secrets(read_folder(path))
+    for problem in folder.damage:
+        print(printable(f"duolog: {problem}"), file=sys.stderr)
+    if not folder.lines:
+        raise ConfigurationError(
+            f"{path} has no history{' that can be read' if folder.damage else ' yet'}: run pytest with "
+            f"--duolog-history {path} and models that answer"
+        )
+    renamed = folder.renamed(_names(arguments.rename, {line.scenario for line in folder.lines}))
+    trends = trends_of(_since(renamed, arguments.since))
+    shown = _selected(trends, arguments.text)
+    text = _text(shown, arguments)
+    if arguments.output is not None:
+        arguments.output.write_text(text, "utf-8", newline="\n")
+        print(printable(f"{arguments.output}: {counted(len(shown.series), 'series', 'series')}"))
+    else:
+        sys.stdout.write(text)
+    return 2 if folder.damage else int(bool(shown.worse))
+
+
+def _names(given: list[str], known: set[str]) -> dict[str, str]:
+    """The new names by the old ones; raises ConfigurationError for a name that no scenario has."""
+    found: dict[str, str] = {}
+    for pair in given:
+        names = next((names for names in _splits(pair) if known.issuperset(names)), None)
+        if names is None:
+            unknown = [name for name in pair.split("=", 1) if name not in known]
+            hint = did_you_mean(unknown[-1], known) if unknown else ""
+            raise ConfigurationError(
+                f"--rename: {pair!r} is not OLD=NEW, the ids of two scenarios of this history{hint}"
+            )
+        found[names[0]] = names[1]
+    return found
+
+
+def _splits(pair: str) -> Iterator[tuple[str, str]]:
+    """The two sides of each equals sign; ids of parametrized tests may have some of their own."""
+    return ((pair[:at], pair[at + 1 :]) for at, character in enumerate(pair) if character == "=")
+
+
+def _without_secrets(folder: Folder) -> Folder:
+    """The folder without what the project calls a secret now; the same texts are in many lines."""
+    redacted = lru_cache(maxsize=None)(project_redactor().text)
+    return replace(
+        folder,
+        lines=[line.without_secrets(redacted) for line in folder.lines],
+        damage=tuple(map(redacted, folder.damage)),
+    )
+
+
+def _since(folder: Folder, build: str | None) -> Folder:
+    """The folder from the first line of a build on; its name may be shortened."""
+    if build is None:
+        return folder
+    names = list(dict.fromkeys(line.build for line in folder.lines))
+    meant = [name for name in names if name == build] or [name for name in names if name.startswith(build)]
+    if len(meant) != 1:
+        problem = f"{len(meant)} builds begin with it" if meant else "there is no such build"
+        raise ConfigurationError(f"--since {build}: {problem}; the last ones are {listed(names[:-6:-1])}")
+    at = next(number for number, line in enumerate(folder.lines) if line.build == meant[0])
+    return replace(folder, lines=folder.lines[at:])
+
+
+def _selected(trends: Trends, text: str) -> Trends:
+    """The trends of the scenarios with this text; the tests are those of all of them."""
+    found = [series for series in trends.series if text.casefold() in series.scenario.casefold()]
+    if text and not found:
+        raise ConfigurationError(
+            f"none of {counted(len(trends.series), 'series', 'series')} has {text!r} in its id"
+        )
+    return replace(trends, series=found)
+
+
+def _text(trends: Trends, arguments: argparse.Namespace) -> str:
+    if arguments.format == JSON:
+        return history_json(trends)
+    if arguments.format == HTML:
+        from pytest_duolog.reports.report import history_text  # noqa: PLC0415  # only for a page
+
+        return history_text(trends)
+    page = terminal_page() if arguments.output is None else Page(width=MOST_COLUMNS)
+    return "".join(f"{line}\n" for line in history_lines(trends, page))

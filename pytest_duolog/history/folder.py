@@ -1,0 +1,179 @@
+"""The folder of the history: a file of JSON Lines for each build, which is never changed.
+
+A line holds one scenario of one build (`history.line`). The name of a file has the time, the build and a hash of its
+content, so that two builds never write one file, and folders are merged by copying files. What cannot be read is left
+out and named; every other line counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pytest_duolog.display import counted, from_here, wrong_fields
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.history.line import FORMAT_KEY, HISTORY_FORMAT, HistoryLine
+from pytest_duolog.storage.json_text import in_utf8, parsed
+from pytest_duolog.storage.line_file import Lines, read_lines, replacing, what_to_do
+
+SUFFIX = ".jsonl"
+# What the marks of a conflict begin with that git could not solve.
+CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
+LONGEST_NAME = 60
+NAME_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The content of a folder: its lines by time, each once, and what is wrong with it.
+
+    `n_copies` is the number of lines that another line of the same build, scenario and models stands for: the first
+    one with live samples, or else the first one.
+    """
+
+    lines: Sequence[HistoryLine]
+    damage: Sequence[str] = ()
+    n_copies: int = 0
+
+    def renamed(self, names: Mapping[str, str]) -> Folder:
+        """The same with the new name of each renamed scenario; `names` has them by the old ones."""
+        lines = [
+            line.model_copy(update={"scenario": names.get(line.scenario, line.scenario)})
+            for line in self.lines
+        ]
+        once = _once(lines)
+        return replace(self, lines=once, n_copies=self.n_copies + len(lines) - len(once))
+
+
+def read_folder(folder: Path) -> Folder:
+    """The history in a folder and its subfolders; raises ConfigurationError if there is no such folder."""
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"{folder} is not a folder: name the one that pytest writes with --duolog-history"
+        )
+    lines: list[HistoryLine] = []
+    damage: list[str] = []
+    for path in sorted(path for path in folder.rglob(f"*{SUFFIX}") if not path.name.startswith(".")):
+        found, problems = _read_file(path)
+        lines += found
+        damage += (f"{from_here(path)}: {problem}" for problem in problems)
+    lines.sort(key=lambda line: line.moment)  # files of one moment stay in the order of their names
+    once = _once(lines)
+    return Folder(once, damage, len(lines) - len(once))
+
+
+def _once(lines: Sequence[HistoryLine]) -> list[HistoryLine]:
+    """The lines in the same order, without those that another one stands for."""
+    first: dict[object, HistoryLine] = {}
+    for line in lines:
+        key = (line.build, line.scenario, line.arm, line.models)
+        if key not in first or (line.samples and not first[key].samples):
+            first[key] = line
+    kept = set(map(id, first.values()))
+    return [line for line in lines if id(line) in kept]
+
+
+def _read_file(path: Path) -> tuple[list[HistoryLine], list[str]]:
+    """The lines of a file, and what is wrong with the others."""
+    try:
+        content = read_lines(path)
+    except OSError as error:
+        return [], [f"it cannot be read: {error.strerror}; {what_to_do(error)}"]
+    lines: list[HistoryLine] = []
+    problems: list[tuple[int, str]] = []
+    for number, text in enumerate(_texts(content), start=1):
+        if text.strip():
+            try:
+                lines.append(_line(text, is_torn=number > len(content.whole)))
+            except ValueError as error:
+                problems.append((number, str(error)))
+    return lines, list(_grouped(problems))
+
+
+def _texts(content: Lines) -> Iterator[bytes]:
+    yield from content.whole
+    if content.torn:
+        yield content.torn
+
+
+def _grouped(problems: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """Each problem with the number of its first line, and of how many more."""
+    for problem, n in Counter(problem for _, problem in problems).items():
+        first = next(number for number, found in problems if found == problem)
+        more = f" and {counted(n - 1, 'more line')}" if n > 1 else ""
+        yield f"line {first}{more}: {problem}"
+
+
+def _line(text: bytes, *, is_torn: bool) -> HistoryLine:
+    """The line; raises ValueError that says what is wrong with it."""
+    if text.startswith(CONFLICT):
+        raise ValueError(
+            "the mark of a conflict that git could not solve; keep the lines of both sides and delete the marks"
+        )
+    try:
+        value: Any = parsed(text)
+    except ValueError:
+        advice = "it ends there: copy the file again" if is_torn else "restore the file, or delete the line"
+        raise ValueError(f"not whole JSON; {advice}") from None
+    number = value.pop(FORMAT_KEY, None) if isinstance(value, dict) else None
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise ValueError("not a line of a history; move other files to another folder")
+    if number > HISTORY_FORMAT:
+        raise ValueError(
+            f"it has format {number}; this version of pytest-duolog reads up to {HISTORY_FORMAT}: upgrade it"
+        )
+    try:
+        line = HistoryLine.model_validate_json(json.dumps(value))
+    except ValidationError as error:
+        raise ValueError(f"wrong values ({wrong_fields(error)}); delete the line") from None
+    if not line.is_possible:
+        raise ValueError("more of its samples passed or looped than there are; delete the line")
+    return line
+
+
+def added(folder: Path, lines: Sequence[HistoryLine]) -> str:
+    """Write the lines of a run if they are new evidence; says where they are, or why nothing is written.
+
+    Raises ConfigurationError if the folder cannot be written.
+    """
+    if not lines:
+        return "no dialogue ran, so nothing is added"
+    if not any(line.samples or line.errors for line in lines):
+        return "every dialogue was replayed, which is no new evidence: nothing is added"
+    path = write_lines(folder, lines)
+    scenarios = counted(len({line.scenario for line in lines}), "scenario")
+    return f"{path} has {scenarios} of build {lines[0].build} (duolog history reads the folder)"
+
+
+def write_lines(folder: Path, lines: Iterable[HistoryLine]) -> Path:
+    """Write the lines of one build as a new file; returns its path.
+
+    Raises ConfigurationError if the folder cannot be written.
+    """
+    written = list(lines)
+    content = b"".join(_line_bytes(line) for line in written)
+    first = min(written, key=lambda line: line.moment)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", first.build)[:LONGEST_NAME].strip("-.") or "build"
+    digest = hashlib.sha256(content).hexdigest()[:NAME_DIGITS]
+    path = folder / f"{first.moment:%Y%m%dT%H%M%SZ}-{name}-{digest}{SUFFIX}"
+    try:
+        with replacing(path) as file:
+            file.append_as_is(content)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the history cannot be written to {path}: {error.strerror}; {what_to_do(error)}"
+        ) from error
+    return path
+
+
+def _line_bytes(line: HistoryLine) -> bytes:
+    fields = {FORMAT_KEY: HISTORY_FORMAT, **line.model_dump(mode="json", exclude_defaults=True)}
+    return in_utf8(json.dumps(fields, ensure_ascii=False, separators=(",", ":"))) + b"\n"

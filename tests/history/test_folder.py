@@ -1,0 +1,152 @@
+"""The folder of the history: what is written is read, and what is damaged is named while the rest counts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.history.folder import read_folder, write_lines
+from pytest_duolog.history.line import HistoryLine
+from tests.histories import line, series, write
+from tests.hostile import HOSTILE
+
+TEXTS = st.text(max_size=20)
+LINES = st.builds(
+    HistoryLine,
+    build=st.text(min_size=1, max_size=20),
+    created=st.datetimes(
+        min_value=datetime(1970, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)
+    ),
+    scenario=TEXTS,
+    samples=st.just(20),
+    passed=st.integers(0, 20),
+    prompts=TEXTS,
+)
+
+
+@given(LINES)
+def test_line_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, written: HistoryLine):
+    folder = tmp_path_factory.mktemp("history")
+    path = write_lines(folder, [written])
+    assert path.parent == folder
+    found = read_folder(folder)
+    assert (list(found.lines), list(found.damage)) == ([written], [])
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "../../etc/passwd", "a/b", "..", "x" * 200, "é"], ids=repr)
+def test_any_name_of_a_build_is_one_file_in_the_folder(tmp_path: Path, name: str):
+    (path,) = write(tmp_path / "history", [line(build=name[:200] or "-")])
+    assert [path] == list(tmp_path.rglob("*.jsonl"))
+    assert path.name.isascii()
+    assert len(path.name) < 100
+
+
+def test_file_is_never_changed_and_copies_count_once(tmp_path: Path):
+    folder = tmp_path / "history"
+    written = write(folder, series([18, 17, 16]))
+    before = [path.read_bytes() for path in written]
+    write(folder, series([18, 17, 16]))
+    write(folder, [line(1, 3)])
+    assert [path.read_bytes() for path in written] == before
+    shutil.copytree(folder, folder / "artifact")
+    found = read_folder(folder)
+    assert [one.passed for one in found.lines] == [18, 17, 16]
+    assert found.n_copies == 5
+    assert found.damage == []
+
+
+def test_first_line_of_a_build_counts_and_one_with_evidence_before_one_without(tmp_path: Path):
+    later = timedelta(hours=1)
+    begun = line().created
+    write_lines(tmp_path, [line(0, 0, samples=0, looped=0, replayed=20)])
+    write_lines(tmp_path, [line(0, 19, created=begun + later)])
+    write_lines(tmp_path, [line(0, 5, created=begun + 2 * later)])
+    assert [one.passed for one in read_folder(tmp_path).lines] == [19]
+
+
+def test_shards_of_a_build_are_one_build(tmp_path: Path):
+    write_lines(tmp_path, [line(scenario="a")])
+    write_lines(tmp_path, [line(scenario="b")])
+    assert len(read_folder(tmp_path).lines) == 2
+
+
+def _whole(**fields: object) -> bytes:
+    known = {"duolog_history": 1, "build": "b", "created": "2026-03-01T03:17:00Z", "scenario": "t"}
+    return json.dumps(known | fields).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        (b'{"duolog_history": 1, "build": "b', "not whole JSON; it ends there: copy the file again"),
+        (b'{"duolog_history": 1, "bui\n', "not whole JSON; restore the file, or delete the line"),
+        (_whole(duolog_history=2), "it has format 2; this version of pytest-duolog reads up to 1: upgrade"),
+        (_whole(duolog_history=True), "not a line of a history"),
+        (_whole(duolog_history="1"), "not a line of a history"),
+        (b"[1, 2]\n", "not a line of a history"),
+        (b'{"duolog_record": 2}\n', "not a line of a history; move other files to another folder"),
+        (_whole(samples=-1), "wrong values (samples: "),
+        (_whole(samples=10**9), "wrong values (samples: "),
+        (_whole(passed=1), "more of its samples passed or looped than there are"),
+        (_whole(unknown=1), "wrong values (unknown: "),
+        (_whole(created="2026-03-01T03:17:00"), "wrong values (created: "),
+        (_whole(build=""), "wrong values (build: "),
+        (b"[" * 100_000 + b"\n", "not whole JSON"),
+        (b"\xff\xfe\x00\n", "not whole JSON"),
+        (b"<<<<<<< HEAD\n" + _whole() + b"=======\n" + _whole(build="c") + b">>>>>>> other\n", "conflict"),
+    ],
+)
+def test_damage_is_named_and_every_other_line_counts(tmp_path: Path, damaged: bytes, said: str):
+    (path,) = write(tmp_path, [line()])
+    path.write_bytes(path.read_bytes() + damaged)
+    found = read_folder(tmp_path)
+    assert {line().build} <= {one.build for one in found.lines}
+    (problem,) = found.damage
+    assert f"{path.name}: line 2" in problem
+    assert said in problem
+
+
+def test_both_sides_of_a_conflict_count(tmp_path: Path):
+    content = (
+        b"<<<<<<< HEAD\n" + _whole(build="b") + b"=======\n" + _whole(build="c").rstrip() + b"\n>>>>>>> x\n"
+    )
+    tmp_path.joinpath("merged.jsonl").write_bytes(content)
+    found = read_folder(tmp_path)
+    assert [one.build for one in found.lines] == ["b", "c"]
+    assert len(found.damage) == 1
+    assert "line 1 and 2 more lines: the mark of a conflict" in found.damage[0]
+
+
+def test_whole_last_line_without_its_end_counts(tmp_path: Path):
+    (path,) = write(tmp_path, [line()])
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert len(read_folder(tmp_path).lines) == 1
+    assert read_folder(tmp_path).damage == []
+
+
+def test_other_files_and_an_empty_folder_are_no_damage(tmp_path: Path):
+    tmp_path.joinpath("README.md").write_text("What this is.", "utf-8")
+    tmp_path.joinpath("empty.jsonl").touch()
+    found = read_folder(tmp_path)
+    assert (found.lines, found.damage) == ([], [])
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path: Path):
+    tmp_path.joinpath("folder.jsonl").mkdir()
+    tmp_path.joinpath("gone.jsonl").symlink_to(tmp_path / "nowhere")
+    assert ["it cannot be read" in problem for problem in read_folder(tmp_path).damage] == [True, True]
+
+
+def test_folder_that_is_none_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="is not a folder: name the one that pytest writes"):
+        read_folder(tmp_path / "nowhere")
+    tmp_path.joinpath("file").touch()
+    with pytest.raises(ConfigurationError, match=r"the history cannot be written to .*move away"):
+        write_lines(tmp_path / "file", [line()])

@@ -1,0 +1,153 @@
+"""Series of builds: where they changed, with which models, and what may be the same scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+
+from pytest_duolog.history.folder import Folder
+from pytest_duolog.history.line import HistoryLine
+from pytest_duolog.history.trends import FALSE_ALARMS, LOOKS, SHARES, Measure, Trends, risk_of_look, trends_of
+from pytest_duolog.results.arm import Arm
+from tests.histories import DROP, TEST, line, series
+
+
+def trends(lines: Sequence[HistoryLine]) -> Trends:
+    return trends_of(Folder(sorted(lines, key=lambda one: one.moment)))
+
+
+def test_drop_is_named_with_its_build_and_the_other_models():
+    found = trends(DROP)
+    (one,) = found.series
+    passes, loops = one.changes
+    assert (passes.measure, passes.began.name, passes.is_worse) == (Measure.PASSES, "build-30", True)
+    assert passes.has_other_models
+    assert not passes.has_other_prompts
+    assert loops.measure is Measure.LOOPS
+    assert [stretch.models[1][1] for stretch in one.stretches] == ["openai:old", "openai:new"]
+    assert [len(stretch.lines) for stretch in one.stretches] == [30, 12]
+    assert [series.scenario for series, _ in found.worse] == [TEST, TEST]
+
+
+def test_change_without_other_models_has_stretches_too():
+    found = trends([*series([18, 19] * 15), *series([12] * 8, first=30, prompts="other")])
+    (one,) = found.series
+    assert [len(stretch.lines) for stretch in one.stretches] == [30, 8]
+    change = one.changes[0]
+    assert (change.has_other_models, change.has_other_prompts) == (False, True)
+
+
+def test_recovery_ends_what_is_worse():
+    found = trends([*DROP, *series([19, 20] * 10, first=42)])
+    assert found.worse == []
+    assert len([change for change in found.series[0].changes if change.measure is Measure.PASSES]) == 2
+
+
+def test_other_models_without_a_change_are_a_stretch_and_no_claim():
+    found = trends([*series([18] * 20), *series([18] * 20, first=20, model="openai:new")])
+    (one,) = found.series
+    assert one.changes == []
+    assert len(one.stretches) == 2
+
+
+def test_candidates_and_replays_are_no_evidence():
+    tried = series([2] * 12, first=30, arm="candidate", model="openai:new")
+    replayed = series([0] * 12, first=30, samples=0, looped=0, replayed=20)
+    found = trends([*series([19] * 42), *tried, *replayed[:0]])
+    assert [(one.arm, len(one.changes)) for one in found.series] == [(Arm.BASELINE, 0), (Arm.CANDIDATE, 0)]
+    (only,) = trends([*series([19] * 30), *replayed]).series
+    assert len(only.lines) == 30
+    assert trends(replayed).n_replayed == 240
+
+
+def test_models_side_by_side_are_series_of_their_own():
+    found = trends([*series([19] * 30), *series([9] * 30, model="openai:new")])
+    assert [(one.is_by_model, one.lines[0].passed) for one in found.series] == [(True, 19), (True, 9)]
+    assert found.worse == []
+
+
+def test_builds_are_in_the_order_of_their_time_whatever_they_are_called():
+    names = ["z", "a", "m"]
+    found = trends([line(at, build=name) for at, name in enumerate(names)])
+    assert [build.name for build in found.builds] == names
+
+
+def test_more_scenarios_ask_for_more_evidence_and_the_budget_is_kept():
+    one, many = risk_of_look(Measure.PASSES, 1), risk_of_look(Measure.PASSES, 20)
+    assert many.fall == pytest.approx(one.fall / 20)
+    whole = LOOKS * sum(sum(risk_of_look(measure, 1)) for measure in Measure)
+    assert whole == pytest.approx(FALSE_ALARMS)
+    assert sum(sum(shares) for shares in SHARES.values()) == pytest.approx(1)
+    others = [one for at in range(40) for one in series([18] * 34, scenario=f"t{at}")]
+    drop = series([18] * 30 + [12] * 4)
+    alone, among = (trends(lines).worse for lines in (drop, [*drop, *others]))
+    (first,) = [change.shift.limit for _, change in alone if change.measure is Measure.PASSES]
+    assert all(change.shift.limit < first for _, change in among)
+
+
+def test_figures_are_means_of_a_sample():
+    (one,) = trends(series([18] * 3)).series
+    (stretch,) = one.stretches
+    assert stretch.figures.messages == 7
+    assert stretch.figures.tokens == pytest.approx(9900 / 20)
+    assert stretch.figures.cost == pytest.approx(0.04 / 20)
+    assert stretch.figures.latency_ms == 1201
+
+
+def test_figures_that_nothing_says_are_not_known():
+    (one,) = trends([line(speakers=())]).series
+    figures = one.stretches[0].figures
+    assert (figures.tokens, figures.cost, figures.latency_ms) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (series([18] * 5, scenario="old"), series([18] * 5, first=5, scenario="new"), [("old", "new")]),
+        (series([18] * 5, scenario="old"), series([18] * 5, first=4, scenario="new"), []),
+        (series([18] * 5, scenario="old"), series([18] * 5, first=5, scenario="new", prompts="x"), []),
+        (
+            series([18] * 5, scenario="old", prompts=""),
+            series([18] * 5, first=5, scenario="new", prompts=""),
+            [],
+        ),
+        (
+            [*series([18] * 5, scenario="old"), *series([18] * 5, scenario="older")],
+            series([18] * 5, first=5, scenario="new"),
+            [],
+        ),
+    ],
+    ids=["follows", "overlaps", "other prompts", "unknown prompts", "two that ended"],
+)
+def test_rename_is_suggested_where_one_scenario_follows_one(old, new, expected):
+    beside = series([18] * 10, scenario="beside", prompts="beside")
+    found = trends([*old, *new, *beside])
+    assert [(one.old, one.new) for one in found.renames] == expected
+    assert len(found.series) == len({one.scenario for one in [*old, *new, *beside]})
+
+
+def test_folder_joins_a_rename_that_is_asked_for():
+    old, new = series([18] * 30, scenario="old"), series([12] * 12, first=30, scenario="new")
+    found = trends_of(Folder([*old, *new]).renamed({"old": "new"}))
+    assert [one.scenario for one in found.series] == ["new"]
+    assert found.worse[0][1].began.name == "build-30"
+
+
+def test_nothing_is_a_history_without_builds():
+    found = trends([])
+    assert (found.builds, found.series, found.worse) == ([], [], [])
+
+
+def test_claims_of_a_growing_history_stay():
+    before: list[object] = []
+    lines = [*series([18, 19] * 10), *series([12] * 10, first=20)]
+    for end in range(len(lines) + 1):
+        claims = [
+            (one.measure, one.began, one.found) for each in trends(lines[:end]).series for one in each.changes
+        ]
+        assert set(before) <= set(claims)
+        before = list(claims)
+    assert before
+    assert all(one.moment <= two.moment for one, two in pairwise(lines))
