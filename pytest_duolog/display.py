@@ -55,13 +55,15 @@ def printable(text: str) -> str:
 
     Line feeds, tabs, spaces of every width and the two joiners that Persian and emoji need are kept.
     """
-    shown = text if text.isprintable() else "".join(map(_spelled_out, text))
+    shown = "\n".join(
+        line if line.isprintable() else "".join(map(_spelled_out, line)) for line in text.split("\n")
+    )
     return re.sub(_LOG_COMMAND, lambda found: found[0][:-1] + f"\\x{ord(found[0][-1]):x}", shown)
 
 
 def _spelled_out(character: str) -> str:
     is_harmless = (
-        character.isprintable() or character in "\n\t\u200c\u200d" or unicodedata.category(character) == "Zs"
+        character.isprintable() or character in "\t\u200c\u200d" or unicodedata.category(character) == "Zs"
     )
     return character if is_harmless else character.encode("unicode_escape").decode()
 

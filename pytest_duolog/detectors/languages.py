@@ -202,12 +202,7 @@ def unread_language(content: str) -> str | None:
     if script not in ("Latin", "Cyrillic", "Arabic", "Devanagari"):
         return None
     counted = Counter(words)
-    hits = Counter[str]()
-    for word, n in counted.items():
-        for code in _HAVING.get(word, ()):
-            hits[code] += n
-    mixed = (sum(n for word, n in counted.items() if word in table) for table in _MIXED.values())
-    known = max(*hits.values(), *mixed) / len(words)
+    known = _known_share(counted)
     if known >= KNOWN_SHARE:
         return None
     identified = _identified(folded)
@@ -217,6 +212,20 @@ def unread_language(content: str) -> str | None:
     heard = sum(n for word, n in counted.items() if word in FUNCTION_WORDS) / len(words)
     strange = STRANGE_SHARE if folded.isascii() else STRANGE_SHARE_WITH_LETTERS
     return UNKNOWN if known < strange and heard < strange else None
+
+
+def _known_share(counted: Counter[str]) -> float:
+    """The largest share of words that belong to one language, or to a mixture of two; any share that is enough."""
+    total = counted.total()
+    english = sum(n for word, n in counted.items() if word in _WORDS["en"]) / total
+    if english >= KNOWN_SHARE:  # as in most texts
+        return english
+    hits = Counter[str]()
+    for word, n in counted.items():
+        for code in _HAVING.get(word, ()):
+            hits[code] += n
+    mixed = (sum(n for word, n in counted.items() if word in table) for table in _MIXED.values())
+    return max(*hits.values(), *mixed) / total
 
 
 def _foreign_script(folded: str) -> str | None:

@@ -104,7 +104,7 @@ class StalenessReader:
         """
         words = tuple(message.words)
         numbers = text.numbers_in(message.normalised, words)
-        frame = tuple(word for word in words if not word[0].isdigit()) if numbers else words
+        frame = tuple([word for word in words if not word[0].isdigit()]) if numbers else words
         has_value = is_structured and message.new
         stale = (
             None
@@ -131,7 +131,7 @@ class StalenessReader:
         if _counts_on(self._counters.get(frame, ()), numbers) and len(frame) >= COUNTER_WORDS:
             return Stale.REPEAT
         said = self._n_said(message) / len(message.trigrams)
-        new = sum(map(message.new.__contains__, words)) / len(words)
+        new = sum(map(message.new.__contains__, words)) / len(words) if message.new else 0.0
         if said >= REPEATED_TRIGRAMS and new <= NEW_WORDS and numbers in self._numbers:
             return Stale.LISTENING if lexicon.LISTENING.issuperset(words) else Stale.REPEAT
         if said >= REPHRASED_TRIGRAMS and new <= REPHRASED_NEW_WORDS and sum(map(len, words)) >= LONG:
@@ -158,8 +158,8 @@ class StalenessReader:
         beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
         beside, n_agreeing = lexicon.AGREEING.subn(" ", beside)
         n_phrases += n_agreeing
-        news = [word for word in text.words(beside) if lexicon.is_news(word)]
-        n_new = len(set(news) - self._words)
+        news = list(filter(lexicon.is_news, text.words(beside) if n_phrases else words))
+        n_new = len(set(news) - self._words) if n_phrases else n_words_of_news
         if self._is_ritual(words, n_phrases, len(news), n_new, after_goodbye=after_goodbye):
             return Stale.RITUAL
         has_new_number = not message.new.isdisjoint(numbers)
@@ -170,7 +170,7 @@ class StalenessReader:
         self, words: Sequence[str], n_phrases: int, n_news: int, n_new: int, *, after_goodbye: bool
     ) -> bool:
         content = [word for word in words if word not in lexicon.FUNCTION_WORDS]
-        n_social = sum(word in lexicon.SOCIAL for word in content)
+        n_social = sum(map(lexicon.SOCIAL.__contains__, content))
         if n_phrases or n_social:
             allowed = min(max(1, n_social // 2, NEW_CONTENT * len(content)), NEWS - 1)
             return n_new <= allowed and n_news <= max(1, FOREIGN_CONTENT * len(content))

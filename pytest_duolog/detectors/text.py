@@ -157,7 +157,7 @@ _kept_words = lru_cache(maxsize=_KEPT)(_words)
 
 def numbers_in(normalised: str, found: Sequence[str]) -> tuple[str, ...]:
     """The numbers among the words of a normalised text, in order."""
-    return tuple(word for word in found if word[0].isdigit()) if _DIGIT.search(normalised) else ()
+    return tuple([word for word in found if word[0].isdigit()]) if _DIGIT.search(normalised) else ()
 
 
 def is_unspaced(word: str) -> bool:
@@ -199,8 +199,8 @@ def _sentences(normalised: str) -> tuple[str, ...]:
         parts.append(normalised[start : at if normalised[at] in _LINE_BREAKS else at + 1])
         start = end.end()
     parts.append(normalised[start:])
-    stripped = (part.strip(" \t*_>#-\"'~") for part in parts)
-    return tuple(part for part in stripped if part and not part.isspace())
+    stripped = [part.strip(" \t*_>#-\"'~") for part in parts]
+    return tuple([part for part in stripped if part and not part.isspace()])
 
 
 _kept_sentences = lru_cache(maxsize=_KEPT)(_sentences)
@@ -241,4 +241,4 @@ def ngrams(items: Sequence[str], n: int) -> list[tuple[str, ...]]:
     """All sequences of `n` neighbouring items in order; the whole if it is shorter and not empty."""
     if len(items) < n:
         return [tuple(items)] if items else []
-    return list(zip(*(islice(items, start, None) for start in range(n)), strict=False))
+    return list(zip(*[islice(items, start, None) for start in range(n)], strict=False))

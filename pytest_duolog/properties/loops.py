@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import wraps
+from typing import TypeVar
 
 from pytest_duolog.detectors.call_loops import CALLS, call_loops
 from pytest_duolog.detectors.languages import unread_language
@@ -16,6 +18,12 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.topics import idle
 from pytest_duolog.transcripts.transcript import Message, Transcript
+
+# The results for so many dialogues are kept.
+_KEPT = 4
+
+T = TypeVar("T")
+Messages = tuple[Message, ...]
 
 KINDS = (*(kind.value for kind in Stale), "stuck", "deflection", *idle.KINDS, CALLS)
 
@@ -62,8 +70,24 @@ def find_loops(transcript: Transcript) -> list[Loop]:
     return sorted(loops, key=lambda loop: loop.onset)
 
 
-@lru_cache(maxsize=4)
-def said_loops(messages: tuple[Message, ...]) -> tuple[Loop, ...]:
+def _kept(read: Callable[[Messages], T]) -> Callable[[Messages], T]:
+    """The function with its last results kept, by the identity of a tuple: to compare it takes all messages."""
+    last: deque[tuple[Messages, T]] = deque(maxlen=_KEPT)
+
+    @wraps(read)
+    def kept(messages: Messages) -> T:
+        for known, result in tuple(last):  # another thread may add one
+            if known is messages:
+                return result
+        result = read(messages)
+        last.append((messages, result))
+        return result
+
+    return kept
+
+
+@_kept
+def said_loops(messages: Messages) -> tuple[Loop, ...]:
     """The loops in what is said, in order and without overlaps: those of the detector, and then those by likeness."""
     detector = read_dialogue(messages)
     kept = detector.loops()
@@ -80,8 +104,8 @@ def _unseen(transcript: Transcript) -> str:
     return "; meanings are not compared without pip install 'pytest-duolog[topic]'"
 
 
-@lru_cache(maxsize=4)
-def read_dialogue(messages: tuple[Message, ...]) -> LoopDetector:
+@_kept
+def read_dialogue(messages: Messages) -> LoopDetector:
     """A detector that has read these messages; the properties of a dialogue share it."""
     detector = LoopDetector()
     for message in messages:
@@ -89,8 +113,8 @@ def read_dialogue(messages: tuple[Message, ...]) -> LoopDetector:
     return detector
 
 
-@lru_cache(maxsize=4)
-def unread_in(messages: tuple[Message, ...]) -> str | None:
+@_kept
+def unread_in(messages: Messages) -> str | None:
     """The language of a dialogue if it is none that the detectors read: a code, a script, or `unknown`."""
     return unread_language("\n".join(without_thinking(message.content) for message in messages))
 

@@ -45,6 +45,13 @@ RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "location", "r
 SHOWN_PARAMETERS = re.compile(rf"(?<=[?&])({KEY_PARAMETER})=[^&\s\"'<>]+", re.IGNORECASE)
 SHOWN_USERINFO = re.compile(r"(?<=://)[^/\s@\"'<>]+@")
 
+# Kinds of values in JSON; those that can be a secret next to its name. `int | float` would be made again each time, and
+# nearly all mappings are dictionaries.
+_NUMBERS = (int, float)
+_LISTS = (list, tuple)
+_MAPPINGS = (dict, Mapping)
+_NAMED = (str, int, list)
+
 # Texts up to this length are cached by the thousand.
 LONGEST_WORD = 64
 
@@ -165,20 +172,19 @@ class Redactor:
         """`value` with the secrets replaced in all its texts, including names of fields."""
         if isinstance(value, str):
             return self.text(value)
-        if value is None or isinstance(value, int | float):
+        if value is None or isinstance(value, _NUMBERS):
             return value
-        # Nearly all are dictionaries, and other mappings are asked slowly.
-        if isinstance(value, dict | Mapping):
-            return {self.text(str(name)): self._field(str(name), item) for name, item in value.items()}
-        if isinstance(value, list | tuple):
+        if isinstance(value, _LISTS):
             return [self.json(item) for item in value]
+        if isinstance(value, _MAPPINGS):
+            return {self.text(str(name)): self._field(str(name), item) for name, item in value.items()}
         return value
 
     def _field(self, name: str, value: Any) -> Any:
-        kind = kind_of(name) if isinstance(value, str | int | list) else None
+        kind = kind_of(name) if isinstance(value, _NAMED) else None
         if kind is None:
             return self.json(value)
-        if isinstance(value, list | tuple):
+        if isinstance(value, _LISTS):
             return [self._field(name, item) for item in value]
         shown = self.json(value)
         if isinstance(value, bool) or shown != value:

@@ -9,8 +9,8 @@ goodbye score 0. A loop is a stretch of WINDOW messages with a high mean, where 
 half, and new words are taken off once more; or OWN_WINDOW messages of one speaker that are near the sentences of who
 has not understood or cannot help.
 
-The vectors are of English words, so only English is found. Nothing is compared where too many words are new, so most
-dialogues cost nothing.
+The vectors are of English words, so only English is found. Nothing is compared where too many words are new, so long
+messages cost nothing.
 """
 
 from __future__ import annotations
@@ -85,11 +85,12 @@ def idle_loops(messages: Sequence[Message], n_news: Sequence[int], closing: int 
     rest = [exp(-n / NEWS) for n in n_news]
     said = [text.without_thinking(message.content) for message in messages]
     speakers = [message.speaker for message in messages]
-    counts = [_may_count(one) for one in said]
+    acknowledges = list(map(_acknowledges, said))
+    counts = [_is_short(one) and not only for one, only in zip(said, acknowledges, strict=True)]
     for at in () if closing is None else (closing, closing + 1):
         counts[at : at + 1] = [False] * len(counts[at : at + 1])
     own = {name: [at for at, one in enumerate(speakers) if one == name] for name in dict.fromkeys(speakers)}
-    own = {name: [at for at in places if not _acknowledges(said[at])] for name, places in own.items()}
+    own = {name: [at for at in places if not acknowledges[at]] for name, places in own.items()}
     own_rest = [
         exp(-n / OWN_NEWS) if short else 0.0 for n, short in zip(n_news, map(_is_short, said), strict=True)
     ]
@@ -117,10 +118,6 @@ def idle_loops(messages: Sequence[Message], n_news: Sequence[int], closing: int 
 
 def _is_short(said: str) -> bool:
     return 0 < len(said) <= LONGEST
-
-
-def _may_count(said: str) -> bool:
-    return _is_short(said) and not _acknowledges(said)
 
 
 def _acknowledges(said: str) -> bool:

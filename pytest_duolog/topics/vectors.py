@@ -59,13 +59,13 @@ class WordVectors:
 
         pieces = [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
         rows: Rows = np.zeros((len(texts), self._table.shape[1]), dtype=np.float32)
-        filled = [at for at, found in enumerate(pieces) if found]
-        if filled:
-            starts = np.cumsum([0, *(len(pieces[at]) for at in filled[:-1])])
-            vectors = self._table[list(chain.from_iterable(pieces))].astype(np.float32)
-            rows[filled] = np.add.reduceat(vectors, starts, axis=0)
-        lengths = np.linalg.norm(rows[filled], axis=1, keepdims=True)
-        rows[filled] /= np.where(lengths == 0, 1, lengths)
+        vectors = self._table[list(chain.from_iterable(pieces))].astype(np.float32)
+        end = 0
+        for row, found in zip(rows, pieces, strict=True):  # faster than add.reduceat
+            start, end = end, end + len(found)
+            np.add.reduce(vectors[start:end], axis=0, out=row)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        rows /= np.where(lengths == 0, 1, lengths)
         return rows
 
     def _find_vector(self, term: Term) -> Vector:

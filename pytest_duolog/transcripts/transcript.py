@@ -372,12 +372,12 @@ class Transcript(Record, PropertyMethods):
 
     def without_secrets(self, redacted: Callable[[Any], Any]) -> Transcript:
         """The same without secrets; `redacted` replaces them in plain data."""
-        said = self.model_dump(mode="json")
+        said = self.model_dump(mode="json", exclude_defaults=True)  # defaults hold none
         safe = redacted(said)
         if safe == said:
             return self
-        for message, dumped in zip(self.messages, safe["messages"], strict=True):
-            for call in dumped["tool_calls"]:
+        for message, dumped in zip(self.messages, safe.get("messages", ()), strict=True):
+            for call in dumped.get("tool_calls", ()):
                 if call.get("at") and dumped["content"] != message.content:
                     call["at"] = min(len(redacted(message.content[: call["at"]])), len(dumped["content"]))
         return Transcript.model_validate(safe)

@@ -9,7 +9,6 @@ import pytest
 
 from pytest_duolog import NoLoops
 from pytest_duolog.detectors import text
-from pytest_duolog.properties import loops
 from pytest_duolog.properties.loops import find_loops
 from pytest_duolog.results.reading import read
 from pytest_duolog.topics import idle
@@ -105,11 +104,9 @@ def test_the_same_without_the_last_messages_is_too_short():
 
 
 def test_without_the_extra_the_verdict_says_what_it_did_not_see(monkeypatch):
-    loops.said_loops.cache_clear()
     monkeypatch.setattr(idle, "folder_of_vectors", lambda: None)
     monkeypatch.setattr(idle, "load_vectors", lambda: None)
-    verdict = NoLoops().check(CLARIFYING)
-    loops.said_loops.cache_clear()
+    verdict = NoLoops().check(dialogue(*(message.content for message in CLARIFYING.messages)))
     assert verdict
     assert verdict.explanation == (
         "none in 14 messages; meanings are not compared without pip install 'pytest-duolog[topic]'"
