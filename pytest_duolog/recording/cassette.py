@@ -7,7 +7,7 @@ their message is finished, so that a file never has half a message.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -55,14 +55,16 @@ class Cassette(Recorder):
         notices: Sequence[str] = (),
         refuses_edited: bool = False,
         begun: Callable[[Path], None] = lambda _path: None,
+        code: Collection[str] = (),
     ) -> None:
         """Open the recording at `location`; no file is written before the first recorded message.
 
         `header` describes the current dialogue, `base_urls` are the providers' addresses, `test_argument` has the
         arguments with which pytest runs this test. `permission` is called before a model is asked and raises if that is
         forbidden. `orphans` are recordings of tests that no longer exist, `notices` are the notices so far. With
-        `refuses_edited`, edited lines are an error. `begun` is called with the file of a new recording. Raises
-        UnreadableCassette if the file cannot be used.
+        `refuses_edited`, edited lines are an error. `begun` is called with the file of a new recording. `code` are the
+        names of speakers that may send any requests, or none: what no history is sure to have stands at the end of the
+        recording. Raises UnreadableCassette if the file cannot be used.
         """
         super().__init__(redactor, hooks)
         self.location = location
@@ -108,6 +110,8 @@ class Cassette(Recorder):
         self._end: Mapping[str, Any] | None = None
         self._last_message: Message | None = None
         self._given: list[int] = []
+        self._code = code
+        self._words: list[dict[str, Any]] = []
         self.is_adopted = False
 
     # What can be replayed
@@ -200,6 +204,8 @@ class Cassette(Recorder):
         self._last_message = message
         if message.finish is None:
             self._given.append(message_number)
+        if len(self._code) > 1:
+            self._words.append({"message": message_number, **_told(message)})
         if message_number == self._asking[0] and len(self._used) == self._n_used_before:
             self._n_unasked[message.speaker] += 1
         self._commit()
@@ -227,7 +233,7 @@ class Cassette(Recorder):
                 "stop": stop_reason.model_dump(mode="json"),
                 "messages": n_messages,
                 "served": sorted(set().union(*self._served.values())),
-                **self._last_words(n_messages),
+                **({"said": self._words} if self._words else self._last_words(n_messages)),
                 **({"given": self._given} if self._header.get("steps") else {}),
             }
         )
@@ -254,11 +260,12 @@ class Cassette(Recorder):
         self._write(self._used)
 
     def _last_words(self, n_messages: int) -> dict[str, Any]:
-        """The last message if no model was asked for it, because no line of the recording has it."""
+        """The last message if it is of code, because no line of the recording is sure to have it."""
         message = self._last_message
-        if message is None or any(used.message_number == n_messages for used in self._used):
+        is_asked = any(used.message_number == n_messages for used in self._used)
+        if message is None or (is_asked and message.speaker not in self._code):
             return {}
-        return {"last": {"speaker": message.speaker, "content": message.content}}
+        return {"last": _told(message)}
 
     def known_stop(self, n_messages: int) -> StopReason | Literal["unknown"] | None:
         """Why the recorded dialogue ended with so many messages; None if it went on, or is said to run out of turns.
@@ -395,3 +402,7 @@ class Cassette(Recorder):
             for name, n in self._n_unasked.items()
         }
         return unasked | {name: f"a mock of the test answered for {name}" for name in self._mocked}
+
+
+def _told(message: Message) -> dict[str, Any]:
+    return {"speaker": message.speaker, "content": message.content}

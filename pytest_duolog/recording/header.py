@@ -31,7 +31,9 @@ SCENARIO_FIELDS = (
 def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime) -> dict[str, Any]:
     """The header for a recording of `scenario` made at `now`; it has hashes of prompts."""
     return {
-        "duolog": FORMAT if any(scenario.speaker(side).tools for side in SIDES) else FORMAT_WITHOUT_TOOLS,
+        "duolog": FORMAT
+        if any(_may_have_tools(scenario.speaker(side)) for side in SIDES)
+        else FORMAT_WITHOUT_TOOLS,
         "plugin": _plugin_version(),
         "recorded": now.isoformat(timespec="seconds"),
         "test": location.owner,
@@ -52,6 +54,11 @@ def make_header(scenario: Scenario, location: CassetteLocation, *, now: datetime
         "history": text_hash("\n".join(message.content for message in scenario.history) or None),
         **_steps(scenario),
     }
+
+
+def _may_have_tools(speaker: Speaker) -> bool:
+    """Whether the requests of a speaker may have tools, which are long; code may send them, too."""
+    return bool(speaker.tools) or not isinstance(speaker.model, str | None)
 
 
 def _steps(scenario: Scenario) -> dict[str, Any]:

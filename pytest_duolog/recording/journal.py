@@ -4,7 +4,8 @@
     {"n": 1, "message": 2, "speaker": "Bob", "request": {...}, "response": {...}, "served": "...", "texts": [...]}
     ...
     {"end": {"stop": {...}, "messages": 21, "served": [...]}}                  absent: incomplete
-                                               with `last`, the last message, if no model was asked for it,
+                                               with `last`, the last message, if it is of code, or
+                                               `said`, all messages, if both speakers are code,
                                                and `given`, the numbers of messages that steps gave
     {"n": 21, "vote": true, "message": 21, "speaker": "judge", ...}            the vote of a judge
 
@@ -26,8 +27,8 @@ Format history:
 2, a request names the field of its history, and an interaction the model that replied: every protocol can be read.
    Addresses have all their parameters and their other names (`names`). Relevant headers are kept and compared. Lines
    have checksums if the header has one.
-3, only for dialogues in which a speaker has tools: an interaction can be a call of a tool. A request whose fields
-   beside the history are those of an earlier one names it in `fields`, because the definitions of tools are long.
+3, only for dialogues in which a speaker has tools or is code: an interaction can be a call of a tool. A request
+   whose fields beside the history are those of an earlier one names it in `fields`, because tools are long.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from pytest_duolog.recording.addresses import hash_of
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
 from pytest_duolog.storage.json_text import canonical, in_utf8, parsed
 
-# The newest format, and the one for dialogues without tools.
+# The newest format, and the one for dialogues without tools and code.
 FORMAT = 3
 FORMAT_WITHOUT_TOOLS = 2
 

@@ -139,7 +139,7 @@ class _Retelling:
             messages += [replies[number]] if number in replies else []
         elif replies:
             messages = [replies[number] for number in sorted(replies)]
-        messages += self._last(len(messages))
+        messages = self._words() or self._with_last(messages)
         wired = calls_by_message(one for one in self._said if one.message_number not in self._rounds)
         n_given, given = self._n_given(), _list((self._journal.end or {}).get("given"))
         return [
@@ -188,12 +188,23 @@ class _Retelling:
             return min((interaction.message_number for interaction in self._said), default=1) - 1
         return int(bool(header.get("opener")))
 
-    def _last(self, n_messages: int) -> Iterator[Message]:
-        """The last message of the dialogue if no model was asked for it; the end of the recording has it."""
+    def _with_last(self, messages: list[Message]) -> list[Message]:
+        """The messages with the last one as the end of the recording has it, if that is of code."""
         end = self._journal.end or {}
-        last = end.get("last")
-        if isinstance(last, Mapping) and end.get("messages") == n_messages + 1:
-            yield Message(speaker=str(last.get("speaker")), content=str(last.get("content")))
+        last, n_messages = end.get("last"), end.get("messages")
+        if not isinstance(last, Mapping) or n_messages not in (len(messages), len(messages) + 1):
+            return messages
+        return [*messages[: n_messages - 1], _said(last)]
+
+    def _words(self) -> list[Message]:
+        """What the end of the recording says was said; empty if it has not all messages."""
+        end = self._journal.end or {}
+        words = [
+            _said(item)
+            for number, item in enumerate(_list(end.get("said")), start=1)
+            if isinstance(item, Mapping) and item.get("message") == number
+        ]
+        return words if len(words) == end.get("messages") else []
 
     def _view(self, interaction: Interaction) -> _View | None:
         """The view of the dialogue in a request; None if the request has no chat history."""
@@ -272,6 +283,10 @@ class _Retelling:
             )
             for name in names
         )
+
+
+def _said(told: Mapping[str, Any]) -> Message:
+    return Message(speaker=str(told.get("speaker")), content=str(told.get("content")))
 
 
 def _message(speaker: str, reply: Reply, latency_ms: float | None) -> Message | None:

@@ -123,6 +123,14 @@ class Session:
             for model in _models(scenario).values()
         )
 
+    def _code(self, scenario: Scenario) -> list[str]:
+        """The speakers that are not asked with a chat history which the package makes."""
+        return [
+            scenario.speaker(side).name
+            for side, model in _models(scenario).items()
+            if not (isinstance(model, str) and registry.speaks_chat_protocol(model, self.settings.providers))
+        ]
+
     def with_listed_tools(
         self, scenario: Scenario, location: CassetteLocation, *, test_argument: str, servers: ExitStack
     ) -> Scenario:
@@ -196,6 +204,7 @@ class Session:
             test_argument=test_argument,
             permission=DialogueBudget(self.budget),
             refuses_edited=self.settings.edited_cassettes == "fail",
+            code=self._code(scenario),
         )
 
     def open_recording(
@@ -231,6 +240,7 @@ class Session:
             base_urls=self._base_urls,
             test_argument="",
             permission=permission,
+            code=self._code(scenario),
         )
 
     def _mode_of(self, location: CassetteLocation) -> RecordMode:

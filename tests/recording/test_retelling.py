@@ -176,6 +176,37 @@ def test_it(dialogue):
     pytester.runpytest("--record-mode=once").assert_outcomes(passed=1)
 
 
+FORGETFUL = """
+import httpx
+
+def agent(messages):
+    answer = httpx.post(URL, json={"model": "gpt", "messages": messages[-1:]}).json()
+    return answer["choices"][0]["message"]["content"] + "!"
+"""
+
+
+@pytest.mark.parametrize(
+    "other",
+    ['Speaker("A", model="scripted:counter")', 'Speaker("A", model=agent)', "ANN"],
+    ids=["rules", "code", "model"],
+)
+def test_what_code_says_is_told_although_no_request_has_it(pytester, chat_server, other):
+    pytester.makepyfile(
+        f"""{SAME}
+URL = "{chat_server.url}/chat/completions"
+{FORGETFUL}
+@pytest.mark.dialogue(a={other}, b=Speaker("B", model=agent), opener="Hello.", opener_by="b", turns=3, stop_on=())
+def test_it(dialogue):
+    said = [message.content for message in dialogue.messages]
+    assert dialogue.messages[-1].content.endswith("!")
+    told = Transcript.from_cassette(dialogue.cassette_path)
+    assert [message.content for message in told.messages] == said
+"""
+    )
+    pytester.runpytest("--record-mode=once").assert_outcomes(passed=1)
+    pytester.runpytest().assert_outcomes(passed=1)
+
+
 def test_without_any_chat_history_the_answers_are_told_and_it_is_said(tmp_path: Path):
     answer = {"choices": [{"message": {"content": "We do."}}]}
     found = retold(

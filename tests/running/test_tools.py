@@ -377,6 +377,35 @@ def test_fields_of_requests_are_stored_once(project):
     assert read_journal(project.location.path).interactions[-2].request.body.fields["tools"]
 
 
+def test_the_tools_of_code_are_stored_once_and_compared_as_strictly(project):
+    description = "Find an order. " * 30
+    sent_as = [description]
+
+    def agent(messages):
+        import httpx
+
+        tools = [
+            {"type": "function", "function": {"name": f"look_up_{number}", "description": sent_as[0]}}
+            for number in range(20)
+        ]
+        body = {"model": "m", "messages": messages, "tools": tools}
+        answer = httpx.post(f"{project.server.url}/chat/completions", json=body)
+        return answer.json()["choices"][0]["message"]["content"]
+
+    project.serve(*[Round(f"Found it, {number}.") for number in range(9)])
+    values = {"speaker": {"model": agent}, "turns": 8, "a": Speaker("Ann", model="scripted:counter")}
+    held = project.hold((), **values)
+    assert len(project.server.tool_requests) == 8
+    assert project.location.path.stat().st_size < 2 * 20 * len(description)
+    project.server.close()
+    assert project.hold((), "none", **values) == held
+    told = retold(project.location.path).transcript
+    assert [one.content for one in told.messages] == [one.content for one in held.messages]
+    sent_as[0] = description.replace("Find", "Seek")
+    with pytest.raises(CassetteMismatch, match="Seek"):
+        project.hold((), "none", **values)
+
+
 # Bad tools and bad calls: each has a clear outcome, is bounded and recorded.
 
 
