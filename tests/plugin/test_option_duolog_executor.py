@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import json
 import os
@@ -373,10 +372,15 @@ def test_a_worker_of_dask_that_begins_again_at_its_own_address_is_used(
             "1",
         ),
     ]
-    started = [pytester.popen([sys.executable, "-m", *command]) for command in commands]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for command in commands
+    ]
     try:
-        with importlib.import_module("distributed").Client(f"tcp://{place}") as client:
-            client.wait_for_workers(1, timeout=60)
+        is_ready = f"from distributed import Client; Client('tcp://{place}').wait_for_workers(1, timeout=60)"
+        assert pytester.run(sys.executable, "-c", is_ready).ret == 0
         run = _begin(pytester, "--duolog-concurrency=8", f"--duolog-executor=dask://{place}")
         _wait_for(lambda: len(chat_server.requests) >= 20, run)
         (worker,) = [pid for pid in _children(started[1].pid) if _is_worker(pid, "dask")]
