@@ -89,6 +89,22 @@ def test_recordings_made_by_workers_are_replayed_without_them(
     assert (len(chat_server.requests), len(engines)) == (n_asked, 1)
 
 
+def test_a_rewrite_in_workers_replaces_what_was_recorded(
+    pytester: pytest.Pytester, chat_server: ChatServer, engines: list[HereEngine]
+):
+    chat_server.answer = answer
+    pytester.makepyfile(SUITE.replace("samples=6, min_pass_rate=0.5,", "").replace('"wrong" not in', "'' in"))
+    pytester.runpytest("--record-mode=once")
+    before = {path: path.read_bytes() for path in pytester.path.rglob("cassettes/**/*.jsonl")}
+    chat_server.answer = lambda body: f"Anew {len(body['messages'])}."
+    result = pytester.runpytest("--record-mode=rewrite", AWAY)
+    result.stdout.fnmatch_lines(["dask://local: 3 dialogues in 2 workers"])
+    after = {path: path.read_bytes() for path in pytester.path.rglob("cassettes/**/*.jsonl")}
+    assert after.keys() == before.keys()
+    assert all(b"Anew 1." in content for content in after.values())
+    pytester.runpytest("--record-mode=none").assert_outcomes(passed=3)
+
+
 FUNCTION = """
 import pytest
 from unittest import mock
