@@ -11,7 +11,8 @@ from pkgutil import iter_modules
 from typing import Any
 
 import pytest_duolog.reports
-from pytest_duolog.commands.logs import STDIN, add_column_argument, each_logged, given_columns
+from pytest_duolog.commands.columns import STDIN, add_column_argument, given_columns
+from pytest_duolog.commands.logs import each_logged
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.commands.scan import REPORT, Scan
 from pytest_duolog.commands.scan_folder import FORMATS, FolderScan, run_scan
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check the files; 0 if every property holds, 1 if one does not, 2 if something could not be read."""
     _check_together(arguments)
-    columns = given_columns(arguments.files, arguments.column)
+    columns = given_columns(arguments.files, arguments.column, has_folders=arguments.out is not None)
     if arguments.out is not None:
         n_bytes = max(1, int(arguments.chunk_mb * 2**20)) if arguments.chunk_mb else CHUNK_BYTES
         properties = given_properties(arguments)

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_duolog.commands.columns import add_column_argument, given_columns
 from pytest_duolog.commands.dialogue_files import each_dialogue_at, read_dialogues, without_secrets
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import counted, listed, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.storage.own_folder import OWN_FOLDER
-from pytest_duolog.transcripts.logs.tables import NO_COLUMNS
+from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
 
 # The suffixes of files with dialogues, those with the most facts first; other files in a folder are skipped.
@@ -44,6 +45,7 @@ def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
         help="transcripts, chat logs (also .csv, .parquet, .gz and the like), cassettes or run records, folders with "
         "such files, globs, or addresses such as s3://... (default: the working directory)",
     )
+    add_column_argument(parser)
     add_name_argument(parser)
     parser.add_argument(
         "--says",
@@ -62,18 +64,21 @@ def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue],
     """
     properties = given_properties(arguments)
     paths = arguments.paths or ["."]
-    found, n_unreadable = selected_dialogues(paths, text=arguments.text, says=arguments.says or "")
+    columns = given_columns(paths, arguments.column)
+    found, n_unreadable = selected_dialogues(
+        paths, text=arguments.text, says=arguments.says or "", columns=columns
+    )
     return [dialogue.judged(properties) for dialogue in found], n_unreadable
 
 
 def selected_dialogues(
-    paths: Sequence[str], *, text: str = "", says: str = ""
+    paths: Sequence[str], *, text: str = "", says: str = "", columns: Columns = NO_COLUMNS
 ) -> tuple[list[FiledDialogue], int]:
     """The dialogues of some paths with these texts, as they are, and how many could not be read.
 
     Each of those is reported on stderr. Raises TranscriptError if there is none.
     """
-    found = list(_entries(paths))
+    found = list(_entries(paths, columns))
     unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
     for entry in unreadable:
         print(printable(f"duolog: {entry.file}:{entry.line}: {entry.problem}"), file=sys.stderr)
@@ -107,12 +112,12 @@ def _searched(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _entries(paths: Sequence[str]) -> Iterator[FiledDialogue | Unreadable]:
+def _entries(paths: Sequence[str], columns: Columns) -> Iterator[FiledDialogue | Unreadable]:
     for path in paths:
         if Path(path).is_dir():
             yield from dialogues_of_folder(Path(path))
         else:
-            yield from map(without_secrets, each_dialogue_at(path, NO_COLUMNS, set()))
+            yield from map(without_secrets, each_dialogue_at(path, columns, set()))
 
 
 def dialogues_of_folder(folder: Path) -> Iterator[FiledDialogue | Unreadable]:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_duolog.commands.logs import add_column_argument, each_logged, given_columns
+from pytest_duolog.commands.columns import add_column_argument, given_columns
+from pytest_duolog.commands.logs import each_logged
 from pytest_duolog.commands.mine_failures import (
     USUAL,
     Miner,

@@ -345,6 +345,8 @@ def test_columns_can_be_named_and_have_no_effect_elsewhere(folder, one_process, 
     capsys.readouterr()
     assert main(["check", "--out", "out", "--column", "text=was_said", "log.jsonl"]) == 2
     assert "--column text=was_said is about tables" in capsys.readouterr().err
+    assert main(["check", "--column", "text=was_said", "."]) == 2  # only --out reads the tables of a folder
+    assert "--column text=was_said is about tables" in capsys.readouterr().err
 
 
 RUN = "import sys; from pytest_duolog.cli import main; sys.exit(main())"
@@ -404,5 +406,6 @@ def test_reports_read_tables_compressed_logs_and_globs_too(folder, capsys):
     assert "I will send the refund" in Path("page.html").read_text("utf-8")
     assert main(["report", "none*.csv", "-o", "page.html"]) == 2
     assert "none*.csv:1: there is no such file" in capsys.readouterr().err
-    assert main(["show", "one.csv", "-k", "talk 1"]) == 0
+    Path("other.csv").write_text(table(2).replace("content", "was_said", 1), "utf-8")
+    assert main(["show", "other.csv", "--column", "text=was_said", "-k", "talk 1"]) == 0
     assert "lighthouse" in capsys.readouterr().out
