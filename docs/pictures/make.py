@@ -1,7 +1,11 @@
-"""Makes the pictures of the documentation from real runs of the example project (`make pictures`)."""
+"""Makes the pictures of the documentation (`make pictures`).
+
+They are of real runs of the example project, except that of a history, which is invented: forty nights take too long.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pty
@@ -18,6 +22,11 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from pytest_duolog.history.line import HistoryLine
+from tests.histories import DROP, TEST, series, write
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parents[1] / "example_project"
@@ -100,6 +109,17 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
+def nights() -> list[HistoryLine]:
+    """A history of 42 nights in which one scenario gets worse with another model."""
+    lines = [*DROP, *series([20, 19] * 21, scenario=TEST.replace("polite", "short"))]
+    order = list(dict.fromkeys(line.build for line in lines))
+    names = {
+        build: f"{hashlib.sha1(build.encode()).hexdigest()[:10]}-{8001 + at}"
+        for at, build in enumerate(order)
+    }
+    return [line.model_copy(update={"build": names[line.build], "commit": ""}) for line in lines]
+
+
 def main() -> None:
     """Write every picture anew."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -115,6 +135,9 @@ def main() -> None:
         gate = ["pytest", "tests/test_upgrade.py", "--duolog-candidate=clerk=variant:thrifty"]
         terminal_output([*gate, "--duolog-report=gate.html"], folder)
         write_screenshot("report-gate", folder / "gate.html", 640)
+        write(folder / "history", nights())
+        terminal_output(["duolog", "history", "history", "--format", "html", "-o", "history.html"], folder)
+        write_screenshot("report-history", folder / "history.html", 820)
 
         edit(tests / "test_conversation.py", 'has_no_loops().outcome == "fails"', "has_no_loops()")
         failing = ["pytest", "-q", "-k", LOOP]

@@ -32,10 +32,11 @@ LOOKED_AT = 20
 
 
 class OwnFile(StrEnum):
-    """Files of this package that hold dialogues but are not transcripts, by a key of their first line."""
+    """Files of this package that are not transcripts, by a key of their first line."""
 
     CASSETTE = "duolog"
     RECORD = "duolog_record"
+    HISTORY = "duolog_history"
 
 
 # Messages for these files where only transcripts are read.
@@ -43,6 +44,7 @@ _OWN_FILES = {
     OwnFile.CASSETTE: "a recording (cassette), not a transcript; `duolog check FILE` reads it",
     OwnFile.RECORD: "a run record, not a transcript; `duolog check FILE` reads it, and `duolog rejudge` "
     "judges its dialogues again",
+    OwnFile.HISTORY: "a history of builds, which has no dialogues; `duolog history FOLDER` reads it",
 }
 _SPACE = re.compile(r"\s*")
 # The beginning of a plain vcrpy cassette.

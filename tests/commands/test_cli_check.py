@@ -300,7 +300,15 @@ def test_a_bad_line_of_markdown_is_where_it_is_said(files: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    ("first", "said"), [({"duolog": 2}, "a recording (cassette)"), ({"duolog_record": 1}, "a run record")]
+    ("first", "said"),
+    [
+        ({"duolog": 2}, "a recording (cassette), not a transcript; `duolog check FILE` reads it"),
+        ({"duolog_record": 1}, "a run record, not a transcript; `duolog check FILE` reads it"),
+        (
+            {"duolog_history": 1},
+            "a history of builds, which has no dialogues; `duolog history FOLDER` reads it",
+        ),
+    ],
 )
 def test_a_file_of_our_own_on_stdin_is_called_what_it_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], first: dict[str, int], said: str
@@ -309,7 +317,7 @@ def test_a_file_of_our_own_on_stdin_is_called_what_it_is(
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content.encode())))
     assert main(["check", "-"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"duolog: stdin:1: {said}, not a transcript; `duolog check FILE` reads it")
+    assert line.startswith(f"duolog: stdin:1: {said}")
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
