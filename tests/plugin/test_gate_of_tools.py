@@ -60,9 +60,11 @@ def gated(pytester, monkeypatch, probability):
     pytester.makepyfile(test_shop=SHOP)
     server = Forgetful()
     server.probability = probability
-    arguments = ("--record-mode=once", "--duolog-candidate=Bob=openai:new", "--duolog-report=report.html")
+    arguments = ("--record-mode=once", "--duolog-concurrency=4", "--duolog-report=report.html")
     with asked(server, monkeypatch):
-        return pytester.runpytest("-p", "no:cacheprovider", "-p", "no:asyncio", *arguments)
+        return pytester.runpytest(
+            "-p", "no:cacheprovider", "-p", "no:asyncio", "--duolog-candidate=Bob=openai:new", *arguments
+        )
 
 
 def recorded_calls(model):

@@ -103,6 +103,60 @@ def test_each_sample_has_fresh_tools_and_runs_each_once(pytester, server):
     assert paid.read_text().count("x") == 4 + n_candidate
 
 
+def n_recorded_calls():
+    files = Path("cassettes").rglob("*.jsonl*")
+    return sum(path.read_text("utf-8").count("duolog-tool://Bob/refund") for path in files)
+
+
+@pytest.mark.parametrize("n_errors", [1, 3, 4], ids=["a retry", "a second try of the sample", "both"])
+def test_errors_of_a_server_in_a_loop_run_no_tool_again(pytester, server, n_errors):
+    left = [n_errors]
+
+    def answer(body):
+        has_paid = sum(message["role"] == "tool" for message in body["messages"]) == 2
+        if has_paid and left[0]:
+            left[0] -= 1
+            return 503, b"{}", {"retry-after": "0"}
+        return server._answer(body)
+
+    server.answer = answer
+    pytester.makepyprojecttoml("[tool.duolog.requests]\ntries = 3\nbackoff_s = 0.001")
+    pytester.makepyfile(test_shop=COUNTING)
+    run(pytester, "--record-mode=once", "-k", "test_shop and not other", "--duolog-collect=2")
+    assert left == [0]
+    assert len(list(Path("cassettes", "test_shop").glob("*.jsonl"))) == 2
+    assert Path("paid.txt").read_text().count("x") == n_recorded_calls() == 2
+
+
+def test_a_run_that_failed_in_a_loop_is_continued_by_the_next_one(pytester, server):
+    is_down = [True]
+
+    def answer(body):
+        has_paid = sum(message["role"] == "tool" for message in body["messages"]) == 2
+        return (503, b"{}", {"retry-after": "0"}) if has_paid and is_down[0] else server._answer(body)
+
+    server.answer = answer
+    pytester.makepyprojecttoml("[tool.duolog.requests]\ntries = 2\nbackoff_s = 0.001")
+    pytester.makepyfile(test_shop=COUNTING)
+    arguments = ("--record-mode=once", "-k", "test_shop and not other", "--duolog-samples=1")
+    run(pytester, *arguments).assert_outcomes(failed=1)
+    assert Path("paid.txt").read_text().count("x") == 1
+    is_down[0] = False
+    run(pytester, *arguments).assert_outcomes(passed=1)
+    assert Path("paid.txt").read_text().count("x") == n_recorded_calls() == 1
+
+
+@pytest.mark.slow
+def test_workers_run_each_tool_once(pytester, server):
+    pytester.makepyfile(test_shop=COUNTING, test_more=COUNTING)
+    pytester.runpytest_subprocess(
+        "--record-mode=once", "-n2", "--duolog-concurrency=2", "-p", "no:cacheprovider"
+    )
+    assert Path("paid.txt").read_text().count("x") == n_recorded_calls() == 8
+    pytester.runpytest_subprocess("-n2", "-p", "no:cacheprovider")
+    assert Path("paid.txt").read_text().count("x") == 8
+
+
 def test_dialogue_with_tools_does_not_begin_early(monkeypatch):
     def look_up(order_id: str) -> str:
         """Find an order."""
