@@ -12,10 +12,19 @@ from pytest_duolog.detectors.closings import Cue, read_leave
 from pytest_duolog.transcripts.transcript import WITHHELD, Message
 
 # How models refuse in English; a content filter that withholds a message refuses as well.
+# Who is unable to log in complains.
 _REFUSES = re.compile(
-    r"\b(?:i|we)(?:'m| am|'re| are)? (?:can(?:no|')t|can not|won't|will not|not able to|unable to|not allowed to) "
-    r"(?:help|assist|do|provide|discuss|answer|continue|comply|share|give|engage|fulfil|fulfill|support)\b"
+    r"\b(?:i|we) (?:can(?:no|')t|can not|won't|will not) "
+    r"(?:help|assist|do|provide|discuss|answer|continue|comply|share|give|engage|fulfil|fulfill|support|process|issue|"
+    r"change|cancel|refund|offer|accept|grant|make (?:an )?exceptions?)\b"
+    r"|\b(?:i|we)(?:'m| am|'re| are) (?:(?:afraid|sorry),? (?:but )?(?:i|we)(?:'m| am|'re| are) )?"
+    r"(?:unable|not able|not allowed|not permitted) to (?!log|sign|open|find|see|reach|connect|access|sleep|attend)\w"
 )
+
+
+def refuses(message: Message) -> bool:
+    """Whether a message refuses, in English, or a content filter withheld it."""
+    return message.finish in WITHHELD or bool(_REFUSES.search(text.heard(message.content)))
 
 
 class Act(StrEnum):
@@ -62,7 +71,7 @@ def read_act(message: Message | None, before: Sequence[Message]) -> Heard:
 def _act(message: Message, folded: str, tools: tuple[str, ...], before: Sequence[Message]) -> Act:
     leave = read_leave(folded)
     words = text.words(folded)
-    if message.finish in WITHHELD or _REFUSES.search(folded):
+    if refuses(message):
         return Act.REFUSE
     if leave.cue is Cue.FAREWELL or leave.parts:
         return Act.END

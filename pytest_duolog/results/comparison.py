@@ -135,7 +135,10 @@ def compare(
     speakers: Sequence[str] = (),
     rate: float = RATE,
 ) -> Comparison:
-    """The comparison of two sides by what `speakers` say; without any, by those `on_trial`. Errors are left out."""
+    """The comparison of two sides by what `speakers` say; without any, by those `on_trial`. Errors are left out.
+
+    With `speakers`, the times of events are unmeasured: they belong to the whole dialogue.
+    """
     given = [
         [
             replace(dialogue, arm=arm.value)
@@ -151,7 +154,8 @@ def compare(
     kept = [[dialogue for dialogue in side if strata(dialogue) in shared] for side in sides]
     compared = list(speakers) or on_trial(*kept)
     language = main_language(said_by(dialogue, compared) for dialogue in kept[0])
-    measured = [[_measured(one, strata(one), compared, language) for one in side] for side in kept]
+    events = () if speakers else tuple(Event)
+    measured = [[_measured(one, strata(one), compared, language, events) for one in side] for side in kept]
     differences, same, unmeasured = differences_of(measured[0], measured[1], rate=rate)
     return Comparison(
         kept[0],
@@ -189,11 +193,15 @@ def _name(dialogue: FiledDialogue) -> Hashable:
 
 
 def _measured(
-    dialogue: FiledDialogue, stratum: Hashable, speakers: Sequence[str], language: str | None
+    dialogue: FiledDialogue,
+    stratum: Hashable,
+    speakers: Sequence[str],
+    language: str | None,
+    events: Sequence[Event],
 ) -> Measured:
     said = said_by(dialogue, speakers, language)
     values = {trait.name: trait.measure(said) for trait in TRAITS} if said.messages else {}
-    times = {event: observed(dialogue, event) for event in Event}
+    times = {event: observed(dialogue, event) for event in events}
     return Measured(
         stratum,
         {name: float(value) for name, value in values.items() if value is not None},

@@ -14,8 +14,9 @@ from statistics import fmean, median
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.languages import language_of
 from pytest_duolog.properties.agreement import opens_with_agreement
+from pytest_duolog.results.acts import refuses
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.transcripts.transcript import WITHHELD, Message
+from pytest_duolog.transcripts.transcript import Message
 
 
 class Unit(StrEnum):
@@ -94,8 +95,7 @@ def _agrees(message: Message) -> float:
 
 
 def _refuses(message: Message) -> float:
-    own = text.heard(message.content)
-    return message.finish in WITHHELD or lexicon.deflects(own)
+    return refuses(message) or lexicon.deflects(text.heard(message.content))
 
 
 def _calls(message: Message) -> float:
@@ -157,9 +157,7 @@ def _by_message(name: str, title: str, unit: Unit, value: Callable[[Message], fl
 
 TRAITS = (
     _by_message("words", "words in a message", Unit.COUNT, _words),
-    Trait(
-        "messages", "messages in a dialogue", Unit.COUNT, lambda said: len(said.dialogue.source.transcript)
-    ),
+    Trait("messages", "messages in a dialogue", Unit.COUNT, lambda said: len(said.messages)),
     Trait("new_words", "words that nobody had said", Unit.SHARE, _new),
     Trait("stale", "messages that add nothing", Unit.SHARE, _stale),
     Trait("language", "messages in the main language", Unit.SHARE, _in_language),

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pytest_duolog.results.comparison import Measured, compare, differences_of, on_trial
+from pytest_duolog.results.comparison import TIMES, Measured, compare, differences_of, on_trial
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.record import SampleOutcome
 from pytest_duolog.results.survival import Event
@@ -79,6 +79,16 @@ def test_all_speakers_count_if_no_model_differs():
     assert not compare(old, old).claimed
 
 
+def test_named_speakers_limit_every_figure():
+    old, new = sides()
+    found = compare(old, new, speakers=["Ben"])
+    (messages,) = (trait for trait in TRAITS if trait.name == "messages")
+    assert messages.measure(said_by(old[0], ["Ben"])) == messages.measure(said_by(old[0])) / 2
+    assert {difference.name for difference in found.differences} <= {trait.name for trait in TRAITS}
+    assert set(TIMES.values()) <= set(found.unmeasured)
+    assert not set(TIMES.values()) <= set(compare(old, new).unmeasured)
+
+
 def test_values_are_read_from_what_files_have():
     message = Message(
         speaker="Ben",
@@ -107,6 +117,7 @@ def test_a_refusal_counts_by_its_words_or_its_reason():
     said = [
         Message(speaker="B", content="I can't help with that."),
         Message(speaker="B", content="", finish="refused"),
+        Message(speaker="B", content=f"I am unable to change that. {'Our terms apply to everybody. ' * 9}"),
     ]
     told = FiledDialogue(Source("t", "", 1, Transcript(messages=tuple(said))))
     assert trait.measure(said_by(told)) == 1
