@@ -27,7 +27,7 @@ from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.properties.steps import StepCheck
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.reports.shrink_words import shrunk_words, step_words
-from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, first_cited
+from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, failed_in, first_cited
 from pytest_duolog.running.talks import TalkFolder
 from pytest_duolog.scenarios.rows import slug
 from pytest_duolog.scenarios.scenario import Scenario
@@ -76,7 +76,7 @@ class Failed:
 
 @dataclass
 class Shrinking:
-    """Keeps the first dialogue that fails by a property, and shortens it when the tests are over."""
+    """Keeps the first dialogue that fails by a property, the asserted one, and shortens it when the tests are over."""
 
     config: pytest.Config
     _failed: Failed | None = None
@@ -95,7 +95,7 @@ class Shrinking:
         if report.when == "call" and call.excinfo is not None and SITE in item.stash and self._failed is None:
             for dialogue in item.stash[SITE].dialogues:
                 result = dialogue.result
-                wrong = [one for one in result.verdicts if one.outcome is Outcome.FAILS] if result else []
+                wrong = failed_in(str(call.excinfo.value), result.verdicts) if result else []
                 if result is not None and wrong and self._failed is None:
                     self._failed = Failed(item.nodeid, item.path, dialogue.scenario, result, wrong[0])
         return report

@@ -71,6 +71,13 @@ def first_cited(verdict: PropertyResult) -> int | None:
     return min((citation.message for citation in verdict.evidence if citation.message > 0), default=None)
 
 
+def failed_in(problem: str, verdicts: Iterable[PropertyResult]) -> list[PropertyResult]:
+    """The verdicts that fail, and of these only the ones that a test's error tells, if it tells one."""
+    failed = [verdict for verdict in verdicts if verdict.outcome is Outcome.FAILS]
+    told = [one for one in failed if f"{one.property} {one.outcome}: " in problem]
+    return told or failed
+
+
 def short_name(verdict: PropertyResult) -> str:
     """The property without its arguments."""
     return verdict.property.partition("(")[0] or verdict.property

@@ -21,7 +21,13 @@ from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing
-from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult, first_cited
+from pytest_duolog.results.dialogue_result import (
+    Citation,
+    DialogueResult,
+    PropertyResult,
+    failed_in,
+    first_cited,
+)
 from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
 from pytest_duolog.transcripts.transcript import Message, Record, StopKind, Text
@@ -108,10 +114,13 @@ class Sample(Record):
 
     @property
     def first_evidence(self) -> tuple[int, Message] | None:
-        """The first message that is evidence of a failed property, with its number; None if there is none."""
+        """The first message that is evidence of a failed property, with its number; None if there is none.
+
+        If the problem tells the property that the test asserts, only that one counts.
+        """
         for dialogue in self.dialogues:
             messages = dialogue.transcript.messages
-            failed = (verdict for verdict in dialogue.verdicts if verdict.outcome is Outcome.FAILS)
+            failed = failed_in(self.problem, dialogue.verdicts)
             first = min(filter(None, map(first_cited, failed)), default=0)
             if 0 < first <= len(messages):
                 return first, messages[first - 1]

@@ -104,6 +104,14 @@ def test_a_property_without_values_is_asserted_in_the_new_test_as_well(shop, cha
     again.stdout.fnmatch_lines(["*NoLoops fails: *"])
 
 
+def test_the_property_that_the_test_asserts_is_what_has_to_follow(shop):
+    path = Path("test_shop.py")
+    other = 'assert not dialogue.never_says("parrot")\n    assert dialogue.never_says("sorry")'
+    path.write_text(path.read_text("utf-8").replace('assert dialogue.never_says("sorry")', other), "utf-8")
+    result = shrink(shop, "test_shop.py::test_it", rate="0.2")
+    result.stdout.fnmatch_lines(["test_shop.py::test_it: NeverSays(phrases=*sorry*) fails in 7 messages, *"])
+
+
 def test_the_command_runs_the_test_and_writes_where_it_is_told(shop):
     result = shop.run(*DUOLOG, "test_shop.py::test_it", "-o", "test_short.py", "--", "-p", "no:cacheprovider")
     assert result.ret == 0

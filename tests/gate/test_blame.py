@@ -164,6 +164,23 @@ def test_the_onset_is_the_median_of_the_first_evidence():
     assert found.speakers == (("B", 3), ("A", 1))
 
 
+def test_the_onset_is_that_of_the_property_that_the_test_asserts():
+    one = sample(Pairing.BOTH, 1, failed=True, at=2)
+    (dialogue,) = one.dialogues
+    (verdict,) = dialogue.verdicts
+    asserted = verdict.model_copy(
+        update={
+            "property": "NeverSays('x')",
+            "evidence": tuple(Citation(message=4) for _ in verdict.evidence),
+        }
+    )
+    both = dialogue.model_copy(update={"verdicts": (verdict, asserted)})
+    change = {"dialogues": (both,), "problem": f"assert {asserted.property} fails: 'x' is in message 4"}
+    found = onset_of([one.model_copy(update=change)])
+    assert found is not None
+    assert found.messages.median == 4
+
+
 def test_without_evidence_there_is_no_onset():
     assert (
         onset_of([sample(Pairing.BOTH, 1, failed=True), sample(Pairing.BOTH, 2, failed=False, at=3)]) is None
