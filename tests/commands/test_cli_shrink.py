@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ def test_it(dialogue):
 def test_plain():
     assert 1 == 2
 """
-DUOLOG = (sys.executable, "-c", "from pytest_duolog.cli import main; raise SystemExit(main())", "shrink")
 
 
 @pytest.fixture
@@ -88,6 +86,7 @@ def test_the_answer_is_a_test_that_fails_for_the_same_reason(shop, chat_server: 
     assert len(chat_server.requests) == n_asked  # so does the search
 
 
+@pytest.mark.slow
 def test_a_property_without_values_is_asserted_in_the_new_test_as_well(shop, chat_server: ChatServer):
     path = Path("test_shop.py")
     code = (
@@ -112,12 +111,14 @@ def test_the_property_that_the_test_asserts_is_what_has_to_follow(shop):
     result.stdout.fnmatch_lines(["test_shop.py::test_it: NeverSays(phrases=*sorry*) fails in 7 messages, *"])
 
 
-def test_the_command_runs_the_test_and_writes_where_it_is_told(shop):
-    result = shop.run(*DUOLOG, "test_shop.py::test_it", "-o", "test_short.py", "--", "-p", "no:cacheprovider")
-    assert result.ret == 0
-    assert "FOUND: 1 message of 7" in result.stdout.str()
+@pytest.mark.slow
+def test_the_command_runs_the_test_and_writes_where_it_is_told(shop, capfd: pytest.CaptureFixture[str]):
+    assert (
+        main(["shrink", "test_shop.py::test_it", "-o", "test_short.py", "--", "-p", "no:cacheprovider"]) == 0
+    )
+    assert "FOUND: 1 message of 7" in capfd.readouterr().out
     assert Path("test_short.py").exists()
-    assert shop.run(*DUOLOG, "test_shop.py::test_nothing").ret == 2
+    assert main(["shrink", "test_shop.py::test_nothing"]) == 2
 
 
 def test_a_search_that_was_cut_short_continues_from_its_recordings(shop, chat_server: ChatServer):

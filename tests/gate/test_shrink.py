@@ -134,11 +134,18 @@ def test_whatever_the_bot_the_answer_is_a_part_of_the_dialogue_and_was_confirmed
         assert found.steps[-1].is_kept
 
 
-@pytest.mark.parametrize("stated", [0.5, 0.7])
-def test_answers_keep_the_failure_at_the_stated_rate(stated):
+@pytest.mark.parametrize(
+    ("stated", "n"),
+    [
+        (0.5, 90),
+        pytest.param(0.5, 300, marks=pytest.mark.slow),
+        pytest.param(0.7, 300, marks=pytest.mark.slow),
+    ],
+)
+def test_answers_keep_the_failure_at_the_stated_rate(stated, n):
     """Rates of beginnings are drawn around the stated one, where a search is fooled most easily."""
     n_found = n_kept = 0
-    for seed in range(300):
+    for seed in range(n):
         drawn = random.Random(seed)
         worth = {at: drawn.uniform(0, 0.35) for at in range(10)}
         base = drawn.uniform(stated - 0.4, stated)
@@ -151,7 +158,7 @@ def test_answers_keep_the_failure_at_the_stated_rate(stated):
         if found.ended is Ended.FOUND:
             n_found += 1
             n_kept += rate(found.history) >= stated
-    assert n_found >= 100
+    assert n_found >= n / 3
     assert n_kept >= 0.95 * n_found
 
 

@@ -236,7 +236,10 @@ def test_the_command_refuses_the_record_of_another_run(
     assert "this run blamed nobody" in capsys.readouterr().err
 
 
-def test_the_command_runs_tests(pytester: pytest.Pytester):
+def test_the_command_runs_tests(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(pytester.path)
     pytester.makepyfile(
         """
         import itertools, pytest
@@ -251,17 +254,16 @@ def test_the_command_runs_tests(pytester: pytest.Pytester):
         """
     )
     name = "test_the_command_runs_tests.py"
-    duolog = (sys.executable, "-c", "from pytest_duolog.cli import main; raise SystemExit(main())", "blame")
-    result = pytester.run(*duolog, name, "--", "--duolog-rounds=6", "-p", "no:cacheprovider")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines(["*::test_it: BLAME: Ben (callable:sorry): *", "*1 blamed*"])
-    result = pytester.run(*duolog, "--format=json", "test_nothing.py")
-    assert result.ret == 2
-    result.stderr.fnmatch_lines(["duolog: no dialogue was held: pytest ended with status 4"])
+    assert main(["blame", name, "--", "--duolog-rounds=6", "-p", "no:cacheprovider"]) == 0
+    out = capfd.readouterr().out
+    assert f"{name}::test_it: BLAME: Ben (callable:sorry): " in out
+    assert "1 blamed" in out
+    assert main(["blame", "--format=json", "test_nothing.py"]) == 2
+    assert "duolog: no dialogue was held: pytest ended with status 4" in capfd.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a console sends Ctrl-C there")
-@pytest.mark.parametrize("command", ["blame", "shrink"])
+@pytest.mark.parametrize("command", ["blame", pytest.param("shrink", marks=pytest.mark.slow)])
 def test_pytest_ends_in_its_own_time_after_ctrl_c(tmp_path: Path, command: str):
     (tmp_path / "test_it.py").write_text(
         """
