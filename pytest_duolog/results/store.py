@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,15 +24,14 @@ from pydantic import ValidationError
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample, of_format_1
-from pytest_duolog.storage.checksums import without_checksum, wrong_lines
+from pytest_duolog.storage.checksums import checked_lines
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.storage.line_file import (
     FileChanged,
     FileInUse,
     LineFile,
-    Lines,
     check_writable,
-    read_lines,
+    reading,
     replacing,
     what_to_do,
 )
@@ -59,13 +59,12 @@ def read_record(path: Path) -> RunRecord:
     Raises RunRecordError if the file is missing, is not a record, has a newer format, or is damaged elsewhere.
     """
     try:
-        lines = read_lines(path)
+        with reading(path) as file, _without_collector():
+            return _record(file, path)
     except OSError as error:
         raise RunRecordError(
             f"the run record cannot be read: {error.strerror}", path=path, advice=what_to_do(error)
         ) from error
-    with _without_collector():
-        return _record(lines, path)
 
 
 @contextmanager
@@ -76,40 +75,60 @@ def _without_collector() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # to the oldest generation, and not through all of them
+        gc.unfreeze()
         if was_enabled:
             gc.enable()
 
 
-def _record(lines: Lines, path: Path) -> RunRecord:
-    if not lines.whole:
+def _record(lines: Iterable[bytes], path: Path) -> RunRecord:
+    """The record in the lines of a file, each with its line feed; one without is incomplete."""
+    header: Header | None = None
+    samples, looks, problems = list[Sample](), list[Look](), list[str]()
+    whole = _WholeLines(lines)
+    for number, (text, wrong) in enumerate(checked_lines(whole), start=1):
+        if header is None:
+            header, name = _header(text, path), "the header"
+        else:
+            line = _line(text, number, path)
+            samples += [line.sample] if line.sample else ()
+            looks += [line.look] if line.look else ()
+            name = line.name if wrong else ""
+        problems += [wrong.told(name, "written")] if wrong else ()
+    if header is None:
         raise RunRecordError(
-            "the run record has no whole first line" if lines.torn else "the run record is empty",
+            "the run record has no whole first line" if whole.torn else "the run record is empty",
             path=path,
             advice="its run ended before the first sample: leave the file out, or run again",
         )
-    first, *rest = lines.whole
-    header = _header(first, path)
-    entries = [_line(line, number, path) for number, line in enumerate(rest, start=2)]
-    problems = [
-        wrong.told(entries[wrong.number - 2].name if wrong.number > 1 else "the header", "written")
-        for wrong in wrong_lines(lines.whole)
-    ]
-    if lines.torn:
-        problems.append(f"line {len(rest) + 2} is incomplete ({len(lines.torn)} bytes) and was left out")
+    if whole.torn:
+        problems.append(f"line {number + 1} is incomplete ({len(whole.torn)} bytes) and was left out")
     try:
         return RunRecord(
-            header,
-            tuple(entry.sample for entry in entries if entry.sample),
-            tuple(entry.look for entry in entries if entry.look),
-            tuple(f"{path}: {problem}" for problem in problems),
+            header, tuple(samples), tuple(looks), tuple(f"{path}: {problem}" for problem in problems)
         )
     except RunRecordError as error:
         raise RunRecordError(error.problem, path=path, advice=error.advice) from None
 
 
+class _WholeLines:
+    """The lines that end with a line feed; after them, `torn` is the rest."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = lines
+        self.torn = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._lines:
+            if line.endswith(b"\n"):
+                yield line
+            else:
+                self.torn = line
+
+
 def _header(line: bytes, path: Path) -> Header:
     try:
-        fields = parsed(without_checksum(line))
+        fields = parsed(line)
         version = int(fields.pop("duolog_record"))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise RunRecordError("line 1 is not the header of a run record", path=path) from None
@@ -127,8 +146,7 @@ def _header(line: bytes, path: Path) -> Header:
         ) from None
 
 
-def _line(line: bytes, number: int, path: Path) -> _Line:
-    text = without_checksum(line)
+def _line(text: bytes, number: int, path: Path) -> _Line:
     try:
         if OLD_VERDICTS in text and (old := _of_format_1(text)):
             return old
@@ -182,7 +200,7 @@ class RecordWriter:
             self._write(_header_fields(header))
             return
         lines = self._file.read()
-        self._record = _record(lines, self.path)
+        self._record = _record(BytesIO(lines.content), self.path)
         differences = self._record.header.plan.differences(header.plan)
         if differences:
             raise RunRecordError(

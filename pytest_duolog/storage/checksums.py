@@ -9,7 +9,7 @@ a newer version continued it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from zlib import crc32
 
@@ -53,27 +53,33 @@ def without_checksum(line: bytes) -> bytes:
     return parts[0] + b"}" if parts else line
 
 
-def wrong_lines(lines: Sequence[bytes]) -> Iterator[WrongLine]:
+def wrong_lines(lines: Iterable[bytes]) -> Iterator[WrongLine]:
     """The lines whose checksum is missing or wrong. If several lines moved together, only the first is reported."""
+    return (wrong for _, wrong in checked_lines(lines) if wrong is not None)
+
+
+def checked_lines(lines: Iterable[bytes]) -> Iterator[tuple[bytes, WrongLine | None]]:
+    """Each line without its checksum, and what is wrong with it as in `wrong_lines`."""
     place, shift, n_looked_for = 0, 0, 0
     is_checked = False
     for number, line in enumerate(lines, start=1):
         if not line or line.isspace():
+            yield line, None
             continue
         place += 1
         parts = _parts(line)
         is_checked = is_checked or (place == 1 and parts is not None)
         if parts is None:
-            if is_checked:
-                yield WrongLine(number, None)
+            yield line, WrongLine(number, None) if is_checked else None
             continue
         text, checksum = parts
-        if checksum in (_checksum(text, place), _checksum(text, place + shift)):
-            continue
-        n_looked_for += 1
-        written_as = _place_of(text, checksum, place) if n_looked_for <= MOST_LOOKED_FOR else None
-        shift = shift if written_as is None else written_as - place
-        yield WrongLine(number, written_as)
+        wrong = None
+        if checksum != _checksum(text, place) and (not shift or checksum != _checksum(text, place + shift)):
+            n_looked_for += 1
+            written_as = _place_of(text, checksum, place) if n_looked_for <= MOST_LOOKED_FOR else None
+            shift = shift if written_as is None else written_as - place
+            wrong = WrongLine(number, written_as)
+        yield text + b"}", wrong
 
 
 def _parts(line: bytes) -> tuple[bytes, bytes] | None:

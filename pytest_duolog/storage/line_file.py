@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from pytest_duolog.storage.checksums import with_checksum, without_checksum
 from pytest_duolog.storage.own_folder import make_folder
@@ -83,9 +83,14 @@ class Lines:
         return len(self.content)
 
 
+def reading(path: Path) -> BinaryIO:
+    """A file to read. Raises FileNotFoundError, or another OSError if it is not a file or cannot be read."""
+    return os.fdopen(_opened(path, READ_ONLY), "rb")
+
+
 def read_content(path: Path) -> bytes:
-    """The content of a file. Raises FileNotFoundError, or another OSError if it is not a file or cannot be read."""
-    with os.fdopen(_opened(path, READ_ONLY), "rb") as file:
+    """The content of a file. Raises what `reading` raises."""
+    with reading(path) as file:
         return file.read()
 
 
@@ -96,7 +101,7 @@ def read_lines(path: Path) -> Lines:
 
 def read_first_line(path: Path) -> bytes:
     """The first line, with its line feed if it has one. Raises what `read_lines` raises."""
-    with os.fdopen(_opened(path, READ_ONLY), "rb") as file:
+    with reading(path) as file:
         return file.readline()
 
 

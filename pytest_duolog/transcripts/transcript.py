@@ -267,7 +267,10 @@ class Transcript(Record, PropertyMethods):
     @model_validator(mode="after")
     def _everybody_is_known(self) -> Self:
         names = [speaker.name for speaker in self.speakers]
-        if len(set(names)) != len(names):
+        known = set(names)
+        if len(known) == len(names) and known.issuperset([message.speaker for message in self.messages]):
+            return self
+        if len(known) != len(names):
             raise ValueError(f"two speakers have the same name: {', '.join(names)}")
         strangers = dict.fromkeys(
             [message.speaker for message in self.messages if message.speaker not in names]
