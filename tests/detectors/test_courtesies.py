@@ -74,3 +74,20 @@ def test_what_parts_or_greets_counts_only_at_the_end(greeting):
     detector.read(text.normalise("45. 12:45."))
     detector.read(text.normalise(greeting))
     assert detector.at_end() == 4
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("నేను హైదరాబాద్ లో ఉంటాను.", "ఓహో, ధన్యవాదాలు."),
+        ("โชคดีที่ฝนไม่ตกเมื่อวาน", "ขอบคุณค่ะ"),
+        ("کار تا فردا آماده می شود.", "ممنون."),
+        ("তোমার দিন কেমন কাটল জানি না।", "ধন্যবাদ।"),
+        ("بس ابھی آئی ہے۔", "شکریہ۔"),
+        ("என் பை மேசையில் உள்ளது.", "நன்றி."),
+        ("यह ध्यान रखना कि दुकान बंद है।", "धन्यवाद।"),
+    ],
+    ids=["te I live", "th luckily", "fa until tomorrow", "bn your day", "ur bus", "ta bag", "hi mind that"],
+)
+def test_common_words_that_can_part_are_no_leave_in_the_middle(texts):
+    assert closing(*texts, "12:30?") is None
