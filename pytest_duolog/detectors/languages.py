@@ -50,6 +50,8 @@ LIBRARY_CERTAIN_OF_FEW = 0.9
 LEAN_LEAST_WORDS = 3
 LEAN_CERTAIN = ((6, 0.5), (4, 0.65), (3, 0.9))
 LEAN_SURE = 0.85
+# Of another script, so many words are enough.
+OTHER_SCRIPT_WORDS = 2
 # A text of at most so many words is doubtful if the library says so surely that it is in the dialogue's language.
 FEW_WORDS = 12
 DOUBT_CERTAIN = 0.5
@@ -154,13 +156,27 @@ def leaning(content: str, expected: str) -> str | None:
     None if it says nothing else, or is less sure than its number of words asks for.
     """
     folded, words, hits = _of_short(content)
+    if script := _other_script(folded, words, expected):
+        return script
     code, certainty = (_identified(folded) if len(words) >= LEAN_LEAST_WORDS else None) or ("", 0.0)
     if code not in LANGUAGES or is_same(code, expected):
         return None
     least = next(bound for n_words, bound in LEAN_CERTAIN if len(words) >= n_words)
-    speaks = (hits[code] and not hits[expected]) or hits[code] >= hits[expected] + 2
+    more = hits[code] - hits[expected]
+    speaks = (hits[code] and not hits[expected]) or more >= 2 or (more > 0 and certainty >= LEAN_SURE)
     is_sure = certainty >= least and (speaks or (certainty >= LEAN_SURE and not hits[expected]))
     return code if is_sure else None
+
+
+def _other_script(folded: str, words: Sequence[str], expected: str) -> str | None:
+    """The script of a few words, or its only language, if it is not that of the expected language."""
+    script = _script_of(folded)
+    if script is None or script in ("Latin", "Han") or len(words) < OTHER_SCRIPT_WORDS:
+        return None
+    codes = _LANGUAGES_OF[script]
+    if expected == script or expected in codes:
+        return None
+    return codes[0] if len(codes) == 1 else script
 
 
 def _of_short(content: str) -> tuple[str, Sequence[str], Counter[str]]:

@@ -22,10 +22,11 @@ BRIDGED = 1
 # Agreement in unknown phrases shows in a stretch of so many messages with so few new words in all, if so many of them
 # agree in known phrases.
 STRETCH = 6
-NEW_IN_STRETCH = 4
-AGREEING_IN_STRETCH = 3
+NEW_IN_STRETCH = 7
+AGREEING_IN_STRETCH = 2
 _OBJECTS = re.compile(
-    r"\b(?:but|however|though|although|except|unless|aber|jedoch|mais|pourtant|pero|sin embargo|però|porém|tapi)\b"
+    r"\b(?:but|however|though|although|except|unless|aber|jedoch|(?<!\ba )(?<!\bo )(?<!muito )mais|pourtant|pero"
+    r"|sin embargo|però|porém|tapi)\b"
     "|但是|不过|でも|しかし|하지만"
 )
 _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
@@ -77,6 +78,8 @@ def _runs(said: Sequence[Numbered]) -> Iterator[list[Numbered]]:
         n_agreeing = sum(agrees is True for agrees, _ in stretch)
         if any(agrees is None for agrees, _ in stretch) or n_agreeing < AGREEING_IN_STRETCH:
             continue
+        if any(_is_service(message.content) for _, message in said[start : start + STRETCH]):
+            continue
         if sum(n_new for _, n_new in stretch) <= NEW_IN_STRETCH:
             yield list(said[start : start + STRETCH])
 
@@ -99,6 +102,12 @@ def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[tuple[bool | None, in
             yield None, len(new)
         else:
             yield bool(first or n_phrases), len(new)
+
+
+def _is_service(content: str) -> bool:
+    """Whether a message offers help, declines, confirms details or takes leave: "Yes, that's correct."."""
+    folded = _folded(content)
+    return any(book.search(folded) for book in (lexicon.OFFER, lexicon.NO, lexicon.FAREWELL, lexicon.ENOUGH))
 
 
 def opens_with_agreement(content: str) -> bool:

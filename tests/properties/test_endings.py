@@ -43,6 +43,8 @@ TALK = LIGHTHOUSES[:6]
         ["ありがとうございました。さようなら。", "こちらこそ。またお会いしましょう。"],
         ["감사합니다. 안녕히 계세요.", "안녕히 가세요. 좋은 하루 보내세요."],
         ["太好了，谢谢你！", "不用客气！"],
+        ["Listen, the kids are home, gotta dash.", "Okay, love to everyone!"],
+        ["Fijn. Ik moet hangen.", "Dag!"],
     ],
     ids=[
         "English",
@@ -65,6 +67,8 @@ TALK = LIGHTHOUSES[:6]
         "ja",
         "ko",
         "Chinese thanks",
+        "on the phone",
+        "Dutch phone",
     ],
 )
 def test_goodbye_and_answer_end_cleanly(goodbyes):

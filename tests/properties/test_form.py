@@ -123,6 +123,13 @@ def test_short_message_in_another_language_is_found(short):
     assert [evidence.message for evidence in transcript.keeps_language().evidence] == [2]
 
 
+def test_a_few_words_in_another_script_are_found():
+    transcript = dialogue(
+        "How cold is it outside?", "Minus five.", "Сегодня очень скользко.", "Take the bus, then."
+    )
+    assert [evidence.message for evidence in transcript.keeps_language().evidence] == [3]
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -286,6 +286,13 @@ def test_broken_character_is_found(content):
         "I feel like a robot after such a night.",
         "I'm not a bank.",
         "My uncle is a machine operator, and I am a bot fly hunter.",
+        "Ich habe drei Jahre als Assistent gearbeitet.",
+        "私は機械工です。",
+        "나는 기계 엔지니어로 일해요.",
+        "我是程序员。",
+        "Yapay zeka uzmanı olarak çalışıyorum.",
+        "Han arbetar med verktyg som AI.",
+        "Nó là một chương trình máy tính.",
     ],
 )
 def test_human_talk_keeps_the_character(content):
