@@ -11,7 +11,7 @@ worker; that is its start-up, and is subtracted. `--model` prints what a job of 
 and checks the formula against a simulation of its workers.
 
 `--scan` measures `duolog check --out` on so many conversations of 12 messages, in each kind of file. Memory is that of
-all its processes, each page counted once. `--kills` kills a scan of 5,000 so often after random times, and compares
+all its processes, each page counted once. `--kills` kills a scan of 1,500 so often after random times, and compares
 what it leaves, byte for byte, with a scan that nobody killed. For reports of `duolog check` see `benchmarks/scan.py`.
 """
 
@@ -224,10 +224,11 @@ def write_log(path: Path, n: int) -> None:
         entry = pa.struct([("role", pa.string()), ("content", pa.string())])
         schema = pa.schema([("conversation_id", pa.string()), ("messages", pa.list_(entry))])
         with parquet.ParquetWriter(path, schema) as writer:
-            for start in range(0, n, 2000):
+            size = max(1, min(2000, n // 50))
+            for start in range(0, n, size):
                 rows = [
                     {"conversation_id": f"c{start + at}", "messages": talk}
-                    for at, talk in enumerate(islice(talks, 2000))
+                    for at, talk in enumerate(islice(talks, size))
                 ]
                 writer.write_table(pa.Table.from_pylist(rows, schema))
         return
@@ -266,13 +267,13 @@ def print_kills(n_kills: int, kinds: Sequence[str]) -> None:
     for kind in kinds:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
-            write_log(folder / f"log.{kind}", 5000)
-            scan = [*SCAN, "out", "--chunk-mb", "0.2", f"log.{kind}"]
+            write_log(folder / f"log.{kind}", 1500)
+            scan = [*SCAN, "out", "--chunk-mb", "0.03", f"log.{kind}"]
             hits = 0
             while True:
                 run = subprocess.Popen(scan, cwd=folder, stdout=subprocess.DEVNULL)
                 try:
-                    run.wait(draw.uniform(0.3, 2.0) if hits < n_kills else None)
+                    run.wait(draw.uniform(1, 6) if hits < n_kills else None)
                 except subprocess.TimeoutExpired:
                     run.kill()
                     hits += 1

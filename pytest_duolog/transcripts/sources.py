@@ -152,13 +152,16 @@ def _of_json(text: str, file: str, stem: str) -> Iterator[Source | Unreadable]:
     try:
         value = parsed(text)
     except ValueError as error:
-        values, end = _values_one_after_another(text)
+        values, damaged = _values_one_after_another(text)
         if not values:
             yield from _json_lines(text, file, stem, error)
             return
         yield from _of_trace(values, file)
-        if end < len(text):
-            yield Unreadable(file, text.count("\n", 0, end) + 1, "not JSON: the trace ends before this line")
+        for at in damaged:
+            line = text.count("\n", 0, at) + 1
+            yield Unreadable(
+                file, line, "not JSON: the spans in this line are missing, maybe from dialogues above"
+            )
         return
     if is_trace(value):
         yield from _of_trace(values_of(value), file)
@@ -242,22 +245,37 @@ def _json_lines(text: str, file: str, stem: str, error: ValueError) -> Iterator[
         )
 
 
-def _values_one_after_another(text: str) -> tuple[list[Any], int]:
-    """The values of a trace as JSON Lines or as JSON after JSON, and where they end; no values if it is no trace."""
+def _values_one_after_another(text: str) -> tuple[list[Any], list[int]]:
+    """The values of a trace as JSON Lines or as JSON after JSON, and where it is damaged; none if it is no trace."""
     decoder = json.JSONDecoder()
     values: list[Any] = []
-    at = len(text) - len(text.lstrip())
-    try:
-        while at < len(text):
+    damaged: list[int] = []
+    at: int | None = len(text) - len(text.lstrip())
+    while at is not None and at < len(text):
+        try:
             value, end = decoder.raw_decode(text, at)
-            if not values and not is_trace(value):
-                break
-            values += values_of(value)
-            found = _SPACE.match(text, end)
-            at = found.end() if found else end
-    except (ValueError, RecursionError):
-        pass
-    return values, at
+        except (ValueError, RecursionError):
+            damaged.append(at)
+            at = _next_span(text, at)
+            continue
+        if not values and not is_trace(value):
+            break
+        values += values_of(value)
+        found = _SPACE.match(text, end)
+        at = found.end() if found else end
+    return values, damaged
+
+
+def _next_span(text: str, at: int) -> int | None:
+    """Where the next line begins that is a span or a trace as a whole."""
+    while at := text.find("\n", at) + 1:
+        end = text.find("\n", at)
+        try:
+            if is_trace(parsed(text[at:] if end < 0 else text[at:end])):
+                return at
+        except ValueError:
+            pass
+    return None
 
 
 def _of_trace(values: Sequence[Any], file: str) -> Iterator[Source | Unreadable]:

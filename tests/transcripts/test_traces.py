@@ -399,7 +399,22 @@ def test_spans_one_after_the_other_are_a_trace(name: str):
     first, torn = read_sources(f"{text}\n{{", file="trace.json")
     assert isinstance(first, Source)
     assert isinstance(torn, Unreadable)
-    assert torn.problem == "not JSON: the trace ends before this line"
+    assert torn.problem.startswith("not JSON: the spans in this line are missing")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_torn_line_of_a_trace_is_said_and_the_other_lines_are_read(place: int):
+    lines = [
+        json.dumps(otlp([genai(*step, **{"gen_ai.conversation.id": f"talk-{at}"})]))
+        for at, step in enumerate(PARTS)
+    ]
+    lines[place] = lines[place][:-40]
+    found = read_sources("\n".join(lines), file="trace.json")
+    assert [one.id for one in found if isinstance(one, Source)] == [
+        f"talk-{at}" for at in range(3) if at != place
+    ]
+    (torn,) = [one for one in found if isinstance(one, Unreadable)]
+    assert (torn.line, torn.problem[:8]) == (place + 1, "not JSON")
 
 
 def test_models_prompts_and_tools_of_a_trace_are_known():
