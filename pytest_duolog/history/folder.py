@@ -135,7 +135,9 @@ def _line(text: bytes, *, is_torn: bool) -> HistoryLine:
     except ValidationError as error:
         raise ValueError(f"wrong values ({wrong_fields(error)}); delete the line") from None
     if not line.is_possible:
-        raise ValueError("more of its samples passed or looped than there are; delete the line")
+        raise ValueError(
+            "more of its samples passed or looped than there are, or its time is impossible; delete the line"
+        )
     return line
 
 

@@ -24,6 +24,8 @@ FORMAT_KEY = "duolog_history"
 # Files are not trusted: no line may claim more samples than this.
 MOST_COUNTED = 100_000
 LONGEST_BUILD = 200
+# Beyond these, a time cannot be told in UTC.
+FIRST_YEAR, LAST_YEAR = 1, 9999
 KEY_DIGITS = 16
 
 Counted = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
@@ -87,8 +89,13 @@ class HistoryLine(Record):
 
     @property
     def is_possible(self) -> bool:
-        """Whether the counts can be true."""
-        return max(self.passed, self.looped) <= self.samples and self.replayed_passed <= self.replayed
+        """Whether the counts and the time can be true."""
+        is_in_reach = FIRST_YEAR < self.created.year < LAST_YEAR
+        return (
+            is_in_reach
+            and max(self.passed, self.looped) <= self.samples
+            and self.replayed_passed <= self.replayed
+        )
 
     @property
     def models(self) -> tuple[tuple[str, str], ...]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.history.folder import read_folder, write_lines
 from pytest_duolog.history.line import HistoryLine
+from pytest_duolog.history.trends import trends_of
 from tests.histories import line, series, write
 from tests.hostile import HOSTILE
 
@@ -96,6 +97,8 @@ def _whole(**fields: object) -> bytes:
         (_whole(samples=10**9), "wrong values (samples: "),
         (_whole(passed=1), "more of its samples passed or looped than there are"),
         (_whole(unknown=1), "wrong values (unknown: "),
+        (_whole(created="0001-01-01T00:00:00+14:00"), "or its time is impossible"),
+        (_whole(created="9999-12-31T23:59:59-14:00"), "or its time is impossible"),
         (_whole(created="2026-03-01T03:17:00"), "wrong values (created: "),
         (_whole(build=""), "wrong values (build: "),
         (b"[" * 100_000 + b"\n", "not whole JSON"),
@@ -111,6 +114,25 @@ def test_damage_is_named_and_every_other_line_counts(tmp_path: Path, damaged: by
     (problem,) = found.damage
     assert f"{path.name}: line 2" in problem
     assert said in problem
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.dictionaries(st.sampled_from([*HistoryLine.model_fields, "other"]), JSON, max_size=3)
+
+
+@given(st.lists(st.binary(max_size=20) | FIELDS.map(lambda fields: _whole(**fields)), max_size=4))
+def test_whatever_is_in_a_file_is_read_or_named(tmp_path_factory: pytest.TempPathFactory, parts: list[bytes]):
+    folder = tmp_path_factory.mktemp("history")
+    content = b"".join(parts)
+    folder.joinpath("a.jsonl").write_bytes(content)
+    found = read_folder(folder)
+    trends_of(found)
+    n_lines = sum(bool(text.strip()) for text in content.split(b"\n"))
+    assert bool(found.damage) == (len(found.lines) + found.n_copies < n_lines)
 
 
 def test_both_sides_of_a_conflict_count(tmp_path: Path):
