@@ -226,19 +226,41 @@ def _decision(
 
 def rounds_of(samples: Iterable[Sample]) -> list[Round | Why]:
     """The complete rounds of one scenario, in launch order, as `decide_blame` takes them."""
+    found = _by_pairing(samples)
+    n_complete = _n_complete(found)
+    copies = {number for numbers in _copies(found).values() for number in numbers}
+    return [_round(found, number, copies) for number in range(1, n_complete + 1)]
+
+
+def copies_by_pairing(samples: Iterable[Sample]) -> dict[Pairing, int]:
+    """In how many complete rounds each pairing gave a dialogue that it had given before; only pairings that did."""
+    found = _by_pairing(samples)
+    n_complete = _n_complete(found)
+    counts = {arm: sum(number <= n_complete for number in numbers) for arm, numbers in _copies(found).items()}
+    return {arm: n for arm, n in counts.items() if n}
+
+
+def _by_pairing(samples: Iterable[Sample]) -> dict[Pairing, dict[int, Sample]]:
     found: dict[Pairing, dict[int, Sample]] = {arm: {} for arm in Pairing}
     for sample in samples:
         if sample.is_measured or sample.is_given_up:
             found[Pairing(sample.arm)][sample.number] = sample
+    return found
+
+
+def _n_complete(found: Mapping[Pairing, Mapping[int, Sample]]) -> int:
     n_complete = 0
     while all(n_complete + 1 in numbers for numbers in found.values()):
         n_complete += 1
-    copies = {
-        number
-        for numbers in found.values()
-        for _, number in repeats_in(numbers[number] for number in sorted(numbers))
+    return n_complete
+
+
+def _copies(found: Mapping[Pairing, Mapping[int, Sample]]) -> dict[Pairing, list[int]]:
+    """The numbers of the samples of each pairing that are copies."""
+    return {
+        arm: [number for _, number in repeats_in(numbers[number] for number in sorted(numbers))]
+        for arm, numbers in found.items()
     }
-    return [_round(found, number, copies) for number in range(1, n_complete + 1)]
 
 
 def _round(found: Mapping[Pairing, Mapping[int, Sample]], number: int, copies: set[int]) -> Round | Why:

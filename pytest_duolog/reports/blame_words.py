@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_duolog.display import counted
-from pytest_duolog.gate.blame import BlameDecision, Carrier, Cell, Comparison, Onset, onset_of
+from pytest_duolog.gate.blame import (
+    BlameDecision,
+    Carrier,
+    Cell,
+    Comparison,
+    Onset,
+    copies_by_pairing,
+    onset_of,
+)
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.reports.dialogue_view import percent_text
 from pytest_duolog.reports.numbers import percent
@@ -130,6 +138,14 @@ class Blame:
             yield f"{pairings[comparison.more]} against {pairings[comparison.less]}", _p_words(comparison)
 
     @property
+    def copies(self) -> list[tuple[str, int]]:
+        """The pairings that gave copies, and in how many rounds, the most first."""
+        found = copies_by_pairing(self.samples)
+        return sorted(
+            ((row.pairing, found[row.arm]) for row in self.rows if row.arm in found), key=lambda one: -one[1]
+        )
+
+    @property
     def lines(self) -> Iterator[str]:
         """The whole answer, line by line."""
         yield f"{self.scenario}: {self.headline}"
@@ -144,6 +160,8 @@ class Blame:
         left_out = self.decided.n_left_out
         if left_out:
             yield f"  {counted(left_out, 'round')} with errors or copies do not count"
+        for pairing, n in self.copies:
+            yield f"  {pairing} said again what it had said before, in {counted(n, 'round')}"
         yield (
             f"  {counted(self.decided.n_rounds, 'round')} of at most {self.decided.plan.max_rounds}; if all four "
             f"pairings fail alike, a side is named in at most 5 % of runs"
@@ -192,6 +210,7 @@ def blame_rows(blames: Iterable[Blame]) -> list[Mapping[str, object]]:
             "rounds": blame.decided.n_rounds,
             "max_rounds": blame.decided.plan.max_rounds,
             "left_out": blame.decided.n_left_out,
+            "copies": dict(blame.copies),
             "pairings": [
                 {
                     "suspects": row.arm.value,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.gate.blame import Carrier, Round, Why, decide_blame, onset_of, rounds_of
+from pytest_duolog.gate.blame import Carrier, Round, Why, copies_by_pairing, decide_blame, onset_of, rounds_of
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.results.arm import Arm, Pairing
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
@@ -152,6 +152,22 @@ def test_errors_that_stay_and_copies_do_not_count():
     lost = samples[0].model_copy(update={"outcome": SampleOutcome.ERROR, "is_given_up": True})
     copy = samples[4].model_copy(update={"number": 3})
     assert rounds_of([lost, *samples[1:8], copy, *samples[9:]]) == [Why.UNANSWERED, NEVER, Why.COPIES]
+
+
+def test_the_pairing_that_repeats_itself_is_known():
+    samples = [
+        sample(arm, number, failed=False, words="" if arm is not Pairing.ONLY_A else "again")
+        for number in (1, 2, 3)
+        for arm in Pairing
+    ]
+    first = next(one for one in samples if one.arm is Pairing.ONLY_A)
+    repeating = [
+        one.model_copy(update={"dialogues": first.dialogues}) if one.arm is Pairing.ONLY_A else one
+        for one in samples
+    ]
+    assert copies_by_pairing(samples) == {}
+    assert copies_by_pairing(repeating) == {Pairing.ONLY_A: 2}
+    assert rounds_of(repeating)[1:] == [Why.COPIES, Why.COPIES]
 
 
 def test_the_onset_is_the_median_of_the_first_evidence():
