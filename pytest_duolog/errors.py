@@ -243,6 +243,14 @@ def told(error: BaseException) -> str:
     error = sole_cause(error)
     if isinstance(error, BaseExceptionGroup):
         return f"{len(error.exceptions)} errors: " + "; ".join(map(told, error.exceptions))
-    words = f"{type(error).__name__}: {error}"
+    words = f"{type(error).__name__}: {words_of(error)}"
     cause = error.__cause__ and sole_cause(error.__cause__)
-    return words if cause is None or str(cause) in words else f"{words} (caused by {told(cause)})"
+    return words if cause is None or words_of(cause) in words else f"{words} (caused by {told(cause)})"
+
+
+def words_of(error: BaseException) -> str:
+    """The text of an exception, also of one that cannot be told: it may be as broken as the code that raised it."""
+    try:
+        return str(error)
+    except Exception as problem:  # noqa: BLE001  # whatever its method raises
+        return f"its text cannot be told: {type(problem).__name__}"

@@ -20,6 +20,7 @@ from pytest_duolog.errors import (
     TranscriptError,
     UnreadableCassette,
     UnusedMessages,
+    told,
 )
 from tests.dialogues import dialogue
 
@@ -126,3 +127,11 @@ def test_wrong_fields_are_named_on_one_line():
     with pytest.raises(ValidationError) as caught:
         Pot.model_validate(3)
     assert wrong_fields(caught.value) == "Input should be a valid dictionary or instance of Pot"
+
+
+def test_an_exception_whose_text_cannot_be_told_is_told_all_the_same() -> None:
+    class Broken(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert told(Broken()) == "Broken: its text cannot be told: RuntimeError"

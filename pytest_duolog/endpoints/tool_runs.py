@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from pytest_duolog.display import cut
 from pytest_duolog.endpoints.threads import call_in_thread
-from pytest_duolog.errors import CassetteError, ConfigurationError, ToolStopped, ends_test, told
+from pytest_duolog.errors import CassetteError, ConfigurationError, ToolStopped, ends_test, told, words_of
 from pytest_duolog.scenarios.tools import BadArguments, Tool
 from pytest_duolog.transcripts.transcript import ToolCall, storable
 
@@ -96,9 +96,9 @@ async def _ran(name: str, tool: Tool, arguments: dict[str, Any]) -> Outcome:
         except BaseException as error:
             if isinstance(error, ServerFailed) or ends_test(error) or _ends_more(error):
                 raise
-            if not isinstance(error, Exception):
+            if not isinstance(error, Exception | anyio.get_cancelled_exc_class()):
                 return _stopped(name, error)
-            return error_outcome(type(error).__name__, str(error))  # the model is told of all others
+            return error_outcome(type(error).__name__, words_of(error))  # the model is told of all others
     problem = f"no result within {tool.timeout_s:g} s"
     is_left = not _is_async(tool.function)
     return error_outcome(
@@ -110,7 +110,17 @@ def _ends_more(error: BaseException) -> bool:
     """Whether an exception ends more than the test."""
     import anyio  # noqa: PLC0415  # a replay runs no tools
 
-    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | anyio.get_cancelled_exc_class())
+    if isinstance(error, anyio.get_cancelled_exc_class()):
+        return not _is_its_own(error)
+    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
+
+
+def _is_its_own(error: BaseException) -> bool:
+    """Whether a tool has raised what says that a task was cancelled, but nobody cancels the task it runs in."""
+    import asyncio  # noqa: PLC0415  # a replay runs no tools
+
+    task = asyncio.current_task() if isinstance(error, asyncio.CancelledError) else None
+    return task is not None and not task.cancelling()
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -426,6 +427,21 @@ def breaks(order_id: str) -> str:
     raise ValueError(f"no order {order_id}\nat all")
 
 
+class Broken(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def breaks_twice(order_id: str) -> str:
+    """Raises what cannot be told."""
+    raise Broken
+
+
+async def cancels(order_id: str) -> str:
+    """Says that it was cancelled, although nobody cancels it."""
+    raise asyncio.CancelledError("by itself")
+
+
 def returns_coroutine(order_id: str) -> Any:
     """Returns a coroutine."""
     return Shop().refund(order_id, 1)
@@ -460,6 +476,18 @@ TOLD = {
         {"error": "invalid_arguments", "message": "order_id: Input should be a valid string"},
     ),
     "raises": ([("breaks", {"order_id": "1"})], {"error": "ValueError", "message": "no order 1\nat all"}),
+    "raises what has no text": (
+        [("breaks_twice", {"order_id": "1"})],
+        {"error": "Broken", "message": "its text cannot be told: RuntimeError"},
+    ),
+    "cancels itself": ([("cancels", {"order_id": "1"})], {"error": "CancelledError", "message": "by itself"}),
+    "arguments without end": (
+        [("breaks", "[" * 100_000)],
+        {
+            "error": "invalid_arguments",
+            "message": "the arguments are not JSON: nested too deeply: more than 100 levels",
+        },
+    ),
     "never returns": (
         [("never", {"order_id": "1"})],
         {
@@ -477,7 +505,8 @@ TOLD = {
 @pytest.mark.parametrize(("calls", "told"), TOLD.values(), ids=TOLD.keys())
 def test_bad_call_is_told_to_the_model_and_recorded(project, calls, told):
     project.serve(Round("", calls), Round("Sorry."))
-    tools = [Tool(tool, timeout_s=0.05) for tool in (breaks, never, never_async)]
+    tools = [Tool(tool, timeout_s=0.05) for tool in (never, never_async)]
+    tools += [breaks, breaks_twice, cancels]
     held = project.hold(tools)
     [call] = held.messages[1].tool_calls
     assert (json.loads(call.result), call.is_error) == (told, True)
@@ -491,12 +520,23 @@ def test_coroutine_of_a_plain_function_is_awaited(project):
     assert (call.result, call.is_error) == ("1 paid for 7", False)
 
 
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+
+
+async def yields():
+    """Yields."""
+    yield 1
+
+
 RESULTS = {
     "bytes": (b"x", "returned bytes, which is not JSON"),
     "iterator": (iter([1]), "returned list_iterator, which is not JSON"),
     "object": (object(), "returned object, which is not JSON"),
     "NaN": (float("nan"), "returned float, which is not JSON"),
     "generator": ((n for n in [1]), "returned generator, which is not JSON"),
+    "contains itself": (ENDLESS, "returned list, which is not JSON"),
+    "async generator": (yields(), "returned async_generator, which is not JSON"),
     "10 MB": ("x" * 10_000_000, "returned 10000000 bytes, more than the limit of 65536"),
 }
 
