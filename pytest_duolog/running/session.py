@@ -24,7 +24,6 @@ from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.rewrites import Rewrites
-from pytest_duolog.recording.secret_parts import KnownSecrets
 from pytest_duolog.recording.transport import RecordedLine
 from pytest_duolog.recording.vcrpy import ORIGINALS, vcrpy
 from pytest_duolog.recording.votes import JUDGE, Votes
@@ -32,6 +31,7 @@ from pytest_duolog.recording.wordings import as_recorded, worded_alternatives
 from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
 from pytest_duolog.running.lines import Lines
 from pytest_duolog.running.live_line import LiveLine
+from pytest_duolog.running.redactors import Redactors
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.scheduler import Scheduler
 from pytest_duolog.running.tool_loop import CallTool
@@ -50,8 +50,6 @@ Name = TypeVar("Name", bound=str)
 # Record modes that write files and also replay.
 ONCE_OR_NEW = (RecordMode.ONCE, RecordMode.NEW_EPISODES)
 ADVICE_ON_RERUNS = "to see how often a model passes, set samples= on the test"
-# pytest writes the running test and its phase into this variable.
-CURRENT_TEST = "PYTEST_CURRENT_TEST"
 # Open files of a dialogue: its recording and a connection to each speaker's provider; and a reserve for the process.
 FILES_A_DIALOGUE = 3
 FILES_BESIDE = 64
@@ -71,10 +69,8 @@ class Session:
         self._recorded: set[Path] = set()
         self._environ = environ
         known = registry.all_providers(settings.providers)
-        self._key_variables = [name for provider in known.values() for name in provider.secret_variables]
-        self._known_secrets = KnownSecrets()
-        self._redactors: dict[Any, Redactor] = {}
-        self._known_environ: Mapping[Any, Any] = {}
+        variables = [name for provider in known.values() for name in provider.secret_variables]
+        self._redactors = Redactors(environ, variables, settings.secrets)
         self._base_urls = providers.base_urls(known, environ)
         self._lines = Lines(settings, environ)
         ORIGINALS.watch()
@@ -86,30 +82,7 @@ class Session:
     @property
     def redactor(self) -> Redactor:
         """A redactor with the current secrets of the environment, which tests and fixtures can change."""
-        return self._redactor_with((), {})
-
-    def _redactor_for(self, scenario: Scenario) -> Redactor:
-        """A redactor that also has the secrets in the speakers' own headers."""
-        models = [scenario.speaker(side).model for side in SIDES]
-        variables = [name for model in models for name in getattr(model, "secret_variables", ())]
-        headers = [pair for model in models for pair in getattr(model, "headers", {}).items()]
-        return self._redactor_with(tuple(variables), dict(headers)) if variables or headers else self.redactor
-
-    def _redactor_with(self, variables: tuple[str, ...], headers: Mapping[str, str]) -> Redactor:
-        known = _known(self._environ)
-        if known != self._known_environ:
-            self._known_environ = known
-            self._redactors.clear()
-        wanted = (variables, tuple(headers.items()))
-        if wanted not in self._redactors:
-            self._redactors[wanted] = Redactor(
-                dict(self._environ),
-                [*self._key_variables, *variables],
-                rules=self.settings.secrets,
-                headers=headers,
-                known=self._known_secrets,
-            )
-        return self._redactors[wanted]
+        return self._redactors.current
 
     def expect(self, scenario: Scenario, *, configures_vcr: bool) -> None:
         """Import what is needed for recording a dialogue, before a test sets up mocks."""
@@ -146,7 +119,7 @@ class Session:
             scenario,
             location,
             self._mode_of(location),
-            redactor=self._redactor_for(scenario),
+            redactor=self._redactors.of(scenario),
             test_argument=test_argument,
             servers=servers,
         )
@@ -170,7 +143,7 @@ class Session:
         path.
         """
         location.check()
-        redactor = self._redactor_for(scenario)
+        redactor = self._redactors.of(scenario)
         mode, notices = self._mode_of(location), []
 
         def header_of(worded: Scenario) -> dict[str, Any]:
@@ -223,7 +196,7 @@ class Session:
         its place.
         """
         location.check()
-        redactor = self._redactor_for(scenario)
+        redactor = self._redactors.of(scenario)
         budget = DialogueBudget(self.budget)
 
         def permission() -> None:
@@ -403,15 +376,6 @@ class Session:
         self.scheduler.close()
         self._lines.close()
         self.rewrites.close()
-
-
-def _known(environ: Mapping[str, str]) -> dict[Any, Any]:
-    """What tells one environment from another: all of it, but for the name of the test that runs."""
-    # Python decodes each variable whenever it is looked at; what is compared may stay as it is kept.
-    known = dict(getattr(environ, "_data", environ))
-    for name in (CURRENT_TEST, CURRENT_TEST.encode()):
-        known.pop(name, None)
-    return known
 
 
 @contextmanager
