@@ -129,7 +129,7 @@ class MinedTest:
         text = MODULE.format(
             summary=f"{what} fails in this logged dialogue{alike}; found by duolog mine.",
             why=harmless(self.stored.verdict.explanation),
-            origin=harmless(f"From {self.place}."),
+            origin=harmless(f"From {Path(self.place).name}."),
             imports=imports.rstrip("\n"),
             file=self.stored.file,
             reader="from_markdown" if self.stored.file == MARKDOWN else "from_json",

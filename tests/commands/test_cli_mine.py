@@ -103,6 +103,14 @@ def test_nobody_is_named_in_what_is_written(log: Path):
     assert "my name is Robin Avery" in written
 
 
+def test_the_folder_of_the_log_is_not_in_the_test(log: Path):
+    assert main(["mine", str(log.absolute()), "-o", "tests"]) == 0
+    for module in modules():
+        text = module.read_text("utf-8")
+        assert "From log.jsonl:" in text
+        assert str(log.parent) not in text
+
+
 def test_details_are_kept_if_asked(log: Path):
     assert main(["mine", "log.jsonl", "-o", "tests", "--keep-details"]) == 0
     assert "Ben Kowalski" in "".join(path.read_text("utf-8") for path in Path("tests").rglob("*.md"))
