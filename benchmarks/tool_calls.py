@@ -3,6 +3,7 @@
     git clone https://github.com/sierra-research/tau-bench
     python benchmarks/tool_calls.py tau-bench [--errors]
     python benchmarks/tool_calls.py [--errors]           # only the sentences of data/claims.tsv
+    python benchmarks/tool_calls.py FILE.json [FILE.json ...]    # simulations of tau2-bench
 
 Reads the 200 published runs of GPT-4o in the airline domain (MIT licence; not part of this repository). A label comes
 from the raw log alone: counted there, or made by one change of it, such as the removal of every call of a tool whose
@@ -40,8 +41,20 @@ ACTS = {
     "update_reservation_passengers": "updated|changed",
     "send_certificate": "issued|sent",
     "transfer_to_human_agents": "transferred",
+    # The retail domain; written before its runs were looked at.
+    "cancel_pending_order": "cancelled|canceled",
+    "return_delivered_order_items": "returned|submitted|processed|initiated",
+    "exchange_delivered_order_items": "exchanged|submitted|processed|initiated",
+    "modify_pending_order_items": "updated|changed|modified",
+    "modify_pending_order_address": "updated|changed|modified",
+    "modify_pending_order_payment": "updated|changed|modified",
+    "modify_user_address": "updated|changed|modified",
 }
 WRITES = tuple(name for name in ACTS if name != "transfer_to_human_agents")
+ORDERS = (
+    ("get_reservation_details", "cancel_reservation"),
+    ("get_order_details", "cancel_pending_order"),
+)
 MOST = 2
 
 Run = dict[str, Any]
@@ -140,6 +153,42 @@ def damaged(run: Run) -> Iterator[Run]:
         yield made
 
 
+def simulated(path: Path) -> list[Run]:
+    """The runs in a file of tau2-bench, as those of tau-bench."""
+    # The tasks in such a file need not be those of its runs, so nothing is wanted.
+    return [
+        {
+            "task_id": run["task_id"],
+            "trial": run["trial"],
+            "traj": [_entry(entry) for entry in run["messages"]],
+            "info": {"task": {"actions": []}},
+        }
+        for run in json.loads(path.read_text("utf-8"))["simulations"]
+    ]
+
+
+def _entry(entry: dict[str, Any]) -> dict[str, Any]:
+    calls = [
+        {
+            "id": call["id"],
+            "type": "function",
+            "function": {"name": call["name"], "arguments": json.dumps(call["arguments"])},
+        }
+        for call in entry.get("tool_calls") or ()
+    ]
+    if entry["role"] == "tool":
+        return {"role": "tool", "tool_call_id": entry["id"], "content": entry["content"]}
+    return {"role": entry["role"], "content": _words(entry.get("content")), "tool_calls": calls or None}
+
+
+def _words(content: str | None) -> str | None:
+    """Some agents wrap what they say: `{"message": "..."}`."""
+    try:
+        return str(json.loads(content or "")["message"])
+    except (ValueError, TypeError, KeyError):
+        return content
+
+
 def is_subsequence(names: tuple[str, ...], run: Run) -> bool:
     """Whether the names come in this order in a raw log."""
     made = iter(name for name, _ in calls_in(run))
@@ -155,6 +204,8 @@ def in_a_row(run: Run) -> bool:
 
 def labelled(runs: list[Run]) -> Iterator[tuple[str, Property, Run, bool]]:
     """Name, property, trace, and whether the trace breaks the property by its label."""
+    called = {name for run in runs for name, _ in calls_in(run)}
+    acts = {tool: act for tool, act in ACTS.items() if tool in called}
     for run in runs:
         for action in run["info"]["task"]["actions"]:
             wanted = action["kwargs"]
@@ -168,7 +219,8 @@ def labelled(runs: list[Run]) -> Iterator[tuple[str, Property, Run, bool]]:
                 run,
                 not fits,
             )
-        order = ("get_reservation_details", "cancel_reservation")
+        names = {name for name, _ in calls_in(run)}
+        order = ORDERS["get_order_details" in names or "cancel_pending_order" in names]
         yield "`CallsInOrder`, look up, then cancel", CallsInOrder(order), run, not is_subsequence(order, run)
         most = max(Counter(map(repr, calls_in(run))).values(), default=0)
         yield "`NoRepeatedCalls`", NoRepeatedCalls(MOST), run, most > MOST
@@ -176,9 +228,9 @@ def labelled(runs: list[Run]) -> Iterator[tuple[str, Property, Run, bool]]:
             yield "`CallsAreValid`, one call damaged", CallsAreValid(), run, False
         for broken in damaged(run):
             yield "`CallsAreValid`, one call damaged", CallsAreValid(), broken, True
-        yield "`ClaimsAreCalls`, a call forgotten", ClaimsAreCalls(ACTS), run, False
+        yield "`ClaimsAreCalls`, a call forgotten", ClaimsAreCalls(acts), run, False
         for tool in sorted(succeeded(run)):
-            yield "`ClaimsAreCalls`, a call forgotten", ClaimsAreCalls(ACTS), without_calls(run, tool), True
+            yield "`ClaimsAreCalls`, a call forgotten", ClaimsAreCalls(acts), without_calls(run, tool), True
 
 
 def print_claims(*, errors: bool) -> None:
@@ -205,18 +257,26 @@ def print_claims(*, errors: bool) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("logs", type=Path, nargs="*")
     parser.add_argument("--errors", action="store_true")
     options = parser.parse_args()
     print_claims(errors=options.errors)
-    if options.folder is None:
-        return
-    print()
-    runs = json.loads((options.folder / LOG).read_text("utf-8"))
-    tools = tools_of(options.folder)
+    for path in options.logs:
+        print(f"\n{path.name}")
+        if path.is_dir():
+            runs, tools = json.loads((path / LOG).read_text("utf-8")), tools_of(path)
+        else:
+            runs, tools = simulated(path), []
+        print_log(runs, tools, errors=options.errors)
+
+
+def print_log(runs: list[Run], tools: list[Any], *, errors: bool) -> None:
+    """Print the table of one log; `tools` are the definitions of its tools, if they are known."""
     read: Callable[[Run], Transcript] = lambda run: _transcript(run, tools)  # noqa: E731
     counts: dict[str, Count] = {}
     for name, prop, run, is_broken in labelled(runs):
+        if isinstance(prop, CallsAreValid) and not tools:
+            continue
         verdict = prop.check(read(run))
         fails = verdict.outcome is Outcome.FAILS
         count = counts.setdefault(name, Count())
@@ -236,7 +296,7 @@ def main() -> None:
     loops = [NoLoops().check(read(run)).explanation for run in runs]
     n_found = sum("makes the same call" in said for said in loops)
     print(f"\nthree equal calls in a row: {n_found} runs by NoLoops, {sum(map(in_a_row, runs))} by count")
-    if options.errors:
+    if errors:
         for name, count in counts.items():
             print(f"\n{name}\n" + "\n".join(count.wrong))
 
