@@ -67,7 +67,8 @@ def read_leave(normalised: str) -> Reading:
     """The facts about the end of the dialogue in a normalised message."""
     if lexicon.is_silent(normalised):  # true for most messages that machines write
         return Reading(Cue.NONE, is_short=len(text.words(normalised)) <= SHORT)
-    own_words = _QUOTED.sub(" ", _SIGNED.sub("", normalised))
+    own_words = _SIGNED.sub("", normalised) if "\n" in normalised else normalised
+    own_words = _QUOTED.sub(" ", own_words) if '"' in normalised else own_words
     own_words = own_words if text.words(own_words) else normalised
     sentences = text.sentences(own_words)
     is_polite, may_ask = lexicon.POLITE.may_be_in(own_words), lexicon.may_ask(own_words)

@@ -85,7 +85,15 @@ class Shelf:
                 found += begun.whole.get(following, ())
                 if begun.begun and following.startswith(begun.begun):
                     found += begun.before(following)
-        return {group for group, needed in found if not needed or _has_one(normalised, needed)}
+        kept: set[_Group] = set()
+        has: dict[int, bool] = {}  # a long text may have the same words thousands of times
+        for group, needed in found:
+            if group not in kept:
+                if id(needed) not in has:
+                    has[id(needed)] = not needed or _has_one(normalised, needed)
+                if has[id(needed)]:
+                    kept.add(group)
+        return kept
 
     def _find_anywhere_in(self, normalised: str) -> Iterator[Sequence[_Group]]:
         if normalised.isascii():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_duolog.detectors import courtesies, lexicon, text
+from pytest_duolog.detectors import courtesies, lexicon, phrases, text
 from pytest_duolog.detectors.closings import Cue, read_leave
 from pytest_duolog.detectors.expressions import beginnings, chosen, needed_letters, plain_expression
 from pytest_duolog.detectors.phrases import PhraseBook
@@ -112,6 +112,23 @@ def test_an_expression_needs_these_letters(expression: str, needed: list[tuple[s
 def test_a_part_of_a_text_has_the_phrases_that_it_has_alone():
     assert lexicon.POLITE.search("thank you.", within="it is noon. thank you. bye.")
     assert not lexicon.POLITE.search("it is noon.", within="it is noon. thank you. bye.")
+
+
+@pytest.mark.parametrize("said", ["i have to thank you ", "it is w{} there "])
+def test_a_text_is_searched_for_what_phrases_need_once(said: str, monkeypatch: pytest.MonkeyPatch):
+    searched: list[str] = []
+
+    def has_one(normalised: str, needed: tuple[str, ...]) -> bool:
+        searched.append(normalised)
+        return False
+
+    lexicon.is_silent("load the phrases")
+    monkeypatch.setattr(phrases, "_has_one", has_one)
+    few, many = ("".join(said.format(at) for at in range(n)) for n in (40, 400))
+    lexicon.is_silent(few)
+    n_few = len(searched)
+    lexicon.is_silent(many)
+    assert n_few == len(searched) - n_few > 0
 
 
 def _alone(phrase: str) -> re.Pattern[str]:
