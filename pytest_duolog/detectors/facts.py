@@ -131,11 +131,13 @@ _CLOSED = re.compile(
     r"\b(?:closed|shut|not open|no service)\b[^.;]{0,60}?\b(?=(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
 )
 _OPEN = re.compile(r"\b(?:we're|we are|is|are|it's|stays?) open\b[^.;]{0,60}?\bon\b")
+# A line of a list of data: "- **Price:** $80".
+_FIELD = re.compile(r"[\W_]*\w[\w ]*[*_]*:")
 _NOT = re.compile(r"\b(?:not|n't|never|no longer|except|instead of|closed|shut|but)\b")
-# Who works out a sum, or speaks of somebody else, contradicts nothing.
+# Who works out a sum, gives a limit, or speaks of somebody else, contradicts nothing.
 _SUM = re.compile(
     r"\b(?:total|altogether|in all|come to|comes to|sum|together|both|twice|half the|discount|off|instead|if|would have"
-    r"|used to|last year|before)\b"
+    r"|used to|last year|before|times|up to|at least|at most|more than|less than|minimum|maximum)\b"
 )
 _OTHER = re.compile(
     r"\b(?:my|your|his|her|their) (?:wife|husband|brother|sister|mother|father|son|daughter|friend|boss|cousin|aunt"
@@ -171,6 +173,8 @@ def contradicted(facts: Sequence[Fact], content: str) -> tuple[Fact, Fact] | Non
             stated = [fact for fact in facts if fact.kind is said.kind]
         else:
             alike = [fact for fact in facts if fact.kind is said.kind and _is_about(fact, said)]
+            if not said.about and (_FIELD.match(said.sentence) or len({fact.about for fact in alike}) > 1):
+                continue  # it may be the price of anything
             most = max((_shared(fact, said) for fact in alike), default=0)
             stated = [fact for fact in alike if _shared(fact, said) == most]
         if stated and not any(_agree(fact, said) for fact in stated):

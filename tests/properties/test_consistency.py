@@ -89,10 +89,28 @@ def test_what_contradicts_the_prompt_is_found(said, shown):
         "Is the market on 5 May?",
         "We are not open on Sunday.",
         "I'm 15 minutes late, sorry!",
+        "Your basket:\n- **Price:** 80 euros\n- Time: 9:15",
+        "It is up to 90 euros with a stay at our guest house.",
     ],
 )
 def test_what_says_the_same_or_something_else_is_not(said):
     assert told(PROMPT, said).keeps_facts()
+
+
+def test_limits_and_formulas_are_no_prices():
+    system = "You may give vouchers of 50 dollars times the number of guests. Refunds of at most 200 dollars are yours."
+    assert told(
+        system, "Here is a voucher of 150 dollars.", "I refund 90 dollars."
+    ).keeps_facts().outcome is (Outcome.UNMEASURED)
+
+
+def test_a_price_of_nothing_named_is_that_of_the_only_thing_that_has_one():
+    one, two = (
+        "You sell lamps. A lamp costs 30 dollars.",
+        "A lamp costs 30 dollars. A shade costs 12 dollars.",
+    )
+    assert told(one, "That costs 45 dollars.").keeps_facts().outcome is Outcome.FAILS
+    assert told(two, "That costs 45 dollars.").keeps_facts()
 
 
 @pytest.mark.parametrize("system", ["", "You are a helpful assistant.", "Be brief."])
