@@ -169,11 +169,26 @@ class Series:
         edges = [0, *sorted(cuts), len(self.lines)]
         return [Stretch(self.lines[begin:end]) for begin, end in pairwise(edges)]
 
-    @property
+    @cached_property
     def open_changes(self) -> list[Change]:
-        """The last change of each measure, if it is one for the worse."""
-        last = {change.measure: change for change in self.changes}
-        return [change for change in last.values() if change.is_worse]
+        """The changes for the worse that are not made up for.
+
+        One is the last change of its measure, or the samples since the last one are still worse than those before it.
+        """
+        return [change for change in self.changes if change.is_worse and self._is_open(change)]
+
+    def _is_open(self, change: Change) -> bool:
+        last = self.last_change(change.measure)
+        return last is change or change.shift.lasts_in(self.present(change.measure))
+
+    def last_change(self, measure: Measure) -> Change:
+        """The last change of a rate, which must have one."""
+        return [change for change in self.changes if change.measure is measure][-1]
+
+    def present(self, measure: Measure) -> Count:
+        """The samples since the last change of a rate, which must have one."""
+        counts = [_count(line, measure) for line in self.lines[self.last_change(measure).shift.began :]]
+        return Count(sum(count.n_passed for count in counts), sum(count.n for count in counts))
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,12 @@ def headline(trends: Trends) -> str:
     worse = {series.scenario for series, _ in trends.worse}
     scenarios = counted(n_scenarios, "scenario")
     if not worse:
+        n_past = sum(change.is_worse for series in trends.series for change in series.changes)
+        if n_past:
+            return (
+                f"Nothing is worse than before in {scenarios} and {builds}: "
+                f"{counted(n_past, 'earlier change')} for the worse {'is' if n_past == 1 else 'are'} made up for."
+            )
         return f"No change for the worse is found in {scenarios} and {builds}."
     return f"{len(worse)} of {scenarios} {'is' if len(worse) == 1 else 'are'} worse than before ({builds})."
 
@@ -122,6 +128,10 @@ def change_lines(series: Series, change: Change) -> Iterator[str]:
     shift = change.shift
     done = "passed" if change.measure is Measure.PASSES else "looped"
     yield f"{rate_words(shift.before)} {done} before, {rate_words(shift.after)} from there until it was found"
+    last = series.last_change(change.measure)
+    if last is not change:
+        now = rate_words(series.present(change.measure))
+        yield f"{now} {done} since build {build_words(last.began)}, which is still worse than before"
     before, first = series.lines[shift.began - 1], series.lines[shift.began]
     if change.has_other_models:
         yield f"in this build the models changed: {_changed(before.models, first.models)}"

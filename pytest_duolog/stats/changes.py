@@ -64,6 +64,11 @@ class Shift:
         """Whether the rate fell."""
         return self.after.rate < self.before.rate
 
+    def lasts_in(self, later: Count) -> bool:
+        """Whether later samples still differ from those before it in its direction, by the same test and limit."""
+        before, later = (self.before, later) if self.is_fall else (_failed(self.before), _failed(later))
+        return fall_p(before, later, self.limit) <= self.limit
+
 
 def find_shifts(counts: Sequence[Count], risk_of: Callable[[int], Risk]) -> list[Shift]:
     """The changes of a rate in builds, in order of time.

@@ -10,6 +10,8 @@ import pytest
 from pytest_duolog.history.folder import Folder
 from pytest_duolog.history.line import HistoryLine
 from pytest_duolog.history.trends import FALSE_ALARMS, LOOKS, SHARES, Measure, Trends, risk_of_look, trends_of
+from pytest_duolog.reports.dialogue_text import Page
+from pytest_duolog.reports.history_words import headline, history_lines
 from pytest_duolog.results.arm import Arm
 from tests.histories import DROP, TEST, line, series
 
@@ -43,6 +45,42 @@ def test_recovery_ends_what_is_worse():
     found = trends([*DROP, *series([19, 20] * 10, first=42)])
     assert found.worse == []
     assert len([change for change in found.series[0].changes if change.measure is Measure.PASSES]) == 2
+
+
+@pytest.mark.parametrize("now", [[10, 10], [10] * 30, [4, 5, 6, 8, 10, 11, 12] * 5])
+def test_partial_recovery_leaves_the_fall_open(now: list[int]):
+    found = trends([*series([19] * 30), *series([4] * 20, first=30), *series(now, first=50)])
+    falls = [change for _, change in found.worse if change.measure is Measure.PASSES]
+    assert "build-30" in [change.began.name for change in falls]
+    said = " ".join(" ".join(history_lines(found, Page(width=200))).split())
+    assert said.startswith("1 of 1 scenario is worse than before")
+    if len(now) == 30:
+        assert (
+            "50 % (300 of 600) passed since build build-50 (commit 0000000000), which is still worse than before"
+            in said
+        )
+
+
+def test_loops_that_become_fewer_but_not_few_stay_open():
+    looped = [*[0] * 30, *[16] * 20, *[8] * 30]
+    lines = [line(at, 20, looped=n) for at, n in enumerate(looped)]
+    assert [change.began.name for _, change in trends(lines).worse] == ["build-30"]
+
+
+def test_second_fall_that_is_made_up_for_leaves_the_first_one():
+    lines = series([19] * 30 + [14] * 30 + [5] * 20 + [14] * 30)
+    falls = [change.began.name for _, change in trends(lines).worse if change.measure is Measure.PASSES]
+    assert falls == ["build-30"]
+
+
+def test_headline_says_that_a_change_for_the_worse_was_found_and_is_made_up_for():
+    found = trends(
+        [*series([19] * 30, looped=0), *series([4] * 20, first=30, looped=0), *series([19] * 30, first=50)]
+    )
+    assert found.worse == []
+    assert headline(found) == (
+        "Nothing is worse than before in 1 scenario and 80 builds: 1 earlier change for the worse is made up for."
+    )
 
 
 def test_other_models_without_a_change_are_a_stretch_and_no_claim():
