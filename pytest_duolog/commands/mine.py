@@ -14,7 +14,7 @@ from pytest_duolog.commands.logs import each_logged
 from pytest_duolog.commands.mine_failures import (
     USUAL,
     Miner,
-    side_under_test,
+    name_of_side,
     transcript_of,
 )
 from pytest_duolog.commands.mine_test import (
@@ -132,8 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
     known = [
         (str(folder), failure)
         for folder, transcript in written_tests(arguments.output)
-        if (found := miner.first_failing(transcript))
-        for failure in [miner.described(*found, transcript, str(folder), is_kept=False)]
+        for failure in miner.known(transcript, str(folder))
     ]
     writing = Writing(arguments, miner, asserted)
     for kind in kinds_of(failures, known):
@@ -142,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(line)
     for failed in log.unreadable:
         print(printable(f"duolog: {failed.file}:{failed.line}: {failed.problem}"), file=sys.stderr)
-    if log.unreadable:
+    if log.unreadable or any(kind.state is State.FAILED for kind in log.kinds):
         return 2
     return int(any(kind.state is State.NOT_KEPT for kind in log.kinds))
 
@@ -209,7 +208,7 @@ class Writing:
     _n_written: int = 0
 
     def mined(self, kind: Kind) -> MinedKind:
-        """What became of a kind; raises OSError."""
+        """What became of a kind."""
         asserted = self.asserted[kind.leader.check]
         shown = kind.members[0]
         found = MinedKind(type(asserted.check).__name__, len(kind), shown.place, "", State.KNOWN, kind.test)
@@ -228,11 +227,14 @@ class Writing:
         )
         if self.arguments.dry_run:
             return found._replace(state=State.WOULD_BE)
-        if self.arguments.replacements:
-            _note(self.arguments.replacements, folder, test.replaced)
-        is_new = write_folder(
-            folder, {test.stored.file: test.stored.text, module: test.module(project_redactor().text)}
-        )
+        try:
+            is_new = write_folder(
+                folder, {test.stored.file: test.stored.text, module: test.module(project_redactor().text)}
+            )
+            if is_new and self.arguments.replacements:
+                _note(self.arguments.replacements, folder, test.replaced)
+        except OSError as error:
+            return found._replace(state=State.FAILED, why=f"{error.filename}: {error.strerror}")
         return found._replace(state=State.WRITTEN if is_new else State.KNOWN)
 
     def _test(self, asserted: Asserted, kind: Kind) -> MinedTest | None:
@@ -248,7 +250,7 @@ class Writing:
                     failure.place,
                     len(kind),
                     self.arguments.under_test or "",
-                    side_under_test(transcript, self.arguments.speaker),
+                    name_of_side(transcript, failure.under_test),
                     failure.replaced,
                 )
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -67,13 +67,13 @@ class Miner:
             return None
         check, verdict = found
         try:
-            side_under_test(source.transcript, self.speaker)
+            side = side_under_test(source.transcript, self.speaker)
         except TranscriptError as error:
             return Unreadable(source.file, source.line, str(error))
         transcript, replaced = self.replaced(source.transcript)
         again = judge(self.properties[check], transcript)
         place = f"{source.file}:{source.line}"
-        failure = self.described(check, again, transcript, place, is_kept=fails_alike(again, verdict))
+        failure = described(check, again, transcript, side, place, is_kept=fails_alike(again, verdict))
         return replace(failure, replaced=tuple(replaced)) if self.notes_replaced else failure
 
     def first_failing(self, transcript: Transcript) -> tuple[int, Verdict] | None:
@@ -96,23 +96,20 @@ class Miner:
         )
         return (plain, []) if self.keeps_details else with_stand_ins(plain)
 
-    def described(
-        self, check: int, verdict: Verdict, transcript: Transcript, place: str, *, is_kept: bool
-    ) -> Failure:
-        """A failure with what it is about."""
-        under_test = side_under_test(transcript, None)
-        cited = set(cited_in(verdict))
-        user = (message.content for message in transcript.messages if message.speaker != under_test)
-        passage = (message.content for number, message in transcript.numbered() if number in cited)
-        content = transcript.to_json().encode()
-        return Failure(
-            check,
-            place,
-            blake2b(content, digest_size=8).hexdigest(),
-            _stems(user),
-            _stems(passage),
-            zlib.compress(content) if is_kept else b"",
-        )
+    def known(self, transcript: Transcript, place: str) -> Iterator[Failure]:
+        """What the dialogue of a test that is there fails with.
+
+        If the side under test is named, but has a stand-in there, each side may be it.
+        """
+        found = self.first_failing(transcript)
+        if found is None:
+            return
+        try:
+            sides = [side_under_test(transcript, self.speaker)]
+        except TranscriptError:
+            sides = list(range(len(speaking(transcript))))
+        for side in sides:
+            yield described(*found, transcript, side, place, is_kept=False)
 
     def _is_meant(self, check: Property, transcript: Transcript) -> bool:
         if not self.is_usual:
@@ -123,6 +120,26 @@ class Miner:
             closing = find_closing(transcript)
             return closing is not None and len(transcript) - 1 - closing > CLEAN_TAIL
         return True
+
+
+def described(
+    check: int, verdict: Verdict, transcript: Transcript, side: int, place: str, *, is_kept: bool
+) -> Failure:
+    """A failure with what it is about; `side` is the number of the side under test among those who speak."""
+    under_test = name_of_side(transcript, side)
+    cited = set(cited_in(verdict))
+    user = (message.content for message in transcript.messages if message.speaker != under_test)
+    passage = (message.content for number, message in transcript.numbered() if number in cited)
+    content = transcript.to_json().encode()
+    return Failure(
+        check,
+        place,
+        blake2b(content, digest_size=8).hexdigest(),
+        _stems(user),
+        _stems(passage),
+        zlib.compress(content) if is_kept else b"",
+        under_test=side,
+    )
 
 
 def _stems(texts: Iterable[str]) -> frozenset[str]:
@@ -144,18 +161,24 @@ def speaking(transcript: Transcript) -> list[str]:
     return list(dict.fromkeys(message.speaker for message in transcript.messages if message.content.strip()))
 
 
-def side_under_test(transcript: Transcript, named: str | None) -> str:
-    """The name of the speaker under test: the one that is named, else one named like a bot, else the second one.
+def side_under_test(transcript: Transcript, named: str | None) -> int:
+    """The number of the speaker under test among those who speak, from 0.
 
+    It is the one that is named, else one named like a bot, else the second one.
     Raises TranscriptError if nobody has the given name.
     """
     names = speaking(transcript)
     if named is not None:
         if named not in names:
             raise TranscriptError(f"nobody is called {named!r}, but {', '.join(map(repr, names))}")
-        return named
-    bots = [name for name in names if BOT.fullmatch(name)]
-    return (bots[-1:] or names[1:] or names or [""])[0]
+        return names.index(named)
+    bots = [number for number, name in enumerate(names) if BOT.fullmatch(name)]
+    return bots[-1] if bots else min(1, max(0, len(names) - 1))
+
+
+def name_of_side(transcript: Transcript, side: int) -> str:
+    """The name of a side; empty if there is none."""
+    return dict(enumerate(speaking(transcript))).get(side, "")
 
 
 def transcript_of(content: bytes) -> Transcript:

@@ -26,7 +26,8 @@ class Failure:
     `place` says where it is, `digest` is a hash of its words. `user` and `passage` are stems of the words that the
     user said, and of the messages that are the evidence. `content` is the dialogue as JSON, compressed; it is empty
     if the property no longer fails in the same way once stand-ins are in place. `replaced` has these, if they are
-    wanted.
+    wanted. `under_test` is the number of the side under test among those who speak, from 0 in the order in which they
+    first do; names may be replaced.
     """
 
     check: int
@@ -36,6 +37,7 @@ class Failure:
     passage: frozenset[str]
     content: bytes = field(default=b"", repr=False)
     replaced: tuple[StandIn, ...] = field(default=(), repr=False)
+    under_test: int = 1
 
     @cached_property
     def words(self) -> frozenset[str]:

@@ -22,6 +22,7 @@ class State(StrEnum):
     KNOWN = "there already"
     LEFT_OUT = "left out by --most"
     NOT_KEPT = "not written: no dialogue of it fails in the same way with its stand-ins"
+    FAILED = "could not be written"
 
 
 class MinedKind(NamedTuple):

@@ -14,9 +14,13 @@ from typing import Any
 import pytest
 
 from pytest_duolog.cli import main
-from pytest_duolog.commands.mine_failures import USUAL
+from pytest_duolog.commands.mine_failures import USUAL, Miner
 from pytest_duolog.commands.mine_test import Asserted, write_folder
+from pytest_duolog.mining.kinds import Failure
 from pytest_duolog.properties.by_name import given_property, parse_property
+from pytest_duolog.results.filed import FiledDialogue
+from pytest_duolog.transcripts.sources import Source
+from pytest_duolog.transcripts.transcript import Transcript
 from tests.chat_server import ChatServer
 
 SORRY = "I did not understand that. Please say it in other words."
@@ -289,6 +293,55 @@ def test_an_unreadable_line_is_named_and_the_rest_is_mined(log: Path, capsys: py
 def test_an_unknown_speaker_is_named(log: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["mine", "log.jsonl", "-o", "tests", "--speaker", "agent"]) == 2
     assert "nobody is called 'agent'" in capsys.readouterr().err
+
+
+def between_people(under_test: str = "Lena") -> dict[str, Any]:
+    """The same stuck dialogue; both sides have names of people, and the side under test is the first one to speak."""
+    names = {"user": "Kathleen", "assistant": under_test}
+    messages = [
+        {"speaker": names[one["role"]], "content": one["content"]}
+        for one in stuck(name="Kathleen")["messages"]
+    ]
+    greeting = {"speaker": under_test, "content": "Welcome to the shop for lamps."}
+    speakers = [{"name": name} for name in names.values()]
+    return {"format": 1, "speakers": speakers, "messages": [greeting, *messages]}
+
+
+def test_the_speaker_under_test_may_have_the_name_of_a_person(log: Path, capsys: pytest.CaptureFixture[str]):
+    write(log, between_people())
+    mine = ["mine", "log.jsonl", "-o", "tests", "--speaker", "Lena"]
+    assert main(mine) == 0
+    [module] = modules()
+    text = module.read_text("utf-8")
+    assert "Lena" not in text
+    assert "Speaker('Avery', model=under_test)" in text
+    assert "'Once more about the lamp, which is broken: Robin here.'" in text
+    capsys.readouterr()
+    assert main(mine) == 0
+    assert "(there already)" in capsys.readouterr().out
+
+
+def test_the_named_speaker_decides_what_the_user_said():
+    miner = Miner([parse_property("NoLoops")], is_usual=False, speaker="Lena")
+    source = Source("a", "log.jsonl", 1, Transcript.from_value(between_people()))
+    failure = miner.failure(FiledDialogue(source))
+    assert isinstance(failure, Failure)
+    assert "flick" in failure.user
+    assert "under" not in failure.user
+
+
+def test_a_test_that_cannot_be_written_does_not_stop_the_others(
+    log: Path, capsys: pytest.CaptureFixture[str]
+):
+    main(["mine", "log.jsonl", "-o", "tests", "--dry-run", "--format", "json"])
+    first, second = (Path(kind["test"]) for kind in json.loads(capsys.readouterr().out)["kinds"])
+    first.parent.parent.mkdir(parents=True)
+    first.parent.symlink_to("nowhere")
+    assert main(["mine", "log.jsonl", "-o", "tests"]) == 2
+    out = capsys.readouterr().out
+    assert f"{first} (could not be written)" in out
+    assert "1 test written" in out
+    assert second.is_file()
 
 
 def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path):
