@@ -151,7 +151,8 @@ def _cost(line: HistoryLine) -> float | None:
 class Series:
     """One scenario and arm, build after build; `lines` are those with live samples, by time.
 
-    `is_by_model` says that a build ran it with several choices of models: each is then a series of its own.
+    `is_by_model` says that it is one of several series of this scenario, because builds ran it with several choices of
+    models.
     """
 
     scenario: str
@@ -227,7 +228,11 @@ def trends_of(folder: Folder) -> Trends:
     builds = _in_order(folder.lines)
     groups = _groups(line for line in folder.lines if line.samples)
     looked_at = Counter(
-        line.build for (_, arm, _), lines in groups.items() if arm is Arm.BASELINE for line in lines
+        line.build
+        for (_, arm), tracks in groups.items()
+        if arm is Arm.BASELINE
+        for lines in tracks
+        for line in lines
     )
     series = [
         Series(
@@ -235,9 +240,10 @@ def trends_of(folder: Folder) -> Trends:
             arm,
             lines,
             _changes(lines, looked_at) if arm is Arm.BASELINE else (),
-            is_by_model=bool(models),
+            is_by_model=len(tracks) > 1,
         )
-        for (scenario, arm, models), lines in groups.items()
+        for (scenario, arm), tracks in groups.items()
+        for lines in tracks
     ]
     series.sort(key=lambda one: (one.scenario, one.arm, one.lines[0].moment))
     return Trends(
@@ -257,20 +263,47 @@ def _in_order(lines: Iterable[HistoryLine]) -> list[Build]:
     return list(found.values())
 
 
-Key = tuple[str, AnyArm, tuple[tuple[str, str], ...]]
+Track = list[HistoryLine]
 
 
-def _groups(lines: Iterable[HistoryLine]) -> dict[Key, list[HistoryLine]]:
-    """The lines of each series; models are in its key only where a build has several of them."""
-    found: dict[tuple[str, AnyArm], list[HistoryLine]] = defaultdict(list)
+def _groups(lines: Iterable[HistoryLine]) -> dict[tuple[str, AnyArm], list[Track]]:
+    """The lines of each series of each scenario and arm."""
+    found: dict[tuple[str, AnyArm], dict[str, list[HistoryLine]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
-        found[line.scenario, line.arm].append(line)
-    groups: dict[Key, list[HistoryLine]] = defaultdict(list)
-    for (scenario, arm), own in found.items():
-        is_by_model = max(Counter(line.build for line in own).values()) > 1
+        found[line.scenario, line.arm][line.build].append(line)
+    return {key: _tracks(builds.values()) for key, builds in found.items()}
+
+
+def _tracks(builds: Iterable[Sequence[HistoryLine]]) -> list[Track]:
+    """The series of a scenario, given its lines of each build; a series has at most one line of a build.
+
+    The first series goes on with its models, or else with others. Only models beside these begin another one. Later
+    builds move no earlier line.
+    """
+    tracks: list[Track] = []
+    for own in builds:
+        left: list[HistoryLine] = []
         for line in own:
-            groups[scenario, arm, line.models if is_by_model else ()].append(line)
-    return groups
+            track = _same_models(tracks, line, is_alone=len(own) == 1)
+            if track is None:
+                left.append(line)
+            else:
+                track.append(line)
+        for line in left:
+            if tracks and tracks[0][-1].build != line.build:
+                tracks[0].append(line)
+            else:
+                tracks.append([line])
+    return tracks
+
+
+def _same_models(tracks: Sequence[Track], line: HistoryLine, *, is_alone: bool) -> Track | None:
+    """The series with these models; one of a single build is none for a line that is alone in its build."""
+    for track in tracks:
+        is_lasting = track is tracks[0] or len(track) > 1 or not is_alone
+        if is_lasting and track[-1].models == line.models and track[-1].build != line.build:
+            return track
+    return None
 
 
 def _changes(lines: Sequence[HistoryLine], looked_at: Mapping[str, int]) -> list[Change]:

@@ -216,7 +216,7 @@ def left_out_words(trends: Trends) -> Iterator[str]:
     if trends.n_copies:
         yield f"not counted: {counted(trends.n_copies, 'line')} of builds that have the same scenario already"
     if any(series.is_by_model for series in trends.series):
-        yield "a scenario that one build ran with several models has a series for each of them"
+        yield "models that a build ran beside those of a scenario have a series of their own"
     for rename in trends.renames:
         yield (
             f"{rename.new} may be {rename.old} under a new name: it has the same prompts, and its first build, "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_duolog.history.folder import Folder
 from pytest_duolog.history.line import HistoryLine
@@ -104,6 +107,47 @@ def test_models_side_by_side_are_series_of_their_own():
     found = trends([*series([19] * 30), *series([9] * 30, model="openai:new")])
     assert [(one.is_by_model, one.lines[0].passed) for one in found.series] == [(True, 19), (True, 9)]
     assert found.worse == []
+
+
+FELL = [*series([19] * 30), *series([10] * 10, first=30, model="openai:new")]
+LATER = timedelta(hours=5)
+
+
+@pytest.mark.parametrize("at", [30, 31, 39])
+@pytest.mark.parametrize("model", ["openai:old", "openai:third"])
+def test_one_build_with_two_models_keeps_the_claim(at: int, model: str):
+    beside = line(at, 19, model=model, created=line(at).created + LATER)
+    found = trends([*FELL, beside])
+    assert sorted(len(one.lines) for one in found.series) == [1, 40]
+    (change,) = {
+        (change.began.name, change.has_other_models)
+        for _, change in found.worse
+        if change.measure is Measure.PASSES
+    }
+    assert change == ("build-31" if (at, model) == (30, "openai:old") else "build-30", True)
+
+
+def test_models_that_come_back_alone_after_one_build_beside_others_are_a_recovery():
+    back = series([19] * 10, first=39)
+    found = trends([*FELL, *back])
+    assert sorted(len(one.lines) for one in found.series) == [1, 49]
+    assert found.worse == []
+
+
+def test_night_without_one_of_two_models_is_no_change_of_the_other():
+    old, new = series([19] * 30), series([9] * 30, model="openai:new")
+    found = trends([*old[:20], *old[21:], *new])
+    assert [(len(one.lines), one.changes) for one in found.series] == [(29, []), (30, [])]
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=3, unique=True), max_size=8), st.integers(0, 8))
+def test_series_of_a_scenario_only_grow(builds: list[list[str]], n: int):
+    lines = [line(at, model=model) for at, models in enumerate(builds) for model in models]
+    early = [one for one in lines if one.moment < line(n).moment]
+    before, after = ([list(one.lines) for one in trends(some).series] for some in (early, lines))
+    assert all(any(track == later[: len(track)] for later in after) for track in before)
+    assert sum(map(len, after)) == len(lines)
+    assert all(len({one.build for one in track}) == len(track) for track in after)
 
 
 def test_builds_are_in_the_order_of_their_time_whatever_they_are_called():
