@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from pytest_duolog.mining.detail_words import PARTICLES
@@ -48,16 +49,48 @@ NAMES = (
         "Teagan",
     ),
 )
-FORMS = {
-    DetailKind.EMAIL: "person{}@example.com",
-    DetailKind.PHONE: "+1 202-555-01{:02}",
-    DetailKind.CARD: "0000 0000 0000 {:04}",
-    DetailKind.IBAN: "XX00 0000 0000 {:04}",
-    DetailKind.ADDRESS: "{} Example Street",
-    DetailKind.BIRTH_DATE: "1900-01-{:02}",
-    DetailKind.ID: "ID-{:06}",
-    DetailKind.IP: "192.0.2.{}",
-    DetailKind.HANDLE: "user_{}",
+# The networks for documentation (RFC 5737); after them comes the one of IPv6 (RFC 3849).
+NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
+HOSTS = 254
+
+
+def _phone(number: int) -> str:
+    """One of the numbers for fiction, 555-0100 to 555-0199, which every area code of North America has."""
+    area, last = divmod(number, 100)
+    return f"+1 {202 + area % 798}-555-01{last:02}"
+
+
+def _card(number: int) -> str:
+    """A card of an issuer that does not exist: none begins with 0."""
+    return " ".join(re.findall("....", f"{number:016}"))
+
+
+def _iban(number: int) -> str:
+    """An account in a country that does not exist."""
+    return "XX00 " + " ".join(re.findall("....", f"{number:012}"))
+
+
+def _birth_date(number: int) -> str:
+    """A day on which nobody who lives was born."""
+    return str(date(1900, 1, 1) - timedelta(days=(number - 1) % 690_000))
+
+
+def _ip(number: int) -> str:
+    network, host = divmod(number - 1, HOSTS)
+    return f"{NETWORKS[network]}.{host + 1}" if network < len(NETWORKS) else f"2001:db8::{number:x}"
+
+
+# The stand-in with a number, from 1.
+FORMS: Mapping[DetailKind, Callable[[int], str]] = {
+    DetailKind.EMAIL: "person{}@example.com".format,
+    DetailKind.PHONE: _phone,
+    DetailKind.CARD: _card,
+    DetailKind.IBAN: _iban,
+    DetailKind.ADDRESS: "{} Example Street".format,
+    DetailKind.BIRTH_DATE: _birth_date,
+    DetailKind.ID: "ID-{:06}".format,
+    DetailKind.IP: _ip,
+    DetailKind.HANDLE: "user_{}".format,
 }
 # Words of stand-ins; they say nothing about what a dialogue is about.
 WORDS = frozenset(
@@ -68,8 +101,10 @@ ROLES = re.compile(
     r"(?i)model [a-z]+|(?:the )?(?:user|assistant|agent|bot|customer|client|human|ai|system|speaker|tool|gpt|"
     r"caller|guest|support|clerk|operator|wizard|apprentice|kunde|a|b)[ _-]?\w?\d*"
 )
-# Not more than this many values are looked for at once; a dialogue with more has data, not people.
-MOST_VALUES = 2000
+# A text in steps at which a value may begin: a word, or one other sign. The line break of an escaped text is no part of
+# the word after it.
+ESCAPE = re.compile(r"\\[nrt]")
+STEP = re.compile(rf"{ESCAPE.pattern}|\w+|[^\w\s]")
 
 
 class StandIn(NamedTuple):
@@ -89,7 +124,8 @@ class StandIns:
 
     def add(self, kind: DetailKind, value: str) -> None:
         """Give a detail its stand-in; one that has one keeps it."""
-        if value in self.table:
+        value = value.strip()
+        if not value or value in self.table:
             return
         if kind is DetailKind.NAME:
             self.table[value] = StandIn(kind, value, " ".join(map(self._part, value.split())))
@@ -98,7 +134,7 @@ class StandIns:
 
     def _numbered(self, kind: DetailKind) -> str:
         self._counts[kind] += 1
-        return FORMS[kind].format(self._counts[kind])
+        return FORMS[kind](self._counts[kind])
 
     def _part(self, word: str) -> str:
         """The stand-in of a part of a name, which may also come alone."""
@@ -115,12 +151,40 @@ class StandIns:
 
     def replaced(self, value: Any) -> Any:
         """Plain data with stand-ins in its texts; where two values overlap, the longer one is replaced."""
-        spelled = {spelling: one.stand_in for one in self.table.values() for spelling in spellings(one)}
-        if not spelled:
-            return value
-        longest = sorted(spelled, key=lambda text: (-len(text), text))[:MOST_VALUES]
-        pattern = re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in longest))
-        return _mapped(value, pattern, spelled)
+        return _mapped(value, _Replacing(self.table.values())) if self.table else value
+
+
+class _Replacing:
+    """Replaces values in a text, in time that hardly depends on how many there are."""
+
+    def __init__(self, found: Iterable[StandIn]) -> None:
+        ones = list(found)
+        self._stand_ins = {spelling: one.stand_in for one in ones for spelling in spellings(one)}
+        self._stand_ins |= {one.value: one.stand_in for one in ones}
+        lengths: dict[str, set[int]] = defaultdict(set)
+        for spelling in self._stand_ins:
+            if step := STEP.match(spelling):
+                lengths[step[0]].add(len(spelling))
+        # How long the values are that begin with a step, the longest first.
+        self._lengths = {step: sorted(of_step, reverse=True) for step, of_step in lengths.items()}
+
+    def __call__(self, text: str) -> str:
+        parts: list[str] = []
+        done = 0
+        for step in STEP.finditer(text):
+            start = step.start()
+            is_inside = _is_word(text[start - 1 : start]) and not ESCAPE.fullmatch(
+                text, max(0, start - 2), start
+            )
+            if start < done or step[0] not in self._lengths or is_inside:
+                continue
+            for length in self._lengths[step[0]]:
+                end = start + length
+                if (value := text[start:end]) in self._stand_ins and not _is_word(text[end : end + 1]):
+                    parts += [text[done:start], self._stand_ins[value]]
+                    done = end
+                    break
+        return "".join([*parts, text[done:]])
 
 
 def spellings(found: StandIn) -> set[str]:
@@ -135,13 +199,17 @@ def spellings(found: StandIn) -> set[str]:
     }
 
 
-def _mapped(value: Any, pattern: re.Pattern[str], stand_ins: dict[str, str]) -> Any:
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def _mapped(value: Any, replaced: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return pattern.sub(lambda found: stand_ins[found[0]], value)
+        return replaced(value)
     if isinstance(value, list):
-        return [_mapped(item, pattern, stand_ins) for item in value]
+        return [_mapped(item, replaced) for item in value]
     if isinstance(value, dict):
-        return {key: _mapped(item, pattern, stand_ins) for key, item in value.items()}
+        return {key: _mapped(item, replaced) for key, item in value.items()}
     return value
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
+from datetime import date
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.mining.details import DetailKind, details_in
-from pytest_duolog.mining.stand_ins import NAMES, StandIns, with_stand_ins
+from pytest_duolog.mining.stand_ins import FORMS, NAMES, StandIns, with_stand_ins
 from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript
 from tests.dialogues import dialogue
 
@@ -106,3 +109,46 @@ def test_a_value_that_was_found_is_gone_from_the_text(before: str, value: str, a
 @given(st.text(max_size=200))
 def test_any_text_can_be_read(text: str):
     with_stand_ins(dialogue(text, "Yes.", speakers=("user", "assistant")))
+
+
+def test_every_one_of_many_values_is_replaced():
+    mails = [f"someone{number}@silva.org" for number in range(6000)]
+    said, _ = with_stand_ins(dialogue(" ".join(mails), "Yes.", speakers=("user", "assistant")))
+    assert "silva" not in said.messages[0].content
+    assert len(set(words_of(said)[0].split())) == len(mails)
+
+
+def test_a_name_after_an_escaped_line_break_is_replaced():
+    said, _ = with_stand_ins(
+        dialogue("My name is Mia.", r"{'text': 'Hello,\nMia'}", speakers=("user", "assistant"))
+    )
+    assert "Mia" not in said.to_json()
+
+
+@given(st.dictionaries(st.text("ab ._+é", min_size=1, max_size=6), st.none(), max_size=6), st.text("ab ._+é"))
+def test_the_same_is_replaced_as_with_one_pattern(values: dict[str, None], text: str):
+    found = StandIns()
+    for value in values:
+        found.add(DetailKind.ID, value)
+    longest = sorted(found.table, key=len, reverse=True)
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in longest) or r"(?!)")
+    assert found.replaced(text) == pattern.sub(lambda one: found.table[one[0]].stand_in, text)
+
+
+@given(st.sampled_from(list(FORMS)), st.integers(1, 700_000))
+def test_stand_ins_stay_what_nobody_has(kind: DetailKind, number: int):
+    stand_in = FORMS[kind](number)
+    if kind is DetailKind.IP:
+        address = ipaddress.ip_address(stand_in)
+        reserved = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+        assert any(
+            address in network
+            for network in map(ipaddress.ip_network, reserved)
+            if network.version == address.version
+        )
+    elif kind is DetailKind.PHONE:
+        assert re.fullmatch(r"\+1 [2-9]\d\d-555-01\d\d", stand_in)
+    elif kind is DetailKind.BIRTH_DATE:
+        assert date.fromisoformat(stand_in) <= date(1900, 1, 1)
+    elif kind in (DetailKind.CARD, DetailKind.IBAN):
+        assert re.fullmatch(r"(0000|XX00)( \d{4}){3}", stand_in)
