@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pytest_duolog.display import counted, from_here, wrong_fields
+from pytest_duolog.display import counted, cut, from_here, wrong_fields
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.history.line import FORMAT_KEY, HISTORY_FORMAT, HistoryLine
 from pytest_duolog.storage.json_text import in_utf8, parsed
@@ -29,6 +29,8 @@ SUFFIX = ".jsonl"
 CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 LONGEST_NAME = 60
 NAME_DIGITS = 8
+# The number of a format is shown up to so many characters.
+MOST_DIGITS = 20
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ def _line(text: bytes, *, is_torn: bool) -> HistoryLine:
         raise ValueError("not a line of a history; move other files to another folder")
     if number > HISTORY_FORMAT:
         raise ValueError(
-            f"it has format {number}; this version of pytest-duolog reads up to {HISTORY_FORMAT}: upgrade it"
+            f"it has format {cut(str(number), MOST_DIGITS)}; this version of pytest-duolog reads up to "
+            f"{HISTORY_FORMAT}: upgrade it"
         )
     try:
         line = HistoryLine.model_validate_json(json.dumps(value))

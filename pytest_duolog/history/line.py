@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from statistics import median
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -24,14 +24,17 @@ FORMAT_KEY = "duolog_history"
 # Files are not trusted: no line may claim more samples than this.
 MOST_COUNTED = 100_000
 LONGEST_BUILD = 200
+# Nor more messages, replies or tokens than this, a greater cost, or a longer time in ms; nothing measured comes near.
+MOST = 10**12
 # Beyond these, a time cannot be told in UTC.
 FIRST_YEAR, LAST_YEAR = 1, 9999
 KEY_DIGITS = 16
 
+Figure = TypeVar("Figure", int, float)
 Counted = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
-Many = Annotated[int, Field(ge=0)]
-Tokens = Annotated[int | None, Field(ge=0)]
-Amount = Annotated[float | None, Field(ge=0, allow_inf_nan=False)]
+Many = Annotated[int, Field(ge=0, le=MOST)]
+Tokens = Annotated[int | None, Field(ge=0, le=MOST)]
+Amount = Annotated[float | None, Field(ge=0, le=MOST, allow_inf_nan=False)]
 
 
 class Build(NamedTuple):
@@ -223,11 +226,16 @@ def _asked(name: str, model: str, replies: int, usage: Usage, latency_ms: float 
         name=name,
         model=model,
         replies=replies,
-        tokens_read=None if set(read) == {None} else usage.tokens_read,
-        tokens_written=None if set(written) == {None} else usage.tokens_written,
-        cost=usage.cost,
-        latency_ms=None if latency_ms is None else round(latency_ms, 1),
+        tokens_read=None if set(read) == {None} else _possible(usage.tokens_read),
+        tokens_written=None if set(written) == {None} else _possible(usage.tokens_written),
+        cost=_possible(usage.cost),
+        latency_ms=None if latency_ms is None else _possible(round(latency_ms, 1)),
     )
+
+
+def _possible(figure: Figure | None) -> Figure | None:
+    """The figure, or None if what a provider says cannot be true."""
+    return figure if figure is not None and 0 <= figure <= MOST else None
 
 
 def _prompts_key(transcript: Transcript) -> str:

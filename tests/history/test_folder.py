@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.history.folder import read_folder, write_lines
-from pytest_duolog.history.line import HistoryLine
+from pytest_duolog.history.line import Asked, HistoryLine
 from pytest_duolog.history.trends import trends_of
+from pytest_duolog.reports.dialogue_text import Page
+from pytest_duolog.reports.history_words import history_lines
 from tests.histories import line, series, write
 from tests.hostile import HOSTILE
 
@@ -95,6 +97,21 @@ def _whole(**fields: object) -> bytes:
         (b'{"duolog_record": 2}\n', "not a line of a history; move other files to another folder"),
         (_whole(samples=-1), "wrong values (samples: "),
         (_whole(samples=10**9), "wrong values (samples: "),
+        pytest.param(_whole(messages=10**400), "wrong values (messages: ", id="huge messages"),
+        (_whole(speakers=[{"replies": 10**13}]), "wrong values (speakers.0.replies: "),
+        pytest.param(
+            _whole(speakers=[{"tokens_read": 10**400}]),
+            "wrong values (speakers.0.tokens_read: ",
+            id="huge tokens",
+        ),
+        (_whole(judges=[{"tokens_written": 10**13}]), "wrong values (judges.0.tokens_written: "),
+        (_whole(speakers=[{"cost": 1e308}]), "wrong values (speakers.0.cost: "),
+        (_whole(speakers=[{"latency_ms": 1e308}]), "wrong values (speakers.0.latency_ms: "),
+        pytest.param(
+            _whole(duolog_history=10**400),
+            "; this version of pytest-duolog reads up to 1: upgrade",
+            id="huge format",
+        ),
         (_whole(passed=1), "more of its samples passed or looped than there are"),
         (_whole(unknown=1), "wrong values (unknown: "),
         (_whole(created="0001-01-01T00:00:00+14:00"), "or its time is impossible"),
@@ -113,15 +130,20 @@ def test_damage_is_named_and_every_other_line_counts(tmp_path: Path, damaged: by
     assert {line().build} <= {one.build for one in found.lines}
     (problem,) = found.damage
     assert f"{path.name}: line 2" in problem
+    assert len(problem) < 400
     assert said in problem
 
 
+HUGE = st.sampled_from([10**12, 10**13, 10**400, 1e12, 1e308])
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | HUGE | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = st.dictionaries(st.sampled_from([*HistoryLine.model_fields, "other"]), JSON, max_size=3)
+ASKED = st.dictionaries(st.sampled_from(list(Asked.model_fields)), JSON, max_size=3)
+FIELDS = st.dictionaries(st.sampled_from([*HistoryLine.model_fields, "other"]), JSON, max_size=3) | st.builds(
+    lambda one, n: {"samples": 1, "speakers": [one], "messages": n}, ASKED, HUGE | st.just(0)
+)
 
 
 @given(st.lists(st.binary(max_size=20) | FIELDS.map(lambda fields: _whole(**fields)), max_size=4))
@@ -130,7 +152,8 @@ def test_whatever_is_in_a_file_is_read_or_named(tmp_path_factory: pytest.TempPat
     content = b"".join(parts)
     folder.joinpath("a.jsonl").write_bytes(content)
     found = read_folder(folder)
-    trends_of(found)
+    said = list(history_lines(trends_of(found), Page(width=100)))
+    assert max(map(len, said)) < 300
     n_lines = sum(bool(text.strip()) for text in content.split(b"\n"))
     assert bool(found.damage) == (len(found.lines) + found.n_copies < n_lines)
 

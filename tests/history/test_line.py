@@ -126,6 +126,20 @@ def test_judges_are_apart_from_speakers():
     assert judge.cost == pytest.approx(0.6)
 
 
+def test_figures_of_a_provider_that_cannot_be_true_are_unknown():
+    said = talk(1).transcript
+    huge = said.messages[2].model_copy(
+        update={"latency_ms": 1e300, "usage": Usage(prompt_tokens=10**400, reply_tokens=1, cost=1e300)}
+    )
+    result = DialogueResult(
+        transcript=said.model_copy(update={"messages": (*said.messages[:2], huge)}), recorded=2
+    )
+    (line,) = lines(sample(1, result=result))
+    (asked,) = (one for one in line.speakers if one.name == huge.speaker)
+    assert (asked.tokens_read, asked.tokens_written, asked.cost, asked.latency_ms) == (None, 1, None, None)
+    assert HistoryLine.model_validate_json(line.model_dump_json()) == line
+
+
 def test_no_word_of_a_dialogue_is_kept():
     (line,) = lines(sample(1), sample(2, "-", problem="AssertionError: lighthouse"))
     dumped = json.dumps(line.model_dump(mode="json")).lower()
