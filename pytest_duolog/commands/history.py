@@ -58,14 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the history; 0 if nothing is worse than before, 1 if something is, 2 if something could not be read."""
+    """Print the history; 0 if nothing is worse than before, 1 if something is, 2 if something could not be counted."""
     path = arguments.folder or project_path(INI_KEY)
     if path is None:
         raise ConfigurationError(
             f"no folder: name the one that pytest writes with --duolog-history, or set {INI_KEY} in the ini file"
         )
     folder = _without_secrets(read_folder(path))
-    for problem in folder.damage:
+    for problem in (*folder.damage, *folder.mixed):
         print(printable(f"duolog: {problem}"), file=sys.stderr)
     if not folder.lines:
         raise ConfigurationError(
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(printable(f"{arguments.output}: {counted(len(shown.series), 'series', 'series')}"))
     else:
         sys.stdout.write(text)
-    return 2 if folder.damage else int(bool(shown.worse))
+    return 2 if folder.damage or folder.mixed else int(bool(shown.worse))
 
 
 def _names(given: list[str], known: set[str]) -> dict[str, str]:
@@ -111,6 +111,7 @@ def _without_secrets(folder: Folder) -> Folder:
         folder,
         lines=[line.without_secrets(redacted) for line in folder.lines],
         damage=tuple(map(redacted, folder.damage)),
+        mixed=tuple(map(redacted, folder.mixed)),
     )
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from pytest_duolog.storage.line_file import Lines, read_lines, replacing, what_t
 SUFFIX = ".jsonl"
 # What the marks of a conflict begin with that git could not solve.
 CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
+# Shards and repeated runs of one build are not further apart than this.
+LONGEST_BUILD_TIME = timedelta(days=1)
 LONGEST_NAME = 60
 NAME_DIGITS = 8
 # The number of a format is shown up to so many characters.
@@ -38,12 +42,13 @@ class Folder:
     """The content of a folder: its lines by time, each once, and what is wrong with it.
 
     `n_copies` is the number of lines that another line of the same build, scenario and models stands for: the first
-    one with live samples, or else the first one.
+    one with live samples, or else the first one. `mixed` says which names of builds several builds have.
     """
 
     lines: Sequence[HistoryLine]
     damage: Sequence[str] = ()
     n_copies: int = 0
+    mixed: Sequence[str] = ()
 
     def renamed(self, names: Mapping[str, str]) -> Folder:
         """The same with the new name of each renamed scenario; `names` has them by the old ones."""
@@ -69,7 +74,33 @@ def read_folder(folder: Path) -> Folder:
         damage += (f"{from_here(path)}: {problem}" for problem in problems)
     lines.sort(key=lambda line: line.moment)  # files of one moment stay in the order of their names
     once = _once(lines)
-    return Folder(once, damage, len(lines) - len(once))
+    return Folder(once, damage, len(lines) - len(once), list(_mixed(lines)))
+
+
+def _mixed(lines: Iterable[HistoryLine]) -> Iterator[str]:
+    """For each name that several builds have, what is wrong with it."""
+    builds: dict[str, list[HistoryLine]] = defaultdict(list)
+    for line in lines:
+        builds[line.build].append(line)
+    for name, own in builds.items():
+        if problem := _span(own):
+            yield (
+                f"build {name} is {problem}: only its first line of each scenario counts, so later runs may be "
+                "missing; give each build a name of its own (--duolog-build), also in the files that are there, or "
+                "delete the files of runs that were only repeated"
+            )
+
+
+def _span(lines: Sequence[HistoryLine]) -> str:
+    """How the lines of one name are those of several builds; empty if they are of one."""
+    n_commits = len({line.commit for line in lines if line.commit})
+    moments = [line.moment for line in lines]
+    span = max(moments) - min(moments)
+    return " and ".join(
+        [f"of {n_commits} commits"] * (n_commits > 1)
+        + [f"spread over {counted(max(2, ceil(span / LONGEST_BUILD_TIME)), 'day')}"]
+        * (span > LONGEST_BUILD_TIME)
+    )
 
 
 def _once(lines: Sequence[HistoryLine]) -> list[HistoryLine]:
@@ -155,7 +186,20 @@ def added(folder: Path, lines: Sequence[HistoryLine]) -> str:
         return "every dialogue was replayed, which is no new evidence: nothing is added"
     path = write_lines(folder, lines)
     scenarios = counted(len({line.scenario for line in lines}), "scenario")
-    return f"{path} has {scenarios} of build {lines[0].build} (duolog history reads the folder)"
+    said = f"{path} has {scenarios} of build {lines[0].build} (duolog history reads the folder)"
+    problem = _span([*lines, *_lines_of_build(folder, lines[0].build)])
+    if not problem:
+        return said
+    return (
+        f"{said}; WARNING: with what is there already, this build is {problem}, and only its first line of each "
+        "scenario counts: give each build a name of its own (--duolog-build), and change it in this file"
+    )
+
+
+def _lines_of_build(folder: Path, build: str) -> Iterator[HistoryLine]:
+    """What the folder has of a build, in files that still have their names."""
+    for path in folder.rglob(f"*-{_file_part(build)}-*{SUFFIX}"):
+        yield from (line for line in _read_file(path)[0] if line.build == build)
 
 
 def write_lines(folder: Path, lines: Iterable[HistoryLine]) -> Path:
@@ -166,9 +210,8 @@ def write_lines(folder: Path, lines: Iterable[HistoryLine]) -> Path:
     written = list(lines)
     content = b"".join(_line_bytes(line) for line in written)
     first = min(written, key=lambda line: line.moment)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", first.build)[:LONGEST_NAME].strip("-.") or "build"
     digest = hashlib.sha256(content).hexdigest()[:NAME_DIGITS]
-    path = folder / f"{first.moment:%Y%m%dT%H%M%SZ}-{name}-{digest}{SUFFIX}"
+    path = folder / f"{first.moment:%Y%m%dT%H%M%SZ}-{_file_part(first.build)}-{digest}{SUFFIX}"
     try:
         with replacing(path) as file:
             file.append_as_is(content)
@@ -177,6 +220,11 @@ def write_lines(folder: Path, lines: Iterable[HistoryLine]) -> Path:
             f"the history cannot be written to {path}: {error.strerror}; {what_to_do(error)}"
         ) from error
     return path
+
+
+def _file_part(build: str) -> str:
+    """What the name of a file has of the name of a build."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", build)[:LONGEST_NAME].strip("-.") or "build"
 
 
 def _line_bytes(line: HistoryLine) -> bytes:

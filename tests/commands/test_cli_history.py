@@ -133,6 +133,16 @@ def test_damage_is_named_and_the_rest_is_shown(folder: str, capsys):
     assert "worse than before (42 builds)" in shown.out
 
 
+def test_constant_name_of_builds_is_no_quiet_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for at in range(60):
+        write(tmp_path / "h", [line(at, 20 if at < 30 else 0, build="main")])
+    assert main(["history", "h"]) == 2
+    shown = capsys.readouterr()
+    assert "duolog: build main is of 60 commits and spread over 59 days: only its first line" in shown.err
+    assert "20 of 20" in shown.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

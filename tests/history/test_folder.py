@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.history.folder import read_folder, write_lines
+from pytest_duolog.history.folder import added, read_folder, write_lines
 from pytest_duolog.history.line import Asked, HistoryLine
 from pytest_duolog.history.trends import trends_of
 from pytest_duolog.reports.dialogue_text import Page
@@ -72,6 +72,32 @@ def test_first_line_of_a_build_counts_and_one_with_evidence_before_one_without(t
     write_lines(tmp_path, [line(0, 19, created=begun + later)])
     write_lines(tmp_path, [line(0, 5, created=begun + 2 * later)])
     assert [one.passed for one in read_folder(tmp_path).lines] == [19]
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        ({"created": line(1).created}, ""),
+        (
+            {"created": line(0).created + timedelta(days=1, seconds=1)},
+            "build main is spread over 2 days: only",
+        ),
+        ({"commit": "b" * 40}, "build main is of 2 commits: only its first line"),
+        ({"created": line(59).created, "commit": "b" * 40}, "of 2 commits and spread over 59 days"),
+        ({"created": line(2).created, "scenario": "other"}, "spread over 2 days"),
+        ({"commit": ""}, ""),
+    ],
+    ids=["a day later", "more than a day later", "other commit", "both", "other scenario", "no commit"],
+)
+def test_name_of_several_builds_is_told_when_written_and_when_read(
+    tmp_path: Path, later: dict[str, object], expected: str
+):
+    first = line(build="main", created=line(0).created, commit="a" * 40)
+    second = line(build="main", **{"created": first.created, "commit": first.commit} | later)
+    assert "WARNING" not in added(tmp_path, [first])
+    assert "WARNING" not in added(tmp_path, [line(build="main-2", created=line(40).created)])
+    assert ("WARNING" in added(tmp_path, [second])) == bool(expected)
+    assert [expected in problem for problem in read_folder(tmp_path).mixed] == [True] * bool(expected)
 
 
 def test_shards_of_a_build_are_one_build(tmp_path: Path):
