@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -72,8 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"{path} has no history{' that can be read' if folder.damage else ' yet'}: run pytest with "
             f"--duolog-history {path} and models that answer"
         )
-    renamed = folder.renamed(_names(arguments.rename, {line.scenario for line in folder.lines}))
-    trends = trends_of(_since(renamed, arguments.since))
+    names = _names(arguments.rename, {line.scenario for line in folder.lines})
+    _refuse_side_by_side(folder, names)
+    trends = trends_of(_since(folder.renamed(names), arguments.since))
     shown = _selected(trends, arguments.text)
     text = _text(shown, arguments)
     if arguments.output is not None:
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _names(given: list[str], known: set[str]) -> dict[str, str]:
-    """The new names by the old ones; raises ConfigurationError for a name that no scenario has."""
+    """The last names by the old ones; raises ConfigurationError for an unknown name, a second one, or a circle."""
     found: dict[str, str] = {}
     for pair in given:
         names = next((names for names in _splits(pair) if known.issuperset(names)), None)
@@ -95,8 +96,36 @@ def _names(given: list[str], known: set[str]) -> dict[str, str]:
             raise ConfigurationError(
                 f"--rename: {pair!r} is not OLD=NEW, the ids of two scenarios of this history{hint}"
             )
-        found[names[0]] = names[1]
-    return found
+        old, new = names
+        if old in found:
+            raise ConfigurationError(f"--rename: {old} is given twice, as {found[old]} and as {new}")
+        found[old] = new
+    return {old: _last_name(old, found) for old in found}
+
+
+def _last_name(old: str, names: Mapping[str, str]) -> str:
+    """The name at the end of a chain of renames; raises ConfigurationError if it has no end."""
+    chain = [old]
+    while (name := names.get(chain[-1])) is not None:
+        if name in chain:
+            raise ConfigurationError(
+                f"--rename: {' = '.join([*chain, name])} is a circle; leave out one of them"
+            )
+        chain.append(name)
+    return chain[-1]
+
+
+def _refuse_side_by_side(folder: Folder, names: Mapping[str, str]) -> None:
+    """Raises ConfigurationError if scenarios that would be one have samples in one build: all but one would be lost."""
+    first: dict[tuple[str, str], str] = {}
+    for line in folder.lines:
+        name = names.get(line.scenario, line.scenario)
+        other = first.setdefault((name, line.build), line.scenario) if line.samples else line.scenario
+        if other != line.scenario:
+            raise ConfigurationError(
+                f"--rename: {other} and {line.scenario} cannot be one scenario: both have samples in build "
+                f"{line.build}"
+            )
 
 
 def _splits(pair: str) -> Iterator[tuple[str, str]]:

@@ -99,6 +99,41 @@ def test_rename_joins_what_a_suggestion_names(tmp_path: Path, monkeypatch: pytes
     assert "may be" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("order", [("t::a=t::b", "t::b=t::c"), ("t::b=t::c", "t::a=t::b")])
+def test_chain_of_renames_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, order: tuple[str, str]
+):
+    monkeypatch.chdir(tmp_path)
+    parts = [series([18] * 15, first=15 * at, scenario=f"t::{name}") for at, name in enumerate("ab")]
+    write(tmp_path / "h", [*parts[0], *parts[1], *series([10] * 12, first=30, scenario="t::c")])
+    assert main(["history", "h", "--rename", order[0], "--rename", order[1], "--format", "json"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["series"]
+    assert found["scenario"] == "t::c"
+    assert [one["builds"] for one in found["stretches"]] == [30, 12]
+
+
+@pytest.mark.parametrize(
+    ("renames", "said"),
+    [
+        (["t::a=t::b"], "t::a and t::b cannot be one scenario: both have samples in build build-30"),
+        (["t::a=t::old", "t::b=t::old"], "t::a and t::b cannot be one scenario"),
+        (["t::a=t::old", "t::old=t::b"], "t::a and t::b cannot be one scenario"),
+        (["t::old=t::a", "t::old=t::b"], "t::old is given twice, as t::a and as t::b"),
+        (["t::old=t::a", "t::a=t::old"], "t::old = t::a = t::old is a circle"),
+        (["t::a=t::a"], "t::a = t::a is a circle"),
+    ],
+    ids=["side by side", "one target", "chain", "twice", "circle", "itself"],
+)
+def test_rename_that_would_lose_samples_or_has_no_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, renames: list[str], said: str
+):
+    monkeypatch.chdir(tmp_path)
+    side_by_side = [*series([19] * 5, first=30, scenario="t::a"), *series([5] * 5, first=30, scenario="t::b")]
+    write(tmp_path / "h", [*series([19] * 30, scenario="t::old"), *side_by_side])
+    assert main(["history", "h", *(part for pair in renames for part in ("--rename", pair))]) == 2
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["text", "json", "html"])
 def test_names_are_only_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, kind: str):
     monkeypatch.chdir(tmp_path)
