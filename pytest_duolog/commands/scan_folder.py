@@ -282,13 +282,23 @@ def _chunks(scan: FolderScan, written: Sequence[str], problems: list[str]) -> It
     results = Path(os.path.realpath(scan.folder))
     for one in written:
         try:
-            for file in addresses(one):
-                name = identity(file)
-                if name not in seen and not Path(name).is_relative_to(results):
-                    seen.add(name)
-                    yield from _chunks_of(scan, file, problems)
+            found = {identity(file): file for file in reversed(addresses(one))}
         except TranscriptError as error:
             problems.append(str(error))
+            continue
+        logs = {name: file for name, file in reversed(found.items()) if not _is_result(name, results)}
+        if not logs:
+            problems.append(f"{one}: it has no logs, only results of a scan; name the logs, or another --out")
+        for name, file in logs.items():
+            if name not in seen:
+                seen.add(name)
+                yield from _chunks_of(scan, file, problems)
+
+
+def _is_result(name: str, results: Path) -> bool:
+    """Whether a file, by its identity, is one of the results in this folder."""
+    path = Path(name)
+    return path.parent == results and RESULT.fullmatch(left_by_killed_run(path) or path.name) is not None
 
 
 def _chunks_of(scan: FolderScan, file: str, problems: list[str]) -> Iterator[Chunk]:

@@ -271,6 +271,24 @@ def test_results_inside_a_scanned_folder_are_no_logs(folder, one_process, capsys
     assert {row["source"] for row in rows()} == {"log.jsonl"}
 
 
+@pytest.mark.parametrize(
+    ("out", "written"), [(".", "log.jsonl"), (".", "."), ("logs", "logs/*.jsonl"), (".", "logs/log.jsonl")]
+)
+def test_logs_beside_or_below_the_results_are_read(folder, one_process, capsys, out, written):
+    Path("logs").mkdir()
+    Path("log.jsonl").rename(written if written.endswith("log.jsonl") else "logs/log.jsonl")
+    for _ in range(2):
+        assert main(["check", "--out", out, written]) == 1
+        assert capsys.readouterr().out.splitlines()[-1] == "6 dialogues checked: 2 with findings"
+
+
+def test_a_scan_of_nothing_but_results_fails(folder, one_process, capsys):
+    main(["check", "--out", "out", "log.jsonl"])
+    for written in ("out", "out/*.jsonl"):
+        assert main(["check", "--out", "out", written]) == 2
+        assert f"{written}: it has no logs, only results of a scan" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("torn", ['{"id": "talk 0", "mess', 'and goodbye!"}]}', "\x00\x00\x00"])
 def test_a_torn_first_line_is_a_row_that_says_why(folder, one_process, capsys, torn):
     Path("torn.jsonl").write_text(f"{torn}\n{log(2)}", "utf-8")
