@@ -13,7 +13,14 @@ from pytest_duolog.recording.retelling import Retold, retold
 from pytest_duolog.results.filed import FiledDialogue, FileKind, Value, of_sample
 from pytest_duolog.results.store import read_record
 from pytest_duolog.transcripts.logs.chunks import is_table
-from pytest_duolog.transcripts.logs.files import addresses, identity, is_address, is_glob, is_packed
+from pytest_duolog.transcripts.logs.files import (
+    addresses,
+    identity,
+    is_address,
+    is_glob,
+    is_packed,
+    shown_address,
+)
 from pytest_duolog.transcripts.logs.reading import dialogues_in
 from pytest_duolog.transcripts.logs.tables import Columns
 from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, each_source, own_file
@@ -64,7 +71,8 @@ def each_dialogue_at(written: str, columns: Columns, known: set[str]) -> Iterato
     try:
         files = addresses(written) if is_address(written) or is_glob(written) else [written]
     except TranscriptError as error:
-        yield Unreadable(written, 1, error.problem.removeprefix(f"{written}: "))
+        shown = shown_address(written)
+        yield Unreadable(shown, 1, error.problem.removeprefix(f"{shown}: "))
         return
     for file in files:
         if (name := identity(file)) in known:

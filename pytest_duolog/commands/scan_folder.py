@@ -35,7 +35,7 @@ from pytest_duolog.storage.line_file import LineFile, is_in_use, left_by_killed_
 from pytest_duolog.topics.idle import can_compare
 from pytest_duolog.topics.vectors import NAME
 from pytest_duolog.transcripts.logs.chunks import Chunk, chunks_of, dialogues_of
-from pytest_duolog.transcripts.logs.files import addresses, identity, is_address
+from pytest_duolog.transcripts.logs.files import addresses, identity, is_address, shown_address
 from pytest_duolog.transcripts.logs.parquet_rows import pyarrow_for
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
@@ -104,7 +104,7 @@ class FolderScan:
         place = identity(file)
         with suppress(ValueError):  # on another drive
             place = place if is_address(place) else os.path.relpath(place, os.path.realpath(self.folder))
-        name = re.sub(r"[^\w.-]+", "_", place.replace(os.sep, "/").rpartition("/")[2])[:60]
+        name = re.sub(r"[^\w.-]+", "_", shown_address(place).replace(os.sep, "/").rpartition("/")[2])[:60]
         return f"{name}-{hashlib.blake2b(os.fsencode(place), digest_size=4).hexdigest()}"
 
     def rows(self, chunk: Chunk) -> Iterator[VerdictRow]:
@@ -262,7 +262,9 @@ def _run(scan: FolderScan, written: Sequence[str]) -> int:
             what = "" if is_new else " (was there)"
             unread = f", {counts.unread} could not be read" if counts.unread else ""
             dialogues = counted(counts.dialogues, "dialogue")
-            line = f"{chunk.file} chunk {chunk.number}: {dialogues}, {counts.found} with findings"
+            line = (
+                f"{shown_address(chunk.file)} chunk {chunk.number}: {dialogues}, {counts.found} with findings"
+            )
             print(printable(f"{line}{unread}{what}"), flush=True)
     for stem, names in kept.items():
         n_old = _remove_old(scan.folder, stem, names)

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from ipaddress import IPv6Address
 from typing import Any, NamedTuple
 
 from pytest_duolog.mining.detail_words import PARTICLES
@@ -52,6 +53,7 @@ NAMES = (
 # The networks for documentation (RFC 5737); after them comes the one of IPv6 (RFC 3849).
 NETWORKS = ("192.0.2", "198.51.100", "203.0.113")
 HOSTS = 254
+NETWORK_OF_IPV6 = IPv6Address("2001:db8::")
 
 
 def _phone(number: int) -> str:
@@ -77,7 +79,7 @@ def _birth_date(number: int) -> str:
 
 def _ip(number: int) -> str:
     network, host = divmod(number - 1, HOSTS)
-    return f"{NETWORKS[network]}.{host + 1}" if network < len(NETWORKS) else f"2001:db8::{number:x}"
+    return f"{NETWORKS[network]}.{host + 1}" if network < len(NETWORKS) else str(NETWORK_OF_IPV6 + number)
 
 
 # The stand-in with a number, from 1.

@@ -17,7 +17,7 @@ import pytest
 
 from pytest_duolog.cli import main
 from pytest_duolog.commands import scan
-from pytest_duolog.transcripts.logs.files import opened
+from pytest_duolog.transcripts.logs.files import opened, shown_address
 from pytest_duolog.transcripts.logs.reading import dialogues_at
 from tests.scans import Now, contents, log, rows, table
 
@@ -197,3 +197,46 @@ def test_a_file_that_breaks_off_is_a_row_that_says_why(
     *found, last = dialogues_at(["store://bucket/log.jsonl"])
     assert [one.line for one in found] == [1, 2, 3]
     assert last.problem == "damaged after this line: Broken: the service is away"  # type: ignore[union-attr]
+
+
+SIGNED = "?X-Amz-Signature=abc123sig&part=zx81/tail.part#frag99"
+
+
+@pytest.mark.parametrize("command", ["check", "check --out out", "mine -o tests --keep-details"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_user_password_and_query_of_an_address_are_neither_shown_nor_stored(
+    url: str, store: dict[str, bytes], capsys: pytest.CaptureFixture[str], command: str, is_there: bool
+):
+    if is_there:
+        stuck = [
+            {"role": ("user", "assistant")[i % 2], "content": "I am sorry, say it again."} for i in range(20)
+        ]
+        lines = f"{json.dumps({'messages': stuck})}\n" + "{broken\n"
+        store["tail.part"] = store[f"log.jsonl{SIGNED.partition('#')[0]}"] = lines.encode()
+    name, _, rest = command.partition(" ")
+    address = url.replace("://", "://ann:pw77@") + f"/log.jsonl{SIGNED}"
+    assert main([name, address, *rest.split()]) == 2
+    written = {str(path): path.read_text("utf-8") for path in Path().rglob("*") if path.is_file()}
+    streams = capsys.readouterr()
+    assert f"{url}/log.jsonl" in streams.out + streams.err + "".join(written.values())
+    everything = f"{streams}{written}"
+    for secret in ("ann", "pw77", "abc123sig", "zx81", "tail", "frag99"):
+        assert secret not in everything
+    assert bool(written) == (is_there and bool(rest))
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("log.jsonl", "log.jsonl"),
+        ("what?#.jsonl", "what?#.jsonl"),
+        ("s3://bucket/a#1.jsonl", "s3://bucket/a#1.jsonl"),
+        ("sftp://ann@host/a.jsonl", "sftp://host/a.jsonl"),
+        ("https://ann:p@w@host:1/a.jsonl.gz?b=/c", "https://host:1/a.jsonl.gz"),
+        ("https://[::1]:80/a?b", "https://[::1]:80/a"),
+        ("zip://a.jsonl::https://ann:pw@host/x.zip?b", "zip://a.jsonl::https://host/x.zip"),
+        ("simplecache::https://host/a?b#c", "simplecache::https://host/a"),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_secret(address: str, shown: str):
+    assert shown_address(address) == shown

@@ -22,6 +22,7 @@ from pytest_duolog.transcripts.logs.files import (
     is_packed,
     kind_of,
     opened,
+    shown_address,
     stem_of_log,
     stored,
     told,
@@ -79,17 +80,17 @@ def chunks_of(file: str, n_bytes: int = CHUNK_BYTES, columns: Columns = NO_COLUM
 
 def dialogues_of(chunk: Chunk, columns: Columns = NO_COLUMNS) -> Iterator[Source | Unreadable]:
     """The dialogues of a chunk one by one; an Unreadable stands for each line, or rest of a file, that is damaged."""
-    line = chunk.first_line
+    line, shown = chunk.first_line, shown_address(chunk.file)
     try:
         for entry in _of_table(chunk, columns) if is_table(chunk.file) else _of_lines(chunk):
             line = entry.line  # the place of the damage
             yield entry
     except TranscriptError as error:
-        yield Unreadable(chunk.file, error.line or line, error.problem.removeprefix(f"{chunk.file}: "))
+        yield Unreadable(shown, error.line or line, error.problem.removeprefix(f"{chunk.file}: "))
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001  # whatever unpacks or sends the file may raise anything
-        yield Unreadable(chunk.file, line, f"damaged after this line: {why(error)}")
+        yield Unreadable(shown, line, f"damaged after this line: {why(error)}")
 
 
 def is_table(file: str) -> bool:
@@ -188,11 +189,11 @@ def _of_table(chunk: Chunk, columns: Columns) -> Iterator[Source | Unreadable]:
     with _table(chunk.file) as table:
         layout = layout_of(table.names, columns, chunk.file)
         rows = table.rows(layout.names, chunk.start, chunk.end, chunk.first_line)
-        yield from conversations_of(rows, layout, chunk.file, stem_of_log(chunk.file))
+        yield from conversations_of(rows, layout, shown_address(chunk.file), stem_of_log(chunk.file))
 
 
 def _of_lines(chunk: Chunk) -> Iterator[Source | Unreadable]:
-    stem = stem_of_log(chunk.file)
+    stem, shown = stem_of_log(chunk.file), shown_address(chunk.file)
     with opened(chunk.file) as stream:
         if chunk.start:
             stream.seek(chunk.start)
@@ -203,10 +204,10 @@ def _of_lines(chunk: Chunk) -> Iterator[Source | Unreadable]:
                 return
             if line is None:
                 problem = f"longer than {MOST_LINE_BYTES >> 20} MB, which is no dialogue"
-                yield Unreadable(chunk.file, number, problem)
+                yield Unreadable(shown, number, problem)
             elif line.strip():
                 text = line.removeprefix(MARK) if number == 1 else line
-                yield source_of(text, chunk.file, number, f"{stem}:{number}")
+                yield source_of(text, shown, number, f"{stem}:{number}")
             number, left = number + 1, None if left is None else left - n_bytes
 
 

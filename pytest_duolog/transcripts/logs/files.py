@@ -11,6 +11,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
@@ -22,6 +23,29 @@ from pytest_duolog.errors import ConfigurationError, TranscriptError
 BLOCK = 1 << 20
 PROTOCOL = "://"
 WILD = "*?["
+# Where `?` and `#` are signs of a name. Elsewhere they begin a query and a fragment, which may have a signature.
+STORES = frozenset(
+    (
+        "s3",
+        "s3a",
+        "gs",
+        "gcs",
+        "abfs",
+        "abfss",
+        "az",
+        "adl",
+        "oci",
+        "oss",
+        "hf",
+        "hdfs",
+        "file",
+        "local",
+        "memory",
+    )
+)
+# fsspec opens an address inside of another one: `zip://log.jsonl::https://...`.
+CHAINED = re.compile(r"::(?=[A-Za-z][\w+.-]*://)")
+IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://\S+")
 
 
 class LogKind(StrEnum):
@@ -41,6 +65,21 @@ KINDS = {
 }
 
 
+def shown_address(file: str) -> str:
+    """A file as it is shown and stored: an address has no user, password, query and fragment, which may be secrets."""
+    return "::".join(map(_shown, CHAINED.split(file)))
+
+
+def _shown(address: str) -> str:
+    protocol, is_given, place = address.partition(PROTOCOL)
+    if not is_given:
+        return address
+    place = re.sub(r"^[^/]*@", "", place)
+    if protocol.lower() not in STORES:
+        place = re.split(r"[?#]", place, maxsplit=1)[0]
+    return f"{protocol}{PROTOCOL}{place}"
+
+
 def is_address(written: str) -> bool:
     """Whether it is opened with fsspec."""
     return PROTOCOL in written
@@ -53,18 +92,18 @@ def is_glob(written: str) -> bool:
 
 def kind_of(file: str) -> LogKind | None:
     """The kind of a log, by its suffix; None if the suffix is that of another file."""
-    path = PurePosixPath(file)
+    path = PurePosixPath(shown_address(file))
     return KINDS.get((path.with_suffix("") if is_packed(file) else path).suffix.lower())
 
 
 def is_packed(file: str) -> bool:
     """Whether it is compressed, by its suffix."""
-    return PurePosixPath(file).suffix in UNPACKED
+    return PurePosixPath(shown_address(file)).suffix in UNPACKED
 
 
 def stem_of_log(file: str) -> str:
     """The name of a file without its folders and suffixes."""
-    return PurePosixPath(file.replace(os.sep, "/")).name.partition(".")[0]
+    return PurePosixPath(shown_address(file).replace(os.sep, "/")).name.partition(".")[0]
 
 
 def addresses(written: str) -> list[str]:
@@ -85,7 +124,7 @@ def addresses(written: str) -> list[str]:
     else:
         files = [path for path in glob.glob(written, recursive=True) if Path(path).is_file()]  # noqa: PTH207
     if not files:
-        raise TranscriptError(f"{written}: there is no such file")
+        raise TranscriptError(f"{shown_address(written)}: there is no such file")
     return sorted(files)
 
 
@@ -103,7 +142,7 @@ def opened(file: str) -> Iterator[IO[bytes]]:
     """The file for reading, without its compression. Its lines can be read with a limit."""
     with stored(file) as packed:
         if is_packed(file):
-            with UNPACKED[PurePosixPath(file).suffix](packed) as inner:
+            with UNPACKED[PurePosixPath(shown_address(file)).suffix](packed) as inner:
                 yield inner
         else:
             yield packed
@@ -133,13 +172,17 @@ def told(file: str) -> Iterator[None]:
     """Raises TranscriptError for whatever goes wrong with a file or an address; its service may raise anything."""
     try:
         yield
-    except (ConfigurationError, TranscriptError):
+    except ConfigurationError:
         raise
+    except TranscriptError as error:
+        raise TranscriptError(error.problem.replace(file, shown_address(file)), line=error.line) from error
     except Exception as error:
         advice = (
             "; check that the credentials of its service are set, and that its fsspec package is installed"
         )
-        raise TranscriptError(f"{file}: cannot be read: {why(error)}{advice * is_address(file)}") from error
+        raise TranscriptError(
+            f"{shown_address(file)}: cannot be read: {why(error)}{advice * is_address(file)}"
+        ) from error
 
 
 def why(error: Exception) -> str:
@@ -148,7 +191,7 @@ def why(error: Exception) -> str:
     said = getattr(error, "strerror", None) or (
         str(error) if is_plain else f"{type(error).__name__}: {error}"
     )
-    return str(said).splitlines()[0]
+    return IN_TEXT.sub(lambda found: shown_address(found[0]), str(said).splitlines()[0])
 
 
 def _zstandard(stream: IO[bytes]) -> Any:
@@ -173,7 +216,8 @@ def _file_system(address: str) -> tuple[Any, str]:
         import fsspec  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
-            f"{address}: addresses need fsspec, which is not installed: pip install 'pytest-duolog[scan]'"
+            f"{shown_address(address)}: addresses need fsspec, which is not installed: "
+            "pip install 'pytest-duolog[scan]'"
         ) from error
     with told(address):
         fs, path = fsspec.core.url_to_fs(address)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts.logs.chunks import Chunk, check_table, dialogues_of, holds_lines, is_table
-from pytest_duolog.transcripts.logs.files import addresses, identity, opened, told
+from pytest_duolog.transcripts.logs.files import addresses, identity, opened, shown_address, told
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Source, Unreadable, each_source
 from pytest_duolog.transcripts.text_file import decode_text
@@ -23,7 +23,7 @@ def dialogues_at(written: Iterable[str], columns: Columns = NO_COLUMNS) -> Itera
         try:
             files = addresses(one)
         except TranscriptError as error:
-            yield Unreadable(one, 1, error.problem.removeprefix(f"{one}: "))
+            yield Unreadable(shown_address(one), 1, error.problem.removeprefix(f"{shown_address(one)}: "))
             continue
         for file in files:
             if (name := identity(file)) not in known:
@@ -42,7 +42,7 @@ def dialogues_in(file: str, columns: Columns = NO_COLUMNS) -> Iterator[Source | 
                 yield from dialogues_of(Chunk(file, 0, 0, None, 1, ""))
             else:
                 with opened(file) as stream:
-                    text = decode_text(stream.read(), file)
-                yield from each_source(text, file=file)
+                    text = decode_text(stream.read(), shown_address(file))
+                yield from each_source(text, file=shown_address(file))
     except TranscriptError as error:
-        yield Unreadable(file, 1, error.problem.removeprefix(f"{file}: "))
+        yield Unreadable(shown_address(file), 1, error.problem.removeprefix(f"{shown_address(file)}: "))
