@@ -48,8 +48,8 @@ class Asked(Record):
     """What was asked of one model in the live samples of a line.
 
     `name` is the speaker, or empty for a judge; `replies` counts replies, of a judge votes. `latency_ms` is their
-    median, of a judge the mean. Tokens, cost and latency are None where nothing says them; cost is in the provider's
-    currency.
+    median, of a judge the mean. Tokens and cost are None unless every reply says them, latency where none does; cost is
+    in the provider's currency. Usage of judges is what their votes say, if one does.
     """
 
     name: Text = ""
@@ -196,9 +196,9 @@ def _asked_of(name: str, model: str, samples: Sequence[Sample]) -> Asked:
         for message in _replies(dialogue)
         if message.speaker == name
     ]
-    usage = sum((reply.usage for reply in replies if reply.usage), Usage())
+    usages = [reply.usage or Usage() for reply in replies]
     latencies = [reply.latency_ms for reply in replies if reply.latency_ms is not None]
-    return _asked(name, model, len(replies), usage, median(latencies) if latencies else None)
+    return _asked(name, model, len(replies), usages, median(latencies) if latencies else None)
 
 
 def _replies(dialogue: DialogueResult) -> Iterator[Message]:
@@ -214,23 +214,40 @@ def _judges_of(samples: Sequence[Sample]) -> tuple[Asked, ...]:
             for use in dialogue.judges:
                 found[use.model] = found[use.model] + use if use.model in found else use
     return tuple(
-        _asked("", use.model, use.votes, use.usage, use.latency_ms / use.votes if use.votes else None)
+        _asked("", use.model, use.votes, [use.usage], use.latency_ms / use.votes if use.votes else None)
         for use in found.values()
     )
 
 
-def _asked(name: str, model: str, replies: int, usage: Usage, latency_ms: float | None) -> Asked:
-    read = (usage.prompt_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
-    written = (usage.reply_tokens, usage.reasoning_tokens)
+def _asked(name: str, model: str, replies: int, usages: Sequence[Usage], latency_ms: float | None) -> Asked:
     return Asked(
         name=name,
         model=model,
         replies=replies,
-        tokens_read=None if set(read) == {None} else _possible(usage.tokens_read),
-        tokens_written=None if set(written) == {None} else _possible(usage.tokens_written),
-        cost=_possible(usage.cost),
+        tokens_read=_possible(_total(map(_read, usages))),
+        tokens_written=_possible(_total(map(_written, usages))),
+        cost=_possible(_total(usage.cost for usage in usages)),
         latency_ms=None if latency_ms is None else _possible(round(latency_ms, 1)),
     )
+
+
+def _read(usage: Usage) -> int | None:
+    parts = (usage.prompt_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
+    return None if set(parts) == {None} else usage.tokens_read
+
+
+def _written(usage: Usage) -> int | None:
+    return None if {usage.reply_tokens, usage.reasoning_tokens} == {None} else usage.tokens_written
+
+
+def _total(figures: Iterable[Figure | None]) -> Figure | None:
+    """The sum; None if one of them is unknown, or if there are none: a part of a sum would look like all of it."""
+    known: list[Figure] = []
+    for figure in figures:
+        if figure is None:
+            return None
+        known.append(figure)
+    return sum(known[1:], known[0]) if known else None
 
 
 def _possible(figure: Figure | None) -> Figure | None:

@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from pytest_duolog.history.folder import Folder
-from pytest_duolog.history.line import Build, HistoryLine
+from pytest_duolog.history.line import Asked, Build, HistoryLine
 from pytest_duolog.results.arm import AnyArm, Arm
 from pytest_duolog.stats.changes import Count, Risk, Shift, find_shifts
 
@@ -97,9 +97,10 @@ class Stretch:
 class Figures:
     """What the samples of some builds were like; None for what is not known.
 
-    `messages`, `tokens` and `cost` are means of a sample; `tokens` and `cost` are those of the speakers and judges of
-    lines that know them. `latency_ms` is the median of the speakers' medians. Nothing is claimed about them: the
-    samples of one build share its hour and its machine, so that they are no independent evidence of a change.
+    `messages`, `tokens` and `cost` are means of a sample; `tokens` and `cost` are those of the lines in which they are
+    known of every speaker and judge that was asked. `latency_ms` is the median of the speakers' medians. Nothing is
+    claimed about them: the samples of one build share its hour and its machine, so that they are no independent
+    evidence of a change.
     """
 
     messages: float | None
@@ -137,14 +138,22 @@ def _n_asked(line: HistoryLine) -> int:
 
 
 def _tokens(line: HistoryLine) -> float | None:
-    asked = [*line.speakers, *line.judges]
-    known = [n for one in asked for n in (one.tokens_read, one.tokens_written) if n is not None]
-    return sum(known) if known else None
+    return _whole(n for one in _asked(line) for n in (one.tokens_read, one.tokens_written))
 
 
 def _cost(line: HistoryLine) -> float | None:
-    known = [one.cost for one in (*line.speakers, *line.judges) if one.cost is not None]
-    return math.fsum(known) if known else None
+    return _whole(one.cost for one in _asked(line))
+
+
+def _asked(line: HistoryLine) -> Iterator[Asked]:
+    return (one for one in (*line.speakers, *line.judges) if one.replies)
+
+
+def _whole(parts: Iterable[float | None]) -> float | None:
+    """The sum of the parts; None if one is unknown, or if there are none."""
+    found = list(parts)
+    known = [part for part in found if part is not None]
+    return math.fsum(known) if known and len(known) == len(found) else None
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,18 @@ def test_judges_are_apart_from_speakers():
     assert judge.cost == pytest.approx(0.6)
 
 
+def test_tokens_and_cost_are_unknown_if_one_reply_does_not_say_them():
+    said = talk(1).transcript
+    silent = said.messages[3].model_copy(update={"usage": Usage(reply_tokens=2)})
+    messages = (*said.messages[:3], silent, *said.messages[4:])
+    result = DialogueResult(transcript=said.model_copy(update={"messages": messages}), recorded=9)
+    (line,) = lines(sample(1, result=result))
+    asked = {one.name: one for one in line.speakers}
+    one = asked.pop(silent.speaker)
+    assert (one.tokens_read, one.tokens_written, one.cost) == (None, 2 * one.replies, None)
+    assert all(other.cost for other in asked.values())
+
+
 def test_figures_of_a_provider_that_cannot_be_true_are_unknown():
     said = talk(1).transcript
     huge = said.messages[2].model_copy(

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_duolog.history.folder import Folder
-from pytest_duolog.history.line import HistoryLine
+from pytest_duolog.history.line import Asked, HistoryLine
 from pytest_duolog.history.trends import FALSE_ALARMS, LOOKS, SHARES, Measure, Trends, risk_of_look, trends_of
 from pytest_duolog.reports.dialogue_text import Page
 from pytest_duolog.reports.history_words import headline, history_lines
 from pytest_duolog.results.arm import Arm
 from tests.histories import DROP, TEST, line, series
+
+KNOWN = Asked(replies=5, tokens_read=20, tokens_written=10, cost=1.0)
 
 
 def trends(lines: Sequence[HistoryLine]) -> Trends:
@@ -176,6 +178,25 @@ def test_figures_are_means_of_a_sample():
     assert stretch.figures.tokens == pytest.approx(9900 / 20)
     assert stretch.figures.cost == pytest.approx(0.04 / 20)
     assert stretch.figures.latency_ms == 1201
+
+
+@pytest.mark.parametrize(
+    ("speakers", "judges", "tokens", "cost"),
+    [
+        ([KNOWN, KNOWN], [], 60 / 20, 2 / 20),
+        ([KNOWN, Asked(replies=500)], [], None, None),
+        ([KNOWN], [Asked(replies=20, cost=3.0)], None, 4 / 20),
+        ([KNOWN, Asked(replies=5, tokens_read=20, cost=1.0)], [], None, 2 / 20),
+        ([KNOWN, Asked(name="opener only")], [], 30 / 20, 1 / 20),
+    ],
+    ids=["all", "one speaker", "judge without tokens", "no tokens written", "one that was not asked"],
+)
+def test_tokens_and_cost_are_unknown_unless_all_that_were_asked_say_them(
+    speakers: list[Asked], judges: list[Asked], tokens: float | None, cost: float | None
+):
+    (one,) = trends([line(speakers=speakers, judges=judges)]).series
+    figures = one.stretches[0].figures
+    assert (figures.tokens, figures.cost) == (tokens, cost)
 
 
 def test_figures_that_nothing_says_are_not_known():
