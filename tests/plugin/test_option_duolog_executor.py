@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import signal
@@ -13,7 +12,6 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -26,7 +24,7 @@ import pytest
 from pytest_duolog import Speaker
 
 @pytest.mark.dialogue(
-    a=Speaker("Ann", model="openai:asker"), b=Speaker("Ben", model="openai:old", role="agent"), turns=2,
+    a=Speaker("Ann", model="openai:asker"), b=Speaker("Ben", model="openai:old", role="agent"), turns=2, seed=3,
     samples=6, min_pass_rate=0.5,
 )
 @pytest.mark.parametrize("opener", [f"Opener {n}." for n in range(3)])
@@ -43,10 +41,11 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[HereEngine]:
 
 
 def answer(body: dict[str, Any]) -> tuple[int, bytes]:
-    """Wrong for one opener, by what was asked alone; every answer has an id of its own."""
+    """Wrong for one opener, by what was asked alone; samples differ by their seeds, so that none is a copy."""
     last = body["messages"][-1]["content"]
     said = "wrong" if last == "Opener 1." else f"right after {len(body['messages'])}: {last[:20]}"
-    return 200, json.dumps({**json.loads(completion(body, said)), "id": uuid4().hex}).encode()
+    said = f"{said} ({body.get('seed')})"
+    return 200, completion(body, said)
 
 
 def samples(record: Path) -> list[tuple[Any, ...]]:
