@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import os
@@ -22,6 +23,7 @@ from pytest_duolog.cli import main
 from pytest_duolog.commands import scan, scan_folder
 from pytest_duolog.transcripts.logs import chunks
 from pytest_duolog.transcripts.logs.chunks import chunks_of, dialogues_of
+from pytest_duolog.transcripts.logs.files import UNPACKED
 from pytest_duolog.transcripts.logs.reading import dialogues_at
 from tests.scans import Now, contents, line, log, rows, table
 
@@ -115,6 +117,39 @@ def test_a_damaged_archive_and_a_bad_line_are_rows_that_say_why(folder, one_proc
     assert errors[1][2].startswith("damaged after this line: Compressed file ended")
     assert len([row for row in rows() if not row["error"]]) == 16
     assert "2 places could not be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["cut.jsonl", "cut.csv"])
+@pytest.mark.parametrize("out", [[], ["--out", "out"]])
+def test_zstandard_that_was_cut_between_two_lines_is_damaged(folder, one_process, capsys, name, out):
+    zstandard = pytest.importorskip("zstandard")
+    packer = zstandard.ZstdCompressor().compressobj()
+    text = (log() if name.endswith("jsonl") else table() + "\n").encode()
+    cut = packer.compress(text) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    whole = zstandard.compress(text)
+    for content, status in ((whole, 1), (cut, 2), (whole[:-1], 2)):
+        Path(f"{name}.zst").write_bytes(content)
+        assert main(["check", *out, f"{name}.zst"]) == status
+    if not out or name == "cut.csv":
+        assert "Compressed file ended before the end" in capsys.readouterr().err
+    else:
+        assert [row["line"] for row in rows() if row["error"]] == [6]
+
+
+@settings(max_examples=40, deadline=None)
+@given(parts=st.lists(st.binary(max_size=3000), max_size=4), cut=st.integers(0, 10_000))
+def test_frames_of_zstandard_are_whole_or_damaged(parts, cut):
+    zstandard = pytest.importorskip("zstandard")
+    frames = [zstandard.compress(part) for part in parts]
+    packed = b"".join(frames)
+    ends = [sum(map(len, frames[:n])) for n in range(len(frames) + 1)]
+    cut = min(cut, len(packed))
+    reader = UNPACKED[".zst"](io.BytesIO(packed[:cut]))
+    if cut in ends:
+        assert reader.read() == b"".join(parts[: ends.index(cut)])
+    else:
+        with pytest.raises(EOFError):
+            reader.read()
 
 
 def test_parquet_has_the_same_rows(folder, one_process):

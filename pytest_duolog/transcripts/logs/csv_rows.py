@@ -26,12 +26,12 @@ class CsvTable:
         self._stream = stream
         self._at, self._line, self._read = 0, 1, b""
         csv.field_size_limit(MOST_CELL)
-        first = decode_text(stream.readline(MOST_CELL), file)
+        self._begun = stream.readline(MOST_CELL)
+        first = decode_text(self._begun, file)
         if not first.strip():
             raise TranscriptError(
                 f"{file}: the file is empty, or its first line is: it must have the names of columns"
             )
-        stream.seek(0)
         suffix = PurePosixPath(file).with_suffix("") if is_packed(file) else PurePosixPath(file)
         self._delimiter = "\t" if suffix.suffix.lower() == ".tsv" else max(DELIMITERS, key=first.count)
         try:
@@ -85,7 +85,8 @@ class CsvTable:
         return csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
 
     def _lines(self) -> Iterator[str]:
-        while line := self._stream.readline(MOST_CELL):
+        while line := self._begun or self._stream.readline(MOST_CELL):
+            self._begun = b""
             self._at += len(line)
             self._line += line.endswith(b"\n")
             self._read += line

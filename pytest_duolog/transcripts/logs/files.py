@@ -21,6 +21,8 @@ from typing import IO, Any
 from pytest_duolog.errors import ConfigurationError, TranscriptError
 
 BLOCK = 1 << 20
+# Bytes of Zstandard that are unpacked at a time; they become 16 MB at most.
+PACKED = 512
 PROTOCOL = "://"
 WILD = "*?["
 # Where `?` and `#` are signs of a name. Elsewhere they begin a query and a fragment, which may have a signature.
@@ -199,7 +201,33 @@ def _zstandard(stream: IO[bytes]) -> Any:
         import zstandard  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError("a .zst file needs zstandard: pip install 'pytest-duolog[scan]'") from error
-    return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+    return io.BufferedReader(_Frames(stream, zstandard.ZstdDecompressor().decompressobj), BLOCK)
+
+
+class _Frames(io.RawIOBase):
+    """The content of frames of Zstandard. Raises EOFError after one that was cut off; zstandard itself does not."""
+
+    def __init__(self, stream: IO[bytes], begun: Callable[[], Any]) -> None:
+        self._stream, self._begun = stream, begun
+        self._frame: Any = None
+        self._packed = self._content = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._content and (packed := self._packed or self._stream.read(PACKED)):
+            self._frame = self._frame or self._begun()
+            self._content = self._frame.decompress(packed)
+            self._packed = self._frame.unused_data
+            if self._frame.eof:
+                self._frame = None
+        if not self._content and self._frame:
+            raise EOFError("Compressed file ended before the end of its last frame was reached")
+        n_bytes = min(len(buffer), len(self._content))
+        buffer[:n_bytes] = self._content[:n_bytes]
+        self._content = self._content[n_bytes:]
+        return n_bytes
 
 
 # What opens a compressed file, by its suffix.
