@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from ipaddress import IPv6Address
 from typing import Any, NamedTuple
 
-from pytest_duolog.mining.detail_words import PARTICLES
+from pytest_duolog.mining.detail_words import PARTICLES, TITLE
 from pytest_duolog.mining.details import DetailKind, details_in, is_name_part
 from pytest_duolog.transcripts.transcript import Transcript
 
@@ -98,10 +98,16 @@ FORMS: Mapping[DetailKind, Callable[[int], str]] = {
 WORDS = frozenset(
     [name.casefold() for name in NAMES] + ["person", "example", "com", "street", "user", "id", "xx00"]
 )
-# Names of speakers that are no names of people.
+# Names of speakers that are no names of people: a role, alone or with a number or a letter.
 ROLES = re.compile(
-    r"(?i)model [a-z]+|(?:the )?(?:user|assistant|agent|bot|customer|client|human|ai|system|speaker|tool|gpt|"
-    r"caller|guest|support|clerk|operator|wizard|apprentice|kunde|a|b)[ _-]?\w?\d*"
+    r"(?i)model [a-z]+|[ab][ _-]?\d*|(?:the )?(?:user|assistant|agent|bot|customer|client|human|ai|system|speaker|tool|"
+    r"gpt|caller|guest|support|clerk|operator|wizard|apprentice|kunde)(?:[ _-]?\d+|[ _-]\w\d*|(?-i:[A-Z]\d*))?"
+)
+# What stands before the name of a person.
+BEFORE_NAME = re.compile(
+    rf"(?i)(?:{TITLE}|user|assistant|agent|customer|client|human|speaker|caller|guest|support|clerk|operator|patient|"
+    r"passenger|student|teacher|advisor|captain|manager|judge|president|senator|minister|rep|representative|"
+    r"kunde|kundin|the)\.?"
 )
 # A text in steps at which a value may begin: a word, or one other sign. The line break of an escaped text is no part of
 # the word after it.
@@ -130,7 +136,10 @@ class StandIns:
         if not value or value in self.table:
             return
         if kind is DetailKind.NAME:
-            self.table[value] = StandIn(kind, value, " ".join(map(self._part, value.split())))
+            first, *rest = value.split()
+            is_name = not rest or (first.istitle() and not first.endswith("."))
+            parts = [(self._word if is_name else self._part)(first), *map(self._part, rest)]
+            self.table[value] = StandIn(kind, value, " ".join(parts))
         else:
             self.table[value] = StandIn(kind, value, self._numbered(kind))
 
@@ -142,6 +151,9 @@ class StandIns:
         """The stand-in of a part of a name, which may also come alone."""
         if word.casefold() in PARTICLES or word.endswith("."):
             return word
+        return self._word(word)
+
+    def _word(self, word: str) -> str:
         if word not in self.table:
             number = self._counts[DetailKind.NAME]
             self._counts[DetailKind.NAME] += 1
@@ -215,6 +227,22 @@ def _mapped(value: Any, replaced: Callable[[str], str]) -> Any:
     return value
 
 
+def names_in(speaker: str) -> Iterator[str]:
+    """The names of people in the name of a speaker, without titles and roles: `Customer Mia Silva`, `Mia (agent)`."""
+    for part in re.split(r"[()\[\]{},;:/|]", speaker):
+        words = part.split()
+        while words and BEFORE_NAME.fullmatch(words[0]):
+            del words[0]
+        name = " ".join(words)
+        if (
+            words
+            and not ROLES.fullmatch(part.strip())
+            and not ROLES.fullmatch(name)
+            and all(map(is_name_part, words))
+        ):
+            yield name
+
+
 def with_stand_ins(transcript: Transcript) -> tuple[Transcript, list[StandIn]]:
     """The dialogue with stand-ins, and what was replaced.
 
@@ -222,8 +250,8 @@ def with_stand_ins(transcript: Transcript) -> tuple[Transcript, list[StandIn]]:
     """
     found = StandIns()
     for speaker in transcript.speakers:
-        if not ROLES.fullmatch(speaker.name) and all(map(is_name_part, speaker.name.split())):
-            found.add(DetailKind.NAME, speaker.name)
+        for name in names_in(speaker.name):
+            found.add(DetailKind.NAME, name)
     for text in _texts(transcript):
         for kind, value in details_in(text):
             found.add(kind, value)

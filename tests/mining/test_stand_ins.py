@@ -7,6 +7,7 @@ import json
 import re
 from datetime import date
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -85,6 +86,51 @@ def test_names_are_replaced_in_any_case_if_they_have_several_parts():
         )
     )
     assert said.messages[1].content == "So it is Robin Avery, Robin Avery. A rose, in may."
+
+
+@pytest.mark.parametrize(
+    ("speaker", "shown"),
+    [
+        ("Dr. Kathleen Crawford", "Dr. Robin Avery"),
+        ("Prof. Dr. Kathleen Crawford", "Prof. Dr. Robin Avery"),
+        ("Customer Kathleen Crawford", "Customer Robin Avery"),
+        ("agent kathleen", "agent Robin"),
+        ("Kathleen Crawford (Customer)", "Robin Avery (Customer)"),
+        ("Crawford, Kathleen", "Robin, Avery"),
+        ("Al Silva", "Robin Avery"),
+        ("Maria de la Cruz", "Robin de la Avery"),
+        ("customer: Kathleen", "customer: Robin"),
+        *((name, "Robin") for name in ("Al", "Bo", "Abe", "Aida", "Mia")),
+        *(
+            (role, role)
+            for role in (
+                *(
+                    "A",
+                    "b",
+                    "A1",
+                    "user",
+                    "User 2",
+                    "agent_1",
+                    "AgentB",
+                    "customer a",
+                    "Model Alpha",
+                    "the user",
+                ),
+                *(
+                    "Customer Service",
+                    "Support Agent",
+                    "Parcel Bot",
+                    "Travel Agent",
+                    "GPT-4",
+                    "Customer (angry bot)",
+                ),
+            )
+        ),
+    ],
+)
+def test_the_name_of_a_person_in_the_name_of_a_speaker_is_replaced(speaker: str, shown: str):
+    said, _ = with_stand_ins(dialogue("Hello.", "Yes.", speakers=(speaker, "Clerk")))
+    assert said.messages[0].speaker == shown
 
 
 def test_names_do_not_run_out():
