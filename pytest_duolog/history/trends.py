@@ -6,12 +6,13 @@ Only live samples of the baseline arm are evidence; a candidate is on trial, and
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from pytest_duolog.history.folder import Folder
 from pytest_duolog.history.line import Asked, Build, HistoryLine
@@ -98,9 +99,9 @@ class Figures:
     """What the samples of some builds were like; None for what is not known.
 
     `messages`, `tokens` and `cost` are means of a sample; `tokens` and `cost` are those of the lines in which they are
-    known of every speaker and judge that was asked. `latency_ms` is the median of the speakers' medians. Nothing is
-    claimed about them: the samples of one build share its hour and its machine, so that they are no independent
-    evidence of a change.
+    known of every speaker and judge that was asked. `latency_ms` is the median of the medians of the
+    speakers in each build, each as often as it has replies. Nothing is claimed about them: the samples of one build
+    share its hour and its machine, so that they are no independent evidence of a change.
     """
 
     messages: float | None
@@ -111,15 +112,28 @@ class Figures:
     @classmethod
     def of(cls, lines: Sequence[HistoryLine]) -> Figures:
         """The figures of these lines."""
-        medians = sorted(
-            one.latency_ms for line in lines for one in line.speakers if one.latency_ms is not None
-        )
+        medians = [
+            (one.latency_ms, one.replies)
+            for line in lines
+            for one in line.speakers
+            if one.latency_ms is not None
+        ]
         return cls(
             _mean(lines, lambda line: line.messages, lambda line: line.samples),
             _mean(lines, _tokens, _n_asked),
             _mean(lines, _cost, _n_asked),
-            medians[len(medians) // 2] if medians else None,
+            _median(medians),
         )
+
+
+def _median(weighted: Iterable[tuple[float, int]]) -> float | None:
+    """The median of values, each as often as its number says; None if there are none."""
+    values = sorted((value, n) for value, n in weighted if n)
+    ends = list(accumulate(n for _, n in values))
+    if not ends:
+        return None
+    low, high = (bisect_left(ends, place) for place in ((ends[-1] + 1) // 2, ends[-1] // 2 + 1))
+    return (values[low][0] + values[high][0]) / 2
 
 
 def _mean(

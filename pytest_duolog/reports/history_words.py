@@ -194,7 +194,7 @@ def _row(stretch: Stretch, why: str) -> Row:
 
 
 def figure_words(figures: Figures) -> tuple[str, str, str, str]:
-    """Messages, tokens and cost of a sample, and the median time of a reply."""
+    """Messages, tokens and cost of a sample, and the time of a reply."""
     messages, tokens, cost, latency_ms = figures.messages, figures.tokens, figures.cost, figures.latency_ms
     return (
         UNKNOWN if messages is None else f"{messages:.1f}",
@@ -209,7 +209,8 @@ def left_out_words(trends: Trends) -> Iterator[str]:
     yield (
         "Exact tests look for changes after every build. If nothing changes, at most "
         f"{percent(FALSE_ALARMS)} of histories of {LOOKS:,} builds claim a change, in all scenarios together. Nothing "
-        "is claimed about messages, tokens and cost (means of a sample) and the time of a reply (median)."
+        "is claimed about messages, tokens and cost (means of a sample) and the time of a reply (median of "
+        "medians)."
     )
     if trends.n_replayed:
         yield f"not counted: {counted(trends.n_replayed, 'replayed sample')}, which are no new evidence"

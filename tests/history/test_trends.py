@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import pairwise
+from statistics import median
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,16 @@ from hypothesis import strategies as st
 
 from pytest_duolog.history.folder import Folder
 from pytest_duolog.history.line import Asked, HistoryLine
-from pytest_duolog.history.trends import FALSE_ALARMS, LOOKS, SHARES, Measure, Trends, risk_of_look, trends_of
+from pytest_duolog.history.trends import (
+    FALSE_ALARMS,
+    LOOKS,
+    SHARES,
+    Figures,
+    Measure,
+    Trends,
+    risk_of_look,
+    trends_of,
+)
 from pytest_duolog.reports.dialogue_text import Page
 from pytest_duolog.reports.history_words import headline, history_lines
 from pytest_duolog.results.arm import Arm
@@ -197,6 +207,18 @@ def test_tokens_and_cost_are_unknown_unless_all_that_were_asked_say_them(
     (one,) = trends([line(speakers=speakers, judges=judges)]).series
     figures = one.stretches[0].figures
     assert (figures.tokens, figures.cost) == (tokens, cost)
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=3), min_size=1, max_size=4)
+)
+def test_time_of_a_reply_is_the_median_of_medians_by_replies(builds: list[list[tuple[int, int]]]):
+    lines = [
+        line(at, speakers=[Asked(latency_ms=time, replies=n) for time, n in own])
+        for at, own in enumerate(builds)
+    ]
+    times = [time for own in builds for time, n in own for _ in range(n)]
+    assert Figures.of(lines).latency_ms == (median(times) if times else None)
 
 
 def test_figures_that_nothing_says_are_not_known():
