@@ -40,7 +40,7 @@ CALLE = (
 ZIP = r"zip(?: ?code)?|post(?:al)? ?code|plz|postleitzahl|code postal|código postal|cap"
 NAME_FIELD = (
     r"(?:first|last|full|given|family|sur|middle|customer|user|guest|passenger|contact|holder|account|client|patient|"
-    r"caller|display)[_ ]?name"
+    r"caller|display)[_ -]?name"
 )
 USER_FIELD = r"user[_ ]?id|user[_ ]?name|login|handle|screen[_ ]?name"
 ADDRESS_FIELD = (

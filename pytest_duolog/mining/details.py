@@ -157,9 +157,11 @@ _ADDRESSES = (
         r"(?P<value>\d{5}(?:-\d{4})?|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2})(?!\w)"
     ),
 )
+# Fields in what looks like JSON, but is none: `{'first_name': 'Mia'}`, or JSON that was cut.
 _FIELD = re.compile(
-    rf'"(?:(?P<name>(?i:{words.NAME_FIELD}))|(?P<handle>(?i:{words.USER_FIELD}))|(?P<address>(?i:{words.ADDRESS_FIELD}))'
-    rf'|(?P<birth>(?i:{words.BIRTH_FIELD})))"\s{{0,3}}:\s{{0,3}}"(?P<value>[^"\\\n]{{2,80}})"'
+    rf"""(?P<quote>["'])(?:(?P<name>(?i:{words.NAME_FIELD}))|(?P<handle>(?i:{words.USER_FIELD}))|"""
+    rf"""(?P<address>(?i:{words.ADDRESS_FIELD}))|(?P<birth>(?i:{words.BIRTH_FIELD}))|(?P<plain>(?i:name)))(?P=quote)"""
+    r"""\s{0,3}:\s{0,3}(?P<around>["'])(?P<value>(?:(?!(?P=around))[^\\\n]|\\u[0-9a-fA-F]{4}){2,80})(?P=around)"""
 )
 _PHONE_LIKE = re.compile(r"\d(?:[\s().+/–-]{0,3}\d){6}")
 _PHONE_WORD = re.compile(rf"(?i:\b(?:{words.PHONE})\b)[^\d\n]{{0,30}}$")
@@ -222,7 +224,7 @@ def _addresses(text: str) -> Iterator[tuple[int, int]]:
 
 def _fields(text: str, group: str) -> Iterator[tuple[int, int]]:
     """The values of JSON fields with a name that promises such a detail."""
-    if '"' in text:
+    if '"' in text or "'" in text:
         yield from (found.span("value") for found in _FIELD.finditer(text) if found[group])
 
 
@@ -281,12 +283,20 @@ _MAYBE = re.compile(rf"(?i:\b(?:{words.MAY_INTRODUCE})\b)\s(?P<value>{_FULL})")
 
 def _names(text: str) -> Iterator[tuple[int, int]]:
     yield from _fields(text, "name")
+    for start, end in _fields(text, "plain"):
+        if is_full_name(text[start:end]):
+            yield start, end
     for pattern in (*_NAMES, _MAYBE):
         for found in pattern.finditer(text):
             start, _ = found.span("value")
             end = start + len(_name_in(found["value"]))
             if pattern is not _MAYBE or len(text[start:end].split()) > 1:
                 yield start, end
+
+
+def is_full_name(text: str) -> bool:
+    """Whether a text is nothing but a name of at least two parts."""
+    return " " in text and bool(re.fullmatch(_FULL, text)) and _name_in(text) == text
 
 
 def is_name_part(word: str) -> bool:

@@ -16,7 +16,8 @@ from ipaddress import IPv6Address
 from typing import Any, NamedTuple
 
 from pytest_duolog.mining.detail_words import PARTICLES, TITLE
-from pytest_duolog.mining.details import DetailKind, details_in, is_name_part
+from pytest_duolog.mining.details import DetailKind, is_name_part
+from pytest_duolog.mining.fields import details_of, with_replaced
 from pytest_duolog.transcripts.transcript import Transcript
 
 # Names that fit people of any kind. Words of dialogues are not among them.
@@ -219,7 +220,7 @@ def _is_word(char: str) -> bool:
 
 def _mapped(value: Any, replaced: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return replaced(value)
+        return with_replaced(value, replaced)
     if isinstance(value, list):
         return [_mapped(item, replaced) for item in value]
     if isinstance(value, dict):
@@ -253,7 +254,7 @@ def with_stand_ins(transcript: Transcript) -> tuple[Transcript, list[StandIn]]:
         for name in names_in(speaker.name):
             found.add(DetailKind.NAME, name)
     for text in _texts(transcript):
-        for kind, value in details_in(text):
+        for kind, value in details_of(text):
             found.add(kind, value)
     return transcript.without_secrets(found.replaced), list(found.table.values())
 

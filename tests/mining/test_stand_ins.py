@@ -200,3 +200,58 @@ def test_stand_ins_stay_what_nobody_has(kind: DetailKind, number: int):
         assert date.fromisoformat(stand_in) <= date(1900, 1, 1)
     elif kind in (DetailKind.CARD, DetailKind.IBAN):
         assert re.fullmatch(r"(0000|XX00)( \d{4}){3}", stand_in)
+
+
+def called_with(arguments: str, result: str = "ok") -> tuple[str, str]:
+    """The arguments and the result of a call with stand-ins."""
+    call = ToolCall(name="find", arguments=arguments, result=result)
+    messages = (
+        Message(speaker="user", content="Hi"),
+        Message(speaker="assistant", content="", tool_calls=(call,)),
+    )
+    said, _ = with_stand_ins(Transcript(messages=messages))
+    [replaced] = said.messages[1].tool_calls
+    return replaced.arguments, str(replaced.result)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r'{"first_name": "J\u00fcrgen", "n": 1.50}', '{"first_name": "Robin", "n": 1.50}'),
+        ('{"first_name":"Jürgen","city":"Köln"}', '{"first_name":"Robin","city":"Köln"}'),
+        ('{"name": "Kathleen Crawford"}', '{"name": "Robin Avery"}'),
+        ('[{"name": "Kathleen", "age": 40}]', '[{"name": "Robin", "age": 40}]'),
+        ('{"name": "lookup", "size": 2}', '{"name": "lookup", "size": 2}'),
+        (r'{"body": "{\"first_name\": \"Kathleen\"}"}', r'{"body": "{\"first_name\": \"Robin\"}"}'),
+        (r'{"text": "My name is Mia.\nMia"}', r'{"text": "My name is Robin.\nRobin"}'),
+        ("{'first_name': 'Kathleen', 'ok': True}", "{'first_name': 'Robin', 'ok': True}"),
+        ("{'name': \"Ann O'Brien\"}", "{'name': \"Robin Avery\"}"),
+        (r'{"last_name": "M\u00fcller", "cut', '{"last_name": "Robin", "cut'),
+        ('{"phone": 2125551234}', '{"phone": 12025550101}'),
+        ('{"card": 4111111111111111, "n": 4111}', '{"card": 1, "n": 4111}'),
+        ('{"zip": 60602, "user_id": 12}', '{"zip": 1, "user_id": 12}'),
+    ],
+)
+def test_fields_of_calls_are_replaced_in_any_writing(text: str, shown: str):
+    assert called_with(text, text) == (shown, shown)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "a", "zip"]), inner)
+        ),
+        max_leaves=8,
+    ),
+    st.booleans(),
+)
+def test_json_stays_json_with_a_detail_in_every_place(value: object, is_ascii: bool):
+    said = json.dumps(
+        {"first_name": "Zoë", "data": [value, "Zoë"], "phone": 2125551234}, ensure_ascii=is_ascii
+    )
+    arguments, _ = called_with(said)
+    found = json.loads(arguments)
+    assert (found["first_name"], found["data"][1]) == ("Robin", "Robin")
+    assert isinstance(found["phone"], int)
+    assert "2125551234" not in arguments
