@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,62 @@ def test_rows_are_in_the_order_of_their_times(moments: tuple[str, ...], said: li
     assert [text for _, text in read("log.csv", columns=Columns(order=""))[0][2]] == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("first", [2**53, 2**60, 10**37])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "decimal"])
+def test_great_numbers_of_an_order_are_not_rounded(first: int, kind: str):
+    order: list[Any] = [first + 1, first]
+    if kind == "csv":
+        rows = (f"1,user,{text},{at}" for text, at in zip("ba", order, strict=True))
+        Path("log.csv").write_text("\n".join([f"{HEADER},seq", *rows]), "utf-8")
+    else:
+        if kind == "decimal" or first >= 2**63:
+            order = list(map(Decimal, order))
+        cells = {"conversation_id": ["1", "1"], "role": ["user"] * 2, "content": ["b", "a"], "seq": order}
+        parquet(cells)
+    ((_, _, said),) = read("log.csv" if kind == "csv" else "log.parquet")
+    assert [text for _, text in said] == ["a", "b"]
+
+
+def test_columns_of_facts_are_found_whatever_their_spelling():
+    header = "Session ID,Role,Content,Topic,System,Model,Tool-Calls,Tool Call ID,NAME"
+    call = '"[{""id"": ""c1"", ""function"": {""name"": ""look"", ""arguments"": ""{}""}}]"'
+    rows = [
+        "1,user,Hi.,parcels,Be kind.,m1,,,",
+        f"1,assistant,I look.,parcels,Be kind.,m1,{call},,",
+        "1,tool,found,parcels,Be kind.,m1,,c1,look",
+    ]
+    Path("odd.csv").write_text("\n".join([header, *rows]), "utf-8")
+    plain = "session_id,role,content,topic,system,model,tool_calls,tool_call_id,name"
+    Path("plain.csv").write_text("\n".join([plain, *rows]), "utf-8")
+    odd, usual = (
+        [one.transcript for one in dialogues_at([name]) if isinstance(one, Source)]
+        for name in ("odd.csv", "plain.csv")
+    )
+    assert odd == usual
+    assert odd[0].topic == "parcels"
+    assert odd[0].messages[1].tool_calls
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_quote_that_does_not_end_names_the_lines_it_takes(end: str):
+    rows = [HEADER, "a,user,Hi.", 'b,user,"Hm.', *(f"{at},user,Hello." for at in range(9))]
+    Path("log.csv").write_text("\n".join(rows) + end, "utf-8")
+    problems = [said for id_, _, said in read("log.csv") if not id_]
+    assert any("lines 3 to 12 are lost: a quote in them" in said for said in problems)
+
+
+def test_columns_of_one_name_that_are_not_used_do_no_harm():
+    Path("log.csv").write_text(f"{HEADER},,\n1,user,Hi.,,\n", "utf-8")
+    assert read("log.csv") == [("1", 2, [("user", "Hi.")])]
+
+
+def test_an_empty_table_is_refused():
+    Path("log.csv").write_text(f"{HEADER}\n", "utf-8")
+    Path("log.csv.gz").write_bytes(gzip.compress(f"{HEADER}\n".encode()))
+    parquet({"messages": []})
+    assert read("log.csv", "log.csv.gz", "log.parquet") == [("", 1, "the table has no rows")] * 3
+
+
 def test_an_order_that_cannot_be_told_is_said_with_the_way_out():
     Path("log.csv").write_text(f"{HEADER},date\n1,user,a,1/31/26\n2,user,b,3\n2,user,c,2026-01-01\n", "utf-8")
     (_, line, problem), (_, _, other) = read("log.csv")
@@ -156,7 +213,7 @@ def test_a_conversation_whose_rows_are_apart_is_refused(pack: bool):
     ((_, line, problem),) = read(name)
     assert line == 1
     assert problem.startswith("conversation '1' comes again in line 4, after others: ")
-    assert "order by \"conversation_id\") to 'sorted.csv'" in problem
+    assert "order by \"conversation_id\", row_number() over ()) to 'sorted.csv'" in problem
 
 
 def test_a_row_that_cannot_be_read_spoils_what_it_may_be_part_of_and_nothing_else():
@@ -167,7 +224,7 @@ def test_a_row_that_cannot_be_read_spoils_what_it_may_be_part_of_and_nothing_els
         ("", 4, "it has 4 cells, and there are 3 columns: put quotes around text with ','"),
         ("", 3, "2: not judged, because line 4 cannot be read and may be part of it"),
         ("", 5, "3: not judged, because line 4 cannot be read and may be part of it"),
-        ("", 7, "not CSV: unexpected end of data"),
+        ("", 7, "not CSV: unexpected end of data; lines 7 to 8 are lost: a quote in them does not end"),
         ("", 6, "4: not judged, because line 7 cannot be read and may be part of it"),
     ]
 
@@ -199,6 +256,7 @@ def test_each_kind_of_bad_row_says_why(row: bytes, problem: str):
             "which column has the text of each message; its columns are 'session'",
         ),
         ("a,b\n1,2\n", Columns(text="c"), "it has no column 'c' (text); its columns are 'a', 'b'"),
+        (f"{HEADER},content\n1,user,a,b\n", NO_COLUMNS, "it has 2 columns 'content': rename all but one"),
         ("", NO_COLUMNS, "the file is empty, or its first line is"),
         ("session,role\n", NO_COLUMNS, "it is UTF-16"),
     ],

@@ -44,6 +44,7 @@ CHUNK_BYTES = 8 << 20
 # A longer line is no dialogue, and would have to be kept in memory.
 MOST_LINE_BYTES = 64 << 20
 READS_LINES = "`--out` reads JSON Lines with one dialogue on each line; leave it out to read this file"
+NO_ROWS = "the table has no rows"
 MARK = b"\xef\xbb\xbf"
 
 
@@ -110,11 +111,11 @@ def holds_lines(file: str) -> bool:
 
 
 def check_table(file: str, columns: Columns) -> None:
-    """Raises TranscriptError if a table has no columns of dialogues, or if the rows of a conversation are apart."""
+    """Raises TranscriptError if a table has no columns of dialogues, no rows, or conversations whose rows are apart."""
     with told(file), _table(file) as table:
         layout = layout_of(table.names, columns, file)
-        for _ in starts_of(table.rows(_ids(layout), 0, None, 1), layout, file):
-            pass
+        if not sum(1 for _ in starts_of(table.rows(_ids(layout), 0, None, 1), layout, file)):
+            raise TranscriptError(f"{file}: {NO_ROWS}")
 
 
 def _table(file: str) -> AbstractContextManager[Table]:
@@ -180,7 +181,7 @@ def _chunks_of_table(file: str, n_bytes: int, columns: Columns) -> Iterator[Chun
             digests[-1].update(row.raw or b"row")
         ends = [at for at, _ in begins[1:]]
     if not begins:
-        raise TranscriptError(f"{file}: the table has no rows")
+        raise TranscriptError(f"{file}: {NO_ROWS}")
     for number, ((at, line), end, digest) in enumerate(zip(begins, [*ends, None], digests, strict=True)):
         yield Chunk(file, number, at, end, line, digest.hexdigest())
 

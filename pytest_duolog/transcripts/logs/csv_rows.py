@@ -57,7 +57,7 @@ class CsvTable:
             except StopIteration:
                 return
             except csv.Error as error:
-                problem = f"not CSV: {error}"
+                problem = f"not CSV: {error}{self._lost(line)}"
                 records = self._records()
             if not problem and not cells:
                 continue
@@ -69,6 +69,13 @@ class CsvTable:
     def is_full(self, begin: int, at: int, n_bytes: int) -> bool:
         """Whether there are so many bytes between."""
         return at - begin >= n_bytes
+
+    def _lost(self, line: int) -> str:
+        """What to say of a row that begins in this line and took others with it."""
+        last = self._line - self._read.endswith(b"\n")
+        if last <= line:
+            return ""
+        return f"; lines {line} to {last} are lost: a quote in them does not end"
 
     def _problem(self, cells: list[str]) -> str:
         n = len(self.names)

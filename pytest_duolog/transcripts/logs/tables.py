@@ -6,9 +6,10 @@ A table says with the names of its columns what they hold; `Columns` has the usu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time
-from math import isfinite
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, Protocol
 
 from pytest_duolog.display import listed, shorten
@@ -33,7 +34,7 @@ USUAL: Mapping[str, Sequence[str]] = {
     ),
     "messages": ("messages", "conversation", "conversations", "contents", "dialogue", "chat"),
 }  # fmt: skip
-# Columns of other facts, which are used under their own names.
+# Columns of other facts; their spelling does not matter either.
 OF_MESSAGE = ("name", "tool_calls", "tool_call_id")
 OF_CONVERSATION = ("topic", "system", "model", "tools")
 IDS = ("id", "uuid")
@@ -74,6 +75,13 @@ def columns_from(written: Iterable[str]) -> Columns:
     return Columns(**found)
 
 
+class Fact(NamedTuple):
+    """A fact beside the messages, by the name that readers of messages know, and the column that has it."""
+
+    name: str
+    column: str
+
+
 @dataclass(frozen=True)
 class Layout:
     """What the columns of one table hold. Either `messages` is given, or `conversation`, `role` and `text` are."""
@@ -83,17 +91,25 @@ class Layout:
     text: str = ""
     order: str = ""
     messages: str = ""
-    others: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
 
     @property
     def names(self) -> list[str]:
         """The columns that are read."""
-        parts = (self.conversation, self.role, self.text, self.order, self.messages, *self.others)
-        return list(dict.fromkeys(filter(None, parts)))
+        parts = (self.conversation, self.role, self.text, self.order, self.messages)
+        return list(dict.fromkeys(filter(None, (*parts, *(fact.column for fact in self.facts)))))
 
 
 def layout_of(names: Sequence[str], given: Columns, file: str) -> Layout:
     """What the columns with these names hold. Raises TranscriptError if it cannot be told."""
+    layout = _layout_of(names, given, file)
+    for name in layout.names:
+        if names.count(name) > 1:
+            raise TranscriptError(f"{file}: it has {names.count(name)} columns {name!r}: rename all but one")
+    return layout
+
+
+def _layout_of(names: Sequence[str], given: Columns, file: str) -> Layout:
     for field in fields(given):
         name = getattr(given, field.name)
         if name and name not in names:
@@ -105,15 +121,16 @@ def layout_of(names: Sequence[str], given: Columns, file: str) -> Layout:
         usual = (plain[_plain(name)] for name in USUAL[part] if _plain(name) in plain)
         return next(usual, "") if stated is None else stated
 
+    def facts(*known: str) -> tuple[Fact, ...]:
+        return tuple(Fact(name, plain[_plain(name)]) for name in known if _plain(name) in plain)
+
     conversation, role, text = column("conversation"), column("role"), column("text")
     if not given.messages and conversation and role and text:
-        others = tuple(name for name in (*OF_MESSAGE, *OF_CONVERSATION) if name in names)
-        return Layout(conversation, role, text, column("order"), others=others)
+        return Layout(conversation, role, text, column("order"), facts=facts(*OF_MESSAGE, *OF_CONVERSATION))
     messages = "" if given.role or given.text or given.order else column("messages")
     if messages:
         ids = given.conversation or next((plain[name] for name in IDS if name in plain), conversation)
-        others = tuple(name for name in OF_CONVERSATION if name in names)
-        return Layout("" if ids == messages else ids, messages=messages, others=others)
+        return Layout("" if ids == messages else ids, messages=messages, facts=facts(*OF_CONVERSATION))
     known = (("conversation", conversation), ("role", role), ("text", text))
     missing = [f"{part}'s id" if part == "conversation" else part for part, found in known if not found]
     raise TranscriptError(
@@ -203,9 +220,8 @@ def sorting_sql(file: str, layout: Layout) -> str:
     is_csv = kind_of(file) is LogKind.CSV
     name = "'" + file.replace("'", "''") + "'"
     rows = f"read_csv({name}, header = true, all_varchar = true)" if is_csv else name
-    numbered = rows if layout.order else f"(select *, row_number() over () as position from {rows})"  # noqa: S608
     column = '"' + layout.conversation.replace('"', '""') + '"'
-    return f"copy (from {numbered} order by {column}) to 'sorted.{'csv' if is_csv else 'parquet'}'"
+    return f"copy (from {rows} order by {column}, row_number() over ()) to 'sorted.{'csv' if is_csv else 'parquet'}'"
 
 
 def conversations_of(
@@ -226,7 +242,7 @@ def _of_row(row: Row, layout: Layout, file: str, stem: str) -> Source | Unreadab
         return Unreadable(file, row.line, problem)
     value = messages if isinstance(messages, dict) else {"messages": messages}
     id_ = _id(row, layout) if layout.conversation else ""
-    facts = {name: value_of(row.cells[name]) for name in layout.others if row.cells[name]}
+    facts = {name: value_of(row.cells[column]) for name, column in layout.facts if row.cells[column]}
     return source_of_value(
         {**facts, **value, **({"id": id_} if id_ else {})}, file, row.line, f"{stem}:{row.line}"
     )
@@ -268,8 +284,8 @@ def _of_group(
     except TranscriptError as error:
         return Unreadable(file, error.line or line, f"{id_}: {error.problem}")
     facts = {
-        name: next((value_of(row.cells[name]) for row in rows if row.cells[name]), None)
-        for name in layout.others
+        name: next((value_of(row.cells[column]) for row in rows if row.cells[column]), None)
+        for name, column in layout.facts
         if name in OF_CONVERSATION
     }
     messages = [_entry(row, layout) for row in rows]
@@ -278,7 +294,9 @@ def _of_group(
 
 def _entry(row: Row, layout: Layout) -> dict[str, Any]:
     extra = {
-        name: value_of(row.cells[name]) for name in layout.others if name in OF_MESSAGE and row.cells[name]
+        name: value_of(row.cells[column])
+        for name, column in layout.facts
+        if name in OF_MESSAGE and row.cells[column]
     }
     return {"role": row.cells[layout.role] or None, "content": row.cells[layout.text], **extra}
 
@@ -300,17 +318,15 @@ def _in_order(rows: list[Row], column: str) -> list[Row]:
 _KEEPS = "--column order= keeps the order of the rows"
 
 
-def _moment(row: Row, column: str) -> float | datetime:
+def _moment(row: Row, column: str) -> Decimal | datetime:
     """A number or a date by which rows are ordered; dates without a zone are in UTC."""
     value = row.cells[column]
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
-    try:
-        number = float(value) if not isinstance(value, datetime) else None
-    except (TypeError, ValueError):
-        number = None
-    if number is not None and isfinite(number):
-        return number
+    with suppress(InvalidOperation):
+        number = Decimal(str(value))  # a float would round great numbers
+        if number.is_finite():
+            return number
     try:
         told = (
             value if isinstance(value, datetime) else datetime.fromisoformat(str(value).removesuffix(" UTC"))
