@@ -14,7 +14,7 @@ from pytest_duolog.gate.samples import repeats_in
 from pytest_duolog.results.arm import AnyArm, Arm
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse
 from pytest_duolog.results.record import RunRecord, Sample
-from pytest_duolog.storage.json_text import canonical
+from pytest_duolog.storage.json_text import canonical, in_utf8
 from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript, Usage
 
 # Format history: 1, the first.
@@ -111,7 +111,7 @@ class HistoryLine(Record):
         return self.created.astimezone(UTC)
 
     def without_secrets(self, redacted: Callable[[str], str]) -> HistoryLine:
-        """The same without secrets in any text; `redacted` replaces them."""
+        """The same without secrets in any text; `redacted` replaces them. Too long a build ends with a hash."""
 
         def safe(asked: Sequence[Asked]) -> tuple[Asked, ...]:
             return tuple(
@@ -120,7 +120,16 @@ class HistoryLine(Record):
             )
 
         texts = {name: redacted(getattr(self, name)) for name in ("build", "scenario", "plugin")}
+        texts["build"] = _shortened(texts["build"])
         return self.model_copy(update={**texts, "speakers": safe(self.speakers), "judges": safe(self.judges)})
+
+
+def _shortened(build: str) -> str:
+    """A name that is short enough, and another one for another build."""
+    if len(build) <= LONGEST_BUILD:
+        return build
+    digest = hashlib.sha256(in_utf8(build)).hexdigest()[:KEY_DIGITS]
+    return f"{build[: LONGEST_BUILD - KEY_DIGITS - 1]}-{digest}"
 
 
 def lines_of_record(record: RunRecord, build: Build) -> Iterator[HistoryLine]:

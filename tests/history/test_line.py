@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pytest_duolog.history.line import Build, HistoryLine, lines_of_record
+from pytest_duolog.history.line import LONGEST_BUILD, Build, HistoryLine, lines_of_record
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse
 from pytest_duolog.results.plan import GatePlan, RunPlan
@@ -150,6 +150,22 @@ def test_figures_of_a_provider_that_cannot_be_true_are_unknown():
     (asked,) = (one for one in line.speakers if one.name == huge.speaker)
     assert (asked.tokens_read, asked.tokens_written, asked.cost, asked.latency_ms) == (None, 1, None, None)
     assert HistoryLine.model_validate_json(line.model_dump_json()) == line
+
+
+def test_build_that_redaction_makes_longer_can_be_read_again():
+    (line,) = lines(sample(1))
+    names = [f"pass{'x' * (LONGEST_BUILD - 6)}-{number}" for number in (1, 2)]
+    for _ in range(2):  # when it is written and when it is read
+        safe = [
+            line.model_copy(update={"build": name}).without_secrets(
+                lambda text: text.replace("pass", "[REDACTED]")
+            )
+            for name in names
+        ]
+        assert [HistoryLine.model_validate_json(one.model_dump_json()) for one in safe] == safe
+        names = [one.build for one in safe]
+        assert names[0] != names[1]
+        assert all(name.startswith("[REDACTED]xxx") and len(name) == LONGEST_BUILD for name in names)
 
 
 def test_no_word_of_a_dialogue_is_kept():
