@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from pytest_duolog.commands.columns import add_column_argument, given_columns
 from pytest_duolog.commands.logs import each_logged
@@ -43,6 +46,7 @@ from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.settings import Settings
 from pytest_duolog.settings.project_table import nearest_pyproject
 from pytest_duolog.storage.json_text import canonical
+from pytest_duolog.transcripts.logs.tables import Columns
 from pytest_duolog.transcripts.sources import Unreadable
 
 MOST = 20
@@ -127,16 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
         notes_replaced=arguments.replacements is not None,
     )
     asserted = [Asserted.of(check, text) for check, text in zip(properties, given, strict=True)]
-    log = MinedLog()
-    failures = list(_failures(miner, each_logged(arguments.logs, columns), log))
-    known = [
-        (str(folder), failure)
-        for folder, transcript in written_tests(arguments.output)
-        for failure in miner.known(transcript, str(folder))
-    ]
-    writing = Writing(arguments, miner, asserted)
-    for kind in kinds_of(failures, known):
-        log.kinds.append(writing.mined(kind))
+    with _replacements(arguments.replacements) as replacements:
+        log = _mined(arguments, miner, asserted, columns, replacements)
     for line in FORMATS[arguments.format](log, is_dry=arguments.dry_run):
         print(line)
     for failed in log.unreadable:
@@ -144,6 +140,26 @@ def run(arguments: argparse.Namespace) -> int:
     if log.unreadable or any(kind.state is State.FAILED for kind in log.kinds):
         return 2
     return int(any(kind.state is State.NOT_KEPT for kind in log.kinds))
+
+
+def _mined(
+    arguments: argparse.Namespace,
+    miner: Miner,
+    asserted: Sequence[Asserted],
+    columns: Columns,
+    replacements: IO[bytes] | None,
+) -> MinedLog:
+    """Read the logs, and write the tests."""
+    log = MinedLog()
+    failures = list(_failures(miner, each_logged(arguments.logs, columns), log))
+    known = [
+        (str(folder), failure)
+        for folder, transcript in written_tests(arguments.output)
+        for failure in miner.known(transcript, str(folder))
+    ]
+    writing = Writing(arguments, asserted, replacements)
+    log.kinds.extend(map(writing.mined, kinds_of(failures, known)))
+    return log
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -203,8 +219,8 @@ class Writing:
     """Writes the tests of kinds, as many as are wanted."""
 
     arguments: argparse.Namespace
-    miner: Miner
     asserted: Sequence[Asserted]
+    replacements: IO[bytes] | None
     _n_written: int = 0
 
     def mined(self, kind: Kind) -> MinedKind:
@@ -231,10 +247,12 @@ class Writing:
             is_new = write_folder(
                 folder, {test.stored.file: test.stored.text, module: test.module(project_redactor().text)}
             )
-            if is_new and self.arguments.replacements:
-                _note(self.arguments.replacements, folder, test.replaced)
+            if is_new and self.replacements:
+                with _removed_if_wrong(folder):
+                    _note(self.replacements, folder, test.replaced)
         except OSError as error:
-            return found._replace(state=State.FAILED, why=f"{error.filename}: {error.strerror}")
+            wrong = error.filename2 or error.filename or self.arguments.replacements
+            return found._replace(state=State.FAILED, why=f"{wrong}: {error.strerror}")
         return found._replace(state=State.WRITTEN if is_new else State.KNOWN)
 
     def _test(self, asserted: Asserted, kind: Kind) -> MinedTest | None:
@@ -256,12 +274,40 @@ class Writing:
         return None
 
 
-def _note(path: Path, folder: Path, replaced: Iterable[StandIn]) -> None:
-    """Write what was replaced in a test, into a file that nobody else may read."""
-    lines = [
-        canonical({"test": folder.name, "kind": one.kind.value, "value": one.value, "stand_in": one.stand_in})
-        for one in replaced
-    ]
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "ab") as file:
-        file.write(b"".join(line + b"\n" for line in lines))
+@contextmanager
+def _replacements(path: Path | None) -> Iterator[IO[bytes] | None]:
+    """The new file for what is replaced, which nobody else may read; it is removed if nothing is written into it.
+
+    Raises ConfigurationError if it cannot be made.
+    """
+    if path is None:
+        yield None
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError as error:
+        raise ConfigurationError(f"--replacements {path}: cannot be made: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+    finally:
+        with suppress(FileNotFoundError):
+            if not path.stat().st_size:
+                path.unlink()
+
+
+@contextmanager
+def _removed_if_wrong(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _note(file: IO[bytes], folder: Path, replaced: Iterable[StandIn]) -> None:
+    """Write what was replaced in a test. Raises OSError."""
+    for one in replaced:
+        row = {"test": folder.name, "kind": one.kind.value, "value": one.value, "stand_in": one.stand_in}
+        file.write(canonical(row) + b"\n")
+    file.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -202,16 +203,29 @@ def write_folder(folder: Path, files: dict[str, str]) -> bool:
     if folder.exists():
         return False
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
-    unfinished.mkdir()
+    # A new name each time: a folder that a killed run left is in nobody's way.
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         for name, text in files.items():
             (unfinished / name).write_text(text, "utf-8", newline="\n")
+        unfinished.chmod(0o777 & ~_umask())
         unfinished.rename(folder)
+    except OSError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if folder.is_dir():
+            return False  # another run was faster
+        raise
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return True
+
+
+def _umask() -> int:
+    """The rights that new files do not get; it can only be read by setting it."""
+    now = os.umask(0o077)
+    os.umask(now)
+    return now
 
 
 def written_tests(output: Path) -> Iterator[tuple[Path, Transcript]]:

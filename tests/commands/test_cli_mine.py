@@ -249,11 +249,21 @@ def test_replacements_are_kept_from_others(log: Path, tmp_path_factory: pytest.T
     ].items() or any(row["value"] == "Ann Dole" for row in rows)
 
 
+def test_replacements_are_only_of_tests_that_were_written(
+    log: Path, tmp_path_factory: pytest.TempPathFactory
+):
+    path = tmp_path_factory.mktemp("state") / "replaced.jsonl"
+    main(["mine", "log.jsonl", "-o", "tests"])
+    assert main(["mine", "log.jsonl", "-o", "tests", "--replacements", str(path)]) == 0
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--replacements", "here.jsonl"], "it would be in the git repository"),
         (["--replacements", "log.jsonl"], "there is a file already"),
+        (["--replacements", "/nowhere/x.jsonl"], "--replacements /nowhere/x.jsonl: cannot be made"),
         (["--under-test", "gpt"], "is not 'provider:model'"),
         (["--under-test", "nobody:gpt"], "unknown provider 'nobody'"),
         (["--keep-details", "--replacements", "x"], "nothing to list"),
@@ -350,6 +360,30 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path: Path):
     assert (tmp_path / "a" / "x").read_text() == "1"
     with pytest.raises(TypeError):
         write_folder(tmp_path / "b", {"x": "1", "y": 2})  # type: ignore[dict-item]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_that_a_killed_run_left_is_in_nobodys_way(tmp_path: Path):
+    (tmp_path / f".a.{os.getpid()}").mkdir()
+    assert write_folder(tmp_path / "a", {"x": "1"})
+    if os.name == "posix":
+        (tmp_path / "plain").mkdir()
+        assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_folder_that_another_run_made_meanwhile_is_there_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = Path.write_text
+
+    def made_meanwhile(self: Path, *args: Any, **options: Any) -> int:
+        (tmp_path / "a").mkdir()
+        real(tmp_path / "a" / "x", "theirs")
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(Path, "write_text", made_meanwhile)
+    assert not write_folder(tmp_path / "a", {"x": "ours"})
+    assert (tmp_path / "a" / "x").read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
