@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -134,18 +135,14 @@ class FolderScan:
 
 
 def counted_rows(rows: Iterable[VerdictRow]) -> Counts:
-    """What some rows hold."""
-    dialogues: set[int] = set()
-    found: set[int] = set()
-    unread = 0
-    for row in rows:
-        if row.error is not None:
-            unread += 1
-            continue
-        dialogues.add(row.line)
-        if row.outcome != Outcome.HOLDS.value:
-            found.add(row.line)
-    return Counts(len(dialogues), len(found), unread)
+    """What some rows hold; those of a dialogue are next to each other."""
+    counts = Counts()
+    for _, of_line in groupby(rows, key=lambda row: row.line):
+        outcomes = [row.outcome if row.error is None else None for row in of_line]
+        verdicts = [outcome for outcome in outcomes if outcome is not None]
+        is_found = any(outcome != Outcome.HOLDS.value for outcome in verdicts)
+        counts = counts.plus(Counts(int(bool(verdicts)), int(is_found), len(outcomes) - len(verdicts)))
+    return counts
 
 
 class Writer(Protocol):
@@ -228,11 +225,8 @@ def read_counts(path: Path) -> Counts:
     """What a finished file of results holds."""
     if path.suffix == ".parquet":
         _, parquet = pyarrow_for(ROWS)
-        counts = Counts()
-        columns = ["line", "outcome", "error"]
-        for batch in parquet.ParquetFile(path).iter_batches(columns=columns):
-            counts = counts.plus(counted_rows(VerdictRow(**row) for row in batch.to_pylist()))
-        return counts
+        batches = parquet.ParquetFile(path).iter_batches(columns=["line", "outcome", "error"])
+        return counted_rows(VerdictRow(**row) for batch in batches for row in batch.to_pylist())
     with path.open("rb") as lines:
         return counted_rows(VerdictRow(**json.loads(line)) for line in lines)
 
@@ -255,9 +249,9 @@ def _run(scan: FolderScan, written: Sequence[str]) -> int:
     problems: list[str] = []
     total = Counts()
     kept: dict[str, set[str]] = {}
-    with closing(_results(scan, _chunks(scan, written, problems))) as results:
+    with closing(_results(scan, _chunks(scan, written, problems, kept))) as results:
         for chunk, path, counts, is_new in results:
-            kept.setdefault(scan.stem_of(chunk.file), set()).add(path.name)
+            kept[scan.stem_of(chunk.file)].add(path.name)
             total = total.plus(counts)
             what = "" if is_new else " (was there)"
             unread = f", {counts.unread} could not be read" if counts.unread else ""
@@ -279,7 +273,10 @@ def _run(scan: FolderScan, written: Sequence[str]) -> int:
     return 2 if problems or total.unread else int(total.found > 0)
 
 
-def _chunks(scan: FolderScan, written: Sequence[str], problems: list[str]) -> Iterator[Chunk]:
+def _chunks(
+    scan: FolderScan, written: Sequence[str], problems: list[str], kept: dict[str, set[str]]
+) -> Iterator[Chunk]:
+    """The chunks of all logs. The stem of each log comes into `kept`, also if it is refused or gone."""
     seen: set[str] = set()
     results = Path(os.path.realpath(scan.folder))
     for one in written:
@@ -287,6 +284,8 @@ def _chunks(scan: FolderScan, written: Sequence[str], problems: list[str]) -> It
             found = {identity(file): file for file in reversed(addresses(one))}
         except TranscriptError as error:
             problems.append(str(error))
+            if error.__cause__ is None:  # else its service failed, and the log may be as it was
+                kept.setdefault(scan.stem_of(one), set())
             continue
         logs = {name: file for name, file in reversed(found.items()) if not _is_result(name, results)}
         if not logs:
@@ -294,6 +293,7 @@ def _chunks(scan: FolderScan, written: Sequence[str], problems: list[str]) -> It
         for name, file in logs.items():
             if name not in seen:
                 seen.add(name)
+                kept.setdefault(scan.stem_of(file), set())
                 yield from _chunks_of(scan, file, problems)
 
 

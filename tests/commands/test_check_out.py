@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,27 @@ def test_other_options_replace_the_results_and_other_inputs_do_not(folder, one_p
     assert [row["source"] for row in rows()] == ["log.jsonl"] * 6 + ["other.jsonl"] * 6
 
 
+@pytest.mark.parametrize("content", ["", "Ann: Hello.\n", None])
+def test_a_log_that_is_refused_or_gone_leaves_no_old_results(folder, one_process, capsys, content):
+    Path("other.jsonl").write_text(log(3), "utf-8")
+    main(["check", "--out", "out", "log.jsonl", "other.jsonl"])
+    Path("log.jsonl").unlink()
+    if content is not None:
+        Path("log.jsonl").write_text(content, "utf-8")
+    assert main(["check", "--out", "out", "log.jsonl"]) == 2
+    assert "removed 1 result of earlier contents or options" in capsys.readouterr().out
+    assert {row["source"] for row in rows()} == {"other.jsonl"}
+
+
+def test_dialogues_over_two_batches_of_parquet_count_once(folder, one_process, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    main(["check", "--out", "out", "--rows", "parquet", "log.jsonl"])
+    (path,) = Path("out").iterdir()
+    file = parquet.ParquetFile
+    monkeypatch.setattr(file, "iter_batches", partialmethod(file.iter_batches, 3))
+    assert scan_folder.read_counts(path) == scan_folder.Counts(6, 2, 0)
+
+
 @pytest.mark.parametrize(
     ("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)]
 )
@@ -127,7 +149,7 @@ def test_zstandard_that_was_cut_between_two_lines_is_damaged(folder, one_process
     text = (log() if name.endswith("jsonl") else table() + "\n").encode()
     cut = packer.compress(text) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
     whole = zstandard.compress(text)
-    for content, status in ((whole, 1), (cut, 2), (whole[:-1], 2)):
+    for content, status in ((whole, 1), (whole[:-1], 2), (cut, 2)):
         Path(f"{name}.zst").write_bytes(content)
         assert main(["check", *out, f"{name}.zst"]) == status
     if not out or name == "cut.csv":
