@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
@@ -49,9 +50,11 @@ def details_in(text: str) -> list[tuple[DetailKind, str]]:
     taken: list[Span] = []
     for kind, find in _FINDERS:
         for start, end in find(text):
-            if end > start and all(end <= other.start or start >= other.end for other in taken):
-                taken.append(Span(start, end, kind))
-    return [(span.kind, text[span.start : span.end]) for span in sorted(taken)]
+            at = bisect(taken, (start, end))
+            is_free = (not at or taken[at - 1].end <= start) and (at == len(taken) or end <= taken[at].start)
+            if end > start and is_free:
+                taken.insert(at, Span(start, end, kind))
+    return [(span.kind, text[span.start : span.end]) for span in taken]
 
 
 def require_extra() -> None:

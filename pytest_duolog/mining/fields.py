@@ -37,18 +37,22 @@ def details_of(text: str) -> Iterator[tuple[DetailKind, str]]:
         yield from details_in(text)
         return
     value = parsed(text)
-    plain = json.dumps(value, ensure_ascii=False)
-    yield from details_in(plain)
+    yield from details_in(_plain(value))
     rest = [value]
     while rest:
         one = rest.pop()
         if isinstance(one, dict):
             yield from _of_fields(one)
         if isinstance(one, str):
-            if is_data(one) or one not in plain:
+            if is_data(one) or _plain(one)[1:-1] != one:
                 yield from details_of(one)
         elif isinstance(one, dict | list):
             rest += one.values() if isinstance(one, dict) else one
+
+
+def _plain(value: Any) -> str:
+    """JSON with as few escapes as possible."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def is_data(text: str) -> bool:
