@@ -96,16 +96,19 @@ class FolderScan:
 
     def path_of(self, chunk: Chunk, key: str) -> Path:
         """The file of results for a chunk."""
-        decisive = f"{key} {chunk.first_line} {chunk.digest} {chunk.file}"
+        decisive = f"{key} {chunk.first_line} {chunk.digest} {shown_address(chunk.file)}"
         content = hashlib.blake2b(os.fsencode(decisive), digest_size=8).hexdigest()
         return self.folder / f"{self.stem_of(chunk.file)}-{chunk.number:06}-{content}.{self.format}"
 
     def stem_of(self, file: str) -> str:
-        """The beginning of the names of all results of an input: the same for all its spellings."""
-        place = identity(file)
+        """The beginning of the names of all results of an input: the same for all its spellings.
+
+        An address is the same with another query, because a signed one has a new one each time.
+        """
+        place = shown_address(identity(file))
         with suppress(ValueError):  # on another drive
             place = place if is_address(place) else os.path.relpath(place, os.path.realpath(self.folder))
-        name = re.sub(r"[^\w.-]+", "_", shown_address(place).replace(os.sep, "/").rpartition("/")[2])[:60]
+        name = re.sub(r"[^\w.-]+", "_", place.replace(os.sep, "/").rpartition("/")[2])[:60]
         return f"{name}-{hashlib.blake2b(os.fsencode(place), digest_size=4).hexdigest()}"
 
     def rows(self, chunk: Chunk) -> Iterator[VerdictRow]:
@@ -289,7 +292,9 @@ def _chunks(
             continue
         logs = {name: file for name, file in reversed(found.items()) if not _is_result(name, results)}
         if not logs:
-            problems.append(f"{one}: it has no logs, only results of a scan; name the logs, or another --out")
+            problems.append(
+                f"{shown_address(one)}: it has no logs, only results of a scan; name the logs, or another --out"
+            )
         for name, file in logs.items():
             if name not in seen:
                 seen.add(name)

@@ -197,12 +197,14 @@ def is_json_lines(lines: Iterable[str]) -> bool:
         value = parsed(first)
     except ValueError:
         return any(map(_is_dialogue_line, islice(shown, LOOKED_AT)))
+    if isinstance(value, list):
+        return reader_of(value) is not None and not is_trace(value)
     return isinstance(value, dict) and not own_file(first) and not is_trace(value)
 
 
 def _is_dialogue_line(line: str) -> bool:
     try:
-        return isinstance(value := parsed(line), dict) and reader_of(value) is not None
+        return isinstance(value := parsed(line), dict | list) and reader_of(value) is not None
     except ValueError:
         return False
 

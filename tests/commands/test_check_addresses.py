@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.cli import main
-from pytest_duolog.commands import scan
+from pytest_duolog.commands import scan, scan_folder
 from pytest_duolog.transcripts.logs.files import opened, shown_address
 from pytest_duolog.transcripts.logs.reading import dialogues_at
 from tests.scans import Now, contents, log, rows, table
@@ -70,8 +70,9 @@ class _Server(BaseHTTPRequestHandler):
 
     def _send(self, *, has_body: bool) -> None:
         data = FILES.get(self.path.rpartition("/")[2])
-        if data is None:
-            self.send_response(404)
+        is_forbidden = self.path.startswith("/forbidden/")
+        if data is None or is_forbidden:
+            self.send_response(403 if is_forbidden else 404)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
@@ -179,6 +180,30 @@ def test_the_report_reads_addresses_too(url: str, capsys: pytest.CaptureFixture[
 def test_an_address_that_is_not_there_is_said(url: str, capsys: pytest.CaptureFixture[str]):
     assert main(["check", "--out", "out", f"{url}/parts/none.jsonl"]) == 2
     assert "/parts/none.jsonl: there is no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("query", ["", "?signature=old"])
+def test_an_address_that_is_refused_is_said_with_the_error_of_its_service(
+    url: str, capsys: pytest.CaptureFixture[str], query: str
+):
+    FILES[f"log.jsonl{query}"] = log().encode()
+    for options in ([], ["--out", "out"]):
+        assert main(["check", f"{url}/forbidden/log.jsonl{query}", *options]) == 2
+        said = capsys.readouterr().err
+        assert "cannot be read: ClientResponseError: 403" in said
+        assert "there is no such file" not in said
+
+
+def test_a_new_query_of_an_address_is_the_same_log(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    FILES["log.jsonl?signature=old"] = FILES["log.jsonl?signature=new"] = log().encode()
+    assert main(["check", "--out", "out", f"{url}/parts/log.jsonl?signature=old"]) == 1
+    before = contents(Path("out"))
+    monkeypatch.setattr(scan_folder.FolderScan, "rows", None)
+    assert main(["check", "--out", "out", f"{url}/parts/log.jsonl?signature=new"]) == 1
+    assert contents(Path("out")) == before
+    assert "(was there)" in capsys.readouterr().out
 
 
 def test_a_file_that_breaks_off_is_a_row_that_says_why(

@@ -276,13 +276,23 @@ def test_what_would_have_no_effect_is_refused(folder, capsys, arguments, said):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["lists.jsonl", "lists.JSONL.GZ"])
+def test_a_line_may_be_a_bare_list_of_messages(folder, one_process, capsys, name):
+    lists = "".join(f"{json.dumps(json.loads(row)['messages'])}\n" for row in log().splitlines()).encode()
+    Path(name).write_bytes(gzip.compress(lists) if name.endswith("GZ") else lists)
+    assert main(["check", name]) == 1
+    assert main(["check", "--out", "out", name]) == 1
+    assert capsys.readouterr().out.count("6 dialogues checked: 2 with findings") == 2
+    assert {row["id"] for row in rows()} == {f"lists:{number}" for number in range(1, 7)}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("", "the file is empty"),
         ("Ann: Hello.\n", "is not a dialogue in JSON"),
         ('{"duolog": 2}\n', "is not a dialogue in JSON"),
-        ('[{"role": "user", "content": "x"}]\n', "is not a dialogue in JSON"),
+        ('[{"messages": [{"role": "user", "content": "x"}]}]\n', "is not a dialogue in JSON"),
     ],
 )
 def test_files_that_are_read_whole_are_refused(folder, capsys, content, said):

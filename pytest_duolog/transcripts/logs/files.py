@@ -100,7 +100,7 @@ def kind_of(file: str) -> LogKind | None:
 
 def is_packed(file: str) -> bool:
     """Whether it is compressed, by its suffix."""
-    return PurePosixPath(shown_address(file)).suffix in UNPACKED
+    return PurePosixPath(shown_address(file)).suffix.lower() in UNPACKED
 
 
 def stem_of_log(file: str) -> str:
@@ -117,7 +117,9 @@ def addresses(written: str) -> list[str]:
         fs, path = _file_system(written)
         protocol = written.partition(PROTOCOL)[0]
         with told(written):
-            found = fs.glob(path) if any(sign in path for sign in WILD) else [path] * fs.exists(path)
+            is_http = path.startswith(("http://", "https://"))  # `?` begins a query there
+            signs = WILD.replace("?", "") if is_http else WILD
+            found = fs.glob(path) if any(sign in path for sign in signs) else _sent(fs, path)
         files = [f"{protocol}{PROTOCOL}{str(name).removeprefix(f'{protocol}{PROTOCOL}')}" for name in found]
     elif Path(written).is_dir():
         files = [str(path) for path in Path(written).rglob("*") if kind_of(path.name) and path.is_file()]
@@ -128,6 +130,16 @@ def addresses(written: str) -> list[str]:
     if not files:
         raise TranscriptError(f"{shown_address(written)}: there is no such file")
     return sorted(files)
+
+
+def _sent(fs: Any, path: str) -> list[str]:
+    """The path if it is there. Raises the error of a service that refuses to send it, or that cannot be reached."""
+    if not fs.exists(path):
+        try:
+            fs.cat_file(path, 0, 1)
+        except FileNotFoundError:
+            return []
+    return [path]
 
 
 def identity(file: str) -> str:
@@ -144,7 +156,7 @@ def opened(file: str) -> Iterator[IO[bytes]]:
     """The file for reading, without its compression. Its lines can be read with a limit."""
     with stored(file) as packed:
         if is_packed(file):
-            with UNPACKED[PurePosixPath(shown_address(file)).suffix](packed) as inner:
+            with UNPACKED[PurePosixPath(shown_address(file)).suffix.lower()](packed) as inner:
                 yield inner
         else:
             yield packed
