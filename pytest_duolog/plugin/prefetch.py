@@ -1,7 +1,8 @@
 """Begins the live dialogues of the next tests while a test waits for its own, so that many run at once.
 
 A dialogue begins early only if its test cannot change it: its values come only from markers and parameters, its
-speakers are not functions and have no tools, and the project's fixtures of its test are already set up.
+speakers are not functions and have no tools, the project's fixtures of its test are already set up, and no hook of the
+project is called in between.
 """
 
 from __future__ import annotations
@@ -34,6 +35,14 @@ HARMLESS = (
 MEDDLERS = frozenset({"monkeypatch", "pytester", "testdir"})
 # Fixtures of a scope live as long as the nearest of these nodes.
 NODES = {"class": (pytest.Class, pytest.Module), "module": (pytest.Module,)}
+# Hooks of the project that may skip a test, or change its environment, just before it runs.
+HOOKS = (
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_runtest_call",
+    "pytest_fixture_setup",
+    "pytest_pyfunc_call",
+)
 # Markers of tests that may not run, or whose requests may be redirected.
 UNSURE = ("skip", "skipif", "xfail", "vcr")
 
@@ -126,7 +135,17 @@ def is_settled(item: pytest.Item) -> bool:
     scenario = scenario_of(item)
     speakers = [scenario.speaker(side) for side in SIDES]
     # A tool may read what the tests before this one have yet to write.
-    return all(isinstance(speaker.model, str | Script | None) and not speaker.tools for speaker in speakers)
+    if not all(isinstance(speaker.model, str | Script | None) and not speaker.tools for speaker in speakers):
+        return False
+    return not has_hooks_of_project(item)
+
+
+def has_hooks_of_project(item: pytest.Item) -> bool:
+    """Whether code that is no installed plugin, such as a `conftest.py`, is called just before the test runs."""
+    manager = item.config.pluginmanager
+    known = {*HARMLESS, *(package_of(plugin) for plugin, _ in manager.list_plugin_distinfo())}
+    implementations = [impl for name in HOOKS for impl in getattr(item.ihook, name).get_hookimpls()]
+    return any(package_of(impl.plugin) not in known for impl in implementations)
 
 
 def may_mock(item: Any) -> bool:

@@ -85,3 +85,48 @@ def test_hooks_of_a_fixture_change_every_recording(
             assert own == names, path.name
             found |= own
     assert found == marks
+
+
+HOOK = """
+import os
+import pytest
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "key(name): sets the key of the test")
+
+def {hook}:
+    mark = item.get_closest_marker("key")
+    os.environ["OPENAI_API_KEY"] = mark.args[0] if mark else "sk-first"
+"""
+MARKED = """
+import pytest
+
+@pytest.mark.dialogue(a="openai:m", b="openai:m", turns=1, stop_on=())
+@pytest.mark.parametrize("opener", [f"Opener {n}." for n in range(3)])
+def test_first(opener, dialogue):
+    assert len(dialogue.messages) == 3
+
+@pytest.mark.key("sk-second")
+@pytest.mark.dialogue(a="openai:m", b="openai:m", turns=1, stop_on=())
+@pytest.mark.parametrize("opener", [f"Later {n}." for n in range(3)])
+def test_second(opener, dialogue):
+    assert len(dialogue.messages) == 3
+"""
+
+
+@pytest.mark.parametrize("hook", ["pytest_runtest_setup(item)", "pytest_runtest_protocol(item, nextitem)"])
+def test_dialogues_wait_for_hooks_of_the_project(
+    pytester: pytest.Pytester, chat_server: ChatServer, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-nobody")
+    pytester.makeconftest(HOOK.format(hook=hook))
+    pytester.makepyfile(MARKED)
+    result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once")
+    result.assert_outcomes(passed=6)
+    pairs = zip(chat_server.requests, chat_server.headers, strict=True)
+    asked = {
+        (body["messages"][0]["content"].split()[0], headers["authorization"])
+        for body, headers in pairs
+        if len(body["messages"]) == 1
+    }
+    assert asked == {("Opener", "Bearer sk-first"), ("Later", "Bearer sk-second")}
