@@ -14,6 +14,7 @@ from pytest_duolog.display import counted, listed, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.storage.own_folder import OWN_FOLDER
+from pytest_duolog.transcripts.logs.files import identity, kind_of
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
 
@@ -113,34 +114,46 @@ def _searched(text: str) -> str:
 
 
 def _entries(paths: Sequence[str], columns: Columns) -> Iterator[FiledDialogue | Unreadable]:
-    for path in paths:
+    for path in paths:  # a file that is given twice is used twice: it may be compared with itself
         if Path(path).is_dir():
-            yield from dialogues_of_folder(Path(path))
+            yield from dialogues_of_folder(Path(path), set())
         else:
             yield from map(without_secrets, each_dialogue_at(path, columns, set()))
 
 
-def dialogues_of_folder(folder: Path) -> Iterator[FiledDialogue | Unreadable]:
+def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue | Unreadable]:
     """The dialogues of a folder's files, in the order of their names.
 
     A file without a readable dialogue, such as a README, is skipped; the number of such files is reported. If a
-    dialogue is there as JSON, as a recording and as Markdown (`duolog talk` writes all three), it is used once.
+    dialogue is there as JSON, as a recording and as Markdown (`duolog talk` writes all three), it is used once. The
+    number of tables and compressed logs, which are not read here, is reported, too. The files that are read are added
+    to `known`; those that are in it are not used again.
     """
     n_others = 0
-    paths = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix in SUFFIXES and path.is_file() and not _is_passed_over(path.relative_to(folder))
+    files = [
+        path for path in folder.rglob("*") if not _is_passed_over(path.relative_to(folder)) and path.is_file()
     ]
-    known: dict[Path, object] = {}
-    for path in sorted(paths, key=lambda path: (path.with_suffix(""), FULLEST.index(path.suffix))):
+    paths = [path for path in files if path.suffix.lower() in SUFFIXES]
+    found: dict[Path, object] = {}
+    for path in sorted(paths, key=lambda path: (path.with_suffix(""), FULLEST.index(path.suffix.lower()))):
         entries = read_dialogues(path)
         words = [_words(entry) for entry in entries if isinstance(entry, FiledDialogue)]
+        is_new = (name := identity(str(path))) not in known
         if not words:
-            n_others += 1
-        elif len(entries) > 1 or known.get(path.with_suffix("")) != words:
+            n_others += is_new
+        elif is_new and (len(entries) > 1 or found.get(path.with_suffix("")) != words):
             yield from entries
-        known.setdefault(path.with_suffix(""), words)
+        known.add(name)
+        found.setdefault(path.with_suffix(""), words)
+    logs = sorted(str(path) for path in set(files).difference(paths) if kind_of(path.name))
+    passed_over = [log for log in logs if identity(log) not in known]
+    if passed_over:
+        n_logs = counted(len(passed_over), "log")
+        advice = "name them, for example with a glob, to read them"
+        print(
+            printable(f"duolog: {folder}: passed over {n_logs} ({listed(passed_over, 3)}): {advice}"),
+            file=sys.stderr,
+        )
     if n_others:
         print(
             printable(f"duolog: {folder}: no dialogue in {counted(n_others, 'other file')}"), file=sys.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,8 +24,11 @@ def each_logged(files: Sequence[str], columns: Columns) -> Iterator[FiledDialogu
         if file == STDIN:
             yield from _read_stdin()
         elif Path(file).is_dir():
-            entries = dialogues_of_folder(Path(file))
-            yield next(entries, Unreadable(file, 1, NO_DIALOGUES))
+            folder = os.path.realpath(file)
+            is_used = any(Path(name).is_relative_to(folder) for name in known)
+            entries = dialogues_of_folder(Path(file), known)
+            if not is_used:
+                yield next(entries, Unreadable(file, 1, NO_DIALOGUES))
             yield from entries
         else:
             yield from each_dialogue_at(file, columns, known)

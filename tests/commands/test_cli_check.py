@@ -243,6 +243,34 @@ def test_a_folder_stands_for_the_dialogues_in_it(files: Path, capsys: pytest.Cap
     assert err == "duolog: logs: no dialogue in 1 other file\n"
 
 
+@pytest.mark.parametrize("paths", [["logs", "logs/looping.md"], ["logs/looping.md", "./logs", "logs"]])
+def test_a_file_that_is_named_itself_and_by_its_folder_is_checked_once(
+    files: Path, capsys: pytest.CaptureFixture[str], paths: list[str]
+):
+    (files / "logs").mkdir()
+    (files / "looping.md").rename(files / "logs" / "looping.md")
+    assert main(["check", *paths]) == 1
+    out, err = capsys.readouterr()
+    assert out.endswith("1 dialogue checked: 1 with findings\n")
+    assert not err
+
+
+def test_logs_that_a_folder_passes_over_are_counted(files: Path, capsys: pytest.CaptureFixture[str]):
+    logs = files / "logs"
+    logs.mkdir()
+    (files / "healthy.md").rename(logs / "healthy.MD")
+    for name in ("a.csv", "b.jsonl.gz", "c.ndjson", "d.parquet", "e.JSONL.ZST", "f.py"):
+        (logs / name).write_text("session_id,role,content\n1,user,Hi.\n", "utf-8")
+    assert main(["check", "logs"]) == 0
+    out, err = capsys.readouterr()
+    assert out.endswith("1 dialogue checked: none with findings\n")
+    assert err.startswith(
+        "duolog: logs: passed over 5 logs (logs/a.csv, logs/b.jsonl.gz, logs/c.ndjson and 2 more)"
+    )
+    main(["check", "logs/a.csv", "logs"])  # what is read is not passed over
+    assert "passed over 4 logs" in capsys.readouterr().err
+
+
 def test_stdin_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     line = json.dumps({"id": "talk", "messages": [{"role": "user", "content": GOODBYE}]})
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(line.encode())))
