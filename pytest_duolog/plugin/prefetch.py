@@ -124,7 +124,7 @@ class Prefetch:
     def _can_begin_early(self, item: pytest.Item, running: pytest.Item) -> bool:
         """Whether nothing that happens between the running test and that of `item` can change its dialogue."""
         if item not in self._settled:  # otherwise every test would be checked again for each test before it
-            self._settled[item] = is_settled(item)
+            self._settled[item] = is_settled(item) and not has_hooks_of_project(item)
         return self._settled[item] and has_its_fixtures(item, running)
 
 
@@ -135,9 +135,7 @@ def is_settled(item: pytest.Item) -> bool:
     scenario = scenario_of(item)
     speakers = [scenario.speaker(side) for side in SIDES]
     # A tool may read what the tests before this one have yet to write.
-    if not all(isinstance(speaker.model, str | Script | None) and not speaker.tools for speaker in speakers):
-        return False
-    return not has_hooks_of_project(item)
+    return all(isinstance(speaker.model, str | Script | None) and not speaker.tools for speaker in speakers)
 
 
 def has_hooks_of_project(item: pytest.Item) -> bool:
