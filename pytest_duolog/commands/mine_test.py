@@ -19,6 +19,7 @@ from pytest_duolog.commands.talk_test import literal
 from pytest_duolog.display import counted
 from pytest_duolog.mining.stand_ins import StandIn
 from pytest_duolog.properties.base import Property, Verdict, judge
+from pytest_duolog.scenarios.names import LONGEST_NAME
 from pytest_duolog.transcripts.markdown import to_snapshot
 from pytest_duolog.transcripts.sources import Source, read_file, read_sources
 from pytest_duolog.transcripts.transcript import Message, Transcript
@@ -160,13 +161,14 @@ class MinedTest:
     ) -> Iterator[tuple[str, str]]:
         said = "".join(f"\n            {line!r}," for line in lines)
         script = f'Script({said}\n            then="silence",\n        )'
-        yield "a", f"Speaker(\n        {partner!r},\n        model={script},\n    )"
+        name = plain_name(partner)
+        yield "a", f"Speaker(\n        {name!r},\n        model={script},\n    )"
         index, speaker = next(
             (index, one) for index, one in enumerate(self.transcript.speakers) if one.name == self.speaker
         )
         prompt = f", system=LOGGED.speakers[{index}].system" if speaker.system else ""
         model = repr(self.under_test) if self.under_test else "under_test"
-        yield "b", f"Speaker({self.speaker!r}, model={model}{prompt})"
+        yield "b", f"Speaker({plain_name(self.speaker, other=name)!r}, model={model}{prompt})"
         opener, text = blocks[0]
         yield "opener", "None" if opener == partner else literal(text)
         if opener != partner:
@@ -187,6 +189,12 @@ def harmless(text: str) -> str:
     """A text that can stand in a docstring: on one line, with nothing that ends it."""
     plain = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(plain.replace("\\", "/").replace('"', "'").split())
+
+
+def plain_name(name: str, *, other: str = "") -> str:
+    """A name as a speaker of a test may have it, not that of the `other` one; a log may have any text as a name."""
+    plain = " ".join(harmless(name).replace(":", " ").split())[: LONGEST_NAME - 2].strip() or "Speaker"
+    return plain if plain != other else f"{plain} 2"
 
 
 def stored_form(check: Property, transcript: Transcript, verdict: Verdict) -> Stored | None:

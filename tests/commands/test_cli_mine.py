@@ -237,6 +237,23 @@ def test_hostile_text_is_only_data(pytester: pytest.Pytester, monkeypatch: pytes
     pytester.runpytest(str(module), "-k", "test_as_logged").assert_outcomes(failed=1)
 
 
+@pytest.mark.parametrize(
+    "names", [("user:4711", "bot:2"), ("An\nn \x1b[2J", "x" * 300), ("a:b", "a b"), (":", "::")]
+)
+def test_names_that_no_speaker_may_have_become_plain(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, names: tuple[str, str]
+):
+    monkeypatch.chdir(pytester.path)
+    texts = [str(message["content"]) for message in stuck("lamp")["messages"]]  # type: ignore[attr-defined]
+    said = [{"speaker": names[at % 2], "content": text} for at, text in enumerate(texts)]
+    write(Path("log.jsonl"), {"messages": said})
+    assert main(["mine", "log.jsonl", "-o", "tests", "--keep-details"]) == 0
+    [module] = modules()
+    result = pytester.runpytest(str(module), "-p", "no:cacheprovider", "--record-mode=once")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*NotImplementedError: ask your bot here*"])
+
+
 def test_replacements_are_kept_from_others(log: Path, tmp_path_factory: pytest.TempPathFactory):
     path = tmp_path_factory.mktemp("state") / "replaced.jsonl"
     assert main(["mine", "log.jsonl", "-o", "tests", "--replacements", str(path)]) == 0
