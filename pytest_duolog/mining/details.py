@@ -63,8 +63,8 @@ def require_extra() -> None:
     _stdnum()
 
 
-@cache
 def _phonenumbers() -> Any:
+    # Not cached: it loads the numbers of a country when they are needed, into the module that is imported then.
     try:
         import phonenumbers  # noqa: PLC0415  # an extra
     except ImportError as error:

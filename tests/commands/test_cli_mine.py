@@ -301,10 +301,7 @@ def test_what_cannot_be_is_refused_before_anything_is_read(
 def test_without_the_extra_it_says_what_to_do(
     log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    from pytest_duolog.mining import details
-
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
-    details._phonenumbers.cache_clear()
     assert main(["mine", "log.jsonl", "-o", "tests"]) == 2
     assert "pip install 'pytest-duolog[mine]'" in capsys.readouterr().err
     assert main(["mine", "log.jsonl", "-o", "tests", "--keep-details"]) == 0

@@ -95,4 +95,8 @@ def test_processes_in_the_middle_of_their_work_end_with_the_command():
     before = active_children()
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    # The pool's own thread waits for the killed processes, too, and notes a moment later that they are gone.
+    until = time.monotonic() + 30
+    while active_children() != before and time.monotonic() < until:
+        time.sleep(0.01)
     assert active_children() == before
