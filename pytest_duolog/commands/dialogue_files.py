@@ -19,9 +19,8 @@ from pytest_duolog.transcripts.logs.files import (
     is_address,
     is_glob,
     is_packed,
-    shown_address,
 )
-from pytest_duolog.transcripts.logs.reading import dialogues_in
+from pytest_duolog.transcripts.logs.reading import dialogues_in, unreadable
 from pytest_duolog.transcripts.logs.tables import Columns
 from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, each_source, own_file
 from pytest_duolog.transcripts.text_file import decode_text
@@ -71,8 +70,7 @@ def each_dialogue_at(written: str, columns: Columns, known: set[str]) -> Iterato
     try:
         files = addresses(written) if is_address(written) or is_glob(written) else [written]
     except TranscriptError as error:
-        shown = shown_address(written)
-        yield Unreadable(shown, 1, error.problem.removeprefix(f"{shown}: "))
+        yield unreadable(written, error)
         return
     for file in files:
         if (name := identity(file)) in known:

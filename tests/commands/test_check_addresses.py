@@ -18,7 +18,7 @@ import pytest
 from pytest_duolog.cli import main
 from pytest_duolog.commands import scan, scan_folder
 from pytest_duolog.transcripts.logs.files import opened, shown_address
-from pytest_duolog.transcripts.logs.reading import dialogues_at
+from pytest_duolog.transcripts.logs.reading import dialogues_in
 from tests.scans import Now, contents, log, rows, table
 
 fsspec = pytest.importorskip("fsspec")
@@ -219,7 +219,7 @@ def test_a_file_that_breaks_off_is_a_row_that_says_why(
 
     store["bucket/log.jsonl"] = log(3).encode() + b" " * 3_000_000
     monkeypatch.setattr(_Fetched, "_fetch_range", fetch)
-    *found, last = dialogues_at(["store://bucket/log.jsonl"])
+    *found, last = dialogues_in("store://bucket/log.jsonl")
     assert [one.line for one in found] == [1, 2, 3]
     assert last.problem == "damaged after this line: Broken: the service is away"  # type: ignore[union-attr]
 

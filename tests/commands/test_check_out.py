@@ -25,7 +25,7 @@ from pytest_duolog.commands import scan, scan_folder
 from pytest_duolog.transcripts.logs import chunks
 from pytest_duolog.transcripts.logs.chunks import chunks_of, dialogues_of
 from pytest_duolog.transcripts.logs.files import UNPACKED
-from pytest_duolog.transcripts.logs.reading import dialogues_at
+from pytest_duolog.transcripts.logs.reading import dialogues_in
 from tests.scans import Now, contents, line, log, rows, table
 
 
@@ -226,7 +226,7 @@ def test_the_statement_that_sorts_rows_makes_a_file_that_can_be_read(folder, kin
     assert main(["check", f"it's.{kind}"]) == 2
     said = capsys.readouterr().err
     duckdb.sql(said.partition("with DuckDB: ")[2])
-    entries = list(dialogues_at([f"sorted.{kind}"]))
+    entries = list(dialogues_in(f"sorted.{kind}"))
     assert [(one.id, [message.content for message in one.transcript.messages]) for one in entries] == [
         ("01", ["a\n,b", "b"] if more else ["b", "a\n,b"]),
         ("02", ["c", ""]),

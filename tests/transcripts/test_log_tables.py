@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_duolog.commands.logs import each_logged
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.transcripts.logs.chunks import chunks_of, dialogues_of
-from pytest_duolog.transcripts.logs.reading import dialogues_at
+from pytest_duolog.transcripts.logs.reading import dialogues_in
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns, columns_from
 from pytest_duolog.transcripts.sources import Source, Unreadable
 
@@ -36,7 +38,7 @@ def told(entry: Source | Unreadable) -> tuple[str, int, Any]:
 
 
 def read(*files: str, columns: Columns = NO_COLUMNS) -> list[tuple[str, int, Any]]:
-    return [told(entry) for entry in dialogues_at(files, columns)]
+    return [told(entry) for file in files for entry in dialogues_in(file, columns)]
 
 
 def parquet(columns: dict[str, Any], name: str = "log.parquet", **options: Any) -> None:
@@ -111,7 +113,7 @@ def test_columns_of_facts_are_found_whatever_their_spelling():
     plain = "session_id,role,content,topic,system,model,tool_calls,tool_call_id,name"
     Path("plain.csv").write_text("\n".join([plain, *rows]), "utf-8")
     odd, usual = (
-        [one.transcript for one in dialogues_at([name]) if isinstance(one, Source)]
+        [one.transcript for one in dialogues_in(name) if isinstance(one, Source)]
         for name in ("odd.csv", "plain.csv")
     )
     assert odd == usual
@@ -175,7 +177,7 @@ def test_parquet_with_lists_of_structs_as_data_sets_have_them():
     ]
     parquet({"conversation_hash": ["h"], "model": ["m"], "conversation": said, "turn": [1]})
     assert read("log.parquet") == [("h", 1, [("user", "Hi."), ("assistant", "")])]
-    (entry,) = dialogues_at(["log.parquet"])
+    (entry,) = dialogues_in("log.parquet")
     assert isinstance(entry, Source)
     assert entry.transcript.speakers[1].model == "m"
     share = [[{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "Bye!"}]]
@@ -289,9 +291,18 @@ def test_one_file_in_several_spellings_is_read_once(tmp_path: Path):
     Path("log.csv").write_text(f"{HEADER}\n1,user,a\n", "utf-8")
     Path("inner").mkdir()
     Path("link.csv").symlink_to("log.csv")
-    found = read(
-        "inner/../log.csv", "./log.csv", "link.csv", "*.csv", str(tmp_path), str(tmp_path / "log.csv")
+    spellings = (
+        "inner/../log.csv",
+        "./log.csv",
+        "link.csv",
+        "*.csv",
+        str(tmp_path),
+        str(tmp_path / "log.csv"),
     )
+    found = [
+        told(entry.source if isinstance(entry, FiledDialogue) else entry)
+        for entry in each_logged(spellings, NO_COLUMNS)
+    ]
     assert found == [("1", 2, [("user", "a")])]
 
 

@@ -1,4 +1,4 @@
 """Logs of any size: JSON Lines, CSV and Parquet, plain or compressed, as paths, folders, globs and addresses.
 
-`dialogues_at` reads their dialogues one by one.
+`dialogues_in` reads the dialogues of a file one by one.
 """

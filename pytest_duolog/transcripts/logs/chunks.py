@@ -19,6 +19,7 @@ from pytest_duolog.transcripts.logs.files import (
     BLOCK,
     LogKind,
     can_seek,
+    content_hash,
     is_packed,
     kind_of,
     opened,
@@ -156,11 +157,8 @@ def _blocks(stream: IO[bytes], n_bytes: int) -> Iterator[bytes]:
 
 def _whole(file: str) -> Chunk:
     """The only chunk of a file."""
-    digest = hashlib.blake2b(digest_size=16)
     with stored(file) as stream:
-        while data := stream.read(BLOCK):
-            digest.update(data)
-    return Chunk(file, 0, 0, None, 1, digest.hexdigest())
+        return Chunk(file, 0, 0, None, 1, content_hash(stream).hex())
 
 
 def _chunks_of_table(file: str, n_bytes: int, columns: Columns) -> Iterator[Chunk]:

@@ -6,11 +6,10 @@ import csv
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import PurePosixPath
 from typing import IO
 
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.transcripts.logs.files import is_packed, opened
+from pytest_duolog.transcripts.logs.files import opened, suffix_of
 from pytest_duolog.transcripts.logs.tables import Row
 from pytest_duolog.transcripts.text_file import decode_text
 
@@ -32,8 +31,7 @@ class CsvTable:
             raise TranscriptError(
                 f"{file}: the file is empty, or its first line is: it must have the names of columns"
             )
-        suffix = PurePosixPath(file).with_suffix("") if is_packed(file) else PurePosixPath(file)
-        self._delimiter = "\t" if suffix.suffix.lower() == ".tsv" else max(DELIMITERS, key=first.count)
+        self._delimiter = "\t" if suffix_of(file) == ".tsv" else max(DELIMITERS, key=first.count)
         try:
             header = next(self._records())
         except csv.Error as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import glob
 import gzip
+import hashlib
 import io
 import lzma
 import os
@@ -94,8 +95,13 @@ def is_glob(written: str) -> bool:
 
 def kind_of(file: str) -> LogKind | None:
     """The kind of a log, by its suffix; None if the suffix is that of another file."""
+    return KINDS.get(suffix_of(file))
+
+
+def suffix_of(file: str) -> str:
+    """The suffix of a file, in small letters, without that of its compression."""
     path = PurePosixPath(shown_address(file))
-    return KINDS.get((path.with_suffix("") if is_packed(file) else path).suffix.lower())
+    return (path.with_suffix("") if is_packed(file) else path).suffix.lower()
 
 
 def is_packed(file: str) -> bool:
@@ -169,6 +175,14 @@ def stored(file: str) -> IO[bytes]:
     fs, path = _file_system(file)
     # The files of fsspec have no `readline` with a limit.
     return io.BufferedReader(fs.open(path, "rb"), BLOCK)
+
+
+def content_hash(stream: IO[bytes]) -> bytes:
+    """A hash of what is left of a file."""
+    found = hashlib.blake2b(digest_size=16)
+    while data := stream.read(BLOCK):
+        found.update(data)
+    return found.digest()
 
 
 def can_seek(stream: IO[bytes]) -> bool:

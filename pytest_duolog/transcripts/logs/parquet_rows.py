@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from itertools import accumulate
 from typing import IO, Any
 
 from pytest_duolog.errors import ConfigurationError, TranscriptError
-from pytest_duolog.transcripts.logs.files import BLOCK, is_packed, stored
+from pytest_duolog.transcripts.logs.files import BLOCK, content_hash, is_packed, stored
 from pytest_duolog.transcripts.logs.tables import Row
 
 # Rows that are in memory as Python's values at a time.
@@ -35,7 +34,8 @@ class ParquetTable:
     @cached_property
     def seed(self) -> bytes:
         """A hash of the file."""
-        return whole_hash(self._stream)
+        self._stream.seek(0)
+        return content_hash(self._stream)
 
     def rows(self, names: Sequence[str], start: int, end: int | None, first_line: int) -> Iterator[Row]:
         """The rows from number `start` to `end`, from 0. Without names, nothing is read."""
@@ -79,15 +79,6 @@ def parquet_table(file: str) -> Iterator[ParquetTable]:
         raise TranscriptError(f"{file}: unpack it first; Parquet is compressed inside")
     with stored(file) as stream:
         yield ParquetTable(stream)
-
-
-def whole_hash(stream: IO[bytes]) -> bytes:
-    """A hash of all bytes of a file, whose place is at its end then."""
-    found = hashlib.blake2b(digest_size=16)
-    stream.seek(0)
-    while data := stream.read(BLOCK):
-        found.update(data)
-    return found.digest()
 
 
 def pyarrow_for(what: str) -> tuple[Any, Any]:

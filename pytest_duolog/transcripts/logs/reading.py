@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts.logs.chunks import Chunk, check_table, dialogues_of, holds_lines, is_table
-from pytest_duolog.transcripts.logs.files import addresses, identity, opened, shown_address, told
+from pytest_duolog.transcripts.logs.files import opened, shown_address, told
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Source, Unreadable, each_source
 from pytest_duolog.transcripts.text_file import decode_text
 
 
-def dialogues_at(written: Iterable[str], columns: Columns = NO_COLUMNS) -> Iterator[Source | Unreadable]:
-    """The dialogues of paths, folders, globs and addresses, with their places; each file once, in constant memory.
+def dialogues_in(file: str, columns: Columns = NO_COLUMNS) -> Iterator[Source | Unreadable]:
+    """The dialogues of a file, with their places, in constant memory.
 
     JSON Lines, CSV and Parquet are read row by row, other transcripts whole. An Unreadable stands for each place that
     cannot be read. Raises ConfigurationError if an extra is needed and is not there.
     """
-    known: set[str] = set()
-    for one in written:
-        try:
-            files = addresses(one)
-        except TranscriptError as error:
-            yield Unreadable(shown_address(one), 1, error.problem.removeprefix(f"{shown_address(one)}: "))
-            continue
-        for file in files:
-            if (name := identity(file)) not in known:
-                known.add(name)
-                yield from dialogues_in(file, columns)
-
-
-def dialogues_in(file: str, columns: Columns = NO_COLUMNS) -> Iterator[Source | Unreadable]:
-    """The same of one file."""
     try:
         with told(file):
             if is_table(file):
@@ -45,4 +30,10 @@ def dialogues_in(file: str, columns: Columns = NO_COLUMNS) -> Iterator[Source | 
                     text = decode_text(stream.read(), shown_address(file))
                 yield from each_source(text, file=shown_address(file))
     except TranscriptError as error:
-        yield Unreadable(shown_address(file), 1, error.problem.removeprefix(f"{shown_address(file)}: "))
+        yield unreadable(file, error)
+
+
+def unreadable(written: str, error: TranscriptError) -> Unreadable:
+    """What stands for a path, a glob or an address that cannot be read at all."""
+    shown = shown_address(written)
+    return Unreadable(shown, 1, error.problem.removeprefix(f"{shown}: "))
