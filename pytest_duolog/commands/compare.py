@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from functools import partial
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_name_argument, selected_dialogues
-from pytest_duolog.commands.pages import MOST_COLUMNS, terminal_page
-from pytest_duolog.display import counted, listed, printable
+from pytest_duolog.commands.pages import page_text, put_out
+from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError, TranscriptError
 from pytest_duolog.reports.comparison_words import comparison_json, comparison_lines
-from pytest_duolog.reports.dialogue_text import Page
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.comparison import RATE, Comparison, compare
 from pytest_duolog.results.filed import FiledDialogue
@@ -70,12 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"the two sides have no test in common, so nothing can be compared: {_tests(baseline)}; and "
             f"{_tests(candidate)}"
         )
-    text = _text(comparison, arguments)
-    if arguments.output is not None:
-        arguments.output.write_text(text, "utf-8", newline="\n")
-        print(printable(f"{arguments.output}: {counted(len(comparison.claimed), 'difference')}"))
-    else:
-        sys.stdout.write(text)
+    what = counted(len(comparison.claimed), "difference")
+    put_out(_text(comparison, arguments), arguments.output, what)
     return 2 if n_unreadable else int(bool(comparison.claimed))
 
 
@@ -121,5 +116,4 @@ def _text(comparison: Comparison, arguments: argparse.Namespace) -> str:
         from pytest_duolog.reports.report import comparison_text  # noqa: PLC0415  # only for a page
 
         return comparison_text(comparison)
-    page = terminal_page() if arguments.output is None else Page(width=MOST_COLUMNS)
-    return "".join(f"{line}\n" for line in comparison_lines(comparison, page))
+    return page_text(partial(comparison_lines, comparison), arguments.output)

@@ -6,16 +6,15 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from pytest_duolog.commands.pages import MOST_COLUMNS, terminal_page
+from pytest_duolog.commands.pages import page_text, put_out
 from pytest_duolog.commands.redaction import project_path, project_redactor
 from pytest_duolog.display import counted, did_you_mean, listed, printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.history.folder import Folder, read_folder
 from pytest_duolog.history.trends import Trends, trends_of
-from pytest_duolog.reports.dialogue_text import Page
 from pytest_duolog.reports.history_words import history_json, history_lines
 
 TEXT, JSON, HTML = "text", "json", "html"
@@ -76,12 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
     _refuse_side_by_side(folder, names)
     trends = trends_of(_since(folder.renamed(names), arguments.since))
     shown = _selected(trends, arguments.text)
-    text = _text(shown, arguments)
-    if arguments.output is not None:
-        arguments.output.write_text(text, "utf-8", newline="\n")
-        print(printable(f"{arguments.output}: {counted(len(shown.series), 'series', 'series')}"))
-    else:
-        sys.stdout.write(text)
+    what = counted(len(shown.series), "series", "series")
+    put_out(_text(shown, arguments), arguments.output, what)
     return 2 if folder.damage or folder.mixed else int(bool(shown.worse))
 
 
@@ -174,5 +169,4 @@ def _text(trends: Trends, arguments: argparse.Namespace) -> str:
         from pytest_duolog.reports.report import history_text  # noqa: PLC0415  # only for a page
 
         return history_text(trends)
-    page = terminal_page() if arguments.output is None else Page(width=MOST_COLUMNS)
-    return "".join(f"{line}\n" for line in history_lines(trends, page))
+    return page_text(partial(history_lines, trends), arguments.output)
