@@ -233,9 +233,9 @@ def _asked(name: str, model: str, replies: int, usages: Sequence[Usage], latency
         name=name,
         model=model,
         replies=replies,
-        tokens_read=_possible(_total(map(_read, usages))),
-        tokens_written=_possible(_total(map(_written, usages))),
-        cost=_possible(_total(usage.cost for usage in usages)),
+        tokens_read=_possible(total(map(_read, usages))),
+        tokens_written=_possible(total(map(_written, usages))),
+        cost=_possible(total(usage.cost for usage in usages)),
         latency_ms=None if latency_ms is None else _possible(round(latency_ms, 1)),
     )
 
@@ -249,7 +249,7 @@ def _written(usage: Usage) -> int | None:
     return None if {usage.reply_tokens, usage.reasoning_tokens} == {None} else usage.tokens_written
 
 
-def _total(figures: Iterable[Figure | None]) -> Figure | None:
+def total(figures: Iterable[Figure | None]) -> Figure | None:
     """The sum; None if one of them is unknown, or if there are none: a part of a sum would look like all of it."""
     known: list[Figure] = []
     for figure in figures:

@@ -5,7 +5,6 @@ Only live samples of the baseline arm are evidence; a candidate is on trial, and
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 
 from pytest_duolog.history.folder import Folder
-from pytest_duolog.history.line import Asked, Build, HistoryLine
+from pytest_duolog.history.line import Asked, Build, HistoryLine, total
 from pytest_duolog.results.arm import AnyArm, Arm
 from pytest_duolog.stats.changes import Count, Risk, Shift, find_shifts
 
@@ -138,10 +137,10 @@ def _median(weighted: Iterable[tuple[float, int]]) -> float | None:
 
 def _mean(
     lines: Sequence[HistoryLine],
-    total: Callable[[HistoryLine], float | None],
+    amount: Callable[[HistoryLine], float | None],
     number: Callable[[HistoryLine], int],
 ) -> float | None:
-    known = [(value, number(line)) for line in lines if (value := total(line)) is not None]
+    known = [(value, number(line)) for line in lines if (value := amount(line)) is not None]
     n = sum(count for _, count in known)
     return sum(value for value, _ in known) / n if n else None
 
@@ -152,22 +151,15 @@ def _n_asked(line: HistoryLine) -> int:
 
 
 def _tokens(line: HistoryLine) -> float | None:
-    return _whole(n for one in _asked(line) for n in (one.tokens_read, one.tokens_written))
+    return total(n for one in _asked(line) for n in (one.tokens_read, one.tokens_written))
 
 
 def _cost(line: HistoryLine) -> float | None:
-    return _whole(one.cost for one in _asked(line))
+    return total(one.cost for one in _asked(line))
 
 
 def _asked(line: HistoryLine) -> Iterator[Asked]:
     return (one for one in (*line.speakers, *line.judges) if one.replies)
-
-
-def _whole(parts: Iterable[float | None]) -> float | None:
-    """The sum of the parts; None if one is unknown, or if there are none."""
-    found = list(parts)
-    known = [part for part in found if part is not None]
-    return math.fsum(known) if known and len(known) == len(found) else None
 
 
 @dataclass(frozen=True)
