@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"no folder: name the one that pytest writes with --duolog-history, or set {INI_KEY} in the ini file"
         )
     folder = _without_secrets(read_folder(path))
-    for problem in (*folder.damage, *folder.mixed):
+    for problem in (*folder.damage, *folder.mixed, *folder.reruns):
         print(printable(f"duolog: {problem}"), file=sys.stderr)
     if not folder.lines:
         raise ConfigurationError(
@@ -136,6 +136,7 @@ def _without_secrets(folder: Folder) -> Folder:
         lines=[line.without_secrets(redacted) for line in folder.lines],
         damage=tuple(map(redacted, folder.damage)),
         mixed=tuple(map(redacted, folder.mixed)),
+        reruns=tuple(map(redacted, folder.reruns)),
     )
 
 

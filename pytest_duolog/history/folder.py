@@ -31,6 +31,12 @@ SUFFIX = ".jsonl"
 CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 # Shards and repeated runs of one build are not further apart than this.
 LONGEST_BUILD_TIME = timedelta(days=1)
+# What a second run of a build means, and several builds of one name.
+ONCE = "only the first line of each scenario counts; if it was another build, give it a name of its own (--duolog-build)"
+MIXED = (
+    "only the first line of each scenario counts, so later runs may be missing: give each build a name of its own "
+    "(--duolog-build), also in the files that are there, or delete the files of runs that were only repeated"
+)
 LONGEST_NAME = 60
 NAME_DIGITS = 8
 # The number of a format is shown up to so many characters.
@@ -42,13 +48,15 @@ class Folder:
     """The content of a folder: its lines by time, each once, and what is wrong with it.
 
     `n_copies` is the number of lines that another line of the same build, scenario and models stands for: the first
-    one with live samples, or else the first one. `mixed` says which names of builds several builds have.
+    one with live samples, or else the first one. `mixed` says which names of builds several builds have, `reruns` which
+    builds were run again after more than a day.
     """
 
     lines: Sequence[HistoryLine]
     damage: Sequence[str] = ()
     n_copies: int = 0
     mixed: Sequence[str] = ()
+    reruns: Sequence[str] = ()
 
     def renamed(self, names: Mapping[str, str]) -> Folder:
         """The same with the new name of each renamed scenario; `names` has them by the old ones."""
@@ -74,33 +82,42 @@ def read_folder(folder: Path) -> Folder:
         damage += (f"{from_here(path)}: {problem}" for problem in problems)
     lines.sort(key=lambda line: line.moment)  # files of one moment stay in the order of their names
     once = _once(lines)
-    return Folder(once, damage, len(lines) - len(once), list(_mixed(lines)))
-
-
-def _mixed(lines: Iterable[HistoryLine]) -> Iterator[str]:
-    """For each name that several builds have, what is wrong with it."""
     builds: dict[str, list[HistoryLine]] = defaultdict(list)
     for line in lines:
         builds[line.build].append(line)
-    for name, own in builds.items():
-        if problem := _span(own):
-            yield (
-                f"build {name} is {problem}: only its first line of each scenario counts, so later runs may be "
-                "missing; give each build a name of its own (--duolog-build), also in the files that are there, or "
-                "delete the files of runs that were only repeated"
-            )
+    return Folder(
+        once,
+        damage,
+        len(lines) - len(once),
+        [f"build {name} is {problem}; {MIXED}" for name, own in builds.items() if (problem := _mix(own))],
+        [f"build {name} {rerun}" for name, own in builds.items() if (rerun := _rerun(own))],
+    )
 
 
-def _span(lines: Sequence[HistoryLine]) -> str:
+def _mix(lines: Sequence[HistoryLine]) -> str:
     """How the lines of one name are those of several builds; empty if they are of one."""
     n_commits = len({line.commit for line in lines if line.commit})
+    n_days = 0 if _have_one_commit(lines) else _days(lines)
+    return " and ".join(
+        [f"of {n_commits} commits"] * (n_commits > 1) + [f"spread over {n_days} days"] * (n_days > 0)
+    )
+
+
+def _rerun(lines: Sequence[HistoryLine]) -> str:
+    """Over how many days a build was run again; empty for one that was run on one day, and for several builds."""
+    n_days = _days(lines) if _have_one_commit(lines) else 0
+    return f"was run again on its commit, over {n_days} days: {ONCE}" if n_days else ""
+
+
+def _have_one_commit(lines: Sequence[HistoryLine]) -> bool:
+    return all(line.commit and line.commit == lines[0].commit for line in lines)
+
+
+def _days(lines: Sequence[HistoryLine]) -> int:
+    """The number of days over which some lines are spread; 0 if one build may last as long."""
     moments = [line.moment for line in lines]
     span = max(moments) - min(moments)
-    return " and ".join(
-        [f"of {n_commits} commits"] * (n_commits > 1)
-        + [f"spread over {counted(max(2, ceil(span / LONGEST_BUILD_TIME)), 'day')}"]
-        * (span > LONGEST_BUILD_TIME)
-    )
+    return ceil(span / LONGEST_BUILD_TIME) if span > LONGEST_BUILD_TIME else 0
 
 
 def _once(lines: Sequence[HistoryLine]) -> list[HistoryLine]:
@@ -187,13 +204,12 @@ def added(folder: Path, lines: Sequence[HistoryLine]) -> str:
     path = write_lines(folder, lines)
     scenarios = counted(len({line.scenario for line in lines}), "scenario")
     said = f"{path} has {scenarios} of build {lines[0].build} (duolog history reads the folder)"
-    problem = _span([*lines, *_lines_of_build(folder, lines[0].build)])
-    if not problem:
-        return said
-    return (
-        f"{said}; WARNING: with what is there already, this build is {problem}, and only its first line of each "
-        "scenario counts: give each build a name of its own (--duolog-build), and change it in this file"
-    )
+    known = [*lines, *_lines_of_build(folder, lines[0].build)]
+    if rerun := _rerun(known):
+        return f"{said}; this build {rerun}"
+    if problem := _mix(known):
+        return f"{said}; WARNING: with what is there already, this build is {problem}; {MIXED}"
+    return said
 
 
 def _lines_of_build(folder: Path, build: str) -> Iterator[HistoryLine]:

@@ -174,8 +174,21 @@ def test_constant_name_of_builds_is_no_quiet_success(tmp_path: Path, monkeypatch
         write(tmp_path / "h", [line(at, 20 if at < 30 else 0, build="main")])
     assert main(["history", "h"]) == 2
     shown = capsys.readouterr()
-    assert "duolog: build main is of 60 commits and spread over 59 days: only its first line" in shown.err
+    assert "duolog: build main is of 60 commits and spread over 59 days; only the first line" in shown.err
     assert "20 of 20" in shown.out
+
+
+def test_build_that_was_run_again_days_later_is_said_and_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "h", series([18, 17, 19]))
+    write(tmp_path / "h", [line(0, 2, created=line(5).created)])
+    assert main(["history", "h"]) == 0
+    shown = capsys.readouterr()
+    assert "duolog: build build-0 was run again on its commit, over 5 days: only the first line" in shown.err
+    assert "54 of 60" in shown.out
+    assert "not counted: 1 line of builds that have the same scenario already" in shown.out
 
 
 @pytest.mark.parametrize(

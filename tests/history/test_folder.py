@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -79,12 +80,12 @@ def test_first_line_of_a_build_counts_and_one_with_evidence_before_one_without(t
     [
         ({"created": line(1).created}, ""),
         (
-            {"created": line(0).created + timedelta(days=1, seconds=1)},
-            "build main is spread over 2 days: only",
+            {"created": line(0).created + timedelta(days=1, seconds=1), "commit": ""},
+            "build main is spread over 2 days; only",
         ),
-        ({"commit": "b" * 40}, "build main is of 2 commits: only its first line"),
+        ({"commit": "b" * 40}, "build main is of 2 commits; only the first line"),
         ({"created": line(59).created, "commit": "b" * 40}, "of 2 commits and spread over 59 days"),
-        ({"created": line(2).created, "scenario": "other"}, "spread over 2 days"),
+        ({"created": line(2).created, "scenario": "other", "commit": ""}, "spread over 2 days"),
         ({"commit": ""}, ""),
     ],
     ids=["a day later", "more than a day later", "other commit", "both", "other scenario", "no commit"],
@@ -98,6 +99,25 @@ def test_name_of_several_builds_is_told_when_written_and_when_read(
     assert "WARNING" not in added(tmp_path, [line(build="main-2", created=line(40).created)])
     assert ("WARNING" in added(tmp_path, [second])) == bool(expected)
     assert [expected in problem for problem in read_folder(tmp_path).mixed] == [True] * bool(expected)
+
+
+@pytest.mark.parametrize("hours", [24, 25, 24 * 9])
+def test_later_run_of_a_build_on_its_commit_is_a_second_one_and_said(tmp_path: Path, hours: int):
+    first = line(build="a-1", commit="a" * 40)
+    later = {"build": "a-1", "commit": "a" * 40, "created": first.created + timedelta(hours=hours)}
+    added(tmp_path, [first])
+    said = added(tmp_path, [line(0, 3, **later), line(0, 4, **later, scenario="new")])
+    folder = read_folder(tmp_path)
+    assert [(one.scenario, one.passed) for one in folder.lines] == [(first.scenario, 18), ("new", 4)]
+    rerun = [f"build a-1 was run again on its commit, over {ceil(hours / 24)} days: only the first line"] * (
+        hours > 24
+    )
+    assert list(folder.mixed) == []
+    assert [found in problem for found, problem in zip(rerun, folder.reruns, strict=True)] == [True] * len(
+        rerun
+    )
+    assert "WARNING" not in said
+    assert ("was run again on its commit" in said) == bool(rerun)
 
 
 def test_shards_of_a_build_are_one_build(tmp_path: Path):
