@@ -32,7 +32,7 @@ CONFLICT = (b"<<<<<<<", b"=======", b">>>>>>>", b"|||||||")
 # Shards and repeated runs of one build are not further apart than this.
 LONGEST_BUILD_TIME = timedelta(days=1)
 # What a second run of a build means, and several builds of one name.
-ONCE = "only the first line of each scenario counts; if it was another build, give it a name of its own (--duolog-build)"
+ONCE = "only the first line of each scenario counts; another build needs a name of its own (--duolog-build)"
 MIXED = (
     "only the first line of each scenario counts, so later runs may be missing: give each build a name of its own "
     "(--duolog-build), also in the files that are there, or delete the files of runs that were only repeated"

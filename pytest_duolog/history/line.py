@@ -49,7 +49,7 @@ class Asked(Record):
 
     `name` is the speaker, or empty for a judge; `replies` counts replies, of a judge votes. `latency_ms` is their
     median, of a judge the mean. Tokens and cost are None unless every reply says them, latency where none does; cost is
-    in the provider's currency. Usage of judges is what their votes say, if one does.
+    in the provider's currency.
     """
 
     name: Text = ""
@@ -223,9 +223,15 @@ def _judges_of(samples: Sequence[Sample]) -> tuple[Asked, ...]:
             for use in dialogue.judges:
                 found[use.model] = found[use.model] + use if use.model in found else use
     return tuple(
-        _asked("", use.model, use.votes, [use.usage], use.latency_ms / use.votes if use.votes else None)
+        _asked("", use.model, use.votes, [_whole(use)], use.latency_ms / use.votes if use.votes else None)
         for use in found.values()
     )
+
+
+def _whole(use: JudgeUse) -> Usage:
+    """The usage of all votes, without what only some of them say."""
+    cost = None if use.gaps.cost else use.usage.cost
+    return Usage(cost=cost) if use.gaps.tokens else use.usage.model_copy(update={"cost": cost})
 
 
 def _asked(name: str, model: str, replies: int, usages: Sequence[Usage], latency_ms: float | None) -> Asked:
@@ -233,20 +239,11 @@ def _asked(name: str, model: str, replies: int, usages: Sequence[Usage], latency
         name=name,
         model=model,
         replies=replies,
-        tokens_read=_possible(total(map(_read, usages))),
-        tokens_written=_possible(total(map(_written, usages))),
+        tokens_read=_possible(total(usage.known_read for usage in usages)),
+        tokens_written=_possible(total(usage.known_written for usage in usages)),
         cost=_possible(total(usage.cost for usage in usages)),
         latency_ms=None if latency_ms is None else _possible(round(latency_ms, 1)),
     )
-
-
-def _read(usage: Usage) -> int | None:
-    parts = (usage.prompt_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
-    return None if set(parts) == {None} else usage.tokens_read
-
-
-def _written(usage: Usage) -> int | None:
-    return None if {usage.reply_tokens, usage.reasoning_tokens} == {None} else usage.tokens_written
 
 
 def total(figures: Iterable[Figure | None]) -> Figure | None:

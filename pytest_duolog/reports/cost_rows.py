@@ -9,7 +9,7 @@ from statistics import median
 from pytest_duolog.results.costs import JUDGE
 from pytest_duolog.results.dialogue_result import JudgeUse
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.transcripts.transcript import Message, Usage
+from pytest_duolog.transcripts.transcript import Gaps, Message, Usage
 
 Key = tuple[str, str, str]
 
@@ -20,6 +20,7 @@ class CostRow:
 
     `role` is the speaker's name, or `judge`. `n_replies` are replies, of a judge votes. `seconds` is the median of the
     replies, of a judge the mean. `n_cut` is how many replies were cut off; None for a judge, where nothing says so.
+    Tokens and cost are sums over the replies that say them; `gaps` counts the others.
     """
 
     arm: str
@@ -32,10 +33,11 @@ class CostRow:
     cost: float | None
     seconds: float | None
     n_cut: int | None
+    gaps: Gaps
 
 
 def costs_of(dialogues: Iterable[FiledDialogue]) -> list[CostRow]:
-    """The costs of each role and model, by arm, judges last; replies without known costs are not counted.
+    """The costs of each role and model, by arm, judges last.
 
     Replies are counted wherever they come from; of judges, the votes that were asked for in the run.
     """
@@ -65,29 +67,27 @@ def costs_of(dialogues: Iterable[FiledDialogue]) -> list[CostRow]:
 def _reply_row(key: Key, replies: Sequence[Message]) -> CostRow:
     usage = sum((reply.usage for reply in replies if reply.usage), Usage())
     seconds = [reply.latency_ms / 1000 for reply in replies if reply.latency_ms is not None]
+    gaps = sum((Gaps.of(reply.usage) for reply in replies), Gaps())
     n_cut = sum(reply.finish == "truncated" for reply in replies)
-    return _row(key, len(replies), usage, median(seconds) if seconds else None, n_cut)
+    return _row(key, len(replies), usage, gaps, seconds=median(seconds) if seconds else None, n_cut=n_cut)
 
 
 def _judge_row(key: Key, use: JudgeUse) -> CostRow:
     seconds = use.latency_ms / 1000 / use.votes if use.latency_ms and use.votes else None
-    return _row(key, use.votes, use.usage, seconds, None)
+    return _row(key, use.votes, use.usage, use.gaps, seconds=seconds, n_cut=None)
 
 
-def _row(key: Key, n_replies: int, usage: Usage, seconds: float | None, n_cut: int | None) -> CostRow:
-    read = (usage.prompt_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
-    written = (usage.reply_tokens, usage.reasoning_tokens)
+def _row(
+    key: Key, n_replies: int, usage: Usage, gaps: Gaps, *, seconds: float | None, n_cut: int | None
+) -> CostRow:
     return CostRow(
         *key,
         n_replies,
-        _known(usage.tokens_read, read),
+        usage.known_read,
         usage.cache_read_tokens,
-        _known(usage.tokens_written, written),
+        usage.known_written,
         usage.cost,
         seconds,
         n_cut,
+        gaps,
     )
-
-
-def _known(total: int, parts: Sequence[int | None]) -> int | None:
-    return None if all(part is None for part in parts) else total

@@ -149,7 +149,7 @@ def _environment() -> Environment:
         breakable=breakable,
         counted=counted,
         kind=lambda value: type(value).__name__,
-        known=lambda n: "not known" if n is None else f"{n:,}",
+        known=_known,
     )
     environment.globals.update(
         style=style,
@@ -168,6 +168,11 @@ def _part(name: str) -> str:
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _known(n: int | None, n_silent: int) -> str:
+    """A sum over replies, of which so many did not say theirs."""
+    return "not known" if n is None else f"{'at least ' if n_silent else ''}{n:,}"
 
 
 def visible(text: str) -> Markup:

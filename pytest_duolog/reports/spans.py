@@ -235,11 +235,9 @@ def usage_attributes(usage: Usage | None) -> dict[str, Any]:
     """The tokens of a reply; in the conventions, those of the cache are among those that were read."""
     if usage is None:
         return {}
-    read = (usage.prompt_tokens, usage.cache_read_tokens, usage.cache_write_tokens)
-    written = (usage.reply_tokens, usage.reasoning_tokens)
     return {
-        "gen_ai.usage.input_tokens": None if set(read) == {None} else usage.tokens_read,
-        "gen_ai.usage.output_tokens": None if set(written) == {None} else usage.tokens_written,
+        "gen_ai.usage.input_tokens": usage.known_read,
+        "gen_ai.usage.output_tokens": usage.known_written,
         "gen_ai.usage.cache_read.input_tokens": usage.cache_read_tokens,
         "gen_ai.usage.cache_creation.input_tokens": usage.cache_write_tokens,
         "gen_ai.usage.reasoning.output_tokens": usage.reasoning_tokens,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_duolog.display import counted, from_here, printable
 from pytest_duolog.results.dialogue_result import DialogueResult, broken
-from pytest_duolog.transcripts.transcript import Message, Usage
+from pytest_duolog.transcripts.transcript import Gaps, Message, Usage
 
 # How many messages of a dialogue are shown for a failed test: the first and the last ones.
 FIRST_MESSAGES = 2
@@ -52,7 +52,8 @@ def judge_words(results: Iterable[DialogueResult]) -> str:
     judges = [judge for result in results for judge in result.judges]
     n_votes = sum(judge.votes for judge in judges)
     usage = sum((judge.usage for judge in judges), Usage())
-    words = usage_words(usage, sum(judge.latency_ms for judge in judges) / 1000)
+    gaps = sum((judge.gaps for judge in judges), Gaps())
+    words = usage_words(usage, sum(judge.latency_ms for judge in judges) / 1000, gaps)
     return f"{counted(n_votes, 'vote')} of judges{f' ({words})' if words else ''}" if n_votes else ""
 
 
@@ -66,16 +67,17 @@ def cost_words(messages: Iterable[Message]) -> str:
     return usage_words(sum((message.usage for message in messages if message.usage), Usage()), seconds)
 
 
-def usage_words(usage: Usage, seconds: float) -> str:
-    """Tokens, model time and money, as far as they are known; empty if nothing is."""
+def usage_words(usage: Usage, seconds: float, gaps: Gaps | None = None) -> str:
+    """Tokens, model time and money, as far as they are known; empty if nothing is. With `gaps` they are minima."""
+    least, least_cost = ("at least " if gap else "" for gap in ((gaps.tokens, gaps.cost) if gaps else (0, 0)))
     cached, thought, cost = usage.cache_read_tokens, usage.reasoning_tokens, usage.cost or 0
     from_cache = f", {cached:,} of them from a cache" if cached else ""
     thinking = f", {thought:,} of them reasoning" if thought else ""
     parts = [
         (seconds, f"{seconds:.1f} s of model time"),
-        (usage.tokens_read, f"{usage.tokens_read:,} tokens read{from_cache}"),
-        (usage.tokens_written, f"{usage.tokens_written:,} written{thinking}"),
-        (cost, f"cost {cost:.6g}"),
+        (usage.tokens_read, f"{least}{usage.tokens_read:,} tokens read{from_cache}"),
+        (usage.tokens_written, f"{least}{usage.tokens_written:,} written{thinking}"),
+        (cost, f"cost {least_cost}{cost:.6g}"),
     ]
     return "; ".join(words for amount, words in parts if amount)
 

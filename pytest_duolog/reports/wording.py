@@ -328,7 +328,7 @@ def cost_lines(record: RunRecord) -> Iterator[str]:
 
 def _cost_words(cost: Cost) -> str:
     noun = "vote" if cost.role == JUDGE else "reply"
-    words = usage_words(cost.usage, cost.seconds).replace("; ", ", ")
+    words = usage_words(cost.usage, cost.seconds, cost.gaps).replace("; ", ", ")
     replies = counted(cost.replies, noun, "votes" if noun == "vote" else "replies")
     return f"{cost.role} ({cost.model}) {replies}{f', {words}' if words else ''}"
 

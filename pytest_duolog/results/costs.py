@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.record import RunRecord
-from pytest_duolog.transcripts.transcript import Usage
+from pytest_duolog.transcripts.transcript import Gaps, Usage
 
 JUDGE = "judge"
 
@@ -24,10 +24,12 @@ class Cost:
     replies: int = 0
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
+    gaps: Gaps = field(default_factory=Gaps)
 
-    def add(self, replies: int, usage: Usage | None, latency_ms: float | None) -> None:
+    def add(self, replies: int, usage: Usage | None, latency_ms: float | None, gaps: Gaps) -> None:
         """Count further replies."""
         self.replies += replies
+        self.gaps += gaps
         self.usage += usage or Usage()
         self.seconds += (latency_ms or 0) / 1000
 
@@ -43,9 +45,10 @@ def costs_of(record: RunRecord) -> list[Cost]:
                 places.setdefault(name, len(places))
             for message in dialogue.fresh_messages:
                 cost = _cost(found, sample.arm, message.speaker, models[message.speaker])
-                cost.add(1, message.usage, message.latency_ms)
+                cost.add(1, message.usage, message.latency_ms, Gaps.of(message.usage))
             for judge in dialogue.judges:
-                _cost(found, sample.arm, JUDGE, judge.model).add(judge.votes, judge.usage, judge.latency_ms)
+                cost = _cost(found, sample.arm, JUDGE, judge.model)
+                cost.add(judge.votes, judge.usage, judge.latency_ms, judge.gaps)
     arms = [*Arm, *Pairing]
     return sorted(
         found.values(),

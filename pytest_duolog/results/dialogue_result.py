@@ -12,9 +12,10 @@ from pydantic import Field
 
 from pytest_duolog.properties.base import Evidence, Outcome, Verdict
 from pytest_duolog.results.reading import Reading, read
-from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript, Usage
+from pytest_duolog.transcripts.transcript import Gaps, Message, Record, Text, Transcript, Usage
 
-# Format history: 1, the first; `judges`, `draws`, `unsaid`, and `call` of a citation, were added with defaults.
+# Format history: 1, the first; `judges`, `draws`, `unsaid`, `call` of a citation, and `gaps` of a judge, were added
+# with defaults.
 DIALOGUE_FORMAT: Literal[1] = 1
 
 
@@ -93,13 +94,15 @@ class RecordingMisfit(Record):
 class JudgeUse(Record):
     """The votes on a dialogue that a judge was asked for in this run, and what they took.
 
-    `model` is `provider:model` or the name of a callable; `latency_ms` is the sum over the votes.
+    `model` is `provider:model` or the name of a callable; `usage` and `latency_ms` are sums over the votes. `gaps`
+    counts the votes that did not say theirs; in results of older versions it has none.
     """
 
     model: Text
     votes: int = Field(default=0, ge=0)
     usage: Usage = Usage()
     latency_ms: float = Field(default=0, ge=0)
+    gaps: Gaps = Gaps()
 
     def with_vote(self, usage: Usage | None, latency_ms: float | None) -> Self:
         """The same with one more vote."""
@@ -108,6 +111,7 @@ class JudgeUse(Record):
                 "votes": self.votes + 1,
                 "usage": self.usage + (usage or Usage()),
                 "latency_ms": self.latency_ms + (latency_ms or 0),
+                "gaps": self.gaps + Gaps.of(usage),
             }
         )
 
@@ -117,6 +121,7 @@ class JudgeUse(Record):
             votes=self.votes + other.votes,
             usage=self.usage + other.usage,
             latency_ms=self.latency_ms + other.latency_ms,
+            gaps=self.gaps + other.gaps,
         )
 
 

@@ -130,6 +130,17 @@ class Usage(Record):
         """All tokens that the model wrote, reasoning included."""
         return (self.reply_tokens or 0) + (self.reasoning_tokens or 0)
 
+    @property
+    def known_read(self) -> int | None:
+        """All tokens of the prompt; None if none of them is known."""
+        parts = {self.prompt_tokens, self.cache_read_tokens, self.cache_write_tokens}
+        return None if parts == {None} else self.tokens_read
+
+    @property
+    def known_written(self) -> int | None:
+        """All tokens that the model wrote; None if none of them is known."""
+        return None if {self.reply_tokens, self.reasoning_tokens} == {None} else self.tokens_written
+
     def __add__(self, other: Usage) -> Usage:
         """The sum; a count that only one of them has is kept."""
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
@@ -139,6 +150,23 @@ class Usage(Record):
                 for name, (one, two) in pairs.items()
             }
         )
+
+
+class Gaps(Record):
+    """How many of some replies did not say their tokens, and their cost: a sum over them is less than the whole."""
+
+    tokens: int = Field(default=0, ge=0)
+    cost: int = Field(default=0, ge=0)
+
+    @classmethod
+    def of(cls, usage: Usage | None) -> Self:
+        """The gaps of one reply."""
+        usage = usage or Usage()
+        says_tokens = usage.known_read is not None and usage.known_written is not None
+        return cls(tokens=int(not says_tokens), cost=int(usage.cost is None))
+
+    def __add__(self, other: Gaps) -> Gaps:
+        return Gaps(tokens=self.tokens + other.tokens, cost=self.cost + other.cost)
 
 
 class ToolCall(Record):

@@ -126,6 +126,15 @@ def test_judges_are_apart_from_speakers():
     assert judge.cost == pytest.approx(0.6)
 
 
+def test_usage_of_a_judge_is_unknown_if_one_vote_does_not_say_it():
+    told = JudgeUse(model="j").with_vote(Usage(prompt_tokens=5, reply_tokens=1, cost=0.1), 100)
+    (line,) = lines(sample(1, result=talk(1, judges=(told.with_vote(Usage(cost=0.2), 100),))))
+    assert (line.judges[0].tokens_read, line.judges[0].tokens_written) == (None, None)
+    assert line.judges[0].cost == pytest.approx(0.3)
+    (line,) = lines(sample(1, result=talk(1, judges=(told.with_vote(None, 100),))))
+    assert (line.judges[0].replies, line.judges[0].cost) == (2, None)
+
+
 def test_tokens_and_cost_are_unknown_if_one_reply_does_not_say_them():
     said = talk(1).transcript
     silent = said.messages[3].model_copy(update={"usage": Usage(reply_tokens=2)})

@@ -14,7 +14,7 @@ from pytest_duolog.reports.report import report_text
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, JudgeUse, PropertyResult
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import Arm, RunRecord
-from pytest_duolog.transcripts.transcript import Message, Transcript, Usage
+from pytest_duolog.transcripts.transcript import Gaps, Message, Transcript, Usage
 from tests.dialogues import dialogue
 from tests.reports.pages import Page, gate_of, page_of, spoken
 from tests.run_records import arm_samples, gate_record, header, sample
@@ -169,14 +169,19 @@ def test_cost_is_told_by_arm_and_what_is_not_known_is_not_zero():
         told = [first, *(message.model_copy(update={"usage": usage}) for message in rest)]
         transcript = one.dialogues[0].transcript.model_copy(update={"messages": tuple(told)})
         judge = JudgeUse(
-            model="openai:strict", votes=3, usage=Usage(prompt_tokens=70, cost=0.25), latency_ms=4500
+            model="openai:strict",
+            votes=3,
+            usage=Usage(prompt_tokens=70, cost=0.25),
+            latency_ms=4500,
+            gaps=Gaps(tokens=2),
         )
         talk = one.dialogues[0].model_copy(update={"transcript": transcript, "judges": (judge,)})
         samples.append(one.model_copy(update={"dialogues": (talk,)}))
     words = page_of(RunRecord(record.header, tuple(samples))).words
     assert "candidate Ann Ann 18 180 not known 90 none not known not known" in words
     assert (
-        "candidate judge openai:strict 9 votes 210 not known not known not known 1.5 s (mean) 0.75" in words
+        "candidate judge openai:strict 9 votes at least 210 not known not known not known 1.5 s (mean) 0.75"
+        in words
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_duolog.reports.terminal import judge_words
 from pytest_duolog.reports.wording import cost_lines
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.costs import costs_of
@@ -42,6 +43,28 @@ def record(*dialogues: tuple[Arm, DialogueResult, bool]) -> RunRecord:
     return RunRecord(header(plan), tuple(samples))
 
 
+def test_votes_and_replies_that_do_not_say_their_usage_are_counted() -> None:
+    spoken = talk("openai:old")
+    silent = spoken.transcript.messages[1].model_copy(update={"usage": Usage(prompt_tokens=3)})
+    messages = (spoken.transcript.messages[0], silent)
+    partly = spoken.model_copy(
+        update={"transcript": spoken.transcript.model_copy(update={"messages": messages})}
+    )
+    found = {one.role: one for one in costs_of(record((Arm.BASELINE, partly, False)))}
+    assert {role: (one.gaps.tokens, one.gaps.cost) for role, one in found.items()} == {
+        "Ann": (0, 0),
+        "Ben": (1, 1),
+        "judge": (1, 1),
+    }
+    assert (
+        "2 votes of judges (0.2 s of model time; at least 10 tokens read; at least 4 written; cost at least"
+        in (judge_words([partly]))
+    )
+    (words,) = cost_lines(record((Arm.BASELINE, partly, False)))
+    assert "Ann (openai:asker) 1 reply, 0.5 s of model time, 10 tokens read, 4 written, cost 0.5;" in words
+    assert "judge (openai:judge) 2 votes, 0.2 s of model time, at least 10 tokens read" in words
+
+
 def test_what_was_asked_for_is_counted_by_arm_and_role() -> None:
     found = costs_of(
         record(
@@ -75,7 +98,8 @@ def test_costs_have_a_line_for_each_arm() -> None:
         (
             "cost of the candidate: Ann (openai:asker) 1 reply, 0.5 s of model time, 10 tokens read, 4 written, "
             "cost 0.5; Ben (openai:new) 1 reply, 0.5 s of model time, 10 tokens read, 4 written, cost 0.5; "
-            "judge (openai:judge) 2 votes, 0.2 s of model time, 10 tokens read, 4 written, cost 0.5"
+            "judge (openai:judge) 2 votes, 0.2 s of model time, at least 10 tokens read, at least 4 written, "
+            "cost at least 0.5"
         )
     ]
 
