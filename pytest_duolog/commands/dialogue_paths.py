@@ -58,28 +58,36 @@ def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def given_dialogues(arguments: argparse.Namespace) -> tuple[list[FiledDialogue], int]:
+def given_dialogues(
+    arguments: argparse.Namespace, *, are_sides: bool = False
+) -> tuple[list[FiledDialogue], int]:
     """The selected dialogues with verdicts, and how many could not be read; each of those is reported on stderr.
 
-    Raises TranscriptError if there is none.
+    A file that is named twice is used once, unless the paths are sides of a comparison. Raises TranscriptError if there
+    is no dialogue.
     """
     properties = given_properties(arguments)
     paths = arguments.paths or ["."]
     columns = given_columns(paths, arguments.column)
     found, n_unreadable = selected_dialogues(
-        paths, text=arguments.text, says=arguments.says or "", columns=columns
+        paths, text=arguments.text, says=arguments.says or "", columns=columns, are_sides=are_sides
     )
     return [dialogue.judged(properties) for dialogue in found], n_unreadable
 
 
 def selected_dialogues(
-    paths: Sequence[str], *, text: str = "", says: str = "", columns: Columns = NO_COLUMNS
+    paths: Sequence[str],
+    *,
+    text: str = "",
+    says: str = "",
+    columns: Columns = NO_COLUMNS,
+    are_sides: bool = False,
 ) -> tuple[list[FiledDialogue], int]:
-    """The dialogues of some paths with these texts, as they are, and how many could not be read.
+    """The dialogues of some paths with these texts, as they are, and how many could not be read (see above).
 
     Each of those is reported on stderr. Raises TranscriptError if there is none.
     """
-    found = list(_entries(paths, columns))
+    found = list(_entries(paths, columns, are_sides=are_sides))
     unreadable = [entry for entry in found if isinstance(entry, Unreadable)]
     for entry in unreadable:
         print(printable(f"duolog: {entry.file}:{entry.line}: {entry.problem}"), file=sys.stderr)
@@ -113,12 +121,16 @@ def _searched(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _entries(paths: Sequence[str], columns: Columns) -> Iterator[FiledDialogue | Unreadable]:
-    for path in paths:  # a file that is given twice is used twice: it may be compared with itself
+def _entries(
+    paths: Sequence[str], columns: Columns, *, are_sides: bool
+) -> Iterator[FiledDialogue | Unreadable]:
+    known: set[str] = set()
+    for path in paths:
+        used = set() if are_sides else known  # a file may be compared with itself
         if Path(path).is_dir():
-            yield from dialogues_of_folder(Path(path), set())
+            yield from dialogues_of_folder(Path(path), used)
         else:
-            yield from map(without_secrets, each_dialogue_at(path, columns, set()))
+            yield from map(without_secrets, each_dialogue_at(path, columns, used))
 
 
 def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue | Unreadable]:

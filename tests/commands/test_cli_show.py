@@ -70,6 +70,17 @@ def test_margins_say_goodbye_loop_and_verdict(capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_a_file_that_is_named_twice_is_used_once(here: Path, capsys: pytest.CaptureFixture[str]):
+    Path("link.md").symlink_to("looping.md")
+    (here / "folder").mkdir()
+    Path("folder/looping.md").symlink_to(here / "looping.md")
+    twice = ["looping.md", "./looping.md", "link.md", "*.md", "folder", str(here)]
+    once = json.loads(shown(capsys, "looping.md", "--format=json"))
+    assert json.loads(shown(capsys, *twice, "--format=json")) == once
+    assert main(["report", *twice, "-o", "report.html"]) == 0
+    assert capsys.readouterr().out == "report.html: 1 dialogue\n"
+
+
 def test_repeats_are_folded_unless_all_is_asked_for(capsys: pytest.CaptureFixture[str]):
     short, whole = shown(capsys, "looping.md"), shown(capsys, "looping.md", "--full")
     (fold,) = (line for line in short.splitlines() if "more like it" in line)
@@ -266,7 +277,11 @@ def test_options_without_effect_are_refused(
 def test_parquet_needs_pyarrow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["show", "looping.md", "--format=parquet", "-o", "rows.parquet"]) == 2
-    assert "pip install pyarrow" in capsys.readouterr().err
+    says = capsys.readouterr().err
+    assert (
+        "--format parquet needs pyarrow, which is not installed: pip install 'pytest-duolog[scan]', or"
+        in says
+    )
 
 
 def parquet_of(rows: list[dict[str, Any]], path: Path) -> Any:

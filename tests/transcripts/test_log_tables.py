@@ -237,11 +237,14 @@ def test_a_row_that_cannot_be_read_spoils_what_it_may_be_part_of_and_nothing_els
         (b",user,a", "column 'conversation_id' is empty"),
         (b"1,user,\xff", "not UTF-8"),
         (b'1,user,"a"b', "not CSV: ',' expected after '\"'"),
+        (b"1,user,a\r1,user,b", "not CSV: it has a carriage return that ends no line (CR without LF), as in"),
     ],
 )
 def test_each_kind_of_bad_row_says_why(row: bytes, problem: str):
     Path("log.csv").write_bytes(HEADER.encode() + b"\n" + row + b"\n")
-    assert read("log.csv") == [("", 2, problem)]
+    ((id_, line, said),) = read("log.csv")
+    assert (id_, line) == ("", 2)
+    assert said.startswith(problem)
 
 
 @pytest.mark.parametrize(
@@ -261,10 +264,15 @@ def test_each_kind_of_bad_row_says_why(row: bytes, problem: str):
         (f"{HEADER},content\n1,user,a,b\n", NO_COLUMNS, "it has 2 columns 'content': rename all but one"),
         ("", NO_COLUMNS, "the file is empty, or its first line is"),
         ("session,role\n", NO_COLUMNS, "it is UTF-16"),
+        (
+            f"{HEADER}\r1,user,a\r",
+            NO_COLUMNS,
+            "its first line is not CSV: it has a carriage return that ends no line",
+        ),
     ],
 )
 def test_a_table_without_dialogues_is_refused_in_words(content: str, columns: Columns, problem: str):
-    Path("log.csv").write_text(content, "utf-16-le" if "UTF-16" in problem else "utf-8")
+    Path("log.csv").write_bytes(content.encode("utf-16-le" if "UTF-16" in problem else "utf-8"))
     ((_, _, said),) = read("log.csv", columns=columns)
     assert problem in said
 

@@ -35,7 +35,7 @@ class CsvTable:
         try:
             header = next(self._records())
         except csv.Error as error:
-            raise TranscriptError(f"{file}: its first line is not CSV: {error}") from error
+            raise TranscriptError(f"{file}: its first line is not CSV: {_told(error)}") from error
         self.names: Sequence[str] = [name.removeprefix("\ufeff").strip() for name in header]
         self.seed = hashlib.blake2b(self._read, digest_size=16).digest()
         self._read = b""
@@ -55,7 +55,7 @@ class CsvTable:
             except StopIteration:
                 return
             except csv.Error as error:
-                problem = f"not CSV: {error}{self._lost(line)}"
+                problem = f"not CSV: {_told(error)}{self._lost(line)}"
                 records = self._records()
             if not problem and not cells:
                 continue
@@ -96,6 +96,16 @@ class CsvTable:
             self._line += line.endswith(b"\n")
             self._read += line
             yield line.decode("utf-8", "surrogateescape")
+
+
+def _told(error: csv.Error) -> str:
+    """What is wrong, in words for people without Python."""
+    if "new-line character" not in str(error):
+        return str(error)
+    return (
+        "it has a carriage return that ends no line (CR without LF), as in files of old Macs and of Excel's 'CSV "
+        r"(Macintosh)': save it as CSV again, or put a line feed for each: tr '\r' '\n' < OLD > NEW"
+    )
 
 
 @contextmanager

@@ -81,13 +81,17 @@ def parquet_table(file: str) -> Iterator[ParquetTable]:
         yield ParquetTable(stream)
 
 
-def pyarrow_for(what: str) -> tuple[Any, Any]:
-    """The modules `pyarrow` and `pyarrow.parquet`. Raises ConfigurationError that says what needs them."""
+def pyarrow_for(what: str, instead: str = "") -> tuple[Any, Any]:
+    """The modules `pyarrow` and `pyarrow.parquet`. Raises ConfigurationError that says what needs them.
+
+    `instead` is what does without.
+    """
     try:
         import pyarrow as pa  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise ConfigurationError(
             f"{what} needs pyarrow, which is not installed: pip install 'pytest-duolog[scan]'"
+            f"{f', or use {instead}' if instead else ''}"
         ) from error
     return pa, parquet
