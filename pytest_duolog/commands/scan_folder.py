@@ -29,6 +29,7 @@ from pytest_duolog.commands.scan import WAITING, begin_process, n_processors, pr
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.base import Outcome, Property
+from pytest_duolog.recording.addresses import lasting_parameters
 from pytest_duolog.results.examination import examine
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.verdict_rows import COLUMNS, VerdictRow, row_of_damage, rows_of
@@ -46,7 +47,8 @@ FORMATS = ("jsonl", "parquet")
 DETECTING = ("detectors", "properties", "topics", "transcripts", "results")
 # Rows that are kept in memory before they are written.
 BATCH = 5_000
-ROWS = "--rows parquet"
+# What needs pyarrow, and what does without.
+PARQUET_ROWS = ("--rows parquet", "--rows jsonl")
 # The name of a file of results.
 RESULT = re.compile(r"(.+)-\d{6}-[0-9a-f]{16}\.(?:jsonl|parquet)")
 
@@ -103,13 +105,14 @@ class FolderScan:
     def stem_of(self, file: str) -> str:
         """The beginning of the names of all results of an input: the same for all its spellings.
 
-        An address is the same with another query, because a signed one has a new one each time.
+        An address is the same with another signature or key in its query: a signed one has a new one each time.
         """
+        asked = lasting_parameters(file) if is_address(file) else ""
         place = shown_address(identity(file))
         with suppress(ValueError):  # on another drive
             place = place if is_address(place) else os.path.relpath(place, os.path.realpath(self.folder))
         name = re.sub(r"[^\w.-]+", "_", place.replace(os.sep, "/").rpartition("/")[2])[:60]
-        return f"{name}-{hashlib.blake2b(os.fsencode(place), digest_size=4).hexdigest()}"
+        return f"{name}-{hashlib.blake2b(os.fsencode(f'{place}{asked}'), digest_size=4).hexdigest()}"
 
     def rows(self, chunk: Chunk) -> Iterator[VerdictRow]:
         """The rows of a chunk."""
@@ -171,7 +174,7 @@ class _JsonLines:
 
 class _Parquet:
     def __init__(self, file: LineFile) -> None:
-        pa, parquet = pyarrow_for(ROWS)
+        pa, parquet = pyarrow_for(*PARQUET_ROWS)
         types = {str: pa.string(), int: pa.int64()}
         self._arrow = pa
         self._schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
@@ -227,7 +230,7 @@ def _clean(value: str | int | None) -> str | int | None:
 def read_counts(path: Path) -> Counts:
     """What a finished file of results holds."""
     if path.suffix == ".parquet":
-        _, parquet = pyarrow_for(ROWS)
+        _, parquet = pyarrow_for(*PARQUET_ROWS)
         batches = parquet.ParquetFile(path).iter_batches(columns=["line", "outcome", "error"])
         return counted_rows(VerdictRow(**row) for batch in batches for row in batch.to_pylist())
     with path.open("rb") as lines:
@@ -237,7 +240,7 @@ def read_counts(path: Path) -> Counts:
 def run_scan(scan: FolderScan, written: Sequence[str]) -> int:
     """Check all files; a line on stdout for each chunk. The status is that of `duolog check`, or INTERRUPTED."""
     if scan.format == "parquet":
-        pyarrow_for(ROWS)
+        pyarrow_for(*PARQUET_ROWS)
     scan.folder.mkdir(parents=True, exist_ok=True)
     _remove_torn(scan.folder)
     try:

@@ -76,11 +76,10 @@ def without_secrets(uri: str, redacted: Callable[[str], str], credentials: Mappi
     parts = urlsplit(uri)
     host = parts.netloc.rpartition("@")[2]
     query = parse_qsl(parts.query, keep_blank_values=True)
-    names = {name.lower() for name, _ in query}
-    timed = [changing for signs, changing in TIMED_SIGNATURES if signs <= names]
+    changes = _changing(query)
     shown = []
     for name, value in query:
-        if any(changing.fullmatch(name.lower()) for changing in timed):
+        if changes(name):
             known = "[redacted key]"
         elif value and is_credential(name):
             known = "[redacted key]" if value in credentials else _hidden(redacted(value))
@@ -88,6 +87,20 @@ def without_secrets(uri: str, redacted: Callable[[str], str], credentials: Mappi
             known = quote_plus(redacted(value))
         shown.append(f"{quote_plus(redacted(name))}={known}")
     return urlunsplit((parts.scheme, host, parts.path, "&".join(shown), ""))
+
+
+def lasting_parameters(uri: str) -> str:
+    """The query of an address without credentials and signatures, which differ from request to request."""
+    query = parse_qsl(urlsplit(uri).query, keep_blank_values=True)
+    changes = _changing(query)
+    return urlencode([(name, value) for name, value in query if not (changes(name) or is_credential(name))])
+
+
+def _changing(query: Sequence[tuple[str, str]]) -> Callable[[str], bool]:
+    """Whether a parameter of this query, by its name, is one of a signature that expires."""
+    names = {name.lower() for name, _ in query}
+    timed = [changing for signs, changing in TIMED_SIGNATURES if signs <= names]
+    return lambda name: any(changing.fullmatch(name.lower()) for changing in timed)
 
 
 def with_plain_markers(uri: str) -> str:

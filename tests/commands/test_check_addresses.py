@@ -206,6 +206,13 @@ def test_a_new_query_of_an_address_is_the_same_log(
     assert "(was there)" in capsys.readouterr().out
 
 
+def test_addresses_with_another_question_in_their_query_are_logs_of_their_own(url: str):
+    for day in "12":
+        FILES[f"log.jsonl?day={day}&signature=s"] = log(int(day)).encode()
+        assert main(["check", "--out", "out", f"{url}/parts/log.jsonl?day={day}&signature=s"]) == 1
+    assert len(list(Path("out").iterdir())) == 2
+
+
 def test_a_file_that_breaks_off_is_a_row_that_says_why(
     store: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ):
