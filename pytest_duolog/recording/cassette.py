@@ -228,6 +228,13 @@ class Cassette(Recorder):
                 self._notice(f"{speaker} was answered by {len(models)} models: {', '.join(sorted(models))}")
         if self._resumes:
             self.file.open(self._header)
+        elif self._source and not (
+            self._source.is_finished or self.file.is_begun or self._source_path.suffix == ".yaml"
+        ):
+            self._notice(
+                f"{self.path.name} has no end, as if its run had been killed or its last line removed; finish it: "
+                f"pytest --record-mode=once {self.test_argument}"
+            )
         self._end = self.redactor.json(
             {
                 "stop": stop_reason.model_dump(mode="json"),

@@ -26,7 +26,7 @@ Format history:
 1, the first.
 2, a request names the field of its history, and an interaction the model that replied: every protocol can be read.
    Addresses have all their parameters and their other names (`names`). Relevant headers are kept and compared. Lines
-   have checksums if the header has one.
+   have checksums.
 3, only for dialogues in which a speaker has tools or is code: an interaction can be a call of a tool. A request
    whose fields beside the history are those of an earlier one names it in `fields`, because tools are long.
 """
@@ -84,6 +84,11 @@ class JournalCodec:
         self._fields: dict[bytes, int] = {}
         self._number = 0
         self._unfolded_bytes = 0
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether the lines of this format have checksums."""
+        return self._format > 1
 
     def encode(self, interaction: Interaction) -> dict[str, Any]:
         """The next line, as a JSON object."""

@@ -41,13 +41,20 @@ CONFLICT = re.compile(rb"(?m)^(?:(?:<{7}|>{7}|\|{7}) |={7}\r?$)")
 LFS_POINTER = b"version https://git-lfs.github.com/"
 
 
+UNPROTECTED = (
+    "its checksums were removed, so it cannot be told whether somebody changed it: restore it from version control, or "
+    "record it again with --record-mode=rewrite"
+)
+
+
 @dataclass
 class Journal:
     """The content of a cassette file.
 
     `end` is None for an incomplete recording. `damage` names the lines that could not be used, `edited` the lines that
-    were changed later; `has_checksums` says whether changes can be found at all. `codec` can continue writing at the
-    end of the file, `whole_bytes` is the position of the end of the last whole line, `n_bytes` the length of the file.
+    were changed later, or says that nobody can tell; `has_checksums` says whether changes can be found at all. `codec`
+    can continue writing at the end of the file, `whole_bytes` is the position of the end of the last whole line,
+    `n_bytes` the length of the file.
     """
 
     header: Mapping[str, Any]
@@ -95,6 +102,8 @@ def journal_of(lines: Lines, path: Path) -> Journal:
         whole_bytes=lines.whole_bytes,
         n_bytes=lines.n_bytes,
     )
+    if codec.has_checksums and not journal.has_checksums:
+        journal.edited.append(UNPROTECTED)
     names = {1: "the header"}
     for number, line in enumerate(rest[:-1], start=2):
         if line.strip() and (name := _take_line(journal, number, line)):

@@ -155,22 +155,63 @@ def test_a_word_that_means_neither_is_refused(pytester, cassette):
     result.stdout.fnmatch_lines(["*duolog_edited_cassettes: unknown value 'error' (accepted: fail, warn)"])
 
 
-def test_a_recording_of_before_there_were_checksums_plays_without_a_notice(pytester, cassette):
+def without_end(content: bytes) -> bytes:
+    return b"".join(content.splitlines(keepends=True)[:-1])
+
+
+def test_a_recording_without_its_checksums_is_told_and_can_be_refused(pytester, cassette, capsys):
     content = without_checksums(cassette.read_bytes())
+    for tampered in (content, content.replace(b"lamps", b"tables")):
+        cassette.write_bytes(tampered)
+        assert main(["cassettes", "list", str(cassette)]) == 1
+        assert "its checksums were removed" in capsys.readouterr().out
+        result = pytester.runpytest("-o", "duolog_edited_cassettes=fail")
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines(
+            [
+                "E *UnreadableCassette: the cassette was changed after it was recorded",
+                "E *changed: *its checksums were removed, so it cannot be told whether somebody changed it: *",
+            ]
+        )
+        assert cassette.read_bytes() == tampered
     cassette.write_bytes(content)
-    result = pytester.runpytest("-o", "duolog_edited_cassettes=fail")
+    result = pytester.runpytest()
     result.assert_outcomes(passed=1)
-    result.stdout.no_fnmatch_line("*edited by hand*")
+    result.stdout.fnmatch_lines(
+        ["test_project.py::test_it: *.jsonl: its checksums were removed, so *=rewrite"]
+    )
+
+
+def test_a_recording_without_the_checksum_of_its_header_is_told(pytester, cassette):
+    header, *rest = cassette.read_bytes().splitlines(keepends=True)
+    cassette.write_bytes(without_checksums(header) + b"".join(rest))
+    pytester.runpytest().stdout.fnmatch_lines(
+        ["test_project.py::test_it: *: its checksums were removed, so *"]
+    )
+
+
+def test_format_1_has_no_checksums_and_plays_without_a_notice(tmp_path):
+    place, made = location(tmp_path), chat(3)
+    write_journal(place.path, Journal({"duolog": 2, "test": place.owner}, made, END))
+    first, rest = without_checksums(place.path.read_bytes()).split(b"\n", 1)
+    place.path.write_bytes(first.replace(b'"duolog":2', b'"duolog":1') + b"\n" + rest)
+    assert read_journal(place.path).edited == []
+
+
+def test_a_recording_without_its_end_is_told_until_it_is_finished(pytester, cassette):
+    content = cassette.read_bytes()
+    cassette.write_bytes(without_end(content))
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*: *.jsonl has no end, as if *: pytest --record-mode=once *test_project.py::test_it"]
+    )
+    assert cassette.read_bytes() == without_end(content)
+    result = pytester.runpytest("--record-mode=once")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*has no end*")
     assert cassette.read_bytes() == content
-
-
-def test_it_may_be_finished_by_this_version(pytester, cassette, chat_server):
-    lines = cassette.read_bytes().splitlines(keepends=True)
-    cassette.write_bytes(without_checksums(b"".join(lines[:3])) + lines[3])
-    for arguments in ([], ["-o", "duolog_edited_cassettes=fail"]):
-        result = pytester.runpytest(*arguments)
-        result.assert_outcomes(passed=1)
-        result.stdout.no_fnmatch_line("*edited by hand*")
+    pytester.runpytest().stdout.no_fnmatch_line("*has no end*")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
