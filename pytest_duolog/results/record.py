@@ -33,7 +33,7 @@ from pytest_duolog.results.shard import missing_shards
 from pytest_duolog.transcripts.transcript import Message, Record, StopKind, Text
 
 # Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its own verdicts. Lines have
-# checksums if the header has one.
+# checksums.
 FORMAT = 2
 
 Line = TypeVar("Line", bound=Record)

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample, of_format_1
-from pytest_duolog.storage.checksums import checked_lines
+from pytest_duolog.storage.checksums import checked_lines, without_checksum
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.storage.line_file import (
     FileChanged,
@@ -41,6 +41,7 @@ from pytest_duolog.transcripts.transcript import Record
 FIRST_BYTES = b'{"duolog_record":'
 # The key of a field that only format 1 has.
 OLD_VERDICTS = b'"properties":'
+UNPROTECTED = "its checksums were removed, so it cannot be told whether somebody changed it: restore the file"
 
 
 class _Line(Record):
@@ -88,7 +89,9 @@ def _record(lines: Iterable[bytes], path: Path) -> RunRecord:
     whole = _WholeLines(lines)
     for number, (text, wrong) in enumerate(checked_lines(whole), start=1):
         if header is None:
-            header, name = _header(text, path), "the header"
+            (version, header), name = _header(text, path), "the header"
+            if version > 1 and not whole.are_sealed:
+                problems.append(UNPROTECTED)
         else:
             line = _line(text, number, path)
             samples += [line.sample] if line.sample else ()
@@ -112,21 +115,29 @@ def _record(lines: Iterable[bytes], path: Path) -> RunRecord:
 
 
 class _WholeLines:
-    """The lines that end with a line feed; after them, `torn` is the rest."""
+    """The lines that end with a line feed; after them, `torn` is the rest.
+
+    `are_sealed` says whether the first one has a checksum.
+    """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self._lines = lines
         self.torn = b""
+        self.are_sealed = False
 
     def __iter__(self) -> Iterator[bytes]:
+        is_first = True
         for line in self._lines:
             if line.endswith(b"\n"):
+                if is_first:
+                    self.are_sealed, is_first = without_checksum(line) != line, False
                 yield line
             else:
                 self.torn = line
 
 
-def _header(line: bytes, path: Path) -> Header:
+def _header(line: bytes, path: Path) -> tuple[int, Header]:
+    """The format of a record, and its header."""
     try:
         fields = parsed(line)
         version = int(fields.pop("duolog_record"))
@@ -139,7 +150,7 @@ def _header(line: bytes, path: Path) -> Header:
             advice="upgrade pytest-duolog",
         )
     try:
-        return Header.model_validate(fields)
+        return version, Header.model_validate(fields)
     except ValidationError as error:
         raise RunRecordError(
             f"the header of the run record is damaged: {wrong_fields(error)}", path=path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.cli import main
-from pytest_duolog.storage.checksums import with_checksum
+from pytest_duolog.storage.checksums import without_checksum
 from tests.chat_server import ChatServer
 
 SUITE = """
@@ -56,14 +55,14 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def stored(pytester: pytest.Pytester, models: Models, kept: Path) -> Path:
-    """A record of nine samples of each test; their recordings are gone. Without checksums it can be edited."""
+    """A record of nine samples of each test; their recordings are gone."""
     pytester.makepyfile(test_it=SUITE)
     path = pytester.path / "stored.jsonl"
     if not kept.exists():
         run(pytester, "--duolog-samples=9", "--duolog-record=stored.jsonl").assert_outcomes(passed=5)
         shutil.rmtree(pytester.path / "cassettes")
         models.asked.clear()
-        kept.write_text(re.sub(r',"sum":"\w+"', "", path.read_text()))
+        shutil.copy(path, kept)
     return Path(shutil.copy(kept, path))
 
 
@@ -168,11 +167,20 @@ def test_baseline_without_a_candidate_is_refused(
     )
 
 
+def test_record_without_its_checksums_is_no_baseline(
+    pytester: pytest.Pytester, models: Models, stored: Path
+) -> None:
+    stored.write_bytes(b"\n".join(map(without_checksum, stored.read_bytes().splitlines())) + b"\n")
+    result = gate(pytester, "--duolog-baseline=stored.jsonl")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*stored.jsonl: its checksums were removed, so it cannot be told *"])
+    assert not models.asked
+
+
 def test_record_that_was_changed_by_hand_is_no_baseline(
     pytester: pytest.Pytester, models: Models, stored: Path
 ) -> None:
     lines = stored.read_bytes().splitlines()
-    lines = [with_checksum(line, place) for place, line in enumerate(lines, start=1)]
     lines[2] = lines[2].replace(b'"passed"', b'"failed"')
     stored.write_bytes(b"\n".join(lines) + b"\n")
     result = gate(pytester, "--duolog-baseline=stored.jsonl")

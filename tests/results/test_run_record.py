@@ -308,7 +308,8 @@ def test_lines_that_were_changed_are_named(tmp_path: Path) -> None:
         "line 3 (a, sample 2 of the baseline) was written as line 4: lines before it were removed, added or swapped"
     )
     path.write_bytes(re.sub(rb',"sum":"\w+"', b"", b"".join(lines)))
-    assert read_record(path).damage == ()
+    (problem,) = read_record(path).damage
+    assert problem.startswith(f"{path}: its checksums were removed, so it cannot be told whether somebody")
 
 
 def check_mutants(folder: Path, n: int, *, seed: int) -> int:
