@@ -24,7 +24,7 @@ _STRUCTURED_START = ("{", "|", "$")
 _LINES = 2
 
 # Keys of the text of a message.
-_SPOKEN = frozenset(
+SPOKEN = frozenset(
     (
         "content",
         "text",
@@ -100,7 +100,7 @@ def unwrap(content: str) -> Unwrapped:
         return Unwrapped(content, False)
     if fenced := _FENCE.match(stripped):
         stripped = fenced[1].strip()
-    if stripped.startswith(("{", "[")) and (values := _json_values(stripped)) is not None:
+    if stripped.startswith(("{", "[")) and (values := json_values(stripped)) is not None:
         return _of_values(values)
     if stripped.startswith("<") and len(_TAG.findall(stripped)) > 1:
         return Unwrapped(_said([("", piece) for piece in _TAG.split(stripped) if piece.strip()]), True)
@@ -115,8 +115,8 @@ def unwrap(content: str) -> Unwrapped:
 def _of_values(values: list[tuple[str, str]]) -> Unwrapped:
     """The text, if everything else is names and ids; otherwise all values."""
     own = [(key.casefold(), value) for key, value in values if not _RUNS_ON.search(key)]
-    spoken = [value for key, value in own if key in _SPOKEN and value.strip()]
-    if spoken and all(key in _SPOKEN or key in _WHO for key, _ in own):
+    spoken = [value for key, value in own if key in SPOKEN and value.strip()]
+    if spoken and all(key in SPOKEN or key in _WHO for key, _ in own):
         return Unwrapped(_MACHINE_ID.sub(" ", "\n".join(spoken)), False)
     return Unwrapped(_said(values), True)
 
@@ -140,7 +140,7 @@ def _is_machine_made(stripped: str) -> bool:
     return 100 * n_marks >= _MARKS * len(stripped) and n_marks > 1
 
 
-def _json_values(stripped: str) -> list[tuple[str, str]] | None:
+def json_values(stripped: str) -> list[tuple[str, str]] | None:
     """Keys and values of a JSON text, in order; None if it is not JSON, or only a string."""
     try:
         parsed = json.loads(stripped)

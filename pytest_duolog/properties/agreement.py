@@ -1,4 +1,4 @@
-"""The property that speakers do not merely agree with each other."""
+"""The property that speakers do not merely agree with each other, and the loops in which they do."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_duolog.detectors import lexicon, role_phrases, text
+from pytest_duolog.detectors.loops import SHORTEST, Loop, runs
 from pytest_duolog.display import counted
 from pytest_duolog.properties.base import Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
-from pytest_duolog.transcripts.transcript import Transcript
+from pytest_duolog.topics.idle import AGREEING
+from pytest_duolog.transcripts.transcript import Message, Transcript
 
 # Agreement adds nothing if it has at most this many new words, or at most this share of new words.
 NEW_WORDS = 2
@@ -24,6 +26,8 @@ BRIDGED = 1
 STRETCH = 6
 NEW_IN_STRETCH = 7
 AGREEING_IN_STRETCH = 2
+# A message with more new words, phrases of agreement included, ends a run, so the others are not searched for phrases.
+MOST_NEWS = 6
 _OBJECTS = re.compile(
     r"\b(?:but|however|though|although|except|unless|aber|jedoch|(?<!\ba )(?<!\bo )(?<!muito )mais|pourtant|pero"
     r"|sin embargo|però|porém|tapi)\b"
@@ -48,8 +52,7 @@ class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """The verdict; the evidence is the longest run of mere agreement."""
-        runs = list(_runs(said))
-        shared = [run for run in runs if self.speaker or len({message.speaker for _, message in run}) > 1]
+        shared = [run for run in _runs(said) if self.speaker or _is_shared(run)]
         longest = max(shared, key=len, default=[])
         is_spiral = len(longest) >= self.messages
         return self.verdict(
@@ -58,6 +61,28 @@ class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
             f"{self.messages - 1})",
             longest if is_spiral else (),
         )
+
+
+def agreeing_loops(messages: Sequence[Message], n_news: Sequence[int]) -> list[Loop]:
+    """The stretches in which both sides merely agree, long enough for a loop, in order and without overlaps.
+
+    `n_news` is the number of new words with content in each message.
+    """
+    found: list[Loop] = []
+    said = list(enumerate(messages))
+    if not any(end - start + 1 >= SHORTEST for start, end in runs([n <= MOST_NEWS for n in n_news])):
+        return found
+    for run in _runs(said):
+        onset, end = (run[0][0], run[-1][0]) if run else (0, 0)
+        is_free = all(end < loop.onset or loop.end < onset for loop in found)
+        if len(run) >= SHORTEST and _is_shared(run) and is_free:
+            speakers = tuple(dict.fromkeys(message.speaker for _, message in run))
+            found.append(Loop(onset, end, AGREEING, speakers, None))
+    return sorted(found, key=lambda loop: loop.onset)
+
+
+def _is_shared(run: Sequence[Numbered]) -> bool:
+    return len({message.speaker for _, message in run}) > 1
 
 
 def _runs(said: Sequence[Numbered]) -> Iterator[list[Numbered]]:

@@ -121,11 +121,18 @@ def _ratio(first: float, last: float) -> float:
 
 
 def _first_language(own: Mapping[int, str], guesses: Mapping[int, Guess], together: str | None) -> str:
-    """The first language that is recognised; if that message may be in the one of most messages, or of all, this."""
+    """The first language that is recognised; if that message may be in the one of most messages, or of all, this.
+
+    If twice as many messages are too short, the language of these: it may be that only the odd one is long enough.
+    """
     shown = {number: guess.language for number, guess in guesses.items() if guess.language}
     if not shown:
         return together or ""
     first, language = next(iter(shown.items()))
+    short = [content for number, content in own.items() if number not in shown]
+    if len(short) >= 2 * len(shown) and first not in list(own)[:1]:
+        beside = "\n".join(short)
+        return language_of(beside) or leaning(beside, language) or language
     most = together or Counter(shown.values()).most_common(1)[0][0]
     return most if is_doubtful(own[first], most) else language
 

@@ -15,6 +15,7 @@ from pytest_duolog.detectors.stale import Stale
 from pytest_duolog.detectors.text import without_thinking
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
+from pytest_duolog.properties.agreement import agreeing_loops
 from pytest_duolog.properties.base import Property, Verdict
 from pytest_duolog.topics import idle
 from pytest_duolog.transcripts.transcript import Message, Transcript
@@ -33,8 +34,9 @@ class NoLoops(Property, method="has_no_loops"):
     """No stretch of the dialogue adds nothing new.
 
     Three equal tool calls in a row with equal results are a loop as well. `allow` are kinds of loops that are accepted:
-    `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, `stuck`, `deflection`, `calls` (see `Loop`); and, by
-    likeness in meaning, which the extra `topic` compares in English, `clarifying`, `yielding`, `ending`, `agreeing`.
+    `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, `stuck`, `deflection`, `calls` (see `Loop`),
+    `agreeing`; and, by likeness in meaning, which the extra `topic` compares in English, `clarifying`, `yielding`,
+    `ending`, `agreeing`.
     """
 
     allow: tuple[str, ...] = ()
@@ -88,10 +90,12 @@ def _kept(read: Callable[[Messages], T]) -> Callable[[Messages], T]:
 
 @_kept
 def said_loops(messages: Messages) -> tuple[Loop, ...]:
-    """The loops in what is said, in order and without overlaps: those of the detector, and then those by likeness."""
+    """The loops in what is said, in order, without overlaps: of the detector, of mere agreement, then by likeness."""
     detector = read_dialogue(messages)
     kept = detector.loops()
-    for loop in idle.idle_loops(messages, detector.n_news, detector.closings.at_end()):
+    n_news = detector.n_news
+    agreeing = agreeing_loops(messages, n_news)
+    for loop in (*agreeing, *idle.idle_loops(messages, n_news, detector.closings.at_end())):
         if not any(other.onset <= loop.end and loop.onset <= other.end for other in kept):
             kept.append(loop)
     return tuple(sorted(kept, key=lambda loop: loop.onset))

@@ -7,13 +7,13 @@ are not found. False alarms are rarer than misses on purpose.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_duolog.detectors import role_phrases, text
 from pytest_duolog.detectors.loops import runs
-from pytest_duolog.detectors.phrases import PhraseBook
+from pytest_duolog.detectors.thinking import has_thought, plan_of_speech
 from pytest_duolog.properties.base import Evidence, Outcome, Verdict, require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.transcripts.transcript import Transcript
@@ -57,12 +57,12 @@ def _folded(content: str) -> str:
     return text.fold(text.without_asides(content))
 
 
-def _quoted(said: Sequence[Numbered], phrases: PhraseBook) -> list[Evidence]:
-    """The messages that have one of the phrases, quoted from the first one on."""
+def _quoted(said: Sequence[Numbered], first: Callable[[str], int | None]) -> list[Evidence]:
+    """The messages in which something is found, quoted from the first place on."""
     return [
         Evidence(number, message.speaker, _as_written(message.content, content, start))
         for number, message in said
-        if (content := _own_words(message.content)) and (start := phrases.first(content)) is not None
+        if (content := _own_words(message.content)) and (start := first(content)) is not None
     ]
 
 
@@ -122,15 +122,23 @@ def _is_spoken(content: str, start: int) -> bool:
 
 @dataclass(frozen=True)
 class LeaksNoReasoning(SpokenProperty, method="leaks_no_reasoning"):
-    """No message thinks aloud: no `<think>` tags, no "the user wants me to ...".
+    """No message thinks aloud: no `<think>` tags, no "the user wants me to ...", no JSON with a thought and a reply.
 
     Reasoning that the endpoint returned separately was not part of the message and is not a leak.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """The verdict; the evidence begins where the reasoning begins."""
-        found = _quoted(said, role_phrases.THINKING)
+        found = _quoted(said, _first_thought)
+        found += [
+            Evidence(number, one.speaker, one.content) for number, one in said if has_thought(one.content)
+        ]
         return self.verdict(not found, f"{len(found)} of {len(said)} messages contain reasoning", found)
+
+
+def _first_thought(content: str) -> int | None:
+    found = role_phrases.THINKING.first(content)
+    return plan_of_speech(content) if found is None else found
 
 
 @dataclass(frozen=True)
@@ -156,7 +164,7 @@ class LeaksNoPrompt(SpokenProperty, method="leaks_no_prompt"):
             if prompts[message.speaker] and (run := self._recited(message.content, prompts[message.speaker]))
         ]
         found = sorted(
-            [*recited, *_quoted(said, role_phrases.DISCLOSURE)], key=lambda evidence: evidence.message
+            [*recited, *_quoted(said, role_phrases.DISCLOSURE.first)], key=lambda evidence: evidence.message
         )
         if not found and not any(prompts[message.speaker] for _, message in said):
             return self.verdict(None, "no known system prompt is long enough to be recognised")
@@ -209,7 +217,7 @@ class StaysInCharacter(SpokenProperty, method="stays_in_character"):
             return self.verdict(
                 None, "every speaker may be a machine: its prompt, the topic or the opener says so"
             )
-        found = _quoted(characters, role_phrases.MACHINE)
+        found = _quoted(characters, role_phrases.MACHINE.first)
         return self.verdict(not found, f"{len(found)} of {len(characters)} messages break character", found)
 
 
@@ -233,7 +241,7 @@ class KeepsItsSide(SpokenProperty, method="keeps_its_side"):
         systems = {speaker.name: speaker.system for speaker in transcript.speakers}
         if len(systems) > 1 and len(set(systems.values())) == 1 and None not in systems.values():
             return self.verdict(None, "both sides have the same system prompt")
-        offers = _quoted(list(transcript.numbered()), role_phrases.SERVICE)
+        offers = _quoted(list(transcript.numbered()), role_phrases.SERVICE.first)
         helped = {
             name
             for name, system in systems.items()
@@ -245,7 +253,7 @@ class KeepsItsSide(SpokenProperty, method="keeps_its_side"):
         offering = {offer.message for offer in found}
         serving = [item for item in said if item[1].speaker in helped and item[0] not in offering]
         found = sorted(
-            [*found, *_quoted(serving, role_phrases.SERVES)], key=lambda evidence: evidence.message
+            [*found, *_quoted(serving, role_phrases.SERVES.first)], key=lambda evidence: evidence.message
         )
         return self.verdict(
             not found, f"{len(found)} of {len(said)} messages of the helped side offer help", found

@@ -56,7 +56,8 @@ OWN_BOUND: float = _TABLES["own_bound"]
 SEEDS: Mapping[str, Sequence[str]] = _TABLES["seeds"]
 # The kinds of seeds that a speaker who only deflects is near to, and how the loop is called.
 _DEFLECTING = ("not-understood", "cannot")
-KINDS = ("clarifying", "yielding", "ending", "agreeing")
+AGREEING = "agreeing"
+KINDS = ("clarifying", "yielding", "ending", AGREEING)
 _DEFLECTION = "deflection"
 _ACKNOWLEDGES = lexicon.LISTENING | frozenset(_TABLES["acknowledges"].split())
 

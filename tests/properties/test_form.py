@@ -131,6 +131,19 @@ def test_a_few_words_in_another_script_are_found():
 
 
 @pytest.mark.parametrize(
+    ("said", "odd"),
+    [
+        (["Hur mår mormor?", "Bättre idag.", "That is wonderful news, tell her hello.", "Det ska jag."], 3),
+        (["Who won the cup?", "Nobody knows yet.", "裁判还在看录像,我们得等。", "Typical."], 3),
+    ],
+    ids=["Swedish", "Chinese"],
+)
+def test_odd_message_is_found_though_all_others_are_too_short(said, odd):
+    pytest.importorskip("py3langid")
+    assert [evidence.message for evidence in dialogue(*said).keeps_language().evidence] == [odd]
+
+
+@pytest.mark.parametrize(
     "said",
     [
         ["i m from london", "me too! i m a cook", "i m a nurse, and u", "i work in a pub"],

@@ -336,3 +336,10 @@ def test_a_second_round_of_the_same_questions_is_no_loop():
     ]
     texts = [text for asked, said in zip(questions * 2, answers, strict=True) for text in (asked, said)]
     assert find_loops(dialogue(*texts)) == []
+
+
+def test_both_sides_that_only_agree_are_in_a_loop():
+    agreeing = ["Absolutely.", "Totally agree.", "So true.", "Exactly my view.", "Spot on.", "You nailed it."]
+    assert spans("Remote work makes people happier.", *agreeing) == [(2, 6, "agreeing", None)]
+    assert spans("Remote work makes people happier.", *agreeing[:4]) == []
+    assert NoLoops(allow=("agreeing",)).check(dialogue("Remote work is good.", *agreeing))

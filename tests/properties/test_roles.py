@@ -120,6 +120,12 @@ def test_options_of_a_list_are_nobodys_lines():
         "사용자는 연도를 묻고 있다. 짧게 답변해야 한다.",
         "[thinking] They want a year. [/thinking] In 1998.",
         "**Thinking:** Ann wants a year.\n\n**Response:** In 1998.",
+        "<agent_scratchpad>when did they leave</agent_scratchpad> In 1998.",
+        "<analysis>She wants a year.</analysis> In 1998.",
+        '{"thought": "she wants a year", "reply": "In 1998."}',
+        "Let's craft a short, friendly reply. In 1998.",
+        "I'm meant to portray a keeper, so I'd answer: in 1998.",
+        "The caller is impatient. We should keep it brief. In 1998.",
     ],
     ids=[
         "tags",
@@ -143,6 +149,12 @@ def test_options_of_a_list_are_nobodys_lines():
         "ko",
         "brackets",
         "headings",
+        "tag of an agent",
+        "tag before text",
+        "JSON",
+        "plan",
+        "plan of a part",
+        "plan for somebody",
     ],
 )
 def test_thinking_aloud_is_found(content):
@@ -162,6 +174,11 @@ def test_thinking_aloud_is_found(content):
         "We need to respond to the council by Friday.",
         "El usuario quiere que el botón sea azul.",
         "Der Nutzer hat zweimal geschrieben. Ich muss ihn morgen anrufen.",
+        "The customer wants a refund. I'll ask billing for the form.",
+        "Let me check the response. The server says 404.",
+        "I'll write a response to the landlord tonight.",
+        '{"analysis": "two of nine samples were dry", "depth": 12}',
+        "<li>In 1998</li> they left.",
     ],
 )
 def test_talk_about_users_and_thinking_is_no_leak(content):
@@ -261,10 +278,13 @@ def test_unknown_prompt_could_not_be_measured():
         "Ben sadece bir yapay zekayım, deniz görmedim.",
         "Jestem tylko modelem językowym.",
         "Als taalmodel heb ik geen boot.",
+        "Stepping out of character, this lamp does not exist.",
+        "I cannot continue this role-play.",
+        "Dieses Rollenspiel macht mir Spaß.",
     ],
     ids=[
         *("en", "assistant", "model", "maker", "de", "fr", "es", "it", "pt", "id", "zh", "ja", "ko"),
-        *("chatbot", "program", "machine", "ru", "tr", "pl", "nl"),
+        *("chatbot", "program", "machine", "ru", "tr", "pl", "nl", "out of character", "play", "play, de"),
     ],
 )
 def test_broken_character_is_found(content):
@@ -293,6 +313,9 @@ def test_broken_character_is_found(content):
         "Yapay zeka uzmanı olarak çalışıyorum.",
         "Han arbetar med verktyg som AI.",
         "Nó là một chương trình máy tính.",
+        "It was out of character for him to leave the lamp.",
+        "I cannot continue this watch.",
+        "I'm only pretending to sleep.",
     ],
 )
 def test_human_talk_keeps_the_character(content):
