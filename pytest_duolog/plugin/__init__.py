@@ -136,7 +136,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--duolog-rounds",
         "N",
-        "the largest number of pairs of samples of each test in a gate, or of rounds with --duolog-blame (default 20)",
+        "the largest number of pairs of samples of each test in a gate, or of rounds with --duolog-blame (default 20, "
+        "with blame 40)",
     )
     add(
         "--duolog-inconclusive",
