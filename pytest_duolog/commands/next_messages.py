@@ -14,7 +14,7 @@ from pytest_duolog.results.acts import Heard, read_act
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import TalkFolder
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
-from pytest_duolog.scenarios.speaker import Speaker
+from pytest_duolog.scenarios.speaker import Model, Speaker
 from pytest_duolog.scenarios.steps import reply
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript
@@ -34,15 +34,28 @@ class Recorded:
     @property
     def numbers(self) -> Iterator[int]:
         """The messages, from 1, that the candidate would write instead of the baseline; not the first one."""
-        changed = {
-            self.baseline.speaker(side).name
-            for side in SIDES
-            if self.baseline.speaker(side) != self.candidate.speaker(side)
-        }
+        changed = changed_speakers(self.baseline, self.candidate)
         n_given = max(1, len(self.baseline.history))
         for number, message in self.transcript.numbered():
             if number > n_given and message.speaker in changed:
                 yield number
+
+
+def changed_speakers(baseline: Scenario, candidate: Scenario) -> frozenset[str]:
+    """The names of the speakers that differ between the arms: they are asked, the others are not."""
+    return frozenset(
+        baseline.speaker(side).name for side in SIDES if baseline.speaker(side) != candidate.speaker(side)
+    )
+
+
+def asked_models(baseline: Scenario, candidate: Scenario) -> Iterator[Model]:
+    """The models of both arms that a screen asks."""
+    changed = changed_speakers(baseline, candidate)
+    for arm in (baseline, candidate):
+        for side in SIDES:
+            speaker = arm.speaker(side)
+            if speaker.name in changed and speaker.model is not None:
+                yield speaker.model
 
 
 def screened_turns(

@@ -191,6 +191,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "dialogues, and say which ones to read first; never a PASS",
     )
     group.addoption(
+        "--duolog-screen-batch",
+        metavar="MINUTES",
+        type=_given_text,
+        help="a screen asks through the batch APIs of the providers, at a lower price, and waits for the answers so "
+        "many minutes at most; the same command goes on waiting",
+    )
+    group.addoption(
         "--duolog-blame",
         action="store_true",
         help="run every dialogue test in four pairings of its models (or of its candidates, old and new), and "

@@ -9,6 +9,7 @@ from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.gate.screen import ALARM_RISK, Screen, Screened, Turn, split_of
 from pytest_duolog.reports.numbers import percent
 from pytest_duolog.results.acts import Act, Heard, Stance
+from pytest_duolog.transcripts.transcript import Usage
 
 MOST_DIALOGUES = 10
 MOST_TURNS = 3
@@ -76,6 +77,15 @@ def side_words(answers: Sequence[Heard]) -> str:
     lengths = [answer.n_words for answer in answers]
     low, high = min(lengths), max(lengths)
     return ", ".join([*parts, f"{range_words(low, high)} {'word' if high == 1 else 'words'}"])
+
+
+def mailed_words(n_answers: int, before: Usage, after: Usage) -> str:
+    """What the answers of batches took: tokens only, because a provider bills batches at a price of its own."""
+    n_read, n_written = after.tokens_read - before.tokens_read, after.tokens_written - before.tokens_written
+    return (
+        f"asked through batch APIs: {counted(n_answers, 'answer')}, {n_read:,} tokens read and {n_written:,} written; "
+        "their price for batches is not known here"
+    )
 
 
 def range_words(low: int, high: int) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_duolog.endpoints import providers, registry
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.endpoints.line import Line
 from pytest_duolog.endpoints.scripted import Script
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.recording.cassette import Cassette
@@ -42,7 +43,10 @@ from pytest_duolog.transcripts.transcript import Usage
 
 if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings
+    from pytest_duolog.endpoints.patience import Patience
+    from pytest_duolog.endpoints.retrying import RetryingTransport
     from pytest_duolog.running.executors.driver import Executor
+    from pytest_duolog.running.mail import Mail
 
 Result = TypeVar("Result")
 Name = TypeVar("Name", bound=str)
@@ -77,6 +81,7 @@ class Session:
         n_files = 1 if settings.executor else FILES_A_DIALOGUE  # a worker has the connections
         self.scheduler = Scheduler(_within_open_files(settings.concurrency, n_files))
         self.executor: Executor | None = None
+        self.mail: Mail | None = None
         self.budget = RunBudget(settings.budget)
 
     @property
@@ -201,7 +206,8 @@ class Session:
 
         def permission() -> None:
             before_asking()
-            budget()
+            if self.mail is None or not self.mail.is_paid(location.path.name):
+                budget()
 
         return Cassette(
             location,
@@ -270,10 +276,14 @@ class Session:
         with (
             self._followed(run, cassette),
             closing(cassette),
-            self._endpoints(models, cassette, in_thread=True, limit_s=limit_s, around=around) as (
-                endpoints,
-                live,
-            ),
+            self._endpoints(
+                models,
+                cassette,
+                in_thread=True,
+                limit_s=limit_s,
+                around=around,
+                mailed=self.mail.line(cassette.location.path.name) if self.mail else None,
+            ) as (endpoints, live),
         ):
             try:
                 asked, tools = _timed(run, cassette, endpoints, _tools(run.scenario, cassette))
@@ -288,8 +298,8 @@ class Session:
     async def run_anywhere(
         self, run: DialogueRun, cassette: Cassette, *, around: Surroundings | None = None
     ) -> None:
-        """As `run_async`, but in a worker if there is an executor and it takes the dialogue."""
-        if self.executor is None or not self.executor.takes(run, cassette, around):
+        """As `run_async`, but in a worker if there is an executor and it takes the dialogue; mail is collected here."""
+        if self.mail or self.executor is None or not self.executor.takes(run, cassette, around):
             await self.run_async(run, cassette, around=around)
             return
         with self._followed(run, cassette), closing(cassette):
@@ -298,6 +308,10 @@ class Session:
     def hear_waits(self, hears: Callable[[str, float], None]) -> None:
         """Call `hears` with the provider and the seconds if a provider asks to wait."""
         self._lines.on_wait = hears
+
+    def open_line(self, patience: Patience) -> RetryingTransport:
+        """A line to the providers, with a patience of its own, which the caller closes; nothing of it is recorded."""
+        return self._lines.live(None, patience)
 
     def wait_too(self, provider: str, seconds: float) -> None:
         """Ask a provider nothing for `seconds`, because it has asked another process to wait."""
@@ -326,8 +340,11 @@ class Session:
         in_thread: bool = False,
         limit_s: float = math.inf,
         around: Surroundings | None = None,
+        mailed: Line | None = None,
     ) -> Iterator[tuple[dict[Name, Endpoint], LiveLine]]:
         """A recorded endpoint for each model, and the line to the providers, which the caller closes.
+
+        With `mailed`, models are asked on that line.
 
         Code of other packages may send its own HTTP requests, so its requests are recorded too.
         """
@@ -335,7 +352,7 @@ class Session:
             live = LiveLine(self.scheduler, partial(self._lines.live, around))
             # A dialogue in the background would see the mocks of other tests, not those of its own test.
             mocks = None if self.scheduler.is_here() else self._lines.mocked
-            line = RecordedLine(recorder, live, mocks=mocks)
+            line = RecordedLine(recorder, mailed or live, mocks=mocks)
             endpoints = {
                 name: registry.open_endpoint(
                     model,
