@@ -443,5 +443,6 @@ def _message(speaker: Speaker, reply: Any) -> Message:
         raise EndpointError(
             f"{speaker.model_label} returned a Reply that cannot be used: {wrong_fields(error)}"
         ) from None
-    reasoning = (message.reasoning or "").strip() or None
-    return message.model_copy(update={"content": message.content.strip(), "reasoning": reasoning})
+    stripped = {"content": message.content.strip(), "reasoning": (message.reasoning or "").strip() or None}
+    is_so = (message.content, message.reasoning) == (stripped["content"], stripped["reasoning"])
+    return message if is_so else message.model_copy(update=stripped)
