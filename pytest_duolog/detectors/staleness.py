@@ -100,7 +100,7 @@ class StalenessReader:
     ) -> Stale | None:
         """How the next message is stale; None if it is not. Later messages are compared with it.
 
-        In text that machines write, any new word or number is news, except one that grew by one since the last such text.
+        In text that machines write, any new word or number is news, except the only new one if it grew by one.
         """
         words = tuple(message.words)
         numbers = text.numbers_in(message.normalised, words)
