@@ -14,13 +14,14 @@ import pytest
 
 from pytest_duolog.commands.batched import by_mail
 from pytest_duolog.commands.continuations import ContinuationsStopped
-from pytest_duolog.commands.next_messages import Recorded, asked_models, screened_turns
+from pytest_duolog.commands.next_messages import NextMessages, Recorded, asked_models, screened_turns
 from pytest_duolog.display import printable
 from pytest_duolog.endpoints.registry import check_has_batches
 from pytest_duolog.errors import ConfigurationError, DuologError
-from pytest_duolog.gate.screen import screen
+from pytest_duolog.gate.screen import Screen, screen
 from pytest_duolog.plugin import SITE
 from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
+from pytest_duolog.plugin.outputs import SCREENING, given_report
 from pytest_duolog.plugin.state import session_of, settings_of
 from pytest_duolog.reports.screen_words import mailed_words, screen_data, screen_words
 from pytest_duolog.results.arm import Arm
@@ -90,6 +91,9 @@ class Screening:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         else:
             session.exitstatus = FAILED if is_suspicious else session.exitstatus
+            return
+        if page := given_report(self.config):
+            self._lines.append(f"HTML report: {page} is not written, because the screen has no verdict")
 
     def _screen(self) -> bool:
         recorded = [one for one in self._recorded if any(one.numbers)]
@@ -101,10 +105,10 @@ class Screening:
         session, root = session_of(self.config), self.config.rootpath
         with self._asking(recorded) as mail:
             before = session.budget.usage
-            turns, missing = screened_turns(session, TalkFolder(root / FOLDER), recorded, self.n_samples)
-        found = screen(turns)
+            answers = screened_turns(session, TalkFolder(root / FOLDER), recorded, self.n_samples)
+        found = screen(answers.turns)
         on_trial = roles_words(settings_of(self.config).candidates)
-        self._lines = list(screen_words(found, on_trial, missing))
+        self._lines = list(screen_words(found, on_trial, answers.missing))
         if mail is not None and mail.n_answers:
             self._lines.append(mailed_words(mail.n_answers, before, session.budget.usage))
         make_folder(root / OWN_FOLDER)
@@ -112,7 +116,22 @@ class Screening:
             data = session.redactor.json(screen_data(found, on_trial, self.n_samples))
             file.append_as_is(f"{json.dumps(data, indent=1)}\n".encode())
         self._lines.append(f"all turns: {root / ANSWER}")
+        if page := given_report(self.config):
+            self._write_page(page, found, on_trial, answers)
         return found.is_suspicious
+
+    def _write_page(self, page: Path, found: Screen, on_trial: str, answers: NextMessages) -> None:
+        """Write the HTML report."""
+        from pytest_duolog.reports.report import screen_text  # noqa: PLC0415  # only for a page
+
+        text = screen_text(found, on_trial, answers.spoken, answers.missing)
+        try:
+            make_folder(page.parent)
+            page.write_text(text, "utf-8", newline="\n")
+        except OSError as error:
+            self._lines.append(f"HTML report: {page} cannot be written: {error.strerror}")
+        else:
+            self._lines.append(f"HTML report: {page}")
 
     def _asking(self, recorded: Sequence[Recorded]) -> AbstractContextManager[Mail | None]:
         """How models are asked inside the block: by batches, or one answer at a time, without mail."""
@@ -159,7 +178,7 @@ def register_screening(session: pytest.Session, given: str) -> None:
         for item in session.items:
             if uses_our_fixture(item):
                 _check_batches(item, settings_of(config))
-    config.pluginmanager.register(Screening(config, n_samples, wait_s), "duolog-screening")
+    config.pluginmanager.register(Screening(config, n_samples, wait_s), SCREENING)
 
 
 def _wait_s(minutes: str) -> float:
