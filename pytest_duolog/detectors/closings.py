@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.phrases import PhraseBook
@@ -47,33 +48,77 @@ class Cue(IntEnum):
     FAREWELL = 3
 
 
-@dataclass(frozen=True)
 class Reading:
-    """The facts about a message that matter for a goodbye."""
+    """The facts about a message that matter for a goodbye, found when they are asked for: most messages have no cue."""
 
+    def __init__(self, normalised: str) -> None:
+        self._normalised = normalised
+        own_words = _SIGNED.sub("", normalised) if "\n" in normalised else normalised
+        own_words = _QUOTED.sub(" ", own_words) if '"' in normalised else own_words
+        self._own_words = own_words if own_words is normalised or text.words(own_words) else normalised
+        self._known_end: _End | None = None
+
+    @property
+    def cue(self) -> Cue:
+        """How strongly it sounds like an ending."""
+        return self._end.cue if lexicon.POLITE.may_be_in(self._own_words) else Cue.NONE
+
+    @property
+    def offers(self) -> bool:
+        """Whether it asks if more is needed."""
+        may_offer = "?" in self._own_words and lexicon.OFFER.may_be_in(self._own_words)
+        return may_offer and self._end.offers
+
+    @property
+    def declines(self) -> bool:
+        """Whether it begins with a no."""
+        first = text.sentences(self._own_words)[:1] if lexicon.NO.may_be_in(self._own_words) else ()
+        return any(lexicon.NO.search(sentence, within=self._own_words) for sentence in first)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it ends with a question or a request."""
+        return lexicon.may_ask(self._own_words) and self._end.asks
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it has no room for other content, if it is polite."""
+        return len(text.words(self._normalised)) <= SHORT
+
+    @property
+    def parts(self) -> bool:
+        """Whether it is only a few words of greeting or goodbye: at the end of a dialogue they are a goodbye."""
+        n_words = len(text.words(self._normalised))
+        return n_words <= FEW_WORDS and _is_only(lexicon.PARTING, self._normalised, news=0)
+
+    @property
+    def thanks(self) -> bool:
+        """Whether it thanks and has almost no other content."""
+        return (
+            self.cue is Cue.POLITE
+            and self.is_short
+            and _is_only(lexicon.THANKS, self._normalised, news=AFTERTHOUGHT)
+            and not any(map(_tells, text.sentences(self._own_words)))
+        )
+
+    @property
+    def _end(self) -> _End:
+        if self._known_end is None:
+            self._known_end = _end_of(self._own_words)
+        return self._known_end
+
+
+class _End(NamedTuple):
     cue: Cue
-    offers: bool = False
-    declines: bool = False
-    asks: bool = False
-    is_short: bool = False
-    parts: bool = False
-    """Whether it is only a few words of greeting or goodbye: at the end of a dialogue they are a goodbye."""
-    thanks: bool = False
-    """Whether it thanks and has almost no other content."""
+    offers: bool
+    asks: bool
 
 
-@lru_cache(maxsize=64)  # dialogues with loops repeat their messages
-def read_leave(normalised: str) -> Reading:
-    """The facts about the end of the dialogue in a normalised message."""
-    if lexicon.is_silent(normalised):  # true for most messages that machines write
-        return Reading(Cue.NONE, is_short=len(text.words(normalised)) <= SHORT)
-    own_words = _SIGNED.sub("", normalised) if "\n" in normalised else normalised
-    own_words = _QUOTED.sub(" ", own_words) if '"' in normalised else own_words
-    own_words = own_words if text.words(own_words) else normalised
-    sentences = text.sentences(own_words)
+def _end_of(own_words: str) -> _End:
+    """What the last sentences of a text say about the end of the dialogue."""
     is_polite, may_ask = lexicon.POLITE.may_be_in(own_words), lexicon.may_ask(own_words)
     cue, offers, asks = Cue.NONE, False, False
-    for sentence in sentences[-TAIL_SENTENCES:]:
+    for sentence in text.sentences(own_words)[-TAIL_SENTENCES:]:
         is_question = "?" in sentence
         if is_question and lexicon.OFFER.search(sentence, within=own_words):
             cue, offers = Cue.NONE, True
@@ -87,16 +132,13 @@ def read_leave(normalised: str) -> Reading:
             cue, asks = max(cue, found), False
         elif Cue.NONE < cue < Cue.FAREWELL and sum(map(lexicon.is_news, text.words(sentence))) > AFTERTHOUGHT:
             cue = Cue.NONE
-    declines = bool(sentences and lexicon.NO.search(sentences[0], within=own_words))
-    n_words = len(text.words(normalised))
-    parts = n_words <= FEW_WORDS and _is_only(lexicon.PARTING, normalised, news=0)
-    thanks = (
-        cue is Cue.POLITE
-        and n_words <= SHORT
-        and _is_only(lexicon.THANKS, normalised, news=AFTERTHOUGHT)
-        and not any(map(_tells, sentences))
-    )
-    return Reading(cue, offers, declines, asks, n_words <= SHORT, parts, thanks)
+    return _End(cue, offers, asks)
+
+
+@lru_cache(maxsize=64)  # dialogues with loops repeat their messages
+def read_leave(normalised: str) -> Reading:
+    """The facts about the end of the dialogue in a normalised message."""
+    return Reading(normalised)
 
 
 def _tells(sentence: str) -> bool:
@@ -168,7 +210,10 @@ class ClosingDetector:
         return Cue.FAREWELL if self._readings[at].parts and at >= FIRST_MESSAGES else self._cue(at)
 
     def _is_answered(self, here: int) -> bool:
-        leave, answer = self._cue(here - 1), self._cue(here)
+        leave = self._cue(here - 1)
+        if not leave:
+            return False
+        answer = self._cue(here)
         reading = self._readings[here]
         if reading.offers or (reading.asks and answer < Cue.FAREWELL):
             return False

@@ -109,11 +109,6 @@ def may_ask(normalised: str) -> bool:
     return "?" in normalised or _ASKS.may_be_in(normalised)
 
 
-def is_silent(normalised: str) -> bool:
-    """Whether a text has no phrase of any of these books, no question and no quotation."""
-    return "?" not in normalised and '"' not in normalised and _SHELF.has_none_in(normalised)
-
-
 @lru_cache(maxsize=512)  # a message is read as a whole and by its sentences
 def asks_in(sentence: str, whole: str) -> bool:
     """Whether one sentence of a text is a question or a request, other than an offer of help."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import groupby, zip_longest
+from itertools import chain, groupby
 from typing import NamedTuple
 
 from pytest_duolog.detectors import expressions, text
@@ -29,70 +29,86 @@ Span = tuple[int, int]
 
 
 class Shelf:
-    """Books that are searched in the same texts."""
+    """Books that are searched in the same texts; a phrase that several of them have is searched once."""
 
     def __init__(self) -> None:
         self._unread: list[PhraseBook] = []
         self._at_word: dict[str, list[_Group]] = {}
+        self._in_word: dict[str, list[_Group]] = {}
         self._anywhere: dict[str, list[_Group]] = {}
         self._letters: dict[str, list[str]] = {}
         self._marks: list[str] = []
-        self._others: dict[str, tuple[_Needed, list[_Group]]] = {}
+        self._others: list[tuple[_Needed, _Group]] = []
         self._begun_by = lru_cache(maxsize=_KNOWN_WORDS)(self._find_begun_by)
-        self.groups_in = lru_cache(maxsize=_KNOWN_TEXTS)(self._find_groups_in)
+        self._groups_in = lru_cache(maxsize=_KNOWN_TEXTS)(self._find_groups_in)
 
     def place(self, book: PhraseBook) -> None:
-        """Place a book here; its phrases are added when they are first needed."""
+        """Place a book here; its phrases are read when a text is first searched."""
         self._unread.append(book)
 
-    def add(self, phrases: _Sorted) -> None:
-        """Add the phrases of a book."""
-        for key, groups in phrases.at_word.items():
-            self._at_word.setdefault(key, []).extend(groups)
-        for key, groups in phrases.anywhere.items():
-            self._anywhere.setdefault(key, []).extend(groups)
-        for spelled, group in phrases.other.items():
-            self._others.setdefault(spelled, (_needed(spelled), []))[1].append(group)
+    def groups_in(self, normalised: str) -> Mapping[PhraseBook, Sequence[_Group]]:
+        """The groups of phrases of each book that can be in a text or in a part of it."""
+        if self._unread:
+            self._read()
+        return self._groups_in(normalised)
+
+    def _read(self) -> None:
+        """Sort the phrases of the books that are not read yet by where they can be."""
+        books_of: dict[tuple[_Place, str], dict[PhraseBook, None]] = {}
+        while self._unread:
+            book = self._unread.pop()
+            for placed in book.placed():
+                books_of.setdefault(placed, {})[book] = None
+        groups: dict[tuple[object, ...], _Group] = {}
+        for (place, spelled), books in books_of.items():
+            alone = None if place.key else spelled
+            group = groups.get((place, alone, *books))
+            if group is None:
+                group = groups[place, alone, *books] = _Group(tuple(books), place)
+                if place.key:
+                    table = self._at_word if place.begins_word else self._anywhere
+                    table.setdefault(place.key, []).append(group)
+                else:
+                    self._add_other(_needed(spelled), group)
+            group.spelled.append(spelled)
         self._letters = {
             letter: list(keys) for letter, keys in groupby(sorted(self._anywhere), key=lambda key: key[0])
         }
         self._marks = [key for key in self._anywhere if key.isascii()]
         self._begun_by.cache_clear()
-        self.groups_in.cache_clear()
+        self._groups_in.cache_clear()
 
-    def has_none_in(self, normalised: str) -> bool:
-        """Whether no phrase of any book can be in a text or in a part of it."""
-        while self._unread:
-            self._unread.pop().load()
-        return not self.groups_in(normalised)
+    def _add_other(self, needed: _Needed, group: _Group) -> None:
+        """Add a phrase that begins with no letters: it is looked for where a word has letters that it needs."""
+        if needed and all(letters.isascii() and letters.isalpha() for letters in needed):
+            for letters in needed:
+                self._in_word.setdefault(letters, []).append(group)
+        else:
+            self._others.append((needed, group))
 
     def _find_groups_in(self, normalised: str) -> Mapping[PhraseBook, Sequence[_Group]]:
-        """The groups of phrases of each book that can be in a text."""
         by_book: dict[PhraseBook, list[_Group]] = {}
         for group in self._find_begun_in(normalised).union(*self._find_anywhere_in(normalised)):
-            by_book.setdefault(group.book, []).append(group)
+            for book in group.books:
+                if book in by_book:
+                    by_book[book].append(group)
+                else:
+                    by_book[book] = [group]
         return by_book
 
     def _find_begun_in(self, normalised: str) -> set[_Group]:
         said = text.words(normalised)
         if "'" in normalised:
-            said = tuple(part for word in said for part in word.split("'"))
-        found: list[tuple[_Group, _Needed]] = []
-        for word, following in zip_longest(said, said[1:], fillvalue=""):
-            begun = self._begun_by(word)
-            if begun is not None:
-                found += begun.loose
-                found += begun.whole.get(following, ())
-                if begun.begun and following.startswith(begun.begun):
-                    found += begun.before(following)
+            said = tuple([part for word in said for part in word.split("'")])
         kept: set[_Group] = set()
         has: dict[int, bool] = {}  # a long text may have the same words thousands of times
-        for group, needed in found:
-            if group not in kept:
-                if id(needed) not in has:
-                    has[id(needed)] = not needed or _has_one(normalised, needed)
-                if has[id(needed)]:
-                    kept.add(group)
+        for begun, following in zip(map(self._begun_by, said), (*said[1:], ""), strict=False):
+            for group, needed in begun.before(following) if begun else ():
+                if group not in kept:
+                    if id(needed) not in has:
+                        has[id(needed)] = not needed or _has_one(normalised, needed)
+                    if has[id(needed)]:
+                        kept.add(group)
         return kept
 
     def _find_anywhere_in(self, normalised: str) -> Iterator[Sequence[_Group]]:
@@ -103,19 +119,22 @@ class Shelf:
         for key in keys:
             if key in normalised:
                 yield self._anywhere[key]
-        for needed, groups in self._others.values():
+        for needed, group in self._others:
             if not needed or _has_one(normalised, needed):
-                yield groups
+                yield (group,)
 
     def _find_begun_by(self, word: str) -> _Begun | None:
-        """The groups of phrases that can begin with a word; None if there are none."""
+        """The groups of phrases that can begin with a word, or be around it; None if there are none."""
         found = [
             (group, following)
             for length in _LENGTHS[: len(word)]
             for group in self._at_word.get(word[:length], ())
             for following in group.following(word)
         ]
-        return _Begun.of(found) if found else None
+        within = [
+            (group, ()) for letters, groups in self._in_word.items() if letters in word for group in groups
+        ]
+        return _Begun.of(found, within) if found or within else None
 
 
 class PhraseBook:
@@ -136,7 +155,6 @@ class PhraseBook:
         self._expressions = expressions
         self._plain = plain
         self._first_word = first_word
-        self._is_loaded = False
         self._shelf = shelf or Shelf()
         self._shelf.place(self)
 
@@ -145,13 +163,11 @@ class PhraseBook:
 
         `within` is a text of which it is a part; one look at the words of the whole is enough for all its parts.
         """
-        self.load()
         groups = self._shelf.groups_in(within or normalised).get(self)
         return groups is not None and any(group.pattern.search(normalised) for group in groups)
 
     def may_be_in(self, normalised: str) -> bool:
         """Whether a text, or a part of it, can have one of the phrases: a cheap look at its words."""
-        self.load()
         return self in self._shelf.groups_in(normalised)
 
     def first(self, normalised: str) -> int | None:
@@ -176,21 +192,60 @@ class PhraseBook:
         """The text with each phrase replaced."""
         return self.subn(replacement, normalised)[0]
 
-    def load(self) -> None:
-        """Sort the phrases, once."""
-        if not self._is_loaded:
-            self._is_loaded = True
-            written, plain = self._expressions(), self._plain
-            self._shelf.add(_Sorted.of(self, written, plain, first_word=self._first_word))
+    def placed(self) -> Iterator[tuple[_Place, str]]:
+        """The phrases with their places, as regular expressions without what the place says; some more than once."""
+        yield from _placed(self._expressions())
+        for spelled, key in map(expressions.plain_expression, dict.fromkeys(expressions.chosen(self._plain))):
+            if key:
+                is_spaced = not text.is_unspaced(key)
+                before = "^" if self._first_word else None if is_spaced else ""
+                yield _Place(key, is_spaced, before), spelled
 
     def _spans(self, normalised: str) -> list[Span]:
-        self.load()
         groups = self._shelf.groups_in(normalised).get(self)
         return [span for group in groups for span in group.spans(normalised)] if groups else []
 
 
+class _Place(NamedTuple):
+    """Where phrases are: at the beginning of a word, or anywhere, with the first letters or marks `key`.
+
+    `before` is an expression that stands before each of them, or nothing; None for the beginning of a word. Without
+    a key, they can be anywhere.
+    """
+
+    key: str
+    begins_word: bool
+    before: str | None
+
+
+def _placed(written: Iterable[str]) -> Iterator[tuple[_Place, str]]:
+    """Regular expressions with their places."""
+    for bounded, whole in expressions.spellings(written):
+        starts = "^" * whole.startswith("^")
+        before = starts or BOUNDARY * bounded
+        for spelled in expressions.written_out(whole[1:]) if starts else (whole,):
+            key = expressions.first_letters(spelled)[:KEY]
+            marks = _MARKS.match(spelled)
+            if key:
+                begins_word = bool(bounded or starts) and not text.is_unspaced(key)
+                is_plain = begins_word and not starts
+                yield _Place(key, begins_word, None if is_plain else before), spelled
+            elif marks and not starts:
+                rests = expressions.written_out(spelled[marks.end() :])
+                keys = [expressions.first_letters(rest)[:KEY] for rest in rests]
+                # Words after marks tell more than marks.
+                if all(key and not text.is_unspaced(key) for key in keys):
+                    for rest, key in zip(rests, keys, strict=True):
+                        yield _Place(key, True, before + marks[0]), rest
+                else:
+                    yield _Place(marks[0].replace("\\", ""), False, before), spelled
+            else:
+                yield _Place("", False, before), spelled
+
+
 # Letters of which every text with a phrase has some; none if a text can do without.
 _Needed = tuple[str, ...]
+_Candidate = tuple["_Group", _Needed]
 
 
 class _Following(NamedTuple):
@@ -201,31 +256,33 @@ class _Following(NamedTuple):
 
 
 class _Begun(NamedTuple):
-    """The groups of phrases that a word begins, before whole words and before beginnings; before "", any text."""
+    """The groups of phrases that a word begins, before whole words, before beginnings of words, and before any text."""
 
-    whole: Mapping[str, Sequence[tuple[_Group, _Needed]]]
+    whole: Mapping[str, Sequence[_Candidate]]
     begun: tuple[str, ...]
-    before_begun: Mapping[str, Sequence[tuple[_Group, _Needed]]]
-    loose: Sequence[tuple[_Group, _Needed]]
+    before_begun: Mapping[str, Sequence[_Candidate]]
+    loose: Sequence[_Candidate]
 
     @classmethod
-    def of(cls, found: Sequence[tuple[_Group, _Following]]) -> _Begun:
-        """Groups with what may follow."""
-        whole: dict[str, list[tuple[_Group, _Needed]]] = {}
-        begun: dict[str, list[tuple[_Group, _Needed]]] = {}
+    def of(cls, found: Sequence[tuple[_Group, _Following]], within: Sequence[_Candidate]) -> _Begun:
+        """Groups with what may follow, and groups that need only the word."""
+        whole: dict[str, list[_Candidate]] = {}
+        begun: dict[str, list[_Candidate]] = {}
         for group, following in found:
             for word, needed in following.whole.items():
                 whole.setdefault(word, []).append((group, needed))
             for word, needed in following.begun.items():
                 begun.setdefault(word, []).append((group, needed))
-        loose = begun.pop("", ())
-        return cls(whole, tuple(begun), begun, loose)
+        loose = begun.pop("", [])
+        return cls(whole, tuple(begun), begun, [*loose, *within])
 
-    def before(self, following: str) -> Iterator[tuple[_Group, _Needed]]:
-        """The groups that can begin before a word with one of the beginnings."""
-        for first, groups in self.before_begun.items():
-            if following.startswith(first):
-                yield from groups
+    def before(self, following: str) -> Iterable[_Candidate]:
+        """The groups that can begin before a word."""
+        groups = self.whole.get(following)
+        if self.begun and following.startswith(self.begun):
+            some = [self.before_begun[first] for first in self.begun if following.startswith(first)]
+            return chain(self.loose, groups or (), *some)
+        return self.loose if not groups else chain(self.loose, groups) if self.loose else groups
 
 
 def _has_one(normalised: str, needed: _Needed) -> bool:
@@ -236,17 +293,12 @@ def _has_one(normalised: str, needed: _Needed) -> bool:
 
 
 class _Group:
-    """Phrases of a book with the same first letters, `key`; the longest one that matches counts.
+    """Phrases of the same books at the same place; the longest one that matches counts."""
 
-    They are found at the beginning of a word only, unless `before` says otherwise: an expression that stands before
-    each of them, or nothing.
-    """
-
-    def __init__(self, book: PhraseBook, key: str, *, before: str | None = None) -> None:
-        self.book = book
+    def __init__(self, books: Sequence[PhraseBook], place: _Place) -> None:
+        self.books = books
         self.spelled: list[str] = []
-        self._key = key
-        self._before = before
+        self._place = place
 
     def spans(self, normalised: str) -> Iterator[Span]:
         """The positions of the phrases in a text, also of those that overlap."""
@@ -263,21 +315,18 @@ class _Group:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        longest_first = sorted(dict.fromkeys(self.spelled), key=len, reverse=True)
-        if self._before is not None:
-            return re.compile("|".join(self._before + spelled for spelled in longest_first))
-        key = self._key  # stands first because a pattern that begins with letters is searched fastest
+        longest_first = sorted(self.spelled, key=len, reverse=True)
+        key, _, before = self._place
+        if before is not None:
+            return re.compile("|".join(before + spelled for spelled in longest_first))
+        # The key stands first because a pattern that begins with letters is searched fastest.
         rests = "|".join(spelled.removeprefix(key) for spelled in longest_first)
         return re.compile(rf"{key}(?<!{expressions.letter_of(key)}{key})(?:{rests})")
 
     @cached_property
     def _beginnings(self) -> tuple[Mapping[str, _Following], Sequence[tuple[str, _Following]]]:
         """The whole words with which the phrases begin, and the beginnings of others, with what may follow."""
-        found = [
-            (one, spelled)
-            for spelled in dict.fromkeys(self.spelled)
-            for one in expressions.beginnings(spelled)
-        ]
+        found = [(one, spelled) for spelled in self.spelled for one in expressions.beginnings(spelled)]
         whole: dict[str, list[tuple[Beginning, str]]] = {}
         begun: dict[str, list[tuple[Beginning, str]]] = {}
         for one, spelled in found:
@@ -305,61 +354,3 @@ def _needed(spelled: str) -> _Needed:
     """Of the letters that an expression needs beside those with which it begins, the longest."""
     found = [one for one in expressions.needed_letters(spelled) if not spelled.startswith(one)]
     return max(found, key=lambda letters: min(map(len, letters)), default=())
-
-
-class _Sorted(NamedTuple):
-    """Phrases by their beginning: of a word, with letters or marks anywhere, and all others."""
-
-    at_word: Mapping[str, Sequence[_Group]]
-    anywhere: Mapping[str, Sequence[_Group]]
-    other: Mapping[str, _Group]
-
-    @classmethod
-    def of(
-        cls, book: PhraseBook, written: Iterable[str], plain: Iterable[str], *, first_word: bool
-    ) -> _Sorted:
-        """The phrases of a book."""
-        at_word: dict[str, dict[str | None, _Group]] = {}
-        anywhere: dict[str, dict[str | None, _Group]] = {}
-        other: dict[str, _Group] = {}
-
-        def add(key: str, spelled: str, *, begins_word: bool, before: str | None) -> None:
-            of_key = (at_word if begins_word else anywhere).setdefault(key, {})
-            of_key.setdefault(before, _Group(book, key, before=before)).spelled.append(spelled)
-
-        for bounded, whole in expressions.spellings(written):
-            starts = "^" * whole.startswith("^")
-            before = starts or BOUNDARY * bounded
-            for spelled in expressions.written_out(whole[1:]) if starts else (whole,):
-                key = expressions.first_letters(spelled)[:KEY]
-                marks = _MARKS.match(spelled)
-                if key:
-                    begins_word = bool(bounded or starts) and not text.is_unspaced(key)
-                    is_plain = begins_word and not starts
-                    add(key, spelled, begins_word=begins_word, before=None if is_plain else before)
-                elif marks and not starts:
-                    rests = expressions.written_out(spelled[marks.end() :])
-                    keys = [expressions.first_letters(rest)[:KEY] for rest in rests]
-                    # Words after marks tell more than marks.
-                    if all(key and not text.is_unspaced(key) for key in keys):
-                        for rest, key in zip(rests, keys, strict=True):
-                            add(key, rest, begins_word=True, before=before + marks[0])
-                    else:
-                        add(marks[0].replace("\\", ""), spelled, begins_word=False, before=before)
-                else:
-                    group = other[before + spelled] = _Group(book, "", before=before)
-                    group.spelled.append(spelled)
-        for spelled, key in map(expressions.plain_expression, dict.fromkeys(expressions.chosen(plain))):
-            if key:
-                is_spaced = not text.is_unspaced(key)
-                add(
-                    key,
-                    spelled,
-                    begins_word=is_spaced,
-                    before="^" if first_word else None if is_spaced else "",
-                )
-        return cls(
-            {key: list(groups.values()) for key, groups in at_word.items()},
-            {key: list(groups.values()) for key, groups in anywhere.items()},
-            other,
-        )

@@ -100,21 +100,17 @@ class StalenessReader:
     ) -> Stale | None:
         """How the next message is stale; None if it is not. Later messages are compared with it.
 
-        In text that machines write, any new word or number is news, except the only new one if it grew by one.
+        In text that machines write, any new word or number is news.
         """
         words = tuple(message.words)
         numbers = text.numbers_in(message.normalised, words)
         frame = tuple([word for word in words if not word[0].isdigit()]) if numbers else words
-        has_value = (
-            is_structured and message.new and not _counts_on(self._counters.get(frame, ()), numbers, by=1)
-        )
+        has_value = is_structured and message.new
         stale = (
             None
             if has_value and not lexicon.POLITE.search(message.normalised)
             else self._judge(message, frame, numbers, after_goodbye=after_goodbye)
         )
-        if is_structured and stale is Stale.LISTENING:
-            stale = Stale.REPEAT
         self._trigrams |= message.different
         self._words |= message.new
         self._numbers.add(numbers)
@@ -155,20 +151,28 @@ class StalenessReader:
         if n_words_of_news > MUCH_NEWS + len(words) // VAGUE_LENGTH:
             return None
         most = max(NEWS - 1, LAST_NEW_WORDS, VAGUE_NEWS + len(words) // VAGUE_LENGTH)
-        if n_words_of_news > most and lexicon.is_silent(normalised):
+        may_agree = lexicon.AGREEING.may_be_in(normalised)
+        if n_words_of_news > most and not may_agree and not lexicon.POLITE.may_be_in(normalised):
             return None  # no phrase takes any of them away
-        if lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised):
-            return None
         beside, n_phrases = lexicon.POLITE.subn(" ", normalised)
-        beside, n_agreeing = lexicon.AGREEING.subn(" ", beside)
-        n_phrases += n_agreeing
+        if n_phrases or may_agree:
+            beside, n_agreeing = lexicon.AGREEING.subn(" ", beside)
+            n_phrases += n_agreeing
         news = list(filter(lexicon.is_news, text.words(beside) if n_phrases else words))
         n_new = len(set(news) - self._words) if n_phrases else n_words_of_news
-        if self._is_ritual(words, n_phrases, len(news), n_new, after_goodbye=after_goodbye):
-            return Stale.RITUAL
         has_new_number = not message.new.isdisjoint(numbers)
-        is_vague = n_new <= VAGUE_NEWS + len(words) // VAGUE_LENGTH and not has_new_number
-        return Stale.VAGUE if is_vague and len(words) >= VAGUE_WORDS else None
+        if self._is_ritual(words, n_phrases, len(news), n_new, after_goodbye=after_goodbye):
+            stale = Stale.RITUAL
+        elif (
+            n_new <= VAGUE_NEWS + len(words) // VAGUE_LENGTH
+            and not has_new_number
+            and len(words) >= VAGUE_WORDS
+        ):
+            stale = Stale.VAGUE
+        else:
+            return None
+        is_question = lexicon.asks(normalised) and not lexicon.FAREWELL.search(normalised)
+        return None if is_question else stale
 
     def _is_ritual(
         self, words: Sequence[str], n_phrases: int, n_news: int, n_new: int, *, after_goodbye: bool
@@ -187,8 +191,8 @@ def _is_punctuation(symbol: str) -> bool:
     return unicodedata.category(symbol)[0] == "P"
 
 
-def _counts_on(before: tuple[str, ...], now: tuple[str, ...], *, by: int | None = None) -> bool:
-    """Whether exactly one number differs, by a small whole step; or has grown by exactly `by`."""
+def _counts_on(before: tuple[str, ...], now: tuple[str, ...]) -> bool:
+    """Whether exactly one number differs, by a small whole step."""
     if len(before) != len(now):
         return False
     changed = [(old, new) for old, new in zip(before, now, strict=True) if old != new]
@@ -196,5 +200,5 @@ def _counts_on(before: tuple[str, ...], now: tuple[str, ...], *, by: int | None 
         number.isascii() and number.isdigit() and len(number) < 10 for number in changed[0]
     ):
         return False
-    step = int(changed[0][1]) - int(changed[0][0])
-    return abs(step) <= COUNTER_STEP if by is None else step == by
+    old, new = changed[0]
+    return abs(int(new) - int(old)) <= COUNTER_STEP

@@ -30,7 +30,7 @@ def launch(session: pytest.Session) -> None:
 
         try:
             settings_of(config)
-            register_screening(session, given)
+            register_screening(config, given)
         except ConfigurationError as error:
             refuse(config, session.items, str(error))
         return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Rows = np.ndarray[tuple[int, int], np.dtype[np.float32]]
     Table = np.ndarray[tuple[int, int], np.dtype[np.float16]]
 
-# The vectors of so many words are kept (1 kB each).
+# The vectors of so many words are kept (1 kB each), and the pieces of twice as many.
 _KNOWN_WORDS = 16_384
 
 NAME = "vectors (wordllama l2_supercat, 256)"
@@ -40,6 +40,8 @@ class WordVectors:
         self._tokenizer = tokenizer
         self._table = table
         self._vector = lru_cache(maxsize=_KNOWN_WORDS)(self._find_vector)
+        self._pieces_of_word = lru_cache(maxsize=2 * _KNOWN_WORDS)(self._encode)
+        self._rows = _Rows(table)
 
     def sum_of(self, terms: Terms) -> Vector:
         """The weighted sum of the terms' vectors; zeros without terms."""
@@ -57,9 +59,9 @@ class WordVectors:
         """
         import numpy as np  # noqa: PLC0415  # part of the extra
 
-        pieces = [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        pieces = [self.pieces_of(text) for text in texts]
         rows: Rows = np.zeros((len(texts), self._table.shape[1]), dtype=np.float32)
-        vectors = self._table[list(chain.from_iterable(pieces))].astype(np.float32)
+        vectors = self._rows.of(list(chain.from_iterable(pieces)))
         end = 0
         for row, found in zip(rows, pieces, strict=True):  # faster than add.reduceat
             start, end = end, end + len(found)
@@ -68,12 +70,47 @@ class WordVectors:
         rows /= np.where(lengths == 0, 1, lengths)
         return rows
 
+    def pieces_of(self, text: str) -> Sequence[int]:
+        """The pieces of a text in order, as the tokenizer finds them; words are known again.
+
+        A space begins a piece and stands in no other place, so the pieces of a text are those of its words, unless
+        spaces meet, or something may be a special token such as `<s>`.
+        """
+        if "  " in text or "<" in text or text.startswith(" ") or text.endswith(" "):
+            return self._encode(text)
+        return list(chain.from_iterable(map(self._pieces_of_word, text.split(" "))))
+
+    def _encode(self, text: str) -> Sequence[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
     def _find_vector(self, term: Term) -> Vector:
         import numpy as np  # noqa: PLC0415  # part of the extra
 
-        pieces = self._tokenizer.encode(term.word, add_special_tokens=False).ids
+        pieces = self._encode(term.word)
         vector: Vector = np.float32(term.weight) * self._table[pieces].sum(axis=0, dtype="float32")
         return vector
+
+
+class _Rows:
+    """The rows of a table as 32-bit numbers, which are made when they are first needed, and kept."""
+
+    def __init__(self, table: Table) -> None:
+        import numpy as np  # noqa: PLC0415  # part of the extra
+
+        self._table = table
+        self._rows: Rows = np.empty(table.shape, dtype=np.float32)
+        self._is_made = np.zeros(len(table), dtype=bool)
+
+    def of(self, places: Sequence[int]) -> Rows:
+        """The rows at these places, in their order."""
+        import numpy as np  # noqa: PLC0415  # part of the extra
+
+        wanted = np.array(places, dtype=np.intp)
+        new = wanted[~self._is_made[wanted]]
+        if len(new):
+            self._rows[new] = self._table[new]
+            self._is_made[new] = True
+        return self._rows[wanted]
 
 
 def cosine(one: Vector, other: Vector) -> float:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pytest_duolog.detectors import courtesies, lexicon, phrases, text
 from pytest_duolog.detectors.closings import Cue, read_leave
 from pytest_duolog.detectors.expressions import beginnings, chosen, needed_letters, plain_expression
-from pytest_duolog.detectors.phrases import PhraseBook
+from pytest_duolog.detectors.phrases import PhraseBook, Shelf
 
 PHRASES = {
     f"{table}: {family}": phrases
@@ -122,12 +122,12 @@ def test_a_text_is_searched_for_what_phrases_need_once(said: str, monkeypatch: p
         searched.append(normalised)
         return False
 
-    lexicon.is_silent("load the phrases")
+    lexicon.POLITE.search("load the phrases")
     monkeypatch.setattr(phrases, "_has_one", has_one)
     few, many = ("".join(said.format(at) for at in range(n)) for n in (40, 400))
-    lexicon.is_silent(few)
+    lexicon.POLITE.search(few)
     n_few = len(searched)
-    lexicon.is_silent(many)
+    lexicon.POLITE.search(many)
     assert n_few == len(searched) - n_few > 0
 
 
@@ -150,16 +150,37 @@ WORDS = sorted({word for family in PHRASES for word in _words_of(family)})
 
 
 @given(st.lists(st.sampled_from([*WORDS, ".", "!", ",", "'", "\n", "day", "zebra", "42"]), max_size=9))
-def test_a_silent_text_has_no_phrase_of_any_book_in_any_of_its_sentences(words: list[str]):
+def test_a_book_that_cannot_be_in_a_text_is_in_none_of_its_sentences(words: list[str]):
     said = text.normalise(" ".join(words))
-    if lexicon.is_silent(said):
-        for part in (said, *text.sentences(said)):
-            assert not any(book.search(part) or book.subn("", part)[1] for book in BOOKS.values()), part
-        assert not lexicon.asks(said)
+    for book in BOOKS.values():
+        if not book.may_be_in(said):
+            for part in (said, *text.sentences(said)):
+                assert not book.search(part), part
+                assert book.subn("", part) == (part, 0), part
+    if not lexicon.POLITE.may_be_in(said):
         assert read_leave(said).cue is Cue.NONE
 
 
-def test_most_texts_of_machines_are_silent():
-    assert lexicon.is_silent("xk2 9fh33 sdb4 mounted")
-    assert not lexicon.is_silent("ok. thank you")
-    assert not lexicon.is_silent("sdb4 mounted?")
+def test_texts_of_machines_can_have_no_phrase():
+    assert not any(book.may_be_in("xk2 9fh33 sdb4 mounted") for book in BOOKS.values())
+    assert lexicon.POLITE.may_be_in("ok. thank you")
+
+
+def test_books_on_a_shelf_find_the_phrases_that_they_share_and_their_own():
+    shelf = Shelf()
+    one, other = (
+        PhraseBook(lambda own=own: [r"\bshared words?\b", r"(?:\w+ )?common", own], shelf=shelf)
+        for own in (r"\bshared secret\b", r"\bsham\b")
+    )
+    for said, in_one, in_other in (
+        ("a shared word", True, True),
+        ("so uncommon", True, True),
+        ("a shared secret", True, False),
+        ("what a sham", False, True),
+        ("nothing", False, False),
+    ):
+        assert (one.search(said), other.search(said)) == (in_one, in_other)
+    late = PhraseBook(lambda: [r"\bsham\b", r"\bnothing\b"], shelf=shelf)
+    assert late.search("what a sham")
+    assert late.search("nothing")
+    assert other.search("what a sham")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from pytest_duolog.topics import vectors
 from pytest_duolog.topics.terms import terms_of
@@ -49,6 +51,20 @@ def test_text_without_content_is_like_nothing(words):
 
 def test_unknown_scripts_and_signs_have_a_vector(words):
     assert likeness(words, "ꦧꦱꦗꦮ", "ꦧꦱꦗꦮ") == pytest.approx(1.0)
+
+
+@given(
+    st.text(
+        st.one_of(st.sampled_from(" \n\tab's<>/▁.é\u0301字🙏"), st.characters(codec="utf-8")), max_size=60
+    )
+)
+@example("").via("no words")
+@example("a <s> b</s>c <unk>").via("special tokens")
+@example("1  2 ▁3▁ 4 <0x0A>").via("what looks like pieces")
+def test_the_pieces_of_a_text_are_those_of_the_tokenizer(words, text):
+    whole = words._tokenizer.encode(text, add_special_tokens=False).ids
+    assert list(words.pieces_of(text)) == whole
+    assert list(words.pieces_of(text)) == whole
 
 
 def test_package_itself_is_not_imported(pytester):
