@@ -6,12 +6,13 @@ order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from pytest_duolog.display import counted
 from pytest_duolog.errors import TranscriptError
+from pytest_duolog.running.mail import Mail, StillWaiting
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Ended, Holding, Talk, TalkFolder
 from pytest_duolog.scenarios.scenario import Scenario
@@ -66,21 +67,53 @@ def continued(session: Session, folder: TalkFolder, wanted: Sequence[Wanted]) ->
         recordings.append(location.path.name)
         if location.path.name in found or location.path.name in talks:
             continue
-        held = None
+        finished = None
         with suppress(TranscriptError):
-            held = folder.held(location, topic=scenario.topic)
-        if held is None:
+            finished = folder.held(location, topic=scenario.topic)
+        if finished is None:
             talks[location.path.name] = Talk(CELL, number, scenario.for_sample(number), location)
         else:
-            found[location.path.name] = held
-    problems: list[str] = []
-    gave_up = False
-    for event in Holding(session, folder, list(talks.values())).events() if talks else ():
-        if isinstance(event, Ended) and event.transcript is not None:
-            found[event.talk.location.path.name] = event.transcript
-        elif isinstance(event, Ended):
-            problems.append(event.problem)
-            gave_up = gave_up or not event.was_begun
+            found[location.path.name] = finished
+    held, problems, gave_up = _held(session, folder, talks)
+    found |= held
     if session.budget.has_refused:
         raise ContinuationsStopped("the budget is used up")
     return Continued(tuple(map(found.get, recordings)), tuple(recordings), tuple(problems), gave_up)
+
+
+def _held(
+    session: Session, folder: TalkFolder, talks: Mapping[str, Talk]
+) -> tuple[dict[str, Transcript], list[str], bool]:
+    """The finished dialogues by the names of their recordings, the problems of the others, and whether it gave up.
+
+    With mail, all dialogues run until each has asked; then again, with their answers, until nobody asks any more.
+    """
+    mail = session.mail
+    found: dict[str, Transcript] = {}
+    problems: dict[str, str] = {}
+    gave_up = False
+    left = dict(talks)
+    while left:
+        for event in Holding(session, folder, list(left.values()), gives_up=mail is None).events():
+            if isinstance(event, Ended) and event.transcript is not None:
+                found[event.talk.location.path.name] = event.transcript
+            elif isinstance(event, Ended):
+                problems[event.talk.location.path.name] = event.problem
+                gave_up = gave_up or not event.was_begun
+        left = {name: talk for name, talk in left.items() if mail and name not in found and mail.awaits(name)}
+        if mail and left:
+            _exchange(session, mail)
+            for name in left:
+                problems.pop(name)
+    if mail and all(name in found or mail.has_refused(name) for name in talks):
+        mail.settle()
+    return found, list(problems.values()), gave_up
+
+
+def _exchange(session: Session, mail: Mail) -> None:
+    if mail.n_new and session.budget.used_up():
+        raise ContinuationsStopped("the budget is used up")
+    try:
+        session.scheduler.perform(mail.exchange)
+    except StillWaiting as error:
+        raise ContinuationsStopped(str(error)) from None

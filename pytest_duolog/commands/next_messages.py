@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_duolog.commands.continuations import ContinuationsStopped, Wanted, continued
 from pytest_duolog.commands.shrink_trials import plain
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.gate.screen import FEWEST_ANSWERS, Turn
-from pytest_duolog.results.acts import Heard, read_act
+from pytest_duolog.gate.screen import FEWEST_ANSWERS, Spoken, Turn
+from pytest_duolog.results.acts import read_act
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import TalkFolder
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
-from pytest_duolog.scenarios.speaker import Speaker
+from pytest_duolog.scenarios.speaker import Model, Speaker
 from pytest_duolog.scenarios.steps import reply
 from pytest_duolog.scenarios.tools import Tool
 from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript
@@ -34,21 +34,45 @@ class Recorded:
     @property
     def numbers(self) -> Iterator[int]:
         """The messages, from 1, that the candidate would write instead of the baseline; not the first one."""
-        changed = {
-            self.baseline.speaker(side).name
-            for side in SIDES
-            if self.baseline.speaker(side) != self.candidate.speaker(side)
-        }
+        changed = changed_speakers(self.baseline, self.candidate)
         n_given = max(1, len(self.baseline.history))
         for number, message in self.transcript.numbered():
             if number > n_given and message.speaker in changed:
                 yield number
 
 
+class NextMessages(NamedTuple):
+    """The answers at each turn of each dialogue, by its name: what they do, and what is said, by message.
+
+    `missing` is a sentence on the answers that are missing; empty if none is.
+    """
+
+    turns: list[tuple[str, list[Turn]]]
+    spoken: dict[str, dict[int, Spoken]]
+    missing: str
+
+
+def changed_speakers(baseline: Scenario, candidate: Scenario) -> frozenset[str]:
+    """The names of the speakers that differ between the arms: they are asked, the others are not."""
+    return frozenset(
+        baseline.speaker(side).name for side in SIDES if baseline.speaker(side) != candidate.speaker(side)
+    )
+
+
+def asked_models(baseline: Scenario, candidate: Scenario) -> Iterator[Model]:
+    """The models of both arms that a screen asks."""
+    changed = changed_speakers(baseline, candidate)
+    for arm in (baseline, candidate):
+        for side in SIDES:
+            speaker = arm.speaker(side)
+            if speaker.name in changed and speaker.model is not None:
+                yield speaker.model
+
+
 def screened_turns(
     session: Session, folder: TalkFolder, dialogues: Sequence[Recorded], n_samples: int
-) -> tuple[list[tuple[str, list[Turn]]], str]:
-    """The answers of both arms at every turn of each dialogue, and which are missing: a sentence, empty if none is.
+) -> NextMessages:
+    """The answers of both arms at every turn of each dialogue.
 
     Tools do not run: a call gets an answer that says so, and counts as a call. Raises ContinuationsStopped if the
     budget is used up, if some were not even asked for because others failed, or if a turn has too few to be compared;
@@ -64,22 +88,32 @@ def screened_turns(
     found = continued(session, folder, wanted)
     if found.gave_up:
         raise ContinuationsStopped(found.missing_words)
+
+    def safe(message: Message) -> Message:
+        return Message.model_validate(session.redactor.json(message.model_dump(mode="json")))
+
     answers, recordings = iter(found.transcripts), iter(found.recordings)
     turns: dict[str, list[Turn]] = {recorded.name: [] for recorded in dialogues}
+    spoken: dict[str, dict[int, Spoken]] = {recorded.name: {} for recorded in dialogues}
     for recorded, number in places:
+        before = recorded.transcript.messages[: number - 1]
+        said = recorded.transcript.messages[number - 1]
         arms = [
             tuple(
-                heard
+                _answer(answer, said.speaker, number)
                 for _ in range(n_samples)
-                if (heard := _heard(next(answers), recorded.transcript, number)) is not None
+                if (answer := next(answers)) is not None
             )
             for _ in range(2)
         ]
         if min(map(len, arms)) < FEWEST_ANSWERS:
             raise ContinuationsStopped(found.missing_words)
         source = " ".join(next(recordings) for _ in range(2 * n_samples))
-        turns[recorded.name].append(Turn(number, arms[0], arms[1], source))
-    return list(turns.items()), found.missing_words
+        heard = [tuple(read_act(message, before) for message in arm) for arm in arms]
+        turns[recorded.name].append(Turn(number, heard[0], heard[1], source))
+        ours, theirs = (tuple(map(safe, arm)) for arm in arms)
+        spoken[recorded.name][number] = Spoken(safe(before[-1]), safe(said), ours, theirs)
+    return NextMessages(list(turns.items()), spoken, found.missing_words)
 
 
 def _next_only(scenario: Scenario, transcript: Transcript, number: int) -> Scenario:
@@ -111,11 +145,9 @@ def _not_run(**_arguments: object) -> str:
     return NOT_RUN
 
 
-def _heard(answer: Transcript | None, recorded: Transcript, number: int) -> Heard | None:
-    if answer is None:
-        return None
-    before = recorded.messages[: number - 1]
-    said = answer.messages[number - 1] if len(answer) >= number else None
-    if said is None and answer.stop_reason and answer.stop_reason.kind is StopKind.REFUSAL:
-        said = Message(speaker=recorded.messages[number - 1].speaker, content="", finish="refused")
-    return read_act(said, before)
+def _answer(answer: Transcript, speaker: str, number: int) -> Message:
+    """Message `number` of an answer; an empty one if the model said nothing, or refused without a word."""
+    if len(answer) >= number:
+        return answer.messages[number - 1]
+    is_refused = answer.stop_reason is not None and answer.stop_reason.kind is StopKind.REFUSAL
+    return Message(speaker=speaker, content="", finish="refused" if is_refused else None)

@@ -100,17 +100,21 @@ class StalenessReader:
     ) -> Stale | None:
         """How the next message is stale; None if it is not. Later messages are compared with it.
 
-        In text that machines write, any new word or number is news.
+        In text that machines write, any new word or number is news, except the only new one if it grew by one.
         """
         words = tuple(message.words)
         numbers = text.numbers_in(message.normalised, words)
         frame = tuple([word for word in words if not word[0].isdigit()]) if numbers else words
-        has_value = is_structured and message.new
+        has_value = (
+            is_structured and message.new and not _counts_on(self._counters.get(frame, ()), numbers, by=1)
+        )
         stale = (
             None
             if has_value and not lexicon.POLITE.search(message.normalised)
             else self._judge(message, frame, numbers, after_goodbye=after_goodbye)
         )
+        if is_structured and stale is Stale.LISTENING:
+            stale = Stale.REPEAT
         self._trigrams |= message.different
         self._words |= message.new
         self._numbers.add(numbers)
@@ -191,8 +195,8 @@ def _is_punctuation(symbol: str) -> bool:
     return unicodedata.category(symbol)[0] == "P"
 
 
-def _counts_on(before: tuple[str, ...], now: tuple[str, ...]) -> bool:
-    """Whether exactly one number differs, by a small whole step."""
+def _counts_on(before: tuple[str, ...], now: tuple[str, ...], *, by: int | None = None) -> bool:
+    """Whether exactly one number differs, by a small whole step; or has grown by exactly `by`."""
     if len(before) != len(now):
         return False
     changed = [(old, new) for old, new in zip(before, now, strict=True) if old != new]
@@ -200,5 +204,5 @@ def _counts_on(before: tuple[str, ...], now: tuple[str, ...]) -> bool:
         number.isascii() and number.isdigit() and len(number) < 10 for number in changed[0]
     ):
         return False
-    old, new = changed[0]
-    return abs(int(new) - int(old)) <= COUNTER_STEP
+    step = int(changed[0][1]) - int(changed[0][0])
+    return abs(step) <= COUNTER_STEP if by is None else step == by

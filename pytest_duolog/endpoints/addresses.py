@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from pytest_duolog.errors import EndpointError
@@ -36,6 +37,7 @@ class Address:
     query: str = ""
 
     @classmethod
+    @lru_cache(maxsize=64)  # each request looks up where it goes
     def parse(cls, text: str) -> Address | None:
         """The address in a text; None if it is not an http:// or https:// address."""
         text = text.strip()

@@ -73,16 +73,24 @@ def http_request(question: HttpQuestion) -> httpx.Request:
         "duolog_session": question.session,
         "duolog_destination": question.destination_of,
     }
-    return httpx.Request(
+    content = question.content()
+    url, headers = _place(question.url, tuple(question.headers.items()))
+    request = httpx.Request(
         question.method,
-        _url(question.url),
-        headers={**question.headers, "accept-encoding": "identity"},
-        content=question.content(),
+        url,
+        headers=headers,
+        stream=httpx.ByteStream(content),
         extensions={name: value for name, value in extensions.items() if value is not None},
     )
+    if content or question.method in ("POST", "PUT", "PATCH"):  # as httpx does
+        request.headers.setdefault("content-length", str(len(content)))
+    return request
 
 
-_url = lru_cache(maxsize=64)(httpx.URL)  # all requests of a speaker have one address
+@lru_cache(maxsize=64)  # all requests of a speaker have one address and the same headers
+def _place(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[httpx.URL, httpx.Headers]:
+    request = httpx.Request("GET", url, headers={**dict(headers), "accept-encoding": "identity"})
+    return request.url, request.headers
 
 
 def http_response(answer: HttpAnswer) -> httpx.Response:

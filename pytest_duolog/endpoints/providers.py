@@ -31,7 +31,8 @@ class Provider:
     (`address_form`). `api_key_env` names the variable with the key, or else `other_key_env`; it is required only if
     `needs_key`, and sent in `key_header`, or in `authorization` if that is None. `headers` are further headers;
     `${NAME}` in them is an environment variable. `template` describes the JSON of a chatbot with protocol `http`.
-    `source` is the place of the definition, for error messages. No variable is read before a model is really asked.
+    `batches` is the batch API that the provider has, by its name in `registry.py`. `source` is the place of the
+    definition, for error messages. No variable is read before a model is really asked.
     """
 
     base_url: str
@@ -44,6 +45,7 @@ class Provider:
     key_header: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     template: Template = field(default_factory=Template)
+    batches: str | None = None
     source: str = field(default="", compare=False)
 
     @property
@@ -74,6 +76,7 @@ PROVIDERS: Mapping[str, Provider] = {
         base_url_env="OPENAI_BASE_URL",
         api_key_env="OPENAI_API_KEY",
         needs_key=True,
+        batches="openai",
     ),
     "openrouter": Provider("https://openrouter.ai/api/v1", api_key_env="OPENROUTER_API_KEY", needs_key=True),
     "anthropic": Provider(
@@ -83,6 +86,7 @@ PROVIDERS: Mapping[str, Provider] = {
         api_key_env="ANTHROPIC_API_KEY",
         needs_key=True,
         key_header="x-api-key",
+        batches="anthropic",
     ),
     "gemini": Provider(
         "https://generativelanguage.googleapis.com/v1beta",
@@ -102,7 +106,9 @@ PROVIDERS: Mapping[str, Provider] = {
         key_header="api-key",
     ),
     "mistral": Provider("https://api.mistral.ai/v1", api_key_env="MISTRAL_API_KEY", needs_key=True),
-    "groq": Provider("https://api.groq.com/openai/v1", api_key_env="GROQ_API_KEY", needs_key=True),
+    "groq": Provider(
+        "https://api.groq.com/openai/v1", api_key_env="GROQ_API_KEY", needs_key=True, batches="openai"
+    ),
     "ollama": Provider(
         "http://127.0.0.1:11434",
         protocol="ollama",

@@ -11,13 +11,16 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 
 from pytest_duolog.display import shorten
+from pytest_duolog.endpoints.anthropic_batches import AnthropicBatches
 from pytest_duolog.endpoints.anthropic_messages import AnthropicMessages
 from pytest_duolog.endpoints.base import Endpoint, EndpointConfig
+from pytest_duolog.endpoints.batches import BatchApi
 from pytest_duolog.endpoints.functions import FunctionEndpoint
 from pytest_duolog.endpoints.gemini import Gemini
 from pytest_duolog.endpoints.http_target import HttpEndpoint, HttpTarget
 from pytest_duolog.endpoints.line import Line
 from pytest_duolog.endpoints.ollama import OllamaChat
+from pytest_duolog.endpoints.openai_batches import OpenAIBatches
 from pytest_duolog.endpoints.openai_chat import OpenAIChat
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS, Provider, literal_headers
@@ -42,6 +45,7 @@ CHAT_PROTOCOLS: Mapping[str, type[ChatProtocol]] = {
     "ollama": OllamaChat,
 }
 PROTOCOLS = (*CHAT_PROTOCOLS, "http")
+BATCH_APIS: Mapping[str, type[BatchApi]] = {"openai": OpenAIBatches, "anthropic": AnthropicBatches}
 
 
 def provider_named(name: str, configured: Mapping[str, Provider]) -> Provider:
@@ -89,6 +93,26 @@ def is_published(model: Model, configured: Mapping[str, Provider]) -> bool:
 def speaks_chat_protocol(model: str, configured: Mapping[str, Provider]) -> bool:
     """Whether a model is asked, and its answers are read, by a built-in protocol alone."""
     return _protocol_of(model, configured) in CHAT_PROTOCOLS
+
+
+def check_has_batches(model: Model, configured: Mapping[str, Provider]) -> None:
+    """Raises ConfigurationError if a model cannot be asked through a batch API."""
+    having = sorted(
+        name for name, provider in {**PROVIDERS, **configured}.items() if provider.batches is not None
+    )
+    if not isinstance(model, str) or ModelName.parse(model).provider not in having:
+        shown = shorten(model) if isinstance(model, str) else "a function, or a chatbot of your own,"
+        raise ConfigurationError(
+            f"{shown} has no batch API; these providers have one: {', '.join(having)} (a provider of "
+            "[tool.duolog.providers] has one if its table says so: batches)"
+        )
+
+
+def batch_api(provider: str, headers: Mapping[str, str], configured: Mapping[str, Provider]) -> BatchApi:
+    """The batch API of a provider that has one."""
+    name = provider_named(provider, configured).batches
+    assert name is not None, "it was checked before anything was asked"
+    return BATCH_APIS[name](provider, headers)
 
 
 def _protocol_of(model: str, configured: Mapping[str, Provider]) -> str | None:

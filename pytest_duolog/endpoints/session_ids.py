@@ -36,7 +36,7 @@ def with_real_id(request: httpx.Request) -> httpx.Request:
         headers=[
             (name, value.replace(RECORDED_ID, session)) for name, value in request.headers.multi_items()
         ],
-        content=request.content.replace(RECORDED_ID.encode(), session.encode()),
+        content=request.read().replace(RECORDED_ID.encode(), session.encode()),
         extensions=request.extensions,
     )
 

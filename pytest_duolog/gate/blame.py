@@ -2,16 +2,18 @@
 
 Two things are suspected, one on each side: the models of a test, or the candidates of an upgrade. A round has one
 dialogue of each pairing, all with the same sample number: with both suspects, with only the one of side a, with only
-the one of side b, and with neither. Four comparisons decide, and their p-values are corrected for being four (Holm):
+the one of side b, and with neither. A claim takes two comparisons, and each of them has to hold:
 
-1. only a against only b: which of the two fails alone;
-2. both against only b: does the failure go when the suspect of side a goes;
-3. both against only a: does it go when the suspect of side b goes;
-4. both against neither: does it go with both of them.
+- side a carries the failure: it comes more often with only a than with only b, and it goes when the suspect of side a
+  goes (both against only b); side b likewise;
+- it takes both: it goes when either of them goes (both against only a, and both against only b);
+- either is enough: it comes with only a and with only b, and not with neither.
 
-Side a carries the failure if 1 and 2 say so, side b if 1 and 3 do. The caller runs the rounds in `wanted` and calls
-again until it is empty. There are at most three looks; each has its share of the risk, so looking early is free of
-charge. Between looks it ends as soon as no outcome of the rest can name a side.
+No side is named while the other one alone looks faulty, too. A claim of two parts that each hold needs no further
+correction (Berger 1982, intersection-union test). If the suspects are alike, whatever they do together, a side is named
+only if the first comparison is wrong, so its risk over all looks is the risk of naming a side. The caller runs the
+rounds in `wanted` and calls again until it is empty. Between looks it ends as soon as what was seen makes every claim
+out of reach.
 """
 
 from __future__ import annotations
@@ -28,19 +30,31 @@ from pytest_duolog.results.arm import Pairing
 from pytest_duolog.results.plan import FEWEST_BLAME_ROUNDS, BlamePlan
 from pytest_duolog.results.record import Sample
 from pytest_duolog.stats.differences import TwoRates
-from pytest_duolog.stats.exact_tests import fisher_p, holm
+from pytest_duolog.stats.exact_tests import fisher_p
+from pytest_duolog.stats.intervals import wilson_interval
 from pytest_duolog.stats.medians import Middle, median_interval
+from pytest_duolog.stats.power import samples_to_tell, smoothed_rate
 
-# The places of the looks as shares of the rounds, each with its risk of naming a side although the four pairings fail
-# alike: 5 % together.
-LOOKS = ((0.35, 0.01), (0.6, 0.01), (1.0, 0.03))
+# The places of the looks as shares of the rounds, each with the level of its p-values. Together they name one of two
+# suspects that are alike in at most 5 % of runs, whatever their rate: by exact recursion, up to 200 rounds.
+LOOKS = ((0.175, 0.01), (0.3, 0.015), (0.5, 0.02), (0.75, 0.025), (1.0, 0.035))
 
 COMPARISONS = (
     (Pairing.ONLY_A, Pairing.ONLY_B),
     (Pairing.BOTH, Pairing.ONLY_B),
     (Pairing.BOTH, Pairing.ONLY_A),
-    (Pairing.BOTH, Pairing.NEITHER),
+    (Pairing.ONLY_A, Pairing.NEITHER),
+    (Pairing.ONLY_B, Pairing.NEITHER),
 )
+
+# No side is named while the p-value of the other one alone, against neither, is at most this.
+SUSPICION = 0.1
+
+# A rate beyond this interval is not reckoned with when it is asked whether a claim is still in reach.
+REACH_CONFIDENCE = 0.8
+# The advice is a number of rounds that names a side in this share of runs; above the highest one it is none.
+ADVISED_POWER = 0.9
+MOST_ADVISED = 400
 
 # So many rounds that do not count, and at most one that does, and no further one is held.
 MOST_LEFT_OUT = MOST_COPIES - 1
@@ -59,11 +73,17 @@ class Why(StrEnum):
 
     NAMED = "it fails with this suspect and not without it"
     TOGETHER = "it takes both: the failure goes if either of them goes"
+    EITHER = "either is enough: it fails with each of them alone, and not with neither"
     UNSEEN = "it fails too seldom to compare"
     ALIKE = "the pairings fail alike, as far as so many dialogues can tell"
     COPIES = "some pairing gave the same dialogue again and again"
     OPEN = "rounds are missing"
     UNANSWERED = "the dialogues of some pairing ended in errors"
+
+
+CLAIMS = frozenset({Why.NAMED, Why.TOGETHER, Why.EITHER})
+# The answers that further rounds may change.
+UNDECIDED = frozenset({Why.ALIKE, Why.UNSEEN})
 
 
 class Round(NamedTuple):
@@ -83,7 +103,7 @@ class Cell(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two pairings that are compared; `p` is the two-sided p-value, corrected for the four comparisons."""
+    """Two pairings that are compared, and the two-sided p-value of Fisher's exact test."""
 
     more: Pairing
     less: Pairing
@@ -94,7 +114,7 @@ class Comparison(NamedTuple):
 class BlameDecision:
     """Which side carries the failure of one scenario.
 
-    `cells` are the counts by pairing, and `comparisons` what they say. `risk` is the share of the risk at the last
+    `cells` are the counts by pairing, and `comparisons` what they say. `level` is that of their p-values at the last
     look. `n_left_out` rounds had an error or a copy, and do not count. `wanted` are the numbers of the next rounds;
     empty if the decision is final.
     """
@@ -104,7 +124,7 @@ class BlameDecision:
     why: Why
     cells: Mapping[Pairing, Cell]
     comparisons: tuple[Comparison, ...]
-    risk: float
+    level: float
     n_rounds: int
     n_left_out: int = 0
     wanted: tuple[int, ...] = ()
@@ -113,75 +133,68 @@ class BlameDecision:
 def decide_blame(plan: BlamePlan, rounds: Sequence[Round | Why]) -> BlameDecision:
     """The decision about rounds in launch order; one that does not count is COPIES or UNANSWERED."""
     counted_rounds: list[Round] = []
-    looks = list(_looks(plan))
+    looks = dict(_looks(plan))
+    last = looks[plan.max_rounds]
     for number, one in enumerate(rounds[: plan.max_rounds], start=1):
-        due: list[float] = []
+        is_last = number == plan.max_rounds
+        level = last if is_last else None
         if isinstance(one, Round):
             counted_rounds.append(one)
-            due = [risk for at, risk in looks if at == len(counted_rounds)]
-        is_last = number == plan.max_rounds
-        risk = looks[-1][1] if is_last else due[0] if due else None
-        if risk is not None and counted_rounds:
-            found = _named(counted_rounds, risk)
-            if is_last or found[0] is not Carrier.UNKNOWN or found[1] is Why.TOGETHER:
-                return _decision(plan, counted_rounds, number, risk, found)
-        n_left = plan.max_rounds - number
-        if not is_last and not _can_name(plan, _failed(counted_rounds), len(counted_rounds), n_left):
-            why = _named(counted_rounds, looks[-1][1])[1] if counted_rounds else Why.UNANSWERED
-            return _decision(plan, counted_rounds, number, looks[-1][1], (Carrier.UNKNOWN, why))
-        if (
-            not isinstance(one, Round)
-            and len(counted_rounds) <= 1
-            and number - len(counted_rounds) >= MOST_LEFT_OUT
-        ):
-            return _decision(plan, counted_rounds, number, looks[-1][1], (Carrier.UNKNOWN, one))
+            level = level or looks.get(len(counted_rounds))
+        failed, n = _failed(counted_rounds), len(counted_rounds)
+        if level is not None and n:
+            found = _claim(failed, n, level)
+            if is_last or found[1] in CLAIMS:
+                return _decision(plan, counted_rounds, number, level, found)
+        if not is_last and not _in_reach(failed, n, plan.max_rounds - number, last):
+            found = _claim(failed, n, last) if n else (Carrier.UNKNOWN, Why.UNANSWERED)
+            why = found[1] if found[1] not in CLAIMS else Why.ALIKE
+            return _decision(plan, counted_rounds, number, last, (Carrier.UNKNOWN, why))
+        if not isinstance(one, Round) and n <= 1 and number - n >= MOST_LEFT_OUT:
+            return _decision(plan, counted_rounds, number, last, (Carrier.UNKNOWN, one))
     n_run = min(len(rounds), plan.max_rounds)
     wanted = (n_run + 1,) if n_run < plan.max_rounds else ()
     why = Why.OPEN if wanted else Why.UNANSWERED
-    return _decision(plan, counted_rounds, n_run, looks[-1][1], (Carrier.UNKNOWN, why), wanted=wanted)
+    return _decision(plan, counted_rounds, n_run, last, (Carrier.UNKNOWN, why), wanted=wanted)
 
 
 def _looks(plan: BlamePlan) -> Iterator[tuple[int, float]]:
-    """The numbers of rounds with a look, with their risks."""
-    *early, last = [
-        (max(FEWEST_BLAME_ROUNDS, math.ceil(share * plan.max_rounds)), risk) for share, risk in LOOKS
-    ]
-    yield from ((at, risk) for at, risk in dict(early).items() if at < last[0])
-    yield last
+    """The numbers of rounds with a look, with the levels of their p-values."""
+    for share, level in LOOKS:
+        yield max(FEWEST_BLAME_ROUNDS, math.ceil(share * plan.max_rounds)), level
 
 
-def _failed(rounds: Iterable[Round]) -> tuple[int, int, int, int]:
+Failed = tuple[int, int, int, int]
+
+
+def _failed(rounds: Iterable[Round]) -> Failed:
     """How often each pairing failed, in the order of `Pairing`."""
     both, only_a, only_b, neither = (sum(one[place] for one in rounds) for place in range(len(Pairing)))
     return both, only_a, only_b, neither
 
 
-def _named(rounds: Sequence[Round], risk: float) -> tuple[Carrier, Why]:
-    return _carrier(_failed(rounds), len(rounds), risk)
-
-
 @lru_cache(maxsize=65536)
-def _carrier(failed: tuple[int, int, int, int], n: int, risk: float) -> tuple[Carrier, Why]:
-    comparisons = _compared(dict(zip(Pairing, (Cell(k, n) for k in failed), strict=True)))
-    alone, without_a, without_b, _ = (comparison.p <= risk for comparison in comparisons)
-    both, only_a, only_b, _ = failed
-    goes_without_a, goes_without_b = without_a and both > only_b, without_b and both > only_a
-    if alone and only_a > only_b and goes_without_a:
+def _claim(failed: Failed, n: int, level: float) -> tuple[Carrier, Why]:
+    both, only_a, only_b, neither = failed
+
+    def is_more(one: int, other: int, at: float = level) -> bool:
+        return one > other and _p(Cell(one, n), Cell(other, n)) <= at
+
+    goes_without_a, goes_without_b = is_more(both, only_b), is_more(both, only_a)
+    if is_more(only_a, neither) and is_more(only_b, neither):
+        return Carrier.UNKNOWN, Why.EITHER
+    if is_more(only_a, only_b) and goes_without_a and not is_more(only_b, neither, SUSPICION):
         return Carrier.A, Why.NAMED
-    if alone and only_b > only_a and goes_without_b:
+    if is_more(only_b, only_a) and goes_without_b and not is_more(only_a, neither, SUSPICION):
         return Carrier.B, Why.NAMED
     if goes_without_a and goes_without_b:
         return Carrier.UNKNOWN, Why.TOGETHER
-    if len(COMPARISONS) * _p(Cell(both, n), Cell(0, n)) > risk:  # it could not even differ from no failure
-        return Carrier.UNKNOWN, Why.UNSEEN
-    return Carrier.UNKNOWN, Why.ALIKE
+    is_seldom = not is_more(max(both, only_a, only_b), 0)  # it could not even differ from no failure
+    return Carrier.UNKNOWN, Why.UNSEEN if is_seldom else Why.ALIKE
 
 
 def _compared(cells: Mapping[Pairing, Cell]) -> tuple[Comparison, ...]:
-    p_values = [_p(cells[more], cells[less]) for more, less in COMPARISONS]
-    return tuple(
-        Comparison(more, less, p) for (more, less), p in zip(COMPARISONS, holm(p_values), strict=True)
-    )
+    return tuple(Comparison(more, less, _p(cells[more], cells[less])) for more, less in COMPARISONS)
 
 
 @lru_cache(maxsize=65536)
@@ -189,24 +202,26 @@ def _p(more: Cell, less: Cell) -> float:
     return fisher_p(TwoRates(more.n_failed, more.n, less.n_failed, less.n))
 
 
-def _can_name(plan: BlamePlan, failed: tuple[int, int, int, int], n: int, n_left: int) -> bool:
-    """Whether the rounds that are left could still name a side, or show that it takes both."""
-    both, only_a, only_b, neither = failed
+@lru_cache(maxsize=65536)
+def _in_reach(failed: Failed, n: int, n_left: int, level: float) -> bool:
+    """Whether some claim could hold at the end, if the rates that are left are the best ones that fit those seen."""
+    reaches = [wilson_interval(k, n, confidence=REACH_CONFIDENCE) for k in failed]
+    low = [k + math.floor(n_left * reach.low) for k, reach in zip(failed, reaches, strict=True)]
+    high = [k + math.ceil(n_left * reach.high) for k, reach in zip(failed, reaches, strict=True)]
     best = (
-        (both + n_left, only_a + n_left, only_b, neither),
-        (both + n_left, only_a, only_b + n_left, neither),
-        (both + n_left, only_a, only_b, neither),
+        (high[0], high[1], low[2], high[3]),
+        (high[0], low[1], high[2], high[3]),
+        (high[0], low[1], low[2], high[3]),
+        (high[0], high[1], high[2], low[3]),
     )
-    risk = list(_looks(plan))[-1][1]
-    found = [_carrier(counts, n + n_left, risk) for counts in best]
-    return any(carrier is not Carrier.UNKNOWN or why is Why.TOGETHER for carrier, why in found)
+    return any(_claim(counts, n + n_left, level)[1] in CLAIMS for counts in best)
 
 
 def _decision(
     plan: BlamePlan,
     rounds: Sequence[Round],
     n_run: int,
-    risk: float,
+    level: float,
     found: tuple[Carrier, Why],
     *,
     wanted: tuple[int, ...] = (),
@@ -217,11 +232,33 @@ def _decision(
         *found,
         cells=cells,
         comparisons=_compared(cells),
-        risk=risk,
+        level=level,
         n_rounds=len(rounds),
         n_left_out=n_run - len(rounds),
         wanted=wanted,
     )
+
+
+def rounds_to_name(decided: BlameDecision) -> tuple[Carrier, int] | None:
+    """Which side is more suspicious, and how many rounds would name it in 9 of 10 runs if the rates are those seen.
+
+    None if there is an answer, nothing points at one of the sides, or it would take more than `MOST_ADVISED` rounds.
+    """
+    if decided.wanted or decided.why not in UNDECIDED:
+        return None
+    only_a, only_b = decided.cells[Pairing.ONLY_A], decided.cells[Pairing.ONLY_B]
+    carrier, suspect, other = (
+        (Carrier.A, only_a, only_b) if only_a.n_failed > only_b.n_failed else (Carrier.B, only_b, only_a)
+    )
+    without = smoothed_rate(*other)
+    needed = [
+        samples_to_tell(smoothed_rate(*cell), without, level=LOOKS[-1][1], power=(1 + ADVISED_POWER) / 2)
+        for cell in (suspect, decided.cells[Pairing.BOTH])
+        if cell.n_failed > other.n_failed
+    ]
+    if len(needed) < 2 or max(needed) > MOST_ADVISED:
+        return None
+    return carrier, max(*needed, decided.n_rounds + 1)
 
 
 def rounds_of(samples: Iterable[Sample]) -> list[Round | Why]:

@@ -15,13 +15,14 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
 from pytest_duolog.results.acts import Act, Heard
+from pytest_duolog.transcripts.transcript import Message
 
 # The chance of an alarm if both sides are one model: half of it for the sum over all dialogues, half for the one that
 # differs most.
@@ -52,11 +53,29 @@ class Turn(NamedTuple):
     source: str = ""
 
 
+class Spoken(NamedTuple):
+    """What is said at a turn: the message before it, the recorded one, and the answers of both sides."""
+
+    before: Message
+    recorded: Message
+    baseline: tuple[Message, ...]
+    candidate: tuple[Message, ...]
+
+    @property
+    def messages(self) -> Iterator[Message]:
+        """All of them."""
+        yield from (self.before, self.recorded, *self.baseline, *self.candidate)
+
+
 class Split(NamedTuple):
-    """One division of the answers at a turn into two sides: by how much they differ, and whether they diverge."""
+    """One division of the answers at a turn into two sides: by how much they differ, and whether they diverge.
+
+    `floor` is how far the answers of one side are from each other: the noise that the excess exceeds.
+    """
 
     excess: float
     diverges: bool
+    floor: float
 
 
 @dataclass(frozen=True)
@@ -135,7 +154,9 @@ def split_of(baseline: Sequence[Heard], candidate: Sequence[Heard]) -> Split:
     inside = _mean([distance(*pair) for pair in combinations(baseline, 2)])
     inside += _mean([distance(*pair) for pair in combinations(candidate, 2)])
     ours, theirs = _main_act(baseline), _main_act(candidate)
-    return Split(cross - inside / 2, ours is not None and theirs is not None and ours is not theirs)
+    return Split(
+        cross - inside / 2, ours is not None and theirs is not None and ours is not theirs, inside / 2
+    )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -136,7 +136,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--duolog-rounds",
         "N",
-        "the largest number of pairs of samples of each test in a gate, or of rounds with --duolog-blame (default 20)",
+        "the largest number of pairs of samples of each test in a gate, or of rounds with --duolog-blame (default 20, "
+        "with blame 40)",
     )
     add(
         "--duolog-inconclusive",
@@ -188,6 +189,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_given_text,
         help="ask the candidate and the baseline N times each for the next message at every turn of the recorded "
         "dialogues, and say which ones to read first; never a PASS",
+    )
+    group.addoption(
+        "--duolog-screen-batch",
+        metavar="MINUTES",
+        type=_given_text,
+        help="a screen asks through the batch APIs of the providers, at a lower price, and waits for the answers so "
+        "many minutes at most; the same command goes on waiting",
     )
     group.addoption(
         "--duolog-blame",

@@ -30,7 +30,7 @@ def launch(session: pytest.Session) -> None:
 
         try:
             settings_of(config)
-            register_screening(config, given)
+            register_screening(session, given)
         except ConfigurationError as error:
             refuse(config, session.items, str(error))
         return

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_duolog.results.filed import FiledDialogue
 
 GITHUB = "GITHUB_ACTIONS"
+SCREENING = "duolog-screening"
 # Variables with the folder of the repository in these CI systems; paths in reports are relative to it.
 CHECKOUTS = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 
@@ -52,6 +53,8 @@ class Outputs:
     def _written(self) -> Iterator[str]:
         record_keeper, decided = self._decided()
         for report, path in _wanted(self.config):
+            if report.module == "report" and self.config.pluginmanager.has_plugin(SCREENING):
+                continue  # its page is that of the screen
             if record_keeper is None or decided is None:
                 if report.shows_dialogues and record_keeper is None and self.collector.dialogues:
                     yield report.write_dialogues(path, self._dialogues()) or f"{report.title}: {path}"
@@ -138,6 +141,11 @@ def _wanted(config: pytest.Config) -> Iterator[tuple[RunReport, Path]]:
                 yield report, Path(given)
         elif given := config.getoption(report.key) or config.getini(report.key):
             yield report, config.rootpath / given
+
+
+def given_report(config: pytest.Config) -> Path | None:
+    """The file of the HTML report, if one is wanted."""
+    return next((path for report, path in _wanted(config) if report.module == "report"), None)
 
 
 def check_outputs(config: pytest.Config) -> None:

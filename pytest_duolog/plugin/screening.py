@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_duolog.commands.batched import by_mail
 from pytest_duolog.commands.continuations import ContinuationsStopped
-from pytest_duolog.commands.next_messages import Recorded, screened_turns
+from pytest_duolog.commands.next_messages import NextMessages, Recorded, asked_models, screened_turns
 from pytest_duolog.display import printable
+from pytest_duolog.endpoints.registry import check_has_batches
 from pytest_duolog.errors import ConfigurationError, DuologError
-from pytest_duolog.gate.screen import screen
+from pytest_duolog.gate.screen import Screen, screen
 from pytest_duolog.plugin import SITE
+from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
+from pytest_duolog.plugin.outputs import SCREENING, given_report
 from pytest_duolog.plugin.state import session_of, settings_of
-from pytest_duolog.reports.screen_words import screen_data, screen_words
+from pytest_duolog.reports.screen_words import mailed_words, screen_data, screen_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import roles_words
+from pytest_duolog.running.mail import Mail
 from pytest_duolog.running.talks import TalkFolder
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.settings import Settings
 from pytest_duolog.storage.line_file import replacing
 from pytest_duolog.storage.own_folder import OWN_FOLDER, make_folder
 
@@ -40,6 +49,8 @@ class Screening:
 
     config: pytest.Config
     n_samples: int
+    # How long answers of batch APIs are waited for; None asks for every answer by itself.
+    wait_s: float | None = None
     _recorded: list[Recorded] = field(default_factory=list)
     _lines: list[str] = field(default_factory=list)
 
@@ -80,6 +91,9 @@ class Screening:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         else:
             session.exitstatus = FAILED if is_suspicious else session.exitstatus
+            return
+        if page := given_report(self.config):
+            self._lines.append(f"HTML report: {page} is not written, because the screen has no verdict")
 
     def _screen(self) -> bool:
         recorded = [one for one in self._recorded if any(one.numbers)]
@@ -89,16 +103,52 @@ class Screening:
                 "first: pytest --record-mode=once"
             )
         session, root = session_of(self.config), self.config.rootpath
-        turns, missing = screened_turns(session, TalkFolder(root / FOLDER), recorded, self.n_samples)
-        found = screen(turns)
+        with self._asking(recorded) as mail:
+            before = session.budget.usage
+            answers = screened_turns(session, TalkFolder(root / FOLDER), recorded, self.n_samples)
+        found = screen(answers.turns)
         on_trial = roles_words(settings_of(self.config).candidates)
-        self._lines = list(screen_words(found, on_trial, missing))
+        self._lines = list(screen_words(found, on_trial, answers.missing))
+        if mail is not None and mail.n_answers:
+            self._lines.append(mailed_words(mail.n_answers, before, session.budget.usage))
         make_folder(root / OWN_FOLDER)
         with replacing(root / ANSWER) as file:
             data = session.redactor.json(screen_data(found, on_trial, self.n_samples))
             file.append_as_is(f"{json.dumps(data, indent=1)}\n".encode())
         self._lines.append(f"all turns: {root / ANSWER}")
+        if page := given_report(self.config):
+            self._write_page(page, found, on_trial, answers)
         return found.is_suspicious
+
+    def _write_page(self, page: Path, found: Screen, on_trial: str, answers: NextMessages) -> None:
+        """Write the HTML report."""
+        from pytest_duolog.reports.report import screen_text  # noqa: PLC0415  # only for a page
+
+        text = screen_text(found, on_trial, answers.spoken, answers.missing)
+        try:
+            make_folder(page.parent)
+            page.write_text(text, "utf-8", newline="\n")
+        except OSError as error:
+            self._lines.append(f"HTML report: {page} cannot be written: {error.strerror}")
+        else:
+            self._lines.append(f"HTML report: {page}")
+
+    def _asking(self, recorded: Sequence[Recorded]) -> AbstractContextManager[Mail | None]:
+        """How models are asked inside the block: by batches, or one answer at a time, without mail."""
+        if self.wait_s is None:
+            return nullcontext()
+        session = session_of(self.config)
+        for one in recorded:
+            _check_models(one.name, one.baseline, one.candidate, session.settings)
+        return by_mail(session, self.config.rootpath / FOLDER / "batches", self.wait_s, self._tell)
+
+    def _tell(self, words: str) -> None:
+        """Print what happens to a batch, at once: a run can wait for hours."""
+        reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(printable(session_of(self.config).redactor.shown(f"screen: {words}")))
+            reporter.flush()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the order of suspicion."""
@@ -108,8 +158,13 @@ class Screening:
                 terminalreporter.write_line(printable(session_of(self.config).redactor.shown(line)))
 
 
-def register_screening(config: pytest.Config, given: str) -> None:
-    """Screen the dialogues of this run. Raises ConfigurationError for a wrong number, or workers of pytest-xdist."""
+def register_screening(session: pytest.Session, given: str) -> None:
+    """Screen the dialogues of this run.
+
+    Raises ConfigurationError for a wrong number, workers of pytest-xdist, or models without a batch API that are to be
+    asked in batches.
+    """
+    config = session.config
     n_samples = int(given) if given.isascii() and given.isdigit() and len(given) < 3 else 0
     if not 2 <= n_samples <= MOST_SAMPLES:
         raise ConfigurationError(
@@ -117,4 +172,37 @@ def register_screening(config: pytest.Config, given: str) -> None:
         )
     if hasattr(config, "workerinput") or getattr(config.option, "numprocesses", None):
         raise ConfigurationError("--duolog-screen: one process asks for all answers at once; leave out -n")
-    config.pluginmanager.register(Screening(config, n_samples), "duolog-screening")
+    wait_s = None
+    if (minutes := config.getoption("duolog_screen_batch")) is not None:
+        wait_s = _wait_s(minutes)
+        for item in session.items:
+            if uses_our_fixture(item):
+                _check_batches(item, settings_of(config))
+    config.pluginmanager.register(Screening(config, n_samples, wait_s), SCREENING)
+
+
+def _wait_s(minutes: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", minutes):
+        raise ConfigurationError(
+            f"--duolog-screen-batch: {minutes!r} is not a number of minutes: most batches take less than 60, and all "
+            "end within 1440"
+        )
+    return float(minutes) * 60
+
+
+def _check_batches(item: pytest.Item, settings: Settings) -> None:
+    """Raises ConfigurationError if a screen of this test would ask a model without a batch API."""
+    try:
+        scenario = scenario_of(item)
+        arms = [settings.cast(scenario, arm=arm) for arm in (Arm.BASELINE, Arm.CANDIDATE)]
+    except ConfigurationError:  # its fixtures say more; what is wrong with it, the test itself says
+        return
+    _check_models(item.nodeid, arms[0], arms[1], settings)
+
+
+def _check_models(name: str, baseline: Scenario, candidate: Scenario, settings: Settings) -> None:
+    for model in asked_models(baseline, candidate):
+        try:
+            check_has_batches(model, settings.providers)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"--duolog-screen-batch: {name}: {error}") from None

@@ -72,6 +72,8 @@ def settings_of(config: pytest.Config) -> Settings:
 
 def _check_gate_options(config: pytest.Config) -> None:
     """Raises ConfigurationError for options without effect; ini keys are allowed, because they are for all runs."""
+    if config.getoption("duolog_screen_batch") and not config.getoption("duolog_screen"):
+        raise ConfigurationError("--duolog-screen-batch: it has no effect without --duolog-screen")
     for kind, (names, why) in ALONE.items():
         if config.getoption(f"duolog_{kind}"):
             if idle_names := [name for name in names if config.getoption(f"duolog_{name}")]:

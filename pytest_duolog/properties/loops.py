@@ -103,7 +103,7 @@ def said_loops(messages: Messages) -> tuple[Loop, ...]:
 
 def _unseen(transcript: Transcript) -> str:
     """What could not be seen for want of the extra."""
-    if len(transcript) < idle.WINDOW or idle.can_compare():
+    if len(transcript) < idle.SHORTEST or idle.can_compare():
         return ""
     return "; meanings are not compared without pip install 'pytest-duolog[topic]'"
 

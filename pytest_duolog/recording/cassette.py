@@ -14,11 +14,10 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_duolog.display import counted
 from pytest_duolog.errors import CassetteMismatch
 from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
-from pytest_duolog.recording.complaints import CACHE, Situation
-from pytest_duolog.recording.header import is_same_dialogue, stale_facts, wordings_of
+from pytest_duolog.recording.complaints import Situation, asked_nothing
+from pytest_duolog.recording.header import recorded_at, stale_facts, wordings_of
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
 from pytest_duolog.recording.journal_file import Journal
@@ -28,7 +27,7 @@ from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.recording_file import RecordingFile
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.source import SourceReader
+from pytest_duolog.recording.source import SourceReader, recorded_stop
 from pytest_duolog.transcripts.transcript import Message, StopReason, ToolCall
 
 
@@ -125,13 +124,7 @@ class Cassette(Recorder):
     def recorded_at(self) -> datetime | None:
         """When the dialogue was recorded; None if it is not recorded or the time is not known."""
         source = self.file.continued or (None if self.file.is_begun else self._source)
-        recorded = (source.header if source else self._header).get("recorded")
-        if not (self._used and recorded):
-            return None
-        try:
-            return datetime.fromisoformat(str(recorded))
-        except ValueError:
-            return None
+        return recorded_at(source.header if source else self._header) if self._used else None
 
     @property
     def _resumes(self) -> bool:
@@ -289,16 +282,9 @@ class Cassette(Recorder):
 
     @cached_property
     def _recorded_stop(self) -> tuple[StopReason, int] | None:
-        source = self._source
-        if source is None or not source.is_as_recorded or self._takes_over or self.hooks.change_messages:
+        if self._source is None or self._takes_over or self.hooks.change_messages:
             return None
-        if self._header.get("history") or not is_same_dialogue(source.header, self._header):
-            return None
-        try:
-            end = source.end or {}
-            return StopReason.model_validate(end["stop"]), int(end["messages"])
-        except (ValueError, TypeError, KeyError):
-            return None
+        return recorded_stop(self._source, self._header)
 
     def close(self) -> None:
         """Close the file; without `finish` it stays incomplete and can be resumed."""
@@ -403,11 +389,7 @@ class Cassette(Recorder):
         )
 
     def _answered_elsewhere(self) -> dict[str, str]:
-        unasked = {
-            name: f"{name} has {counted(n, 'message')} without a recorded request: {CACHE} answered (turn it off in "
-            f"tests)"
-            for name, n in self._n_unasked.items()
-        }
+        unasked = {name: asked_nothing(name, n) for name, n in self._n_unasked.items()}
         return unasked | {name: f"a mock of the test answered for {name}" for name in self._mocked}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.display import from_here, listed, shorten
+from pytest_duolog.display import counted, from_here, listed, shorten
 from pytest_duolog.errors import CassetteMismatch, UnusedMessages
 from pytest_duolog.recording import mismatch
 from pytest_duolog.recording.header import changes, stale_facts
@@ -23,6 +23,12 @@ ONCE, NEW_EPISODES, ADOPT = "once", "new_episodes", "adopt"
 
 # Caches that can answer for a model although the test did not set them up.
 CACHE = "a cache of its own, such as the disk caches of dspy and langchain, may have"
+
+
+def asked_nothing(speaker: str, n_messages: int) -> str:
+    """The probable cause for a speaker that has messages for which no model was asked."""
+    said = f"{speaker} has {counted(n_messages, 'message')} without a recorded request"
+    return f"{said}: {CACHE} answered (turn it off in tests)"
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,14 @@ def text_hash(text: str | None) -> str | None:
     return None if text is None else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def recorded_at(header: Mapping[str, Any]) -> datetime | None:
+    """When the dialogue was recorded; None if that is not known."""
+    try:
+        return datetime.fromisoformat(str(header.get("recorded", "")))
+    except ValueError:
+        return None
+
+
 def is_same_dialogue(recorded: Mapping[str, Any], today: Mapping[str, Any]) -> bool:
     """Whether the very same dialogue was recorded, by the very same version, as far as headers tell."""
     if recorded.get("steps") != today.get("steps"):

@@ -279,7 +279,7 @@ class JournalCodec:
 
 def line_text(value: Mapping[str, Any]) -> str:
     """The text of one line of the file."""
-    return in_utf8(json.dumps(value, separators=(",", ":"), ensure_ascii=False)).decode("utf-8")
+    return in_utf8(SPELLINGS["compact"].encode(value)).decode("utf-8")
 
 
 def newly_said(line: str) -> dict[str, Any]:

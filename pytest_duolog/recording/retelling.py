@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.recorded import recorded_reply
 from pytest_duolog.endpoints.rounds import calls_to_run
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.recording.header import PERSONA, text_hash
+from pytest_duolog.recording.header import PERSONA, recorded_at, text_hash
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, read_journal
 from pytest_duolog.recording.stored_calls import reply_of_rounds, rounds_by_message
@@ -103,7 +102,7 @@ class _Retelling:
                 stop_reason=self._stop,
                 turns=turns if isinstance(turns := header.get("turns"), int) else None,
                 opener=messages[0].content if header.get("opener") else None,
-                recorded_at=_date(header.get("recorded")),
+                recorded_at=recorded_at(header),
             )
         except ValidationError as error:
             raise TranscriptError(f"the recording is not a dialogue: {error.errors()[0]['msg']}") from None
@@ -331,11 +330,4 @@ def _stop_reason(value: Any) -> StopReason | None:
     try:
         return StopReason.model_validate(value) if value else None
     except ValidationError:
-        return None
-
-
-def _date(value: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(value))
-    except ValueError:
         return None

@@ -97,13 +97,15 @@ def shaped(text: str) -> Iterator[Span]:
     for anchor, shape in _SPACED:
         if anchor in text:
             yield from shape.spans(text, anchor)
-    long_words = "\n".join([word for word in text.split() if len(word) >= SHORTEST_SHAPE])
+    # No other shape begins before a space or a quote and goes on after it, so JSON is a text of short words.
+    words = text.replace('"', " ").split()
+    long_words = "\n".join([word for word in words if len(word) >= SHORTEST_SHAPE])
     if not long_words:
         return
     for sign, shapes in _BY_SIGN.items():
         if sign in long_words:
             for anchor, shape in shapes:
-                if anchor in text:
+                if anchor in long_words:
                     yield from shape.spans(text, anchor)
 
 

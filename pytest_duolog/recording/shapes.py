@@ -27,7 +27,7 @@ ANYTHING: frozenset[str] = frozenset()
 DIGITS = frozenset(string.digits)
 
 
-# The smallest length of all shapes in one word.
+# The smallest length of all shapes in one word, up to the first space or quote after their anchor.
 SHORTEST_SHAPE = 14
 
 

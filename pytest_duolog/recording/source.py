@@ -11,7 +11,7 @@ from typing import Any
 from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls
-from pytest_duolog.recording.header import stale_facts
+from pytest_duolog.recording.header import is_same_dialogue, stale_facts
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction
 from pytest_duolog.recording.journal_file import Journal, ends_in_header, read_journal
@@ -19,6 +19,7 @@ from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.vcrpy import vcrpy
+from pytest_duolog.transcripts.transcript import StopReason
 
 # Notices name at most this many edited lines of a cassette.
 MOST_NAMED = 5
@@ -164,3 +165,17 @@ def _contradicts(found: Sequence[Interaction], recorded: Sequence[Interaction]) 
 
 def _is_copy(one: Interaction, other: Interaction) -> bool:
     return one.response == other.response and one.request.same_as(other.request)
+
+
+def recorded_stop(journal: Journal, today: Mapping[str, Any]) -> tuple[StopReason, int] | None:
+    """Why a recorded dialogue ended, and after how many messages; `today` is the header of the current dialogue.
+
+    None unless all is there as it was written, and the very same dialogue was recorded, without a history.
+    """
+    if not journal.is_as_recorded or today.get("history") or not is_same_dialogue(journal.header, today):
+        return None
+    try:
+        end = journal.end or {}
+        return StopReason.model_validate(end["stop"]), int(end["messages"])
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -73,8 +73,10 @@ def refuse_secrets(
 
 def _holds_secret(line: str, redactor: Redactor) -> bool:
     said = newly_said(line)
-    text = said.get("response", {}).get("text", "")
-    return redactor.finds_secret(line, said) or without_secrets_in_stream(text, redactor) != text
+    if redactor.finds_secret(line, said):
+        return True
+    text = said.get("response", {}).get("text", "")  # most responses are JSON
+    return bool(text) and without_secrets_in_stream(text, redactor) != text
 
 
 def _without_secrets_in_stream(content: bytes, redactor: Redactor) -> bytes:

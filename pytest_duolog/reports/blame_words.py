@@ -8,6 +8,9 @@ from functools import cached_property
 
 from pytest_duolog.display import counted
 from pytest_duolog.gate.blame import (
+    ADVISED_POWER,
+    MOST_ADVISED,
+    UNDECIDED,
     BlameDecision,
     Carrier,
     Cell,
@@ -15,6 +18,7 @@ from pytest_duolog.gate.blame import (
     Onset,
     copies_by_pairing,
     onset_of,
+    rounds_to_name,
 )
 from pytest_duolog.gate.decide import RecordDecision
 from pytest_duolog.reports.dialogue_view import percent_text
@@ -132,10 +136,27 @@ class Blame:
 
     @property
     def comparison_words(self) -> Iterator[tuple[str, str]]:
-        """Each comparison and its p-value, corrected for the four."""
+        """Each comparison and its p-value."""
         pairings = {row.arm: row.pairing for row in self.rows}
         for comparison in self.decided.comparisons:
             yield f"{pairings[comparison.more]} against {pairings[comparison.less]}", _p_words(comparison)
+
+    @property
+    def advice(self) -> str:
+        """How many dialogues more would name a side; empty if there is an answer already."""
+        decided = self.decided
+        if decided.wanted or decided.why not in UNDECIDED:
+            return ""
+        found = rounds_to_name(decided)
+        if found is None:
+            return f"as seen so far, no side is worse, or more than {MOST_ADVISED} rounds would be needed to name it"
+        carrier, n_rounds = found
+        name = self.speakers[carrier is Carrier.B]
+        more = counted(len(Pairing) * (n_rounds - decided.n_rounds), "dialogue")
+        return (
+            f"if the rates are those seen, {more} more name {name} in {percent(ADVISED_POWER)} of runs: "
+            f"--duolog-rounds={n_rounds} continues this one"
+        )
 
     @property
     def copies(self) -> list[tuple[str, int]]:
@@ -154,17 +175,22 @@ class Blame:
             yield f"  {row.pairing:<{width}}  failed in {row.failed}{f' ({row.rate})' if row.rate else ''}"
         if self.decided.n_rounds:
             yield from (f"  {names}: {p}" for names, p in self.comparison_words)
-            yield "  each p-value is corrected for the four comparisons"
+            yield (
+                f"  {percent(self.decided.level)} is the level of this look; every claim needs two comparisons that "
+                "both reach it"
+            )
         if self.onset_words:
             yield f"  {self.onset_words}"
+        if self.advice:
+            yield f"  {self.advice}"
         left_out = self.decided.n_left_out
         if left_out:
             yield f"  {counted(left_out, 'round')} with errors or copies do not count"
         for pairing, n in self.copies:
             yield f"  {pairing} said again what it had said before, in {counted(n, 'round')}"
         yield (
-            f"  {counted(self.decided.n_rounds, 'round')} of at most {self.decided.plan.max_rounds}; if all four "
-            f"pairings fail alike, a side is named in at most 5 % of runs"
+            f"  {counted(self.decided.n_rounds, 'round')} of at most {self.decided.plan.max_rounds}; if neither "
+            f"suspect is worse than the other, a side is named in at most 5 % of runs"
         )
 
 
@@ -221,6 +247,9 @@ def blame_rows(blames: Iterable[Blame]) -> list[Mapping[str, object]]:
                 }
                 for row in blame.rows
             ],
+            "level": blame.decided.level,
+            "rounds_to_name": (advised := rounds_to_name(blame.decided))
+            and {"side": advised[0].value, "rounds": advised[1]},
             "comparisons": [
                 {"more": found.more.value, "less": found.less.value, "p": found.p}
                 for found in blame.decided.comparisons

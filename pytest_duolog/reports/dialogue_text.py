@@ -5,6 +5,7 @@ Model text goes through `printable` line by line, so that no wrapped line begins
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pytest_duolog.transcripts.transcript import Message, Transcript
 LONGEST_NAME = 16
 # The smallest number of columns of text, also on a narrower terminal.
 LEAST_TEXT = 20
+# A word is broken after so many characters; the time of `textwrap` grows with the square of their number.
+_LONG_WORD = re.compile(r"\S{4000}")
 
 
 class Ink(StrEnum):
@@ -225,7 +228,7 @@ def wrapped(text: str, width: int, *, ink: tuple[Page, Ink] | None = None) -> It
 def _paragraphs(text: str, width: int, reserved: int) -> list[str]:
     """The text in lines of at most `width` columns, the first shorter by `reserved`; several blank lines become one."""
     lines: list[str] = []
-    for paragraph in printable(text).expandtabs(4).split("\n"):
+    for paragraph in _LONG_WORD.sub(r"\g<0>\n", printable(text).expandtabs(4)).split("\n"):
         indent = " " * reserved if not lines else ""
         made = textwrap.wrap(
             paragraph,

@@ -135,7 +135,7 @@ class PairView:
             is_same = one is not None and two is not None and _said(one) == _said(two)
             if bad is None and not is_same and is_failed:
                 bad = number
-            left, right = _sides(one, two)
+            left, right = sides(one, two)
             speaker = next(message.speaker for message in (two, one) if message is not None)
             yield PairRow(number, speaker, left, right, is_same, number == bad, number == ended)
 
@@ -191,7 +191,8 @@ def _said(message: Message) -> tuple[object, ...]:
     return *message.said(), message.finish == "truncated"
 
 
-def _sides(one: Message | None, two: Message | None) -> tuple[Side | None, Side | None]:
+def sides(one: Message | None, two: Message | None) -> tuple[Side | None, Side | None]:
+    """A message of each side; words are marked that the other one does not have."""
     left = part_of(one.content) if one else None
     right = part_of(two.content) if two else None
     pieces = [(False, left.head)] if left else [], [(False, right.head)] if right else []

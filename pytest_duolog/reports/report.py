@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from pytest_duolog.display import counted
 from pytest_duolog.gate.decide import RecordDecision
+from pytest_duolog.gate.screen import Screen, Spoken
 from pytest_duolog.history.trends import Trends
 from pytest_duolog.reports.blame_words import blames_of
 from pytest_duolog.reports.comparison_view import ComparisonView
@@ -27,6 +28,7 @@ from pytest_duolog.reports.gate_view import ANSWERS, SHOWN_ROWS, STATES, GateVie
 from pytest_duolog.reports.history_view import HistoryView
 from pytest_duolog.reports.run_view import RunView
 from pytest_duolog.reports.scenario_rows import Place, headline
+from pytest_duolog.reports.screen_view import ScreenView
 from pytest_duolog.reports.wording import record_words
 from pytest_duolog.results.comparison import Comparison
 from pytest_duolog.results.filed import FiledDialogue, of_record
@@ -118,6 +120,13 @@ def dialogues_text(dialogues: Sequence[FiledDialogue]) -> str:
 def comparison_text(comparison: Comparison) -> str:
     """The page of a comparison of two sides."""
     return _rendered("comparison.html.j2", view=ComparisonView(comparison), title="Comparison")
+
+
+def screen_text(
+    screen: Screen, on_trial: str, spoken: Mapping[str, Mapping[int, Spoken]], missing: str
+) -> str:
+    """The page of a screen; see `ScreenView`."""
+    return _rendered("screen.html.j2", view=ScreenView(screen, on_trial, spoken, missing), title="Screen")
 
 
 def history_text(trends: Trends) -> str:

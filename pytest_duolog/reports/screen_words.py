@@ -9,6 +9,7 @@ from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.gate.screen import ALARM_RISK, Screen, Screened, Turn, split_of
 from pytest_duolog.reports.numbers import percent
 from pytest_duolog.results.acts import Act, Heard, Stance
+from pytest_duolog.transcripts.transcript import Usage
 
 MOST_DIALOGUES = 10
 MOST_TURNS = 3
@@ -21,13 +22,25 @@ WHAT_IT_MISSES = (
 
 def screen_words(screen: Screen, on_trial: str, missing: str) -> Iterator[str]:
     """The answer, which answers are `missing`, then the dialogues in the order of suspicion."""
-    if screen.is_suspicious:
-        yield f"SUSPICIOUS: the next messages of {on_trial} differ from the baseline's, beyond its own noise"
-    else:
-        yield f"NOTHING SEEN: the next messages of {on_trial} differ no more than the baseline's do among themselves"
+    yield headline(screen, on_trial)
     yield f"  {WHAT_IT_MISSES}"
     if missing:
         yield f"  {missing}"
+    yield f"  {setting_words(screen)}"
+    for place, dialogue in enumerate(screen.dialogues[:MOST_DIALOGUES], start=1):
+        yield from _dialogue_words(place, dialogue)
+    yield from and_more(len(screen.dialogues), MOST_DIALOGUES, "dialogues")
+
+
+def headline(screen: Screen, on_trial: str) -> str:
+    """The answer."""
+    if screen.is_suspicious:
+        return f"SUSPICIOUS: the next messages of {on_trial} differ from the baseline's, beyond its own noise"
+    return f"NOTHING SEEN: the next messages of {on_trial} differ no more than the baseline's do among themselves"
+
+
+def setting_words(screen: Screen) -> str:
+    """What was compared, and how sure the answer is."""
     n_turns = len({turn.source or (one.name, turn.number) for one in screen.dialogues for turn in one.turns})
     sizes = [
         len(side)
@@ -36,14 +49,11 @@ def screen_words(screen: Screen, on_trial: str, missing: str) -> Iterator[str]:
         for side in (turn.baseline, turn.candidate)
     ]
     n_answers = range_words(min(sizes), max(sizes))
-    yield (
-        f"  {counted(n_turns, 'turn')} of {counted(len(screen.dialogues), 'dialogue')}, {n_answers} answers of each "
+    return (
+        f"{counted(n_turns, 'turn')} of {counted(len(screen.dialogues), 'dialogue')}, {n_answers} answers of each "
         f"side; p = {screen.p_sum:.3f} over all, p = {screen.p_most:.3f} for the one that differs most; one model on "
         f"both sides raises an alarm in at most {percent(ALARM_RISK)} of screens"
     )
-    for place, dialogue in enumerate(screen.dialogues[:MOST_DIALOGUES], start=1):
-        yield from _dialogue_words(place, dialogue)
-    yield from and_more(len(screen.dialogues), MOST_DIALOGUES, "dialogues")
 
 
 def _dialogue_words(place: int, dialogue: Screened) -> Iterator[str]:
@@ -54,12 +64,19 @@ def _dialogue_words(place: int, dialogue: Screened) -> Iterator[str]:
             f"     message {turn.number} (excess {excess:.2f}): baseline {side_words(turn.baseline)}; "
             f"candidate {side_words(turn.candidate)}"
         )
+    if later := later_words(dialogue):
+        yield f"     {later}"
+
+
+def later_words(dialogue: Screened) -> str:
+    """Which messages are not scored, and why; empty if all are."""
     later = [str(turn.number) for turn in dialogue.turns if not dialogue.is_scored(turn)]
-    if later:
-        yield (
-            f"     not scored, because the candidate had left the recorded dialogue in message {dialogue.divergence}: "
-            f"messages {listed(later)}"
-        )
+    if not later:
+        return ""
+    return (
+        f"not scored, because the candidate had left the recorded dialogue in message {dialogue.divergence}: "
+        f"messages {listed(later)}"
+    )
 
 
 def side_words(answers: Sequence[Heard]) -> str:
@@ -76,6 +93,15 @@ def side_words(answers: Sequence[Heard]) -> str:
     lengths = [answer.n_words for answer in answers]
     low, high = min(lengths), max(lengths)
     return ", ".join([*parts, f"{range_words(low, high)} {'word' if high == 1 else 'words'}"])
+
+
+def mailed_words(n_answers: int, before: Usage, after: Usage) -> str:
+    """What the answers of batches took: tokens only, because a provider bills batches at a price of its own."""
+    n_read, n_written = after.tokens_read - before.tokens_read, after.tokens_written - before.tokens_written
+    return (
+        f"asked through batch APIs: {counted(n_answers, 'answer')}, {n_read:,} tokens read and {n_written:,} written; "
+        "their price for batches is not known here"
+    )
 
 
 def range_words(low: int, high: int) -> str:

@@ -21,6 +21,7 @@ DEFAULT_MARGIN = Decimal("0.10")
 DEFAULT_MAX_ROUNDS = 20
 # With fewer, not even four pairings that differ in every dialogue are evidence.
 FEWEST_BLAME_ROUNDS = 6
+DEFAULT_BLAME_ROUNDS = 40
 # An error about two plans names at most this many scenarios that differ.
 MOST_NAMED = 5
 MISSING = object()
@@ -140,7 +141,7 @@ class BlamePlan:
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
-    max_rounds: int = DEFAULT_MAX_ROUNDS
+    max_rounds: int = DEFAULT_BLAME_ROUNDS
 
     def __post_init__(self) -> None:
         _check_most(self.max_rounds, "rounds")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,11 +19,11 @@ from pytest_duolog.properties.steps import StepCheck
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.votes import Votes
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse, PropertyResult, RecordingMisfit
 from pytest_duolog.running.execution import Execution, Failed, Finished, Running, State
-from pytest_duolog.running.runner import DialogueRun, Observer
+from pytest_duolog.running.notices import cut_short, limiting_nothing, unsent, unused_votes
+from pytest_duolog.running.runner import Observer
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.waiting import in_event_loop, outside_event_loop
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
@@ -297,10 +297,10 @@ class Dialogue(PropertyMethods):
         notices = [
             *cassette.notices,
             *self.notices,
-            *(_unused_votes(finished.votes) if finished else ()),
-            *_cut_short(run.messages, cassette.fresh_messages),
-            *self._unsent(),
-            *self._limiting_nothing(run, cassette.fresh_messages),
+            *(unused_votes(finished.votes) if finished else ()),
+            *cut_short(run.messages, cassette.fresh_messages),
+            *unsent(self._values, self._scenario, self.site.session.settings),
+            *limiting_nothing(run, cassette.fresh_messages, self.site.session.settings.budget),
         ]
         return DialogueResult(
             name=cassette.redactor.text(self.name),
@@ -353,32 +353,6 @@ class Dialogue(PropertyMethods):
             or not roles_of(self._scenario).isdisjoint(settings.overrides),
         )
 
-    def _unsent(self) -> Iterator[str]:
-        """Notices about settings that are not sent to a speaker's model.
-
-        A value for both speakers is reported only if neither model gets it.
-        """
-        unsent = self.site.session.settings.unsent(self._scenario)
-        for side, name in unsent:
-            other = "b" if side == "a" else "a"
-            if (other, name) in unsent or self._values.is_own(side, name):
-                speaker = self._scenario.speaker(side)
-                yield f"{name} of {speaker.name} is not sent: {speaker.model_label} does not support it"
-
-    def _limiting_nothing(self, run: DialogueRun, fresh: Collection[int]) -> Iterator[str]:
-        """Notices about budgets in units that no reply reports."""
-        asked = [message for number, message in enumerate(run.messages, start=1) if number in fresh]
-        limits = self.site.session.settings.budget
-        said_nothing = "has no effect: no reply reported"
-        if self._scenario.token_budget and run.n_asked and not run.spent.tokens_written:
-            yield f"token_budget {said_nothing} how many tokens it has"
-        if self._scenario.cost_budget and run.n_asked and run.spent.cost is None:
-            yield f"cost_budget {said_nothing} what it cost"
-        if "tokens" in limits and asked and not any(message.usage for message in asked):
-            yield f"--duolog-budget tokens={limits['tokens']:g} {said_nothing} how many tokens it has"
-        if "cost" in limits and asked and not any(message.usage and message.usage.cost for message in asked):
-            yield f"--duolog-budget cost={limits['cost']:g} {said_nothing} what it cost"
-
     def __repr__(self) -> str:
         names = " and ".join(self._scenario.speaker(side).name for side in SIDES)
         running = self._execution.running
@@ -400,18 +374,3 @@ def _misfit(state: State) -> RecordingMisfit | None:
 def _without_keys(result: PropertyResult, redactor: Redactor) -> PropertyResult:
     """A result without secrets; a function's error or a judge's answer can contain a key."""
     return PropertyResult.model_validate(redactor.json(result.model_dump(mode="json")))
-
-
-def _unused_votes(votes: Votes) -> list[str]:
-    n_left = votes.n_left
-    return [f"{n_left} recorded votes of a judge were not used"] if n_left else []
-
-
-def _cut_short(messages: Sequence[Message], fresh: Collection[int]) -> list[str]:
-    """A notice about live messages that ended at a token limit; empty if there are none."""
-    cut = [number for number, message in enumerate(messages, 1) if message.finish == "truncated"]
-    numbers = [str(number) for number in cut if number in fresh]
-    if not numbers:
-        return []
-    names = f"message {numbers[0]} was" if len(numbers) == 1 else f"messages {', '.join(numbers)} were"
-    return [f"{names} cut short by a token limit (max_tokens)"]

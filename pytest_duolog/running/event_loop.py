@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import current_thread, main_thread
 from typing import Any, TypeVar
 
@@ -49,6 +49,10 @@ class NetworkLoop(SteadyLoop):
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         """The addresses of a host name, as `socket.getaddrinfo` returns them."""
+        with suppress(OSError, UnicodeError):  # a number need not be looked up, which needs a thread
+            return genuine.getaddrinfo(
+                host, port, **options | {"flags": options.get("flags", 0) | socket.AI_NUMERICHOST}
+            )
         return await self.run_in_executor(None, lambda: genuine.getaddrinfo(host, port, **options))
 
     async def create_connection(

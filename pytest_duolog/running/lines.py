@@ -16,6 +16,7 @@ from pytest_duolog.settings import Settings
 
 if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings
+    from pytest_duolog.endpoints.patience import Patience
     from pytest_duolog.endpoints.retrying import RetryingTransport
     from pytest_duolog.local.server import LocalServers
     from pytest_duolog.recording.mocked_line import MockedLine
@@ -51,14 +52,17 @@ class Lines:
 
         return MockedLine(self._mocked_destination, self._settings.patience, self.patches.doors)
 
-    def live(self, around: Surroundings | None) -> RetryingTransport:
-        """A line to the providers; `around` is the environment for asking them, None for the current one."""
+    def live(self, around: Surroundings | None, patience: Patience | None = None) -> RetryingTransport:
+        """A line to the providers; `around` is the environment for asking them, None for the current one.
+
+        Without `patience`, that of the settings is used.
+        """
         from pytest_duolog.endpoints.live import LiveTransport  # noqa: PLC0415
         from pytest_duolog.endpoints.retrying import RetryingTransport  # noqa: PLC0415
 
         environ = around.environ if around else self._environ
         live = LiveTransport(partial(self._destination, environ), around=around)
-        return RetryingTransport(live, self._settings.patience, self._rate_limiter_to)
+        return RetryingTransport(live, patience or self._settings.patience, self._rate_limiter_to)
 
     def _rate_limiter_to(self, provider: str) -> RateLimiter:
         if provider not in self._rate_limiters:

@@ -7,10 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import ValidationError
-
-from pytest_duolog.display import counted, cut, listed, wrong_fields
-from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
+from pytest_duolog.display import counted
+from pytest_duolog.endpoints.base import ChatRequest, Endpoint
 from pytest_duolog.errors import (
     CassetteError,
     ConfigurationError,
@@ -23,10 +21,12 @@ from pytest_duolog.errors import (
 )
 from pytest_duolog.running.goals import Goals
 from pytest_duolog.running.guard import KnownStop, LateGuard, Stop, unknown_stop
+from pytest_duolog.running.replies import had_called, message_of
+from pytest_duolog.running.spending import Spending
 from pytest_duolog.running.steps import Progress
 from pytest_duolog.running.tool_loop import CallTool, ToolLoop, Waiting, waited
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side
-from pytest_duolog.scenarios.speaker import ModelName, Speaker
+from pytest_duolog.scenarios.speaker import ModelName
 from pytest_duolog.transcripts.perspective import ChatMessage, Perspective
 from pytest_duolog.transcripts.rounds import numbered_calls
 from pytest_duolog.transcripts.transcript import (
@@ -34,7 +34,6 @@ from pytest_duolog.transcripts.transcript import (
     Message,
     StopKind,
     StopReason,
-    ToolCall,
     Transcript,
     TranscriptSpeaker,
     Usage,
@@ -42,9 +41,6 @@ from pytest_duolog.transcripts.transcript import (
 
 if TYPE_CHECKING:
     from pytest_duolog.results.timeline import Timeline
-
-# So much of a call's arguments is in an error.
-LONGEST_ARGUMENTS = 120
 
 NO_TOOLS: Mapping[Side, CallTool] = {}
 
@@ -107,13 +103,17 @@ class DialogueRun:
         self._loop: ToolLoop | None = None
         self.unsaid: Message | None = None
         self.n_asked = 0
-        self.spent = Usage()
-        self._seconds = 0.0
+        self._spending = Spending(self.scenario)
 
     def _new_guard(self) -> LateGuard:
         # A recording does not tell where a talk() ended.
         known_stop = unknown_stop if self._steps else self.known_stop
         return LateGuard(self.scenario.stop_on or (), self.scenario.grace, known_stop)
+
+    @property
+    def spent(self) -> Usage:
+        """The costs of the replies."""
+        return self._spending.usage
 
     @property
     def n_spared(self) -> int:
@@ -143,7 +143,8 @@ class DialogueRun:
     def adopt(self, state: RunState) -> None:
         """Become what another process has made of this dialogue, which has not begun here."""
         self.messages.extend(state.messages)
-        self.stop_reason, self.n_asked, self.spent = state.stop_reason, state.n_asked, state.spent
+        self.stop_reason, self.n_asked = state.stop_reason, state.n_asked
+        self._spending.usage = state.spent
         if self._steps:
             self._steps.has_reached(state.reached)
         if self.timeline:
@@ -250,12 +251,14 @@ class DialogueRun:
             extra=speaker.extra,
             tools=tuple(tool.definition for tool in speaker.known_tools),
         )
-        self._loop = ToolLoop(speaker, call_tool, self._n_calls, self._spent_up) if call_tool else None
+        self._loop = (
+            ToolLoop(speaker, call_tool, self._n_calls, self._spending.used_up) if call_tool else None
+        )
         try:
             reply = yield from (
                 self._loop.reply(endpoint, request) if self._loop else waited(endpoint.reply(request))
             )
-            return _message(speaker, reply), reply.raw_finish
+            return message_of(speaker, reply), reply.raw_finish
         except Exception as raised:  # noqa: BLE001  # whatever a speaker raises
             error = sole_cause(raised)
             if isinstance(error, CassetteError):
@@ -274,8 +277,9 @@ class DialogueRun:
         first_line = problem.partition("\n")[0]
         if self._loop:
             self.unsaid = self._loop.unsaid
-            self.spent += (self.unsaid and self.unsaid.usage) or Usage()
-            problem = "\n".join([problem, *_had_called(self._loop.calls)])
+            if self.unsaid:
+                self._spending.add(self.unsaid)
+            problem = "\n".join([problem, *had_called(self._loop.calls)])
         self.stop_reason = StopReason(kind=StopKind.ERROR, speaker=speaker, detail=first_line)
         return DialogueError(
             problem,
@@ -290,8 +294,7 @@ class DialogueRun:
         if message.content or message.tool_calls:
             self._add(message, self._loop.opaque if self._loop else None)
         self.n_asked += 1
-        self.spent += message.usage or Usage()
-        self._seconds += (message.latency_ms or 0) / 1000
+        self._spending.add(message)
         self.stop_reason = self._reason_to_stop(message, raw_finish)
 
     def _add(self, message: Message, opaque: Mapping[int, str] | None = None) -> None:
@@ -320,7 +323,7 @@ class DialogueRun:
             kind, detail = StopKind.EMPTY_REPLY, f"finish reason {raw_finish or message.finish!r}"
         elif not self._steps and (phrase := self._stop_phrase(message)):
             kind, detail = StopKind.STOP_PHRASE, phrase
-        elif spent := self._spent_up():
+        elif spent := self._spending.used_up():
             kind, detail = StopKind.BUDGET, spent
         else:
             return self._end_of_talk(message)
@@ -348,38 +351,15 @@ class DialogueRun:
         """Each limit that allows no message after this one; an empty text for each of the others."""
         if self._steps:
             steps = counted(len(self.scenario.steps or ()), "step") if self._steps.is_over else ""
-            return (self._spent_up(), steps)
+            return (self._spending.used_up(), steps)
         is_last = len(self.messages) >= self.scenario.max_messages
         turns = counted(self.scenario.turns, "turn") if is_last else ""
-        return (self._stop_phrase(message), self._spent_up(), turns)
+        return (self._stop_phrase(message), self._spending.used_up(), turns)
 
     def _stop_phrase(self, message: Message) -> str:
         """The stop phrase in a message, quoted; empty if there is none."""
         found = self._stop_pattern.search(message.content) if self._stop_pattern else None
         return repr(found[0]) if found else ""
-
-    def _spent_up(self, unsaid: Reply | None = None) -> str:
-        """The budget of the dialogue that is used up, with the numbers; empty if none is.
-
-        `unsaid` is what was said of the next message so far.
-        """
-        scenario, spent, seconds = self.scenario, self.spent, self._seconds
-        if unsaid:
-            spent += unsaid.usage or Usage()
-            seconds += (unsaid.latency_ms or 0) / 1000
-        budgets: list[tuple[float, float | None, str]] = [
-            (spent.tokens_written, scenario.token_budget, "tokens"),
-            (round(seconds, 3), scenario.seconds_budget, "seconds"),
-            (round(spent.cost or 0.0, 6), scenario.cost_budget, "in cost"),
-        ]
-        return next(
-            (
-                f"{used:,} of {most:,} {unit}"
-                for used, most, unit in budgets
-                if most is not None and used >= most
-            ),
-            "",
-        )
 
     def transcript(self) -> Transcript:
         """The transcript so far."""
@@ -402,12 +382,6 @@ class DialogueRun:
         )
 
 
-def _had_called(calls: Sequence[ToolCall]) -> list[str]:
-    """A line on the calls of a message that failed after them, because no transcript has it; none without calls."""
-    told = [f"{call.name}({cut(call.arguments, LONGEST_ARGUMENTS)})" for call in calls]
-    return [f"had called: {listed(told)}"] if told else []
-
-
 def _stop_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:
     if not phrases:
         return None
@@ -420,28 +394,3 @@ def _end_of(end: StopIteration) -> StopReason:
     """The return value of a generator."""
     stop_reason: StopReason = end.value
     return stop_reason
-
-
-def _message(speaker: Speaker, reply: Any) -> Message:
-    """The message for a reply, without blank space around it.
-
-    Raises EndpointError if `reply` is not a usable Reply; endpoints may come from other packages.
-    """
-    if not isinstance(reply, Reply):
-        raise EndpointError(f"{speaker.model_label} returned {reply!r:.120}, not a pytest_duolog.Reply")
-    try:
-        message = Message(
-            speaker=speaker.name,
-            content=reply.content,
-            reasoning=reply.reasoning,
-            tool_calls=reply.tool_calls,
-            finish=reply.finish,
-            usage=reply.usage,
-            latency_ms=reply.latency_ms,
-        )
-    except ValidationError as error:
-        raise EndpointError(
-            f"{speaker.model_label} returned a Reply that cannot be used: {wrong_fields(error)}"
-        ) from None
-    reasoning = (message.reasoning or "").strip() or None
-    return message.model_copy(update={"content": message.content.strip(), "reasoning": reasoning})

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_duolog.endpoints import providers, registry
-from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply
-from pytest_duolog.endpoints.scripted import Script
+from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.header import make_header
@@ -21,28 +20,28 @@ from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.orphans import Orphans
 from pytest_duolog.recording.record_mode import RecordMode
-from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.rewrites import Rewrites
-from pytest_duolog.recording.transport import RecordedLine
 from pytest_duolog.recording.vcrpy import ORIGINALS, vcrpy
 from pytest_duolog.recording.votes import JUDGE, Votes
 from pytest_duolog.recording.wordings import as_recorded, worded_alternatives
-from pytest_duolog.running.budget import DialogueBudget, MeteredEndpoint, RunBudget
+from pytest_duolog.running.asking import Asking, models_of, timed, tools_of
+from pytest_duolog.running.budget import DialogueBudget, RunBudget
 from pytest_duolog.running.lines import Lines
-from pytest_duolog.running.live_line import LiveLine
 from pytest_duolog.running.redactors import Redactors
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.scheduler import Scheduler
-from pytest_duolog.running.tool_loop import CallTool
-from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side
-from pytest_duolog.scenarios.speaker import Model, Speaker, Target
+from pytest_duolog.scenarios.scenario import Scenario
+from pytest_duolog.scenarios.speaker import Model
 from pytest_duolog.settings import Settings
 from pytest_duolog.transcripts.transcript import Usage
 
 if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings
+    from pytest_duolog.endpoints.patience import Patience
+    from pytest_duolog.endpoints.retrying import RetryingTransport
     from pytest_duolog.running.executors.driver import Executor
+    from pytest_duolog.running.mail import Mail
 
 Result = TypeVar("Result")
 Name = TypeVar("Name", bound=str)
@@ -77,7 +76,9 @@ class Session:
         n_files = 1 if settings.executor else FILES_A_DIALOGUE  # a worker has the connections
         self.scheduler = Scheduler(_within_open_files(settings.concurrency, n_files))
         self.executor: Executor | None = None
+        self.mail: Mail | None = None
         self.budget = RunBudget(settings.budget)
+        self._asking = Asking(settings, self.scheduler, self._lines, self.budget)
 
     @property
     def redactor(self) -> Redactor:
@@ -86,21 +87,21 @@ class Session:
 
     def expect(self, scenario: Scenario, *, configures_vcr: bool) -> None:
         """Import what is needed for recording a dialogue, before a test sets up mocks."""
-        if configures_vcr or any(map(self._is_foreign, _models(scenario).values())):
+        if configures_vcr or any(map(self._asking.is_foreign, models_of(scenario).values())):
             vcrpy()
 
     def is_all_recorded(self, scenario: Scenario) -> bool:
         """Whether all that the speakers say follows from what is recorded; code, and templates, may have changed."""
         return all(
             isinstance(model, str) and registry.speaks_chat_protocol(model, self.settings.providers)
-            for model in _models(scenario).values()
+            for model in models_of(scenario).values()
         )
 
     def _code(self, scenario: Scenario) -> list[str]:
         """The speakers that are not asked with a chat history which the package makes."""
         return [
             scenario.speaker(side).name
-            for side, model in _models(scenario).items()
+            for side, model in models_of(scenario).items()
             if not (isinstance(model, str) and registry.speaks_chat_protocol(model, self.settings.providers))
         ]
 
@@ -201,7 +202,8 @@ class Session:
 
         def permission() -> None:
             before_asking()
-            budget()
+            if self.mail is None or not self.mail.is_paid(location.path.name):
+                budget()
 
         return Cassette(
             location,
@@ -249,10 +251,10 @@ class Session:
             self._followed(run, cassette),
             closing(cassette),
             _local_loop() as wait,
-            self._endpoints(_models(run.scenario), cassette, limit_s=limit_s) as (endpoints, live),
+            self._asking.endpoints(models_of(run.scenario), cassette, limit_s=limit_s) as (endpoints, live),
         ):
             try:
-                asked, tools = _timed(run, cassette, endpoints, _tools(run.scenario, cassette))
+                asked, tools = timed(run, cassette, endpoints, tools_of(run.scenario, cassette))
                 stop_reason = run.finish(asked, wait, tools)
                 cassette.finish(stop_reason, len(run.messages))
             finally:
@@ -266,17 +268,21 @@ class Session:
         `around` is the environment for asking providers; None for the current one.
         """
         limit_s = run.scenario.seconds_budget or math.inf
-        models = _models(run.scenario)
+        models = models_of(run.scenario)
         with (
             self._followed(run, cassette),
             closing(cassette),
-            self._endpoints(models, cassette, in_thread=True, limit_s=limit_s, around=around) as (
-                endpoints,
-                live,
-            ),
+            self._asking.endpoints(
+                models,
+                cassette,
+                in_thread=True,
+                limit_s=limit_s,
+                around=around,
+                mailed=self.mail.line(cassette.location.path.name) if self.mail else None,
+            ) as (endpoints, live),
         ):
             try:
-                asked, tools = _timed(run, cassette, endpoints, _tools(run.scenario, cassette))
+                asked, tools = timed(run, cassette, endpoints, tools_of(run.scenario, cassette))
                 stop_reason = await run.finish_async(asked, tools)
                 cassette.finish(stop_reason, len(run.messages))
             finally:
@@ -288,8 +294,8 @@ class Session:
     async def run_anywhere(
         self, run: DialogueRun, cassette: Cassette, *, around: Surroundings | None = None
     ) -> None:
-        """As `run_async`, but in a worker if there is an executor and it takes the dialogue."""
-        if self.executor is None or not self.executor.takes(run, cassette, around):
+        """As `run_async`, but in a worker if there is an executor and it takes the dialogue; mail is collected here."""
+        if self.mail or self.executor is None or not self.executor.takes(run, cassette, around):
             await self.run_async(run, cassette, around=around)
             return
         with self._followed(run, cassette), closing(cassette):
@@ -298,6 +304,10 @@ class Session:
     def hear_waits(self, hears: Callable[[str, float], None]) -> None:
         """Call `hears` with the provider and the seconds if a provider asks to wait."""
         self._lines.on_wait = hears
+
+    def open_line(self, patience: Patience) -> RetryingTransport:
+        """A line to the providers, with a patience of its own, which the caller closes; nothing of it is recorded."""
+        return self._lines.live(None, patience)
 
     def wait_too(self, provider: str, seconds: float) -> None:
         """Ask a provider nothing for `seconds`, because it has asked another process to wait."""
@@ -310,63 +320,12 @@ class Session:
         """
         if isinstance(model, str):
             registry.check_model(model, self.settings.providers)
-        with _local_loop() as wait, self._endpoints({JUDGE: model}, votes) as (endpoints, live):
+        with _local_loop() as wait, self._asking.endpoints({JUDGE: model}, votes) as (endpoints, live):
             try:
                 answer = endpoints[JUDGE].reply(request)
                 return wait(answer) if inspect.isawaitable(answer) else answer
             finally:
                 live.close()
-
-    @contextmanager
-    def _endpoints(
-        self,
-        models: Mapping[Name, Model],
-        recorder: Recorder,
-        *,
-        in_thread: bool = False,
-        limit_s: float = math.inf,
-        around: Surroundings | None = None,
-    ) -> Iterator[tuple[dict[Name, Endpoint], LiveLine]]:
-        """A recorded endpoint for each model, and the line to the providers, which the caller closes.
-
-        Code of other packages may send its own HTTP requests, so its requests are recorded too.
-        """
-        with ExitStack() as stack:
-            live = LiveLine(self.scheduler, partial(self._lines.live, around))
-            # A dialogue in the background would see the mocks of other tests, not those of its own test.
-            mocks = None if self.scheduler.is_here() else self._lines.mocked
-            line = RecordedLine(recorder, live, mocks=mocks)
-            endpoints = {
-                name: registry.open_endpoint(
-                    model,
-                    line=line,
-                    configured=self.settings.providers,
-                    in_thread=in_thread,
-                    limit_s=min(limit_s, self.settings.patience.function_timeout_s),
-                )
-                for name, model in models.items()
-            }
-            foreign = [name for name, model in models.items() if self._is_foreign(model)]
-            if foreign:
-                stack.enter_context(self._lines.patches.install(recorder.hooks))
-            for name in foreign:
-                endpoints[name] = self._lines.patches.watched(endpoints[name], recorder)
-                if callable(models[name]):
-                    from pytest_duolog.recording.wire import WithCallsOnWire  # noqa: PLC0415  # only functions
-
-                    endpoints[name] = WithCallsOnWire(endpoints[name], recorder)
-            metered: dict[Name, Endpoint] = {
-                name: MeteredEndpoint(endpoint, recorder, self.budget) for name, endpoint in endpoints.items()
-            }
-            yield metered, live
-
-    def _is_foreign(self, model: Model) -> bool:
-        """Whether code of the user or of another package asks the model; it may send its own HTTP requests."""
-        if isinstance(model, str):
-            return registry.is_published(model, self.settings.providers)
-        if isinstance(model, Target):
-            return model.is_local
-        return not isinstance(model, Script)
 
     def close(self) -> None:
         """Stop everything that was started."""
@@ -405,38 +364,3 @@ def _within_open_files(n_dialogues: int, n_files: int) -> int:
     if limit == resource.RLIM_INFINITY:
         return n_dialogues
     return max(1, min(n_dialogues, (limit - FILES_BESIDE) // n_files))
-
-
-def _tools(scenario: Scenario, cassette: Cassette) -> dict[Side, CallTool]:
-    """What runs the tools of each speaker that has some."""
-    calls: dict[Side, CallTool] = {}
-    for side in SIDES:
-        if tools := (speaker := scenario.speaker(side)).known_tools:
-            from pytest_duolog.recording.recorded_tools import RecordedTools  # noqa: PLC0415  # most have none
-
-            calls[side] = RecordedTools(cassette, speaker.name, tools).call
-    return calls
-
-
-def _timed(
-    run: DialogueRun, cassette: Cassette, endpoints: dict[Side, Endpoint], tools: dict[Side, CallTool]
-) -> tuple[dict[Side, Endpoint], dict[Side, CallTool]]:
-    """The same endpoints and tools; if spans are wanted, they note when they are used."""
-    if run.timeline is None:
-        return endpoints, tools
-    from pytest_duolog.running.timed import TimedEndpoint, timed_tool  # noqa: PLC0415  # most runs want no spans
-
-    timeline = run.timeline
-    return (
-        {side: TimedEndpoint(endpoint, cassette, timeline) for side, endpoint in endpoints.items()},
-        {side: timed_tool(call, timeline) for side, call in tools.items()},
-    )
-
-
-def _models(scenario: Scenario) -> dict[Side, Model]:
-    return {side: _cast_model(scenario.speaker(side)) for side in SIDES}
-
-
-def _cast_model(speaker: Speaker) -> Model:
-    assert speaker.model is not None, "the settings give every speaker a model"
-    return speaker.model

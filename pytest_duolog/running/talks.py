@@ -215,11 +215,12 @@ def goes_on(held: Transcript, scenario: Scenario) -> bool:
 
 @dataclass
 class Holding:
-    """Holds dialogues, as many at once as the session allows."""
+    """Holds dialogues, as many at once as the session allows; with `gives_up`, none after others failed."""
 
     session: Session
     folder: TalkFolder
     talks: Sequence[Talk]
+    gives_up: bool = True
     _events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     _failures: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_FAILURES))
 
@@ -274,6 +275,8 @@ class Holding:
 
     def _given_up(self) -> str:
         """Why no further dialogue is begun; empty if there is no reason."""
+        if not self.gives_up:
+            return ""
         if self.session.budget.has_refused:
             return "the budget is used up"
         if len(self._failures) == MOST_FAILURES:

@@ -20,7 +20,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing
-from pytest_duolog.results.plan import DEFAULT_MAX_ROUNDS, MOST_SAMPLES, BlamePlan, GatePlan
+from pytest_duolog.results.plan import DEFAULT_BLAME_ROUNDS, MOST_SAMPLES, BlamePlan, GatePlan
 from pytest_duolog.results.shard import Shard
 from pytest_duolog.scenarios.scenario import SIDES, STOP_ON, Scenario, Side, StopOn
 from pytest_duolog.scenarios.speaker import DEFAULT_MODEL, Model, ModelName, Speaker
@@ -125,7 +125,7 @@ class Settings:
             ),
             samples=None if n_collected else options.count("duolog_samples", samples, at_most=MOST_SAMPLES),
             collect=n_collected,
-            blame=BlamePlan(n_rounds or DEFAULT_MAX_ROUNDS) if blame else None,
+            blame=BlamePlan(n_rounds or DEFAULT_BLAME_ROUNDS) if blame else None,
             gate=options.gate(margin, n_rounds),
             inconclusive=options.inconclusive(inconclusive),
             edited_cassettes=options.fail_or_warn("duolog_edited_cassettes", edited_cassettes),

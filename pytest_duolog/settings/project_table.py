@@ -6,7 +6,7 @@ import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -54,6 +54,7 @@ class ProviderTable(BaseModel):
     api_key_env: VariableName | None = None
     key_header: Annotated[str, AfterValidator(_header)] | None = None
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = {}
+    batches: Literal["openai", "anthropic"] | None = None
     request: Any = DEFAULT_REQUEST
     reply: str = "reply"
     session: str | None = None
@@ -142,7 +143,7 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         )
     try:
         usual = _usual(name, given, protocol)
-        template = _template(given, protocol)
+        template, batches = _template(given, protocol), _batches(given, protocol)
     except ConfigurationError as error:
         raise ConfigurationError(f"[tool.duolog.providers.{name}]: {error}") from None
     base_url = usual.base_url if given.base_url is None else given.base_url.strip()
@@ -164,6 +165,7 @@ def _provider(name: str, given: ProviderTable) -> Provider:
         key_header=given.key_header or usual.key_header,
         headers={**usual.headers, **given.headers},
         template=template,
+        batches=batches,
         source=f"[tool.duolog.providers.{name}]",
     )
 
@@ -174,6 +176,14 @@ def _template(given: ProviderTable, protocol: str) -> Template:
     if idle:
         raise ConfigurationError(f"{idle[0]} has no effect: it is for protocol 'http', not {protocol!r}")
     return Template(given.request, given.reply, given.session)
+
+
+def _batches(given: ProviderTable, protocol: str) -> str | None:
+    if given.batches and given.batches != protocol:
+        raise ConfigurationError(
+            f"batches {given.batches!r} is for protocol {given.batches!r}, not {protocol!r}"
+        )
+    return given.batches
 
 
 def _usual(name: str, given: ProviderTable, protocol: str) -> Provider:

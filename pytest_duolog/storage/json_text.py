@@ -6,6 +6,7 @@ Two requests are equal if and only if their canonical bytes are equal.
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 # No real message is nested deeper. The limit is far below Python's recursion limit, at which any later step could fail.
@@ -27,6 +28,11 @@ def parsed(text: bytes | str) -> Any:
         value = json.loads(text)
     except RecursionError:
         raise NestedTooDeep from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
+    except ValueError:  # the only other one; its own words are for programmers
+        limit = sys.get_int_max_str_digits()
+        raise ValueError(f"a number has more than {limit} digits") from None
     brackets = (b"[", b"{") if isinstance(text, bytes) else ("[", "{")
     if sum(map(text.count, brackets)) > DEEPEST:  # type: ignore[arg-type]  # both are of one type
         _check_depth(value)

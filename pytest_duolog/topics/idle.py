@@ -5,11 +5,12 @@ and again repeat no words and use no set phrase. But each of their messages is n
 (`idle.toml`), and hardly any has a word that was not said before.
 
 A message scores its largest likeness to these sentences, times exp(-new words / NEWS). Mere acknowledgements and the
-goodbye score 0. A loop is a stretch of WINDOW messages with a high mean, where the speaker with the lower mean counts
-half, and new words are taken off once more; or OWN_WINDOW messages of one speaker that are near the sentences of who
+goodbye score 0. A loop is a stretch of messages with a high mean, where the speaker with the lower mean counts
+half, and new words are taken off once more; or some messages of one speaker that are near the sentences of who
 has not understood or cannot help.
 
-The vectors are of English words, so only English is found. Nothing is compared where too many words are new, so long
+The words of an English message have vectors. Messages in fourteen other languages are compared with the same English
+sentences by vectors of whole sentences, which cost more. Nothing is compared where too many words are new, so long
 messages cost nothing.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -25,15 +26,16 @@ from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
+from pytest_duolog.detectors.languages import language_of
 from pytest_duolog.detectors.loops import Loop, runs
-from pytest_duolog.topics.vectors import NAME, WordVectors, folder_of_vectors, load_vectors
+from pytest_duolog.topics import meanings, vectors
+from pytest_duolog.topics.meanings import SentenceVectors, can_read_meanings, load_meanings
+from pytest_duolog.topics.vectors import WordVectors, folder_of_vectors, load_vectors
 from pytest_duolog.transcripts.transcript import Message
 
 if TYPE_CHECKING:
     from pytest_duolog.topics.vectors import Rows
 
-WINDOW = 12
-OWN_WINDOW = 6
 # New words with content in a message reduce its score to a third at this number; of a speaker alone, at the second.
 NEWS = 3.0
 OWN_NEWS = 9.0
@@ -51,8 +53,6 @@ _AT_ONCE = 1024
 _COMPARED_AT_ONCE = 8
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("idle.toml").read_text("utf-8"))
-SHARED_BOUND: float = _TABLES["shared_bound"]
-OWN_BOUND: float = _TABLES["own_bound"]
 SEEDS: Mapping[str, Sequence[str]] = _TABLES["seeds"]
 # The kinds of seeds that a speaker who only deflects is near to, and how the loop is called.
 _DEFLECTING = ("not-understood", "cannot")
@@ -60,6 +60,21 @@ AGREEING = "agreeing"
 KINDS = ("clarifying", "yielding", "ending", AGREEING)
 _DEFLECTION = "deflection"
 _ACKNOWLEDGES = lexicon.LISTENING | frozenset(_TABLES["acknowledges"].split())
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way of comparing, as a table of `idle.toml` has it: so many messages, and the mean that makes them a loop."""
+
+    encoder: str
+    window: int
+    shared_bound: float
+    own_window: int
+    own_bound: float
+
+
+_WORDS, _SENTENCES = _Way(**_TABLES["words"]), _Way(**_TABLES["sentences"])
+SHORTEST = min(_WORDS.window, _SENTENCES.window)
 
 
 class _Idle(NamedTuple):
@@ -81,7 +96,7 @@ def idle_loops(messages: Sequence[Message], n_news: Sequence[int], closing: int 
     `n_news` is the number of new words with content in each message, `closing` the position of the goodbye. Empty
     without the extra's vectors. The run time is proportional to the number of messages.
     """
-    if len(messages) < WINDOW:
+    if len(messages) < SHORTEST:
         return []
     rest = [exp(-n / NEWS) for n in n_news]
     said = [text.without_thinking(message.content) for message in messages]
@@ -96,25 +111,39 @@ def idle_loops(messages: Sequence[Message], n_news: Sequence[int], closing: int 
         exp(-n / OWN_NEWS) if short else 0.0 for n, short in zip(n_news, map(_is_short, said), strict=True)
     ]
     shared_rest = [one if counted else 0.0 for one, counted in zip(rest, counts, strict=True)]
+    wanted = {way: _wanted(way, shared_rest, own_rest, own.values()) for way in (_WORDS, _SENTENCES)}
+    way = _way_of(said) if any(wanted.values()) else _WORDS
+    reader = _reader_of(way) if wanted[way] else None
+    if reader is None:
+        return []
+    near = reader.read([one for at, one in enumerate(said) if at in wanted[way] and own_rest[at]])
+    idle = [near[one] if at in wanted[way] and own_rest[at] else _Idle() for at, one in enumerate(said)]
+    shared = [one * found.nearness for one, found in zip(shared_rest, idle, strict=True)]
+    found = list(_shared_loops(way, shared, speakers, idle, n_news))
+    for name, places in own.items():
+        found += _own_loops(way, [own_rest[at] * idle[at].deflection for at in places], places, name)
+    return sorted(found, key=lambda loop: (loop.onset, -loop.end))
+
+
+def _wanted(
+    way: _Way, shared_rest: Sequence[float], own_rest: Sequence[float], own: Iterable[Sequence[int]]
+) -> set[int]:
+    """The messages that can be in a loop, whatever they are near to."""
     wanted = {
         at
-        for start in _high(shared_rest, WINDOW, SHARED_BOUND / NEAREST)
-        for at in range(start, start + WINDOW)
+        for start in _high(shared_rest, way.window, way.shared_bound / NEAREST)
+        for at in range(start, start + way.window)
     }
-    for places in own.values():
-        high = _high([own_rest[at] for at in places], OWN_WINDOW, OWN_BOUND / NEAREST)
-        wanted.update(places[at] for start in high for at in range(start, start + OWN_WINDOW))
-    vectors = load_vectors() if wanted else None
-    if vectors is None:
-        return []
-    reader = _reader(vectors)
-    near = reader.read([one for at, one in enumerate(said) if at in wanted and own_rest[at]])
-    idle = [near[one] if at in wanted and own_rest[at] else _Idle() for at, one in enumerate(said)]
-    shared = [one * found.nearness for one, found in zip(shared_rest, idle, strict=True)]
-    found = list(_shared_loops(shared, speakers, idle, n_news))
-    for name, places in own.items():
-        found += _own_loops([own_rest[at] * idle[at].deflection for at in places], places, name)
-    return sorted(found, key=lambda loop: (loop.onset, -loop.end))
+    for places in own:
+        high = _high([own_rest[at] for at in places], way.own_window, way.own_bound / NEAREST)
+        wanted.update(places[at] for start in high for at in range(start, start + way.own_window))
+    return wanted
+
+
+def _way_of(said: Sequence[str]) -> _Way:
+    """Sentences are compared in their languages only, and words in all others: there, only English ones are near."""
+    is_foreign = can_read_meanings() and language_of("\n".join(said)) in meanings.LANGUAGES
+    return _SENTENCES if is_foreign else _WORDS
 
 
 def _is_short(said: str) -> bool:
@@ -139,30 +168,30 @@ def _high(values: Sequence[float], width: int, bound: float) -> Iterator[int]:
 
 
 def _shared_loops(
-    values: Sequence[float], speakers: Sequence[str], idle: Sequence[_Idle], n_news: Sequence[int]
+    way: _Way, values: Sequence[float], speakers: Sequence[str], idle: Sequence[_Idle], n_news: Sequence[int]
 ) -> Iterator[Loop]:
     inside = [False] * len(values)
-    for start in _high(values, WINDOW, SHARED_BOUND):
-        window = range(start, start + WINDOW)
+    for start in _high(values, way.window, way.shared_bound):
+        window = range(start, start + way.window)
         means = [
             _mean([values[at] for at in window if speakers[at] == one])
             for one in {speakers[at] for at in window}
         ]
         mean, lower = _mean([values[at] for at in window]), min(means) if len(means) > 1 else 0.0
         news = NEWS_WEIGHT * _mean([n_news[at] for at in window])
-        if round((mean + lower) / 2 - news, 3) >= SHARED_BOUND:
-            inside[start : start + WINDOW] = [True] * WINDOW
+        if round((mean + lower) / 2 - news, 3) >= way.shared_bound:
+            inside[start : start + way.window] = [True] * way.window
     for first, last in runs(inside):
-        places = [at for at in range(first, last + 1) if values[at] >= SHARED_BOUND / 2]
+        places = [at for at in range(first, last + 1) if values[at] >= way.shared_bound / 2]
         kinds = Counter(idle[at].kind for at in places)
         who = tuple(dict.fromkeys(speakers[at] for at in places))
         yield Loop(places[0], places[-1], kinds.most_common(1)[0][0], who, None)
 
 
-def _own_loops(values: Sequence[float], places: Sequence[int], speaker: str) -> Iterator[Loop]:
+def _own_loops(way: _Way, values: Sequence[float], places: Sequence[int], speaker: str) -> Iterator[Loop]:
     inside = [False] * len(values)
-    for start in _high(values, OWN_WINDOW, OWN_BOUND):
-        inside[start : start + OWN_WINDOW] = [True] * OWN_WINDOW
+    for start in _high(values, way.own_window, way.own_bound):
+        inside[start : start + way.own_window] = [True] * way.own_window
     for first, last in runs(inside):
         yield Loop(places[first], places[last], _DEFLECTION, (speaker,), None)
 
@@ -175,7 +204,7 @@ def _mean(values: Sequence[float]) -> float:
 class _Reader:
     """Compares messages with the seeds: a row of `seeds` is the direction of one, of the kind at its place."""
 
-    vectors: WordVectors
+    encoder: WordVectors | SentenceVectors
     kinds: Sequence[str]
     seeds: Rows
 
@@ -199,14 +228,19 @@ class _Reader:
         """The cosine of each text, a row, and each seed, a column."""
         import numpy as np  # noqa: PLC0415  # part of the extra
 
-        rows = self.vectors.directions_of(texts)
+        rows = self.encoder.directions_of(texts)
         starts = range(0, len(rows), _COMPARED_AT_ONCE)
         return np.concatenate([rows[start : start + _COMPARED_AT_ONCE] @ self.seeds.T for start in starts])
 
 
+def _reader_of(way: _Way) -> _Reader | None:
+    encoder = load_vectors() if way is _WORDS else load_meanings()
+    return _reader(encoder, way) if encoder else None
+
+
 @cache
-def _reader(vectors: WordVectors) -> _Reader:
-    if _TABLES["encoder"] != NAME:
-        raise AssertionError(f"idle.toml has bounds for {_TABLES['encoder']}, not for {NAME}")
+def _reader(encoder: WordVectors | SentenceVectors, way: _Way) -> _Reader:
+    if way.encoder not in (vectors.NAME, meanings.NAME):
+        raise AssertionError(f"idle.toml has bounds for {way.encoder}, which is not read")
     kinds = [kind for kind, seeds in SEEDS.items() for _ in seeds]
-    return _Reader(vectors, kinds, vectors.directions_of([one for s in SEEDS.values() for one in s]))
+    return _Reader(encoder, kinds, encoder.directions_of([one for s in SEEDS.values() for one in s]))

@@ -8,6 +8,8 @@ ENTITY = re.compile(r"&#(\d{1,7});")
 ENTITY_LIKE = re.compile(r"&(?=#\d{1,7};)")
 # Characters that terminals execute, and characters that some programs read as the end of a line.
 UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# How the marks of a conflict begin that git could not solve.
+CONFLICT_MARK = re.compile("(?m)^[<>](?=(?:<{6}|>{6}) )")
 
 
 def escaped_text(text: str) -> str:
@@ -16,6 +18,7 @@ def escaped_text(text: str) -> str:
     inner = escaped.strip()
     before, after = escaped[: escaped.find(inner)], escaped[escaped.find(inner) + len(inner) :]
     escaped = "".join([*map(entity, before), inner, *map(entity, after)])
+    escaped = CONFLICT_MARK.sub(lambda found: entity(found[0]), escaped)
     return UNSAFE.sub(lambda found: entity(found[0]), escaped)
 
 

@@ -60,6 +60,9 @@ HEADING = "## Conversation"
 # Format history: 1, the first; 2, with calls where they were made, errors and rounds (see `bodies`).
 FORMATS = {"duolog 1": 1, "duolog 2": 2}
 
+# The marks of a conflict that git could not solve, in their order.
+CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ")
+
 # Finish reasons that are written; `end` is the default and is not written.
 MARKED = tuple(reason for reason in get_args(FinishReason) if reason != "end")
 MARK = rf"(?: \[({'|'.join(MARKED)})\])?"
@@ -196,6 +199,7 @@ def from_markdown(text: str) -> Transcript:
 def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
     """The transcript in a Markdown file's text, and the number of the first line of each message, from 1."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    _refuse_conflict(lines)
     header, first = _read_header(lines)
     version = _version(header.fields.get("Format"))
     unescape: Plain = unescaped if version else str
@@ -215,6 +219,17 @@ def from_markdown_with_lines(text: str) -> tuple[Transcript, tuple[int, ...]]:
     except ValueError as error:
         raise TranscriptError(f"the header does not fit: {error}") from error
     return transcript, tuple(line for line, _ in found)
+
+
+def _refuse_conflict(lines: Sequence[str]) -> None:
+    """Raises TranscriptError if git has left a conflict: the words of both sides would be read as one dialogue."""
+    marks = iter(CONFLICT)
+    mark, begin = next(marks), 0
+    for number, line in enumerate(lines, start=1):
+        if line.startswith(mark):
+            begin, mark = begin or number, next(marks, "")
+            if not mark:
+                raise TranscriptError("an unresolved merge conflict begins here: keep one side", line=begin)
 
 
 def _begins_as_founding(lines: Sequence[str], first: int) -> bool:

@@ -143,11 +143,11 @@ class Usage(Record):
 
     def __add__(self, other: Usage) -> Usage:
         """The sum; a count that only one of them has is kept."""
-        pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
+        others = vars(other)
         return Usage(
             **{
-                name: None if one is None and two is None else (one or 0) + (two or 0)
-                for name, (one, two) in pairs.items()
+                name: others[name] if one is None else one + (others[name] or 0)
+                for name, one in vars(self).items()
             }
         )
 

@@ -107,6 +107,12 @@ def test_a_folded_message_that_a_verdict_quotes_is_shown():
     ]
 
 
+def test_a_word_without_end_is_shown_whole():
+    text = text_of(dialogue("Look: " + "x" * 10_001, "I see."), Page(is_full=True))
+    assert text.count("x") == 10_001
+    assert max(map(len, text.splitlines())) <= 100
+
+
 def test_tools_and_reasoning_are_folded():
     message = Message(
         speaker="Ann",

@@ -95,6 +95,12 @@ def test_statements_on_ever_new_tables_are_no_loop(statement):
     assert not loops(*(statement.format(f"{value}_log") for value in VALUES))
 
 
+def test_polls_with_a_counter_of_an_unknown_name_are_a_loop():
+    polls = [f"state: queued\njob: 4417\nseen: {at}" for at in range(7)]
+    assert loops(*(text for poll in polls for text in (poll, "ok: true\nqueue: main")))
+    assert not loops(*(f"state: queued\njob: 4417\nahead: {9 - at}" for at in range(9)))
+
+
 def test_hostile_wrapping_is_read():
     for content in (
         "[" * 20_000,

@@ -69,9 +69,10 @@ def test_the_side_is_named_with_counts_and_where_the_failure_begins(blamed, pyte
             f"  {PAIRS[1]}*failed in 0 of 7 (0 %, *",
             f"  {PAIRS[2]}*failed in 7 of 7 *",
             f"  {PAIRS[3]}*failed in 7 of 7 *",
-            f"  {PAIRS[1]} against {PAIRS[2]}: p = 0.0023",
+            f"  {PAIRS[1]} against {PAIRS[2]}: p = 0.0006",
+            "  1 % is the level of this look; every claim needs two comparisons that both reach it",
             "  the failure begins in message 2, said by Ben in 7 of 7",
-            "  7 rounds of at most 20; *",
+            "  7 rounds of at most 40; *",
             "cost with both suspects: Ann (openai:steady) * Ben (openai:sorry) *",
         ]
     )
@@ -97,6 +98,8 @@ def test_a_run_that_was_cut_short_continues_from_its_recordings(blamed, chat_ser
     assert n_asked == 9 * 4
     assert blamed("--duolog-concurrency=1", "--duolog-rounds=6").ret == 0
     assert len(chat_server.requests) == 6 * 4 * 4
+    assert blamed("--duolog-concurrency=1", "--duolog-rounds=40").ret == 0
+    assert len(chat_server.requests) == 7 * 4 * 4  # more rounds continue it as well
 
 
 @pytest.mark.parametrize(
@@ -200,7 +203,9 @@ def make(word):
 
 
 def test_the_plan_says_the_most_that_it_takes(blamed, chat_server: ChatServer):
-    blamed("--duolog-plan").stdout.fnmatch_lines(["at most 80 dialogues: 20 rounds of four pairings of each"])
+    blamed("--duolog-plan").stdout.fnmatch_lines(
+        ["at most 160 dialogues: 40 rounds of four pairings of each"]
+    )
     assert chat_server.requests == []
 
 

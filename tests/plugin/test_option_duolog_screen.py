@@ -69,6 +69,24 @@ def test_the_dialogue_that_changed_comes_first_with_the_turn_to_read(screen, pyt
     )
 
 
+def test_the_report_of_a_screen_shows_both_sides(screen, pytester: pytest.Pytester):
+    result = screen("--duolog-report=pages/report.html")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["HTML report: *report.html"])
+    text = Path("pages/report.html").read_text("utf-8")
+    assert "SUSPICIOUS:" in text
+    assert "Goodbye!" in text
+    assert "Crate" in text
+
+
+def test_a_screen_without_a_verdict_has_no_report(screen):
+    result = screen("--duolog-report=report.html", "--duolog-budget=dialogues=3")
+    result.stdout.fnmatch_lines(
+        ["HTML report: *report.html is not written, because the screen has no verdict"]
+    )
+    assert not Path("report.html").exists()
+
+
 def test_a_screen_that_sees_nothing_is_no_pass(screen, chat_server: ChatServer):
     result = screen(model="alike")
     assert result.ret == 1

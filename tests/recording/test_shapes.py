@@ -12,6 +12,8 @@ from urllib.parse import quote
 import pytest
 
 from pytest_duolog.recording.redaction import Redactor
+from pytest_duolog.recording.secret_spans import shaped
+from pytest_duolog.recording.shapes import SHAPES
 from tests.planted import innocents, planted
 
 SEED = 20261129
@@ -67,6 +69,16 @@ def test_luck_has_no_part_in_it(seed: int) -> None:
 def test_all_at_once_are_found_too() -> None:
     shown = Redactor({}).text("\n".join(text for text, _ in KINDS.values()))
     assert [kind for kind, (_, cores) in KINDS.items() if any(core in shown for core in cores)] == []
+
+
+@pytest.mark.parametrize("around", ['"{}"', ' "a":"{}","b"', '\\"{}\\"', '{}"', '"x{}', "{} "])
+def test_a_word_that_is_too_short_for_a_secret_hides_none(around: str) -> None:
+    texts = [around.format(secret) for text, cores in KINDS.values() for secret in (text, *cores)]
+    everywhere = [anchor for shape in SHAPES for anchor in shape.anchors]
+    assert len(everywhere) > 100
+    for text in texts:
+        found = {span for shape in SHAPES for anchor in shape.anchors for span in shape.spans(text, anchor)}
+        assert found <= set(shaped(text)), text
 
 
 def changed_innocents(n: int) -> list[str]:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 
 from pytest_duolog.gate.decide import decide_record
+from pytest_duolog.gate.screen import Spoken, Turn, screen
 from pytest_duolog.properties.base import judge
 from pytest_duolog.properties.loops import NoLoops
-from pytest_duolog.reports.report import report_text
+from pytest_duolog.reports.report import report_text, screen_text
+from pytest_duolog.results.acts import read_act
 from pytest_duolog.results.arm import Pairing
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.filed import FiledDialogue
@@ -101,3 +103,20 @@ def blame_of(*outcomes: str, said: Sequence[str] = ()) -> RunRecord:
 
 def page_of(record: RunRecord) -> Page:
     return Page(report_text(record, decide_record(record), {}))
+
+
+def screen_page(given: dict[str, list[tuple[Sequence[str], Sequence[str]]]]) -> str:
+    """The page of a screen: by the name of a dialogue, what both sides answer at each of its turns."""
+    turns, spoken = [], {}
+    asked, recorded = (
+        Message(speaker=name, content=text)
+        for name, text in (("Ann", "Where is it?"), ("Ben", "It was recorded."))
+    )
+    for name, answers in given.items():
+        said = [
+            [tuple(Message(speaker="Ben", content=text) for text in side) for side in one] for one in answers
+        ]
+        heard = [[tuple(read_act(message, []) for message in side) for side in one] for one in said]
+        turns.append((name, [Turn(2 * n, one[0], one[1]) for n, one in enumerate(heard, start=1)]))
+        spoken[name] = {2 * n: Spoken(asked, recorded, *one) for n, one in enumerate(said, start=1)}
+    return screen_text(screen(turns, n_permutations=99), "agent=openai:new", spoken, "")

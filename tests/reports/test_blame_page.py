@@ -25,7 +25,7 @@ def test_the_page_answers_and_shows_every_pairing_with_its_interval():
         "100 %, 95 % interval 61 % to 100 %",
         "100 %, 95 % interval 61 % to 100 %",
     ]
-    assert "p = 0.0087" in page.words
+    assert "p = 0.0022" in page.words
 
 
 def test_the_picture_lies_where_the_rate_does():
@@ -43,3 +43,12 @@ def test_the_picture_lies_where_the_rate_does():
 def test_an_open_run_names_nobody():
     page = page_of(blame_of("-- ", "++ ", "-- ", "-- ", said=distinct("---")))
     assert "Cannot tell: rounds are missing (round 3 is next)" in page.words
+
+
+def test_without_an_answer_the_page_says_how_many_dialogues_more_would_give_one():
+    both, only_b = "+-" * 20, "++++-" * 8
+    record = blame_of(both, both, only_b, only_b, said=distinct(both))
+    (blame,) = blames_of(record, decide_record(record))
+    assert not blame.is_named
+    assert blame.advice in page_of(record).words
+    assert "more name Ann in 90 % of runs: --duolog-rounds=" in blame.advice

@@ -16,12 +16,17 @@ from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 from tests.histories import DROP
 from tests.hostile import HOSTILE
 from tests.reports.browser import DESK, PHONE, SHEET, Browser, started
-from tests.reports.pages import LOOPING, blame_of, filed, gate_of, spoken
+from tests.reports.pages import LOOPING, blame_of, filed, gate_of, screen_page, spoken
 from tests.run_records import bar_record, header
 
 pytestmark = pytest.mark.slow
 
 LONG = dialogue(*LIGHTHOUSES, "A very long answer, which goes on. " * 40, *RITUAL)
+SAID = [
+    "The crate lies beside the barrel.",
+    "Do you mean the old crate?",
+    "It lies in the second hall. " * 40,
+]
 
 
 def run_text(record: RunRecord) -> str:
@@ -40,6 +45,12 @@ PAGES = {
     "gate that is open": lambda: run_text(gate_of({"a": ("+-+", "++-")})),
     "blame": lambda: run_text(blame_of("----------", "++++++++++", "----------", "----------")),
     "history": lambda: history_text(trends_of(Folder(DROP))),
+    "screen": lambda: screen_page(
+        {
+            "lamp": [(SAID, SAID)] * 2,
+            "harbour": [(SAID, SAID), (SAID[:1] * 3, ["Goodbye!"] * 3), (SAID, SAID)],
+        }
+    ),
     "gate without samples": lambda: run_text(RunRecord(header(RunPlan({"a": None}, GatePlan())))),
 }
 
@@ -60,7 +71,7 @@ def test_axe_finds_nothing_on_paper_at_night_and_on_a_phone(browser: Browser, na
             assert opened.width == size[0]
 
 
-@pytest.mark.parametrize("name", ["dialogue", "run", "gate that blocks"])
+@pytest.mark.parametrize("name", ["dialogue", "run", "gate that blocks", "screen"])
 def test_everything_is_there_without_script(browser: Browser, name: str):
     text = PAGES[name]()
     with browser.opened(text, scripts=False) as plain, browser.opened(text) as scripted:
@@ -139,7 +150,8 @@ def test_hostile_texts_are_inert(browser: Browser, size: tuple[int, int]):
     page_of_gate = run_text(
         gate_of({f"t.py::test_{text}": ("+++", "---") for text in attacks[:8]}, said=attacks)
     )
-    for text in (page_of_one, page_of_gate):
+    page_of_screen = screen_page({text[:999]: [(attacks[:3], [text] * 3)] for text in attacks})
+    for text in (page_of_one, page_of_gate, page_of_screen):
         with browser.opened(text, size) as opened:
             opened.unfold()
             assert opened.page.title().endswith("· duolog")

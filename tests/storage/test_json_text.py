@@ -109,6 +109,11 @@ def test_json_with_many_brackets_need_not_be_deep():
     assert parsed("[" + "[]," * 1000 + "[[]]]")[-1] == [[]]
 
 
+def test_number_with_too_many_digits_is_told_in_plain_words():
+    with pytest.raises(ValueError, match=r"^a number has more than \d+ digits$"):
+        parsed(f"[{'9' * 5000}]")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1,]", b"\xff", "nul"])
 def test_what_is_no_json_is_a_value_error(text):
     with pytest.raises(ValueError) as raised:

