@@ -192,11 +192,14 @@ class JournalCodec:
         return {"history": name, **({"fields": alike} if alike else {}), "json": folded}
 
     def _folded_history(self, body: Body, name: str, texts: list[str]) -> Any:
-        recent = self._histories[-BASE_REACH:]
-        alike = [n for n in recent if self._bodies[n].history_name == name]
-        keep, base = max(
-            ((common_start(self._bodies[n].pieces, body.pieces), n) for n in alike), default=(0, 0)
-        )
+        keep = base = 0
+        for number in reversed(self._histories[-BASE_REACH:]):
+            earlier = self._bodies[number]
+            if (
+                earlier.history_name == name and len(earlier.pieces) > keep
+            ):  # else it cannot have more in common
+                common = common_start(earlier.pieces, body.pieces)
+                keep, base = (common, number) if common > keep else (keep, base)
         then = [self._fold(json.loads(piece), texts) for piece in body.pieces[keep:]]
         return {"like": base, "keep": keep, "then": then} if keep else then
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint
@@ -245,7 +245,9 @@ class DialogueRun:
         history = self._perspectives[side].history()
         request = ChatRequest(
             model=ModelName.parse(speaker.model).model if isinstance(speaker.model, str) else "",
-            messages=tuple(entry for entry in history if isinstance(entry, ChatMessage)),
+            messages=tuple(entry for entry in history if isinstance(entry, ChatMessage))
+            if speaker.tools  # otherwise there is nothing else
+            else cast("tuple[ChatMessage, ...]", history),
             entries=history if speaker.tools else (),
             knobs=speaker.set_knobs(),
             extra=speaker.extra,
