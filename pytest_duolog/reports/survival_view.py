@@ -94,6 +94,11 @@ class SurvivalView:
         """The result of the log-rank test as text; empty for one group."""
         return test_words(self.lifetimes)
 
+    @property
+    def over(self) -> str:
+        """Over which tests the curves are standardised, and what is left out; empty for one test."""
+        return over_words(self.lifetimes)
+
     @cached_property
     def end(self) -> int:
         """The last message of the picture."""
@@ -154,6 +159,18 @@ def difference_words(difference: float, interval: Interval) -> str:
     return f"{middle:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
+def over_words(lifetimes: Lifetimes) -> str:
+    """Which tests the curves, means and differences are of; empty if there is nothing to say."""
+    if not lifetimes.is_comparable:
+        return "the groups share no test, so their difference would be that of the tests, too"
+    left = lifetimes.n_left_out
+    if lifetimes.n_tests == 1 and not left:
+        return ""
+    is_left = f"; {counted(left, 'dialogue')} of other tests left out" if left else ""
+    tests = counted(lifetimes.n_tests, "test")
+    return f"over {tests} with all else equal, each with the same weight in every group{is_left}"
+
+
 def test_words(lifetimes: Lifetimes) -> str:
     """The p-value of the test, and what to know about it; empty without a test."""
     if lifetimes.test is None:
@@ -182,7 +199,8 @@ def survival_words(dialogues: Iterable[FiledDialogue]) -> Iterator[str]:
             difference_words(found.difference, found.interval) for found in lifetimes.differences.values()
         ]
         change = f", difference {differences[0]}" if len(differences) == 1 else ""
+        over = f"; {words}" if (words := over_words(lifetimes)) else ""
         yield (
             f"{TITLES[lifetimes.event].lower()} by {lifetimes.condition}: {happened}; mean number of messages until "
-            f"then, within {lifetimes.until}: {means}{change}; {test_words(lifetimes)} (descriptive)"
+            f"then, within {lifetimes.until}: {means}{change}{over}; {test_words(lifetimes)} (descriptive)"
         )

@@ -20,6 +20,7 @@ from pytest_duolog.results.survival import Event, observed
 from pytest_duolog.results.traits import TRAITS, Trait, Unit, main_language, said_by
 from pytest_duolog.stats.exact_tests import benjamini_yekutieli
 from pytest_duolog.stats.intervals import Interval
+from pytest_duolog.stats.log_rank import log_rank_scores
 from pytest_duolog.stats.permutation import (
     N_EXCHANGES,
     TwoGroups,
@@ -27,13 +28,7 @@ from pytest_duolog.stats.permutation import (
     permutation_ps,
     weighted_difference,
 )
-from pytest_duolog.stats.survival import (
-    Observation,
-    common_reach,
-    kaplan_meier,
-    log_rank_scores,
-    mean_difference,
-)
+from pytest_duolog.stats.survival import Observation, common_reach, mean_difference, standardised
 
 # The share of false claims on a page.
 RATE = 0.05
@@ -331,28 +326,26 @@ def _time_column(
     if not indexed:
         return None
     strata: list[TwoGroups] = []
-    sides: tuple[list[Observation], list[Observation]] = ([], [])
+    times: list[tuple[list[Observation], list[Observation]]] = []
     for one, two in indexed.values():
-        times = [baseline[at].times[event] for at in one], [candidate[at].times[event] for at in two]
-        scores = log_rank_scores([*times[0], *times[1]])
+        times.append(([baseline[at].times[event] for at in one], [candidate[at].times[event] for at in two]))
+        scores = log_rank_scores([*times[-1][0], *times[-1][1]])
         strata.append(TwoGroups(tuple(scores[: len(one)]), tuple(scores[len(one) :])))
-        for observations, found in zip(sides, times, strict=True):
-            observations.extend(found)
-    curves = [kaplan_meier(side) for side in sides]
+    curves = standardised(times)
     until = common_reach(curves)
     change = mean_difference(curves[1], curves[0])
     shown = Difference(
         event.value,
         title,
         Unit.COUNT,
-        (len(sides[0]), len(sides[1])),
+        (curves[0].n, curves[1].n),
         curves[0].mean_until(until).mean,
         curves[1].mean_until(until).mean,
         change.difference,
         change.interval,
         until=until,
         pair=_clearest(strata, indexed, weighted_difference(strata)),
-        values=([one.time for one in sides[0]], [one.time for one in sides[1]]),
+        values=([one.time for one in curves[0].observations], [one.time for one in curves[1].observations]),
     )
     return _Column(strata, shown)
 

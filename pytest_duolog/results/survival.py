@@ -17,15 +17,15 @@ from pytest_duolog.results.copies import distinct, systems_of
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.record import SampleOutcome
 from pytest_duolog.stats.exact_tests import holm
+from pytest_duolog.stats.log_rank import LogRank, log_rank
 from pytest_duolog.stats.survival import (
     Curve,
-    LogRank,
     MeanDifference,
     Observation,
     common_reach,
     kaplan_meier,
-    log_rank,
     mean_difference,
+    standardised,
 )
 
 # A value that differs in most dialogues, such as the first message of a chat log, is no condition that was tried.
@@ -58,7 +58,10 @@ class Condition(StrEnum):
 class Lifetimes:
     """One event in groups of dialogues that differ in one condition.
 
-    `curves` has the curve of each group by its label, the one that the others are compared with first. `test` compares
+    `curves` has the curve of each group by its label, the one that the others are compared with first. If groups held
+    several tests, the curves are standardised: each test counts equally much in all groups, and `n_left_out` dialogues
+    are of tests that not every group held, or that are not known as far as most. If there is no common test, the curves
+    are plain, and `is_comparable` is false: then their differences mean nothing. `test` compares
     the groups within each test and within equal values of the other conditions; None for one group. `adjusted_p` takes
     into account how many tests there are beside it.
     """
@@ -68,6 +71,13 @@ class Lifetimes:
     curves: Mapping[str, Curve]
     test: LogRank | None = None
     adjusted_p: float = 1.0
+    is_comparable: bool = True
+    n_left_out: int = 0
+
+    @property
+    def n_tests(self) -> int:
+        """How many tests the curves are standardised over; 1 if they are plain."""
+        return len(next(iter(self.curves.values())).parts)
 
     @property
     def n_events(self) -> int:
@@ -86,7 +96,12 @@ class Lifetimes:
 
     @cached_property
     def differences(self) -> Mapping[str, MeanDifference]:
-        """For each group but the first: its mean number of messages without the event, minus that of the first."""
+        """For each group but the first: its mean number of messages without the event, minus that of the first.
+
+        Empty if the groups cannot be compared.
+        """
+        if not self.is_comparable:
+            return {}
         (_, first), *others = self.curves.items()
         return {label: mean_difference(curve, first) for label, curve in others}
 
@@ -183,9 +198,20 @@ def _lifetimes(
         return None
     if len(groups) == 1 and condition is not Condition.NONE:
         return None
-    curves = {labels[value]: kaplan_meier(found) for value, found in groups.items()}
-    test = log_rank(strata.values()) if len(groups) > 1 else None
-    return Lifetimes(event, condition, curves, test)
+    plain = {labels[value]: kaplan_meier(found) for value, found in groups.items()}
+    if len(groups) == 1:
+        return Lifetimes(event, condition, plain)
+    adjusted = standardised([[found.get(label, []) for label in plain] for found in strata.values()])
+    return Lifetimes(
+        event,
+        condition,
+        dict(zip(plain, adjusted or plain.values(), strict=True)),
+        log_rank(strata.values()),
+        is_comparable=bool(adjusted),
+        n_left_out=sum(curve.n for curve in plain.values()) - sum(curve.n for curve in adjusted)
+        if adjusted
+        else 0,
+    )
 
 
 def _test(dialogue: FiledDialogue, condition: Condition) -> str:

@@ -14,9 +14,10 @@ from pytest_duolog.stats.exact_tests import (
     mcnemar_exact_p,
 )
 from pytest_duolog.stats.intervals import Interval, clopper_pearson_interval, wilson_interval
+from pytest_duolog.stats.log_rank import log_rank
 from pytest_duolog.stats.power import samples_to_see
 from pytest_duolog.stats.repeats import pass_at_k, pass_hat_k, pass_hat_k_interval
-from pytest_duolog.stats.survival import Observation, kaplan_meier, log_rank, mean_difference
+from pytest_duolog.stats.survival import Observation, kaplan_meier, mean_difference
 
 __all__ = [
     "Interval",

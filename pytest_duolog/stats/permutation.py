@@ -139,13 +139,23 @@ def difference_interval(strata: Sequence[TwoGroups], *, confidence: float = 0.95
         parts.append((share * spread, len(single) - 1))
     elif single:
         return None
+    reach = satterthwaite(parts, confidence)
+    if reach is None:
+        return None
+    middle = weighted_difference(found)
+    return Interval(middle - reach, middle + reach)
+
+
+def satterthwaite(parts: Sequence[tuple[float, int]], confidence: float) -> float | None:
+    """The half width of an interval whose squared error is a sum of estimated parts, each with its degrees of freedom.
+
+    None if no part has an error. Source: Satterthwaite 1946.
+    """
     error = math.fsum(part for part, _ in parts)
     if error <= 0:
         return None
     freedom = error**2 / math.fsum(part**2 / n for part, n in parts)
-    reach = student_t(confidence, freedom) * math.sqrt(error)
-    middle = weighted_difference(found)
-    return Interval(middle - reach, middle + reach)
+    return student_t(confidence, freedom) * math.sqrt(error)
 
 
 def student_t(confidence: float, freedom: float) -> float:

@@ -1,23 +1,28 @@
-"""Times until an event when some are not known to the end: Kaplan and Meier's curve, log-rank test, restricted means.
+"""Times until an event when some are not known to the end: Kaplan and Meier's curve, and restricted means.
 
 A time is a count of messages. An observation that ends without its event is censored: the event comes later, or never.
-All formulas take the observations as independent, and the end of the observation as unrelated to the event.
+All formulas take the observations as independent, and the end of the observation as unrelated to the event. Groups
+whose observations come from the same strata (tests) in different shares are compared by standardised curves: each
+stratum has one curve in each group, and the same weight in all groups.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from statistics import variance
 from typing import NamedTuple
 
-from pytest_duolog.stats.intervals import Interval, exact_lower_bound, two_sided_z
-
-# Below this share of its diagonal, what is left of a row of the log-rank matrix is rounding.
-ROUNDING = 1e-10
+from pytest_duolog.stats.intervals import (
+    Interval,
+    exact_lower_bound,
+    two_sided_z,
+)
+from pytest_duolog.stats.permutation import satterthwaite
 
 
 class Observation(NamedTuple):
@@ -25,6 +30,9 @@ class Observation(NamedTuple):
 
     time: int
     happened: bool
+
+
+Group = Sequence[Observation]
 
 
 class Step(NamedTuple):
@@ -52,10 +60,25 @@ class RestrictedMean(NamedTuple):
 
 @dataclass(frozen=True)
 class Curve:
-    """The share without the event after each time, for a group of observations."""
+    """The share without the event after each time, for a group of observations.
+
+    A standardised curve has `parts`, the curves of its strata, and their `weights`, which are 1 together: it is their
+    weighted mean. A plain one has itself as its only part.
+    """
 
     observations: tuple[Observation, ...]
     confidence: float
+    _strata: tuple[tuple[float, Curve], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[float, Curve], ...]:
+        """The curve of each stratum with its weight."""
+        return self._strata or ((1.0, self),)
+
+    @cached_property
+    def inflation(self) -> float:
+        """How much the weights make a variance larger than that of as many observations of equal weight (Kish 1965)."""
+        return self.n * math.fsum(weight**2 / part.n for weight, part in self.parts)
 
     @property
     def n(self) -> int:
@@ -69,12 +92,15 @@ class Curve:
 
     @cached_property
     def last(self) -> int:
-        """The largest time; 0 without observations."""
-        return max((observation.time for observation in self.observations), default=0)
+        """The largest time, of a standardised curve that up to which it is known; 0 without observations."""
+        largest = max((observation.time for observation in self.observations), default=0)
+        return int(min(largest, self.reach)) if self._strata else largest
 
     @property
     def reach(self) -> float:
         """The time up to which the curve is known: the largest one, or infinity if all ended with the event."""
+        if self._strata:
+            return min(part.reach for _, part in self._strata)
         return math.inf if self.steps and self.steps[-1].survival == 0 else self.last
 
     @cached_property
@@ -85,15 +111,20 @@ class Curve:
         It is the interval of the logarithm of the cumulative hazard, with Greenwood's variance (Kalbfleisch and
         Prentice 1980). This has no width where the curve is 1 or 0; there, the band is the exact bound for those
         that were at risk.
+
+        A standardised curve is the direct-adjusted one of Makuch 1982. Its variance is that of all observations
+        together, which is too large rather than too small where strata differ, times the inflation by the weights.
         """
         events = Counter(observation.time for observation in self.observations if observation.happened)
         censored = Counter(observation.time for observation in self.observations if not observation.happened)
         z, one_sided = two_sided_z(self.confidence), (1 + self.confidence) / 2
-        at_risk, survival, greenwood = self.n, 1.0, 0.0
+        at_risk, plain, greenwood = self.n, 1.0, 0.0
         found: list[Step] = []
-        for time in sorted(events | censored):
+        known = self.reach if self._strata else math.inf
+        for time in sorted(time for time in events | censored if time <= known):
             n_events = events[time]
-            survival *= 1 - n_events / at_risk
+            plain *= 1 - n_events / at_risk
+            survival = self._standardised(time) if self._strata else plain
             if n_events == at_risk:
                 survival, interval = (
                     0.0,
@@ -103,11 +134,15 @@ class Curve:
                 interval = Interval(exact_lower_bound(at_risk, at_risk, confidence=one_sided), 1.0)
             else:
                 greenwood += n_events / (at_risk * (at_risk - n_events))
-                reach = z * math.sqrt(greenwood) / math.log(survival)
+                error = plain * math.sqrt(greenwood * self.inflation)
+                reach = z * error / (survival * math.log(survival))
                 interval = Interval(survival ** math.exp(-reach), survival ** math.exp(reach))
             found.append(Step(time, at_risk, n_events, censored[time], survival, interval))
             at_risk -= n_events + censored[time]
         return tuple(found)
+
+    def _standardised(self, time: int) -> float:
+        return min(1.0, math.fsum(weight * part.survival(time) for weight, part in self._strata))
 
     def at_risk(self, time: int) -> int:
         """How many are observed at this time, those included whose event or end it is."""
@@ -131,17 +166,8 @@ class Curve:
         """
         if not 0 < until <= max(self.reach, 1):
             raise ValueError(f"the curve is known until {self.reach}, not until {until}")
-        before = [step for step in self.steps if step.time < until]
-        times = [0, *(step.time for step in before), until]
-        levels = [1.0, *(step.survival for step in before)]
-        areas = [level * (end - begin) for level, (begin, end) in zip(levels, pairwise(times), strict=True)]
-        mean = math.fsum(areas)
-        variance = math.fsum(
-            math.fsum(areas[at:]) ** 2 * step.events / (step.at_risk * (step.at_risk - step.events))
-            for at, step in enumerate(before, start=1)
-            if 0 < step.events < step.at_risk
-        )
-        error = math.sqrt(variance)
+        mean, squared = self.area(until)
+        error = math.sqrt(squared)
         if error == 0:
             n_same = self.at_risk(round(mean))
             others = 1 - exact_lower_bound(n_same, n_same, confidence=(1 + self.confidence) / 2)
@@ -152,6 +178,23 @@ class Curve:
         return RestrictedMean(
             until, mean, error, Interval(max(1.0, mean - reach), min(float(until), mean + reach))
         )
+
+    def area(self, until: int) -> tuple[float, float]:
+        """The area under the curve up to a time that it reaches, and its variance."""
+        if self._strata:
+            plain = Curve(self.observations, self.confidence)
+            mean = math.fsum(weight * part.area(until)[0] for weight, part in self._strata)
+            return mean, plain.area(until)[1] * self.inflation
+        before = [step for step in self.steps if step.time < until]
+        times = [0, *(step.time for step in before), until]
+        levels = [1.0, *(step.survival for step in before)]
+        areas = [level * (end - begin) for level, (begin, end) in zip(levels, pairwise(times), strict=True)]
+        spread = math.fsum(
+            math.fsum(areas[at:]) ** 2 * step.events / (step.at_risk * (step.at_risk - step.events))
+            for at, step in enumerate(before, start=1)
+            if 0 < step.events < step.at_risk
+        )
+        return math.fsum(areas), spread
 
 
 def kaplan_meier(observations: Iterable[Observation], *, confidence: float = 0.95) -> Curve:
@@ -167,6 +210,43 @@ def kaplan_meier(observations: Iterable[Observation], *, confidence: float = 0.9
     if least < 1:
         raise ValueError(f"a time is {least}; it must be at least 1")
     return Curve(found, confidence)
+
+
+def standardised(strata: Iterable[Sequence[Group]], *, confidence: float = 0.95) -> list[Curve]:
+    """A curve for each group, standardised over the strata in which every group has observations.
+
+    Each stratum is the observations of all groups, in the same order; it counts by its observations. Curves go as far
+    as makes the product of time and observations largest; strata of which some group is known less far are left out.
+    Empty if no stratum has all groups. Raises ValueError like `kaplan_meier`.
+    """
+    shared = [
+        [kaplan_meier(group, confidence=confidence) for group in groups] for groups in strata if all(groups)
+    ]
+    longest = max((curve.last for curves in shared for curve in curves), default=0)
+    reaches = [min(longest, *(curve.reach for curve in curves)) for curves in shared]
+    until = max(set(reaches), default=0, key=lambda time: (time * _n_known(shared, reaches, time), -time))
+    known = [curves for curves, reach in zip(shared, reaches, strict=True) if reach >= until]
+    if len(known) < 2:
+        return known[0] if known else []
+    sizes = [sum(curve.n for curve in curves) for curves in known]
+    weights = [size / sum(sizes) for size in sizes]
+    return [
+        Curve(
+            tuple(one for part in parts for one in part.observations),
+            confidence,
+            tuple(zip(weights, parts, strict=True)),
+        )
+        for parts in zip(*known, strict=True)
+    ]
+
+
+def _n_known(strata: Sequence[Sequence[Curve]], reaches: Sequence[float], time: float) -> int:
+    """The observations in strata that are known up to a time."""
+    return sum(
+        sum(curve.n for curve in curves)
+        for curves, reach in zip(strata, reaches, strict=True)
+        if reach >= time
+    )
 
 
 def common_reach(curves: Sequence[Curve]) -> int:
@@ -185,18 +265,45 @@ class MeanDifference(NamedTuple):
 def mean_difference(first: Curve, second: Curve) -> MeanDifference:
     """The restricted mean of the first group minus that of the second, up to the largest time that both reach.
 
-    The interval comes from those of the two means. If both vary, it is the usual one: plus and minus z times the root
-    of the sum of the squared errors. Source: Zou and Donner 2008 for the combination.
+    Standardised curves have to have the same strata. Within a stratum with at least two observations of each group the
+    error is that of the two areas, for a sample as small as it is; the other strata tell theirs by how their
+    differences spread. If a group does not vary, the interval comes from those of the two means. Sources: Irwin
+    1949 for the errors, Satterthwaite 1946 for their sum; Zou and Donner 2008 for the combination of two intervals.
     """
     until = common_reach([first, second])
     one, two = first.mean_until(until), second.mean_until(until)
-    z = two_sided_z(first.confidence)
-    low_1, high_1 = _reaches(one, z)
-    low_2, high_2 = _reaches(two, z)
     difference = one.mean - two.mean
-    low, high = difference - math.hypot(low_1, high_2), difference + math.hypot(high_1, low_2)
+    reach = _reach_within(first, second, until) if one.error and two.error else None
+    if reach is not None:
+        low = high = reach
+    else:
+        z = two_sided_z(first.confidence)
+        low_1, high_1 = _reaches(one, z)
+        low_2, high_2 = _reaches(two, z)
+        low, high = math.hypot(low_1, high_2), math.hypot(high_1, low_2)
     most = float(until - 1)
-    return MeanDifference(until, difference, Interval(max(-most, low), min(most, high)))
+    return MeanDifference(
+        until, difference, Interval(max(-most, difference - low), min(most, difference + high))
+    )
+
+
+def _reach_within(first: Curve, second: Curve, until: int) -> float | None:
+    """The half width of the interval of a difference within strata; None if they do not vary enough to tell it."""
+    parts: list[tuple[float, int]] = []
+    single: list[tuple[float, float]] = []
+    for (weight, one), (_, two) in zip(first.parts, second.parts, strict=True):
+        (mean_1, variance_1), (mean_2, variance_2) = one.area(until), two.area(until)
+        if min(one.n, two.n) < 2:
+            single.append((weight, mean_1 - mean_2))
+            continue
+        for curve, spread in ((one, variance_1), (two, variance_2)):
+            parts.append((weight**2 * spread * curve.n / (curve.n - 1), curve.n - 1))
+    if len(single) == 1:
+        return None
+    if single:
+        spread = variance([difference for _, difference in single])
+        parts.append((math.fsum(weight**2 for weight, _ in single) * spread, len(single) - 1))
+    return satterthwaite(parts, first.confidence)
 
 
 def _reaches(mean: RestrictedMean, z: float) -> tuple[float, float]:
@@ -204,100 +311,3 @@ def _reaches(mean: RestrictedMean, z: float) -> tuple[float, float]:
     if mean.error:
         return z * mean.error, z * mean.error
     return mean.mean - mean.interval.low, mean.interval.high - mean.mean
-
-
-class LogRank(NamedTuple):
-    """The statistic of a log-rank test, its degrees of freedom, and its p-value."""
-
-    chi_squared: float
-    freedom: int
-    p: float
-
-
-Group = Sequence[Observation]
-
-
-def log_rank(strata: Iterable[Mapping[str, Group]]) -> LogRank:
-    """The test of whether groups have the event equally soon; groups are compared within each stratum.
-
-    Without anything to compare (one group, no event, or events only where no choice was left) p is 1. It is the
-    chi-squared approximation, which is rough with few events. Source: Mantel 1966 and Peto and Peto 1972; for strata
-    Klein and Moeschberger 2003, section 7.5.
-    """
-    scores: dict[str, float] = {}
-    covariances: dict[tuple[str, str], float] = {}
-    for groups in strata:
-        _add_stratum(groups, scores, covariances)
-    names = [name for name in scores if covariances.get((name, name), 0.0) > 0]
-    chi_squared, rank = _quadratic_form(names[:-1], scores, covariances)
-    return LogRank(chi_squared, rank, chi_squared_p(chi_squared, rank))
-
-
-def _add_stratum(
-    groups: Mapping[str, Group], scores: dict[str, float], covariances: dict[tuple[str, str], float]
-) -> None:
-    """Add the observed minus expected events of each group, and their covariances."""
-    happened = {name: Counter(one.time for one in group if one.happened) for name, group in groups.items()}
-    for time in sorted(set().union(*happened.values())):
-        at_risk = {name: sum(one.time >= time for one in group) for name, group in groups.items()}
-        n, events = sum(at_risk.values()), sum(found[time] for found in happened.values())
-        weight = events * (n - events) / (n - 1) if n > 1 else 0.0
-        for name, n_here in at_risk.items():
-            scores[name] = scores.get(name, 0.0) + happened[name][time] - events * n_here / n
-            for other, n_other in at_risk.items():
-                share = n_here / n * ((name == other) - n_other / n)
-                covariances[name, other] = covariances.get((name, other), 0.0) + weight * share
-
-
-def _quadratic_form(
-    names: Sequence[str], scores: Mapping[str, float], covariances: Mapping[tuple[str, str], float]
-) -> tuple[float, int]:
-    """The scores times the inverse of their covariances times the scores, and the rank: by elimination."""
-    rows = [[covariances.get((name, other), 0.0) for other in names] + [scores[name]] for name in names]
-    total, rank = 0.0, 0
-    for at, name in enumerate(names):
-        pivot = rows[at][at]
-        if pivot <= ROUNDING * covariances[name, name]:
-            continue  # it follows from the rows before
-        total += rows[at][-1] ** 2 / pivot
-        rank += 1
-        for below in rows[at + 1 :]:
-            factor = below[at] / pivot
-            below[at:] = [
-                mine - factor * theirs for mine, theirs in zip(below[at:], rows[at][at:], strict=True)
-            ]
-    return total, rank
-
-
-def log_rank_scores(observations: Group) -> list[float]:
-    """For each observation how much it has of the event beyond what is expected of all together up to its time.
-
-    Positive where the event came soon. The sum over a group is its observed minus its expected events in the log-rank
-    test, so an exchange of the scores between groups is the log-rank test as a permutation test. Source: Peto and Peto
-    1972.
-    """
-    hazard: dict[int, float] = {}
-    total = 0.0
-    for time in sorted({one.time for one in observations}):
-        events = sum(one.happened for one in observations if one.time == time)
-        total += events / sum(one.time >= time for one in observations)
-        hazard[time] = total
-    return [one.happened - hazard[one.time] for one in observations]
-
-
-def chi_squared_p(statistic: float, freedom: int) -> float:
-    """The probability that a chi-squared variable is at least this large; 1 without degrees of freedom.
-
-    Source: the closed forms for whole degrees of freedom, Abramowitz and Stegun 26.4.4 and 26.4.5.
-    """
-    if freedom < 1 or statistic <= 0:
-        return 1.0
-    half = statistic / 2
-    if freedom % 2:
-        total, term, first = math.erfc(math.sqrt(half)), math.sqrt(half / math.pi) * 2 * math.exp(-half), 3
-    else:
-        total, term, first = math.exp(-half), half * math.exp(-half), 4
-    for degrees in range(first, freedom + 1, 2):
-        total += term
-        term *= statistic / degrees
-    return min(1.0, total)

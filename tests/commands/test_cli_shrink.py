@@ -50,7 +50,7 @@ def shop(pytester: pytest.Pytester, chat_server: ChatServer, monkeypatch: pytest
     return pytester
 
 
-def shrink(pytester: pytest.Pytester, *arguments: str, rate: str = "0.5") -> pytest.RunResult:
+def shrink(pytester: pytest.Pytester, *arguments: str, rate: str = "0.2") -> pytest.RunResult:
     """What `duolog shrink` runs, in this process."""
     plugin = (
         "-p",
@@ -71,7 +71,7 @@ def test_the_answer_is_a_test_that_fails_for_the_same_reason(shop, chat_server: 
             "the first * continuations fail: kept",
             "without sentences 1 to * continuations fail: kept",
             "confirmation (1 message, 4 words): * of * continuations fail: kept",
-            "FOUND: 1 message of 7 are enough; stated rate 50 %",
+            "FOUND: 1 message of 7 are enough; stated rate 20 %",
             "    1 Ann: The parrot is blue.",
         ]
     )

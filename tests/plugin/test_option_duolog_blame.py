@@ -102,6 +102,7 @@ def test_a_run_that_was_cut_short_continues_from_its_recordings(blamed, chat_ser
     assert len(chat_server.requests) == 7 * 4 * 4  # more rounds continue it as well
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sorry", "why"),
     [
@@ -117,15 +118,16 @@ def test_where_both_or_neither_are_faulty_nobody_is_named(blamed, sorry, why):
 
 def test_with_candidates_each_side_is_held_old_and_new(blamed):
     blamed.asked["sorry"] = {"new-ann"}
-    result = blamed("--duolog-candidate=Ann=openai:new-ann", "--duolog-candidate=Ben=openai:new-ben")
+    candidates = ("--duolog-candidate=Ann=openai:new-ann", "--duolog-candidate=Ben=openai:new-ben")
+    result = blamed(*candidates, "--duolog-rounds=6")
     result.stdout.fnmatch_lines(
         [
             "*::test_it: BLAME: Ann (openai:new-ann): *",
-            "  openai:new-ann + openai:new-ben *failed in 7 of 7 *",
-            "  openai:new-ann + openai:sorry *failed in 7 of 7 *",
-            "  openai:steady + openai:new-ben *failed in 0 of 7 *",
-            "  openai:steady + openai:sorry *failed in 0 of 7 *",
-            "  the failure begins in message 3, said by Ann in 7 of 7",
+            "  openai:new-ann + openai:new-ben *failed in 6 of 6 *",
+            "  openai:new-ann + openai:sorry *failed in 6 of 6 *",
+            "  openai:steady + openai:new-ben *failed in 0 of 6 *",
+            "  openai:steady + openai:sorry *failed in 0 of 6 *",
+            "  the failure begins in message 3, said by Ann in 6 of 6",
         ]
     )
 
@@ -210,7 +212,7 @@ def test_the_plan_says_the_most_that_it_takes(blamed, chat_server: ChatServer):
 
 
 def test_the_command_reads_a_record(blamed, pytester: pytest.Pytester, capsys, monkeypatch):
-    blamed()
+    blamed("--duolog-rounds=6")
     monkeypatch.chdir(pytester.path)
     capsys.readouterr()
     assert main(["blame", ".duolog/record.jsonl"]) == 0
@@ -221,12 +223,12 @@ def test_the_command_reads_a_record(blamed, pytester: pytest.Pytester, capsys, m
         "b",
         "named",
         ["Ann", "Ben"],
-        7,
+        6,
     )
     assert [(pair["models"], pair["failed"]) for pair in blame["pairings"]] == [
-        (pair.split(" + "), failed) for pair, failed in zip(PAIRS, (7, 0, 7, 7), strict=True)
+        (pair.split(" + "), failed) for pair, failed in zip(PAIRS, (6, 0, 6, 6), strict=True)
     ]
-    assert blame["onset"] == {"message": 2, "low": 2, "high": 2, "dialogues": 7, "speakers": {"Ben": 7}}
+    assert blame["onset"] == {"message": 2, "low": 2, "high": 2, "dialogues": 6, "speakers": {"Ben": 6}}
     assert main(["gate", ".duolog/record.jsonl"]) == 2
     assert "duolog blame reads them" in capsys.readouterr().err
 
@@ -263,12 +265,20 @@ def test_the_command_runs_tests(
     out = capfd.readouterr().out
     assert f"{name}::test_it: BLAME: Ben (callable:sorry): " in out
     assert "1 blamed" in out
+
+
+@pytest.mark.slow
+def test_the_command_says_that_no_test_ran(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(pytester.path)
     assert main(["blame", "--format=json", "test_nothing.py"]) == 2
     assert "duolog: no dialogue was held: pytest ended with status 4" in capfd.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a console sends Ctrl-C there")
-@pytest.mark.parametrize("command", ["blame", pytest.param("shrink", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["blame", "shrink"])
 def test_pytest_ends_in_its_own_time_after_ctrl_c(tmp_path: Path, command: str):
     (tmp_path / "test_it.py").write_text(
         """

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
+from pytest_duolog.gate.blame import Round, decide_blame
 from pytest_duolog.gate.decide import decide_record
-from pytest_duolog.reports.blame_words import blames_of
+from pytest_duolog.reports.blame_words import Blame, blame_rows, blames_of
+from pytest_duolog.results.plan import BlamePlan
 from tests.reports.pages import blame_of, page_of
 
 
@@ -45,10 +49,18 @@ def test_an_open_run_names_nobody():
     assert "Cannot tell: rounds are missing (round 3 is next)" in page.words
 
 
-def test_without_an_answer_the_page_says_how_many_dialogues_more_would_give_one():
-    both, only_b = "+-" * 20, "++++-" * 8
-    record = blame_of(both, both, only_b, only_b, said=distinct(both))
-    (blame,) = blames_of(record, decide_record(record))
-    assert not blame.is_named
-    assert blame.advice in page_of(record).words
-    assert "more name Ann in 90 % of runs: --duolog-rounds=" in blame.advice
+def test_without_an_answer_it_says_how_many_dialogues_more_would_give_one():
+    mixed = [at * 7 % 20 for at in range(20)]
+    rounds = [Round(at < 11, at < 11, at < 5, at < 5) for at in mixed]
+    blame = Blame("t", decide_blame(BlamePlan(20), rounds), ())
+    assert blame.headline.startswith("CANNOT TELL: the pairings fail alike")
+    assert re.fullmatch(
+        r"if the rates are those seen, \d+ dialogues more name side a in 90 % of runs: "
+        r"--duolog-rounds=\d+ continues this one",
+        blame.advice,
+    )
+    assert f"  {blame.advice}" in list(blame.lines)
+    (row,) = blame_rows([blame])
+    assert row["rounds_to_name"]["side"] == "a"
+    alike = Blame("t", decide_blame(BlamePlan(6), [Round(*[True] * 4)] * 6), ())
+    assert "no side is worse" in alike.advice

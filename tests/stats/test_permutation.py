@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_duolog.stats.log_rank import log_rank, log_rank_scores
 from pytest_duolog.stats.permutation import (
     TwoGroups,
     difference_interval,
@@ -15,7 +16,7 @@ from pytest_duolog.stats.permutation import (
     student_t,
     weighted_difference,
 )
-from pytest_duolog.stats.survival import Observation, log_rank, log_rank_scores
+from pytest_duolog.stats.survival import Observation
 
 values = st.lists(st.integers(-5, 5).map(float), max_size=6).map(tuple)
 strata = st.lists(st.builds(TwoGroups, values, values), max_size=4)

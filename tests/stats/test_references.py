@@ -21,7 +21,14 @@ from pytest_duolog.stats.exact_tests import (
     mcnemar_exact_p,
 )
 from pytest_duolog.stats.intervals import clopper_pearson_interval, wilson_interval
-from pytest_duolog.stats.survival import Observation, chi_squared_p, kaplan_meier, log_rank
+from pytest_duolog.stats.log_rank import chi_squared_p, log_rank
+from pytest_duolog.stats.survival import (
+    Observation,
+    common_reach,
+    kaplan_meier,
+    mean_difference,
+    standardised,
+)
 
 
 def tables(n: int) -> Iterator[TwoRates]:
@@ -139,6 +146,59 @@ def test_survival_curves_bands_and_means() -> None:
                 )
         mean = curve.mean_until(curve.last).mean
         assert mean == pytest.approx(restricted_mean_survival_time(fitter, t=curve.last), abs=1e-9)
+
+
+def test_standardised_curves_and_differences_within_strata() -> None:
+    import numpy as np
+    from lifelines import KaplanMeierFitter
+    from lifelines.utils import restricted_mean_survival_time
+    from scipy import stats
+
+    rng = random.Random(17)
+    for _ in range(4):
+        # The last observation of each group has the event, so all curves are known to the end.
+        strata = [
+            tuple([*times(rng), Observation(30, happened=True)] for _ in range(2))
+            for _ in range(rng.randint(2, 4))
+        ]
+        ours = standardised(strata)
+        sizes = np.array([sum(map(len, groups)) for groups in strata])
+        weights = sizes / sizes.sum()
+        fitters = [
+            [
+                KaplanMeierFitter().fit([o.time for o in group], [o.happened for o in group])
+                for group in groups
+            ]
+            for groups in strata
+        ]
+        for side, curve in enumerate(ours):
+            for step in curve.steps:
+                theirs = weights @ [pair[side].predict(step.time) for pair in fitters]
+                assert step.survival == pytest.approx(theirs, abs=1e-9)
+        found = mean_difference(ours[0], ours[1])
+        means, squared, freedom = [], [], []
+        for groups, pair in zip(strata, fitters, strict=True):
+            for group, fitter in zip(groups, pair, strict=True):
+                # Klein and Moeschberger 2003, 4.5.3: at each event the area behind it, with Greenwood's increment.
+                table = fitter.event_table
+                table = table[(table["observed"] > 0) & (table.index < found.until)]
+                total = 0.0
+                for at, row in table.iterrows():
+                    if row["observed"] < row["at_risk"]:
+                        behind = restricted_mean_survival_time(fitter, t=found.until)
+                        behind -= restricted_mean_survival_time(fitter, t=at)
+                        total += (
+                            behind**2 * row["observed"] / row["at_risk"] / (row["at_risk"] - row["observed"])
+                        )
+                means.append(restricted_mean_survival_time(fitter, t=found.until))
+                squared.append(total * len(group) / (len(group) - 1))
+                freedom.append(len(group) - 1)
+        parts = np.repeat(weights**2, 2) * squared
+        reach = stats.t.ppf(0.975, parts.sum() ** 2 / (parts**2 / freedom).sum()) * np.sqrt(parts.sum())
+        difference = weights @ (np.array(means[::2]) - np.array(means[1::2]))
+        assert found.until == common_reach(ours)
+        assert found.difference == pytest.approx(difference, abs=1e-9)
+        assert found.interval == pytest.approx((difference - reach, difference + reach), abs=1e-8)
 
 
 @pytest.mark.parametrize("n_groups", [2, 3, 4])

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_duolog.stats.log_rank import chi_squared_p, log_rank
 from pytest_duolog.stats.survival import (
     Observation,
-    chi_squared_p,
     common_reach,
     kaplan_meier,
-    log_rank,
     mean_difference,
+    standardised,
 )
 
 observations = st.builds(Observation, st.integers(1, 12), st.booleans())
@@ -141,6 +141,71 @@ def drawn(rng: random.Random, n: int, rate: float) -> list[Observation]:
         time = next((at for at in range(1, 21) if rng.random() < rate), 0)
         found.append(Observation(time or 20, bool(time)))
     return found
+
+
+def test_an_easy_test_does_not_make_its_model_look_better():
+    easy, hard = all_at([19, 20] * 6), all_at([2, 3] * 6)
+    one, two = standardised([(easy, easy[:2]), (hard[:2], hard)])
+    assert one.mean_until(20).mean == pytest.approx(two.mean_until(20).mean) == pytest.approx(11)
+    assert mean_difference(one, two).difference == pytest.approx(0)
+    assert 0 in mean_difference(one, two).interval
+    plain = mean_difference(kaplan_meier([*easy, *hard[:2]]), kaplan_meier([*easy[:2], *hard]))
+    assert plain.interval.low > 0
+
+
+@given(st.lists(st.tuples(groups, groups), min_size=1, max_size=4))
+def test_standardised_curves_fall_inside_their_bands_and_have_a_difference(strata):
+    one, two = standardised(strata)
+    for curve in (one, two):
+        levels = [1.0, *(step.survival for step in curve.steps)]
+        assert levels == sorted(levels, reverse=True)
+        assert all(0 <= s.interval.low <= s.survival <= s.interval.high <= 1 for s in curve.steps)
+        assert sum(weight for weight, _ in curve.parts) == pytest.approx(1)
+    found = mean_difference(one, two)
+    assert found.interval.low - 1e-9 <= found.difference <= found.interval.high + 1e-9
+    assert found.interval.high > found.interval.low or found.until == 1
+    assert mean_difference(two, one).difference == pytest.approx(-found.difference)
+
+
+def test_one_stratum_is_the_plain_curve_and_without_a_common_one_there_is_none():
+    one, two = all_at([3, 4, 9]), all_at([2, 8], happened=False)
+    assert standardised([(one, two), (one, [])]) == [kaplan_meier(one), kaplan_meier(two)]
+    assert standardised([(one, []), ([], two)]) == []
+
+
+def test_a_stratum_that_ends_long_before_most_is_left_out():
+    long, short = all_at([20] * 8, happened=False), all_at([3], happened=False)
+    one, _ = standardised([(long, long), (long, long), (short, short)])
+    assert (one.n, one.reach, len(one.parts)) == (16, 20, 2)
+
+
+TRUTHS = {
+    "one test": ([12, 12], [(0.05, 0.05)]),
+    "few events": ([20, 20], [(0.004, 0.004)]),
+    "four tests, one model holds more of the hard ones": ([6, 14], [(0.02, 0.02), (0.3, 0.3)] * 2),
+    "pairs": ([1, 1], [(0.02, 0.02), (0.1, 0.1), (0.3, 0.3)] * 5),
+    "different": ([12, 8], [(0.02, 0.1), (0.1, 0.3)]),
+}
+
+
+@pytest.mark.parametrize("n", [60, pytest.param(400, marks=pytest.mark.slow)], ids=["some", "many"])
+@pytest.mark.parametrize("truth", TRUTHS)
+def test_intervals_of_differences_hold_as_often_as_stated(truth: str, n: int):
+    (n_1, n_2), rates = TRUTHS[truth]
+    rng, held = random.Random(truth), 0
+    for _ in range(n):
+        strata, real = [], []
+        for at, (one, two) in enumerate(rates):
+            sizes = (n_1, n_2) if at % 2 == 0 else (n_2, n_1)
+            strata.append((drawn(rng, sizes[0], one), drawn(rng, sizes[1], two)))
+            real.append(sum((1 - one) ** k - (1 - two) ** k for k in range(20)))
+        curves = standardised(strata)
+        found = mean_difference(*curves)
+        if found.until == 20:
+            held += sum(real) / len(real) in found.interval
+        else:  # everything ended before, in both groups
+            held += 1
+    assert held / n >= 0.95 - (0.02 if n == 400 else 0.08)
 
 
 def test_false_alarms_are_as_rare_as_stated():
