@@ -27,7 +27,7 @@ STRETCH = 6
 NEW_IN_STRETCH = 7
 AGREEING_IN_STRETCH = 2
 # A message with more new words, phrases of agreement included, ends a run, so the others are not searched for phrases.
-MOST_NEWS = 6
+MOST_NEWS = 4
 _OBJECTS = re.compile(
     r"\b(?:but|however|though|although|except|unless|aber|jedoch|(?<!\ba )(?<!\bo )(?<!muito )mais|pourtant|pero"
     r"|sin embargo|però|porém|tapi)\b"

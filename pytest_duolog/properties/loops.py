@@ -95,7 +95,8 @@ def said_loops(messages: Messages) -> tuple[Loop, ...]:
     kept = detector.loops()
     n_news = detector.n_news
     agreeing = agreeing_loops(messages, n_news)
-    for loop in (*agreeing, *idle.idle_loops(messages, n_news, detector.closings.at_end())):
+    idling = idle.idle_loops(messages, n_news, detector.closings.at_end(), [*kept, *agreeing])
+    for loop in (*agreeing, *idling):
         if not any(other.onset <= loop.end and loop.onset <= other.end for other in kept):
             kept.append(loop)
     return tuple(sorted(kept, key=lambda loop: loop.onset))

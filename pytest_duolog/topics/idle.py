@@ -4,10 +4,11 @@ Speakers who ask each other which one is meant, leave the first word to each oth
 and again repeat no words and use no set phrase. But each of their messages is near one of a few sentences
 (`idle.toml`), and hardly any has a word that was not said before.
 
-A message scores its largest likeness to these sentences, times exp(-new words / NEWS). Mere acknowledgements and the
-goodbye score 0. A loop is a stretch of messages with a high mean, where the speaker with the lower mean counts
-half, and new words are taken off once more; or some messages of one speaker that are near the sentences of who
-has not understood or cannot help.
+For each kind of these sentences, a message scores its largest likeness to one of them, times exp(-new words / NEWS).
+Mere acknowledgements and the goodbye score 0. A loop is a stretch of messages with a high mean for one kind, where the
+speaker with the lower mean counts half, and new words are taken off once more; or some messages of one speaker that are
+near the sentences of who has not understood or cannot help. Healthy talk is near now this kind and now that one, so the
+mean is higher the more messages of the stretch are nearest to its kind.
 
 The words of an English message have vectors. Messages in fourteen other languages are compared with the same English
 sentences by vectors of whole sentences, which cost more. Nothing is compared where too many words are new, so long
@@ -17,7 +18,6 @@ messages cost nothing.
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -36,17 +36,18 @@ from pytest_duolog.transcripts.transcript import Message
 if TYPE_CHECKING:
     from pytest_duolog.topics.vectors import Rows
 
-# New words with content in a message reduce its score to a third at this number; of a speaker alone, at the second.
-NEWS = 3.0
-OWN_NEWS = 9.0
+# New words with content in a message reduce its score to a third at this number.
+NEWS = 9.0
 # From the mean score of a window, its mean number of new words is taken with this weight. Short everyday talk is near
 # these sentences as well ("How far?", "Tell me when."), and has twice as many new words.
-NEWS_WEIGHT = 0.12
+NEWS_WEIGHT = 0.05
+# To the mean, this is added where all messages are nearest to the kind, and taken off where none is.
+NEAREST_WEIGHT = 0.05
 # A longer message, in characters, says something; and these words alone, at most so many, only acknowledge.
 LONGEST = 240
 ACKNOWLEDGED = 4
-# No message is nearer than this to a sentence, except its copies, which other detectors find.
-NEAREST = 0.9
+# No stretch is nearer than this on average to the sentences, except copies, which other detectors find.
+NEAREST = 0.7
 # So many texts are read in one step, with their pieces in memory; so few are compared in one step, because OpenBLAS
 # multiplies larger matrices in threads, which wait for each other longer than they work.
 _AT_ONCE = 1024
@@ -78,11 +79,11 @@ SHORTEST = min(_WORDS.window, _SENTENCES.window)
 
 
 class _Idle(NamedTuple):
-    """How near a message is to saying nothing: to any sentence, the kind of the nearest, and to a deflection."""
+    """How near a message is to the sentences of each of KINDS, and to a deflection, and the nearest of all."""
 
-    nearness: float = 0.0
-    kind: str = _DEFLECTION
+    nearness: Sequence[float] = (0.0,) * len(KINDS)
     deflection: float = 0.0
+    kind: str | None = None
 
 
 def can_compare() -> bool:
@@ -90,15 +91,17 @@ def can_compare() -> bool:
     return folder_of_vectors() is not None
 
 
-def idle_loops(messages: Sequence[Message], n_news: Sequence[int], closing: int | None) -> list[Loop]:
+def idle_loops(
+    messages: Sequence[Message], n_news: Sequence[int], closing: int | None, known: Sequence[Loop] = ()
+) -> list[Loop]:
     """The stretches of a dialogue in which both speakers, or one, say nothing in new words, in order.
 
-    `n_news` is the number of new words with content in each message, `closing` the position of the goodbye. Empty
-    without the extra's vectors. The run time is proportional to the number of messages.
+    `n_news` is the number of new words with content in each message, `closing` the position of the goodbye. What is in
+    the `known` loops is not compared. Empty without the extra's vectors. The run time is proportional to the number of
+    messages.
     """
     if len(messages) < SHORTEST:
         return []
-    rest = [exp(-n / NEWS) for n in n_news]
     said = [text.without_thinking(message.content) for message in messages]
     speakers = [message.speaker for message in messages]
     acknowledges = list(map(_acknowledges, said))
@@ -107,32 +110,41 @@ def idle_loops(messages: Sequence[Message], n_news: Sequence[int], closing: int 
         counts[at : at + 1] = [False] * len(counts[at : at + 1])
     own = {name: [at for at, one in enumerate(speakers) if one == name] for name in dict.fromkeys(speakers)}
     own = {name: [at for at in places if not acknowledges[at]] for name, places in own.items()}
-    own_rest = [
-        exp(-n / OWN_NEWS) if short else 0.0 for n, short in zip(n_news, map(_is_short, said), strict=True)
-    ]
-    shared_rest = [one if counted else 0.0 for one, counted in zip(rest, counts, strict=True)]
-    wanted = {way: _wanted(way, shared_rest, own_rest, own.values()) for way in (_WORDS, _SENTENCES)}
+    own_rest = [exp(-n / NEWS) if _is_short(one) else 0.0 for n, one in zip(n_news, said, strict=True)]
+    shared_rest = [one if counted else 0.0 for one, counted in zip(own_rest, counts, strict=True)]
+    for loop in known:
+        for at in range(loop.onset, loop.end + 1):
+            shared_rest[at] = own_rest[at] = 0.0
+    wanted = {way: _wanted(way, shared_rest, n_news, own_rest, own.values()) for way in (_WORDS, _SENTENCES)}
     way = _way_of(said) if any(wanted.values()) else _WORDS
     reader = _reader_of(way) if wanted[way] else None
     if reader is None:
         return []
     near = reader.read([one for at, one in enumerate(said) if at in wanted[way] and own_rest[at]])
     idle = [near[one] if at in wanted[way] and own_rest[at] else _Idle() for at, one in enumerate(said)]
-    shared = [one * found.nearness for one, found in zip(shared_rest, idle, strict=True)]
-    found = list(_shared_loops(way, shared, speakers, idle, n_news))
+    found: list[Loop] = []
+    for at, kind in enumerate(KINDS):
+        values = [one * near.nearness[at] for one, near in zip(shared_rest, idle, strict=True)]
+        is_nearest = [near.kind == kind for near in idle]
+        found += _shared_loops(way, kind, values, is_nearest, speakers=speakers, n_news=n_news)
     for name, places in own.items():
         found += _own_loops(way, [own_rest[at] * idle[at].deflection for at in places], places, name)
     return sorted(found, key=lambda loop: (loop.onset, -loop.end))
 
 
 def _wanted(
-    way: _Way, shared_rest: Sequence[float], own_rest: Sequence[float], own: Iterable[Sequence[int]]
+    way: _Way,
+    shared_rest: Sequence[float],
+    n_news: Sequence[int],
+    own_rest: Sequence[float],
+    own: Iterable[Sequence[int]],
 ) -> set[int]:
     """The messages that can be in a loop, whatever they are near to."""
+    most = [
+        NEAREST * rest + NEAREST_WEIGHT - NEWS_WEIGHT * n for rest, n in zip(shared_rest, n_news, strict=True)
+    ]
     wanted = {
-        at
-        for start in _high(shared_rest, way.window, way.shared_bound / NEAREST)
-        for at in range(start, start + way.window)
+        at for start in _high(most, way.window, way.shared_bound) for at in range(start, start + way.window)
     }
     for places in own:
         high = _high([own_rest[at] for at in places], way.own_window, way.own_bound / NEAREST)
@@ -168,24 +180,33 @@ def _high(values: Sequence[float], width: int, bound: float) -> Iterator[int]:
 
 
 def _shared_loops(
-    way: _Way, values: Sequence[float], speakers: Sequence[str], idle: Sequence[_Idle], n_news: Sequence[int]
+    way: _Way,
+    kind: str,
+    values: Sequence[float],
+    is_nearest: Sequence[bool],
+    *,
+    speakers: Sequence[str],
+    n_news: Sequence[int],
 ) -> Iterator[Loop]:
     inside = [False] * len(values)
-    for start in _high(values, way.window, way.shared_bound):
+    more = [
+        (NEAREST_WEIGHT if nearest else -NEAREST_WEIGHT) - NEWS_WEIGHT * n
+        for nearest, n in zip(is_nearest, n_news, strict=True)
+    ]
+    for start in _high([sum(both) for both in zip(values, more, strict=True)], way.window, way.shared_bound):
         window = range(start, start + way.window)
         means = [
             _mean([values[at] for at in window if speakers[at] == one])
             for one in {speakers[at] for at in window}
         ]
         mean, lower = _mean([values[at] for at in window]), min(means) if len(means) > 1 else 0.0
-        news = NEWS_WEIGHT * _mean([n_news[at] for at in window])
-        if round((mean + lower) / 2 - news, 3) >= way.shared_bound:
+        if round((mean + lower) / 2 + _mean([more[at] for at in window]), 3) >= way.shared_bound:
             inside[start : start + way.window] = [True] * way.window
     for first, last in runs(inside):
-        places = [at for at in range(first, last + 1) if values[at] >= way.shared_bound / 2]
-        kinds = Counter(idle[at].kind for at in places)
+        near = [at for at in range(first, last + 1) if values[at] >= way.shared_bound / 2]
+        places = [at for at in near if is_nearest[at]] or near
         who = tuple(dict.fromkeys(speakers[at] for at in places))
-        yield Loop(places[0], places[-1], kinds.most_common(1)[0][0], who, None)
+        yield Loop(places[0], places[-1], kind, who, None)
 
 
 def _own_loops(way: _Way, values: Sequence[float], places: Sequence[int], speaker: str) -> Iterator[Loop]:
@@ -214,14 +235,14 @@ class _Reader:
         found: dict[str, _Idle] = {}
         for start in range(0, len(different), _AT_ONCE):
             batch = different[start : start + _AT_ONCE]
-            near = self._likenesses(batch)
-            deflects = near[:, [kind in _DEFLECTING for kind in self.kinds]].max(axis=1)
-            nearest = near.argmax(axis=1)
-            for said, at, likeness, deflection in zip(
-                batch, nearest.tolist(), near.max(axis=1).tolist(), deflects.tolist(), strict=True
-            ):
-                kind = _DEFLECTION if self.kinds[at] in _DEFLECTING else self.kinds[at]
-                found[said] = _Idle(max(0.0, likeness), kind, max(0.0, deflection))
+            likenesses = self._likenesses(batch)
+            of_kinds = [
+                likenesses[:, [kind in kinds for kind in self.kinds]].max(axis=1, initial=0.0).tolist()
+                for kinds in (*((kind,) for kind in KINDS), _DEFLECTING)
+            ]
+            nearest = [self.kinds[at] for at in likenesses.argmax(axis=1).tolist()]
+            for said, kind, *near, deflection in zip(batch, nearest, *of_kinds, strict=True):
+                found[said] = _Idle(near, deflection, kind)
         return found
 
     def _likenesses(self, texts: Sequence[str]) -> Rows:
