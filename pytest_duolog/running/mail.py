@@ -81,6 +81,7 @@ class Mail:
     sleep: Callable[[float], Awaitable[None]]
     n_answers: int = 0
     _postponed: dict[str, _Asked] = field(default_factory=dict)
+    _waiting: set[str] = field(default_factory=set)
     _answers: dict[str, HttpAnswer | str] = field(default_factory=dict)
     _refused: set[str] = field(default_factory=set)
     _over: list[OpenBatch] = field(default_factory=list)
@@ -91,20 +92,19 @@ class Mail:
 
     def line(self, recording: str) -> MailLine:
         """The line of the dialogue with this recording."""
-        return MailLine(self, _hash(recording.encode())[:16])
+        return MailLine(self, _dialogue(recording))
 
     def is_paid(self, recording: str) -> bool:
         """Whether the answers of a dialogue are in a batch already: asking for them costs nothing more."""
-        return _hash(recording.encode())[:16] in self._paid
+        return _dialogue(recording) in self._paid
 
     def awaits(self, recording: str) -> bool:
         """Whether a dialogue has asked and waits for its answer."""
-        prefix = f"{_hash(recording.encode())[:16]}-"
-        return any(name.startswith(prefix) for name in self._postponed)
+        return _dialogue(recording) in self._waiting
 
     def has_refused(self, recording: str) -> bool:
         """Whether a dialogue got an answer that it cannot use; a new batch may have another one."""
-        return _hash(recording.encode())[:16] in self._refused
+        return _dialogue(recording) in self._refused
 
     @property
     def n_new(self) -> int:
@@ -120,6 +120,7 @@ class Mail:
         answer = self._answers.get(name)
         if answer is None:
             self._postponed[name] = _Asked(name, question, content)
+            self._waiting.add(dialogue)
             raise Postponed("the request waits for its batch")
         self._refused.add(dialogue)
         if isinstance(answer, str):
@@ -151,6 +152,7 @@ class Mail:
                 waiting[await self._make(api, part)] = api
         await self._wait(waiting)
         self._postponed.clear()
+        self._waiting.clear()
 
     def settle(self) -> None:
         """Forget the batches that were read to the end, because all their answers are recorded, or were refused."""
@@ -292,9 +294,6 @@ class Mail:
     async def _read(self, api: BatchApi, batch: OpenBatch, state: BatchState) -> Results:
         limit = self.patience.largest_reply_bytes * len(batch.requests)
         read = [await self._asked(api, api.results(path), limit=limit) for path in state.results]
-        for answered in read:
-            if answered.status_code >= 300:
-                api.body_of(answered)
         return read_results([answered.content for answered in read])
 
     def _take(self, api: BatchApi, batch: OpenBatch, state: BatchState, results: Results) -> None:
@@ -375,6 +374,11 @@ class MailLine:
 
 def _request(asked: _Asked) -> BatchRequest:
     return BatchRequest(asked.id, asked.place[1], asked.content)
+
+
+def _dialogue(recording: str) -> str:
+    """A dialogue in the ids of its requests."""
+    return _hash(recording.encode())[:16]
 
 
 def _hash(*parts: bytes) -> str:
