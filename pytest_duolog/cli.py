@@ -118,7 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(printable(f"duolog: {_without_secrets(str(error))}"), file=sys.stderr)
         return 2
     except OSError as error:
-        print(printable(f"duolog: {error.filename or ''}: {error.strerror}"), file=sys.stderr)
+        where = error.filename or "the output cannot be written"
+        print(printable(f"duolog: {where}: {error.strerror}"), file=sys.stderr)
         return 2
     return int(status)
 

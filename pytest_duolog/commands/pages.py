@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_duolog.display import printable
+from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.reports.dialogue_text import Page
+from pytest_duolog.storage.line_file import what_to_do
 
 # Text is at most this many columns wide, so that it stays readable on wide terminals.
 MOST_COLUMNS = 110
 LEAST_COLUMNS = 40
+# The errors of a file that was opened: a part of it may be there.
+WHILE_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def terminal_page(*, is_full: bool = False) -> Page:
@@ -34,10 +40,31 @@ def page_text(lines: Callable[[Page], Iterable[str]], output: Path | None) -> st
     return "".join(f"{line}\n" for line in lines(page))
 
 
+def write_file(path: Path, text: str) -> None:
+    """Write a file that the user named; raises ConfigurationError if that fails, and leaves no half of it."""
+    with writing(path):
+        path.write_text(text, "utf-8", newline="\n")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Write a file that the user named inside the block: the same of its errors."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # what was printed meanwhile
+    except OSError as error:
+        if error.errno in WHILE_WRITING and path.is_file():  # and no pipe or device
+            path.unlink()
+        raise ConfigurationError(
+            f"{error.filename or path} cannot be written: {os.strerror(error.errno or 0)}; {what_to_do(error)}"
+        ) from error
+
+
 def put_out(text: str, output: Path | None, what: str) -> None:
     """Print the text, or write it to a file and print `what` is in it."""
     if output is None:
         sys.stdout.write(text)
     else:
-        output.write_text(text, "utf-8", newline="\n")
+        write_file(output, text)
         print(printable(f"{output}: {what}"))

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_dialogue_arguments, given_dialogues
+from pytest_duolog.commands.pages import write_file
 from pytest_duolog.commands.records import is_record, safe_record
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import RunRecordError
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 2
         n_dialogues = len(dialogues)
         text = dialogues_text(dialogues)
-    arguments.output.write_text(text, "utf-8", newline="\n")
+    write_file(arguments.output, text)
     print(printable(f"{arguments.output}: {counted(n_dialogues, 'dialogue')}"))
     return 2 if n_unreadable else 0
 

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest_duolog
 from pytest_duolog.commands.dialogue_files import without_secrets
+from pytest_duolog.commands.pages import writing
 from pytest_duolog.commands.pytest_runs import INTERRUPTED
 from pytest_duolog.commands.scan import WAITING, begin_process, n_processors, processes
 from pytest_duolog.display import counted, printable
@@ -241,10 +242,11 @@ def run_scan(scan: FolderScan, written: Sequence[str]) -> int:
     """Check all files; a line on stdout for each chunk. The status is that of `duolog check`, or INTERRUPTED."""
     if scan.format == "parquet":
         pyarrow_for(*PARQUET_ROWS)
-    scan.folder.mkdir(parents=True, exist_ok=True)
-    _remove_torn(scan.folder)
     try:
-        return _run(scan, written)
+        with writing(scan.folder):
+            scan.folder.mkdir(parents=True, exist_ok=True)
+            _remove_torn(scan.folder)
+            return _run(scan, written)
     except KeyboardInterrupt:
         _remove_torn(scan.folder)
         print("duolog: interrupted; the same command goes on where this one stopped", file=sys.stderr)

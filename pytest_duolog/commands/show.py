@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_dialogue_arguments, given_dialogues
-from pytest_duolog.commands.pages import MOST_COLUMNS, terminal_page
+from pytest_duolog.commands.pages import MOST_COLUMNS, terminal_page, write_file, writing
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.reports.dialogue_text import Page, dialogue_lines
@@ -77,7 +77,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _write_table(rows: list[Row], arguments: argparse.Namespace) -> None:
     if arguments.format == "parquet":
-        write_parquet(rows, arguments.output)
+        with writing(arguments.output):
+            write_parquet(rows, arguments.output)
     else:
         _write(table_text(rows, arguments.format), arguments.output)
 
@@ -86,7 +87,7 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(printable(text))
     else:
-        output.write_text(text, "utf-8", newline="\n")
+        write_file(output, text)
 
 
 def _show_text(dialogues: Sequence[FiledDialogue], arguments: argparse.Namespace) -> None:
@@ -97,7 +98,7 @@ def _show_text(dialogues: Sequence[FiledDialogue], arguments: argparse.Namespace
         page = Page(width=MOST_COLUMNS, is_full=arguments.full)
     lines = _lines(dialogues, page)
     if arguments.output is not None:
-        arguments.output.write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+        write_file(arguments.output, "\n".join(lines) + "\n")
         return
     if is_terminal:
         text = "\n".join(lines)

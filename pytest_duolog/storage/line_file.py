@@ -116,20 +116,22 @@ def is_file(path: Path) -> bool:
     return True
 
 
+ADVICE = (
+    (
+        (errno.EACCES, errno.EPERM),
+        "give this user the right to use the file, and to search the folders above it",
+    ),
+    ((errno.ENOENT,), "check the spelling of the path, and that its folder is there"),
+    ((errno.EROFS,), "make the file system writable, or work on a copy"),
+    ((errno.EISDIR, errno.EINVAL, errno.ENOTDIR, errno.EEXIST), "move away what is there now"),
+    ((errno.ELOOP,), "remove the link, or restore the file that it points to"),
+    ((errno.ENOSPC, errno.EDQUOT), "make room on the disk"),
+)
+
+
 def what_to_do(error: OSError) -> str:
     """What the user can do about a file that cannot be read or written."""
-    match error.errno:
-        case errno.EACCES | errno.EPERM:
-            return "give this user the right to use the file, and to search the folders above it"
-        case errno.EROFS:
-            return "make the file system writable, or work on a copy"
-        case errno.EISDIR | errno.EINVAL | errno.ENOTDIR | errno.EEXIST:
-            return "move away what is there now"
-        case errno.ELOOP:
-            return "remove the link, or restore the file that it points to"
-        case errno.ENOSPC | errno.EDQUOT:
-            return "make room on the disk"
-    return "check the disk"
+    return next((advice for numbers, advice in ADVICE if error.errno in numbers), "check the disk")
 
 
 def _opened(path: Path, flags: int) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +43,60 @@ def test_missing_file_is_named_on_one_line(command, capsys):
     assert error.startswith("duolog: ")
     assert "nowhere.x" in error
     assert "No such file or directory" in error
+
+
+SHOW = "import sys; from pytest_duolog.cli import main; sys.exit(main(['show', sys.argv[1]]))"
+DIALOGUE = '{"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Bye."}]}'
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "-o"],
+        ["show", "--format=csv", "-o"],
+        ["show", "--format=parquet", "-o"],
+        ["report", "-o"],
+        ["check", "--out"],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_written_is_named_with_advice(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("log.jsonl").write_text(DIALOGUE, "utf-8")
+    Path("taken").write_text("", "utf-8")
+    assert main([arguments[0], "log.jsonl", *arguments[1:], "taken/out"]) == 2
+    assert capsys.readouterr().err.endswith(
+        "taken/out cannot be written: Not a directory; move away what is there now\n"
+    )
+    assert sorted(map(str, Path().iterdir())) == ["log.jsonl", "taken"]
+
+
+@pytest.mark.parametrize("kind", ["text", "csv"])
+def test_no_half_of_a_file_is_left_on_a_full_disk(kind, tmp_path, monkeypatch, capsys):
+    def write_half(path, text, *_, **__):
+        path.write_bytes(text[: len(text) // 2].encode())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.chdir(tmp_path)
+    Path("log.jsonl").write_text(DIALOGUE, "utf-8")
+    monkeypatch.setattr(Path, "write_text", write_half)
+    assert main(["show", "log.jsonl", "--format", kind, "-o", "out"]) == 2
+    said = capsys.readouterr().err
+    assert said == "duolog: out cannot be written: No space left on device; make room on the disk\n"
+    assert not Path("out").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_output_that_cannot_be_written_is_told(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text(DIALOGUE, "utf-8")
+    command = [sys.executable, "-c", SHOW, str(log)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "duolog: the output cannot be written: No space left on device\n",
+    )
 
 
 @pytest.mark.parametrize(
