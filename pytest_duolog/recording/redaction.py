@@ -52,8 +52,9 @@ _LISTS = (list, tuple)
 _MAPPINGS = (dict, Mapping)
 _NAMED = (str, int, list)
 
-# Texts up to this length are cached by the thousand.
+# Texts up to these lengths are cached by the thousand; of longer ones only a few.
 LONGEST_WORD = 64
+LONGEST_MESSAGE = 8192
 
 # Text is checked again after replacing, because a key may be recognised only without the text before it.
 MOST_PASSES = 3
@@ -89,13 +90,16 @@ class Redactor:
         self._marker = re.compile(rf"(\[redacted (?:{names}|token [0-9a-f]{{8}})\])")
         self._known = KnownSecrets() if known is None else known
         self._known.add(self._secrets)
-        # Each message is sent in two views. Names of fields and of models come in every request.
-        self._recent = lru_cache(maxsize=64)(self._redacted)
+        # Names of fields and of models come in every request, and code of users sends the whole history each time.
         self._words = lru_cache(maxsize=4096)(self._redacted)
+        self._messages = lru_cache(maxsize=1024)(self._redacted)
+        self._long = lru_cache(maxsize=64)(self._redacted)
 
     def text(self, text: str) -> str:
         """`text` with every secret replaced."""
-        return self._words(text) if len(text) <= LONGEST_WORD else self._recent(text)
+        if len(text) <= LONGEST_WORD:
+            return self._words(text)
+        return self._messages(text) if len(text) <= LONGEST_MESSAGE else self._long(text)
 
     def _redacted(self, text: str) -> str:
         for _ in range(MOST_PASSES):

@@ -6,7 +6,7 @@ import json
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_duolog.recording.interaction import Body
@@ -196,3 +196,32 @@ def test_headers_are_kept_by_name_only():
         "content-type": ["application/json"],
     }
     assert kept_headers(headers, RESPONSE_HEADERS) == {"content-type": ["application/json"]}
+
+
+PIECES = st.sampled_from(
+    [
+        f"sk-{RANDOM}",
+        f"sk-{RANDOM[:9]}",
+        RANDOM[9:],
+        'pass"word-12',
+        'pass"wo',
+        "rd-12",
+        "api_key=",
+        '"',
+        "\\n",
+    ]
+)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.lists(PIECES | st.text("aA1-[]k= \\", max_size=9), max_size=5), max_size=4),
+    st.sampled_from([1, 9, 400]),
+)
+def test_a_history_that_was_seen_before_is_redacted_like_a_new_one(messages, n_repeats):
+    history = [" ".join(["".join(parts)] * n_repeats) for parts in messages]
+    for environ in ({"A_SECRET": 'pass"word-12'}, {}):  # as when a test changes it
+        seen = Redactor(environ)
+        for n in range(len(history)):
+            seen.json(history[:n])
+        assert seen.json(history) == Redactor(environ).json(history)
