@@ -45,7 +45,7 @@ class StaysOnTopic(Property, method="stays_on_topic"):
             return self.verdict(None, "there are no messages")
         found = assess_topic(transcript, self.topic or transcript.topic or None, threshold=self.threshold)
         about = "what it is about" if found.statement is None else shorten(found.statement)
-        if found.score is None:
+        if found.score is None and not found.turn:
             return self.verdict(None, f"too little is said to compare it with {about}{_advice(found)}")
         numbered = list(transcript.numbered())
         shown = [numbered[at] for first, last in found.stretches for at in range(first, last + 1)[:_QUOTED]]
@@ -56,7 +56,9 @@ class StaysOnTopic(Property, method="stays_on_topic"):
             return self.verdict(False, f"{'; '.join(problems)} (by {_described(found)})", shown)
         holds = f"no message leaves {about}, in {len(numbered)} messages"
         if found.statement is not None:
-            holds = f"{found.score:.2f} for {about} (at least {self.threshold}), and no message leaves it"
+            holds = (
+                f"{found.score or 0:.2f} for {about} (at least {self.threshold}), and no message leaves it"
+            )
         return self.verdict(True, f"{holds} (by {_described(found)})")
 
     def _problems(self, found: TopicAssessment, about: str) -> Sequence[str]:
@@ -64,8 +66,9 @@ class StaysOnTopic(Property, method="stays_on_topic"):
         if found.statement is not None and found.score is not None and found.score < self.threshold:
             return [f"it is not about {about}: {found.score:.2f}, {bound}"]
         if turn := found.turn:
-            likeness = f"likeness {turn.between:.2f} to those before, {turn.within:.2f} on each side"
-            return [f"from message {turn.at + 1} on it leaves {about}: {likeness}"]
+            greeting = ", and it begins with a greeting" if turn.greets else ""
+            new = f"{turn.new:.0%} of its words were not said before{greeting}"
+            return [f"from message {turn.at + 1} on it leaves {about}: {new}"]
         return [
             f"messages {first + 1} to {last + 1} leave {about}: "
             f"{found.curve[first]:.2f} from message {first + 1} on, {bound}"

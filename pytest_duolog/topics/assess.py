@@ -11,10 +11,9 @@ There are two measures, both between 0 and 1:
 
 A dialogue drifts at a message if the second measure falls below the threshold, both sides have enough content to
 compare, and there is a second sign: the message begins a new topic (see `boundaries`), or there is much content to
-compare. By vectors, a dialogue without a statement is searched for a break as well (see `breaks`): there, what stands
-before and what follows are less like each other than each is in itself. It is back on topic when the measure is twice
-the threshold. Greetings, closings and short acknowledgements have too little content to compare, so they are never
-drift.
+compare. It is back on topic when the measure is twice the threshold. Greetings, closings and short acknowledgements
+have too little content to compare, so they are never drift. A dialogue without a statement is searched for a break as
+well (see `breaks`); it drifts at a clear one. By vectors, nothing drifts in it without any.
 """
 
 from __future__ import annotations
@@ -27,9 +26,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_duolog.detectors import text
-from pytest_duolog.detectors.closings import ClosingDetector
 from pytest_duolog.topics.boundaries import BOUNDARY_POINTS, boundary_points
-from pytest_duolog.topics.breaks import BOUND, Break, find_break
+from pytest_duolog.topics.breaks import BOUND, BOUND_BY_WORDS, Break, find_break
 from pytest_duolog.topics.terms import Term, Terms, names_things, terms_of, weight_of
 from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
 from pytest_duolog.transcripts.transcript import Transcript
@@ -102,23 +100,14 @@ def assess_topic(
         first = next(at for at, found in enumerate(terms) if names_things(found))
         stretches = [(first, len(terms) - 1)]
     turn = None
-    if by_meaning and statement is None and threshold and not stretches and score is not None:
-        turn = _find_turn(transcript, terms, by_meaning, BOUND + THRESHOLD - threshold)
+    if statement is None and threshold:
+        contents = [text.heard(message.content) for message in transcript.messages]
+        sum_of = by_meaning.sum_of if by_meaning else None
+        bound = (BOUND if by_meaning else BOUND_BY_WORDS) * THRESHOLD / threshold
+        turn = find_break(contents, terms, sum_of, bound=bound)
+        stretches = stretches if turn or not by_meaning else []
+        turn = turn if turn and turn.score >= bound and not stretches else None
     return TopicAssessment(statement, score, topic.method, tuple(curve), tuple(stretches), turn)
-
-
-def _find_turn(
-    transcript: Transcript, terms: Sequence[Terms], topic: _TopicByVectors, bound: float
-) -> Break | None:
-    """The break before the goodbye, if there is one: goodbyes are about nothing."""
-    turn = find_break(terms, topic.sum_of, bound=bound)
-    if turn is None:
-        return None
-    closings = ClosingDetector()
-    for message in transcript.messages:
-        closings.read(text.heard(message.content))
-    closing = closings.at_end()
-    return turn if closing is None else find_break(terms[:closing], topic.sum_of, bound=bound)
 
 
 def _mean(curve: Sequence[float | None]) -> float | None:

@@ -1,11 +1,13 @@
-"""Finds the message from which on a dialogue is about something else, by the vectors of what stands before and after.
+"""Finds the message from which on a dialogue is about something else, by what stands before and after it.
 
-At each message, the messages before it are compared with the next ones. In a dialogue about one thing, both sides are
-about as like each other as each side is in itself. A break is where they are not:
+At each message, the messages before it are compared with the next ones. A break is where these speak for it:
 
-    likeness within (mean of both sides, every second message against the others)
-    - likeness of the sides
-    - share of the content after it that was said before
+    how much content of the next messages was not said before; with few messages on a side, this says little
+    + likeness within (mean of both sides, every second message against the others) - likeness of the sides
+    + a greeting opens the message
+    + the message before takes leave, and it does not answer that
+
+Likeness needs vectors. Without them, the other three decide.
 
 This sees changes of subject in short messages, which have too little content for the curve (see `assess`). It does not
 see where the dialogue comes back.
@@ -18,72 +20,142 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from pytest_duolog.topics.terms import Terms, weight_of
-from pytest_duolog.topics.vectors import cosine
+from pytest_duolog.detectors.closings import ClosingDetector, Cue, read_leave
+from pytest_duolog.topics import vocabulary
+from pytest_duolog.topics.terms import GENERIC_WEIGHT, Terms, weight_of
 
 if TYPE_CHECKING:
-    from pytest_duolog.topics.vectors import Vector
+    import numpy as np
 
-# A break has at least this score; without one, healthy dialogues seldom reach it (docs/topic.md).
-BOUND = 0.15
+    from pytest_duolog.topics.vectors import Rows, Vector
+
+    Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+# A break has at least this score; dialogues about one thing seldom reach it (docs/topic.md).
+BOUND = 1.2
+BOUND_BY_WORDS = 1.5
+# By vectors, what the curve calls a stretch off topic is one if there is a break with at least this share of the bound.
+HALF_A_BREAK = 0.6
+# Logistic regression on the data of docs/topic.md gave these weights beside that of new content, which is 1.
+LIKENESS = 0.7
+GREETS = 0.9
+LEAVES = 0.55
+# What so few messages on both sides say of new content is worth nothing: a square root, see `_size`.
+NO_SIZE = 1.3
+# Greetings stand in the first letters of a message, and goodbyes in the last ones.
+HELLO_LETTERS = 40
+LEAVE_LETTERS = 160
 # So many messages after a break are compared, and so many must stand before it and follow it.
 AHEAD = 12
 BEFORE = 4
 AFTER = 4
-# Both sides need so much content.
-CONTENT = 24.0
-# The break is the best of so many positions from the first one that reaches the bound.
-NEIGHBOURS = 5
+# Both sides need so many words that name things: goodbyes turn to nothing.
+CONTENT = 4
 
 
 @dataclass(frozen=True)
 class Break:
-    """Where a dialogue turns to something else; `at` is a position from 0, the likenesses are cosines."""
+    """Where a dialogue turns to something else; `at` is a position from 0."""
 
     at: int
-    between: float
-    """How like the messages from there on are to those before."""
-    within: float
-    """How like the messages of each side are to one another."""
+    score: float
+    new: float
+    """The share of the content from there on that was not said before."""
+    greets: bool
+    """Whether it begins with a greeting."""
 
 
 def find_break(
-    terms: Sequence[Terms], sum_of: Callable[[Terms], Vector], *, bound: float = BOUND
+    contents: Sequence[str],
+    terms: Sequence[Terms],
+    sum_of: Callable[[Terms], Vector] | None,
+    *,
+    bound: float = BOUND,
 ) -> Break | None:
-    """The first break of a dialogue, by the terms of its messages; None if there is none.
+    """The clearest break of a dialogue, by its normalised messages and their terms, also half a break; or None.
 
-    `sum_of` gives the sum of the vectors of terms. The run time is proportional to the number of messages.
+    `sum_of` gives the sum of the vectors of terms; None compares words only. What follows a goodbye is read if it names
+    things, one a message. The run time is proportional to the number of messages.
     """
+    things = [0, *accumulate(sum(term.weight > GENERIC_WEIGHT for term in found) for found in terms)]
+    found = _clearest(contents, terms, things, sum_of, HALF_A_BREAK * bound)
+    if found is None or found.score < bound:
+        return found
+    closings = ClosingDetector()
+    for content in contents:
+        closings.read(content[-LEAVE_LETTERS:])
+    closing = closings.at_end()
+    if closing is None or things[-1] - things[closing] >= len(terms) - closing:
+        return found
+    return _clearest(contents[:closing], terms[:closing], things, sum_of, HALF_A_BREAK * bound)
+
+
+def _clearest(
+    contents: Sequence[str],
+    terms: Sequence[Terms],
+    things: Sequence[int],
+    sum_of: Callable[[Terms], Vector] | None,
+    bound: float,
+) -> Break | None:
+    n = len(terms)
+    weights = [0.0, *accumulate(map(weight_of, terms))]
+    known = _known_ahead(terms)
+    gaps = _gaps(terms, sum_of) if sum_of and n >= BEFORE + AFTER else None
+    best: Break | None = None
+    for at in range(BEFORE, n - AFTER + 1):
+        end = min(n, at + AHEAD)
+        if min(things[at], things[end] - things[at]) < CONTENT:
+            continue
+        new = 1 - known[at] / (weights[end] - weights[at])
+        score = (_size(at, n) - NO_SIZE) * new + (LIKENESS * float(gaps[at]) if gaps is not None else 0.0)
+        least = best.score if best else bound
+        if score + GREETS + LEAVES < least:
+            continue
+        greets = bool(vocabulary.HELLO.search(contents[at][:HELLO_LETTERS]))
+        score += GREETS * greets
+        if score + LEAVES < least:
+            continue
+        leaves = _cue(contents[at - 1]) >= Cue.ENOUGH and _cue(contents[at]) is Cue.NONE
+        score = round(score + LEAVES * leaves, 3)
+        if score >= bound and (best is None or score > best.score):
+            best = Break(at, score, round(new, 2), greets)
+    return best
+
+
+def _cue(content: str) -> Cue:
+    return read_leave(content[-LEAVE_LETTERS:]).cue
+
+
+def _size(at: int, n: int) -> float:
+    """How much the messages on both sides can say: the root of half their harmonic mean; at most AHEAD count."""
+    before, after = min(at, AHEAD), min(n - at, AHEAD)
+    return float((before * after / (before + after)) ** 0.5)
+
+
+def _gaps(terms: Sequence[Terms], sum_of: Callable[[Terms], Vector]) -> Numbers:
+    """For each position, how much more like each other the messages of a side are than the two sides."""
     import numpy as np  # noqa: PLC0415  # part of the extra
 
-    n = len(terms)
-    if n < BEFORE + AFTER:
-        return None
     rows = np.stack([sum_of(found) for found in terms])
-    sums = np.concatenate([np.zeros_like(rows[:1]), rows.cumsum(axis=0, dtype=np.float32)])
     odd = rows.copy()
     odd[::2] = 0
-    odds = np.concatenate([np.zeros_like(rows[:1]), odd.cumsum(axis=0, dtype=np.float32)])
-    weights = [weight_of(found) for found in terms]
-    known = _known_ahead(terms)
-    content = sum(weights[: BEFORE - 1])
-    scored: list[tuple[float, Break]] = []
-    for at in range(BEFORE, n - AFTER + 1):
-        content += weights[at - 1]
-        end = min(n, at + AHEAD)
-        ahead = sum(weights[at:end])
-        if min(content, ahead) < CONTENT:
-            continue
-        before, after = sums[at], sums[end] - sums[at]
-        odd_before, odd_after = odds[at], odds[end] - odds[at]
-        within = (cosine(odd_before, before - odd_before) + cosine(odd_after, after - odd_after)) / 2
-        between = cosine(before, after)
-        score = round(within - between - known[at] / ahead, 3)
-        if scored or score >= bound:
-            scored.append((score, Break(at, round(between, 2), round(within, 2))))
-        if len(scored) == NEIGHBOURS:
-            break
-    return max(scored, key=lambda one: one[0])[1] if scored else None
+    start = np.arange(len(terms))
+    end = np.minimum(len(terms), start + AHEAD)
+    sums, odds = (np.concatenate([np.zeros_like(rows[:1]), part.cumsum(axis=0)]) for part in (rows, odd))
+    before, after = sums[start], sums[end] - sums[start]
+    odd_before, odd_after = odds[start], odds[end] - odds[start]
+    within = _cosines(odd_before, before - odd_before) + _cosines(odd_after, after - odd_after)
+    gaps: Numbers = within / 2 - _cosines(before, after)
+    return gaps
+
+
+def _cosines(one: Rows, other: Rows) -> Numbers:
+    """The cosine of the angle between each row and its counterpart; 0 if one has no length."""
+    import numpy as np  # noqa: PLC0415  # part of the extra
+
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    cosines: Numbers = (one * other).sum(axis=1, dtype=np.float64) / np.where(lengths == 0, 1, lengths)
+    return cosines
 
 
 def _known_ahead(terms: Sequence[Terms]) -> list[float]:

@@ -11,6 +11,7 @@ from pytest_duolog.detectors.phrases import PhraseBook
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
 
 NEW_TOPIC = PhraseBook(lambda: _TABLES["new_topic"])
+HELLO = PhraseBook(lambda: _TABLES["hello"])
 GENERIC = frozenset(f"{_TABLES['generic']} {_TABLES['polite']}".split())
 FUNCTION_WORDS = lexicon.FUNCTION_WORDS | frozenset(_TABLES["function_words"].split())
 FUNCTION_CHARACTERS = frozenset(_TABLES["function_characters"])

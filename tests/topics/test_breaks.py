@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_duolog import StaysOnTopic
+from pytest_duolog.topics import assess
 from pytest_duolog.topics.assess import assess_topic
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 
@@ -17,6 +18,10 @@ GARDEN = [
     "If the wind carries the spores, yes. Cover the beds.",
     "I have an old sheet of plastic for the rain.",
     "Good. And water the roots, never the leaves.",
+    "Should I feed them, or are they too weak?",
+    "Wait until new leaves come, then give them compost.",
+    "There is compost in the shed from last autumn.",
+    "Spread a hand of it round each stem, and straw on top.",
 ]
 FLIGHT = [
     "The airline moved our flight to Lisbon to Friday.",
@@ -27,19 +32,38 @@ FLIGHT = [
     "My brother could drive if he flies to Madrid.",
     "His plane lands at eleven at the same airport.",
     "Then book the car for noon, with the airline's voucher.",
+    "The voucher only pays for hotels, says the small print.",
+    "So one night near the airport, and we set off at dawn.",
+    "Mother wants to know when to expect us at the church.",
+    "Tell her two o'clock, if the ferry over the Tagus runs.",
 ]
 
 
-@pytest.fixture(autouse=True)
-def _needs_vectors():
+@pytest.fixture
+def vectors():
     pytest.importorskip("wordllama", reason="needs the extra topic")
 
 
+@pytest.mark.usefixtures("vectors")
 def test_another_subject_in_short_messages_is_found():
     verdict = StaysOnTopic().check(dialogue(*GARDEN, *FLIGHT))
     assert not verdict
-    assert 8 <= verdict.evidence[0].message <= 10
-    assert "on it leaves what it is about: likeness" in verdict.explanation
+    assert 12 <= verdict.evidence[0].message <= 14
+    assert "on it leaves what it is about: 99% of its words were not said before" in verdict.explanation
+
+
+@pytest.mark.parametrize(
+    "hello", ["Hello, how can I help you?", "Guten Tag, was kann ich tun?", "您好，请问有什么事？"]
+)
+def test_a_greeting_in_the_middle_begins_another_dialogue(hello, monkeypatch):
+    monkeypatch.setattr(assess, "load_vectors", lambda: None)
+    verdict = StaysOnTopic().check(dialogue(*GARDEN[:8], hello, *FLIGHT[:8]))
+    assert not verdict
+    assert verdict.evidence[0].message in (9, 10)
+
+
+def test_a_greeting_before_the_same_subject_does_not():
+    assert StaysOnTopic().check(dialogue(*GARDEN[:6], "Hello? Are you there?", *GARDEN[6:], *GARDEN[:4]))
 
 
 @pytest.mark.parametrize("said", [GARDEN, FLIGHT, LIGHTHOUSES], ids=["garden", "flight", "lighthouses"])
@@ -52,7 +76,8 @@ def test_goodbyes_are_not_compared():
 
 
 def test_a_stricter_threshold_finds_no_less_and_zero_finds_nothing():
-    talk = dialogue(*GARDEN, *FLIGHT)
+    talk = dialogue(*GARDEN[:8], *FLIGHT[:8])
+    assert StaysOnTopic().check(talk)
     assert assess_topic(talk, threshold=0.3).first_drift is not None
     assert StaysOnTopic(threshold=0).check(talk)
 
@@ -61,4 +86,11 @@ def test_a_stated_topic_is_what_counts():
     assert (
         assess_topic(dialogue(*GARDEN, *FLIGHT), "tomatoes in the garden, and a flight to Lisbon").turn
         is None
+    )
+
+
+def test_a_greeting_is_named():
+    hello = "Guten Tag, was kann ich tun?"
+    assert "and it begins with a greeting" in str(
+        StaysOnTopic().check(dialogue(*GARDEN[:8], hello, *FLIGHT[:8]))
     )
