@@ -254,11 +254,14 @@ class LoopDetector:
 
     @staticmethod
     def _repeated(own: _Own, message: Said) -> list[tuple[str, ...]]:
-        """The sentences of a message that its speaker gave before."""
+        """The sentences of a message that its speaker gave before; none has a word that nobody said before."""
+        known = [one for one in _telling_sentences(message.normalised) if message.new.isdisjoint(one)]
+        if not known:
+            return []
         for said in own.unread:
             own.sentences.update(_telling_sentences(said))
         own.unread.clear()
-        return [sentence for sentence in _telling_sentences(message.normalised) if sentence in own.sentences]
+        return [sentence for sentence in known if sentence in own.sentences]
 
     @property
     def n_news(self) -> Sequence[int]:

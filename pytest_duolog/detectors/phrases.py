@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import chain, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 from pytest_duolog.detectors import expressions, text
@@ -100,16 +100,15 @@ class Shelf:
         said = text.words(normalised)
         if "'" in normalised:
             said = tuple([part for word in said for part in word.split("'")])
-        kept: set[_Group] = set()
-        has: dict[int, bool] = {}  # a long text may have the same words thousands of times
+        found: list[_Candidate] = []
         for begun, following in zip(map(self._begun_by, said), (*said[1:], ""), strict=False):
-            for group, needed in begun.before(following) if begun else ():
-                if group not in kept:
-                    if id(needed) not in has:
-                        has[id(needed)] = not needed or _has_one(normalised, needed)
-                    if has[id(needed)]:
-                        kept.add(group)
-        return kept
+            if begun is not None:
+                found += begun.loose
+                if following in begun.whole:
+                    found += begun.whole[following]
+                if begun.begun and following.startswith(begun.begun):
+                    found += begun.before(following)
+        return _having(normalised, found)
 
     def _find_anywhere_in(self, normalised: str) -> Iterator[Sequence[_Group]]:
         if normalised.isascii():
@@ -276,13 +275,24 @@ class _Begun(NamedTuple):
         loose = begun.pop("", [])
         return cls(whole, tuple(begun), begun, [*loose, *within])
 
-    def before(self, following: str) -> Iterable[_Candidate]:
-        """The groups that can begin before a word."""
-        groups = self.whole.get(following)
-        if self.begun and following.startswith(self.begun):
-            some = [self.before_begun[first] for first in self.begun if following.startswith(first)]
-            return chain(self.loose, groups or (), *some)
-        return self.loose if not groups else chain(self.loose, groups) if self.loose else groups
+    def before(self, following: str) -> Iterator[_Candidate]:
+        """The groups that can begin before a word with one of the beginnings."""
+        for first, groups in self.before_begun.items():
+            if following.startswith(first):
+                yield from groups
+
+
+def _having(normalised: str, found: Iterable[_Candidate]) -> set[_Group]:
+    """The groups whose letters are in a text."""
+    kept: set[_Group] = set()
+    has: dict[int, bool] = {}  # a long text may have the same words thousands of times
+    for group, needed in found:
+        if group not in kept:
+            if needed and id(needed) not in has:
+                has[id(needed)] = _has_one(normalised, needed)
+            if not needed or has[id(needed)]:
+                kept.add(group)
+    return kept
 
 
 def _has_one(normalised: str, needed: _Needed) -> bool:

@@ -134,8 +134,10 @@ class StalenessReader:
             return Stale.EMPTY if is_known or all(map(_is_punctuation, symbols)) else None
         if _counts_on(self._counters.get(frame, ()), numbers) and len(frame) >= COUNTER_WORDS:
             return Stale.REPEAT
-        said = self._n_said(message) / len(message.trigrams)
         new = sum(map(message.new.__contains__, words)) / len(words) if message.new else 0.0
+        if new > REPHRASED_NEW_WORDS:  # as in most messages: whatever was said before
+            return self._judge_fresh(message, numbers, after_goodbye=after_goodbye)
+        said = self._n_said(message) / len(message.trigrams)
         if said >= REPEATED_TRIGRAMS and new <= NEW_WORDS and numbers in self._numbers:
             return Stale.LISTENING if lexicon.LISTENING.issuperset(words) else Stale.REPEAT
         if said >= REPHRASED_TRIGRAMS and new <= REPHRASED_NEW_WORDS and sum(map(len, words)) >= LONG:
