@@ -6,6 +6,7 @@ and most runs have no dialogue.
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,19 @@ if TYPE_CHECKING:
     from pytest_duolog.transcripts.transcript import Transcript as Transcript
     from pytest_duolog.transcripts.transcript import Usage as Usage
 
+
+class QuickImports:
+    """Imports without pauses of the garbage collector, which finds next to nothing: what an import makes stays."""
+
+    def __enter__(self) -> None:
+        self._was_on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        if self._was_on:
+            gc.enable()
+
+
 _HOMES = {
     "running.dialogue": ("Dialogue",),
     "endpoints.base": ("ChatRequest", "EndpointConfig", "Reply"),
@@ -88,7 +102,8 @@ if not TYPE_CHECKING:  # type checkers know only the names that are imported abo
 
     def __getattr__(name: str) -> Any:
         if name in _HOME_OF:
-            return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+            with QuickImports():
+                return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
         # Python asks for the names of modules, too, before it imports them.
         if name[0].isupper() or name in ("__all__", "judge", "properties"):
             properties = import_module(f"{__name__}.properties")

@@ -44,7 +44,7 @@ from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.scenarios.scenario import STOP_ON
 from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.settings import Settings
-from pytest_duolog.settings.project_table import nearest_pyproject
+from pytest_duolog.settings.pyproject import nearest_pyproject
 from pytest_duolog.storage.json_text import canonical
 from pytest_duolog.transcripts.logs.tables import Columns
 from pytest_duolog.transcripts.sources import Unreadable

@@ -28,7 +28,7 @@ from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Asked, Ended, Event, Holding, Said, Talk, TalkFolder
 from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON, Scenario
 from pytest_duolog.settings import Settings
-from pytest_duolog.settings.project_table import nearest_pyproject
+from pytest_duolog.settings.pyproject import nearest_pyproject
 
 if TYPE_CHECKING:
     from pytest_duolog.running.executors.driver import Executor

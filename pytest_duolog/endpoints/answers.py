@@ -33,7 +33,7 @@ ABOUT_THE_REQUEST = frozenset({400, 403, 413, 422, 451})
 NOT_THERE = frozenset({404, 405})
 
 # Error codes for a used-up quota, where waiting does not help. Gemini's limit per day is one of them.
-NO_QUOTA = re.compile(
+NO_QUOTA = (
     r"insufficient_quota|credit_balance_exhausted|enforced_spend_limit_reached|insufficient_credits|PerDay"
 )
 
@@ -64,11 +64,10 @@ HINTS = (
 
 
 # Refusals by a model or its policy. They are results of the dialogue, so they are not retried.
-OUTCOMES = re.compile(
-    r"context.{0,20}(length|size|window)|exceed_context|too many tokens|(prompt|input) is too long"
+OUTCOMES = (
+    r"(?i)context.{0,20}(length|size|window)|exceed_context|too many tokens|(prompt|input) is too long"
     r"|content.?(filter|policy|management)|responsible.?ai|moderation|flagged|safety|prohibited.?content|invalid_prompt"
-    r"|tool_use_failed|(invalid|malformed).{0,20}(tool|function).{0,3}call",
-    re.IGNORECASE,
+    r"|tool_use_failed|(invalid|malformed).{0,20}(tool|function).{0,3}call"
 )
 
 
@@ -215,7 +214,7 @@ class Answer:
             status = code if isinstance(code, int) and 400 <= code < 600 else 502
             where = f"HTTP {self.status} with error {code!r} in it"
         problem = f"{where}{_upstream(details)}: {shorten(said, 400)}"
-        if status == 402 or NO_QUOTA.search(json.dumps(body)):
+        if status == 402 or re.search(NO_QUOTA, json.dumps(body)):
             return self.fault(f"{problem}; the quota is used up, waiting does not help")
         should = self.headers.get("x-should-retry")
         is_passing = self._status_may_pass(status) if should not in ("true", "false") else should == "true"
@@ -224,7 +223,7 @@ class Answer:
             is_passing=is_passing,
             wait_s=self._wait_s(details),
             advice=self._advice(status, said),
-            is_outcome=status in ABOUT_THE_REQUEST and bool(OUTCOMES.search(json.dumps(body))),
+            is_outcome=status in ABOUT_THE_REQUEST and bool(re.search(OUTCOMES, json.dumps(body))),
         )
 
     def _advice(self, status: int, said: str) -> str:

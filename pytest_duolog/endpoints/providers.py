@@ -9,11 +9,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_duolog.endpoints.addresses import Address, azure_address, azure_roots, ollama_address
-from pytest_duolog.endpoints.template import Template
 from pytest_duolog.errors import ConfigurationError, EndpointError
+
+if TYPE_CHECKING:
+    from pytest_duolog.endpoints.template import Template
 
 AddressForm = Literal["plain", "ollama", "azure"]
 
@@ -30,9 +32,9 @@ class Provider:
     `base_url_env` names a variable that overrides `base_url`; its value may have the provider's own form
     (`address_form`). `api_key_env` names the variable with the key, or else `other_key_env`; it is required only if
     `needs_key`, and sent in `key_header`, or in `authorization` if that is None. `headers` are further headers;
-    `${NAME}` in them is an environment variable. `template` describes the JSON of a chatbot with protocol `http`.
-    `batches` is the batch API that the provider has, by its name in `registry.py`. `source` is the place of the
-    definition, for error messages. No variable is read before a model is really asked.
+    `${NAME}` in them is an environment variable. `template` describes the JSON of a chatbot with protocol `http`; None
+    is the usual one. `batches` is the batch API that the provider has, by its name in `registry.py`. `source` is the
+    place of the definition, for error messages. No variable is read before a model is really asked.
     """
 
     base_url: str
@@ -44,7 +46,7 @@ class Provider:
     needs_key: bool = False
     key_header: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    template: Template = field(default_factory=Template)
+    template: Template | None = None
     batches: str | None = None
     source: str = field(default="", compare=False)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distribution, distributions
 
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, EndpointConfig, Reply, then
@@ -27,10 +27,17 @@ Factory = Callable[[EndpointConfig], Endpoint]
 @cache
 def published_points() -> Mapping[str, Sequence[EntryPoint]]:
     """The entry points of other packages by name; a name that two packages use has two entry points."""
+    # `entry_points()` would parse those of every installed package. A package can be on the path twice.
+    packages = {
+        package.metadata["Name"]
+        for package in distributions()
+        if ENTRY_POINT_GROUP in (package.read_text("entry_points.txt") or "")
+    }
     found: dict[str, list[EntryPoint]] = {}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point not in found.setdefault(point.name, []):  # a package can be on the path twice
-            found[point.name].append(point)
+    for name in sorted(packages):
+        for point in distribution(name).entry_points.select(group=ENTRY_POINT_GROUP):
+            if point not in found.setdefault(point.name, []):
+                found[point.name].append(point)
     return found
 
 

@@ -11,7 +11,7 @@ from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion
 from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS
 from pytest_duolog.endpoints.published import published_factory, published_points
-from pytest_duolog.endpoints.registry import CHAT_PROTOCOLS
+from pytest_duolog.endpoints.registry import CHAT_PROTOCOLS, chat_protocol
 from pytest_duolog.errors import ConfigurationError, EndpointError
 
 # Errors of reading a response of another form; protocols may come from other packages.
@@ -41,10 +41,10 @@ def recorded_reply(provider: str, status: int, content: bytes) -> Reply | None:
 def _protocols(provider: str) -> Iterator[type[ChatProtocol]]:
     known = PROVIDERS.get(provider)
     if known is not None and known.protocol in CHAT_PROTOCOLS:
-        yield CHAT_PROTOCOLS[known.protocol]
+        yield chat_protocol(known.protocol)
     elif provider in published_points():
         with suppress(ConfigurationError):
             factory = published_factory(provider)
             if isinstance(factory, type) and issubclass(factory, ChatProtocol):
                 yield factory
-    yield from CHAT_PROTOCOLS.values()
+    yield from map(chat_protocol, CHAT_PROTOCOLS)

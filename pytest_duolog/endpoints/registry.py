@@ -9,20 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from pytest_duolog.display import shorten
-from pytest_duolog.endpoints.anthropic_batches import AnthropicBatches
-from pytest_duolog.endpoints.anthropic_messages import AnthropicMessages
 from pytest_duolog.endpoints.base import Endpoint, EndpointConfig
-from pytest_duolog.endpoints.batches import BatchApi
 from pytest_duolog.endpoints.functions import FunctionEndpoint
-from pytest_duolog.endpoints.gemini import Gemini
-from pytest_duolog.endpoints.http_target import HttpEndpoint, HttpTarget
 from pytest_duolog.endpoints.line import Line
-from pytest_duolog.endpoints.ollama import OllamaChat
-from pytest_duolog.endpoints.openai_batches import OpenAIBatches
-from pytest_duolog.endpoints.openai_chat import OpenAIChat
-from pytest_duolog.endpoints.protocol import ChatProtocol
 from pytest_duolog.endpoints.providers import PROVIDERS, Provider, literal_headers
 from pytest_duolog.endpoints.published import (
     open_published,
@@ -32,20 +25,37 @@ from pytest_duolog.endpoints.published import (
 )
 from pytest_duolog.endpoints.scripted import Script, scripted
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.local.weights import MODELS
 from pytest_duolog.scenarios.speaker import Knobs, Model, ModelName, Target
+
+if TYPE_CHECKING:
+    from pytest_duolog.endpoints.batches import BatchApi
+    from pytest_duolog.endpoints.protocol import ChatProtocol
 
 # An address such as `http://localhost:8000/chat` is a model, too.
 ADDRESSES = ("http", "https")
 
-CHAT_PROTOCOLS: Mapping[str, type[ChatProtocol]] = {
-    "openai": OpenAIChat,
-    "anthropic": AnthropicMessages,
-    "gemini": Gemini,
-    "ollama": OllamaChat,
+# The module and the class of each protocol; a run imports those that its models speak.
+CHAT_PROTOCOLS: Mapping[str, tuple[str, str]] = {
+    "openai": ("openai_chat", "OpenAIChat"),
+    "anthropic": ("anthropic_messages", "AnthropicMessages"),
+    "gemini": ("gemini", "Gemini"),
+    "ollama": ("ollama", "OllamaChat"),
 }
 PROTOCOLS = (*CHAT_PROTOCOLS, "http")
-BATCH_APIS: Mapping[str, type[BatchApi]] = {"openai": OpenAIBatches, "anthropic": AnthropicBatches}
+BATCH_APIS: Mapping[str, tuple[str, str]] = {
+    "openai": ("openai_batches", "OpenAIBatches"),
+    "anthropic": ("anthropic_batches", "AnthropicBatches"),
+}
+
+
+def chat_protocol(name: str) -> type[ChatProtocol]:
+    """The built-in protocol with this name."""
+    found: type[ChatProtocol] = _named_in(*CHAT_PROTOCOLS[name])
+    return found
+
+
+def _named_in(module: str, name: str) -> Any:
+    return getattr(import_module(f"pytest_duolog.endpoints.{module}"), name)
 
 
 def provider_named(name: str, configured: Mapping[str, Provider]) -> Provider:
@@ -72,7 +82,7 @@ def all_providers(configured: Mapping[str, Provider]) -> dict[str, Provider]:
 
 def key_header_of(protocol: str) -> str | None:
     """The header for the key in a built-in protocol; None for the default one."""
-    return CHAT_PROTOCOLS[protocol].key_header if protocol in CHAT_PROTOCOLS else None
+    return chat_protocol(protocol).key_header if protocol in CHAT_PROTOCOLS else None
 
 
 def known_providers(configured: Mapping[str, Provider]) -> list[str]:
@@ -112,7 +122,8 @@ def batch_api(provider: str, headers: Mapping[str, str], configured: Mapping[str
     """The batch API of a provider that has one."""
     name = provider_named(provider, configured).batches
     assert name is not None, "it was checked before anything was asked"
-    return BATCH_APIS[name](provider, headers)
+    opened: BatchApi = _named_in(*BATCH_APIS[name])(provider, headers)
+    return opened
 
 
 def _protocol_of(model: str, configured: Mapping[str, Provider]) -> str | None:
@@ -127,7 +138,7 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
     """Raises ConfigurationError that lists the known providers if the provider in `name` is unknown."""
     provider, model = ModelName.parse(name)
     if provider in ADDRESSES:
-        HttpTarget(name)
+        _http_target(name)
         return
     if provider == "scripted":
         scripted(model)
@@ -142,8 +153,13 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
         provider_named(provider, configured)
     except ConfigurationError as error:
         raise ConfigurationError(f"model {shorten(name)}: {error}") from None
-    if provider == "local" and model not in MODELS:
-        raise ConfigurationError(f"model {shorten(name)}: unknown local model (known: {', '.join(MODELS)})")
+    if provider == "local":
+        from pytest_duolog.local.weights import MODELS  # noqa: PLC0415  # few models are local
+
+        if model not in MODELS:
+            raise ConfigurationError(
+                f"model {shorten(name)}: unknown local model (known: {', '.join(MODELS)})"
+            )
 
 
 def unsent_knobs(model: Model, configured: Mapping[str, Provider]) -> Collection[str]:
@@ -156,7 +172,7 @@ def unsent_knobs(model: Model, configured: Mapping[str, Provider]) -> Collection
     if protocol == "http":
         return tuple(Knobs.model_fields)
     if protocol in CHAT_PROTOCOLS:
-        return CHAT_PROTOCOLS[protocol].unsent_knobs
+        return chat_protocol(protocol).unsent_knobs
     return getattr(published_factory(protocol), "unsent_knobs", ())
 
 
@@ -165,7 +181,7 @@ def takes_tools(model: str, configured: Mapping[str, Provider]) -> bool:
     protocol = _protocol_of(model, configured)
     if protocol is None or protocol == "http":
         return False
-    factory: object = CHAT_PROTOCOLS.get(protocol) or published_factory(protocol)
+    factory: object = chat_protocol(protocol) if protocol in CHAT_PROTOCOLS else published_factory(protocol)
     return getattr(factory, "takes_tools", False) is True
 
 
@@ -186,10 +202,17 @@ def open_endpoint(
     return FunctionEndpoint(model, in_thread=in_thread, limit_s=limit_s)
 
 
+def _http_target(address: str) -> Target:
+    from pytest_duolog.endpoints.http_target import HttpTarget  # noqa: PLC0415  # few models are own chatbots
+
+    return HttpTarget(address)
+
+
 def _named(name: str, line: Line, configured: Mapping[str, Provider]) -> Endpoint:
     provider_name, model = ModelName.parse(name)
     if provider_name in ADDRESSES:
-        return HttpTarget(name).open_endpoint(line)
+        opened: Endpoint = _http_target(name).open_endpoint(line)
+        return opened
     if provider_name == "scripted":
         return FunctionEndpoint(scripted(model))
     provider = provider_named(provider_name, configured)
@@ -202,7 +225,10 @@ def _named(name: str, line: Line, configured: Mapping[str, Provider]) -> Endpoin
         headers=literal_headers(provider.headers),
     )
     if provider.protocol == "http":
-        return HttpEndpoint(config, provider.template)
+        from pytest_duolog.endpoints.http_target import HttpEndpoint  # noqa: PLC0415  # few models are own chatbots
+        from pytest_duolog.endpoints.template import Template  # noqa: PLC0415
+
+        return HttpEndpoint(config, provider.template or Template())
     if provider.protocol in CHAT_PROTOCOLS:
-        return CHAT_PROTOCOLS[provider.protocol](config)
+        return chat_protocol(provider.protocol)(config)
     return open_published(provider.protocol, config)

@@ -11,8 +11,10 @@ from typing import Any, Literal, get_args
 
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import Reply
-from pytest_duolog.endpoints.customer import customer
 from pytest_duolog.errors import ConfigurationError
+
+# The model that plays personas, see `customer.py`.
+CUSTOMER = "scripted:customer"
 
 Then = Literal["repeat", "cycle", "silence"]
 
@@ -60,6 +62,13 @@ def counter(messages: list[dict[str, Any]]) -> str:
     """Says the number of its message, so that each one is new."""
     spoken = sum(message["role"] == "assistant" for message in messages)
     return f"This is message {spoken + 1} of mine."
+
+
+def customer(messages: list[dict[str, Any]]) -> str:
+    """Plays a persona by rules."""
+    from pytest_duolog.endpoints.customer import customer as answer  # noqa: PLC0415  # it has many patterns
+
+    return answer(messages)
 
 
 SCRIPTED: dict[str, Callable[..., Any]] = {

@@ -8,6 +8,7 @@ another module costs more than its content.
 from __future__ import annotations
 
 import argparse
+import os
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_duolog import claims_of_tests
+from pytest_duolog import QuickImports, claims_of_tests
 from pytest_duolog import genuine as genuine  # imported before anything is patched
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ REPORTS = {
     "comment": "write the verdict as the body of a comment on a pull request (Markdown, at most 60 kB)",
     "report": "write the verdict, the samples and their dialogues as one HTML page",
 }
+# Variables of CI systems that may ask for outputs, too.
+CI_VARIABLES = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
 
 MARKER = (
     "dialogue(a, b, opener='Hello.', opener_by='a', turns=10, system=None, topic=None, "
@@ -336,14 +339,15 @@ def collector_of(config: pytest.Config) -> Collector:
 
 def _make_collector(config: pytest.Config) -> Collector:
     from pytest_duolog.plugin.collector import Collector
-    from pytest_duolog.plugin.outputs import Outputs, are_wanted, check_outputs
 
     is_worker = hasattr(config, "workerinput")
     collector = Collector() if is_worker else Collector(partial(_receive, config))
     config.pluginmanager.register(collector, COLLECTOR)
-    if not is_worker and are_wanted(config):
-        check_outputs(config)
-        config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
+    is_given = any(_given(config, _key(f"--duolog-{name}")) for name in REPORTS)
+    if not is_worker and (is_given or any(map(os.environ.get, CI_VARIABLES))):
+        from pytest_duolog.plugin.outputs import watch_outputs
+
+        watch_outputs(config, collector)
     return collector
 
 
@@ -364,7 +368,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "dialogue" in metafunc.fixturenames and any(metafunc.definition.iter_markers("dialogue")):
-        from pytest_duolog.plugin.scenario_files import parametrize
+        with QuickImports():
+            from pytest_duolog.plugin.scenario_files import parametrize
 
         parametrize(metafunc)
 
@@ -376,8 +381,9 @@ def pytest_make_collect_report(
     """Check every dialogue's scenario before anything runs."""
     report = yield
     if any("dialogue" in getattr(item, "fixturenames", ()) for item in report.result or ()):
-        from pytest_duolog.plugin.collection import mistakes_in
-        from pytest_duolog.plugin.harmless import guard_of
+        with QuickImports():
+            from pytest_duolog.plugin.collection import mistakes_in
+            from pytest_duolog.plugin.harmless import guard_of
 
         collector_of(collector.config)
         guard = guard_of(collector.config)
@@ -416,10 +422,11 @@ def pytest_collection_modifyitems(
 @pytest.hookimpl(tryfirst=True)  # before a worker of pytest-xdist sends its tests to the controller
 def pytest_collection_finish(session: pytest.Session) -> None:
     has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
-    if has_dialogues:
-        from pytest_duolog.plugin.ended_dialogues import watch_dialogues
-        from pytest_duolog.plugin.fixture import watch_environment
-        from pytest_duolog.plugin.interrupted import watch_interrupts
+    if has_dialogues and not session.config.option.collectonly:
+        with QuickImports():
+            from pytest_duolog.plugin.ended_dialogues import watch_dialogues
+            from pytest_duolog.plugin.fixture import watch_environment
+            from pytest_duolog.plugin.interrupted import watch_interrupts
 
         watch_environment(session.config)
         watch_interrupts(session.config)
@@ -432,7 +439,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_duolog.plugin.launch import launch
 
         launch(session)  # hooks of samples are called before those of earlier plugins
-    if has_dialogues:
+    if has_dialogues and given_record_mode(session.config) != "none":
         from pytest_duolog.plugin.rewrites import watch_rewrite
 
         watch_rewrite(session)
@@ -544,9 +551,9 @@ def duolog_snapshot(request: pytest.FixtureRequest, snapshot: SnapshotAssertion)
     """Syrupy's `snapshot` for transcripts: `assert dialogue.transcript == duolog_snapshot`."""
     from pytest_duolog.plugin.attempts import attempt_of
     from pytest_duolog.plugin.snapshot import TranscriptSnapshot
-    from pytest_duolog.plugin.state import session_of
+    from pytest_duolog.plugin.state import redactor_of
 
-    redactor, attempt = session_of(request.config).redactor, attempt_of(request.node)
+    redactor, attempt = redactor_of(request.config), attempt_of(request.node)
     return TranscriptSnapshot.beside(snapshot, redactor, sample=attempt.number)
 
 

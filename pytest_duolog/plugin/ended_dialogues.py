@@ -10,9 +10,9 @@ import pytest
 from pytest_duolog.plugin import REPORT_ATTRIBUTE
 from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.progress import watched_reporter
-from pytest_duolog.results.dialogue_result import DialogueResult
 
 if TYPE_CHECKING:  # a run without samples does without them
+    from pytest_duolog.results.dialogue_result import DialogueResult
     from pytest_duolog.results.record import Sample
 
 _ENDS: Mapping[str, str] = {"failed": "; the sample failed", "error": "; the sample could not be measured"}

@@ -24,7 +24,7 @@ from _pytest.junitxml import xml_key
 
 from pytest_duolog.display import printable
 from pytest_duolog.plugin.collection import uses_our_fixture
-from pytest_duolog.plugin.state import session_of
+from pytest_duolog.plugin.state import redactor_of
 from pytest_duolog.recording.redaction import Redactor
 
 COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -44,7 +44,7 @@ class Guard:
     @property
     def _redactor(self) -> Redactor:
         try:
-            return session_of(self._config).redactor
+            return redactor_of(self._config)
         except pytest.UsageError:  # a wrong setting, which is reported elsewhere
             return Redactor(os.environ)
 

@@ -78,13 +78,13 @@ class HistoryWriter:
 
     def _write(self) -> str:
         from pytest_duolog.history.folder import added  # noqa: PLC0415  # only at the end of a run
-        from pytest_duolog.plugin.state import session_of  # noqa: PLC0415
+        from pytest_duolog.plugin.state import redactor_of  # noqa: PLC0415
 
         lines = list(self._lines())
         has_evidence = any(line.samples or line.errors for line in lines)
         if not (has_evidence or self.config.getoption("duolog_history")):
             return ""  # an ini key is for other runs as well
-        redactor = session_of(self.config).redactor
+        redactor = redactor_of(self.config)
         return added(self.folder, [line.without_secrets(redactor.text) for line in lines])
 
     def _lines(self) -> Iterator[HistoryLine]:

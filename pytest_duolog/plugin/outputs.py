@@ -128,9 +128,11 @@ class Outputs:
         return record_keeper, record_keeper.decide() if record_keeper else None
 
 
-def are_wanted(config: pytest.Config) -> bool:
-    """Whether any output for CI is requested."""
-    return any(_wanted(config)) or os.environ.get(GITHUB) == "true"
+def watch_outputs(config: pytest.Config, collector: Collector) -> None:
+    """Write the requested outputs at the end, if there are any; raises UsageError if they cannot be written."""
+    if any(_wanted(config)) or os.environ.get(GITHUB) == "true":
+        check_outputs(config)
+        config.pluginmanager.register(Outputs(config, collector), "duolog-outputs")
 
 
 def _wanted(config: pytest.Config) -> Iterator[tuple[RunReport, Path]]:

@@ -12,7 +12,6 @@ import pytest
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin.collection import FILE, SCENARIO_FIXTURE, has_fixture, marks_of
-from pytest_duolog.scenarios.files import read_scenarios
 
 
 def scenario_params(path: str | os.PathLike[str]) -> list[Any]:
@@ -55,4 +54,6 @@ def _file_of(item: pytest.Item) -> str | os.PathLike[str] | None:
 
 
 def _params(path: Path) -> list[Any]:
+    from pytest_duolog.scenarios.files import read_scenarios  # noqa: PLC0415  # most tests have no file
+
     return [pytest.param(row, id=row.id) for row in read_scenarios(path)]

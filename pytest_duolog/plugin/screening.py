@@ -22,7 +22,7 @@ from pytest_duolog.gate.screen import Screen, screen
 from pytest_duolog.plugin import SITE
 from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
 from pytest_duolog.plugin.outputs import SCREENING, given_report
-from pytest_duolog.plugin.state import session_of, settings_of
+from pytest_duolog.plugin.state import redactor_of, session_of, settings_of
 from pytest_duolog.reports.screen_words import mailed_words, screen_data, screen_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import roles_words
@@ -155,7 +155,7 @@ class Screening:
         if self._lines:
             terminalreporter.write_sep("-", "screen")
             for line in self._lines:
-                terminalreporter.write_line(printable(session_of(self.config).redactor.shown(line)))
+                terminalreporter.write_line(printable(redactor_of(self.config).shown(line)))
 
 
 def register_screening(session: pytest.Session, given: str) -> None:

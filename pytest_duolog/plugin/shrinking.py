@@ -21,7 +21,7 @@ from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import ConfigurationError, DuologError
 from pytest_duolog.gate.shrink import Ended, Shrunk, shrink
 from pytest_duolog.plugin import SITE
-from pytest_duolog.plugin.state import session_of
+from pytest_duolog.plugin.state import redactor_of, session_of
 from pytest_duolog.properties.base import Outcome, Property, judge
 from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.properties.steps import StepCheck
@@ -121,7 +121,7 @@ class Shrinking:
     def _say(self, text: str) -> None:
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         reporter.ensure_newline()
-        reporter.write_line(printable(session_of(self.config).redactor.shown(text)))
+        reporter.write_line(printable(redactor_of(self.config).shown(text)))
 
     def _shrink(self) -> int:
         failed = self._failed

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_duolog import QuickImports
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin import given_record_mode, given_shard
-from pytest_duolog.running.session import Session
+from pytest_duolog.running.redactors import Redactors, run_redactors
 from pytest_duolog.settings import Settings
 
+if TYPE_CHECKING:
+    from pytest_duolog.recording.redaction import Redactor
+    from pytest_duolog.running.session import Session
+
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+REDACTORS: pytest.StashKey[Redactors] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 # The options that make something else of a run; the options that then have no effect, and the reason.
@@ -105,6 +112,21 @@ def _given(config: pytest.Config, name: str) -> Any:
 def session_of(config: pytest.Config) -> Session:
     """The session that all dialogues of this run share; it is closed when pytest ends."""
     if SESSION not in config.stash:
-        session = config.stash[SESSION] = Session(settings_of(config), root=config.rootpath)
+        with QuickImports():
+            from pytest_duolog.running.session import Session  # noqa: PLC0415  # whoever only collects needs none
+
+        session = Session(settings_of(config), root=config.rootpath, redactors=_redactors_of(config))
+        config.stash[SESSION] = session
         config.add_cleanup(session.close)
     return config.stash[SESSION]
+
+
+def redactor_of(config: pytest.Config) -> Redactor:
+    """A redactor with the current secrets of the environment; raises UsageError for wrong settings."""
+    return _redactors_of(config).current
+
+
+def _redactors_of(config: pytest.Config) -> Redactors:
+    if REDACTORS not in config.stash:
+        config.stash[REDACTORS] = run_redactors(settings_of(config), os.environ)
+    return config.stash[REDACTORS]

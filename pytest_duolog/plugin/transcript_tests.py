@@ -14,7 +14,7 @@ import pytest
 from pytest_duolog.display import printable, shorten
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin import OF_TESTPATHS
-from pytest_duolog.plugin.state import session_of
+from pytest_duolog.plugin.state import redactor_of
 from pytest_duolog.plugin.unused_markers import warned_once
 from pytest_duolog.properties.base import Outcome, Property, judge
 from pytest_duolog.properties.by_name import given_property
@@ -84,7 +84,7 @@ class TranscriptFile(pytest.File):
         Recordings that match the globs are left out.
         """
         chosen = _chosen_properties(self.config)
-        redactor = session_of(self.config).redactor
+        redactor = redactor_of(self.config)
         found = [
             entry.without_secrets(redactor.json)
             if isinstance(entry, Source)

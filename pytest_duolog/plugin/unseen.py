@@ -11,7 +11,6 @@ from pytest_duolog.plugin import SITE
 from pytest_duolog.plugin.unused_markers import NAME
 from pytest_duolog.properties.base import Outcome
 from pytest_duolog.properties.claims import Claim
-from pytest_duolog.properties.steps import WrittenStep, is_unreached
 
 MOST_SHOWN = 5
 ADVICE = "to fix: assert it; if it may fail, read its .outcome"
@@ -32,6 +31,8 @@ def require_seen(item: pytest.Item, claims: Sequence[Claim] = (), *, is_over: bo
     own = [claim for made in (site.dialogues if site else ()) for claim in made.claims]
     bad = [claim for claim in dict.fromkeys([*own, *claims]) if claim.is_bad]
     if bad:
+        from pytest_duolog.properties.steps import WrittenStep, is_unreached  # noqa: PLC0415  # most tests pass
+
         of_steps = [claim for claim in bad if WrittenStep.of(claim.verdict.property)]
         found = [repr(claim.verdict) for claim in of_steps]
         found += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,9 +27,14 @@ class RecordPart:
     undecided: tuple[pytest.TestReport, ...] = ()
 
 
+# pytest-xdist receives reports in several threads, and older versions of pydantic build without a lock.
+_building = Lock()
+
+
 @cache
 def _dialogues() -> TypeAdapter[tuple[DialogueResult, ...]]:
-    return TypeAdapter(tuple[DialogueResult, ...])
+    with _building:
+        return TypeAdapter(tuple[DialogueResult, ...])
 
 
 @cache

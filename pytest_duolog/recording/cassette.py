@@ -12,11 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_duolog.errors import CassetteMismatch
 from pytest_duolog.recording.addresses import Address, BaseUrls, address_of
-from pytest_duolog.recording.complaints import Situation, asked_nothing
 from pytest_duolog.recording.header import recorded_at, stale_facts, wordings_of
 from pytest_duolog.recording.hooks import VcrHooks
 from pytest_duolog.recording.interaction import Interaction, Response, SentRequest
@@ -29,6 +28,9 @@ from pytest_duolog.recording.recording_file import RecordingFile
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.source import SourceReader, recorded_stop
 from pytest_duolog.transcripts.transcript import Message, StopReason, ToolCall
+
+if TYPE_CHECKING:
+    from pytest_duolog.recording.complaints import Situation
 
 
 class Cassette(Recorder):
@@ -375,7 +377,9 @@ class Cassette(Recorder):
         return self._orphans.of(self._header, module=module) if self._orphans else []
 
     def _situation(self) -> Situation:
-        return Situation(
+        from pytest_duolog.recording.complaints import Situation as Complaint  # noqa: PLC0415  # most replays match
+
+        return Complaint(
             path=self.path,
             header=self._header,
             test_argument=self.test_argument,
@@ -389,6 +393,8 @@ class Cassette(Recorder):
         )
 
     def _answered_elsewhere(self) -> dict[str, str]:
+        from pytest_duolog.recording.complaints import asked_nothing  # noqa: PLC0415  # most replays match
+
         unasked = {name: asked_nothing(name, n) for name, n in self._n_unasked.items()}
         return unasked | {name: f"a mock of the test answered for {name}" for name in self._mocked}
 

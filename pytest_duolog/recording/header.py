@@ -14,7 +14,6 @@ from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.tool_changes import tool_changes
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.scenarios.speaker import Speaker
-from pytest_duolog.scenarios.steps import steps_with_messages
 from pytest_duolog.storage.json_text import is_same
 
 # The key of a speaker that is a persona, and of one whose tools are those of MCP servers.
@@ -64,6 +63,8 @@ def _may_have_tools(speaker: Speaker) -> bool:
 def _steps(scenario: Scenario) -> dict[str, Any]:
     if not scenario.steps:
         return {}
+    from pytest_duolog.scenarios.steps import steps_with_messages  # noqa: PLC0415  # most dialogues have no steps
+
     made = [repr(step) for step in steps_with_messages(scenario.steps)]
     return {"steps": text_hash("\n".join(made)), "turns": None}
 

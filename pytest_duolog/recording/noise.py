@@ -18,13 +18,11 @@ from typing import Any
 BOUNDARY = "duolog-boundary"
 MOST_UNPACKED_BYTES = 64 * 1024 * 1024
 
-_BOUNDARY_PARAMETER = re.compile(r"""(;\s*boundary=)(?:"([^"]+)"|([^\s;]+))""", re.IGNORECASE)
+_BOUNDARY_PARAMETER = r"""(?i)(;\s*boundary=)(?:"([^"]+)"|([^\s;]+))"""
 _RANDOM_ID = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}"
 )
-_REPEAT_TOKEN = re.compile(
-    r"idempoten(?:cy|t)[_-]?(?:key|token|id)|client[_-]?(?:request[_-]?)?token", re.IGNORECASE
-)
+_REPEAT_ID = r"(?i)idempoten(?:cy|t)[_-]?(?:key|token|id)|client[_-]?(?:request[_-]?)?token"
 RANDOM = "[random id]"
 
 
@@ -33,11 +31,11 @@ def without_noise(content: bytes, headers: Mapping[str, Any]) -> tuple[bytes, di
     headers = {name.lower(): value for name, value in headers.items()}
     content = _unpacked(content, _text(headers.get("content-encoding")).strip().lower())
     kind = _text(headers.get("content-type"))
-    found = _BOUNDARY_PARAMETER.search(kind) if kind.lower().startswith("multipart/") else None
+    found = re.search(_BOUNDARY_PARAMETER, kind) if kind.lower().startswith("multipart/") else None
     if found is None:
         return content, headers
     boundary = found[2] or found[3]
-    headers["content-type"] = _BOUNDARY_PARAMETER.sub(rf"\g<1>{BOUNDARY}", kind)
+    headers["content-type"] = re.sub(_BOUNDARY_PARAMETER, rf"\g<1>{BOUNDARY}", kind)
     return content.replace(f"--{boundary}".encode(), f"--{BOUNDARY}".encode()), headers
 
 
@@ -68,7 +66,7 @@ def without_random_ids(value: Any) -> Any:
     is_rpc = "jsonrpc" in value
     return {
         name: RANDOM
-        if _is_random(item) and (_REPEAT_TOKEN.fullmatch(name) or (is_rpc and name == "id"))
+        if _is_random(item) and (re.fullmatch(_REPEAT_ID, name) or (is_rpc and name == "id"))
         else without_random_ids(item)
         for name, item in value.items()
     }

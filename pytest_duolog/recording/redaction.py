@@ -42,8 +42,8 @@ REQUEST_HEADERS = FORM_HEADERS | DECISIVE_HEADERS
 RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "location", "retry-after"})
 
 # The same for an address inside a text.
-SHOWN_PARAMETERS = re.compile(rf"(?<=[?&])({KEY_PARAMETER})=[^&\s\"'<>]+", re.IGNORECASE)
-SHOWN_USERINFO = re.compile(r"(?<=://)[^/\s@\"'<>]+@")
+SHOWN_PARAMETERS = rf"(?i)(?<=[?&])({KEY_PARAMETER})=[^&\s\"'<>]+"
+SHOWN_USERINFO = r"(?<=://)[^/\s@\"'<>]+@"
 
 # Kinds of values in JSON; those that can be a secret next to its name. `int | float` would be made again each time, and
 # nearly all mappings are dictionaries.
@@ -169,8 +169,9 @@ class Redactor:
 
         Shortened text may have only the beginning or the end of a secret.
         """
-        whole = self.text(SHOWN_USERINFO.sub("", SHOWN_PARAMETERS.sub(_without_value, text)))
-        return self._known.without_parts(whole)
+        if "=" in text:
+            text = re.sub(SHOWN_PARAMETERS, _without_value, text)
+        return self._known.without_parts(self.text(re.sub(SHOWN_USERINFO, "", text)))
 
     def json(self, value: Any) -> Any:
         """`value` with the secrets replaced in all its texts, including names of fields."""

@@ -19,12 +19,13 @@ PIECE = 10
 MOST_KNOWN = 1000
 LONGEST_KNOWN = 5000
 
+# These are compiled for texts of people only; `re` keeps them.
 # The marks of pytest, reprlib and `shorten` for omitted text.
-_CUT = re.compile(r"(?:\\?['\"])?(?:\.{3}|…)")
-_TOKEN_BEFORE = re.compile(r"[A-Za-z0-9_+/=.~:-]{4,200}$")
-_TOKEN_AFTER = re.compile(r"[A-Za-z0-9_+/=~:-]+(?:\.[A-Za-z0-9_+/=~:-]+)*")
-_TOKEN = re.compile(r"[A-Za-z0-9_+/=.~:%!@#$^*-]{10,}")
-_END_OF_KEY = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY")
+_CUT = r"(?:\\?['\"])?(?:\.{3}|…)"
+_RUN_BEFORE = r"[A-Za-z0-9_+/=.~:-]{4,200}$"
+_RUN_AFTER = r"[A-Za-z0-9_+/=~:-]+(?:\.[A-Za-z0-9_+/=~:-]+)*"
+_RUN = r"[A-Za-z0-9_+/=.~:%!@#$^*-]{10,}"
+_END_OF_KEY = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY"
 _KEY_LINES = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n\\")
 # Matches the continuation of any key.
 _FILLERS = ("0a1b2c3d4e5f6a7b" * 8, "0A1B2C3D4E5F6A7B" * 8)
@@ -64,7 +65,7 @@ class KnownSecrets:
     def _found_pieces(self, text: str) -> Iterator[Span]:
         if not self._pieces:
             return
-        for token in _TOKEN.finditer(text):
+        for token in re.finditer(_RUN, text):
             start, end = token.span()
             for at in range(start, end - PIECE + 1):
                 if name := self._pieces.get(text[at : at + PIECE]):
@@ -78,7 +79,7 @@ def _ends(text: str, secret: str, name: str) -> Iterator[Span]:
         n = SHORTEST_PART
         while n < len(secret) and text[at + n : at + n + 1] == secret[n]:
             n += 1
-        if is_random(text[at : at + n]) or _CUT.match(text, at + n):
+        if is_random(text[at : at + n]) or re.compile(_CUT).match(text, at + n):
             yield Span(at, at + n, name)
         at = text.find(secret[:SHORTEST_PART], at + n)
     at = text.find(secret[-SHORTEST_PART:])
@@ -93,7 +94,7 @@ def _ends(text: str, secret: str, name: str) -> Iterator[Span]:
 
 def _ends_of_keys(text: str) -> Iterator[Span]:
     """The lines before the end of a private key whose beginning was cut off."""
-    for found in _END_OF_KEY.finditer(text):
+    for found in re.finditer(_END_OF_KEY, text) if "PRIVATE KEY" in text else ():
         start = found.start()
         while start > 0 and found.start() - start < LONGEST_KEY and text[start - 1] in _KEY_LINES:
             start -= 1
@@ -102,11 +103,11 @@ def _ends_of_keys(text: str) -> Iterator[Span]:
 
 def _beside_cuts(text: str) -> Iterator[Span]:
     """Secrets that begin before a cut, and secrets that continue after it."""
-    for n_cuts, cut in enumerate(_CUT.finditer(text)):
+    for n_cuts, cut in enumerate(re.finditer(_CUT, text)):
         if n_cuts >= MOST_CUTS:
             return
-        before = _TOKEN_BEFORE.search(text, max(0, cut.start() - 200), cut.start())
-        after = _TOKEN_AFTER.match(text, cut.end())
+        before = re.compile(_RUN_BEFORE).search(text, max(0, cut.start() - 200), cut.start())
+        after = re.compile(_RUN_AFTER).match(text, cut.end())
         begun = _begun(before[0]) if before else None
         if before and begun is not None:
             yield Span(before.start() + begun, before.end(), "key")

@@ -13,7 +13,6 @@ from pytest_duolog.recording.journal_file import read_header
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
-from pytest_duolog.transcripts.parts import WORDINGS
 
 
 def as_recorded(scenario: Scenario, location: CassetteLocation, mode: RecordMode) -> Scenario:
@@ -28,6 +27,8 @@ def as_recorded(scenario: Scenario, location: CassetteLocation, mode: RecordMode
     try:
         return scenario.worded(wordings_of(header))
     except KeyError as unknown:
+        from pytest_duolog.transcripts.parts import WORDINGS  # noqa: PLC0415  # most dialogues have no persona
+
         raise UnreadableCassette(
             f"it was recorded with wording {unknown} of the prompt of personas, but this version knows only "
             f"{len(WORDINGS)}",
@@ -50,6 +51,10 @@ def _header(location: CassetteLocation, mode: RecordMode) -> tuple[Path, Mapping
 
 def worded_alternatives(scenario: Scenario) -> Iterator[Scenario]:
     """The scenario in each wording that a recording of it may have, the newest first; without personas only itself."""
-    numbers = range(len(WORDINGS), 0, -1) if scenario.has_personas else [None]
-    for number in numbers:
+    if not scenario.has_personas:
+        yield scenario
+        return
+    from pytest_duolog.transcripts.parts import WORDINGS  # noqa: PLC0415  # most dialogues have no persona
+
+    for number in range(len(WORDINGS), 0, -1):
         yield scenario.worded([number for _ in SIDES])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +15,6 @@ from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueErro
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.base import Check, Property, judge
 from pytest_duolog.properties.claims import Claim
-from pytest_duolog.properties.steps import StepCheck
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
@@ -23,7 +22,7 @@ from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse, PropertyResult, RecordingMisfit
 from pytest_duolog.running.execution import Execution, Failed, Finished, Running, State
 from pytest_duolog.running.notices import cut_short, limiting_nothing, unsent, unused_votes
-from pytest_duolog.running.runner import Observer
+from pytest_duolog.running.runner import DialogueRun, Observer
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.waiting import in_event_loop, outside_event_loop
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
@@ -250,8 +249,8 @@ class Dialogue(PropertyMethods):
             self._has_checked_steps = True  # a check may ask a judge, who looks at this dialogue
             try:
                 judged = [
-                    judge(self._ready(StepCheck(step, part, after)), finished.transcript)
-                    for step, part, after in finished.running.run.checks()
+                    judge(self._ready(check), finished.transcript)
+                    for check in _step_checks(finished.running.run)
                 ]
             except BaseException:
                 self._has_checked_steps = False  # nothing was judged, so the next access must not pass
@@ -374,3 +373,11 @@ def _misfit(state: State) -> RecordingMisfit | None:
 def _without_keys(result: PropertyResult, redactor: Redactor) -> PropertyResult:
     """A result without secrets; a function's error or a judge's answer can contain a key."""
     return PropertyResult.model_validate(redactor.json(result.model_dump(mode="json")))
+
+
+def _step_checks(run: DialogueRun) -> Iterator[Property]:
+    """What the steps of a dialogue check; most dialogues have no steps."""
+    for step, part, after in run.checks():
+        from pytest_duolog.properties.steps import StepCheck  # noqa: PLC0415
+
+        yield StepCheck(step, part, after)

@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
-from pytest_duolog.transcripts.parts import DONE
-from pytest_duolog.transcripts.persona_replies import without_token, without_words
 from pytest_duolog.transcripts.transcript import WITHHELD, Message, StopKind, StopReason
 
 
@@ -35,6 +33,10 @@ class Goals:
         name, number = reply.speaker, len(said) + 1
         if name not in self._limits or reply.finish in WITHHELD:
             return reply
+        # Most dialogues have no persona.
+        from pytest_duolog.transcripts.parts import DONE  # noqa: PLC0415
+        from pytest_duolog.transcripts.persona_replies import without_token, without_words  # noqa: PLC0415
+
         told, ending = without_token(reply)
         most = self._limits[name]
         if ending is not None and self.stop is not None:  # a persona answers the last words of the other one

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_duolog.endpoints.registry import all_providers
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.secret_names import EnvironmentRules
 from pytest_duolog.recording.secret_parts import KnownSecrets
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.settings import Settings
 
 # pytest writes the running test and its phase into this variable.
 CURRENT_TEST = "PYTEST_CURRENT_TEST"
@@ -53,6 +55,13 @@ class Redactors:
                 known=self._secrets,
             )
         return self._made[wanted]
+
+
+def run_redactors(settings: Settings, environ: Mapping[str, str]) -> Redactors:
+    """The redactors of a run with these settings."""
+    known = all_providers(settings.providers)
+    variables = [name for provider in known.values() for name in provider.secret_variables]
+    return Redactors(environ, variables, settings.secrets)
 
 
 def _known(environ: Mapping[str, str]) -> dict[Any, Any]:

@@ -23,7 +23,6 @@ from pytest_duolog.running.goals import Goals
 from pytest_duolog.running.guard import KnownStop, LateGuard, Stop, unknown_stop
 from pytest_duolog.running.replies import had_called, message_of
 from pytest_duolog.running.spending import Spending
-from pytest_duolog.running.steps import Progress
 from pytest_duolog.running.tool_loop import CallTool, ToolLoop, Waiting, waited
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side
 from pytest_duolog.scenarios.speaker import ModelName
@@ -41,6 +40,7 @@ from pytest_duolog.transcripts.transcript import (
 
 if TYPE_CHECKING:
     from pytest_duolog.results.timeline import Timeline
+    from pytest_duolog.running.steps import Progress
 
 NO_TOOLS: Mapping[Side, CallTool] = {}
 
@@ -95,7 +95,7 @@ class DialogueRun:
             for speaker in [self.scenario.speaker(side)]
         }
         self._stop_pattern = _stop_pattern(self.scenario.stop_phrases)
-        self._steps = Progress(self.scenario.steps) if self.scenario.steps else None
+        self._steps = _progress(self.scenario)
         self._guard = self._new_guard()
         self._guarded: Stop | None = None
         self._goals = Goals(self.scenario)
@@ -382,6 +382,15 @@ class DialogueRun:
             opener=None if scenario.history else scenario.opener,
             topic=scenario.topic,
         )
+
+
+def _progress(scenario: Scenario) -> Progress | None:
+    """Where a dialogue in steps is; None without steps."""
+    if not scenario.steps:
+        return None
+    from pytest_duolog.running.steps import Progress as Begun  # noqa: PLC0415  # most dialogues have no steps
+
+    return Begun(scenario.steps)
 
 
 def _stop_pattern(phrases: Sequence[str]) -> re.Pattern[str] | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_duolog.endpoints.threads import waker
 from pytest_duolog.running.waiting import in_event_loop, running_loop
+from pytest_duolog.transcripts.transcript import build_models
 
 if TYPE_CHECKING:
     import asyncio
@@ -70,6 +71,7 @@ class Scheduler:
 
             from pytest_duolog.running.event_loop import NetworkLoop  # noqa: PLC0415
 
+            build_models()
             self._portal = self._stack.enter_context(
                 start_blocking_portal(name="duolog", backend_options={"loop_factory": NetworkLoop})
             )

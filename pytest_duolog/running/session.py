@@ -28,7 +28,7 @@ from pytest_duolog.recording.wordings import as_recorded, worded_alternatives
 from pytest_duolog.running.asking import Asking, models_of, timed, tools_of
 from pytest_duolog.running.budget import DialogueBudget, RunBudget
 from pytest_duolog.running.lines import Lines
-from pytest_duolog.running.redactors import Redactors
+from pytest_duolog.running.redactors import Redactors, run_redactors
 from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.running.scheduler import Scheduler
 from pytest_duolog.scenarios.scenario import Scenario
@@ -58,7 +58,12 @@ class Session:
     """Owns what several dialogues share: the scheduler, the running local servers and the library patches."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str] = os.environ, *, root: Path | None = None
+        self,
+        settings: Settings,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        root: Path | None = None,
+        redactors: Redactors | None = None,
     ) -> None:
         """`root` is the folder with all tests of the project; None for the working directory."""
         self.settings = settings
@@ -68,8 +73,7 @@ class Session:
         self._recorded: set[Path] = set()
         self._environ = environ
         known = registry.all_providers(settings.providers)
-        variables = [name for provider in known.values() for name in provider.secret_variables]
-        self._redactors = Redactors(environ, variables, settings.secrets)
+        self._redactors = redactors or run_redactors(settings, environ)
         self._base_urls = providers.base_urls(known, environ)
         self._lines = Lines(settings, environ)
         ORIGINALS.watch()

@@ -20,7 +20,6 @@ from pydantic import (
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.scenarios.mistakes import mistakes_in, unknown_argument
 from pytest_duolog.scenarios.speaker import Phrase, Real, Speaker, Utf8Text, Whole, is_persona, speaker_fields
-from pytest_duolog.scenarios.steps import Answer, Talk, message_steps, n_messages, steps_of
 from pytest_duolog.transcripts.perspective import DEFAULT_STUB
 from pytest_duolog.transcripts.transcript import DEFAULT_NAMES, Message, Transcript
 
@@ -36,7 +35,11 @@ MERGED = "merged"
 
 
 def _steps(given: Any) -> Any:
-    return None if given is None else steps_of(given)
+    if given is None:
+        return None
+    from pytest_duolog.scenarios.steps import steps_of  # noqa: PLC0415  # most dialogues have no steps
+
+    return steps_of(given)
 
 
 class Scenario(BaseModel):
@@ -54,7 +57,7 @@ class Scenario(BaseModel):
     `check`), in place of `opener` and `turns`; the messages of a history count as the first ones of the steps.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     shared_with_speakers: ClassVar = ("model", "system", "temperature", "top_p", "max_tokens", "seed")
 
@@ -212,11 +215,15 @@ class Scenario(BaseModel):
 
     def asked_in_steps(self) -> Iterator[Side]:
         """The side of each message that the steps ask a model for, if each `talk` has its full length."""
+        if not self.steps:
+            return
+        from pytest_duolog.scenarios.steps import Answer, Talk, message_steps  # noqa: PLC0415  # most dialogues have no steps
+
         first = SIDES.index(self.opener_by)
         if self.history:  # it has the first messages of the steps
             last = 0 if self.history[-1].speaker == self.a.name else 1
             first = (last + 1 - len(self.history)) % 2
-        for at, step in enumerate(message_steps(self.steps or ())):
+        for at, step in enumerate(message_steps(self.steps)):
             if at >= len(self.history) and isinstance(step, Answer | Talk):
                 yield SIDES[(first + at) % 2]
 
@@ -265,4 +272,8 @@ class Scenario(BaseModel):
     @property
     def max_messages(self) -> int:
         """The largest number of messages: those of the steps, or the opener and `turns` replies from each speaker."""
-        return n_messages(self.steps) if self.steps else 2 * self.turns + 1
+        if not self.steps:
+            return 2 * self.turns + 1
+        from pytest_duolog.scenarios.steps import n_messages  # noqa: PLC0415  # most dialogues have no steps
+
+        return n_messages(self.steps)

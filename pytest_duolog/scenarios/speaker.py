@@ -91,7 +91,7 @@ class Knobs(BaseModel):
     `extra` has further fields of the request body under the provider's names.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     temperature: Real | None = Field(default=None, ge=0)
     top_p: Real | None = Field(default=None, gt=0, le=1)

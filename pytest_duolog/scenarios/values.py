@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from pytest_duolog.display import shorten
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side, StopOn
 from pytest_duolog.scenarios.speaker import is_persona, speaker_fields
-from pytest_duolog.scenarios.steps import Talk
 from pytest_duolog.scenarios.variants import Variant
 
 LONGEST_VALUE = 60
@@ -176,6 +175,8 @@ class ScenarioValues:
                     self._rank("steps"), "the steps say how long the dialogue is; talk(turns=...) has its own"
                 )
             ]
+        from pytest_duolog.scenarios.steps import Talk  # noqa: PLC0415  # most dialogues have no steps
+
         is_free = any(isinstance(step, Talk) for step in scenario.steps)
         return (
             []

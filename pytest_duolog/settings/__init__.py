@@ -1,6 +1,6 @@
 """The settings of a pytest run outside of markers, merged once into one frozen object.
 
-`options` reads options and ini keys, `project_table` the `[tool.duolog]` table.
+`options` reads options and ini keys, `pyproject` the `[tool.duolog]` table.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_duolog.endpoints.customer import MODEL, require_part
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import Provider
 from pytest_duolog.endpoints.rate_limiter import Limit
 from pytest_duolog.endpoints.registry import check_model, known_providers, takes_tools, unsent_knobs
+from pytest_duolog.endpoints.scripted import CUSTOMER
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.recording.secret_names import EnvironmentRules
@@ -24,11 +24,10 @@ from pytest_duolog.results.plan import DEFAULT_BLAME_ROUNDS, MOST_SAMPLES, Blame
 from pytest_duolog.results.shard import Shard
 from pytest_duolog.scenarios.scenario import SIDES, STOP_ON, Scenario, Side, StopOn
 from pytest_duolog.scenarios.speaker import DEFAULT_MODEL, Model, ModelName, Speaker
-from pytest_duolog.scenarios.steps import Check
 from pytest_duolog.scenarios.values import Idle, Played, ScenarioValues
 from pytest_duolog.scenarios.variants import Variant, check_names, variant_of
 from pytest_duolog.settings import options
-from pytest_duolog.settings.project_table import configured_providers, read_project_table
+from pytest_duolog.settings.pyproject import values_of_project
 
 if TYPE_CHECKING:
     from pytest_duolog.settings.executor import ExecutorAddress
@@ -106,7 +105,7 @@ class Settings:
         Each of the `n_workers` processes of each shard gets a share of the budget and of the limits; this process is
         number `worker`, from 0, of its shard. Raises ConfigurationError for wrong values.
         """
-        table = read_project_table(pyproject)
+        project = values_of_project(pyproject)
         part = Shard.parse(shard) if shard is not None else None
         n_before, n_processes = (
             ((part.number - 1) * n_workers, part.n_shards * n_workers) if part else (0, n_workers)
@@ -130,14 +129,12 @@ class Settings:
             inconclusive=options.inconclusive(inconclusive),
             edited_cassettes=options.fail_or_warn("duolog_edited_cassettes", edited_cassettes),
             shard=part,
-            models={**table.models, **options.role_models("duolog_model", model_ini)},
-            default_model=table.default_model,
-            providers=configured_providers(table),
-            variants=table.variants,
-            patience=Patience(**table.requests.model_dump()),
-            limits={
-                name: Limit(**limit.model_dump()).share(n_processes) for name, limit in table.limits.items()
-            },
+            models={**project.models, **options.role_models("duolog_model", model_ini)},
+            default_model=project.default_model,
+            providers=project.providers,
+            variants=project.variants,
+            patience=project.patience,
+            limits={name: limit.share(n_processes) for name, limit in project.limits.items()},
             secrets=EnvironmentRules(tuple(secrets)),
             otel=options.otel(otel),
             executor=_executor_at(executor) if executor else None,
@@ -170,7 +167,8 @@ class Settings:
             f"{source}, {role}": model for source, models in sources.items() for role, model in models.items()
         }
         named |= {f"[tool.duolog.variants.{name}]": variant.model for name, variant in self.variants.items()}
-        named["[tool.duolog] default_model"] = self.default_model
+        if self.default_model != DEFAULT_MODEL:
+            named["[tool.duolog] default_model"] = self.default_model
         for where, model in named.items():
             try:
                 self._check_model(model)
@@ -191,13 +189,16 @@ class Settings:
             side: self._with_model(scenario.speaker(side), overrides[side]) for side in SIDES
         }
         for speaker in changes.values():
-            if speaker.model == MODEL:
+            if speaker.model == CUSTOMER:
+                from pytest_duolog.endpoints.customer import require_part  # noqa: PLC0415  # it has many patterns
+
                 require_part(speaker.name, speaker.part)
             self._check_takes_tools(speaker)
         if scenario.stop_on is None:
             changes["stop_on"] = self.stop_on
         if scenario.steps:
             from pytest_duolog.properties.by_name import parse_property  # noqa: PLC0415  # most have no steps
+            from pytest_duolog.scenarios.steps import Check  # noqa: PLC0415
 
             changes["steps"] = tuple(
                 step.read(parse_property) if isinstance(step, Check) else step for step in scenario.steps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,6 +14,7 @@ from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider, check_headers
 from pytest_duolog.endpoints.published import published_points, published_provider
+from pytest_duolog.endpoints.rate_limiter import Limit
 from pytest_duolog.endpoints.registry import PROTOCOLS, key_header_of, known_protocols
 from pytest_duolog.endpoints.template import DEFAULT_REQUEST, Template
 from pytest_duolog.errors import ConfigurationError
@@ -22,6 +22,7 @@ from pytest_duolog.scenarios.names import checked_role
 from pytest_duolog.scenarios.speaker import DEFAULT_MODEL, Real, Whole
 from pytest_duolog.scenarios.variants import PROVIDER as VARIANT
 from pytest_duolog.scenarios.variants import Variant
+from pytest_duolog.settings.pyproject import ProjectValues, table_in
 
 
 def _variable(name: str) -> str:
@@ -46,7 +47,7 @@ VariableName = Annotated[str, AfterValidator(_variable)]
 class ProviderTable(BaseModel):
     """One `[tool.duolog.providers.NAME]` table."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     base_url: str | None = None
     protocol: str | None = None
@@ -63,7 +64,7 @@ class ProviderTable(BaseModel):
 class RequestsTable(BaseModel):
     """The `[tool.duolog.requests]` table: how long to try to get one message."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
 
     tries: Whole = Field(default=Patience.tries, ge=1)
     timeout_s: Real = Field(default=Patience.timeout_s, gt=0)
@@ -76,7 +77,7 @@ class RequestsTable(BaseModel):
 class LimitTable(BaseModel):
     """One `[tool.duolog.limits.NAME]` table: the limits for requests to this provider."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
 
     concurrency: Whole | None = Field(default=None, ge=1)
     requests_per_minute: Real | None = Field(default=None, gt=0)
@@ -91,7 +92,7 @@ class LimitTable(BaseModel):
 class ProjectTable(BaseModel):
     """The `[tool.duolog]` table of pyproject.toml."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     default_model: str = DEFAULT_MODEL
     models: dict[Annotated[str, AfterValidator(checked_role)], str] = {}
@@ -100,25 +101,31 @@ class ProjectTable(BaseModel):
     requests: RequestsTable = RequestsTable()
     limits: dict[str, LimitTable] = {}
 
-
-def nearest_pyproject() -> Path | None:
-    """The nearest pyproject.toml, in the working directory or above it, for its [tool.duolog]."""
-    here = Path.cwd()
-    paths = (folder / "pyproject.toml" for folder in (here, *here.parents))
-    return next((path for path in paths if path.is_file()), None)
+    @classmethod
+    def checked(cls, table: Any, pyproject: Path | None) -> Self:
+        """The table of a file; raises ConfigurationError that names every wrong value."""
+        try:
+            return cls.model_validate(table)
+        except ValidationError as error:
+            raise ConfigurationError(f"{pyproject}, [tool.duolog]: {wrong_fields(error)}") from None
 
 
 def read_project_table(pyproject: Path | None) -> ProjectTable:
     """The `[tool.duolog]` table of a pyproject.toml; the defaults if there is none."""
-    if pyproject is None or not pyproject.is_file():
-        return ProjectTable()
-    try:
-        tools: Any = tomllib.loads(pyproject.read_text("utf-8")).get("tool", {})
-        return ProjectTable.model_validate(tools.get("duolog", {}) if isinstance(tools, dict) else tools)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{pyproject} cannot be read: {error}") from None
-    except ValidationError as error:
-        raise ConfigurationError(f"{pyproject}, [tool.duolog]: {wrong_fields(error)}") from None
+    table = table_in(pyproject)
+    return ProjectTable() if table is None else ProjectTable.checked(table, pyproject)
+
+
+def values_of(table: ProjectTable) -> ProjectValues:
+    """The values of the table as the settings keep them; raises ConfigurationError for a wrong provider."""
+    return ProjectValues(
+        table.default_model,
+        table.models,
+        configured_providers(table),
+        table.variants,
+        Patience(**table.requests.model_dump()),
+        {name: Limit(**limit.model_dump()) for name, limit in table.limits.items()},
+    )
 
 
 def configured_providers(table: ProjectTable) -> dict[str, Provider]:
@@ -170,12 +177,12 @@ def _provider(name: str, given: ProviderTable) -> Provider:
     )
 
 
-def _template(given: ProviderTable, protocol: str) -> Template:
-    """What a table says of a chatbot's JSON."""
+def _template(given: ProviderTable, protocol: str) -> Template | None:
+    """What a table says of a chatbot's JSON; None for another protocol."""
     idle = sorted(given.model_fields_set & {"request", "reply", "session"}) if protocol != "http" else []
     if idle:
         raise ConfigurationError(f"{idle[0]} has no effect: it is for protocol 'http', not {protocol!r}")
-    return Template(given.request, given.reply, given.session)
+    return Template(given.request, given.reply, given.session) if protocol == "http" else None
 
 
 def _batches(given: ProviderTable, protocol: str) -> str | None:

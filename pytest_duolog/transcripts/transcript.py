@@ -63,9 +63,18 @@ Text = Annotated[str, _Storable]
 
 
 class Record(BaseModel):
-    """Base of stored values: frozen, and an unknown field is an error, because files are not trusted."""
+    """Base of stored values: frozen, and an unknown field is an error, because files are not trusted.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A class builds its validator at its first use, because a replay uses few of them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+def build_models() -> None:
+    """Build what pydantic builds at the first use, before threads share it: older versions do so without a lock."""
+    for model in (StopReason, Usage, ToolCall, ToolDefinition, Message, TranscriptSpeaker, Transcript):
+        model.model_rebuild()
 
 
 class StopKind(StrEnum):

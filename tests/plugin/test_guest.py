@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_duolog.plugin import REPORTS
+from pytest_duolog.plugin import CI_VARIABLES, REPORTS
+from pytest_duolog.plugin.outputs import GITHUB
 from pytest_duolog.reports.run_reports import RUN_REPORTS
 
 HEAVY = (
@@ -85,6 +86,7 @@ def test_run_without_dialogues_imports_next_to_nothing(pytester, arguments):
 def test_options_of_reports_are_those_of_the_reports():
     with_option = [report.option for report in RUN_REPORTS if not report.variable]
     assert with_option == [f"--duolog-{name}" for name in REPORTS]
+    assert {GITHUB, *(report.variable for report in RUN_REPORTS if report.variable)} == set(CI_VARIABLES)
 
 
 def test_run_without_dialogues_prints_and_writes_what_it_would_without_the_plugin(pytester):

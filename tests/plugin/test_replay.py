@@ -59,16 +59,12 @@ OURS = {
     "pytest_duolog.gate",
     "pytest_duolog.gate.decision",
     "pytest_duolog.genuine",
-    "pytest_duolog.local",
-    "pytest_duolog.local.weights",
     "pytest_duolog.properties",
     "pytest_duolog.properties.base",
     "pytest_duolog.properties.checked",
     "pytest_duolog.properties.claims",
-    "pytest_duolog.properties.steps",
     "pytest_duolog.properties.value_text",
     "pytest_duolog.reports",
-    "pytest_duolog.reports.run_reports",
     "pytest_duolog.reports.terminal",
     "pytest_duolog.results",
     "pytest_duolog.results.arm",
@@ -78,10 +74,8 @@ OURS = {
     "pytest_duolog.results.shard",
     "pytest_duolog.settings",
     "pytest_duolog.settings.options",
-    "pytest_duolog.settings.project_table",
+    "pytest_duolog.settings.pyproject",
     "pytest_duolog.transcripts",
-    "pytest_duolog.transcripts.parts",
-    "pytest_duolog.transcripts.persona_replies",
     "pytest_duolog.transcripts.perspective",
     "pytest_duolog.transcripts.rounds",
     "pytest_duolog.transcripts.text_file",
@@ -89,15 +83,29 @@ OURS = {
 }
 FOLDERS = ("endpoints", "plugin", "recording", "running", "scenarios", "storage")
 NOT_OF_FOLDERS = {
+    "endpoints.anthropic_messages",
+    "endpoints.customer",
+    "endpoints.gemini",
+    "endpoints.http_target",
     "endpoints.live",
     "endpoints.network",
+    "endpoints.ollama",
     "endpoints.retrying",
+    "endpoints.template",
+    "plugin.outputs",
+    "plugin.rewrites",
     "plugin.sampling",
     "plugin.snapshot",
     "plugin.record_keeper",
+    "recording.complaints",
     "recording.patching",
     "recording.vcr_yaml",
     "running.event_loop",
+    "running.steps",
+    "scenarios.files",
+    "scenarios.personas",
+    "scenarios.steps",
+    "scenarios.written",
 }
 
 
@@ -201,14 +209,32 @@ def test_what_code_says_is_read(project, readers):
     assert len(readers) == 1
 
 
-def test_a_replay_imports_what_it_needs(project):
-    """So that it starts as quickly as it does: add to the lists only what a replay cannot do without."""
-    project.makeconftest(LIST_MODULES)
+def imported(*options):
+    """The modules that a run of the project imports, without plugins of other packages."""
+    Path("conftest.py").write_text(LIST_MODULES, "utf-8")
     environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-p", "pytest_duolog.plugin", "-o", "addopts="]
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_duolog.plugin", "-o", "addopts=", *options]
     run = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
-    modules = set(json.loads(Path("modules.json").read_text()))
+    return set(json.loads(Path("modules.json").read_text()))
+
+
+def test_collecting_imports_nothing_that_runs_dialogues(project):
+    modules = imported("--collect-only")
+    assert "pytest_duolog.plugin.collection" in modules
+    runs = (
+        "endpoints.live",
+        "recording.cassette",
+        "results.dialogue_result",
+        "running.session",
+        "running.dialogue",
+    )
+    assert modules & {f"pytest_duolog.{name}" for name in runs} == set()
+
+
+def test_a_replay_imports_what_it_needs(project):
+    """So that it starts as quickly as it does: add to the lists only what a replay cannot do without."""
+    modules = imported()
     tops = {name.partition(".")[0] for name in modules}
     assert tops & HEAVY == set()
     ours = {name for name in modules if name.partition(".")[0] == "pytest_duolog"}
@@ -217,7 +243,7 @@ def test_a_replay_imports_what_it_needs(project):
     assert ours & {f"pytest_duolog.{name}" for name in NOT_OF_FOLDERS} == set()
     bare = subprocess.run(
         [sys.executable, "-c", "import sys, pytest; pytest.main(['--version', '-q']); print(*sys.modules)"],
-        env=environ,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=True,
