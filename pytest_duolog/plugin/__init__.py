@@ -490,7 +490,7 @@ def _keeps_tests(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(optionalhook=True, trylast=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Send workers more tests ahead if models are asked, unless `--maxschedchunk` says how many."""
+    """Send workers more tests ahead once a dialogue asked models, unless `--maxschedchunk` says how many."""
     is_usual = config.getoption("dist") == "load" and config.getoption("maxschedchunk") is None
     if not is_usual or given_record_mode(config) == "none":
         return None

@@ -1,26 +1,33 @@
 """Lets workers of pytest-xdist begin the dialogues of the tests that they certainly run next.
 
 A worker keeps the tests that the controller has sent to it in a queue. It may begin their dialogues if no test is ever
-taken back (see `keeps_tests`). pytest-xdist sends few tests ahead if tests take long; `LookAhead` sends more.
+taken back (see `keeps_tests`). pytest-xdist sends few tests ahead if tests take long; `LookAhead` sends more, once a
+test had a dialogue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadScheduling
 
-from pytest_duolog.plugin import KEEPS_TESTS
+from pytest_duolog.plugin import COLLECTOR, KEEPS_TESTS
 from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.prefetch import TESTS_PER_PLACE
 from pytest_duolog.plugin.state import settings_of
 
+if TYPE_CHECKING:
+    from pytest_duolog.plugin.collector import Collector
+
 
 class LookAhead(LoadScheduling):  # type: ignore[misc]  # it ships no types
-    """Distributes tests as `--dist=load` does, but always sends each worker enough for its places."""
+    """Distributes tests as `--dist=load` does; after the first dialogue, each worker always has enough for its places.
+
+    The controller collects no tests, so only a report tells it that the run has dialogues.
+    """
 
     def __init__(self, config: pytest.Config, log: Any, *, n_ahead: int) -> None:
         super().__init__(config, log)
@@ -36,7 +43,10 @@ class LookAhead(LoadScheduling):  # type: ignore[misc]  # it ships no types
         super()._send_tests(node, max(num, self._n_missing(node)))
 
     def _n_missing(self, node: Any) -> int:
-        """How many tests a worker lacks; it has never more ahead than its part of all."""
+        """How many tests a worker lacks; it has never more ahead than its part of all. None without dialogues."""
+        collector: Collector | None = self.config.pluginmanager.get_plugin(COLLECTOR)
+        if collector is None or not collector.dialogues:
+            return 0
         part = len(self.collection or ()) // len(self.nodes)
         return min(self._n_ahead, part) - len(self.node2pending[node])
 

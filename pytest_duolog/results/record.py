@@ -234,6 +234,12 @@ class RunRecord:
     damage: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        keys = {(sample.scenario, sample.number, sample.arm) for sample in self.samples}
+        is_plain = {(scenario, arm) for scenario, _, arm in keys} <= {
+            (scenario, Arm.BASELINE) for scenario in self.header.plan.scenarios
+        }
+        if is_plain and len(keys) == len(self.samples):
+            return
         seen: set[tuple[object, ...]] = set()
         for sample in self.samples:
             check_sample(sample, self.header.plan, seen)

@@ -39,6 +39,8 @@ from pytest_duolog.transcripts.transcript import Record
 
 # The first bytes of each record.
 FIRST_BYTES = b'{"duolog_record":'
+# How each line with a sample begins, as this package writes it.
+SAMPLE = b'{"sample":'
 # The key of a field that only format 1 has.
 OLD_VERDICTS = b'"properties":'
 UNPROTECTED = "its checksums were removed, so it cannot be told whether somebody changed it: restore the file"
@@ -92,6 +94,8 @@ def _record(lines: Iterable[bytes], path: Path) -> RunRecord:
             (version, header), name = _header(text, path), "the header"
             if version > 1 and not whole.are_sealed:
                 problems.append(UNPROTECTED)
+        elif wrong is None and (sample := _usual_sample(text)) is not None:
+            samples.append(sample)
         else:
             line = _line(text, number, path)
             samples += [line.sample] if line.sample else ()
@@ -155,6 +159,16 @@ def _header(line: bytes, path: Path) -> tuple[int, Header]:
         raise RunRecordError(
             f"the header of the run record is damaged: {wrong_fields(error)}", path=path
         ) from None
+
+
+def _usual_sample(text: bytes) -> Sample | None:
+    """The sample in a line of the usual form; None for any other line, and for one that cannot be read."""
+    if not (text.startswith(SAMPLE) and text.endswith(b"}")):
+        return None
+    try:
+        return Sample.model_validate_json(text[len(SAMPLE) : -1])
+    except ValidationError:
+        return None
 
 
 def _line(text: bytes, number: int, path: Path) -> _Line:
