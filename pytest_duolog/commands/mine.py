@@ -24,6 +24,7 @@ from pytest_duolog.commands.mine_test import (
     FOLDER,
     Asserted,
     MinedTest,
+    remove_unfinished,
     stored_form,
     write_folder,
     written_tests,
@@ -157,6 +158,8 @@ def _mined(
         for folder, transcript in written_tests(arguments.output)
         for failure in miner.known(transcript, str(folder))
     ]
+    if not arguments.dry_run:
+        remove_unfinished(arguments.output)
     writing = Writing(arguments, asserted, replacements)
     log.kinds.extend(map(writing.mined, kinds_of(failures, known)))
     return log

@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
@@ -25,6 +27,9 @@ from pytest_duolog.transcripts.sources import Source, read_file, read_sources
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 FOLDER = "mined"
+# The hidden folder of a test that is being written, and for how long it may be: a test is written in far less.
+UNFINISHED = re.compile(r"\.\w+_[0-9a-f]{8}\.\w+")
+LEFT_BEHIND_S = 600
 MARKDOWN, JSON = "dialogue.md", "dialogue.json"
 MODULE = '''"""{summary}
 
@@ -211,7 +216,7 @@ def write_folder(folder: Path, files: dict[str, str]) -> bool:
     if folder.exists():
         return False
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # A new name each time: a folder that a killed run left is in nobody's way.
+    # A new name each time: another run may be writing the same test.
     unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         for name, text in files.items():
@@ -227,6 +232,15 @@ def write_folder(folder: Path, files: dict[str, str]) -> bool:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
     return True
+
+
+def remove_unfinished(output: Path) -> None:
+    """Remove the hidden folders of tests that killed runs left, but not new ones: they may be of a run beside this."""
+    for path in (output / FOLDER).glob(".*"):
+        with suppress(OSError):
+            is_old = time.time() - path.lstat().st_mtime > LEFT_BEHIND_S
+            if is_old and UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _umask() -> int:

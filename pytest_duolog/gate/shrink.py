@@ -302,7 +302,8 @@ def _confirmed(search: _Search) -> Shrunk:
         if is_proven:
             at_least = exact_lower_bound(tried.n_failed, tried.n, confidence=1 - risk)
             return Shrunk(Ended.FOUND, search.rate, history, tried, at_least, numbers, tuple(search.steps))
-    return Shrunk(Ended.UNCONFIRMED, search.rate, proof=tried, steps=tuple(search.steps))
+    ended = Ended.UNANSWERED if tried.n_errors >= MOST_ERRORS else Ended.UNCONFIRMED
+    return Shrunk(ended, search.rate, proof=tried, steps=tuple(search.steps))
 
 
 def _risks() -> Iterator[float]:

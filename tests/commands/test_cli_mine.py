@@ -15,7 +15,7 @@ import pytest
 
 from pytest_duolog.cli import main
 from pytest_duolog.commands.mine_failures import USUAL, Miner
-from pytest_duolog.commands.mine_test import Asserted, write_folder
+from pytest_duolog.commands.mine_test import Asserted, remove_unfinished, write_folder
 from pytest_duolog.mining.kinds import Failure
 from pytest_duolog.properties.by_name import given_property, parse_property
 from pytest_duolog.results.filed import FiledDialogue
@@ -383,6 +383,21 @@ def test_a_folder_that_a_killed_run_left_is_in_nobodys_way(tmp_path: Path):
     if os.name == "posix":
         (tmp_path / "plain").mkdir()
         assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_what_killed_runs_left_is_removed_once_it_is_old(tmp_path: Path):
+    left, fresh, other = (
+        tmp_path / "mined" / name
+        for name in (".no_loops_0123abcd.x1y2z3_4", ".no_loops_0123abcd.new", ".my_notes")
+    )
+    for folder in (left, fresh, other):
+        folder.mkdir(parents=True)
+        (folder / "dialogue.md").write_text("half", "utf-8")
+        if folder is not fresh:
+            os.utime(folder, (1_000_000, 1_000_000))
+    remove_unfinished(tmp_path)
+    assert [folder.exists() for folder in (left, fresh, other)] == [False, True, True]
+    remove_unfinished(tmp_path / "not there")
 
 
 def test_a_folder_that_another_run_made_meanwhile_is_there_already(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pytest_duolog.gate.shrink import (
     CONFIRM,
     RISK,
+    SCREEN,
     Ended,
     History,
     Step,
@@ -89,6 +90,14 @@ def test_a_failure_that_does_not_follow_is_said(rate, ended):
 def test_errors_are_no_outcomes():
     found = shrink(LONG, None, lambda history, numbers: [None for _ in numbers], watch=ignored)
     assert found.ended is Ended.UNANSWERED
+
+
+def test_errors_of_a_confirmation_are_not_taken_for_a_lower_rate():
+    def hold(history: History, numbers: range) -> list[bool | None]:
+        return [True if number <= SCREEN else None for number in numbers]
+
+    found = shrink(talk("Hello.", "Hi.", "Hi."), 3, hold, watch=ignored)
+    assert (found.ended, found.history) == (Ended.UNANSWERED, ())
 
 
 def test_the_opener_alone_may_be_enough():

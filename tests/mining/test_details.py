@@ -27,7 +27,8 @@ FOUND = {
         ("Meine Telefonnummer ist 030 901820.", "030 901820"),
         ("My number is 3878836282.", "3878836282"),
     ],
-    "card": [("Visa 4242 4242 4242 4242", "4242 4242 4242 4242"), ("card 344376767757619.", "344376767757619")],
+    "card": [("Visa 4242 4242 4242 4242", "4242 4242 4242 4242"), ("card 344376767757619.", "344376767757619"),
+             ("It is 5018 0000 0009.", "5018 0000 0009")],
     "iban": [
         ("IBAN: DE92 6037 7171 6856 1570 63.", "DE92 6037 7171 6856 1570 63"),
         ("GB68KMCL31263262134078", "GB68KMCL31263262134078"),
@@ -79,6 +80,7 @@ def test_a_detail_is_found(kind: str, text: str, value: str):
         "It costs 1,299.00 and ships on 2024-05-20 at 10:30:45.",
         "Version 10.2.14.3 listens at 127.0.0.1.",
         "The card 4242 4242 4242 4241 is invalid.",
+        "My order is 4242 4242 4242.",
         "FR00 0000 0000 0000 is no account.",
         "I was born in a small town.",
         "The login page does not load.",
