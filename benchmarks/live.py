@@ -3,7 +3,8 @@
     python benchmarks/live.py [--dialogues 200] [--replies 10] [--latency-ms 50] [--in-flight 50]
                               [--contestants duolog vcrpy xdist] [--share 0.1] [--workers 2]
 
-A canned server on loopback answers every request after the latency. Each contestant is a whole pytest process that
+A canned server on loopback answers every request after the latency, with the next of 500 texts of about 150 words that
+are the same in every run. Each contestant is a whole pytest process that
 runs one test a dialogue and records it: `duolog` with its scheduler, `vcrpy` one dialogue after the other through
 vcrpy and the same client, `xdist` the same with pytest-xdist's workers. The rivals get only a share of the dialogues
 (they would take minutes) and are compared by dialogues a second. The ideal is the time in which nothing is waited for
@@ -23,13 +24,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SERVER = """
-import asyncio, json, sys
+import asyncio, itertools, json, random, sys
 latency = float(sys.argv[1])
-text = " ".join(["word"] * 150)
-choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-content = json.dumps({"id": "x", "model": "m", "choices": [choice], "usage": {}}).encode()
-head = b"HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: %d\\r\\n\\r\\n" % len(content)
-answer = head + content
+PARTS = (
+    "I,You,We,The agent,Our team,Your bank,The customer,Somebody from support,My colleague,The courier".split(","),
+    "can check,has confirmed,will change,could not find,would rather keep,is looking at,just received".split(","),
+    "the order,your booking,a refund of $49.90,the invoice from 12 May,that address,the red suitcase,order #A-20417,"
+    "the account of O'Neill,a new password,3 of the 4 parcels,the terms (see section 2)".split(","),
+    "before Friday,after the call,without a fee,at 10:30,if it's still open,as we agreed,in the café,today".split(","),
+)
+
+def answer(number):
+    draws = random.Random(number)
+    sentences = [" ".join(map(draws.choice, PARTS)) + draws.choice(".?!") for _ in range(16)]  # 150 words or so
+    text = " ".join(sentences[:8]) + "\\n\\n" + " ".join(sentences[8:])
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 300, "completion_tokens": 200, "total_tokens": 500}
+    content = json.dumps({"id": f"chatcmpl-{number}", "model": "m", "choices": [choice], "usage": usage}).encode()
+    head = b"HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: %d\\r\\n\\r\\n" % len(content)
+    return head + content
+
+answers = itertools.cycle([answer(number) for number in range(500)])
 
 class Canned(asyncio.Protocol):
     def connection_made(self, transport):
@@ -42,7 +57,7 @@ class Canned(asyncio.Protocol):
             self.expected = len(head) + 4 + int(length.split(b":")[1])
         if self.expected is not None and len(self.received) >= self.expected:
             self.received, self.expected = b"", None
-            asyncio.get_running_loop().call_later(latency, self.transport.write, answer)
+            asyncio.get_running_loop().call_later(latency, self.transport.write, next(answers))
 
 async def serve():
     server = await asyncio.get_running_loop().create_server(Canned, "127.0.0.1", 0, backlog=2048)
