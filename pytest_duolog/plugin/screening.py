@@ -32,6 +32,7 @@ from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.settings import Settings
 from pytest_duolog.storage.line_file import replacing
 from pytest_duolog.storage.own_folder import OWN_FOLDER, make_folder
+from pytest_duolog.storage.whole_file import write_whole
 
 FOLDER = Path(OWN_FOLDER) / "screen"
 ANSWER = Path(OWN_FOLDER) / "screen.json"
@@ -127,7 +128,7 @@ class Screening:
         text = screen_text(found, on_trial, answers.spoken, answers.missing)
         try:
             make_folder(page.parent)
-            page.write_text(text, "utf-8", newline="\n")
+            write_whole(page, text)
         except OSError as error:
             self._lines.append(f"HTML report: {page} cannot be written: {error.strerror}")
         else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_duolog.storage.own_folder import make_folder
+from pytest_duolog.storage.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pytest_duolog.gate.decide import RecordDecision
@@ -64,8 +65,11 @@ class RunReport(NamedTuple):
     def _write(self, path: Path, text: str) -> str | None:
         try:
             make_folder(path.parent)
-            with path.open("a" if self.variable else "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            if self.variable:
+                with path.open("a", encoding="utf-8", newline="\n") as file:
+                    file.write(text)
+            else:
+                write_whole(path, text)
         except OSError as error:
             return f"{self.title}: {path} cannot be written: {error.strerror}"
         return None

@@ -149,7 +149,9 @@ def _opened(path: Path, flags: int) -> int:
 def _check_link(path: Path) -> None:
     """Raises OSError for a link without a target: writing would create the target, wherever it is."""
     if path.is_symlink() and not os.path.exists(path):  # noqa: PTH110  # never raises
-        raise OSError(errno.ELOOP, f"a link to {os.readlink(path)}, which does not exist", str(path))  # noqa: PTH115
+        is_loop = os.path.islink(os.path.realpath(path))  # noqa: PTH114  # never raises
+        why = "which leads back to itself" if is_loop else "which does not exist"
+        raise OSError(errno.ELOOP, f"a link to {os.readlink(path)}, {why}", str(path))  # noqa: PTH115
 
 
 def _check_kind(kind: int, path: Path) -> None:

@@ -269,9 +269,11 @@ def test_an_address_that_cannot_be_opened_says_what_to_look_at(folder, capsys):
         (["--out", "out", "--chunk-mb", "0", "log.jsonl"], "--chunk-mb 0 is not above 0"),
         (["--out", "out", "-"], "--out cannot read stdin"),
         (["--out", "out", "none*.jsonl"], "none*.jsonl: there is no such file"),
+        (["--out", "out", "empty"], "empty: there are no logs in this folder (.jsonl, .ndjson, .csv,"),
     ],
 )
 def test_what_would_have_no_effect_is_refused(folder, capsys, arguments, said):
+    Path("empty").mkdir()
     assert main(["check", *arguments]) == 2
     assert said in capsys.readouterr().err
 

@@ -71,19 +71,23 @@ def test_what_cannot_be_written_is_named_with_advice(arguments, tmp_path, monkey
     assert sorted(map(str, Path().iterdir())) == ["log.jsonl", "taken"]
 
 
+@pytest.mark.parametrize("is_there", [True, False], ids=["old", "new"])
 @pytest.mark.parametrize("kind", ["text", "csv"])
-def test_no_half_of_a_file_is_left_on_a_full_disk(kind, tmp_path, monkeypatch, capsys):
+def test_a_file_stays_as_it_was_on_a_full_disk(kind, is_there, tmp_path, monkeypatch, capsys):
     def write_half(path, text, *_, **__):
         path.write_bytes(text[: len(text) // 2].encode())
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.chdir(tmp_path)
     Path("log.jsonl").write_text(DIALOGUE, "utf-8")
+    if is_there:
+        Path("out").write_text("the old one", "utf-8")
+    before = {path.name: path.read_text("utf-8") for path in Path().iterdir()}
     monkeypatch.setattr(Path, "write_text", write_half)
     assert main(["show", "log.jsonl", "--format", kind, "-o", "out"]) == 2
     said = capsys.readouterr().err
     assert said == "duolog: out cannot be written: No space left on device; make room on the disk\n"
-    assert not Path("out").exists()
+    assert {path.name: path.read_text("utf-8") for path in Path().iterdir()} == before
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")

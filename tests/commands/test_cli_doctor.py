@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,26 @@ def replace(path: Path, old: str, new: str) -> None:
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new), "utf-8")
+
+
+def test_extras_are_listed_with_what_they_lack(capsys: pytest.CaptureFixture[str], monkeypatch):
+    def installed(name: str) -> str:
+        if name in ("pyarrow", "ray"):
+            raise PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(doctor, "version", installed)
+    monkeypatch.setattr(doctor, "distributions", list)
+    lines = {
+        line.partition("]")[0]: line for line in doctor._installed()
+    }  # what is in the environment differs
+    assert lines["[mine"].endswith(": phonenumbers 1.0; python-stdnum 1.0")
+    assert lines["[scan"].endswith(
+        ": fsspec 1.0; zstandard 1.0; not installed: pyarrow (pip install 'pytest-duolog[scan]')"
+    )
+    assert lines["[ray"].endswith(": not installed: ray (pip install 'pytest-duolog[ray]')")
+    table = tomllib.loads((EXAMPLE.parent / "pyproject.toml").read_text("utf-8"))
+    assert doctor.EXTRAS.keys() == table["project"]["optional-dependencies"].keys()
 
 
 def test_a_healthy_project_has_nothing_wrong(

@@ -65,7 +65,7 @@ NO_FILES: list[tuple[Callable[[Path], None], str, str]] = [
     (folder, "the cassette cannot be read: Is a directory", "move away what is there now"),
     (pipe, "the cassette cannot be read: Not a regular file", "move away what is there now"),
     (dangling_link, "the cassette cannot be read: a link to gone.jsonl, which does not exist", "remove the link, or"),
-    (link_to_itself, f"the cassette cannot be read: a link to {NAME}, which does not exist", "remove the link"),
+    (link_to_itself, f"the cassette cannot be read: a link to {NAME}, which leads back to itself", "remove the link"),
 ]  # fmt: skip
 
 

@@ -129,6 +129,8 @@ def addresses(written: str) -> list[str]:
         files = [f"{protocol}{PROTOCOL}{str(name).removeprefix(f'{protocol}{PROTOCOL}')}" for name in found]
     elif Path(written).is_dir():
         files = [str(path) for path in Path(written).rglob("*") if kind_of(path.name) and path.is_file()]
+        if not files:
+            raise TranscriptError(f"{written}: there are no logs in this folder ({', '.join(KINDS)})")
     elif Path(written).exists():
         files = [written]
     else:
