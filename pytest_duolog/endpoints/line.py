@@ -23,8 +23,8 @@ JSON_HEADERS: Mapping[str, str] = {"accept": "*/*", "content-type": "application
 class HttpAnswer:
     """A complete response; `headers` have names in lower case.
 
-    For error messages, a response from the network has the request in `asked`, and the variables of its address and
-    key.
+    `latency_ms` is None if it was not measured, as for an answer out of a batch. For error messages, a response from
+    the network has the request in `asked`, and the variables of its address and key.
     """
 
     status_code: int

@@ -35,7 +35,10 @@ def placed(calls: Sequence[ToolCall], replies: Sequence[Reply]) -> tuple[ToolCal
 
 
 def joined_reply(replies: Sequence[Reply], calls: Sequence[ToolCall]) -> Reply:
-    """The replies of all rounds as one: all words, the sums of costs and times, and `calls` with their results."""
+    """The replies of all rounds as one: all words, the sums of costs and times, and `calls` with their results.
+
+    Its time is known if that of every round is.
+    """
     if len(replies) == 1 and not replies[0].tool_calls:
         return replies[0]
     usages = [reply.usage for reply in replies if reply.usage]
@@ -47,6 +50,6 @@ def joined_reply(replies: Sequence[Reply], calls: Sequence[ToolCall]) -> Reply:
         reasoning="\n\n".join(thoughts) or None,
         tool_calls=tuple(calls),
         usage=sum(usages, Usage()) if usages else None,
-        latency_ms=round(sum(times), 1) if times else None,
+        latency_ms=round(sum(times), 1) if len(times) == len(replies) else None,
         opaque=None,
     )

@@ -29,12 +29,15 @@ def engage(session: pytest.Session) -> None:
     assert address is not None, "the caller has looked"
     is_asked_for = bool(config.getoption("duolog_executor"))
     runs_nothing = config.option.collectonly or config.getoption("duolog_plan")
-    # A screen asks the candidate whatever the record mode of the tests is.
-    is_live = settings.record_mode is not RecordMode.NONE or config.getoption("duolog_screen")
+    # A screen asks the candidate whatever the record mode of the tests is; its batches are sent from this process.
+    is_here = config.getoption("duolog_screen_batch") is not None
+    is_live = settings.record_mode is not RecordMode.NONE or (
+        config.getoption("duolog_screen") and not is_here
+    )
     if runs_nothing or not (is_live or is_asked_for):
         return
     try:
-        _check_run(config, settings, is_live=bool(is_live))
+        _check_run(config, settings, is_live=bool(is_live), is_here=is_here)
         tests = list(filter(uses_our_fixture, session.items))
         reasons = {item.nodeid: why for item in tests if (why := _why_not_sent(item, settings))}
         if reasons:
@@ -48,7 +51,12 @@ def engage(session: pytest.Session) -> None:
     config.pluginmanager.register(Summary(executor), "duolog-executor")
 
 
-def _check_run(config: pytest.Config, settings: Settings, *, is_live: bool) -> None:
+def _check_run(config: pytest.Config, settings: Settings, *, is_live: bool, is_here: bool) -> None:
+    if not is_live and is_here:
+        raise ConfigurationError(
+            "--duolog-executor: it has no effect on --duolog-screen-batch, whose batches are sent from this process: "
+            "leave it out"
+        )
     if not is_live:
         raise ConfigurationError(
             "--duolog-executor: it has no effect in record mode none, which asks no model: add "

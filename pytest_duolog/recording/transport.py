@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_duolog.endpoints.base import then
 from pytest_duolog.endpoints.history import HistoryBody, HistoryEncoder
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion, Line
-from pytest_duolog.genuine import CLOCK
 from pytest_duolog.recording.interaction import Body, Response, SentRequest
 from pytest_duolog.recording.mocks import NotMocked, is_httpx_mocked
 from pytest_duolog.recording.recorder import Recorder
@@ -61,13 +60,11 @@ class RecordedLine:
         recorded = self._cassette.play(sent)
         if recorded is not None:
             return self._as_answer(recorded)
-        started_s = CLOCK.seconds()
 
         def taken(answer: HttpAnswer) -> HttpAnswer:
             headers = {name: [value] for name, value in answer.headers.items() if name != "content-encoding"}
             response = Response(answer.status_code, answer.reason, headers, answer.content)
-            latency_ms = answer.latency_ms or CLOCK.ms_since(started_s)
-            return self._as_answer(self._cassette.record(sent, response, latency_ms))
+            return self._as_answer(self._cassette.record(sent, response, answer.latency_ms))
 
         return then(self._live.post(question), taken)
 

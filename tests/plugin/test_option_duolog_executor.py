@@ -128,6 +128,11 @@ def duolog_vcr_config():
     ("options", "suite", "told"),
     [
         (("--record-mode=none",), SUITE, "*no effect in record mode none*--record-mode=once*"),
+        (
+            ("--duolog-screen=3", "--duolog-screen-batch=5", "--duolog-candidate=agent=openai:new"),
+            SUITE,
+            "*no effect on --duolog-screen-batch, whose batches are sent from this process*",
+        ),
         (("--record-mode=once", "--duolog-concurrency=1"), SUITE, "*one dialogue runs after the other*"),
         (
             ("--record-mode=once",),
@@ -145,7 +150,7 @@ def duolog_vcr_config():
             "*(duolog_vcr_config has hooks, which are code of your tests)*",
         ),
     ],
-    ids=["record mode none", "one at a time", "function", "mock", "hooks"],
+    ids=["record mode none", "batches", "one at a time", "function", "mock", "hooks"],
 )
 def test_what_would_have_no_effect_or_cannot_be_sent_is_refused(
     pytester: pytest.Pytester,
