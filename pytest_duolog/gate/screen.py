@@ -17,11 +17,12 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import combinations
+from operator import itemgetter
 from typing import NamedTuple
 
-from pytest_duolog.results.acts import Act, Heard
+from pytest_duolog.results.acts import Heard
 from pytest_duolog.transcripts.transcript import Message
 
 # The chance of an alarm if both sides are one model: half of it for the sum over all dialogues, half for the one that
@@ -34,6 +35,8 @@ MOST_DIVISIONS = 300
 ACT, TOOLS, STANCE, LENGTH = 1.0, 1.0, 0.5, 0.5
 # An answer that is so many times as long differs in length as much as it can.
 LONGEST_RATIO = 4.0
+# The steps of a distance: chance and what was seen must tie where they are equal.
+STEPS = 2.0**40
 # The share of the answers of each side that must do the same, but not what the other side does, for a divergence.
 MOST = 0.8
 # At least so many answers of each side, because one has no distance from itself.
@@ -132,15 +135,14 @@ class Screen:
         return min(self.p_sum, self.p_most) <= ALARM_RISK / 2
 
 
-@lru_cache(maxsize=65536)
 def distance(one: Heard, other: Heard) -> float:
-    """How different two answers are, from 0 to 3."""
+    """How different two answers are, from 0 to 3, in steps that sums of it keep exactly, in any order."""
     ratio = abs(math.log((one.n_words + 1) / (other.n_words + 1))) / math.log(LONGEST_RATIO)
     return (
         ACT * (one.act is not other.act)
         + TOOLS * (one.tools != other.tools)
         + STANCE * (one.stance is not other.stance)
-        + LENGTH * min(1.0, ratio)
+        + round(LENGTH * min(1.0, ratio) * STEPS) / STEPS
     )
 
 
@@ -150,23 +152,32 @@ def split_of(baseline: Sequence[Heard], candidate: Sequence[Heard]) -> Split:
     The excess is the mean distance between the sides minus half of the mean distances inside them (the energy
     distance); its mean is 0 if both sides are one model.
     """
-    cross = _mean([distance(one, other) for one in baseline for other in candidate])
-    inside = _mean([distance(*pair) for pair in combinations(baseline, 2)])
-    inside += _mean([distance(*pair) for pair in combinations(candidate, 2)])
-    ours, theirs = _main_act(baseline), _main_act(candidate)
-    return Split(
-        cross - inside / 2, ours is not None and theirs is not None and ours is not theirs, inside / 2
-    )
+    return next(_divided([*baseline, *candidate], [range(len(baseline))]))
+
+
+def _divided(both: Sequence[Heard], divisions: Iterable[Sequence[int]]) -> Iterator[Split]:
+    """The answers divided into two sides of two or more; a division is the places of the first side's answers."""
+    rows = [[distance(one, other) for other in both] for one in both]
+    reach = [sum(row) for row in rows]
+    whole = sum(reach) / 2
+    acts = [answer.act for answer in both]
+    n_all = Counter(acts)
+    for chosen in divisions:
+        pick, n = itemgetter(*chosen), len(chosen)
+        ours = sum(map(sum, map(pick, pick(rows)))) / 2
+        cross = sum(pick(reach)) - 2 * ours
+        theirs, n_theirs = whole - ours - cross, len(both) - n
+        floor = (ours / math.comb(n, 2) + theirs / math.comb(n_theirs, 2)) / 2
+        n_ours = Counter(pick(acts))
+        our_acts = [act for act in n_all if n_ours[act] >= MOST * n - 1e-9]
+        their_acts = [act for act in n_all if n_all[act] - n_ours[act] >= MOST * n_theirs - 1e-9]
+        yield Split(
+            cross / (n * n_theirs) - floor, bool(our_acts and their_acts) and our_acts != their_acts, floor
+        )
 
 
 def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values) if values else 0.0
-
-
-def _main_act(answers: Sequence[Heard]) -> Act | None:
-    """What most answers do; None if they are of several minds."""
-    ((act, n),) = Counter(answer.act for answer in answers).most_common(1)
-    return act if n >= MOST * len(answers) - 1e-9 else None
+    return math.fsum(values) / len(values)
 
 
 def screen(
@@ -196,17 +207,17 @@ def screen(
         for key, turn in zip(keys, turns, strict=True):
             if key not in splits:
                 splits[key] = _splits(turn, drawn)
-    draws = [{key: found[0] for key, found in splits.items()}]
-    draws += [{key: drawn.choice(found) for key, found in splits.items()} for _ in range(n_permutations)]
-    scored = [[_scored(keys, draw) for keys in sources] for draw in draws]
-    observed, *permuted = (
-        [math.fsum(draw[key].excess for key in keys) for keys in row]
-        for row, draw in zip(scored, draws, strict=True)
-    )
-    # A turn that dialogues share counts once.
-    total, *permuted_totals = (
-        math.fsum(draw[key].excess for key in dict.fromkeys(key for keys in row for key in keys))
-        for row, draw in zip(scored, draws, strict=True)
+
+    def scores(draw: Mapping[str, Split]) -> tuple[list[float], float]:
+        """The excess of each dialogue, and of all together: a turn that dialogues share counts once."""
+        scored = [_scored(keys, draw) for keys in sources]
+        every = dict.fromkeys(key for keys in scored for key in keys)
+        return [_excess(keys, draw) for keys in scored], _excess(every, draw)
+
+    observed, total = scores({key: found[0] for key, found in splits.items()})
+    permuted, permuted_totals = zip(
+        *(scores({key: drawn.choice(found) for key, found in splits.items()}) for _ in range(n_permutations)),
+        strict=True,
     )
     columns = list(zip(*permuted, strict=True))
     means = [_mean(column) for column in columns]
@@ -242,19 +253,17 @@ def _splits(turn: Turn, drawn: random.Random) -> list[Split]:
     if math.comb(len(both), n) > MOST_DIVISIONS:
         others = [drawn.sample(range(len(both)), n) for _ in range(MOST_DIVISIONS - 1)]
         divisions = [range(n), *others]
-    found = []
-    for chosen in divisions:
-        inside = set(chosen)
-        ours = [both[at] for at in chosen]
-        theirs = [answer for at, answer in enumerate(both) if at not in inside]
-        found.append(split_of(ours, theirs))
-    return found
+    return list(_divided(both, divisions))
 
 
 def _scored(keys: Sequence[str], splits: Mapping[str, Split]) -> Sequence[str]:
     """The turns up to the first divergence."""
     first = next((at for at, key in enumerate(keys) if splits[key].diverges), len(keys))
     return keys[: first + 1]
+
+
+def _excess(keys: Iterable[str], splits: Mapping[str, Split]) -> float:
+    return math.fsum(splits[key].excess for key in keys)
 
 
 def _p(observed: float, permuted: Sequence[float]) -> float:
