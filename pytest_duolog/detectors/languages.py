@@ -74,6 +74,14 @@ _LANGUAGES_OF: dict[str, list[str]] = _TABLES["languages"]
 _LETTERS = {letter: languages for letters, languages in _TABLES["letters"].items() for letter in letters}
 _UNSPACED = ("Han", "Kana", "Thai")
 
+# Several words with capitals, with particles between them.
+_CAPITALISED = r"[A-ZÀ-ÖØ-ÞŁŚŻČŠŽĞİŞ][a-zß-öø-ÿœąćęłńśźżčďěňřšťůžğışő'’-]{1,30}"
+_NAMES = re.compile(
+    rf"(?<!\w){_CAPITALISED}(?:,?[ ](?:(?:de|del|della|dello|dei|degli|delle|di|da|do|dos|das|du|des|la|le|les|el|los"
+    r"|las|van|von|vom|der|den|zu|zum|zur|ter|y|e|et|und|à|al|sur|sous|in)[ ]){0,3}"
+    rf"(?:[dl]['’])?{_CAPITALISED}(?!\w))+"
+)
+
 # One or two messages cannot distinguish these languages.
 _FAMILIES = (
     frozenset({"da", "no", "sv"}),
@@ -117,7 +125,7 @@ def guess_language(content: str, *, asks_library: bool = True) -> Guess:
 
 @lru_cache(maxsize=256)  # dialogues with loops repeat their messages
 def _guessed(content: str, asks_library: bool) -> Guess:  # a key of the cache
-    own = text.without_asides(content)
+    own = _own_words(content)
     folded = text.fold(own)
     script = _script_of(folded)
     if script is None:
@@ -168,6 +176,23 @@ def leaning(content: str, expected: str) -> str | None:
     return code if is_sure else None
 
 
+def likeliest(content: str, beside: str) -> str | None:
+    """The language that the library names for a short text, however unsure, in a dialogue with a message in `beside`.
+
+    It must have the most function words, except in Latin letters where `beside` has others.
+    """
+    folded, _, hits = _of_short(content)
+    code, _ = _identified(folded) or ("", 0.0)
+    if beside not in _LATIN and _script_of(folded) == "Latin":
+        return code or None
+    return code if hits[code] and all(hits[code] > n for other, n in hits.items() if other != code) else None
+
+
+def _own_words(content: str) -> str:
+    """The text without asides, and without names and titles of several words: they are in a language of their own."""
+    return _NAMES.sub(" ", text.without_asides(content))
+
+
 def _other_script(folded: str, words: Sequence[str], expected: str) -> str | None:
     """The script of a few words, or its only language, if it is not that of the expected language."""
     script = _script_of(folded)
@@ -181,7 +206,7 @@ def _other_script(folded: str, words: Sequence[str], expected: str) -> str | Non
 
 def _of_short(content: str) -> tuple[str, Sequence[str], Counter[str]]:
     """A text folded, its words, and how many different ones of them are function words of each language."""
-    own = text.without_asides(text.excerpt(content))
+    own = _own_words(text.excerpt(content))
     words = [word for word in text.words(text.normalise(own)) if not word[0].isdigit()]
     return text.fold(own), words, Counter(code for word in set(words) for code in _HAVING.get(word, ()))
 

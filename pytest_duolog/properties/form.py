@@ -17,6 +17,7 @@ from pytest_duolog.detectors.languages import (
     is_same,
     language_of,
     leaning,
+    likeliest,
 )
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, Verdict, require_share
@@ -132,7 +133,7 @@ def _first_language(own: Mapping[int, str], guesses: Mapping[int, Guess], togeth
     short = [content for number, content in own.items() if number not in shown]
     if len(short) >= 2 * len(shown) and first not in list(own)[:1]:
         beside = "\n".join(short)
-        return language_of(beside) or leaning(beside, language) or language
+        return language_of(beside) or leaning(beside, language) or likeliest(beside, language) or language
     most = together or Counter(shown.values()).most_common(1)[0][0]
     return most if is_doubtful(own[first], most) else language
 

@@ -46,8 +46,10 @@ NEAREST_WEIGHT = 0.05
 # A longer message, in characters, says something; and these words alone, at most so many, only acknowledge.
 LONGEST = 240
 ACKNOWLEDGED = 4
-# No stretch is nearer than this on average to the sentences, except copies, which other detectors find.
-NEAREST = 0.7
+# No stretch of both speakers, and none of one, is nearer than this on average to the sentences, except copies, which
+# other detectors find.
+NEAREST = 0.58
+NEAREST_OF_ONE = 0.66
 # So many texts are read in one step, with their pieces in memory; so few are compared in one step, because OpenBLAS
 # multiplies larger matrices in threads, which wait for each other longer than they work.
 _AT_ONCE = 1024
@@ -147,7 +149,7 @@ def _wanted(
         at for start in _high(most, way.window, way.shared_bound) for at in range(start, start + way.window)
     }
     for places in own:
-        high = _high([own_rest[at] for at in places], way.own_window, way.own_bound / NEAREST)
+        high = _high([own_rest[at] for at in places], way.own_window, way.own_bound / NEAREST_OF_ONE)
         wanted.update(places[at] for start in high for at in range(start, start + way.own_window))
     return wanted
 

@@ -135,8 +135,10 @@ def test_a_few_words_in_another_script_are_found():
     [
         (["Hur mår mormor?", "Bättre idag.", "That is wonderful news, tell her hello.", "Det ska jag."], 3),
         (["Who won the cup?", "Nobody knows yet.", "裁判还在看录像,我们得等。", "Typical."], 3),
+        (["The bus is late.", "Again?", "Sì, oggi è già la terza volta.", "Terrible."], 3),
+        (["Is dinner ready?", "Nearly.", "Сколько ещё минут ждать?", "Fine."], 3),
     ],
-    ids=["Swedish", "Chinese"],
+    ids=["Swedish", "Chinese", "Italian", "Russian"],
 )
 def test_odd_message_is_found_though_all_others_are_too_short(said, odd):
     pytest.importorskip("py3langid")
@@ -149,8 +151,15 @@ def test_odd_message_is_found_though_all_others_are_too_short(said, odd):
         ["i m from london", "me too! i m a cook", "i m a nurse, and u", "i work in a pub"],
         ["Bhai, kal ka match dekha?", "Haan yaar, last over was crazy!", "Bilkul, what an innings."],
         ["Have you read Das Parfum?", "No, but I liked La peste.", "Me too, last year."],
+        ["Where to?", "Café de Flore, Boulevard Saint-Germain.", "Twelve euros.", "Keep the change."],
+        [
+            "Who wrote it?",
+            "Three people.",
+            "José García Hernández, María del Carmen López and Juan de la Cruz.",
+            "Thanks.",
+        ],
     ],
-    ids=["no apostrophes", "Hinglish", "titles"],
+    ids=["no apostrophes", "Hinglish", "titles", "an address", "names"],
 )
 def test_careless_or_mixed_talk_is_no_change(said):
     assert dialogue(*said).keeps_language().outcome is not Outcome.FAILS
