@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from pytest_duolog.detectors import text
 from pytest_duolog.topics.boundaries import BOUNDARY_POINTS, boundary_points
 from pytest_duolog.topics.breaks import BOUND, BOUND_BY_WORDS, Break, find_break
-from pytest_duolog.topics.terms import Term, Terms, names_things, terms_of, weight_of
+from pytest_duolog.topics.terms import Term, Terms, names_things, terms_in, terms_of, weight_of
 from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
 from pytest_duolog.transcripts.transcript import Transcript
 
@@ -92,8 +92,9 @@ def assess_topic(
     stated = terms_of(statement or "")
     by_meaning = _TopicByVectors(stated, vectors) if vectors else None
     topic = by_meaning or _TopicByWords(stated)
-    terms = [terms_of(message.content) for message in transcript.messages]
-    points = boundary_points(transcript.messages, terms)
+    contents = [text.heard(message.content) for message in transcript.messages]
+    terms = list(map(terms_in, contents))
+    points = boundary_points(contents, terms)
     curve, stretches = _follow(topic, terms, points, threshold)
     score = _mean(curve) if statement is None else topic.score(terms)
     if statement is not None and score is not None and score < threshold:
@@ -101,7 +102,6 @@ def assess_topic(
         stretches = [(first, len(terms) - 1)]
     turn = None
     if statement is None and threshold:
-        contents = [text.heard(message.content) for message in transcript.messages]
         sum_of = by_meaning.sum_of if by_meaning else None
         bound = (BOUND if by_meaning else BOUND_BY_WORDS) * THRESHOLD / threshold
         turn = find_break(contents, terms, sum_of, bound=bound)

@@ -21,7 +21,7 @@ from itertools import chain
 
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.topics import vocabulary
-from pytest_duolog.topics.terms import Terms, terms_of, weight_of
+from pytest_duolog.topics.terms import Terms, terms_in, weight_of
 from pytest_duolog.transcripts.transcript import Message
 
 # A message with this many points begins a new topic.
@@ -37,34 +37,37 @@ OPENING_SENTENCES = 4
 
 def find_boundaries(messages: Sequence[Message]) -> list[int]:
     """Positions, from 0, of the messages that begin a new topic, in order; never the first message."""
-    points = boundary_points(messages, [terms_of(message.content) for message in messages])
+    contents = [text.heard(message.content) for message in messages]
+    points = boundary_points(contents, list(map(terms_in, contents)))
     return [at for at, found in enumerate(points) if found >= BOUNDARY_POINTS]
 
 
-def boundary_points(messages: Sequence[Message], terms: Sequence[Terms]) -> list[float]:
-    """The points for a new topic at each message, -4 to 3; the first message has 0."""
+def boundary_points(contents: Sequence[str], terms: Sequence[Terms]) -> list[float]:
+    """The points for a new topic at each normalised message, -4 to 3; the first message has 0.
+
+    Whether a message opens something is looked at only where it decides.
+    """
     windows = _Windows(terms)
-    contents = [text.heard(message.content) for message in messages]
-    points = [0.0] * min(1, len(messages))
-    for at in range(1, len(messages)):
-        asked, offered = "?" in contents[at - 1], bool(lexicon.OFFER.search(contents[at - 1]))
-        points.append(
-            opens_topic(contents[at])
-            + (asked and offered)
+    points = [0.0] * min(1, len(contents))
+    for at in range(1, len(contents)):
+        asked = "?" in contents[at - 1]
+        offered = asked and lexicon.OFFER.search(contents[at - 1])
+        found = (
+            (asked and offered)
             - (asked and not offered)
             - (len(terms[at]) < SOME_TERMS)
             + _news(terms[at], terms[max(0, at - RECENT) : at])
             - 2 * windows.likeness(at)
         )
+        points.append(found + (found >= BOUNDARY_POINTS - 1 and opens_topic(contents[at])))
     return points
 
 
 def opens_topic(normalised: str) -> bool:
     """Whether a text begins with a request, or with a question about the other speaker."""
-    return any(
-        vocabulary.NEW_TOPIC.search(sentence, within=normalised)
-        for sentence in text.sentences(normalised)[:OPENING_SENTENCES]
-    )
+    opening = text.sentences(normalised)[:OPENING_SENTENCES]
+    within = "\n".join(opening)
+    return any(vocabulary.NEW_TOPIC.search(sentence, within=within) for sentence in opening)
 
 
 def _news(terms: Terms, before: Sequence[Terms]) -> float:

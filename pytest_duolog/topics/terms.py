@@ -41,7 +41,11 @@ def terms_of(content: str) -> Terms:
 
     A text of function words alone ("How are you?") has no terms. Passages in thinking tags are not read.
     """
-    normalised = text.heard(content)
+    return terms_in(text.heard(content))
+
+
+def terms_in(normalised: str) -> Terms:
+    """The terms of a normalised text, as `terms_of` finds them."""
     words = text.words(normalised)
     found: dict[str, Term] = {}
     for term in map(_content_term, words) if normalised.isascii() else _content_terms(words):

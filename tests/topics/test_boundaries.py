@@ -62,7 +62,8 @@ def test_statements_open_none(text):
 @given(st.lists(st.one_of(st.text(max_size=40), st.sampled_from(LIGHTHOUSES + BREAD)), max_size=12))
 def test_points_stay_in_their_range_and_the_first_message_is_no_boundary(texts):
     messages = dialogue(*texts).messages
-    points = boundary_points(messages, [terms_of(message.content) for message in messages])
+    contents = [message.content.lower() for message in messages]
+    points = boundary_points(contents, list(map(terms_of, contents)))
     assert len(points) == len(texts)
     assert all(-4 - 1e-9 <= value <= 3 for value in points)
     assert 0 not in find_boundaries(messages)
