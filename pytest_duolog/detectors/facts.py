@@ -1,4 +1,4 @@
-"""Facts that a text states in plain English words: names, ages, homes, prices, times, dates, durations, closed days.
+"""Facts that a text states in plain words: names, ages, homes, jobs, prices, times, dates, counts and the like.
 
 A fact is a value of a kind beside words that say what it is about. A sentence contradicts it if it is about the same
 and has other values of that kind only. Nothing here draws a conclusion, such as the price of two nights.
@@ -8,39 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 
 from pytest_duolog.detectors import lexicon, text
+from pytest_duolog.detectors.fact_kinds import MONTHS, STEM, Fact, Kind, belongings, plainly, sentences
 
-# Words are one if so many first letters are the same.
-STEM = 5
 # A clause is about its first words: "the deposit is two months' rent" is about a deposit.
 SUBJECT = 2
 NOON = 12
-
-
-class Kind(StrEnum):
-    """What a value is."""
-
-    NAME = "name"
-    AGE = "age"
-    HOME = "home"
-    PRICE = "price"
-    TIME = "time"
-    DATE = "date"
-    DURATION = "duration"
-    CLOSED = "closed on"
-
-
-@dataclass(frozen=True)
-class Fact:
-    """Values of one kind, what they are about (stems of words, in order), and the sentence that states them."""
-
-    kind: Kind
-    values: frozenset[str]
-    about: tuple[str, ...]
-    sentence: str
 
 
 _UNITS = {
@@ -115,29 +90,41 @@ _WORDED = (
     (re.compile(r"\bnoon\b"), "12:00"),
     (re.compile(r"\bmidnight\b"), "0:00"),
 )
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-    "november", "december",
-)  # fmt: skip
 _DATE = re.compile(
-    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{'|'.join(_MONTHS)})\b"
-    rf"|\b(?P<month2>{'|'.join(_MONTHS)}) (?P<day2>\d{{1,2}})\b"
+    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{'|'.join(MONTHS)})\b"
+    rf"|\b(?P<month2>{'|'.join(MONTHS)}) (?P<day2>\d{{1,2}})\b"
 )
 _DAYS = ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun")
-_NO_PLACES = frozenset((*_MONTHS, *(f"{day}day" for day in _DAYS)))
-_DURATION = re.compile(r"\b(?P<number>\d+)[ -](?P<unit>minute|hour|day|week|month)s?\b")
+_NO_PLACES = frozenset((*MONTHS, *(f"{day}day" for day in _DAYS)))
+_DURATION = re.compile(
+    r"\b(?P<number>\d+)[ -](?:(?:working|business|calendar) )?(?P<unit>minute|hour|day|week|month)s?\b"
+)
 _DAY = re.compile(r"\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b")
 _CLOSED = re.compile(
     r"\b(?:closed|shut|not open|no service)\b[^.;]{0,60}?\b(?=(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
 )
-_OPEN = re.compile(r"\b(?:we're|we are|is|are|it's|stays?) open\b[^.;]{0,60}?\bon\b")
+_OPEN = re.compile(
+    r"\b(?:(?:we're|we are|is|are|it's|stays?) open|opens?)\b[^.;]{0,60}?"
+    r"(?:\bon\b|(?:mon|tues|wednes|thurs|fri|satur|sun)days? ?(?:-|–|to|through|until)\b)"
+)
+_RANGE = re.compile(
+    r"\b(?P<first>mon|tues|wednes|thurs|fri|satur|sun)days? ?(?:-|–|to|through|until|till|al?|au) ?"
+    r"(?P<last>mon|tues|wednes|thurs|fri|satur|sun)days?\b",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(r"\b(?:open|opens|opening|close|closes|closing|hours)\b")
+_LIMIT = re.compile(r"\b(?:above|over|under|below|from|more|less)\b")
+_I = re.compile(r"\bi\b(?!.*\b(?:like|think|feel|was|were|when|since)\b)")
+# What says nothing without a subject.
+_NEED_SUBJECT = (Kind.PRICE, Kind.TIME, Kind.DATE, Kind.DURATION)
 # A line of a list of data: "- **Price:** $80".
-_FIELD = re.compile(r"[\W_]*\w[\w ]*[*_]*:")
+_FIELD = re.compile(r"[\W_]*\w[\w ]*[*_]*:(?!\d)")
 _NOT = re.compile(r"\b(?:not|n't|never|no longer|except|instead of|closed|shut|but)\b")
-# Who works out a sum, gives a limit, or speaks of somebody else, contradicts nothing.
+# Who works out a sum, gives a limit, denies, or speaks of what others say, contradicts nothing.
 _SUM = re.compile(
     r"\b(?:total|altogether|in all|come to|comes to|sum|together|both|twice|half the|discount|off|instead|if|would have"
-    r"|used to|last year|before|times|up to|at least|at most|more than|less than|minimum|maximum)\b"
+    r"|used to|last year|before|times|up to|at least|at most|more than|less than|minimum|maximum"
+    r"|not|never|nicht|keine?|ne|pas|you (?:said|say|mentioned|wrote|thought))\b|n't\b"
 )
 _OTHER = re.compile(
     r"\b(?:my|your|his|her|their) (?:wife|husband|brother|sister|mother|father|son|daughter|friend|boss|cousin|aunt"
@@ -154,29 +141,38 @@ _GENERIC = frozenset(
         "begin", "begins", "take", "takes", "from", "until", "till", "hour", "hours", "day", "days", "night",
         "nights", "year", "years", "old", "sell", "sells", "speak", "speaks", "new", "minute", "minutes", "week",
         "weeks", "month", "months", "morning", "afternoon", "evening", "today", "tomorrow", "each", "person",
-        "only", "just", "actually", "sharp", "noon", "midnight", "clock",
+        "only", "just", "actually", "weekdays", "sharp", "noon", "midnight", "clock",
     )
 )  # fmt: skip
 
 
-def facts_of(content: str) -> Iterator[Fact]:
-    """The facts that a text states, sentence by sentence; questions state none."""
-    for sentence in _sentences(content):
+def facts_of(prompt: str) -> Iterator[Fact]:
+    """The facts that a system prompt states, sentence by sentence; questions state none."""
+    named = frozenset(day[1] for day in _DAY.finditer(text.fold(_RANGE.sub("", plainly(prompt)))))
+    for fact in _facts(prompt, is_prompt=True):
+        # "Open Monday to Friday" says that the other days are closed, if nothing else is said of them.
+        yield (
+            replace(fact, values=fact.values - named)
+            if fact.is_opening and fact.kind is Kind.CLOSED
+            else fact
+        )
+
+
+def _facts(content: str, *, is_prompt: bool) -> Iterator[Fact]:
+    for sentence in sentences(content):
         if "?" not in sentence:
-            yield from _facts_in(sentence)
+            yield from _facts_in(sentence, is_prompt=is_prompt)
 
 
 def contradicted(facts: Sequence[Fact], content: str) -> tuple[Fact, Fact] | None:
     """The first fact that a message of the speaker contradicts, with what the message says instead."""
-    for said in facts_of(content):
-        if said.kind in (Kind.NAME, Kind.AGE, Kind.HOME):
-            stated = [fact for fact in facts if fact.kind is said.kind]
-        else:
-            alike = [fact for fact in facts if fact.kind is said.kind and _is_about(fact, said)]
-            if not said.about and (_FIELD.match(said.sentence) or len({fact.about for fact in alike}) > 1):
-                continue  # it may be the price of anything
-            most = max((_shared(fact, said) for fact in alike), default=0)
-            stated = [fact for fact in alike if _shared(fact, said) == most]
+    for said in _facts(content, is_prompt=False):
+        alike = [fact for fact in facts if fact.kind is said.kind and _is_about(fact, said)]
+        is_bare = said.kind in _NEED_SUBJECT and not said.about
+        if is_bare and (_FIELD.match(said.sentence) or len({fact.about for fact in alike}) > 1):
+            continue  # it may be the price of anything
+        most = max((_shared(fact, said) for fact in alike), default=0)
+        stated = [fact for fact in alike if _shared(fact, said) == most]
         if stated and not any(_agree(fact, said) for fact in stated):
             return stated[0], said
     return None
@@ -184,10 +180,17 @@ def contradicted(facts: Sequence[Fact], content: str) -> tuple[Fact, Fact] | Non
 
 def _is_about(fact: Fact, said: Fact) -> bool:
     """Whether a sentence is about what a fact is about; one about nothing else is, where that is all there is."""
+    if said.kind in (Kind.COUNT, Kind.COLOUR, Kind.STREET):
+        return fact.about == said.about and said.subject in ((), fact.subject)
     if said.kind is Kind.CLOSED:
+        return not said.about or not fact.about or _shared(fact, said) > 0
+    if said.kind not in _NEED_SUBJECT:
         return True
-    subject = said.about[:SUBJECT]
-    return subject[:1] in ((), fact.about[:1]) and set(subject) <= set(fact.about)
+    if said.kind is Kind.PRICE and said.is_limit is not fact.is_limit:
+        return False
+    if said.kind is Kind.TIME and not said.about:
+        return said.is_opening and fact.is_opening
+    return said.subject[:1] in ((), fact.about[:1]) and set(said.subject) <= set(fact.about)
 
 
 def _shared(fact: Fact, said: Fact) -> int:
@@ -196,10 +199,11 @@ def _shared(fact: Fact, said: Fact) -> int:
 
 def _agree(fact: Fact, said: Fact) -> bool:
     if said.kind is Kind.CLOSED:
-        opened = {value.removeprefix("open ") for value in said.values if value.startswith("open ")}
-        return not opened & fact.values
+        return not {f"open {day}" for day in fact.values} & said.values
     if said.kind is Kind.NAME:
         return bool(_name_parts(fact.values) & _name_parts(said.values))
+    if said.kind is Kind.PHONE:
+        return any(one.endswith(other) or other.endswith(one) for one in fact.values for other in said.values)
     return bool(fact.values & said.values)
 
 
@@ -207,22 +211,20 @@ def _name_parts(values: frozenset[str]) -> set[str]:
     return {part.casefold() for value in values for part in value.split()}
 
 
-def _sentences(content: str) -> Iterator[str]:
-    for line in content.splitlines():
-        yield from (part for part in re.split(r"(?<=[!?;])\s+|(?<=\.)\s+(?=[A-Z])", line) if part.strip())
-
-
-def _facts_in(sentence: str) -> Iterator[Fact]:
-    is_aside = bool(_OTHER.search(sentence.casefold()))
-    if (named := _NAMES.search(sentence)) and named["name"].split()[0] not in _NO_NAMES and not is_aside:
+def _facts_in(sentence: str, *, is_prompt: bool) -> Iterator[Fact]:
+    plain = plainly(sentence)
+    is_aside = bool(_OTHER.search(plain.casefold()))
+    if (named := _NAMES.search(plain)) and named["name"].split()[0] not in _NO_NAMES and not is_aside:
         yield Fact(Kind.NAME, frozenset([named["name"]]), (), sentence)
-    home = _HOME.search(sentence)
-    is_own = bool(_OWN_HOME.search(sentence) or named) and not is_aside
+    home = _HOME.search(plain)
+    is_own = bool(_OWN_HOME.search(plain) or named) and not is_aside
     if home and is_own and home["home"].casefold().rstrip("s") not in _NO_PLACES:
         yield Fact(Kind.HOME, frozenset([home["home"].casefold()]), (), sentence)
-    folded = _numbered(text.fold(sentence))
-    if (age := _AGE.search(folded)) and not is_aside:
+    folded = _numbered(text.fold(plain))
+    if (age := _AGE.search(folded)) and not is_aside and (is_prompt or _I.search(folded[: age.end()])):
         yield Fact(Kind.AGE, frozenset([next(filter(None, age.groups()))]), (), sentence)
+    if not is_aside and not _SUM.search(folded):
+        yield from belongings(folded, sentence, is_prompt=is_prompt)
     of_sentence = _about(folded)
     for clause in re.split(r"[,;](?!\d)| and (?=(?:the|a|an|our|my|it|we|closed|starts?|open)\b)", folded):
         yield from _values_in(clause, of_sentence, sentence)
@@ -233,27 +235,42 @@ def _values_in(clause: str, of_sentence: tuple[str, ...], sentence: str) -> Iter
     if closed := _CLOSED.search(clause):
         days = frozenset(day[1] for day in _DAY.finditer(clause[closed.start() :]))
         yield Fact(Kind.CLOSED, days, about, sentence)
-    elif _OPEN.search(clause) and not _NOT.search(clause):
-        days = frozenset(f"open {day[1]}" for day in _DAY.finditer(clause))
-        if days:
-            yield Fact(Kind.CLOSED, days, about, sentence)
+    elif _OPEN.search(clause) and not _NOT.search(clause) and (opened := _days(clause)):
+        shut = frozenset(_DAYS) - opened if _RANGE.search(clause) else frozenset()
+        opened = frozenset(f"open {day}" for day in opened)
+        yield Fact(Kind.CLOSED, shut | opened, about, sentence, is_opening=True)
     if _SUM.search(clause) or _COUNTED.search(clause):
         return
-    prices = frozenset(_amount(found["price"] or found["price2"]) for found in _PRICE.finditer(clause))
-    dates = frozenset(
-        f"{found['day'] or found['day2']} {found['month'] or found['month2']}"
-        for found in _DATE.finditer(clause)
-    )
-    durations = frozenset(f"{found['number']} {found['unit']}" for found in _DURATION.finditer(clause))
-    times = frozenset() if dates else frozenset(_times(clause))
-    for kind, values in (
-        (Kind.PRICE, prices),
-        (Kind.DATE, dates),
-        (Kind.DURATION, durations),
-        (Kind.TIME, times),
+    prices = list(_PRICE.finditer(clause))
+    dates = list(_DATE.finditer(clause))
+    durations = list(_DURATION.finditer(clause))
+    for kind, said, found in (
+        (Kind.PRICE, (_amount(one["price"] or one["price2"]) for one in prices), prices),
+        (Kind.DATE, (f"{one['day'] or one['day2']} {one['month'] or one['month2']}" for one in dates), dates),
+        (Kind.DURATION, (f"{one['number']} {one['unit']}" for one in durations), durations),
+        (Kind.TIME, () if dates else _times(clause), ()),
     ):
-        if values:
-            yield Fact(kind, values, about, sentence)
+        if values := frozenset(said):
+            start = found[0].start() if found else len(clause)
+            before = _about(clause[:start]) if found else ()
+            yield Fact(
+                kind,
+                values,
+                about,
+                sentence,
+                subject=(before or about)[:SUBJECT],
+                is_limit=bool(_LIMIT.search(clause[:start])),
+                is_opening=bool(_OPENING.search(clause if _about(clause) else text.fold(plainly(sentence)))),
+            )
+
+
+def _days(clause: str) -> frozenset[str]:
+    """The days that a clause names, and those between the first and the last of a range."""
+    days = {day[1] for day in _DAY.finditer(clause)}
+    for found in _RANGE.finditer(clause):
+        first, last = _DAYS.index(found["first"]), _DAYS.index(found["last"])
+        days.update(_DAYS[first : last + 1] if first <= last else _DAYS[first:] + _DAYS[: last + 1])
+    return frozenset(days)
 
 
 def _times(clause: str) -> Iterator[str]:
@@ -291,7 +308,7 @@ def _numbered(folded: str) -> str:
 
 # What is said of a subject, and not the subject.
 _VALUE_WORDS = frozenset(
-    ("am", "pm", *_MONTHS, *_UNITS, *_TENS, *(f"{day}day" for day in _DAYS), *(f"{day}days" for day in _DAYS))
+    ("am", "pm", *MONTHS, *_UNITS, *_TENS, *(f"{day}day" for day in _DAYS), *(f"{day}days" for day in _DAYS))
 )
 
 

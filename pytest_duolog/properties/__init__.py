@@ -270,7 +270,7 @@ class PropertyMethods(Checked):
 
     @property_method
     def keeps_facts(self, *, speaker: str | None = None) -> Verdict:
-        """No speaker contradicts facts that its own system prompt states in plain English words: `KeepsFacts`."""
+        """No speaker contradicts facts that its own system prompt states in plain words: `KeepsFacts`."""
         from pytest_duolog.properties.consistency import KeepsFacts
 
         __tracebackhide__ = True

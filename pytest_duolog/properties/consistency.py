@@ -105,9 +105,10 @@ def _is_manners(sentence: str) -> bool:
 
 @dataclass(frozen=True)
 class KeepsFacts(SpokenProperty, method="keeps_facts"):
-    """No speaker contradicts facts that its own system prompt states in plain English words.
+    """No speaker contradicts facts that its own system prompt states in plain words.
 
-    Facts are its name, age and home, prices, times, dates, durations and closed days. A sentence contradicts one if it
+    Facts are its name, age, home and job, prices, times, dates, durations, closed days, counts, colours, phone and
+    street numbers, in English, German, French, Spanish, Italian, Portuguese and Dutch. A sentence contradicts one if it
     is about the same and has other values only; sums, hypotheses and talk about other people are left out. Without
     a system prompt that states such facts it could not be measured.
     """

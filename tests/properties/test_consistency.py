@@ -113,6 +113,47 @@ def test_a_price_of_nothing_named_is_that_of_the_only_thing_that_has_one():
     assert told(two, "That costs 45 dollars.").keeps_facts()
 
 
+CARD = "Name: Lena Brandt\nFee: 45 EUR\nAddress: Gartenstraße 8, Ulm\nPhone: 0731 445566\nHours: Mon-Fri 08:30-17:00"
+TERSE = "You are Marcus, 27, a nurse from Leeds. You have two sisters and drive a red van."
+BAKER = "Du bist Miriam Kern, 36 Jahre alt. Der Laden öffnet um 6 Uhr. Ein Brot kostet 4 Euro. Das Fest ist am 4. März."
+GUIDE = "Vous êtes Hugo Petit, 27 ans, guide à Nantes. La visite dure 2 heures et commence à 10 h."
+TEACHER = "Eres Lucía Romero. Tienes 33 años y vives en Cádiz. La clase cuesta 25 euros."
+
+
+@pytest.mark.parametrize(
+    ("system", "wrong", "right"),
+    [
+        (CARD, "My fee is 60 EUR.", "A vaccination is 60 EUR."),
+        (CARD, "You find us at Gartenstraße 18.", "The school is at Gartenstraße 18."),
+        (CARD, "Our number is 0731 445599.", "I have your number, 0731 445599."),
+        (CARD, "We open at 9:30.", "Come at 9:30."),
+        (CARD, "We are open on Saturday.", "Your dog may rest on Saturday."),
+        (TERSE, "I am 35 years old.", "The hospital is 35 years old."),
+        (TERSE, "I have three sisters.", "I have three sisters on my ward."),
+        (TERSE, "I drive a blue van to work.", "My boss has a blue van."),
+        (TERSE, "I work as a plumber.", "I work as a night nurse."),
+        (BAKER, "Ich heiße Katrin.", "Ich heiße Miriam."),
+        (BAKER, "Ich bin 41 Jahre alt.", "Ich backe seit 41 Jahren."),
+        (BAKER, "Ein Brot kostet 6 Euro.", "Ein Brot kostet nicht 6 Euro."),
+        (BAKER, "Das Fest ist am 11. März.", "Der Kurs ist am 11. März."),
+        (BAKER, "Der Laden öffnet um 7 Uhr.", "Der Bus kommt um 7 Uhr."),
+        (GUIDE, "J'ai 31 ans.", "J'ai 5 ans d'expérience."),
+        (GUIDE, "La visite commence à 11 h.", "La visite commence à 10 heures."),
+        (TEACHER, "Tengo 28 años.", "Tengo 33 años."),
+        (TEACHER, "La clase cuesta 40 euros.", "El libro cuesta 40 euros."),
+    ],
+)
+def test_fields_terse_facts_and_other_languages_are_read(system, wrong, right):
+    assert told(system, wrong).keeps_facts().outcome is Outcome.FAILS
+    assert told(system, right).keeps_facts().outcome is Outcome.HOLDS
+
+
+def test_free_above_a_price_says_nothing_about_the_price_of_an_order():
+    system = "Delivery is free above $50."
+    assert told(system, "Delivery is free as your order is $62.").keeps_facts()
+    assert not told(system, "Delivery is free above $100.").keeps_facts()
+
+
 @pytest.mark.parametrize("system", ["", "You are a helpful assistant.", "Be brief."])
 def test_without_stated_facts_it_could_not_be_measured(system):
     assert KeepsFacts().check(told(system, "I am 51 years old.")).outcome is Outcome.UNMEASURED

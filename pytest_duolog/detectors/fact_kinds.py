@@ -1,0 +1,163 @@
+"""Kinds of facts, plain English for facts of other languages and of fields, and the things that somebody has.
+
+Whatever states a fact in German, French, Spanish, Italian, Portuguese or Dutch, or as a field of a list, is replaced by
+the English words for it (`facts.toml`), so that one set of rules reads them all.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import resources
+
+# Words are one if so many first letters are the same.
+STEM = 5
+
+_TABLES = tomllib.loads(resources.files(__package__).joinpath("facts.toml").read_text("utf-8"))
+
+
+class Kind(StrEnum):
+    """What a value is."""
+
+    NAME = "name"
+    AGE = "age"
+    HOME = "home"
+    JOB = "job"
+    PRICE = "price"
+    TIME = "time"
+    DATE = "date"
+    DURATION = "duration"
+    CLOSED = "closed on"
+    COUNT = "number"
+    COLOUR = "colour"
+    PHONE = "phone number"
+    STREET = "street number"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Values of one kind, what they are about (stems of words, in order), and the sentence that states them.
+
+    `subject` are the words before the value; `is_limit` says that the value bounds something; `is_opening` that a
+    time is one at which something opens or closes.
+    """
+
+    kind: Kind
+    values: frozenset[str]
+    about: tuple[str, ...]
+    sentence: str
+    subject: tuple[str, ...] = ()
+    is_limit: bool = False
+    is_opening: bool = False
+
+
+def _replacements(name: str, form: str) -> list[tuple[re.Pattern[str], str]]:
+    found = []
+    for words, plain in _TABLES[name]:
+        ending = r" (?=\d)" if words.endswith("~") else r"(?!\w)"
+        plain_ending = " " if words.endswith("~") else ""
+        found.append(
+            (re.compile(form.format(words.rstrip("~"), ending), re.IGNORECASE), plain + plain_ending)
+        )
+    return found
+
+
+_REPLACED = [
+    *_replacements("labels", r"^[\W_]*(?:{0})[*_]*:[*_]*(?! *$)"),
+    *_replacements("names", r"(?<!\w)(?:{0}){1}"),
+    *_replacements("words", r"(?<!\w)(?:{0}){1}"),
+    *_replacements("after_number", r"(?<=\d) ?(?:{0}){1}"),
+]
+MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december",
+)  # fmt: skip
+_SAID_MONTHS = "|".join(words for words, plain in _TABLES["words"] if plain in MONTHS)
+_SENTENCE_END = re.compile(
+    r"(?<=[!?;])\s+|(?<=\.)(?<!\bDr\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bProf\.)\s+(?=[A-ZÀ-Ý])"
+    rf"(?!(?i:{_SAID_MONTHS})\b)"
+)
+_DAY_ENDS_DOT = re.compile(r"(?<=\b\d)\.(?= (?:[a-z]+)\b)|(?<=\b\d\d)\.(?= (?:[a-z]+)\b)")
+# "You are Marcus, 27, a nurse", "I have 42 ans".
+_AGE = re.compile(
+    r"(?P<who>\b(?:You are [^\W\d][^.;:]{0,40}?,|(?:You|I) (?:have|am|are)) )(?P<age>\d{1,3})"
+    rf"(?i: (?:{_TABLES['years']})|(?<=, \d\d))(?=[,.;!]| (?:and|und|et|y|e|en)\b|$)"
+)
+_OWN = re.compile(r"\b(?:we|us|our|me|my|find)\b")
+_THEIRS = re.compile(r"\byour (?:\w+ )?(?:number|phone)\b")
+# "We have 42 rooms", and not "we have 2 rooms left".
+_COUNT = re.compile(
+    r"(?:\b(?:i|we|you|there)|^(?:[^\W\d]+['’ ]){0,2}(?P<who>[^\W\d]+)) "
+    rf"(?:{_TABLES['has']}) (?P<number>\d{{1,6}}) (?P<what>(?:[^\W\d]+ )?[^\W\d]{{3,}})"
+    r"(?= *(?:[.,;!]|(?:and|in total|in all|altogether)\b|$))"
+)
+_COLOUR = re.compile(
+    rf"\b(?:{_TABLES['shows']})(?: an?)? (?P<colour>{_TABLES['colours']}) (?P<what>\w{{3,}})"
+    rf"|\b(?:my|our|your) (?P<what2>\w{{3,}}) (?:is|are) (?P<colour2>{_TABLES['colours']})\b"
+)
+_OCCUPATION = (
+    rf"{_TABLES['article']}(?P<job>[^\W\d]+(?: [^\W\d]+){{0,3}}?)"
+    rf"(?= *(?:[.,;!]|(?:{_TABLES['after_job']})\b|$))"
+)
+_JOB = re.compile(rf"\b(?:i|you|i'm|i am|you are) (?:work|working) as an? {_OCCUPATION}")
+# The part of a system prompt: "You are Marcus, 27 years old, a nurse from Leeds".
+_PART = re.compile(rf"\byou are [^,.;]+, (?:\d+ years old, )?{_OCCUPATION}")
+_PHONE = re.compile(r"(?<![\d#])\+?\d[\d ()/.-]{5,18}\d\b")
+_CALLS = re.compile(r"\b(?:phone|telephone|number|call|reach|ring|hotline|tel)\b")
+_STREET = re.compile(
+    rf"\b(?P<street>(?:{_TABLES['streets']})(?: [^\W\d]+){{0,2}}?) (?P<number>\d{{1,4}})\b(?![:.]\d)"
+    rf"|\b(?P<number2>\d{{1,4}}) "
+    rf"(?P<street2>(?:{_TABLES['streets']}) [^\W\d]+|[^\W\d]+(?: [^\W\d]+)?? (?:{_TABLES['roads']}))\b"
+)
+_HALF = re.compile(r"(?<=\d):00(?=\d\d\b)")
+# "At 10 hours" is a time in French.
+_AT_HOURS = re.compile(r"(?:(?<=\bat \d)|(?<=\bat \d\d)) hours\b")
+_TITLE = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof)\. (?=[A-Z])")
+
+
+def plainly(sentence: str) -> str:
+    """The sentence with the English words for what states facts."""
+    sentence = _TITLE.sub("", sentence)
+    for pattern, plain in _REPLACED:
+        sentence = pattern.sub(plain, sentence)
+    sentence = _AT_HOURS.sub(":00", _DAY_ENDS_DOT.sub("", sentence))
+    sentence = re.sub(r"(?<=\d:\d\d):00", "", _HALF.sub(":", sentence))
+    return _AGE.sub(r"\g<who>\g<age> years old", sentence)
+
+
+def sentences(content: str) -> Iterator[str]:
+    """The sentences of a text; the day of a date ends none, nor does a title."""
+    for line in content.splitlines():
+        yield from (part for part in _SENTENCE_END.split(line) if part.strip())
+
+
+def belongings(folded: str, sentence: str, *, is_prompt: bool) -> Iterator[Fact]:
+    """Jobs, counts of things, colours, phone and street numbers in a folded plain sentence."""
+    if job := _JOB.search(folded) or (_PART.search(folded) if is_prompt else None):
+        yield Fact(Kind.JOB, frozenset(_stems(job["job"])), (), sentence)
+    for found in _COUNT.finditer(folded):
+        yield Fact(
+            Kind.COUNT,
+            frozenset([found["number"]]),
+            _stems(found["what"])[-1:],
+            sentence,
+            subject=_stems(found["who"] or ""),
+        )
+    for found in _COLOUR.finditer(folded):
+        what = found["what"] or found["what2"]
+        yield Fact(Kind.COLOUR, frozenset([found["colour"] or found["colour2"]]), _stems(what), sentence)
+    if not is_prompt and (not _OWN.search(folded) or _THEIRS.search(folded)):
+        return
+    numbers = frozenset(re.sub(r"\D", "", found[0]) for found in _PHONE.finditer(folded))
+    if numbers and _CALLS.search(folded):
+        yield Fact(Kind.PHONE, numbers, (), sentence)
+    for found in _STREET.finditer(folded):
+        street = _stems(found["street"] or found["street2"])
+        yield Fact(Kind.STREET, frozenset([found["number"] or found["number2"]]), street, sentence)
+
+
+def _stems(phrase: str) -> tuple[str, ...]:
+    return tuple(word[:STEM] for word in phrase.split())
