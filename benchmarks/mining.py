@@ -4,7 +4,8 @@
     python benchmarks/mining.py logs LOG... --most 1000
 
 `details` reads `data/details.jsonl`: sentences with one planted detail each, in two sets (the first was looked at while
-the rules were written, the second was written after them), and sentences without any; and all messages of the labelled
+the rules were written, the second was written after them), and sentences without any; `data/details_in_dialogues.tsv`:
+short dialogues in many languages, whose details also come again in other letters; and all messages of the labelled
 dialogues, in which it shows what it takes for a detail. `logs` makes a test of every failing dialogue, whatever its
 kind, runs all of them, and compares the reason of each failure with the one that its module states. Logs that such
 tests come from belong to others, so none are here.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,8 +30,12 @@ from pytest_duolog.cli import main as duolog
 from pytest_duolog.commands import mine
 from pytest_duolog.mining import kinds
 from pytest_duolog.mining.details import details_in
+from pytest_duolog.mining.stand_ins import with_stand_ins
+from pytest_duolog.transcripts.transcript import Message, Transcript
 
 DATA = Path(__file__).with_name("data") / "details.jsonl"
+DIALOGUES = DATA.with_name("details_in_dialogues.tsv")
+MARK = re.compile(r"\{(\w+):(.+?)\}")
 
 
 def is_gone(text: str, value: str) -> bool:
@@ -37,6 +43,33 @@ def is_gone(text: str, value: str) -> bool:
     for _, found in details_in(text):
         text = text.replace(found, "")
     return not any(len(part) > 3 and part in text for part in value.split())
+
+
+def in_dialogues() -> None:
+    """Recall in dialogues: of every place where a detail stands, also where it comes again."""
+    for number in "12":
+        planted, gone = Counter[str](), Counter[str]()
+        for line in DIALOGUES.read_text("utf-8").splitlines():
+            of_set, _, *marked = line.replace("\\n", "\n").split("\t")
+            if of_set != number:
+                continue
+            messages = [
+                Message(speaker="ab"[i % 2], content=MARK.sub(r"\2", text)) for i, text in enumerate(marked)
+            ]
+            said, _ = with_stand_ins(Transcript(messages=tuple(messages)))
+            for text, message in zip(marked, said.messages, strict=True):
+                for kind, value in MARK.findall(text):
+                    planted[kind] += 1
+                    parts = [part for part in value.split() if len(part) > 2] or [value]
+                    left = [
+                        part
+                        for part in parts
+                        if re.search(rf"(?i)(?<!\w){re.escape(part)}(?!\w)", message.content)
+                    ]
+                    gone[kind] += not left and value not in message.content
+        print(f"dialogues, set {number}: {gone.total()} of {planted.total()} gone")
+        for kind in planted:
+            print(f"  {kind:12} {gone[kind]:>3} of {planted[kind]}")
 
 
 def details() -> None:
@@ -54,6 +87,7 @@ def details() -> None:
     innocent = [row["text"] for row in rows if not row["set"]]
     wrong = {text: found for text in innocent if (found := details_in(text))}
     print(f"innocent sentences: {len(wrong)} of {len(innocent)} with something found", wrong or "")
+    in_dialogues()
     said = dict.fromkeys(text for one in read_dialogues() for _, text in one.messages)
     found = [(kind.value, value, text) for text in said for kind, value in details_in(text)]
     print(f"labelled dialogues: {len(found)} details in {len(said)} messages")

@@ -1,7 +1,6 @@
 """Finds personal details in text: names, ways to reach somebody, numbers of cards and accounts, where somebody lives.
 
-Shapes with a checksum are checked with python-stdnum, phone numbers with phonenumbers (the extra `[mine]`). Names are
-found where a text says that one follows ("my name is", "Dear"), and in fields of tool calls; there is no list of names.
+Shapes with a checksum are checked with python-stdnum, phone numbers with phonenumbers (the extra `[mine]`).
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.mining import detail_words as words
+from pytest_duolog.mining import given_names, names
 from pytest_duolog.topics import vocabulary
 
 
@@ -58,9 +58,10 @@ def details_in(text: str) -> list[tuple[DetailKind, str]]:
 
 
 def require_extra() -> None:
-    """Raises ConfigurationError if the packages that know phone numbers and checksums are not installed."""
+    """Raises ConfigurationError if the packages that know phone numbers, checksums and names are not installed."""
     _phonenumbers()
     _stdnum()
+    given_names.given_names()
 
 
 def _phonenumbers() -> Any:
@@ -68,7 +69,7 @@ def _phonenumbers() -> Any:
     try:
         import phonenumbers  # noqa: PLC0415  # an extra
     except ImportError as error:
-        raise ConfigurationError(_MISSING) from error
+        raise ConfigurationError(words.MISSING) from error
     return phonenumbers
 
 
@@ -76,11 +77,12 @@ def _phonenumbers() -> Any:
 def _stdnum() -> Mapping[str, Callable[[str], bool]]:
     try:
         from stdnum import iban, luhn  # noqa: PLC0415
+        from stdnum.br import cpf  # noqa: PLC0415
         from stdnum.es import nie, nif  # noqa: PLC0415
         from stdnum.it import codicefiscale  # noqa: PLC0415
         from stdnum.us import ssn  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigurationError(_MISSING) from error
+        raise ConfigurationError(words.MISSING) from error
     modules = {
         "iban": iban,
         "luhn": luhn,
@@ -88,14 +90,10 @@ def _stdnum() -> Mapping[str, Callable[[str], bool]]:
         "nie": nie,
         "codicefiscale": codicefiscale,
         "ssn": ssn,
+        "cpf": cpf,
     }
     return {name: module.is_valid for name, module in modules.items()}
 
-
-_MISSING = (
-    "personal details are found with phonenumbers and python-stdnum, which are not installed: pip install "
-    "'pytest-duolog[mine]'; or say --keep-details, and the tests have the words of the log as they are"
-)
 
 # Every pattern begins where a word begins and has a bounded length, so that hostile text costs no more than its length.
 _EMAIL = re.compile(
@@ -126,6 +124,7 @@ _ID_SHAPES = {
     "ssn": re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
     "nif": re.compile(r"(?<![\w-])\d{8}-?[A-Z](?![\w-])"),
     "nie": re.compile(r"(?<![\w-])[XYZ]-?\d{7}-?[A-Z](?![\w-])"),
+    "cpf": re.compile(r"(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])"),
     "codicefiscale": re.compile(r"(?<!\w)[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z](?!\w)"),
 }
 _DATE = (
@@ -137,7 +136,7 @@ _BORN_AFTER = re.compile(rf"(?<!\w)(?P<value>{_DATE})[^\n\d]{{0,20}}?(?i:\b(?:{w
 _CAPITAL = r"[^\W\d_a-zà-öø-ÿ][\w'’.-]{0,24}"
 _US_TAIL = rf"(?:,?\s{_CAPITAL}(?:\s{_CAPITAL}){{0,2}},\s[A-Z]{{2}}\s\d{{5}}(?:-\d{{4}})?)?"
 _UNIT = rf"(?:,?\s(?:{words.UNIT})\.?\s#?\w{{1,6}})?"
-_PLACE = rf"(?:,?\s\d{{5}}\s{_CAPITAL})?"
+_PLACE = rf"(?:,?\s(?:\d{{5}}|\d{{4}}(?:\s[A-Z]{{2}})?|\d{{2}}-\d{{3}})\s{_CAPITAL})?"
 _ADDRESSES = (
     re.compile(
         rf"(?<![\w-])\d{{1,6}}[A-Za-z]?\s(?:{_CAPITAL}\s){{1,4}}?(?:{words.STREET})s?\b\.?{_UNIT}{_US_TAIL}"
@@ -154,8 +153,9 @@ _ADDRESSES = (
         rf"{_CAPITAL}(?:\s{_CAPITAL}){{0,2}}{_PLACE}"
     ),
     re.compile(
-        rf"\b(?i:{words.CALLE})\.?\s(?:(?:de|del|la|las|los|di|della|dei)\s){{0,2}}{_CAPITAL}(?:\s{_CAPITAL}){{0,3}},?\s"
+        rf"\b(?i:{words.CALLE})\.?\s(?:(?:de|del|la|las|los|di|della|dei|da|das|do|dos)\s){{0,2}}{_CAPITAL}(?:\s{_CAPITAL}){{0,3}},?\s"
         r"\d{1,4}(?:\s(?i:puerta|apt|piso|interno)\.?\s\w{1,4})?(?!\w)"
+        rf"{_PLACE}"
     ),
     re.compile(r"\b(?i:p\.?\s?o\.?\s?box)\s\d{1,6}\b"),
     re.compile(
@@ -264,63 +264,12 @@ def _handles(text: str) -> Iterator[tuple[int, int]]:
             yield found.span("value")
 
 
-_PART = r"[^\W\d_a-zà-öø-ÿ](?:[^\W\d_]|['’-](?=[^\W\d_])){1,24}"
-_FULL = rf"{_PART}(?:\s(?:(?i:{words.PARTICLE})\s)?(?:{_PART}|[A-Z]\.)){{0,3}}"
-_TITLE = rf"(?:(?:{words.TITLE})\.?\s)"
-_NAMES = (
-    re.compile(
-        rf"(?i:\b(?:{words.INTRODUCES})\b)(?:\s(?i:is|of|mr|mrs|ms|dr)\b\.?)?\s?[:=]?\s?(?P<value>{_FULL})"
-    ),
-    re.compile(rf"(?:^|[\n,;(]\s{{0,3}}|\s)(?i:name)\s?[:=]\s?(?P<value>{_FULL})"),
-    re.compile(
-        rf"(?:^|(?<=[.!?\n])\s{{0,3}})(?i:{words.GREETS}),?\s{_TITLE}?(?P<value>{_FULL})(?=\s{{0,2}}(?:[,.!?:;\n–-]|$))"
-    ),
-    re.compile(rf"(?i:\b(?:{words.ADDRESSES})\b)[^,.!?\n]{{0,20}},\s{_TITLE}?(?P<value>{_PART})(?=[.!?])"),
-    re.compile(rf"(?:^|(?<=[.!?\n])\s{{0,3}})(?P<value>{_FULL}) speaking\b"),
-    re.compile(rf"\b{_TITLE}(?P<value>{_FULL})"),
-    re.compile(rf"(?i:\bmy (?:{words.RELATION})\b),?\s(?:(?i:is|called|named)\s)?(?P<value>{_FULL})"),
-    re.compile(
-        rf"(?i:\b(?:{words.CLOSES})\b)[,!]?\s{{0,3}}\n\s{{0,3}}(?P<value>{_FULL})(?=\s{{0,3}}(?:\n|$))"
-    ),
-)
-# After these words something else than a name may follow, so it has to have two parts.
-_MAYBE = re.compile(rf"(?i:\b(?:{words.MAY_INTRODUCE})\b)\s(?P<value>{_FULL})")
-
-
 def _names(text: str) -> Iterator[tuple[int, int]]:
     yield from _fields(text, "name")
     for start, end in _fields(text, "plain"):
-        if is_full_name(text[start:end]):
+        if names.is_full_name(text[start:end]):
             yield start, end
-    for pattern in (*_NAMES, _MAYBE):
-        for found in pattern.finditer(text):
-            start, _ = found.span("value")
-            end = start + len(_name_in(found["value"]))
-            if pattern is not _MAYBE or len(text[start:end].split()) > 1:
-                yield start, end
-
-
-def is_full_name(text: str) -> bool:
-    """Whether a text is nothing but a name of at least two parts."""
-    return " " in text and bool(re.fullmatch(_FULL, text)) and _name_in(text) == text
-
-
-def is_name_part(word: str) -> bool:
-    """Whether a word with a capital letter may be a part of a name."""
-    plain = word.casefold().rstrip(".")
-    return not {plain, re.split(r"['’]", plain)[0]} & words.NO_NAMES
-
-
-def _name_in(value: str) -> str:
-    """The beginning of what follows that can be a name."""
-    kept: list[str] = []
-    for part in value.split():
-        if part.casefold() not in words.PARTICLES and not is_name_part(part):
-            break
-        kept.append(part)
-    while kept and kept[-1].casefold() in words.PARTICLES:
-        kept.pop()
-    return " ".join(kept)
+    yield from names.names_in_text(text)
 
 
 # A place that fits several kinds is of the first.

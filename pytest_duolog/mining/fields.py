@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pytest_duolog.mining import detail_words as words
-from pytest_duolog.mining.details import DetailKind, details_in, is_full_name
+from pytest_duolog.mining.details import DetailKind, details_in
+from pytest_duolog.mining.names import is_full_name
 from pytest_duolog.storage.json_text import parsed
 
 FIELDS = (

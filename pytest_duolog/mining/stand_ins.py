@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from ipaddress import IPv6Address
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from pytest_duolog.mining.detail_words import PARTICLES, TITLE
-from pytest_duolog.mining.details import DetailKind, is_name_part
+from pytest_duolog.mining.details import DetailKind
 from pytest_duolog.mining.fields import details_of, with_replaced
+from pytest_duolog.mining.given_names import is_common
+from pytest_duolog.mining.names import is_name_part, name_answered
 from pytest_duolog.transcripts.transcript import Transcript
 
 # Names that fit people of any kind. Words of dialogues are not among them.
@@ -130,6 +133,8 @@ class StandIns:
 
     table: dict[str, StandIn] = field(default_factory=dict)
     _counts: Counter[DetailKind] = field(default_factory=Counter)
+    # The stand-ins of the parts of names, which are the same in any letters.
+    _names: dict[str, str] = field(default_factory=dict)
 
     def add(self, kind: DetailKind, value: str) -> None:
         """Give a detail its stand-in; one that has one keeps it."""
@@ -156,12 +161,11 @@ class StandIns:
 
     def _word(self, word: str) -> str:
         if word not in self.table:
-            number = self._counts[DetailKind.NAME]
-            self._counts[DetailKind.NAME] += 1
-            name = NAMES[number % len(NAMES)] + (
-                str(number // len(NAMES) + 1) if number >= len(NAMES) else ""
-            )
-            self.table[word] = StandIn(DetailKind.NAME, word, name)
+            same = word.casefold()
+            if same not in self._names:
+                round_, number = divmod(len(self._names), len(NAMES))
+                self._names[same] = NAMES[number] + (str(round_ + 1) if round_ else "")
+            self.table[word] = StandIn(DetailKind.NAME, word, self._names[same])
         return self.table[word].stand_in
 
     def replaced(self, value: Any) -> Any:
@@ -203,10 +207,10 @@ class _Replacing:
 
 
 def spellings(found: StandIn) -> set[str]:
-    """A value as it stands in text, and in JSON inside of text; a name of several parts in small letters, too."""
+    """A value as it stands in text, and in JSON inside of text; a name in any letters, unless it is a word, too."""
     values = [found.value]
-    if found.kind is DetailKind.NAME and " " in found.value:
-        values += [found.value.lower(), found.value.upper()]
+    if found.kind is DetailKind.NAME and not is_common(found.value):
+        values += [found.value.lower(), found.value.upper(), found.value.title()]
     return {
         spelled
         for value in values
@@ -256,6 +260,9 @@ def with_stand_ins(transcript: Transcript) -> tuple[Transcript, list[StandIn]]:
     for text in _texts(transcript):
         for kind, value in details_of(text):
             found.add(kind, value)
+    for question, answer in pairwise(message.content for message in transcript.messages):
+        if question and answer and (answered := name_answered(question, answer)):
+            found.add(DetailKind.NAME, answered)
     return transcript.without_secrets(found.replaced), list(found.table.values())
 
 

@@ -43,6 +43,37 @@ def test_a_detail_has_the_same_stand_in_in_every_message():
     }
 
 
+def test_a_name_is_replaced_in_any_letters():
+    said, _ = with_stand_ins(
+        dialogue(
+            "i'm kwabena, hi",
+            "Hello Kwabena!",
+            "My name is KWABENA Mensah.",
+            "Thanks, kwabena mensah.",
+            speakers=("user", "assistant"),
+        )
+    )
+    assert words_of(said) == [
+        "i'm Robin, hi",
+        "Hello Robin!",
+        "My name is Robin Avery.",
+        "Thanks, Robin Avery.",
+    ]
+
+
+def test_the_answer_to_a_question_for_a_name_is_one():
+    said, _ = with_stand_ins(
+        dialogue(
+            "May I have your full name please?",
+            "sure, beatrix nightingale",
+            "What is your name again?",
+            "not now",
+            speakers=("assistant", "user"),
+        )
+    )
+    assert words_of(said)[1::2] == ["sure, Robin Avery", "not now"]
+
+
 def test_calls_prompts_and_speakers_are_replaced_too():
     call = ToolCall(
         name="find",
