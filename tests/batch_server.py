@@ -296,6 +296,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchServer]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.root)
     monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-    monkeypatch.setattr("pytest_duolog.running.mail.FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr("pytest_duolog.running.batch_queue.FIRST_WAIT_S", 0.0)
     yield server
     server.close()

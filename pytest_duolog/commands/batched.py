@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_duolog.endpoints.line import HttpAnswer, HttpQuestion
 from pytest_duolog.endpoints.registry import batch_api
 from pytest_duolog.genuine import CLOCK
-from pytest_duolog.running.mail import Mail
+from pytest_duolog.running.batch_queue import BatchQueue
 from pytest_duolog.running.open_batches import OpenBatches
 from pytest_duolog.running.session import Session
 
@@ -22,7 +22,9 @@ LARGEST_FILE = 1024 * 1024 * 1024
 
 
 @contextmanager
-def by_mail(session: Session, folder: Path, wait_s: float, tell: Callable[[str], None]) -> Iterator[Mail]:
+def asked_in_batches(
+    session: Session, folder: Path, wait_s: float, tell: Callable[[str], None]
+) -> Iterator[BatchQueue]:
     """Inside the block, every model is asked through a batch API; the folder keeps the batches that are open.
 
     The block waits for answers `wait_s` seconds at most. `tell` hears what happens to batches. Raises
@@ -47,7 +49,7 @@ def by_mail(session: Session, folder: Path, wait_s: float, tell: Callable[[str],
         finally:
             await line.aclose()
 
-    session.mail = Mail(
+    session.batch_queue = BatchQueue(
         send,
         partial(batch_api, configured=session.settings.providers),
         OpenBatches(folder),
@@ -57,7 +59,7 @@ def by_mail(session: Session, folder: Path, wait_s: float, tell: Callable[[str],
         anyio.sleep,
     )
     try:
-        yield session.mail
+        yield session.batch_queue
     finally:
-        session.mail.close()
-        session.mail = None
+        session.batch_queue.close()
+        session.batch_queue = None

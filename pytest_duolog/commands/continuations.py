@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pytest_duolog.display import counted
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.running.mail import Mail, StillWaiting
+from pytest_duolog.running.batch_queue import BatchesPending, BatchQueue
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Ended, Holding, Talk, TalkFolder
 from pytest_duolog.scenarios.scenario import Scenario
@@ -86,34 +86,39 @@ def _held(
 ) -> tuple[dict[str, Transcript], list[str], bool]:
     """The finished dialogues by the names of their recordings, the problems of the others, and whether it gave up.
 
-    With mail, all dialogues run until each has asked; then again, with their answers, until nobody asks any more.
+    With a queue of batches, all dialogues run until each has asked; then again, with their answers, until nobody asks
+    any more.
     """
-    mail = session.mail
+    queue = session.batch_queue
     found: dict[str, Transcript] = {}
     problems: dict[str, str] = {}
     gave_up = False
     left = dict(talks)
     while left:
-        for event in Holding(session, folder, list(left.values()), gives_up=mail is None).events():
+        for event in Holding(session, folder, list(left.values()), gives_up=queue is None).events():
             if isinstance(event, Ended) and event.transcript is not None:
                 found[event.talk.location.path.name] = event.transcript
             elif isinstance(event, Ended):
                 problems[event.talk.location.path.name] = event.problem
                 gave_up = gave_up or not event.was_begun
-        left = {name: talk for name, talk in left.items() if mail and name not in found and mail.awaits(name)}
-        if mail and left:
-            _exchange(session, mail)
+        left = {
+            name: talk
+            for name, talk in left.items()
+            if queue and name not in found and queue.is_pending(name)
+        }
+        if queue and left:
+            _submitted(session, queue)
             for name in left:
                 problems.pop(name)
-    if mail and all(name in found or mail.has_refused(name) for name in talks):
-        mail.settle()
+    if queue and all(name in found or queue.has_refused(name) for name in talks):
+        queue.forget_read()
     return found, list(problems.values()), gave_up
 
 
-def _exchange(session: Session, mail: Mail) -> None:
-    if mail.n_new and session.budget.used_up():
+def _submitted(session: Session, queue: BatchQueue) -> None:
+    if queue.n_new and session.budget.used_up():
         raise ContinuationsStopped("the budget is used up")
     try:
-        session.scheduler.perform(mail.exchange)
-    except StillWaiting as error:
+        session.scheduler.perform(queue.submit_and_wait)
+    except BatchesPending as error:
         raise ContinuationsStopped(str(error)) from None

@@ -1,7 +1,8 @@
 """Base class of batch APIs: they take many requests at once and answer all of them within a day, at a lower price.
 
 A batch API is a subclass that says how a batch is made, looked at and read. It only makes requests and reads what
-comes back; whoever uses it sends them (`running/mail.py`). A row in `BATCH_APIS` of `registry.py` makes it known.
+comes back; whoever uses it sends them (`running/batch_queue.py`). A row in `BATCH_APIS` of `registry.py` makes it
+known.
 """
 
 from __future__ import annotations

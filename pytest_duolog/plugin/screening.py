@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_duolog.commands.batched import by_mail
+from pytest_duolog.commands.batched import asked_in_batches
 from pytest_duolog.commands.continuations import ContinuationsStopped
 from pytest_duolog.commands.next_messages import NextMessages, Recorded, asked_models, screened_turns
 from pytest_duolog.display import printable
@@ -23,10 +23,10 @@ from pytest_duolog.plugin import SITE
 from pytest_duolog.plugin.collection import scenario_of, uses_our_fixture
 from pytest_duolog.plugin.outputs import SCREENING, given_report
 from pytest_duolog.plugin.state import redactor_of, session_of, settings_of
-from pytest_duolog.reports.screen_words import mailed_words, screen_data, screen_words
+from pytest_duolog.reports.screen_words import batch_words, screen_data, screen_words
 from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.plan import roles_words
-from pytest_duolog.running.mail import Mail
+from pytest_duolog.running.batch_queue import BatchQueue
 from pytest_duolog.running.talks import TalkFolder
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.settings import Settings
@@ -104,14 +104,14 @@ class Screening:
                 "first: pytest --record-mode=once"
             )
         session, root = session_of(self.config), self.config.rootpath
-        with self._asking(recorded) as mail:
+        with self._asking(recorded) as queue:
             before = session.budget.usage
             answers = screened_turns(session, TalkFolder(root / FOLDER), recorded, self.n_samples)
         found = screen(answers.turns)
         on_trial = roles_words(settings_of(self.config).candidates)
         self._lines = list(screen_words(found, on_trial, answers.missing))
-        if mail is not None and mail.n_answers:
-            self._lines.append(mailed_words(mail.n_answers, before, session.budget.usage))
+        if queue is not None and queue.n_answers:
+            self._lines.append(batch_words(queue.n_answers, before, session.budget.usage))
         make_folder(root / OWN_FOLDER)
         with replacing(root / ANSWER) as file:
             data = session.redactor.json(screen_data(found, on_trial, self.n_samples))
@@ -134,14 +134,14 @@ class Screening:
         else:
             self._lines.append(f"HTML report: {page}")
 
-    def _asking(self, recorded: Sequence[Recorded]) -> AbstractContextManager[Mail | None]:
-        """How models are asked inside the block: by batches, or one answer at a time, without mail."""
+    def _asking(self, recorded: Sequence[Recorded]) -> AbstractContextManager[BatchQueue | None]:
+        """How models are asked inside the block: by batches, or one answer at a time, without a queue."""
         if self.wait_s is None:
             return nullcontext()
         session = session_of(self.config)
         for one in recorded:
             _check_models(one.name, one.baseline, one.candidate, session.settings)
-        return by_mail(session, self.config.rootpath / FOLDER / "batches", self.wait_s, self._tell)
+        return asked_in_batches(session, self.config.rootpath / FOLDER / "batches", self.wait_s, self._tell)
 
     def _tell(self, words: str) -> None:
         """Print what happens to a batch, at once: a run can wait for hours."""

@@ -95,7 +95,7 @@ def side_words(answers: Sequence[Heard]) -> str:
     return ", ".join([*parts, f"{range_words(low, high)} {'word' if high == 1 else 'words'}"])
 
 
-def mailed_words(n_answers: int, before: Usage, after: Usage) -> str:
+def batch_words(n_answers: int, before: Usage, after: Usage) -> str:
     """What the answers of batches took: tokens only, because a provider bills batches at a price of its own."""
     n_read, n_written = after.tokens_read - before.tokens_read, after.tokens_written - before.tokens_written
     return (

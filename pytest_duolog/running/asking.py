@@ -50,11 +50,11 @@ class Asking:
         in_thread: bool = False,
         limit_s: float = math.inf,
         around: Surroundings | None = None,
-        mailed: Line | None = None,
+        queued: Line | None = None,
     ) -> Iterator[tuple[dict[Name, Endpoint], LiveLine]]:
         """A recorded endpoint for each model, and the line to the providers, which the caller closes.
 
-        With `mailed`, models are asked on that line.
+        With `queued`, models are asked on that line.
 
         Code of other packages may send its own HTTP requests, so its requests are recorded too.
         """
@@ -62,7 +62,7 @@ class Asking:
             live = LiveLine(self.scheduler, partial(self.lines.live, around))
             # A dialogue in the background would see the mocks of other tests, not those of its own test.
             mocks = None if self.scheduler.is_here() else self.lines.mocked
-            line = RecordedLine(recorder, mailed or live, mocks=mocks)
+            line = RecordedLine(recorder, queued or live, mocks=mocks)
             endpoints = {
                 name: registry.open_endpoint(
                     model,

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings
     from pytest_duolog.endpoints.patience import Patience
     from pytest_duolog.endpoints.retrying import RetryingTransport
+    from pytest_duolog.running.batch_queue import BatchQueue
     from pytest_duolog.running.executors.driver import Executor
-    from pytest_duolog.running.mail import Mail
 
 Result = TypeVar("Result")
 Name = TypeVar("Name", bound=str)
@@ -80,7 +80,7 @@ class Session:
         n_files = 1 if settings.executor else FILES_A_DIALOGUE  # a worker has the connections
         self.scheduler = Scheduler(_within_open_files(settings.concurrency, n_files))
         self.executor: Executor | None = None
-        self.mail: Mail | None = None
+        self.batch_queue: BatchQueue | None = None
         self.budget = RunBudget(settings.budget)
         self._asking = Asking(settings, self.scheduler, self._lines, self.budget)
 
@@ -206,7 +206,7 @@ class Session:
 
         def permission() -> None:
             before_asking()
-            if self.mail is None or not self.mail.is_paid(location.path.name):
+            if self.batch_queue is None or not self.batch_queue.is_paid(location.path.name):
                 budget()
 
         return Cassette(
@@ -282,7 +282,7 @@ class Session:
                 in_thread=True,
                 limit_s=limit_s,
                 around=around,
-                mailed=self.mail.line(cassette.location.path.name) if self.mail else None,
+                queued=self.batch_queue.line(cassette.location.path.name) if self.batch_queue else None,
             ) as (endpoints, live),
         ):
             try:
@@ -298,8 +298,8 @@ class Session:
     async def run_anywhere(
         self, run: DialogueRun, cassette: Cassette, *, around: Surroundings | None = None
     ) -> None:
-        """As `run_async`, but in a worker if there is an executor and it takes the dialogue; mail is collected here."""
-        if self.mail or self.executor is None or not self.executor.takes(run, cassette, around):
+        """As `run_async`, but in a worker if an executor takes the dialogue; batches are sent from here."""
+        if self.batch_queue or self.executor is None or not self.executor.takes(run, cassette, around):
             await self.run_async(run, cassette, around=around)
             return
         with self._followed(run, cassette), closing(cassette):

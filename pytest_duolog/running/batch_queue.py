@@ -1,8 +1,9 @@
 """Asks models through batch APIs: collects requests, sends them together, and answers them when their batches are over.
 
-A dialogue that asks is told to come again (`Postponed`); `exchange` sends what was collected and waits; then the same
-dialogue runs again, and gets its answer as from a provider that answers at once. So answers are read, redacted and
-recorded as all others are. A request is known by the name of its recording and by its content, in every run.
+A dialogue that asks is told to come again (`RequestPending`); `submit_and_wait` sends what was collected and waits;
+then the same dialogue runs again, and gets its answer as from a provider that answers at once. So answers are read,
+redacted and recorded as all others are. A request is known by the name of its recording and by its content, in
+every run.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ TELL_AGAIN_S = 300.0
 TOO_MANY = 429
 
 
-class Postponed(EndpointError):
+class RequestPending(EndpointError):
     """The request waits for its batch."""
 
 
-class StillWaiting(DuologError):
+class BatchesPending(DuologError):
     """The time to wait is over, and batches are not; or the provider says no more of one. All that is known is kept."""
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     """A request of a dialogue."""
 
     id: str
@@ -64,7 +65,7 @@ class _Asked(NamedTuple):
 
 
 @dataclass
-class Mail:
+class BatchQueue:
     """The requests of one run. `send` sends a request to a provider, once, with a limit for its answer in bytes.
 
     `api_of` makes the batch API of a provider, with the headers of its requests. `tell` hears what happens to batches,
@@ -80,7 +81,7 @@ class Mail:
     tell: Callable[[str], None]
     sleep: Callable[[float], Awaitable[None]]
     n_answers: int = 0
-    _postponed: dict[str, _Asked] = field(default_factory=dict)
+    _pending: dict[str, _Request] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
     _answers: dict[str, HttpAnswer | str] = field(default_factory=dict)
     _refused: set[str] = field(default_factory=set)
@@ -90,15 +91,15 @@ class Mail:
         self._open = {batch.name: batch for batch in self.open_batches.read()}
         self._paid = {name.partition("-")[0] for batch in self._open.values() for name in batch.requests}
 
-    def line(self, recording: str) -> MailLine:
+    def line(self, recording: str) -> QueuedLine:
         """The line of the dialogue with this recording."""
-        return MailLine(self, _dialogue(recording))
+        return QueuedLine(self, _dialogue(recording))
 
     def is_paid(self, recording: str) -> bool:
         """Whether the answers of a dialogue are in a batch already: asking for them costs nothing more."""
         return _dialogue(recording) in self._paid
 
-    def awaits(self, recording: str) -> bool:
+    def is_pending(self, recording: str) -> bool:
         """Whether a dialogue has asked and waits for its answer."""
         return _dialogue(recording) in self._waiting
 
@@ -110,18 +111,18 @@ class Mail:
     def n_new(self) -> int:
         """How many requests wait that are in no batch yet."""
         known = {name for batch in self._open.values() for name in batch.requests}
-        return sum(name not in known for name in self._postponed)
+        return sum(name not in known for name in self._pending)
 
     def answer(self, dialogue: str, question: HttpQuestion) -> HttpAnswer:
-        """The answer to a request; raises Postponed if it must wait, EndpointError if there is no usable one."""
+        """The answer to a request; raises RequestPending if it must wait, EndpointError if there is no usable one."""
         content = question.content()
         headers = repr(sorted(question.headers.items())).encode()
         name = f"{dialogue}-{_hash(question.url.encode(), headers, content)[:32]}"
         answer = self._answers.get(name)
         if answer is None:
-            self._postponed[name] = _Asked(name, question, content)
+            self._pending[name] = _Request(name, question, content)
             self._waiting.add(dialogue)
-            raise Postponed("the request waits for its batch")
+            raise RequestPending("the request waits for its batch")
         self._refused.add(dialogue)
         if isinstance(answer, str):
             raise EndpointError(answer, model=question.model)
@@ -130,20 +131,20 @@ class Mail:
         self.n_answers += 1
         return answer
 
-    async def exchange(self) -> None:
+    async def submit_and_wait(self) -> None:
         """Send what was collected, and wait for the answers to all of it.
 
-        Raises StillWaiting if the time is over before, EndpointError if a provider refuses a batch, and OSError if a
+        Raises BatchesPending if the time is over before, EndpointError if a provider refuses a batch, and OSError if a
         batch cannot be kept on disk.
         """
         await self._find_lost()
         inside = {name: batch for batch in self._open.values() for name in batch.requests}
-        wanted = {inside[name].name: name for name in self._postponed if name in inside}
-        waiting = {name: self._api(self._postponed[asked]) for name, asked in wanted.items()}
+        wanted = {inside[name].name: name for name in self._pending if name in inside}
+        waiting = {name: self._api(self._pending[asked]) for name, asked in wanted.items()}
         for name in waiting:
             self.tell(f"{self._open[name].label}: the run goes on waiting for it")
-        groups: dict[object, list[_Asked]] = {}
-        for asked in self._postponed.values():
+        groups: dict[object, list[_Request]] = {}
+        for asked in self._pending.values():
             if asked.id not in inside:
                 groups.setdefault(asked.place, []).append(asked)
         for group in groups.values():
@@ -151,26 +152,26 @@ class Mail:
             for part in self._parts(api, group):
                 waiting[await self._make(api, part)] = api
         await self._wait(waiting)
-        self._postponed.clear()
+        self._pending.clear()
         self._waiting.clear()
 
-    def settle(self) -> None:
+    def forget_read(self) -> None:
         """Forget the batches that were read to the end, because all their answers are recorded, or were refused."""
         for batch in self._over:
             self.open_batches.remove(batch)
             del self._open[batch.name]
         self._over.clear()
 
-    def _api(self, asked: _Asked) -> BatchApi:
+    def _api(self, asked: _Request) -> BatchApi:
         provider, _, _, headers = asked.place
         kept = {name: value for name, value in headers if name.lower() not in ("accept", "content-type")}
         return self.api_of(provider, kept)
 
     # Making batches
 
-    def _parts(self, api: BatchApi, group: Sequence[_Asked]) -> Iterator[list[_Asked]]:
+    def _parts(self, api: BatchApi, group: Sequence[_Request]) -> Iterator[list[_Request]]:
         """The requests in batches within the limits; one that alone is too large has its answer at once."""
-        part: list[_Asked] = []
+        part: list[_Request] = []
         room = api.most_bytes
         for asked in group:
             size = len(api.entry(_request(asked))) + 1
@@ -185,7 +186,7 @@ class Mail:
         if part:
             yield part
 
-    async def _make(self, api: BatchApi, part: Sequence[_Asked]) -> str:
+    async def _make(self, api: BatchApi, part: Sequence[_Request]) -> str:
         """Make a batch, and return the name of its file. It is made once, however often that seems to fail."""
         entries = [api.entry(_request(asked)) for asked in part]
         path, model = part[0].place[1:3]
@@ -221,7 +222,7 @@ class Mail:
     async def _find_lost(self) -> None:
         """Find the batches whose id never arrived; one that was not made is forgotten."""
         for batch in [batch for batch in self._open.values() if not batch.id]:
-            asked = next((self._postponed[name] for name in batch.requests if name in self._postponed), None)
+            asked = next((self._pending[name] for name in batch.requests if name in self._pending), None)
             if asked is None:
                 continue
             if found := await self._found(self._api(asked), batch):
@@ -262,7 +263,7 @@ class Mail:
                 return
             if left_s <= 0:
                 labels = ", ".join(self._open[name].label for name in waiting)
-                raise StillWaiting(f"the time to wait is over, and not all is answered: {labels}")
+                raise BatchesPending(f"the time to wait is over, and not all is answered: {labels}")
             await self.sleep(min(wait_s, left_s))
             wait_s = min(wait_s * WAIT_GROWS, LONGEST_WAIT_S)
 
@@ -274,7 +275,7 @@ class Mail:
             results = await self._read(api, batch, state) if state.is_over else None
         except EndpointError as error:
             if not error.is_passing:
-                raise StillWaiting(
+                raise BatchesPending(
                     f"{batch.label} cannot be read: {error.problem}; without {self.open_batches.path(batch)}, its "
                     f"{counted(len(batch.requests), 'request')} are made again"
                 ) from None
@@ -361,18 +362,18 @@ class Mail:
 
 
 @dataclass(frozen=True)
-class MailLine:
+class QueuedLine:
     """The line of one dialogue."""
 
-    mail: Mail
+    queue: BatchQueue
     dialogue: str
 
     def post(self, question: HttpQuestion) -> HttpAnswer:
-        """The answer; raises what `Mail.answer` raises."""
-        return self.mail.answer(self.dialogue, question)
+        """The answer; raises what `BatchQueue.answer` raises."""
+        return self.queue.answer(self.dialogue, question)
 
 
-def _request(asked: _Asked) -> BatchRequest:
+def _request(asked: _Request) -> BatchRequest:
     return BatchRequest(asked.id, asked.place[1], asked.content)
 
 
