@@ -112,6 +112,12 @@ def check_has_batches(model: Model, configured: Mapping[str, Provider]) -> None:
     )
     if not isinstance(model, str) or ModelName.parse(model).provider not in having:
         shown = shorten(model) if isinstance(model, str) else "a function, or a chatbot of your own,"
+        name = ModelName.parse(model).provider if isinstance(model, str) else ""
+        if name in configured and (usual := PROVIDERS.get(name)) and usual.batches:
+            raise ConfigurationError(
+                f"{shown} has no batch API: [tool.duolog.providers.{name}] replaces the built-in provider, and does "
+                f'not say that its server has one; if it has: batches = "{usual.batches}"'
+            )
         raise ConfigurationError(
             f"{shown} has no batch API; these providers have one: {', '.join(having)} (a provider of "
             "[tool.duolog.providers] has one if its table says so: batches)"

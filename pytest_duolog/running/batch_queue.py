@@ -319,7 +319,8 @@ class BatchQueue:
             *filter(None, notes),
         ]
         self.tell(f"{batch.label}: {'; '.join(words)}")
-        if results.n_damaged and n_answered < len(batch.requests):
+        n_unread = state.n_answered - len(results.lines) if not state.problem else 0
+        if (results.n_damaged or n_unread > 0) and n_answered < len(batch.requests):
             self.tell(
                 f"{batch.label}: the next run reads it again; without {self.open_batches.path(batch)}, what is "
                 "missing is asked again"

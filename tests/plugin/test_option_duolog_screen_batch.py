@@ -363,6 +363,16 @@ def test_half_a_file_of_results_counts_and_is_read_again_by_the_next_run(screen,
     assert (len(server.batches), open_batches()) == (2, [])
 
 
+def test_answers_that_are_counted_but_not_there_yet_are_not_asked_for_again(screen, server: BatchServer):
+    server.mangled = lambda lines: b"\n".join(lines[:-1])
+    result = screen()
+    result.stdout.fnmatch_lines(["screen: batch batch_0 of openai: the next run reads it again; *"])
+    server.mangled = b"\n".join
+    screen()
+    assert sides() == [3] * 8
+    assert (len(server.batches), open_batches()) == (2, [])
+
+
 @pytest.mark.slow
 def test_large_batches_are_split(screen, server: BatchServer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pytest_duolog.endpoints.openai_batches.OpenAIBatches.most_requests", 5)
@@ -495,6 +505,19 @@ def test_what_cannot_be_asked_in_batches_is_refused_before_anything_runs(
     result = pytester.runpytest(*QUIET, "--record-mode=once", *options)
     assert result.ret != 0
     assert complaint in "\n".join([*result.outlines, *result.errlines])
+    assert server.log == []
+
+
+def test_a_table_that_replaces_a_provider_must_say_that_it_has_a_batch_api(
+    pytester: pytest.Pytester, server: BatchServer
+):
+    pytester.makepyprojecttoml(f'[tool.duolog.providers.openai]\nbase_url = "{server.root}/v1"\n')
+    pytester.makepyfile(test_it=SUITE.format(old="openai:old"))
+    options = ("--duolog-screen=3", "--duolog-screen-batch=5", "--duolog-candidate=agent=openai:new")
+    result = pytester.runpytest(*QUIET, "--record-mode=once", *options)
+    assert result.ret != 0
+    assert "[tool.duolog.providers.openai] replaces the built-in provider" in " ".join(result.outlines)
+    assert 'if it has: batches = "openai"' in " ".join(result.outlines)
     assert server.log == []
 
 
