@@ -1,6 +1,7 @@
 """Cost of recording and replaying one dialogue: bytes, CPU seconds and memory, beside plain vcrpy.
 
     python benchmarks/replay.py [--replies 10 50 100 200 400 800] [--repeat 3]
+                                [--contestants client vcrpy vcrpy+body duolog pytest-recording duolog-pytest]
 
 Every figure is taken in a process of its own, all contestants in one run, on the same dialogue (150 words a
 reply, the whole history sent with each request) through the same chat client. `client` is that client with no
@@ -9,14 +10,14 @@ compares bodies for equality; `pytest-recording` is its marker in a pytest proce
 `dialogue` fixture in one. All replay in turns, round after round, and the least of each counts, so that a machine's
 busy minute falls on all of them alike. Read the ratios; the seconds are this machine's.
 
-pytest-recording is looked for in `.venv/neighbours`, where make puts it, and left out where it is missing.
+pytest-recording is looked for in `.venv/neighbours`, where make puts it, and left out where it is missing. With 800
+replies, vcrpy takes minutes: `--contestants client duolog` leaves it out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import functools
 import itertools
 import json
@@ -91,12 +92,20 @@ async def talk(line, replies: int, base_url: str, observers=()) -> str:  # type:
     return run.messages[-1].content
 
 
+async def talk_by_client(replies: int) -> None:
+    """Run the dialogue through a client of httpx's, with answers in memory."""
+    import httpx
+
+    async with httpx.AsyncClient(transport=answering_transport()) as client:
+        await talk(ClientLine(client), replies, "https://api.openai.com/v1")
+
+
 def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, float]:
     """One measurement, in this process."""
-    import httpx
-    import vcr
+    # imports are not what is measured
+    import httpx  # noqa: F401
 
-    import pytest_duolog.running.session  # noqa: F401  # imports are not what is measured
+    import pytest_duolog.running.session  # noqa: F401
 
     if contestant == "duolog":
         from pytest_duolog.endpoints.line_client import TransportLine
@@ -125,17 +134,21 @@ def work(contestant: str, phase: str, replies: int, folder: Path) -> dict[str, f
             await talk(line, replies, "duolog://openai", [cassette])
             cassette.finish(StopReason(kind=StopKind.TURNS), replies + 1)
             cassette.close()
+    elif contestant == "client":
+
+        async def run() -> None:
+            await talk_by_client(replies)
     else:
+        import vcr
+
         recorder = vcr.VCR(record_mode="all" if phase == "record" else "none")
         recorder.register_matcher("equal_body", lambda one, other: one.body == other.body)
         match_on = {"match_on": ["method", "equal_body"]} if contestant == "vcrpy+body" else {}
         path = str(folder / f"{contestant}_{replies}.yaml")
 
         async def run() -> None:
-            plain = contestant == "client"
-            with contextlib.nullcontext() if plain else recorder.use_cassette(path, **match_on):
-                async with httpx.AsyncClient(transport=answering_transport()) as client:
-                    await talk(ClientLine(client), replies, "https://api.openai.com/v1")
+            with recorder.use_cassette(path, **match_on):
+                await talk_by_client(replies)
 
     for number in range(replies):
         reply_text(number)
@@ -151,15 +164,11 @@ TEST_FILE = """
 import asyncio, sys
 import pytest
 sys.path.insert(0, {here!r})
-from replay import ClientLine, answering_transport, talk
+from replay import answering_transport, talk_by_client
 
 @pytest.mark.vcr
 def test_recording():
-    import httpx
-    async def run():
-        async with httpx.AsyncClient(transport=answering_transport()) as client:
-            await talk(ClientLine(client), {replies}, "https://api.openai.com/v1")
-    asyncio.run(run())
+    asyncio.run(talk_by_client({replies}))
 
 @pytest.mark.dialogue(model="openai:m", turns={replies} // 2)
 def test_duolog(dialogue, monkeypatch):
@@ -219,6 +228,8 @@ def main() -> None:
     )
     parser.add_argument("--replies", type=int, nargs="+", default=[10, 50, 100, 200, 400, 800])
     parser.add_argument("--repeat", type=int, default=3)
+    everybody = (*CONTESTANTS, *PYTEST_CONTESTANTS)
+    parser.add_argument("--contestants", nargs="+", choices=everybody, default=everybody)
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.work:
@@ -230,12 +241,12 @@ def main() -> None:
     )
     for replies in arguments.replies:
         with tempfile.TemporaryDirectory() as name:
-            show(replies, Path(name), arguments.repeat)
+            taking_part = [one for one in arguments.contestants if takes_part(one, replies)]
+            show(taking_part, replies, Path(name), arguments.repeat)
 
 
-def show(replies: int, folder: Path, repeat: int) -> None:
-    """Measure all contestants at one length and print their rows."""
-    contestants = [name for name in (*CONTESTANTS, *PYTEST_CONTESTANTS) if takes_part(name, replies)]
+def show(contestants: list[str], replies: int, folder: Path, repeat: int) -> None:
+    """Measure the contestants at one length and print their rows."""
     recorded = {name: measured(name, "record", replies, folder)["cpu_s"] for name in contestants}
     rounds = [
         {name: measured(name, "replay", replies, folder) for name in contestants} for _ in range(repeat)
@@ -246,10 +257,11 @@ def show(replies: int, folder: Path, repeat: int) -> None:
     }
     for name in contestants:
         replay_s = least[name]["cpu_s"]
-        ours = least["duolog-pytest" if name in PYTEST_CONTESTANTS else "duolog"]["cpu_s"]
+        ours = least.get("duolog-pytest" if name in PYTEST_CONTESTANTS else "duolog")
+        ratio = f"{replay_s / ours['cpu_s']:>6.2f}" if ours else ""
         print(
             f"{replies:>7}  {name:<17} {size_of(name, replies, folder):>11,} {recorded[name]:>9.3f} "
-            f"{replay_s:>9.3f} {least[name]['mb']:>6.0f}  {replay_s / ours:>6.2f}",
+            f"{replay_s:>9.3f} {least[name]['mb']:>6.0f}  {ratio}",
             flush=True,
         )
 
