@@ -377,9 +377,9 @@ class Cassette(Recorder):
         return self._orphans.of(self._header, module=module) if self._orphans else []
 
     def _situation(self) -> Situation:
-        from pytest_duolog.recording.complaints import Situation as Complaint  # noqa: PLC0415  # most replays match
+        from pytest_duolog.recording import complaints  # noqa: PLC0415  # most replays match
 
-        return Complaint(
+        return complaints.Situation(
             path=self.path,
             header=self._header,
             test_argument=self.test_argument,
@@ -389,14 +389,8 @@ class Cassette(Recorder):
             other_pairings=list(self.location.other_pairings()),
             is_recast=self.location.is_recast,
             orphans=self._orphans_of_this,
-            answered_elsewhere=self._answered_elsewhere(),
+            answered_elsewhere=complaints.answered_elsewhere(self._n_unasked, self._mocked),
         )
-
-    def _answered_elsewhere(self) -> dict[str, str]:
-        from pytest_duolog.recording.complaints import asked_nothing  # noqa: PLC0415  # most replays match
-
-        unasked = {name: asked_nothing(name, n) for name, n in self._n_unasked.items()}
-        return unasked | {name: f"a mock of the test answered for {name}" for name in self._mocked}
 
 
 def _told(message: Message) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,16 @@ ONCE, NEW_EPISODES, ADOPT = "once", "new_episodes", "adopt"
 CACHE = "a cache of its own, such as the disk caches of dspy and langchain, may have"
 
 
-def asked_nothing(speaker: str, n_messages: int) -> str:
-    """The probable cause for a speaker that has messages for which no model was asked."""
-    said = f"{speaker} has {counted(n_messages, 'message')} without a recorded request"
-    return f"{said}: {CACHE} answered (turn it off in tests)"
+def answered_elsewhere(n_unasked: Mapping[str, int], mocked: Iterable[str]) -> dict[str, str]:
+    """The probable cause for each speaker that was not answered by the recording.
+
+    `n_unasked` are the numbers of messages for which no model was asked, `mocked` the speakers that a mock answered.
+    """
+    unasked = {
+        name: f"{name} has {counted(n, 'message')} without a recorded request: {CACHE} answered (turn it off in tests)"
+        for name, n in n_unasked.items()
+    }
+    return unasked | {name: f"a mock of the test answered for {name}" for name in mocked}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from pytest_duolog.errors import (
 from pytest_duolog.running.goals import Goals
 from pytest_duolog.running.guard import KnownStop, LateGuard, Stop, unknown_stop
 from pytest_duolog.running.replies import had_called, message_of
+from pytest_duolog.running.run_state import RunState
 from pytest_duolog.running.spending import Spending
 from pytest_duolog.running.tool_loop import CallTool, ToolLoop, Waiting, waited
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side
@@ -53,21 +54,6 @@ class Observer(Protocol):
 
     def said(self, message_number: int, message: Message) -> None:
         """Called after each message, the opener included."""
-
-
-@dataclass(frozen=True)
-class RunState:
-    """What a run came to, as plain values that can go to another process; see `DialogueRun`.
-
-    `reached` is `Progress.reached`, `timed` are the steps of the timeline.
-    """
-
-    messages: tuple[Message, ...]
-    stop_reason: StopReason | None
-    n_asked: int
-    spent: Usage
-    reached: Mapping[int, int]
-    timed: tuple[Any, ...]
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_duolog.errors import CassetteError, DuologError, told
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.running.executors.engine import Lost
-from pytest_duolog.running.runner import RunState
+from pytest_duolog.running.run_state import RunState
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.transcripts.transcript import Usage
 
