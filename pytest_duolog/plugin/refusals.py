@@ -85,6 +85,12 @@ def check_distribution(config: pytest.Config, plan: RunPlan | None) -> None:
         )
 
 
+def check_record(config: pytest.Config, plan: RunPlan | None) -> None:
+    """Raises ConfigurationError for a file for a record of no samples."""
+    if plan is None and config.getoption("duolog_record"):
+        raise ConfigurationError("--duolog-record: it has no effect, because no test has samples")
+
+
 def check_gate(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:
     """Raises ConfigurationError for tests in a gate that cannot compare baseline and candidate."""
     if plan is None or plan.gate is None:

@@ -25,15 +25,26 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 # The options that make something else of a run; the options that then have no effect, and the reason.
 ALONE = {
     "screen": (
-        ("blame", "collect", "samples", "baseline", "margin", "rounds", "shard", "ahead", "history"),
+        (
+            "blame",
+            "collect",
+            "samples",
+            "baseline",
+            "margin",
+            "rounds",
+            "shard",
+            "ahead",
+            "history",
+            "record",
+        ),
         "asks for single messages",
     ),
     "blame": (
-        ("collect", "samples", "baseline", "margin", "shard", "ahead"),
+        ("collect", "samples", "baseline", "margin", "shard", "ahead", "inconclusive"),
         "runs rounds of four pairings (--duolog-rounds)",
     ),
     "collect": (
-        ("candidate", "samples", "baseline", "margin", "rounds", "ahead"),
+        ("candidate", "samples", "baseline", "margin", "rounds", "ahead", "inconclusive"),
         "takes samples of today's models and judges none",
     ),
 }
@@ -94,7 +105,7 @@ def _check_gate_options(config: pytest.Config) -> None:
     idle = (
         [
             (name, "is for a gate, but there is no gate without --duolog-candidate")
-            for name in ("margin", "rounds", "ahead")
+            for name in ("margin", "rounds", "ahead", "inconclusive")
         ]
         if not has_gate
         else [("samples", "has no effect in a gate, which runs pairs: see --duolog-rounds")]

@@ -80,6 +80,36 @@ def test_record_does_not_move_another_file_away(pytester: pytest.Pytester):
     assert [path.name for path in pytester.path.glob("notes*")] == ["notes.txt"]
 
 
+CANDIDATE = "--duolog-candidate=b=scripted:echo"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--duolog-record=run.jsonl",), "--duolog-record: it has no effect, because no test has samples"),
+        (("--duolog-record=run.jsonl", "--duolog-shard=1/2"), "--duolog-record: it has no effect"),
+        (("--duolog-record=run.jsonl", "--duolog-screen=2", CANDIDATE), "--duolog-record: it has no"),
+        (("--duolog-inconclusive=75",), "--duolog-inconclusive: it is for a gate, but there is no gate"),
+        (("--duolog-inconclusive=75", "--duolog-samples=2"), "--duolog-inconclusive: it is for a gate, but"),
+        (("--duolog-inconclusive=75", "--duolog-collect=2"), "--duolog-inconclusive: it has no effect with"),
+        (("--duolog-inconclusive=75", "--duolog-blame"), "--duolog-inconclusive: it has no effect with"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_record_and_status_without_what_they_are_for_are_refused(
+    pytester: pytest.Pytester, options, problem: str
+):
+    assert problem in refused(pytester, *options)
+    assert not list(pytester.path.glob("*.jsonl"))
+
+
+@alone_or_in_workers()
+def test_their_ini_keys_are_for_other_runs(pytester: pytest.Pytester, options: tuple[str, ...]):
+    pytester.makeini("[pytest]\nduolog_record = run.jsonl\nduolog_inconclusive = 75\n")
+    pytester.makepyfile(test_it=TEST)
+    pytester.runpytest(*options).assert_outcomes(passed=1)
+
+
 # Globs of transcripts
 
 
