@@ -16,7 +16,6 @@ from pytest_duolog.recording.journal_file import Journal, read_journal, rename_t
 from pytest_duolog.recording.naming import CassetteLocation, folder_of, is_partial, partial_of
 from pytest_duolog.recording.orphans import Recording, cassette_files, files_in_cassette_folders
 from pytest_duolog.recording.redaction import Redactor
-from pytest_duolog.recording.vcr_yaml import read_yaml, write_yaml
 from pytest_duolog.storage.line_file import is_in_use, left_by_killed_run
 
 
@@ -79,6 +78,8 @@ def _files(path: Path) -> Iterator[Path]:
 
 def export_yaml(source: Path, target: Path, *, base_urls: BaseUrls) -> Journal:
     """Write a cassette as plain vcrpy YAML, without its damaged lines; returns its content."""
+    from pytest_duolog.recording.vcr_yaml import write_yaml  # noqa: PLC0415  # vcrpy takes a second to import
+
     journal = read_journal(source)
     write_yaml(target, journal.interactions, base_urls=base_urls)
     return journal
@@ -86,6 +87,8 @@ def export_yaml(source: Path, target: Path, *, base_urls: BaseUrls) -> Journal:
 
 def import_yaml(source: Path, target: Path, *, base_urls: BaseUrls, redactor: Redactor) -> int:
     """Convert a plain vcrpy cassette to this package's format; returns the number of interactions."""
+    from pytest_duolog.recording.vcr_yaml import read_yaml  # noqa: PLC0415  # vcrpy takes a second to import
+
     foreign = read_yaml(source, base_urls=base_urls, redactor=redactor)
     header = {"duolog": FORMAT_WITHOUT_TOOLS, "imported_from": source.name}
     end: dict[str, Any] = {"messages": None, "stop": None, "served": []}

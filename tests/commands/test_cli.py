@@ -71,6 +71,21 @@ def test_what_cannot_be_written_is_named_with_advice(arguments, tmp_path, monkey
     assert sorted(map(str, Path().iterdir())) == ["log.jsonl", "taken"]
 
 
+LOADED = "import sys; from pytest_duolog.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+
+
+def test_a_check_loads_no_http_library(tmp_path):
+    """They would take longer to import than a short log takes to check."""
+    log = tmp_path / "log.jsonl"
+    log.write_text(DIALOGUE, "utf-8")
+    command = [sys.executable, "-c", LOADED, "check", str(log)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.stdout.startswith("1 dialogue checked: none with findings\n")
+    loaded = set(done.stdout.split())
+    assert "pytest_duolog.commands.check" in loaded
+    assert not loaded & {"vcr", "httpx", "requests", "aiohttp", "urllib3", "asyncio", "ssl", "pytest"}
+
+
 @pytest.mark.parametrize("is_there", [True, False], ids=["old", "new"])
 @pytest.mark.parametrize("kind", ["text", "csv"])
 def test_a_file_stays_as_it_was_on_a_full_disk(kind, is_there, tmp_path, monkeypatch, capsys):
