@@ -13,7 +13,7 @@ A dialogue drifts at a message if the second measure falls below the threshold, 
 compare, and there is a second sign: the message begins a new topic (see `boundaries`), or there is much content to
 compare. It is back on topic when the measure is twice the threshold. Greetings, closings and short acknowledgements
 have too little content to compare, so they are never drift. A dialogue without a statement is searched for a break as
-well (see `breaks`); it drifts at a clear one. By vectors, nothing drifts in it without any.
+well (see `breaks`); it drifts at a clear one, and nothing drifts in it without any.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from pytest_duolog.detectors import text
 from pytest_duolog.topics.boundaries import BOUNDARY_POINTS, boundary_points
-from pytest_duolog.topics.breaks import BOUND, BOUND_BY_WORDS, Break, find_break
+from pytest_duolog.topics.breaks import BOUND, SOME_BREAK, SOME_BREAK_BY_WORDS, Break, find_break
 from pytest_duolog.topics.terms import Term, Terms, names_things, terms_in, terms_of, weight_of
 from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
 from pytest_duolog.transcripts.transcript import Transcript
@@ -103,9 +103,10 @@ def assess_topic(
     turn = None
     if statement is None and threshold:
         sum_of = by_meaning.sum_of if by_meaning else None
-        bound = (BOUND if by_meaning else BOUND_BY_WORDS) * THRESHOLD / threshold
-        turn = find_break(contents, terms, sum_of, bound=bound)
-        stretches = stretches if turn or not by_meaning else []
+        bound = BOUND * THRESHOLD / threshold
+        least = bound * (SOME_BREAK if by_meaning else SOME_BREAK_BY_WORDS)
+        turn = find_break(contents, terms, sum_of, least=least)
+        stretches = stretches if turn else []
         turn = turn if turn and turn.score >= bound and not stretches else None
     return TopicAssessment(statement, score, topic.method, tuple(curve), tuple(stretches), turn)
 

@@ -2,9 +2,9 @@
 
 At each message, the messages before it are compared with the next ones. A break is where these speak for it:
 
-    how much content of the next messages was not said before; with few messages on a side, this says little
+    how much content of the next messages was not said before; with little said on a side, this says little
     + likeness within (mean of both sides, every second message against the others) - likeness of the sides
-    + a greeting opens the message
+    + a greeting opens the message ("Hello?" is none: it asks who is there)
     + the message before takes leave, and it does not answer that
 
 Likeness needs vectors. Without them, the other three decide.
@@ -15,6 +15,7 @@ see where the dialogue comes back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -33,15 +34,17 @@ if TYPE_CHECKING:
 
 # A break has at least this score; dialogues about one thing seldom reach it (docs/topic.md).
 BOUND = 1.2
-BOUND_BY_WORDS = 1.5
-# By vectors, what the curve calls a stretch off topic is one if there is a break with at least this share of the bound.
-HALF_A_BREAK = 0.6
-# Logistic regression on the data of docs/topic.md gave these weights beside that of new content, which is 1.
+# What the curve calls a stretch off topic is one if there is a break with at least this share of the bound.
+SOME_BREAK = 0.6
+SOME_BREAK_BY_WORDS = 0.4
+# The weights beside that of new content, which is 1. What follows a goodbye may be an afterthought.
 LIKENESS = 0.7
 GREETS = 0.9
-LEAVES = 0.55
+LEAVES = 0.3
 # What so few messages on both sides say of new content is worth nothing: a square root, see `_size`.
 NO_SIZE = 1.3
+# Messages count if they name so many things on average: "uh-huh" and "right" are said to anything.
+THINGS = 2.5
 # Greetings stand in the first letters of a message, and goodbyes in the last ones.
 HELLO_LETTERS = 40
 LEAVE_LETTERS = 160
@@ -51,6 +54,8 @@ BEFORE = 4
 AFTER = 4
 # Both sides need so many words that name things: goodbyes turn to nothing.
 CONTENT = 4
+
+_CALL = re.compile(r"\W*\w+(?:,? \w+)?\s*[?？]")
 
 
 @dataclass(frozen=True)
@@ -70,24 +75,24 @@ def find_break(
     terms: Sequence[Terms],
     sum_of: Callable[[Terms], Vector] | None,
     *,
-    bound: float = BOUND,
+    least: float = BOUND,
 ) -> Break | None:
-    """The clearest break of a dialogue, by its normalised messages and their terms, also half a break; or None.
+    """The clearest break of a dialogue, by its normalised messages and their terms; None if it has less than `least`.
 
     `sum_of` gives the sum of the vectors of terms; None compares words only. What follows a goodbye is read if it names
     things, one a message. The run time is proportional to the number of messages.
     """
     things = [0, *accumulate(sum(term.weight > GENERIC_WEIGHT for term in found) for found in terms)]
-    found = _clearest(contents, terms, things, sum_of, HALF_A_BREAK * bound)
-    if found is None or found.score < bound:
-        return found
+    found = _clearest(contents, terms, things, sum_of, least)
+    if found is None:
+        return None
     closings = ClosingDetector()
     for content in contents:
         closings.read(content[-LEAVE_LETTERS:])
     closing = closings.at_end()
     if closing is None or things[-1] - things[closing] >= len(terms) - closing:
         return found
-    return _clearest(contents[:closing], terms[:closing], things, sum_of, HALF_A_BREAK * bound)
+    return _clearest(contents[:closing], terms[:closing], things, sum_of, least)
 
 
 def _clearest(
@@ -104,14 +109,16 @@ def _clearest(
     best: Break | None = None
     for at in range(BEFORE, n - AFTER + 1):
         end = min(n, at + AHEAD)
-        if min(things[at], things[end] - things[at]) < CONTENT:
+        before, after = things[at], things[end] - things[at]
+        if min(before, after) < CONTENT:
             continue
         new = 1 - known[at] / (weights[end] - weights[at])
-        score = (_size(at, n) - NO_SIZE) * new + (LIKENESS * float(gaps[at]) if gaps is not None else 0.0)
+        size = _size(min(at, AHEAD, before / THINGS), min(end - at, after / THINGS))
+        score = (size - NO_SIZE) * new + (LIKENESS * float(gaps[at]) if gaps is not None else 0.0)
         least = best.score if best else bound
         if score + GREETS + LEAVES < least:
             continue
-        greets = bool(vocabulary.HELLO.search(contents[at][:HELLO_LETTERS]))
+        greets = vocabulary.HELLO.search(contents[at][:HELLO_LETTERS]) and not _CALL.match(contents[at])
         score += GREETS * greets
         if score + LEAVES < least:
             continue
@@ -126,9 +133,8 @@ def _cue(content: str) -> Cue:
     return read_leave(content[-LEAVE_LETTERS:]).cue
 
 
-def _size(at: int, n: int) -> float:
-    """How much the messages on both sides can say: the root of half their harmonic mean; at most AHEAD count."""
-    before, after = min(at, AHEAD), min(n - at, AHEAD)
+def _size(before: float, after: float) -> float:
+    """How much so many messages on both sides can say: the root of half their harmonic mean."""
     return float((before * after / (before + after)) ** 0.5)
 
 

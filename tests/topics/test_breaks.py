@@ -62,6 +62,25 @@ def test_a_greeting_in_the_middle_begins_another_dialogue(hello, monkeypatch):
     assert verdict.evidence[0].message in (9, 10)
 
 
+def test_small_signs_of_listening_say_nothing_about_the_subject():
+    told = [
+        "I got hooked on that war.",
+        "It starts on a farm.",
+        "Then the letters come.",
+        "A major wrote them.",
+    ]
+    more = ["My wife cried.", "The ending is sad.", "We taped it all.", "You can borrow it."]
+    heard = ["Uh-huh.", "Oh, right.", "Yeah.", "Oh, my."]
+    talk = [said for pair in zip(told + more, heard * 2, strict=True) for said in pair]
+    assert assess_topic(dialogue(*talk)).turn is None
+
+
+@pytest.mark.parametrize("call", ["Hello?", "Hallo, Anna?"])
+def test_a_call_for_the_other_one_is_no_greeting(call):
+    talk = dialogue(*GARDEN[:6], call, *FLIGHT[:8])
+    assert "greeting" not in str(StaysOnTopic().check(talk))
+
+
 def test_a_greeting_before_the_same_subject_does_not():
     assert StaysOnTopic().check(dialogue(*GARDEN[:6], "Hello? Are you there?", *GARDEN[6:], *GARDEN[:4]))
 
