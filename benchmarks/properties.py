@@ -97,7 +97,16 @@ def print_table(table: Table, *, with_errors: bool) -> None:
 
 def print_spirals(*, with_errors: bool) -> None:
     dialogues = list(read_dialogues())
-    for prefix in ("spirals-", "spirals2-", "spirals3-", "elsewhere3-", "elsewhere4-", ""):
+    for prefix in (
+        "spirals-",
+        "spirals2-",
+        "spirals3-",
+        "elsewhere3-",
+        "elsewhere4-",
+        "spirals4-",
+        "elsewhere5-",
+        "",
+    ):
         examples = list(_spirals(dialogues, prefix))
         name = f"NoAgreementSpiral, {prefix}*" if prefix else "NoAgreementSpiral, all healthy ones"
         if examples:

@@ -36,7 +36,7 @@ class NoLoops(Property, method="has_no_loops"):
     Three equal tool calls in a row with equal results are a loop as well. `allow` are kinds of loops that are accepted:
     `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, `stuck`, `deflection`, `calls` (see `Loop`),
     `agreeing`; and, by likeness in meaning, which the extra `topic` compares in English, `clarifying`, `yielding`,
-    `ending`, `agreeing`.
+    `ending`, `agreeing`, `apologising`, `thanking`, `planning`.
     """
 
     allow: tuple[str, ...] = ()

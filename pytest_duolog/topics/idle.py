@@ -60,7 +60,7 @@ SEEDS: Mapping[str, Sequence[str]] = _TABLES["seeds"]
 # The kinds of seeds that a speaker who only deflects is near to, and how the loop is called.
 _DEFLECTING = ("not-understood", "cannot")
 AGREEING = "agreeing"
-KINDS = ("clarifying", "yielding", "ending", AGREEING)
+KINDS = ("clarifying", "yielding", "ending", AGREEING, "apologising", "thanking", "planning")
 _DEFLECTION = "deflection"
 _ACKNOWLEDGES = lexicon.LISTENING | frozenset(_TABLES["acknowledges"].split())
 
