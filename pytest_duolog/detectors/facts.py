@@ -66,8 +66,11 @@ _NO_NAMES = frozenset(
         "Well",
     )
 )
+# "I'm from Dublin" and "I'm a nurse from Dublin", but not "I'm just back from Dublin".
 _HOME = re.compile(
-    r"\b(?:come from|comes from|live in|lives in|grew up in|from|based in) (?P<home>[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
+    r"(?:\b(?:come from|comes from|live in|lives in|grew up in|based in|originally from)"
+    r"|(?:\bam|'m|\bare|'re|[,;])(?: an? (?!(?:long )?way\b)[\w-]+(?: [\w-]+)?)? from)"
+    r" (?P<home>[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
 )
 _OWN_HOME = re.compile(r"\b(?:I'm|I am|I come|I live|we're|we are|you are|You are|[Yy]ou live|[Yy]ou come)\b")
 _AGE = re.compile(

@@ -132,6 +132,7 @@ TEACHER = "Eres Lucía Romero. Tienes 33 años y vives en Cádiz. La clase cuest
         (TERSE, "I have three sisters.", "I have three sisters on my ward."),
         (TERSE, "I drive a blue van to work.", "My boss has a blue van."),
         (TERSE, "I work as a plumber.", "I work as a night nurse."),
+        (TERSE, "I'm originally from Hull.", "I'm just back from Hull, where I met a friend from Bath."),
         (BAKER, "Ich heiße Katrin.", "Ich heiße Miriam."),
         (BAKER, "Ich bin 41 Jahre alt.", "Ich backe seit 41 Jahren."),
         (BAKER, "Ein Brot kostet 6 Euro.", "Ein Brot kostet nicht 6 Euro."),
