@@ -48,6 +48,8 @@ COLLECTOR = "duolog-collector"
 _making = threading.Lock()
 RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
 
+# The options that make something else of the dialogues of a run; without dialogues, they are refused.
+NEED_DIALOGUES = ("candidate", "screen", "blame", "collect", "record")
 # The reports that have an option; a test compares them with `reports/run_reports.py`.
 REPORTS = {
     "ctrf": "write the verdicts on samples as a CTRF document (JSON)",
@@ -435,7 +437,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_duolog.plugin.distribution import ComingTests
 
         session.config.pluginmanager.register(ComingTests(session.config), COMING_TESTS)
-    if has_dialogues or given_shard(session.config) is not None:
+    wants_dialogues = any(session.config.getoption(f"duolog_{name}") for name in NEED_DIALOGUES)
+    if has_dialogues or (wants_dialogues and session.items) or given_shard(session.config) is not None:
         from pytest_duolog.plugin.launch import launch
 
         launch(session)  # hooks of samples are called before those of earlier plugins

@@ -16,6 +16,8 @@ from pytest_duolog.plugin.state import settings_of
 def launch(session: pytest.Session) -> None:
     """Refuse tests that cannot be held as they are asked for; have them dealt and sampled if any is to be."""
     config = session.config
+    if config.option.setuponly:  # no test runs, with --setup-plan neither
+        return
     try:
         check_repetition(session.items)
     except ConfigurationError as error:

@@ -75,6 +75,16 @@ def _is_many(number: Any) -> bool:
     return str(number) not in {"0", "1"}
 
 
+# Options of the command line that need a plan, and what to say of each without one.
+_NONE_IS_LEFT = "no test with a dialogue is left to run; all are deselected or skipped"
+NEED_PLAN = {
+    "candidate": "no test with its role is left to run, so it would not be tried; all are deselected or skipped",
+    "blame": _NONE_IS_LEFT,
+    "collect": _NONE_IS_LEFT,
+    "record": "it has no effect, because no test has samples",
+}
+
+
 def check_distribution(config: pytest.Config, plan: RunPlan | None) -> None:
     """Raises ConfigurationError for tests with samples that every worker of pytest-xdist would run."""
     if plan is not None and getattr(config, "workerinput", {}).get(DISTRIBUTION) == "each":
@@ -85,10 +95,11 @@ def check_distribution(config: pytest.Config, plan: RunPlan | None) -> None:
         )
 
 
-def check_record(config: pytest.Config, plan: RunPlan | None) -> None:
-    """Raises ConfigurationError for a file for a record of no samples."""
-    if plan is None and config.getoption("duolog_record"):
-        raise ConfigurationError("--duolog-record: it has no effect, because no test has samples")
+def check_plan(config: pytest.Config, plan: RunPlan | None) -> None:
+    """Raises ConfigurationError for options of the command line that need a plan, if there is none."""
+    idle = next((name for name in NEED_PLAN if config.getoption(f"duolog_{name}")), None)
+    if plan is None and idle is not None:
+        raise ConfigurationError(f"--duolog-{idle}: {NEED_PLAN[idle]}")
 
 
 def check_gate(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:

@@ -29,9 +29,9 @@ def plan_of(items: Sequence[pytest.Item], settings: Settings, sources: TestSourc
     def keys_of(names: Iterable[str]) -> dict[str, str]:
         return {name: _key(scenarios[name], sources.of(tests[name]), settings) for name in names}
 
+    if not scenarios:
+        return None
     if settings.blame:
-        if not scenarios:
-            return None
         return RunPlan(
             dict.fromkeys(scenarios),
             baseline=_models(scenarios.values(), settings),
@@ -41,10 +41,9 @@ def plan_of(items: Sequence[pytest.Item], settings: Settings, sources: TestSourc
         )
     if settings.collect:
         baseline = _models(scenarios.values(), settings)
-        plan = RunPlan(
+        return RunPlan(
             dict.fromkeys(scenarios), baseline=baseline, keys=keys_of(scenarios), collect=settings.collect
         )
-        return plan if scenarios else None
     bars = {name: sampling_of(item) for name, item in tests.items()}
     if settings.candidates:
         on_trial = {

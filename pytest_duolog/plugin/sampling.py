@@ -35,7 +35,7 @@ from pytest_duolog.plugin.ended_dialogues import NAME as ENDED_DIALOGUES
 from pytest_duolog.plugin.ended_dialogues import EndedDialogues
 from pytest_duolog.plugin.fixture import prefetch_of
 from pytest_duolog.plugin.record_keeper import RecordKeeper, record_keeper_of
-from pytest_duolog.plugin.refusals import check_blame, check_distribution, check_gate, check_record
+from pytest_duolog.plugin.refusals import check_blame, check_distribution, check_gate, check_plan
 from pytest_duolog.plugin.run_plan import plan_of
 from pytest_duolog.plugin.sample_reports import (
     SampledTest,
@@ -412,7 +412,7 @@ def register_sampler(session: pytest.Session) -> None:
         stored = stored_baseline(config, plan)
         plan = replace(plan, stored=stored.per_pair) if plan and stored else plan
         plan = with_screen(config, plan)
-        check_record(config, plan)
+        check_plan(config, plan)
         if plan is not None and not config.getoption("duolog_plan"):
             record_keeper_of(config).check()
     except (ConfigurationError, RunRecordError) as error:

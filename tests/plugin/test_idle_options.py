@@ -170,3 +170,61 @@ def test_only_globs_whose_files_were_looked_for_are_told(pytester, glob, ini, op
     globs(pytester, glob, ini=ini)
     result = pytester.runpytest("-Wdefault", *options)
     assert any("matches no file among those" in line for line in result.outlines) == is_told
+
+
+# Nothing left to judge
+
+WITH_PLAIN = """
+import pytest
+from pytest_duolog import Speaker
+
+@pytest.mark.dialogue(a=Speaker("Ann", model="scripted:counter"), b=Speaker("Bob", model="scripted:counter"), turns=1)
+def test_talk(dialogue):
+    assert dialogue.messages
+
+def test_plain():
+    open("ran.txt", "w").close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            ("--duolog-candidate=Bob=scripted:echo",),
+            "no test with its role is left to run, so it would not be",
+        ),
+        (
+            ("--duolog-candidate=Bob=scripted:echo", "-n2"),
+            "no test with its role is left to run, so it would",
+        ),
+        (("--duolog-blame",), "--duolog-blame: no test with a dialogue is left to run"),
+        (("--duolog-collect=3",), "--duolog-collect: no test with a dialogue is left to run"),
+        (
+            ("--duolog-collect=3", "--duolog-shard=1/2"),
+            "--duolog-collect: no test with a dialogue is left to run",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_run_that_would_judge_nothing_is_not_green(pytester: pytest.Pytester, options, problem: str):
+    pytester.makepyfile(test_it=WITH_PLAIN)
+    result = pytester.runpytest("-k", "plain", *options)
+    assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
+    assert problem in "\n".join([*result.outlines, *result.errlines])
+    assert not Path("ran.txt").exists()
+
+
+def test_a_gate_of_the_ini_file_is_for_other_runs(pytester: pytest.Pytester):
+    pytester.makeini("[pytest]\nduolog_candidate = Bob=scripted:echo\n")
+    pytester.makepyfile(test_it=WITH_PLAIN)
+    pytester.runpytest("-k", "plain").assert_outcomes(passed=1, deselected=1)
+
+
+@pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
+def test_a_run_of_set_ups_samples_nothing(pytester: pytest.Pytester, option: str):
+    pytester.makepyfile(test_it=WITH_PLAIN)
+    result = pytester.runpytest(option, "--duolog-candidate=Bob=scripted:echo", "--record-mode=once")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.no_fnmatch_line("*PASS*")
+    assert not (pytester.path / ".duolog").exists()
