@@ -1,8 +1,8 @@
 """The given names of many languages, as Faker (the extra `[mine]`) knows them, and the words that they also are.
 
 `common_names.txt` has the names that are also plain words, or places: in small letters they are taken for words.
-Source: Faker's names (MIT) that SCOWL's American English (permissive licence)
-has in small letters, and more.
+Source: Faker's names (MIT) that SCOWL's American English has in small letters (see `common_names.LICENSE`),
+and words that public dialogues have in small letters.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import pytest
 from pytest_duolog.cli import main
 from pytest_duolog.commands.mine_failures import USUAL, Miner
 from pytest_duolog.commands.mine_test import Asserted, remove_unfinished, write_folder
+from pytest_duolog.mining import given_names
 from pytest_duolog.mining.kinds import Failure
 from pytest_duolog.properties.by_name import given_property, parse_property
 from pytest_duolog.results.filed import FiledDialogue
@@ -298,10 +299,12 @@ def test_what_cannot_be_is_refused_before_anything_is_read(
     assert not Path("tests").exists()
 
 
+@pytest.mark.parametrize("missing", ["phonenumbers", "faker.providers.person"])
 def test_without_the_extra_it_says_what_to_do(
-    log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    log: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, missing: str
 ):
-    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    given_names.given_names.cache_clear()
+    monkeypatch.setitem(sys.modules, missing, None)
     assert main(["mine", "log.jsonl", "-o", "tests"]) == 2
     assert "pip install 'pytest-duolog[mine]'" in capsys.readouterr().err
     assert main(["mine", "log.jsonl", "-o", "tests", "--keep-details"]) == 0
