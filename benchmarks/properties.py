@@ -17,6 +17,7 @@ from labelled import FOLDER, Labelled, read_dialogues
 from pytest_duolog import Message, Outcome, Property, Transcript
 from pytest_duolog.properties import (
     AnswersQuestions,
+    DoesNotRepeatItself,
     KeepsFacts,
     KeepsLanguage,
     LeaksNoReasoning,
@@ -51,7 +52,7 @@ def _question(columns: Sequence[str]) -> Transcript:
     return _talk(columns[:2])
 
 
-def _switch(columns: Sequence[str]) -> Transcript:
+def _dialogue(columns: Sequence[str]) -> Transcript:
     return _talk(columns[0].split(" | "))
 
 
@@ -79,10 +80,11 @@ def _spoken(system: str, said: str) -> Transcript:
 
 TABLES = (
     Table("answers*.tsv", AnswersQuestions(), "answered", _question),
-    Table("switch*.tsv", KeepsLanguage(), "same", _switch),
+    Table("switch*.tsv", KeepsLanguage(), "same", _dialogue),
     Table("reasoning*.tsv", LeaksNoReasoning(), "ok", _single),
     Table("character*.tsv", StaysInCharacter(), "ok", _prompted),
     Table("facts*.tsv", KeepsFacts(), "right", _prompted),
+    Table("repeats*.tsv", DoesNotRepeatItself(), "fresh", _dialogue),
 )
 
 

@@ -49,6 +49,12 @@ def _pattern(parts: Sequence[str]) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
+def _reports(parts: Sequence[str], clause: str) -> re.Pattern[str]:
+    """Saying that the other side asks, up to what it asks: "You want to know" when the pool opens."""
+    said = "".join(parts)
+    return re.compile(rf"(?<!\w)(?:{said})(?=\W+(?:{clause})\b)|,\W{{0,3}}(?:{said})\W{{0,3}}$")
+
+
 _KINDS = [(Kind[name], _pattern(parts)) for name, *parts in _TABLES["kinds"]]
 _BY_WORD = {Kind.TIME, Kind.NUMBER, Kind.PLACE, Kind.NAME, Kind.REASON, Kind.MANNER, Kind.THING}
 _HOLDS = {kind: _pattern(_TABLES[kind.name.lower()]) for kind in (Kind.TIME, Kind.NUMBER, Kind.PLACE)}
@@ -59,6 +65,8 @@ _AFFIRMS = _pattern(_TABLES["affirms"])
 _AGREES = _pattern(_TABLES["agrees"])
 _TELLS = _pattern(_TABLES["tells"])
 _ASKS_BACK = _pattern(_TABLES["asks_back"])
+_REPORTS = _reports(_TABLES["reports"], r"wh\w+|how|if")
+_OFFERED = _pattern(_TABLES["offered"])
 _SPOT = _pattern(_TABLES["spot"])
 _EARLY = _pattern(_TABLES["early"])
 _STATE = _pattern(_TABLES["state"])
@@ -106,6 +114,7 @@ def _takes_up_in_english(question: str, reply: str, found: Sequence[Kind]) -> bo
     folded = whole
     if not lexicon.POLITE.search(question):  # "How do you say thank you in Swahili?"
         folded = lexicon.LEAVE.sub(" ", whole)
+    folded = _OFFERED.sub(" ", _without_report(folded, question, _REPORTS))
     words = text.words(folded)
     if words == text.words(question):
         return False
@@ -154,6 +163,14 @@ def _chooses(words: Sequence[str], asked: set[str]) -> bool:
     return any(word[:STEM] in asked and word not in _GRAMMAR for word in words)
 
 
+def _without_report(folded: str, question: str, reports: re.Pattern[str]) -> str:
+    """The reply without a copy of the question in front of other words, and without saying that it was asked."""
+    asked = text.words(question)
+    first, *others = text.sentences(folded) or [""]
+    rest = " ".join(others) if others and text.words(first) == asked else folded
+    return reports.sub(" ", rest)
+
+
 def _without_echo(folded: str, question: str) -> str:
     """The reply without the words of the question."""
     asked = set(text.words(question))
@@ -162,6 +179,7 @@ def _without_echo(folded: str, question: str) -> str:
     )
 
 
+_REPORTS_ELSEWHERE = _reports(["|".join(_ELSEWHERE["anywhere"]["reports"])], _ELSEWHERE["anywhere"]["clause"])
 _IS_STATE = re.compile(rf"\b(?:{_ELSEWHERE['anywhere']['state']})\b")
 _IS_SPOT = re.compile(rf"\b(?:{_ELSEWHERE['anywhere']['spot']})\b")
 _PROPOSES = re.compile(rf"^\W*(?:[\w']+\W+){{0,2}}?(?:{_ELSEWHERE['anywhere']['proposes']})\b")
@@ -205,7 +223,7 @@ class _Tongue:
         return None if kind is None else self._holds_one(kind, question, reply)
 
     def _holds_one(self, kind: Kind, question: str, reply: str) -> bool:
-        folded = lexicon.POLITE.sub(" ", text.fold(reply))
+        folded = _without_report(lexicon.POLITE.sub(" ", text.fold(reply)), question, _REPORTS_ELSEWHERE)
         words = text.words(folded)
         if words == text.words(question) or self._acknowledges.issuperset(words):
             return False

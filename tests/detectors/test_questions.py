@@ -74,6 +74,27 @@ def test_replies_in_other_languages(question, answers, others):
 
 
 @pytest.mark.parametrize(
+    ("question", "echo", "answer"),
+    [
+        ("Why is the road closed?", "I hear you asking why the road is closed.", "You asked why: a tree fell."),
+        ("Who painted this?", "Who painted this? Who painted this indeed.", "Who painted this? My daughter."),
+        ("Which tie would you like?", "Ah, the tie you would like.", "The tie I would like is the red one."),
+        ("Warum bellt der Hund?", "Du fragst, warum der Hund bellt.", "Du fragst, warum? Wegen der Katze."),
+        ("Warum bellt der Hund?", "Warum der Hund bellt, fragen Sie.", "Sie fragen, ob er Hunger hat."),
+        ("Pourquoi ce chien aboie ?", "Vous demandez pourquoi ce chien aboie.", "Vous demandez pourquoi ? Il a faim."),
+        ("¿Por qué canta?", "Me pregunta por qué canta.", "Me preguntó si sabía canciones."),
+        ("Perché canta?", "Vorrebbe sapere perché canta.", "Mi chiede perché? Ha vinto."),
+        ("Por que ele canta?", "Você quer saber por que ele canta.", "Você quer saber por que? Ganhou."),
+        ("Waarom is de weg dicht?", "U vraagt waarom de weg dicht is.", "Je vraagt waarom? Er ligt een boom."),
+    ],
+)  # fmt: skip
+def test_saying_that_it_was_asked_is_no_answer(question, echo, answer):
+    asked = text.normalise(question)
+    assert not takes_up(asked, echo)
+    assert takes_up(asked, answer)
+
+
+@pytest.mark.parametrize(
     "question", ["kiedy odpływa prom?", "fährt das schiff heute?"], ids=["Polish", "yes or no"]
 )
 def test_what_is_not_understood_is_left_to_others(question):
