@@ -26,7 +26,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from pytest_duolog.detectors import text
-from pytest_duolog.topics.boundaries import BOUNDARY_POINTS, boundary_points
+from pytest_duolog.topics.boundaries import boundary_points
 from pytest_duolog.topics.breaks import BOUND, SOME_BREAK, SOME_BREAK_BY_WORDS, Break, find_break
 from pytest_duolog.topics.terms import Term, Terms, names_things, terms_in, terms_of, weight_of
 from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
@@ -51,6 +51,8 @@ WINDOW = 6
 FEWEST_MESSAGES = 3
 SOME_CONTENT = 16.0
 MUCH_CONTENT = 60.0
+# A message with this many points for a new topic turns to one: slightly more than a boundary needs.
+TURNS = 1.1
 # Back on topic only well above the threshold, so that a measure near it does not switch at every message.
 BACK = 2.0
 # The number of different words that are compared by meaning; novels have fewer. Further ones are compared as words.
@@ -130,7 +132,7 @@ def _follow(
         enough = min(topic.n_messages, len(window)) >= FEWEST_MESSAGES and content >= SOME_CONTENT
         value = topic.nearness(window) if enough else None
         curve.append(value)
-        turns = points[at] >= BOUNDARY_POINTS or content >= MUCH_CONTENT
+        turns = points[at] >= TURNS or content >= MUCH_CONTENT
         if drifted_at is None and value is not None and value < threshold and turns:
             drifted_at = at
         elif drifted_at is not None and _is_back(topic, found, value, threshold):

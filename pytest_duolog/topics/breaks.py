@@ -122,14 +122,15 @@ def _clearest(
         score += GREETS * greets
         if score + LEAVES < least:
             continue
-        leaves = _cue(contents[at - 1]) >= Cue.ENOUGH and _cue(contents[at]) is Cue.NONE
+        leaves = leave_in(contents[at - 1]) >= Cue.ENOUGH and leave_in(contents[at]) is Cue.NONE
         score = round(score + LEAVES * leaves, 3)
         if score >= bound and (best is None or score > best.score):
             best = Break(at, score, round(new, 2), greets)
     return best
 
 
-def _cue(content: str) -> Cue:
+def leave_in(content: str) -> Cue:
+    """What the last letters of a normalised message say about taking leave."""
     return read_leave(content[-LEAVE_LETTERS:]).cue
 
 
