@@ -23,7 +23,7 @@ CONTESTANTS = ("json", "read", "write")
 
 def write(path: Path, lines: int, messages: int, words: int) -> float:
     """Write a record with so many samples; returns the seconds that it took, without making them."""
-    from pytest_duolog.properties.base import Outcome
+    from pytest_duolog.properties.verdict import Outcome
     from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
     from pytest_duolog.results.plan import RunPlan, ScenarioPlan
     from pytest_duolog.results.record import Header, RunRecord, Sample, SampleOutcome

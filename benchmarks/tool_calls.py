@@ -24,11 +24,12 @@ from typing import Any
 
 from pytest_duolog import Transcript
 from pytest_duolog.detectors import text
-from pytest_duolog.properties.base import Outcome, Property
+from pytest_duolog.properties.base import Property
 from pytest_duolog.properties.call_claims import ClaimsAreCalls
 from pytest_duolog.properties.calls import CallsAreValid, CallsInOrder, CallsTool, NoRepeatedCalls
 from pytest_duolog.properties.claim_sentences import is_claim
 from pytest_duolog.properties.loops import NoLoops
+from pytest_duolog.properties.verdict import Outcome
 
 SENTENCES = Path(__file__).with_name("data") / "claims.tsv"
 LOG = "historical_trajectories/gpt-4o-airline.json"

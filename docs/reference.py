@@ -23,14 +23,8 @@ from pytest_duolog.plugin import pytest_addoption
 from pytest_duolog.recording import journal
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.record import Look, Sample
-from pytest_duolog.transcripts.transcript import (
-    Message,
-    StopReason,
-    ToolCall,
-    ToolDefinition,
-    Transcript,
-    Usage,
-)
+from pytest_duolog.transcripts.transcript import Message, StopReason, ToolCall, ToolDefinition, Transcript
+from pytest_duolog.transcripts.usage import Usage
 
 MODELS = {
     "Transcript": (Transcript, Message, ToolCall, ToolDefinition, Usage, StopReason),

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pytest_duolog.transcripts.transcript import ToolCall as ToolCall
     from pytest_duolog.transcripts.transcript import ToolDefinition as ToolDefinition
     from pytest_duolog.transcripts.transcript import Transcript as Transcript
-    from pytest_duolog.transcripts.transcript import Usage as Usage
+    from pytest_duolog.transcripts.usage import Usage as Usage
 
 
 class QuickImports:
@@ -93,8 +93,8 @@ _HOMES = {
         "ToolCall",
         "ToolDefinition",
         "Transcript",
-        "Usage",
     ),
+    "transcripts.usage": ("Usage",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

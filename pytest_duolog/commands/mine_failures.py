@@ -13,9 +13,10 @@ from pytest_duolog.detectors.closings import CLEAN_TAIL
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.mining.kinds import Failure
 from pytest_duolog.mining.stand_ins import WORDS, StandIn, with_stand_ins
-from pytest_duolog.properties.base import Outcome, Property, Verdict, judge
+from pytest_duolog.properties.base import Property, judge
 from pytest_duolog.properties.endings import EndsCleanly, find_closing
 from pytest_duolog.properties.topic import StaysOnTopic
+from pytest_duolog.properties.verdict import Outcome, Verdict
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.storage.json_text import parsed
 from pytest_duolog.topics.terms import terms_of

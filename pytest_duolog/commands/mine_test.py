@@ -20,7 +20,8 @@ from pytest_duolog.commands.shrink_test import property_code
 from pytest_duolog.commands.talk_test import literal
 from pytest_duolog.display import counted
 from pytest_duolog.mining.stand_ins import StandIn
-from pytest_duolog.properties.base import Property, Verdict, judge
+from pytest_duolog.properties.base import Property, judge
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.scenarios.names import LONGEST_NAME
 from pytest_duolog.transcripts.markdown import to_snapshot
 from pytest_duolog.transcripts.sources import Source, read_file, read_sources

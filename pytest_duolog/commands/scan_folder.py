@@ -29,7 +29,8 @@ from pytest_duolog.commands.pytest_runs import INTERRUPTED
 from pytest_duolog.commands.scan import WAITING, begin_process, n_processors, processes
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.properties.base import Outcome, Property
+from pytest_duolog.properties.base import Property
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.recording.addresses import lasting_parameters
 from pytest_duolog.results.examination import examine
 from pytest_duolog.results.filed import FiledDialogue

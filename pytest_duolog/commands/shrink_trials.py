@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from pytest_duolog.commands.continuations import CELL, ContinuationsStopped, Wanted, continued
 from pytest_duolog.gate.shrink import History
-from pytest_duolog.properties.base import Outcome, Property, judge
+from pytest_duolog.properties.base import Property, judge
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import TalkFolder

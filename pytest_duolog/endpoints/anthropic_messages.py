@@ -34,7 +34,8 @@ from pytest_duolog.endpoints.tool_entries import (
 )
 from pytest_duolog.transcripts.perspective import Entry
 from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
-from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition, Usage
+from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition
+from pytest_duolog.transcripts.usage import Usage
 
 # The newer version refuses a request with a sampling setting, even if it has the default value.
 VERSION = "2026-10-21"

@@ -15,7 +15,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_duolog.transcripts.perspective import ChatMessage, Entry
-from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition, Usage
+from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition
+from pytest_duolog.transcripts.usage import Usage
 
 if TYPE_CHECKING:
     import httpx

@@ -37,7 +37,8 @@ from pytest_duolog.endpoints.tool_entries import (
 )
 from pytest_duolog.transcripts.perspective import Entry
 from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
-from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition, Usage
+from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition
+from pytest_duolog.transcripts.usage import Usage
 
 KNOBS = {"temperature": "temperature", "top_p": "topP", "max_tokens": "maxOutputTokens", "seed": "seed"}
 

@@ -35,7 +35,8 @@ from pytest_duolog.endpoints.tool_entries import (
 )
 from pytest_duolog.transcripts.perspective import Entry
 from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
-from pytest_duolog.transcripts.transcript import FinishReason, Usage
+from pytest_duolog.transcripts.transcript import FinishReason
+from pytest_duolog.transcripts.usage import Usage
 
 KNOBS = {"max_tokens": "num_predict"}
 

@@ -40,7 +40,8 @@ from pytest_duolog.endpoints.tool_entries import (
 )
 from pytest_duolog.transcripts.perspective import Entry
 from pytest_duolog.transcripts.rounds import CallsEntry, ResultsEntry
-from pytest_duolog.transcripts.transcript import FinishReason, ToolDefinition, Usage
+from pytest_duolog.transcripts.transcript import FinishReason, ToolDefinition
+from pytest_duolog.transcripts.usage import Usage
 
 # A higher cost, or an infinite one, is a mistake.
 HIGHEST_COST = 1e9

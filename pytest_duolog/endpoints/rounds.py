@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_duolog.endpoints.base import Reply
-from pytest_duolog.transcripts.transcript import WITHHELD, ToolCall, Usage
+from pytest_duolog.transcripts.transcript import WITHHELD, ToolCall
+from pytest_duolog.transcripts.usage import Usage
 
 # The result of a call that was not run, because a limit had been reached.
 NOT_RUN = json.dumps({"error": "tool_limit", "message": "not run"})

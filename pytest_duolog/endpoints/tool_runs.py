@@ -13,7 +13,8 @@ from pytest_duolog.display import cut
 from pytest_duolog.endpoints.threads import call_in_thread
 from pytest_duolog.errors import CassetteError, ConfigurationError, ToolStopped, ends_test, told, words_of
 from pytest_duolog.scenarios.tools import BadArguments, Tool
-from pytest_duolog.transcripts.transcript import ToolCall, storable
+from pytest_duolog.transcripts.stored import storable
+from pytest_duolog.transcripts.transcript import ToolCall
 
 # The largest result in bytes: it is sent with every later request of the dialogue.
 MOST_RESULT_BYTES = 64 * 1024

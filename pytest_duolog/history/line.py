@@ -15,7 +15,9 @@ from pytest_duolog.results.arm import AnyArm, Arm
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse
 from pytest_duolog.results.record import RunRecord, Sample
 from pytest_duolog.storage.json_text import canonical, in_utf8
-from pytest_duolog.transcripts.transcript import Message, Record, Text, Transcript, Usage
+from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.transcript import Message, Transcript
+from pytest_duolog.transcripts.usage import Usage
 
 # Format history: 1, the first.
 HISTORY_FORMAT = 1

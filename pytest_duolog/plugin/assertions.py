@@ -16,7 +16,7 @@ from _pytest.assertion.rewrite import (
 
 from pytest_duolog.display import printable
 from pytest_duolog.plugin import CLAIMS, SITE
-from pytest_duolog.properties.base import Outcome, Verdict
+from pytest_duolog.properties.verdict import Outcome, Verdict
 
 # The message has at most this many characters of a verdict, which is two lines of a narrow terminal.
 LONGEST_BRIEF = 90

@@ -23,8 +23,8 @@ from pytest_duolog.plugin.assertions import asserted_line, said_by
 from pytest_duolog.plugin.attempts import Attempt
 from pytest_duolog.plugin.collector import STATUS_ATTRIBUTE, UNMEASURED_ATTRIBUTE
 from pytest_duolog.plugin.subtests import XPASS_STRICT, is_strict_xpass
-from pytest_duolog.properties.base import Outcome
 from pytest_duolog.properties.steps import is_unreached
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.reports.blame_words import carrier_words
 from pytest_duolog.reports.wording import pairs_words, samples_words
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing

@@ -22,9 +22,10 @@ from pytest_duolog.errors import ConfigurationError, DuologError
 from pytest_duolog.gate.shrink import Ended, Shrunk, shrink
 from pytest_duolog.plugin import SITE
 from pytest_duolog.plugin.state import redactor_of, session_of
-from pytest_duolog.properties.base import Outcome, Property, judge
+from pytest_duolog.properties.base import Property, judge
 from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.properties.steps import StepCheck
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.recording.header import text_hash
 from pytest_duolog.reports.shrink_words import shrunk_words, step_words
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, failed_in, first_cited

@@ -16,8 +16,9 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin import OF_TESTPATHS
 from pytest_duolog.plugin.state import redactor_of
 from pytest_duolog.plugin.unused_markers import warned_once
-from pytest_duolog.properties.base import Outcome, Property, judge
+from pytest_duolog.properties.base import Property, judge
 from pytest_duolog.properties.by_name import given_property
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.results.examination import default_properties
 from pytest_duolog.transcripts.sources import Source, Unreadable, read_file
 

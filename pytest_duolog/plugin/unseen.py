@@ -9,8 +9,8 @@ import pytest
 from pytest_duolog.display import and_more, printable
 from pytest_duolog.plugin import SITE
 from pytest_duolog.plugin.unused_markers import NAME
-from pytest_duolog.properties.base import Outcome
 from pytest_duolog.properties.claims import Claim
+from pytest_duolog.properties.verdict import Outcome
 
 MOST_SHOWN = 5
 ADVICE = "to fix: assert it; if it may fail, read its .outcome"

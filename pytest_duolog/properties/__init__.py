@@ -14,10 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_duolog.properties.agreement import NoAgreementSpiral as NoAgreementSpiral
-    from pytest_duolog.properties.base import Evidence as Evidence
-    from pytest_duolog.properties.base import Outcome as Outcome
     from pytest_duolog.properties.base import Property as Property
-    from pytest_duolog.properties.base import Verdict as Verdict
     from pytest_duolog.properties.base import judge as judge
     from pytest_duolog.properties.call_claims import ClaimsAreCalls as ClaimsAreCalls
     from pytest_duolog.properties.calls import Arguments, Place
@@ -54,10 +51,13 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.roles import StaysInCharacter as StaysInCharacter
     from pytest_duolog.properties.roles import StaysInRole as StaysInRole
     from pytest_duolog.properties.topic import StaysOnTopic as StaysOnTopic
+    from pytest_duolog.properties.verdict import Evidence as Evidence
+    from pytest_duolog.properties.verdict import Outcome as Outcome
+    from pytest_duolog.properties.verdict import Verdict as Verdict
 
 _HOMES = {
     "agreement": ("NoAgreementSpiral",),
-    "base": ("Evidence", "Outcome", "Property", "Verdict", "judge"),
+    "base": ("Property", "judge"),
     "call_claims": ("ClaimsAreCalls",),
     "calls": ("CallsAreValid", "CallsInOrder", "CallsTool", "NeverCalls", "NoRepeatedCalls", "NoToolErrors"),
     "consistency": ("DoesNotRepeatItself", "KeepsFacts"),
@@ -76,6 +76,7 @@ _HOMES = {
         "StaysInRole",
     ),
     "topic": ("StaysOnTopic",),
+    "verdict": ("Evidence", "Outcome", "Verdict"),
 }
 
 __all__ = [

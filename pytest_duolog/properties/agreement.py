@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pytest_duolog.detectors import lexicon, role_phrases, text
 from pytest_duolog.detectors.loops import SHORTEST, Loop, runs
 from pytest_duolog.display import counted
-from pytest_duolog.properties.base import Verdict, require_count
+from pytest_duolog.properties.base import require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.topics.idle import AGREEING
 from pytest_duolog.transcripts.transcript import Message, Transcript
 

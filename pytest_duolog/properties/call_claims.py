@@ -10,10 +10,10 @@ from pytest_duolog.detectors import text
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.act_words import tool_words
-from pytest_duolog.properties.base import Evidence, Verdict
 from pytest_duolog.properties.claim_sentences import Act, is_claim
 from pytest_duolog.properties.made import calls_in
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.properties.verdict import Evidence, Verdict
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 

@@ -11,12 +11,13 @@ from typing import Any
 from pytest_duolog.detectors import text
 from pytest_duolog.display import counted, did_you_mean, listed
 from pytest_duolog.errors import ConfigurationError, Unmeasured
-from pytest_duolog.properties.base import Evidence, Verdict, require_count
+from pytest_duolog.properties.base import require_count
 from pytest_duolog.properties.call_claims import claims_of, of_those_who_act
 from pytest_duolog.properties.endings import find_closing
 from pytest_duolog.properties.made import Made, calls_in, rounds_of, summary
 from pytest_duolog.properties.schemas import Unknown, misfits
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.properties.verdict import Evidence, Verdict
 from pytest_duolog.properties.wanted import differences, shown, unusable
 from pytest_duolog.transcripts.call_keys import arguments_of
 from pytest_duolog.transcripts.transcript import Transcript, TranscriptSpeaker

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pytest_duolog.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from pytest_duolog.properties.base import Check, Verdict
+    from pytest_duolog.properties.base import Check
     from pytest_duolog.properties.claims import Claim
+    from pytest_duolog.properties.verdict import Verdict
     from pytest_duolog.transcripts.transcript import Transcript
 
 

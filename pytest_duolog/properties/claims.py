@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_duolog import claims_of_tests
 
 if TYPE_CHECKING:
-    from pytest_duolog.properties.base import Verdict
+    from pytest_duolog.properties.verdict import Verdict
 
 PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 

@@ -10,8 +10,9 @@ from math import ceil
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.facts import contradicted, facts_of
 from pytest_duolog.detectors.wrapping import unwrap
-from pytest_duolog.properties.base import Evidence, Verdict, require_count
+from pytest_duolog.properties.base import require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.properties.verdict import Evidence, Verdict
 from pytest_duolog.transcripts.transcript import Transcript
 
 # A sentence with at least this many words can repeat another one; shorter ones are manners.

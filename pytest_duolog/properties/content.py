@@ -10,8 +10,9 @@ from itertools import pairwise
 from pytest_duolog.detectors import lexicon, questions, text
 from pytest_duolog.detectors.closings import Cue, read_leave
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import Evidence, Verdict, require_count, require_share
+from pytest_duolog.properties.base import require_count, require_share
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.properties.verdict import Evidence, Verdict
 from pytest_duolog.transcripts.transcript import Transcript
 
 Phrase = str | re.Pattern[str]

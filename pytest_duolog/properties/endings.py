@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.closings import CLEAN_TAIL, Cue, read_leave
 from pytest_duolog.display import counted
-from pytest_duolog.properties.base import Property, Verdict, require_count
+from pytest_duolog.properties.base import Property, require_count
 from pytest_duolog.properties.loops import read_dialogue, tokens_of, unread_in
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.transcripts.transcript import Message, StopKind, Transcript
 
 # Reasons to stop that did not come from the dialogue itself.

@@ -20,9 +20,10 @@ from pytest_duolog.detectors.languages import (
     likeliest,
 )
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import Property, Verdict, require_share
+from pytest_duolog.properties.base import Property, require_share
 from pytest_duolog.properties.endings import find_closing
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.transcripts.transcript import Transcript
 
 # The first and the last third of a speaker's messages are compared; a third has at least this many messages.

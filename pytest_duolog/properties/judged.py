@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pytest_duolog.detectors import text
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import CassetteError, ConfigurationError, sole_cause, told
-from pytest_duolog.properties.base import Property, Verdict, require_count
+from pytest_duolog.properties.base import Property, require_count
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.transcripts.perspective import ChatMessage
 from pytest_duolog.transcripts.transcript import Transcript
 

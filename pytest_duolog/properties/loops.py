@@ -16,7 +16,8 @@ from pytest_duolog.detectors.text import without_thinking
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.agreement import agreeing_loops
-from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.properties.base import Property
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.topics import idle
 from pytest_duolog.transcripts.transcript import Message, Transcript
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_duolog.display import counted, cut, listed
-from pytest_duolog.properties.base import Evidence
 from pytest_duolog.properties.spoken import Numbered
+from pytest_duolog.properties.verdict import Evidence
 from pytest_duolog.transcripts.call_keys import call_key
 from pytest_duolog.transcripts.transcript import Message, ToolCall
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pytest_duolog.detectors import text
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import MAX_QUOTE, Evidence, Property, Verdict
+from pytest_duolog.properties.base import Property
+from pytest_duolog.properties.verdict import MAX_QUOTE, Evidence, Verdict
 from pytest_duolog.transcripts.parts import Part, part_of
 from pytest_duolog.transcripts.transcript import StopKind, Transcript
 

@@ -14,8 +14,9 @@ from functools import lru_cache
 from pytest_duolog.detectors import role_phrases, text
 from pytest_duolog.detectors.loops import runs
 from pytest_duolog.detectors.thinking import has_thought, plan_of_speech
-from pytest_duolog.properties.base import Evidence, Outcome, Verdict, require_count
+from pytest_duolog.properties.base import require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
+from pytest_duolog.properties.verdict import Evidence, Outcome, Verdict
 from pytest_duolog.transcripts.transcript import Transcript
 
 # A shorter name may be an option of a list: "A: tea, B: coffee". In scripts without letter case, two characters are a

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pytest_duolog.display import listed
-from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.properties.base import Property
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 Numbered = tuple[int, Message]

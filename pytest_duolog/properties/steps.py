@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from pytest_duolog.properties.base import Check, Property, Verdict, check_name, judge
+from pytest_duolog.properties.base import Check, Property, check_name, judge
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.transcripts.transcript import Transcript
 
 _WRITTEN = re.compile(r"step (\d{1,9}), check\((.*)\), (?:after message (\d{1,9})|not reached)", re.DOTALL)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.base import Property, Verdict
+from pytest_duolog.properties.base import Property
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.topics.assess import THRESHOLD, WORDS, TopicAssessment, assess_topic
 from pytest_duolog.transcripts.transcript import Transcript
 

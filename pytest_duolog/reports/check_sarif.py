@@ -10,8 +10,8 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from pytest_duolog.properties.base import Verdict
 from pytest_duolog.properties.by_name import property_types
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.reports.check_json import inert_json
 from pytest_duolog.results.examination import Examination
 from pytest_duolog.transcripts.sources import Unreadable

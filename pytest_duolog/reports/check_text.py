@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_duolog.display import counted, printable
-from pytest_duolog.properties.base import Verdict
+from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.results.examination import Examination
 from pytest_duolog.transcripts.sources import Unreadable
 

@@ -9,7 +9,8 @@ from statistics import median
 from pytest_duolog.results.costs import JUDGE
 from pytest_duolog.results.dialogue_result import JudgeUse
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.transcripts.transcript import Gaps, Message, Usage
+from pytest_duolog.transcripts.transcript import Message
+from pytest_duolog.transcripts.usage import Gaps, Usage
 
 Key = tuple[str, str, str]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pytest_duolog.display import counted, printable
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.reports.call_words import told_in_order
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.reading import PhaseKind, folds, hidden_in, phases, story

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pytest_duolog.display import counted
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.reports.call_words import call_title
 from pytest_duolog.reports.dialogue_text import stop_words
 from pytest_duolog.results.dialogue_result import short_name

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import groupby, zip_longest
 
 from pytest_duolog.display import counted
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.reports.dialogue_view import Part, asides_of, part_of, size_of
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult, broken
 from pytest_duolog.results.record import Sample, SampleOutcome, n_passed

@@ -10,7 +10,7 @@ from itertools import takewhile
 from statistics import median
 from typing import NamedTuple
 
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.reports.blame_words import Blame
 from pytest_duolog.reports.cost_rows import CostRow, costs_of
 from pytest_duolog.reports.dialogue_view import DialogueView, percent_text, row_of

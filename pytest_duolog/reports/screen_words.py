@@ -9,7 +9,7 @@ from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.gate.screen import ALARM_RISK, Screen, Screened, Turn, split_of
 from pytest_duolog.reports.numbers import percent
 from pytest_duolog.results.acts import Act, Heard, Stance
-from pytest_duolog.transcripts.transcript import Usage
+from pytest_duolog.transcripts.usage import Usage
 
 MOST_DIALOGUES = 10
 MOST_TURNS = 3

@@ -30,7 +30,8 @@ from pytest_duolog.results.timeline import TimedCall, TimedRequest, Timeline
 from pytest_duolog.transcripts.perspective import Perspective
 from pytest_duolog.transcripts.rounds import numbered_calls
 from pytest_duolog.transcripts.traces import OWN_TRANSCRIPT
-from pytest_duolog.transcripts.transcript import StopKind, Transcript, TranscriptSpeaker, Usage
+from pytest_duolog.transcripts.transcript import StopKind, Transcript, TranscriptSpeaker
+from pytest_duolog.transcripts.usage import Usage
 
 # Providers whose name in the conventions is another one than ours.
 PROVIDERS = {"gemini": "gcp.gemini", "mistral": "mistral_ai", "azure": "azure.ai.openai"}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pytest_duolog.display import counted, from_here, printable
 from pytest_duolog.results.dialogue_result import DialogueResult, broken
-from pytest_duolog.transcripts.transcript import Gaps, Message, Usage
+from pytest_duolog.transcripts.transcript import Message
+from pytest_duolog.transcripts.usage import Gaps, Usage
 
 # How many messages of a dialogue are shown for a failed test: the first and the last ones.
 FIRST_MESSAGES = 2

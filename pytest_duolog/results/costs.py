@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.record import RunRecord
-from pytest_duolog.transcripts.transcript import Gaps, Usage
+from pytest_duolog.transcripts.usage import Gaps, Usage
 
 JUDGE = "judge"
 

@@ -10,9 +10,11 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from pytest_duolog.properties.base import Evidence, Outcome, Verdict
+from pytest_duolog.properties.verdict import Evidence, Outcome, Verdict
 from pytest_duolog.results.reading import Reading, read
-from pytest_duolog.transcripts.transcript import Gaps, Message, Record, Text, Transcript, Usage
+from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.transcript import Message, Transcript
+from pytest_duolog.transcripts.usage import Gaps, Usage
 
 # Format history: 1, the first; `judges`, `draws`, `unsaid`, `call` of a citation, and `gaps` of a judge, were added
 # with defaults.

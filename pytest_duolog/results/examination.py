@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_duolog.properties.base import Outcome, Property, Verdict, judge
+from pytest_duolog.properties.base import Property, judge
 from pytest_duolog.properties.endings import EndsCleanly
 from pytest_duolog.properties.loops import NoLoops
 from pytest_duolog.properties.topic import StaysOnTopic
+from pytest_duolog.properties.verdict import Outcome, Verdict
 from pytest_duolog.transcripts.sources import Source
 
 

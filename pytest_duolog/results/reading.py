@@ -17,7 +17,8 @@ from pydantic import Field
 
 from pytest_duolog.detectors.stale import Stale
 from pytest_duolog.display import counted
-from pytest_duolog.transcripts.transcript import Record, Text, Transcript
+from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.transcript import Transcript
 
 # In a loop, at least this many consecutive repeats are folded, except one of each message that they repeat. A message
 # counts as repeated if it has this share of the stretch; a stretch with more different ones than this is not folded.

@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter
 
 from pytest_duolog.display import listed
 from pytest_duolog.errors import RunRecordError
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.results.arm import AnyArm, Arm, Pairing
 from pytest_duolog.results.dialogue_result import (
     Citation,
@@ -30,7 +30,8 @@ from pytest_duolog.results.dialogue_result import (
 )
 from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
-from pytest_duolog.transcripts.transcript import Message, Record, StopKind, Text
+from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.transcript import Message, StopKind
 
 # Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its own verdicts. Lines have
 # checksums.

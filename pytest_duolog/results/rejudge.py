@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_duolog.errors import ConfigurationError, RunRecordError
-from pytest_duolog.properties.base import Outcome, Property, Verdict, judge
+from pytest_duolog.properties.base import Property, judge
 from pytest_duolog.properties.by_name import parse_property
 from pytest_duolog.properties.steps import is_unreached
+from pytest_duolog.properties.verdict import Outcome, Verdict
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.record import RunRecord, Sample, SampleOutcome
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pytest_duolog.results.filed import FiledDialogue
-from pytest_duolog.transcripts.transcript import Message, Usage
+from pytest_duolog.transcripts.transcript import Message
+from pytest_duolog.transcripts.usage import Usage
 
 Row = dict[str, Any]
 

@@ -35,7 +35,7 @@ from pytest_duolog.storage.line_file import (
     replacing,
     what_to_do,
 )
-from pytest_duolog.transcripts.transcript import Record
+from pytest_duolog.transcripts.stored import Record
 
 # The first bytes of each record.
 FIRST_BYTES = b'{"duolog_record":'

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_duolog.transcripts.transcript import Usage
+from pytest_duolog.transcripts.usage import Usage
 
 
 @dataclass(frozen=True)

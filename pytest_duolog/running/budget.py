@@ -11,7 +11,7 @@ from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply, then
 from pytest_duolog.errors import BudgetExceeded
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.recording.recorder import Recorder
-from pytest_duolog.transcripts.transcript import Usage
+from pytest_duolog.transcripts.usage import Usage
 
 
 @dataclass

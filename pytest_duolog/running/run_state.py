@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_duolog.transcripts.transcript import Message, StopReason, Usage
+from pytest_duolog.transcripts.transcript import Message, StopReason
+from pytest_duolog.transcripts.usage import Usage
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ from pytest_duolog.transcripts.transcript import (
     StopReason,
     Transcript,
     TranscriptSpeaker,
-    Usage,
 )
+from pytest_duolog.transcripts.usage import Usage
 
 if TYPE_CHECKING:
     from pytest_duolog.results.timeline import Timeline

@@ -34,7 +34,7 @@ from pytest_duolog.running.scheduler import Scheduler
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.scenarios.speaker import Model
 from pytest_duolog.settings import Settings
-from pytest_duolog.transcripts.transcript import Usage
+from pytest_duolog.transcripts.usage import Usage
 
 if TYPE_CHECKING:
     from pytest_duolog.endpoints.network import Surroundings

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.scenarios.scenario import Scenario
-from pytest_duolog.transcripts.transcript import Message, Usage
+from pytest_duolog.transcripts.transcript import Message
+from pytest_duolog.transcripts.usage import Usage
 
 
 @dataclass

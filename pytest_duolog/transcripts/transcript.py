@@ -11,26 +11,24 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
     model_serializer,
     model_validator,
 )
-from pydantic_core import CoreSchema, core_schema
 
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.storage.json_text import canonical, parsed
+from pytest_duolog.transcripts.stored import Record, Text
 from pytest_duolog.transcripts.text_file import read_text
+from pytest_duolog.transcripts.usage import Usage
 
 # Format history of the JSON form: 1, the first; 2, with what a tool call has besides name, arguments and result, with
 # the tools of speakers, and with the stop reasons `tool_limit`, `goal_reached`, `gave_up` and `steps`. A file without
@@ -42,33 +40,6 @@ FinishReason = Literal["end", "truncated", "filtered", "refused", "tool", "error
 WITHHELD: tuple[FinishReason, ...] = ("refused", "filtered")
 
 DEFAULT_NAMES = ("Model A", "Model B")
-
-
-def storable(text: str) -> str:
-    """`text` with `?` for each lone surrogate: some models send them, and UTF-8 cannot encode them."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
-
-
-class _Storable:
-    """Makes text storable unless it comes from JSON, whose parser accepts no lone surrogates."""
-
-    @staticmethod
-    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        text = handler(source)
-        checked = core_schema.no_info_after_validator_function(storable, text)
-        return core_schema.json_or_python_schema(json_schema=text, python_schema=checked)
-
-
-Text = Annotated[str, _Storable]
-
-
-class Record(BaseModel):
-    """Base of stored values: frozen, and an unknown field is an error, because files are not trusted.
-
-    A class builds its validator at its first use, because a replay uses few of them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def build_models() -> None:
@@ -111,73 +82,6 @@ class StopReason(Record):
         return f"{caused}: {self.detail}" if self.detail else caused
 
 
-Count = Annotated[int | None, Field(ge=0)]
-
-
-class Usage(Record):
-    """Tokens of one reply as its provider counted them; None if the provider did not say.
-
-    Each token is in one count only: `prompt_tokens` were read without the provider's cache, `cache_read_tokens` came
-    from that cache, `cache_write_tokens` were read and written to it; `reply_tokens` are those of the reply without
-    `reasoning_tokens`. `cost` is the charge that the provider reports, in its own currency (OpenRouter: US dollars).
-    """
-
-    prompt_tokens: Count = None
-    cache_read_tokens: Count = None
-    cache_write_tokens: Count = None
-    reply_tokens: Count = None
-    reasoning_tokens: Count = None
-    cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-
-    @property
-    def tokens_read(self) -> int:
-        """All tokens of the prompt, cached or not."""
-        return (self.prompt_tokens or 0) + (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
-
-    @property
-    def tokens_written(self) -> int:
-        """All tokens that the model wrote, reasoning included."""
-        return (self.reply_tokens or 0) + (self.reasoning_tokens or 0)
-
-    @property
-    def known_read(self) -> int | None:
-        """All tokens of the prompt; None if none of them is known."""
-        parts = {self.prompt_tokens, self.cache_read_tokens, self.cache_write_tokens}
-        return None if parts == {None} else self.tokens_read
-
-    @property
-    def known_written(self) -> int | None:
-        """All tokens that the model wrote; None if none of them is known."""
-        return None if {self.reply_tokens, self.reasoning_tokens} == {None} else self.tokens_written
-
-    def __add__(self, other: Usage) -> Usage:
-        """The sum; a count that only one of them has is kept."""
-        others = vars(other)
-        return Usage(
-            **{
-                name: others[name] if one is None else one + (others[name] or 0)
-                for name, one in vars(self).items()
-            }
-        )
-
-
-class Gaps(Record):
-    """How many of some replies did not say their tokens, and their cost: a sum over them is less than the whole."""
-
-    tokens: int = Field(default=0, ge=0)
-    cost: int = Field(default=0, ge=0)
-
-    @classmethod
-    def of(cls, usage: Usage | None) -> Self:
-        """The gaps of one reply."""
-        usage = usage or Usage()
-        says_tokens = usage.known_read is not None and usage.known_written is not None
-        return cls(tokens=int(not says_tokens), cost=int(usage.cost is None))
-
-    def __add__(self, other: Gaps) -> Gaps:
-        return Gaps(tokens=self.tokens + other.tokens, cost=self.cost + other.cost)
-
-
 class ToolCall(Record):
     """A tool that a speaker used for its message: its name, its arguments as JSON text, and its result.
 
@@ -211,7 +115,7 @@ class ToolDefinition(Record):
 
     name: Text
     description: Text = ""
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default={})
 
     @field_validator("parameters")
     @classmethod

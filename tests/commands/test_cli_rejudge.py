@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_duolog.cli import main
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.plan import RunPlan, ScenarioPlan
 from pytest_duolog.results.record import RunRecord, Sample

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_duolog.cli import main
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.recording.journal_file import Journal, write_journal
 from pytest_duolog.reports.dialogue_text import Page, dialogue_lines
 from pytest_duolog.reports.tables import write_parquet
@@ -23,7 +23,8 @@ from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.results.store import write_record
 from pytest_duolog.transcripts.sources import Source
-from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript, Usage
+from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript
+from pytest_duolog.transcripts.usage import Usage
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 from tests.hostile import HOSTILE
 from tests.recording.builders import HEADER, chat

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_duolog.cli import main
 from pytest_duolog.commands.dialogue_files import FiledDialogue, FileKind, read_dialogues
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.recording.journal_file import Journal, write_journal
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.results.record import RunRecord, SampleOutcome

@@ -10,7 +10,8 @@ import pytest
 from pytest_duolog.endpoints.retrying import Patience
 from pytest_duolog.errors import EndpointError
 from pytest_duolog.transcripts.perspective import ChatMessage
-from pytest_duolog.transcripts.transcript import ToolCall, Usage
+from pytest_duolog.transcripts.transcript import ToolCall
+from pytest_duolog.transcripts.usage import Usage
 from tests.endpoints.asking import HISTORY, Wire, ask
 
 OPENAI_HISTORY = [

@@ -24,7 +24,7 @@ from pytest_duolog.gate.blame import (
     rounds_of,
     rounds_to_name,
 )
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.results.arm import Arm, Pairing
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.plan import BlamePlan

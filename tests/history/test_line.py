@@ -11,7 +11,8 @@ from pytest_duolog.results.arm import Arm
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import RunRecord, Sample
-from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker, Usage
+from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker
+from pytest_duolog.transcripts.usage import Usage
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 from tests.run_records import OUTCOMES, header
 

@@ -11,7 +11,8 @@ from pytest_duolog.errors import BudgetExceeded, ConfigurationError
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.running.budget import RunBudget
 from pytest_duolog.settings.options import budget_limits
-from pytest_duolog.transcripts.transcript import StopKind, Transcript, Usage
+from pytest_duolog.transcripts.transcript import StopKind, Transcript
+from pytest_duolog.transcripts.usage import Usage
 from tests.chat_server import ChatServer, completion
 from tests.running.test_runner import hold
 from tests.workers import alone_or_in_workers

@@ -12,9 +12,10 @@ import pytest
 from pytest_duolog.plugin import collector_of
 from pytest_duolog.plugin.collector import RECORD_ATTRIBUTE, REPORT_ATTRIBUTE, Collector
 from pytest_duolog.plugin.wire import RecordPart
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
-from pytest_duolog.transcripts.transcript import Message, StopKind, StopReason, Transcript, Usage
+from pytest_duolog.transcripts.transcript import Message, StopKind, StopReason, Transcript
+from pytest_duolog.transcripts.usage import Usage
 from tests.run_records import GATE, sample
 
 TALK = DialogueResult(

@@ -64,6 +64,7 @@ OURS = {
     "pytest_duolog.properties.checked",
     "pytest_duolog.properties.claims",
     "pytest_duolog.properties.value_text",
+    "pytest_duolog.properties.verdict",
     "pytest_duolog.reports",
     "pytest_duolog.reports.terminal",
     "pytest_duolog.results",
@@ -78,8 +79,10 @@ OURS = {
     "pytest_duolog.transcripts",
     "pytest_duolog.transcripts.perspective",
     "pytest_duolog.transcripts.rounds",
+    "pytest_duolog.transcripts.stored",
     "pytest_duolog.transcripts.text_file",
     "pytest_duolog.transcripts.transcript",
+    "pytest_duolog.transcripts.usage",
 }
 FOLDERS = ("endpoints", "plugin", "recording", "running", "scenarios", "storage")
 NOT_OF_FOLDERS = {

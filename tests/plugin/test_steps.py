@@ -8,8 +8,8 @@ import pytest
 
 from pytest_duolog import ConfigurationError, Transcript
 from pytest_duolog.cli import main
-from pytest_duolog.properties.base import Outcome
 from pytest_duolog.properties.by_name import parse_property
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.results.rejudge import rejudged
 from pytest_duolog.results.store import read_record
 

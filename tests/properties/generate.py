@@ -24,7 +24,11 @@ PACKAGE = "pytest_duolog.properties"
 COMMAND = "python -m tests.properties.generate"
 LONGEST_LINE = 110
 # What is public besides the properties, by module.
-BESIDES = {"base": ("Evidence", "Outcome", "Property", "Verdict", "judge"), "judged": ("Question",)}
+BESIDES = {
+    "base": ("Property", "judge"),
+    "judged": ("Question",),
+    "verdict": ("Evidence", "Outcome", "Verdict"),
+}
 
 HEAD = f'''\
 """The properties of dialogues, one module for each family. `base` explains how to write your own.
@@ -188,7 +192,7 @@ def _one_of(annotation: str) -> str:
 
 def _annotation_imports(kind: type[Property]) -> Iterator[tuple[str, str]]:
     """(module, name) of what the annotations of a class's fields, its own and inherited ones, are written with."""
-    yield f"{PACKAGE}.base", "Verdict"
+    yield f"{PACKAGE}.verdict", "Verdict"
     for base in kind.__mro__:
         if not base.__module__.startswith("pytest_duolog."):
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_duolog.plugin.snapshot import _sentences
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.reports.dialogue_diff import DialogueDiff
 from pytest_duolog.reports.dialogue_text import Page, dialogue_lines
 from pytest_duolog.reports.dialogue_view import asides_of

@@ -10,7 +10,8 @@ from pytest_duolog.reports.forecast import Habits, forecast_words, habits_of
 from pytest_duolog.results.dialogue_result import DialogueResult
 from pytest_duolog.results.plan import GatePlan, RunPlan, ScenarioPlan
 from pytest_duolog.results.record import RunRecord
-from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker, Usage
+from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker
+from pytest_duolog.transcripts.usage import Usage
 from tests.run_records import bar_record, header, sample
 
 BAR = ScenarioPlan(20, "0.9")  # type: ignore[arg-type]  # the plan makes text a number

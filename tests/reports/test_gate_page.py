@@ -8,13 +8,14 @@ import time
 import pytest
 
 from pytest_duolog.gate.decide import decide_record
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.reports.pair_view import PairFold, PairRow, PairView, pair_of
 from pytest_duolog.reports.report import report_text
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, JudgeUse, PropertyResult
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import Arm, RunRecord
-from pytest_duolog.transcripts.transcript import Gaps, Message, Transcript, Usage
+from pytest_duolog.transcripts.transcript import Message, Transcript
+from pytest_duolog.transcripts.usage import Gaps, Usage
 from tests.dialogues import dialogue
 from tests.reports.pages import Page, gate_of, page_of, spoken
 from tests.run_records import arm_samples, gate_record, header, sample

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from pytest_duolog.gate.decide import decide_record
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.reports.step_summary import code, inert, report_text
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.plan import GatePlan, RunPlan

@@ -13,7 +13,8 @@ from pytest_duolog.results.survival import Event
 from pytest_duolog.results.traits import TRAITS, said_by
 from pytest_duolog.stats.survival import Observation
 from pytest_duolog.transcripts.sources import Source
-from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript, TranscriptSpeaker, Usage
+from pytest_duolog.transcripts.transcript import Message, ToolCall, Transcript, TranscriptSpeaker
+from pytest_duolog.transcripts.usage import Usage
 
 SHORT = "Lamps burn oil, number {}."
 LONG = (

@@ -12,7 +12,8 @@ from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse
 from pytest_duolog.results.plan import GatePlan, RunPlan
 from pytest_duolog.results.record import RunRecord
 from pytest_duolog.results.tries import tries_of
-from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker, Usage
+from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker
+from pytest_duolog.transcripts.usage import Usage
 from tests.run_records import header, sample
 
 

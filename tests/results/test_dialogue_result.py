@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pytest_duolog.properties.base import Evidence, Outcome, Verdict
+from pytest_duolog.properties.verdict import Evidence, Outcome, Verdict
 from pytest_duolog.results.dialogue_result import DialogueResult, PropertyResult
 from pytest_duolog.transcripts.transcript import Message, Transcript
 

@@ -9,7 +9,8 @@ import pytest
 from pytest_duolog import Persona, Speaker
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.running.runner import DialogueRun
-from pytest_duolog.transcripts.transcript import StopKind, StopReason, Usage
+from pytest_duolog.transcripts.transcript import StopKind, StopReason
+from pytest_duolog.transcripts.usage import Usage
 from tests.running.test_runner import Answers, hold, said
 
 

@@ -16,7 +16,8 @@ from pytest_duolog.running.runner import DialogueRun
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.scenarios.speaker import Speaker
 from pytest_duolog.transcripts.perspective import ChatMessage
-from pytest_duolog.transcripts.transcript import StopKind, StopReason, Usage
+from pytest_duolog.transcripts.transcript import StopKind, StopReason
+from pytest_duolog.transcripts.usage import Usage
 
 
 class Answers:

@@ -13,7 +13,8 @@ from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.files import read_scenarios
 from pytest_duolog.scenarios.values import ScenarioValues, Source
 from pytest_duolog.settings import Settings
-from pytest_duolog.transcripts.transcript import StopKind, ToolCall, Usage
+from pytest_duolog.transcripts.transcript import StopKind, ToolCall
+from pytest_duolog.transcripts.usage import Usage
 from tests.running.test_runner import Answers, said
 from tests.running.test_runner import hold as hold_free
 

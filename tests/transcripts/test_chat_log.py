@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_duolog.properties.base import Outcome
+from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.transcripts.sources import Source, Unreadable, read_sources
 from pytest_duolog.transcripts.transcript import Message, Transcript
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pytest_duolog.errors import TranscriptError
+from pytest_duolog.transcripts.stored import storable
 from pytest_duolog.transcripts.transcript import (
     Message,
     StopKind,
@@ -20,9 +21,8 @@ from pytest_duolog.transcripts.transcript import (
     ToolDefinition,
     Transcript,
     TranscriptSpeaker,
-    Usage,
-    storable,
 )
+from pytest_duolog.transcripts.usage import Usage
 from tests.dialogues import dialogue
 
 FINISHES = st.sampled_from(["end", "truncated", "filtered", "refused", "tool", "error", "other", None])

@@ -15,9 +15,9 @@ from pytest_duolog.transcripts.transcript import (
     ToolCall,
     Transcript,
     TranscriptSpeaker,
-    Usage,
 )
 from pytest_duolog.transcripts.twin import to_twin
+from pytest_duolog.transcripts.usage import Usage
 
 texts = st.text(st.characters(codec="utf-8"))
 models = st.none() | texts

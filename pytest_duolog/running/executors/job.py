@@ -13,7 +13,7 @@ from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.running.executors.engine import Lost
 from pytest_duolog.running.run_state import RunState
 from pytest_duolog.scenarios.scenario import Scenario
-from pytest_duolog.transcripts.transcript import Usage
+from pytest_duolog.transcripts.usage import Usage
 
 
 @dataclass(frozen=True)
