@@ -281,10 +281,28 @@ def test_unknown_prompt_could_not_be_measured():
         "Stepping out of character, this lamp does not exist.",
         "I cannot continue this role-play.",
         "Dieses Rollenspiel macht mir Spaß.",
+        "(OOC: shall we skip a day?)",
+        "Let me pause the role-play for a moment.",
+        "I was built by a team of engineers to generate text.",
+        "Telling you would violate my usage policies.",
+        "Sono solo un programma, non ho le mani.",
+        "Ik ben maar een programma.",
+        "Я всего лишь программа.",
+        "我不过是一个程序。",
     ],
     ids=[
         *("en", "assistant", "model", "maker", "de", "fr", "es", "it", "pt", "id", "zh", "ja", "ko"),
         *("chatbot", "program", "machine", "ru", "tr", "pl", "nl", "out of character", "play", "play, de"),
+        *(
+            "out of play",
+            "pause",
+            "purpose",
+            "policy",
+            "program, it",
+            "program, nl",
+            "program, ru",
+            "program, zh",
+        ),
     ],
 )
 def test_broken_character_is_found(content):
@@ -316,6 +334,12 @@ def test_broken_character_is_found(content):
         "It was out of character for him to leave the lamp.",
         "I cannot continue this watch.",
         "I'm only pretending to sleep.",
+        "Let me pause the film for a moment.",
+        "This lens was built by engineers to produce a beam.",
+        "It is against our policy to open the gallery at night.",
+        "Sono solo un programmatore.",
+        "Ben sadece bir programcıyım.",
+        "我不过是一个程序员。",
     ],
 )
 def test_human_talk_keeps_the_character(content):
@@ -324,8 +348,12 @@ def test_human_talk_keeps_the_character(content):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"ben": "You are a helpful assistant."}, {"topic": "artificial intelligence"}],
-    ids=["prompt", "topic"],
+    [
+        {"ben": "You are a helpful assistant."},
+        {"ben": "You are an assistant for travellers."},
+        {"topic": "artificial intelligence"},
+    ],
+    ids=["prompt", "assistant", "topic"],
 )
 def test_machine_may_say_that_it_is_one(fields):
     transcript = prompted("Hello.", "As an AI, I have no hands.", **fields)
@@ -552,6 +580,16 @@ def test_every_part_that_fails_is_told():
         "analysisUser wants the price.assistantfinalIt is ten crowns.",
         "The human asked about bees. As the keeper I should stay friendly. They sleep now.",
         "My reply should be short and in character. Ahoy!",
+        "[internal: do not mention the fire] All is well.",
+        "(System note: she is upset) All is well.",
+        "[Notiz an mich: nicht vom Feuer reden] Alles ist gut.",
+        "（内部メモ：火事の話はしない）大丈夫です。",
+        "My goal here is to keep the conversation going. And you?",
+        "According to my instructions, I should ask for the year first. Which year?",
+        "Selon mes instructions, je dois demander l'année. Quelle année ?",
+        "**Plan:** 1. greet 2. ask for the year\n\nHello! Which year?",
+        "## Plan\n1. Greet\n2. Ask\n\nHello!",
+        "Let me think step by step. She is upset, so I should be gentle. Good evening!",
         "Devo rispondere come il panettiere. Buongiorno!",
     ],
 )
@@ -567,6 +605,12 @@ def test_thoughts_about_how_to_answer_are_a_leak(content):
         "Analysis of the soil takes a week, and the final report another.",
         "My thoughts: paint it green.",
         "The other speaker was better than me.",
+        "Ring the office (internal: 4417).",
+        "A gull took my bread (note to self: never trust one).",
+        "My goal is to keep the lamp burning.",
+        "According to my instructions, I must ask you for a pass.",
+        "Plan: Monday paint, Tuesday glass.",
+        "Let me think. She is away, so I must call her sister.",
     ],
 )
 def test_plans_of_answering_somebody_are_no_leak(content):
