@@ -34,8 +34,16 @@ def test_commands_are_those_of_this_version(pytester: pytest.Pytester, words: li
     if words[0] == "duolog":
         assert cli._parser(words[1:]).parse_args(words[1:]).folder == Path("history")
     else:
-        pytester.makepyfile("def test_it():\n    pass\n")
-        pytester.runpytest(*words[1:], "-p", "no:cacheprovider").assert_outcomes(passed=1)
+        pytester.makepyfile(
+            """
+            import pytest
+
+            @pytest.mark.dialogue(model="scripted:counter", turns=1)
+            def test_it(dialogue):
+                assert dialogue.messages
+            """
+        )
+        assert pytester.runpytest(*words[1:], "-p", "no:cacheprovider").ret == pytest.ExitCode.OK
 
 
 def git(folder: Path, *arguments: str) -> None:

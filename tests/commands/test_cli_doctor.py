@@ -51,7 +51,7 @@ def test_extras_are_listed_with_what_they_lack(capsys: pytest.CaptureFixture[str
     lines = {
         line.partition("]")[0]: line for line in doctor._installed()
     }  # what is in the environment differs
-    assert lines["[mine"].endswith(": phonenumbers 1.0; python-stdnum 1.0")
+    assert lines["[mine"].endswith(": faker 1.0; phonenumbers 1.0; python-stdnum 1.0")
     assert lines["[scan"].endswith(
         ": fsspec 1.0; zstandard 1.0; not installed: pyarrow (pip install 'pytest-duolog[scan]')"
     )
