@@ -142,11 +142,11 @@ def test_one_faulty_side_is_named(place, high, low, n):
 @pytest.mark.parametrize(
     ("rates", "whys"),
     [
-        *(((rate,) * 4, {Why.ALIKE, Why.UNSEEN}) for rate in (0.0, 0.3, 0.5, 0.7, 1.0)),
-        ((0.7, 0.7, 0.7, 0.05), {Why.EITHER}),
-        ((0.9, 0.7, 0.7, 0.0), {Why.EITHER}),
-        ((0.7, 0.05, 0.05, 0.05), {Why.TOGETHER}),
-        ((0.6, 0.1, 0.1, 0.1), {Why.TOGETHER}),
+        *(((rate,) * 4, (Why.ALIKE, Why.UNSEEN)) for rate in (0.0, 0.3, 0.5, 0.7, 1.0)),
+        ((0.7, 0.7, 0.7, 0.05), (Why.EITHER,)),
+        ((0.9, 0.7, 0.7, 0.0), (Why.EITHER,)),
+        ((0.7, 0.05, 0.05, 0.05), (Why.TOGETHER,)),
+        ((0.6, 0.1, 0.1, 0.1), (Why.TOGETHER,)),
     ],
     ids=str,
 )
