@@ -283,6 +283,9 @@ def test_pytest_ends_in_its_own_time_after_ctrl_c(tmp_path: Path, command: str):
     (tmp_path / "test_it.py").write_text(
         """
 import pathlib, time
+import pytest
+from pytest_duolog import Speaker
+
 def test_it():
     pathlib.Path("began").touch()
     try:
@@ -290,6 +293,10 @@ def test_it():
     finally:
         time.sleep(0.5)
         pathlib.Path("ended").touch()
+
+@pytest.mark.dialogue(a=Speaker("Ann", model="openai:a"), b=Speaker("Bob", model="openai:b"), turns=1)
+def test_talk(dialogue):
+    assert dialogue.messages
 """,
         "utf-8",
     )
