@@ -43,7 +43,8 @@ MOST = 0.8
 FEWEST_ANSWERS = 2
 
 
-class Turn(NamedTuple):
+@dataclass(frozen=True)
+class Turn:
     """The answers of both sides as message `number`, from 1.
 
     Dialogues with an equal beginning share the answers after it: turns of one `source` are one turn. Without a source,
@@ -54,6 +55,11 @@ class Turn(NamedTuple):
     baseline: tuple[Heard, ...]
     candidate: tuple[Heard, ...]
     source: str = ""
+
+    @cached_property
+    def split(self) -> Split:
+        """By how much the two sides differ beyond their own noise, and whether they diverge."""
+        return split_of(self.baseline, self.candidate)
 
 
 class Spoken(NamedTuple):
@@ -95,16 +101,9 @@ class Screened:
     p: float
 
     @cached_property
-    def excesses(self) -> tuple[float, ...]:
-        """The excess of each turn."""
-        return tuple(split_of(turn.baseline, turn.candidate).excess for turn in self.turns)
-
-    @cached_property
     def divergence(self) -> int | None:
         """The number of the message at which the two first do different things; None if they never do."""
-        return next(
-            (turn.number for turn in self.turns if split_of(turn.baseline, turn.candidate).diverges), None
-        )
+        return next((turn.number for turn in self.turns if turn.split.diverges), None)
 
     def is_scored(self, turn: Turn) -> bool:
         """Whether a turn counts."""
@@ -113,12 +112,8 @@ class Screened:
     @property
     def to_read(self) -> list[Turn]:
         """The scored turns with any excess, the largest first."""
-        found = [
-            (excess, turn)
-            for excess, turn in zip(self.excesses, self.turns, strict=True)
-            if excess > 0 and self.is_scored(turn)
-        ]
-        return [turn for _, turn in sorted(found, key=lambda pair: (-pair[0], pair[1].number))]
+        found = [turn for turn in self.turns if turn.split.excess > 0 and self.is_scored(turn)]
+        return sorted(found, key=lambda turn: (-turn.split.excess, turn.number))
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ class Blame:
         for comparison in self.decided.comparisons:
             yield f"{pairings[comparison.more]} against {pairings[comparison.less]}", _p_words(comparison)
 
-    @property
+    @cached_property
     def advice(self) -> str:
         """How many dialogues more would name a side; empty if there is an answer already."""
         decided = self.decided

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import zip_longest
 
 from pytest_duolog.display import and_more, counted, listed
-from pytest_duolog.gate.screen import Screen, Screened, Spoken, Turn, split_of
+from pytest_duolog.gate.screen import Screen, Screened, Spoken, Turn
 from pytest_duolog.reports.dialogue_view import Part, part_of, percent_text, size_of
 from pytest_duolog.reports.pair_view import PairRow, sides
 from pytest_duolog.reports.screen_words import (
@@ -97,11 +97,10 @@ class ScreenedView:
         return [self._row(turn) for turn in self.dialogue.turns]
 
     def _row(self, turn: Turn) -> TurnRow:
-        split = split_of(turn.baseline, turn.candidate)
         return TurnRow(
             turn.number,
-            f"{split.excess:.2f}",
-            f"{split.floor:.2f}",
+            f"{turn.split.excess:.2f}",
+            f"{turn.split.floor:.2f}",
             side_words(turn.baseline),
             side_words(turn.candidate),
             self.dialogue.is_scored(turn),
@@ -114,7 +113,7 @@ class ScreenedView:
         scored: list[str] = []
         unscored: list[str] = []
         for at, turn in enumerate(self.dialogue.turns):
-            split = split_of(turn.baseline, turn.candidate)
+            split = turn.split
             exceeding = scored if self.dialogue.is_scored(turn) else unscored
             floors.append(self._bar(at, 0, split.floor))
             exceeding.append(self._bar(at, split.floor, max(0.0, split.excess)))
@@ -184,9 +183,7 @@ class ScreenView:
     def rows(self) -> list[ScreenedView]:
         """The dialogues in the order of suspicion, the first ones with what is said."""
         room, found = MOST_SAID_BYTES, []
-        splits = (
-            split_of(turn.baseline, turn.candidate) for one in self.screen.dialogues for turn in one.turns
-        )
+        splits = (turn.split for one in self.screen.dialogues for turn in one.turns)
         highest = max(split.floor + max(0.0, split.excess) for split in splits) or 1.0
         for place, dialogue in enumerate(self.screen.dialogues[:MOST_ROWS], start=1):
             one = ScreenedView(place, dialogue, self.spoken[dialogue.name], highest, room)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_duolog.display import and_more, counted, listed
-from pytest_duolog.gate.screen import ALARM_RISK, Screen, Screened, Turn, split_of
+from pytest_duolog.gate.screen import ALARM_RISK, Screen, Screened, Turn
 from pytest_duolog.reports.numbers import percent
 from pytest_duolog.results.acts import Act, Heard, Stance
 from pytest_duolog.transcripts.usage import Usage
@@ -59,9 +59,8 @@ def setting_words(screen: Screen) -> str:
 def _dialogue_words(place: int, dialogue: Screened) -> Iterator[str]:
     yield f"  {place}. {dialogue.name}: excess {dialogue.excess:.2f}, p = {dialogue.p:.3f}"
     for turn in dialogue.to_read[:MOST_TURNS]:
-        excess = split_of(turn.baseline, turn.candidate).excess
         yield (
-            f"     message {turn.number} (excess {excess:.2f}): baseline {side_words(turn.baseline)}; "
+            f"     message {turn.number} (excess {turn.split.excess:.2f}): baseline {side_words(turn.baseline)}; "
             f"candidate {side_words(turn.candidate)}"
         )
     if later := later_words(dialogue):
@@ -134,7 +133,7 @@ def screen_data(screen: Screen, on_trial: str, n_samples: int) -> Mapping[str, o
 def _turn_data(dialogue: Screened, turn: Turn) -> Mapping[str, object]:
     return {
         "message": turn.number,
-        "excess": split_of(turn.baseline, turn.candidate).excess,
+        "excess": turn.split.excess,
         "scored": dialogue.is_scored(turn),
         "baseline": [_heard_data(heard) for heard in turn.baseline],
         "candidate": [_heard_data(heard) for heard in turn.candidate],

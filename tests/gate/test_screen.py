@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -109,7 +110,7 @@ def test_a_turn_that_dialogues_share_is_one_turn():
             [Heard(drawn.choice([ASK, ANSWER]).act, n_words=drawn.randint(3, 30)) for _ in range(5)]
             for _ in "12"
         ]
-        shared = turn(2, *sides)._replace(source="first")
+        shared = replace(turn(2, *sides), source="first")
         alone = screen([("0", [shared])], n_permutations=99)
         found = screen([(f"{n}", [shared]) for n in range(10)], n_permutations=99)
         assert (found.p_sum, found.p_most) == (alone.p_sum, alone.p_most)
