@@ -89,7 +89,7 @@ class BatchQueue:
 
     def __post_init__(self) -> None:
         self._open = {batch.name: batch for batch in self.open_batches.read()}
-        self._paid = {name.partition("-")[0] for batch in self._open.values() for name in batch.requests}
+        self._paid = {name.partition("-")[0] for name in self._batches()}
 
     def line(self, recording: str) -> QueuedLine:
         """The line of the dialogue with this recording."""
@@ -110,8 +110,7 @@ class BatchQueue:
     @property
     def n_new(self) -> int:
         """How many requests wait that are in no batch yet."""
-        known = {name for batch in self._open.values() for name in batch.requests}
-        return sum(name not in known for name in self._pending)
+        return len(self._pending.keys() - self._batches().keys())
 
     def answer(self, dialogue: str, question: HttpQuestion) -> HttpAnswer:
         """The answer to a request; raises RequestPending if it must wait, EndpointError if there is no usable one."""
@@ -138,7 +137,7 @@ class BatchQueue:
         batch cannot be kept on disk.
         """
         await self._find_lost()
-        inside = {name: batch for batch in self._open.values() for name in batch.requests}
+        inside = self._batches()
         wanted = {inside[name].name: name for name in self._pending if name in inside}
         waiting = {name: self._api(self._pending[asked]) for name, asked in wanted.items()}
         for name in waiting:
@@ -158,9 +157,12 @@ class BatchQueue:
     def forget_read(self) -> None:
         """Forget the batches that were read to the end, because all their answers are recorded, or were refused."""
         for batch in self._over:
-            self.open_batches.remove(batch)
-            del self._open[batch.name]
+            self._forget(batch)
         self._over.clear()
+
+    def _batches(self) -> dict[str, OpenBatch]:
+        """The open batch of each request that is in one."""
+        return {name: batch for batch in self._open.values() for name in batch.requests}
 
     def _api(self, asked: _Request) -> BatchApi:
         provider, _, _, headers = asked.place
