@@ -10,17 +10,18 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from tests.loopback import LoopbackServer, QuietHandler
 
 # What a fault does: answers with (status, body), drops the connection before or after the request was done.
 DROP, DROP_AFTER = "drop", "drop after it is done"
 KEY = "sk-a-key-of-no-account-0123456789"
 
 
-class BatchServer:
+class BatchServer(LoopbackServer):
     """`answer` makes the text for the body of a request, or the (status, body) of an error.
 
     A batch is over at the look number `looks`, and ends in `ends` ("completed", "expired", ...), with an answer to each
@@ -45,12 +46,9 @@ class BatchServer:
         self._lock = threading.Lock()
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1
-
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
-                self.reply(self.rfile.read(int(self.headers["content-length"])))
+                self.reply(self.body())
 
             def do_GET(self) -> None:
                 self.reply(b"")
@@ -71,31 +69,9 @@ class BatchServer:
                     return
                 status, body, *more = done
                 body = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                for name, value in more[0].items() if more else ():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
+                self.send(status, body, more[0].items() if more else ())
 
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._httpd.daemon_threads = True
-        self._httpd.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients are killed on purpose
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,))
-        self._thread.start()
-
-    @property
-    def root(self) -> str:
-        return f"http://127.0.0.1:{self._httpd.server_port}"
-
-    def close(self) -> None:
-        self._httpd.shutdown()
-        self._thread.join()
-        self._httpd.server_close()
+        super().__init__(Handler)
 
     def n(self, wanted: str) -> int:
         """How many requests came whose method and path fit the pattern."""

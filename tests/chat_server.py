@@ -6,10 +6,11 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
 import pytest
+
+from tests.loopback import LoopbackServer, QuietHandler
 
 Server = TypeVar("Server", bound="ChatServer")
 
@@ -20,7 +21,7 @@ def plain_answer(body: dict[str, Any]) -> str:
     return f"{body['model']} hears {last[:30]!r} after {len(body['messages'])} messages."
 
 
-class ChatServer:
+class ChatServer(LoopbackServer):
     """`answer` makes the reply's text, or a (status, body bytes) pair, or one with headers besides.
 
     `requests` are the bodies received, `paths` and `headers` are those of the requests.
@@ -33,12 +34,9 @@ class ChatServer:
         self.paths: list[str] = []
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # head and body in one packet: two would wait 40 ms for each other
-
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = json.loads(self.body())
                 server.requests.append(body)
                 server.headers.append(dict(self.headers))
                 server.paths.append(self.path)
@@ -46,33 +44,14 @@ class ChatServer:
                 status, content, *more = (
                     answer if isinstance(answer, tuple) else (200, completion(body, answer))
                 )
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(content)))
-                self.send_header("set-cookie", "session=very-private")
-                for name, value in more[0].items() if more else ():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
+                more_headers = more[0].items() if more else ()
+                self.send(status, content, [("set-cookie", "session=very-private"), *more_headers])
 
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._httpd.daemon_threads = True
-        self._httpd.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients are killed on purpose
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,))
-        self._thread.start()
+        super().__init__(Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._httpd.server_port}/v1"
-
-    def close(self) -> None:
-        """Doing it twice is harmless."""
-        self._httpd.shutdown()
-        self._thread.join()
-        self._httpd.server_close()
+        return f"{self.root}/v1"
 
 
 def completion(body: dict[str, Any], text: str | None, **choice: Any) -> bytes:

@@ -11,16 +11,15 @@ import json
 import os
 import subprocess
 import sysconfig
-import threading
 import venv
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_duolog.recording.journal_file import read_journal
+from tests.loopback import LoopbackServer, QuietHandler
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +81,7 @@ def test_lamp(dialogue):
 GATE = ("-o", "duolog_margin=0.4")  # a few rounds decide that
 
 
-class Acme:
+class Acme(LoopbackServer):
     """The provider: no answer is like another, and `broken` is always wrong."""
 
     def __init__(self) -> None:
@@ -90,37 +89,22 @@ class Acme:
         self.asked: list[tuple[str | None, dict[str, Any]]] = []
         acme = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = json.loads(self.body())
                 acme.asked.append((self.headers["x-acme-pass"], body))
                 number = next(numbers)
                 engine = body["engine"]
                 words = "wrong" if engine == "broken" else "right"
                 said = {"text": f"Line {len(body['lines'])} of {engine} is {words}, for the {number}th time."}
                 answer = {"said": said, "engine": f"{engine}-2", "ticket": f"t{number}", "clock": number}
-                content = json.dumps(answer).encode()
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
+                self.send(200, json.dumps(answer).encode())
 
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._httpd.serve_forever, args=(0.02,))
-        self._thread.start()
+        super().__init__(Handler)
         self.environ = {
-            "ACME_TALK": f"http://127.0.0.1:{self._httpd.server_port}",
+            "ACME_TALK": self.root,
             "ACME_PASS": "pl4nted-pass-of-acme",
         }
-
-    def close(self) -> None:
-        self._httpd.shutdown()
-        self._thread.join()
-        self._httpd.server_close()
 
 
 @pytest.fixture
