@@ -30,8 +30,6 @@ _NAMES = (
 )
 # After these words something else than a name may follow, so it has to have two parts.
 _MAYBE = re.compile(rf"(?i:\b(?:{words.MAY_INTRODUCE})\b)\s(?P<value>{_FULL})")
-
-
 # The same in small letters; what follows is judged word by word.
 _SMALL_PART = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_])){1,24}"
 _SMALL = rf"(?P<value>{_SMALL_PART}(?:\s{_SMALL_PART}){{0,3}})"
@@ -48,6 +46,7 @@ _CLOSED = re.compile(
     rf"(?i:(?<!\w)(?:{words.CLOSES}))\s?[,!]?\s{{1,3}}(?P<value>{_FULL})\s{{0,2}}[.!]?\s{{0,3}}$"
 )
 _RUNNING = re.compile(rf"(?<![\w@/.-])(?P<value>{_FULL})(?![\w@/])")
+_ASKS = re.compile(rf"(?i)(?:{words.ASKS_NAME})[^.!\n]{{0,40}}[?.]?\s*$")
 _ANSWER = re.compile(
     rf"(?:(?i:yes|sure|of course|ok|it['’]s|it is|i am|i['’]m|ja|oui|sí|sì|sim),?\s)*{_SMALL}\s{{0,2}}[.!]?\s{{0,3}}"
 )
@@ -87,9 +86,6 @@ def name_answered(question: str, answer: str) -> str | None:
     if len(parts) <= _LAST_NAME_PARTS and not any(map(is_common, parts)):
         return found["value"]
     return None
-
-
-_ASKS = re.compile(rf"(?i)(?:{words.ASKS_NAME})[^.!\n]{{0,40}}[?.]?\s*$")
 
 
 def _span(found: re.Match[str], name: str) -> tuple[int, int]:

@@ -100,7 +100,7 @@ def _clearest(
     terms: Sequence[Terms],
     things: Sequence[int],
     sum_of: Callable[[Terms], Vector] | None,
-    bound: float,
+    least: float,
 ) -> Break | None:
     n = len(terms)
     weights = [0.0, *accumulate(map(weight_of, terms))]
@@ -115,16 +115,16 @@ def _clearest(
         new = 1 - known[at] / (weights[end] - weights[at])
         size = _size(min(at, AHEAD, before / THINGS), min(end - at, after / THINGS))
         score = (size - NO_SIZE) * new + (LIKENESS * float(gaps[at]) if gaps is not None else 0.0)
-        least = best.score if best else bound
-        if score + GREETS + LEAVES < least:
+        wanted = best.score if best else least
+        if score + GREETS + LEAVES < wanted:
             continue
         greets = vocabulary.HELLO.search(contents[at][:HELLO_LETTERS]) and not _CALL.match(contents[at])
         score += GREETS * greets
-        if score + LEAVES < least:
+        if score + LEAVES < wanted:
             continue
         leaves = leave_in(contents[at - 1]) >= Cue.ENOUGH and leave_in(contents[at]) is Cue.NONE
         score = round(score + LEAVES * leaves, 3)
-        if score >= bound and (best is None or score > best.score):
+        if score >= least and (best is None or score > best.score):
             best = Break(at, score, round(new, 2), greets)
     return best
 
