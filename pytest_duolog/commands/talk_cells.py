@@ -19,9 +19,9 @@ from pytest_duolog.settings import Settings
 
 # Options that can be repeated, and the scenario argument that each one sets.
 AXES: Mapping[str, tuple[str, str]] = {
+    "model": ("model", "the model of both speakers, or of the one that --a and --b leave"),
     "a": ("a.model", "the model of one speaker, provider:model"),
     "b": ("b.model", "the model of the other speaker"),
-    "model": ("model", "the model of both speakers"),
     "opener": (
         "opener",
         "the first message, said by speaker a (default 'Hello.'); '' lets its model write it",

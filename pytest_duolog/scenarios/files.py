@@ -20,6 +20,7 @@ from pytest_duolog.scenarios.rows import (
     Axis,
     Choice,
     ScenarioRow,
+    completed,
     crossed,
     digest,
     flat_names,
@@ -293,7 +294,7 @@ class _Table:
                 automatic.add(row_id)
             whole = ScenarioRow(
                 row_id,
-                Scenario.changed(defaults, row.values),
+                completed(defaults, row.values),
                 row.sampling,
                 row.place or _told(self.path, place, "").rstrip(": "),
             )

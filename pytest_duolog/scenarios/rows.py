@@ -67,7 +67,7 @@ def crossed(rows: Sequence[ScenarioRow], axes: Sequence[Axis]) -> Iterator[Scena
         for choices in itertools.product(*(axis.choices for axis in axes)):
             values = row.values
             for axis, choice in zip(axes, choices, strict=True):
-                values = Scenario.changed(values, nested({axis.name: choice.value}))
+                values = completed(values, nested({axis.name: choice.value}))
             parts = [row.id, *(choice.label for choice in choices)]
             yield replace(row, id="-".join(filter(None, parts)), values=values)
 
@@ -75,6 +75,12 @@ def crossed(rows: Sequence[ScenarioRow], axes: Sequence[Axis]) -> Iterator[Scena
 def n_crossed(n_rows: int, axes: Sequence[Axis]) -> int:
     """How many rows `crossed` makes of `n_rows` rows."""
     return n_rows * math.prod(len(axis.choices) for axis in axes)
+
+
+def completed(values: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments with more of them, which win; only what a speaker has of its own wins over a value for both."""
+    shared = {name: more[name] for name in Scenario.shared_with_speakers if name in more}
+    return {**Scenario.changed(values, {name: more[name] for name in more if name not in shared}), **shared}
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,15 @@ def test_two_models_talk_and_leave_recording_markdown_and_json(
     assert "talks: 1 of 1 dialogue; 1 new or continued" in shown
 
 
+def test_a_model_for_both_is_for_the_speaker_without_one_of_its_own(chat_server: ChatServer):
+    Path("rows.yaml").write_text("- {opener: Tea?, turns: 1, a: {model: openai:x}}\n")
+    for options in (("--a", "openai:x", "--turns", "1"), ("--scenarios", "rows.yaml")):
+        talk("--model", "openai:y", *options)
+    assert [[speaker.model for speaker in transcript.speakers] for transcript in said()] == [
+        ["openai:x", "openai:y"]
+    ] * 2
+
+
 def test_the_files_are_in_the_founding_format():
     talk(*MODELS, "--system", "Be brief.", "--turns", "2")
     (markdown,) = Path("talks").glob("*.md")
@@ -342,6 +351,7 @@ def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatSer
     [
         (["--a", "nowhere:x"], "unknown provider 'nowhere'"),
         (["--a", "x"], "is not 'provider:model'"),
+        ([*MODELS, "--model", "openai:z"], "Model A has model='openai:x'"),
         ([*MODELS, "--system", "X", "--system-a", "Y", "--system-b", "Z"], "Model A has system='Y'"),
         ([*MODELS, "--opener", "Tea?", "--opener", "Tea?"], "--opener: a value is given twice"),
         ([*MODELS, "--temperature", "-1"], "temperature"),

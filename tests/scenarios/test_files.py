@@ -126,6 +126,19 @@ def test_a_matrix_needs_no_rows(tmp_path: Path):
     assert [row.id for row in rows][:2] == ["hi-2", "hi-3"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "defaults: {a: {system: Be brief.}}\nscenarios: [{id: one, system: Be kind.}]\n",
+        "defaults: {system: Be kind.}\nscenarios: [{id: one, a: {system: Be brief.}}]\n",
+        "matrix: {system: {k: Be kind.}}\nscenarios: [{id: one, a: {system: Be brief.}}]\n",
+    ],
+)
+def test_a_value_for_both_leaves_what_a_speaker_has_of_its_own(tmp_path: Path, text: str):
+    (row,) = read_scenarios(written(tmp_path, "s.yaml", text))
+    assert row.values == {"system": "Be kind.", "a": {"system": "Be brief."}}
+
+
 def test_ids_stay_when_values_and_rows_are_added(tmp_path: Path):
     before = read_scenarios(written(tmp_path, "s.yaml", MATRIX))
     grown = MATRIX.replace("is here", 'is here", "Hello!').replace("- {id: one", "- {id: new}\n  - {id: one")
