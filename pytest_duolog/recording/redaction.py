@@ -31,7 +31,13 @@ from pytest_duolog.recording.secret_names import (
     secrets_in_headers,
 )
 from pytest_duolog.recording.secret_parts import SHORTEST_PART, KnownSecrets
-from pytest_duolog.recording.secret_spans import marker_of, spans_in, start_of_secret, with_markers
+from pytest_duolog.recording.secret_spans import (
+    has_no_shape,
+    marker_of,
+    spans_in,
+    start_of_secret,
+    with_markers,
+)
 from pytest_duolog.recording.shapes import Span
 
 # Headers that only describe the encoding of a body.
@@ -86,6 +92,8 @@ class Redactor:
         }
         spelled = {spelling: name for value, name in self._secrets.items() for spelling in _spellings(value)}
         self._values = sorted(spelled.items(), key=lambda item: -len(item[0]))
+        # Whether a value is in no layer of escapes if it is not in the text itself, see `has_no_shape`.
+        self._are_values_plain = not any(sign in value for value in spelled for sign in "\"'\\\n\r\t")
         names = "|".join(map(re.escape, sorted({"key", "secret", *self._secrets.values()})))
         self._marker = re.compile(rf"(\[redacted (?:{names}|token [0-9a-f]{{8}})\])")
         self._known = KnownSecrets() if known is None else known
@@ -176,23 +184,26 @@ class Redactor:
     def json(self, value: Any) -> Any:
         """`value` with the secrets replaced in all its texts, including names of fields."""
         if isinstance(value, str):
-            return self.text(value)
+            return self._words(value) if len(value) <= LONGEST_WORD else self.text(value)
         if value is None or isinstance(value, _NUMBERS):
             return value
         if isinstance(value, _LISTS):
             return [self.json(item) for item in value]
         if isinstance(value, _MAPPINGS):
-            return {self.text(str(name)): self._field(str(name), item) for name, item in value.items()}
+            shown = {}
+            for name, item in value.items():
+                field = str(name)
+                of_secret = kind_of(field) and isinstance(item, _NAMED)
+                shown[self.text(field)] = self._beside_name(field, item) if of_secret else self.json(item)
+            return shown
         return value
 
-    def _field(self, name: str, value: Any) -> Any:
-        kind = kind_of(name) if isinstance(value, _NAMED) else None
-        if kind is None:
-            return self.json(value)
-        if isinstance(value, _LISTS):
-            return [self._field(name, item) for item in value]
-        shown = self.json(value)
-        if isinstance(value, bool) or shown != value:
+    def _beside_name(self, name: str, value: Any) -> Any:
+        """The value of a field with the name of a secret."""
+        if isinstance(value, list):
+            return [self._beside_name(name, item) for item in value]
+        shown, kind = self.json(value), kind_of(name)
+        if not isinstance(value, _NAMED) or isinstance(value, bool) or shown != value or kind is None:
             return shown
         text = str(value)
         start = start_of_secret(text)
@@ -210,9 +221,15 @@ class Redactor:
 
         In the line itself only values and shapes are searched, because neighbouring texts in it may be unrelated.
         """
-        parts = self._marker.split(line)[::2]
-        is_left = any(spans_in(part, self._of_variables, with_names=False) for part in parts)
-        return is_left or (said is not None and self.json(said) != said)
+        parts = self._marker.split(line)[::2] if "[redacted " in line else [line]
+        return any(map(self._is_left, parts)) or (said is not None and self.json(said) != said)
+
+    def _is_left(self, json_text: str) -> bool:
+        """Whether a text has a secret, but for those next to a name."""
+        is_sure = self._are_values_plain and not any(value in json_text for value, _ in self._values)
+        if is_sure and has_no_shape(json_text):
+            return False
+        return bool(spans_in(json_text, self._of_variables, with_names=False))
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -19,7 +19,16 @@ from pytest_duolog.recording.secret_names import (
     is_secret_in_text,
     kind_of,
 )
-from pytest_duolog.recording.shapes import SHAPES, SHORTEST_SHAPE, SPACED_SHAPES, Shape, Span, is_random
+from pytest_duolog.recording.shapes import (
+    LONG_WORD,
+    SHAPES,
+    SHORTEST_SHAPE,
+    SPACED_SHAPES,
+    Shape,
+    Span,
+    is_random,
+)
+from pytest_duolog.storage.json_text import ENCODER
 
 # Before the value of an `Authorization` header.
 SCHEMES = "bearer|basic|token|bot|apikey|api-key|api-token|sso-key|geniekey|ssws|splunk"
@@ -53,6 +62,8 @@ _SIGNATURES = re.compile(
 _ESCAPE = re.compile(
     r"\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[/\"'nrt\\])|%[0-7][0-9A-Fa-f]|(?:%[89A-Fa-f][0-9A-Fa-f])++|&(?:amp|lt|gt|quot|#39|#x27);"
 )
+# Those among them that can mean letters and signs, and those that only JSON has.
+_SPELLED = re.compile(r"\\[ux/bf]|%[0-9A-Fa-f]{2}|&[a-z#]")
 _NAMED_ESCAPES = {
     "\\n": "\n",
     "\\r": "\r",
@@ -77,13 +88,18 @@ def spans_in(text: str, further: Callable[[str], Iterator[Span]], *, with_names:
 
     `further` finds secrets without a shape of their own. Values next to a name are searched only `with_names`.
     """
-    finders = (further, shaped, _named, _in_addresses) if with_names else (further, shaped)
+    finders = [further]
+    if not has_no_shape(ENCODER.encode(text)):
+        finders.append(shaped)
+    if with_names:
+        finders += [_named, _in_addresses]
     spans: list[Span] = []
     for reading in _readings(text):
-        spans += (span for find in finders for span in find(reading))
+        for find in finders:
+            spans += find(reading)
         for layer in _layers(reading):
             spans += (layer.outermost(span) for find in finders for span in find(layer.text))
-    return merged(spans)
+    return merged(spans) if spans else spans
 
 
 def start_of_secret(value: str) -> int:
@@ -94,19 +110,50 @@ def start_of_secret(value: str) -> int:
 
 def shaped(text: str) -> Iterator[Span]:
     """The spans with the shape of a secret."""
-    for anchor, shape in _SPACED:
-        if anchor in text:
-            yield from shape.spans(text, anchor)
+    for anchor, shape in _candidates(text):
+        yield from shape.spans(text, anchor)
+
+
+def _candidates(text: str) -> list[tuple[str, Shape]]:
+    """The shapes that can be in a text, each with its anchor in it."""
+    found = [pair for sign, shapes in _SPACED.items() if sign in text for pair in shapes if pair[0] in text]
+    if _LONG not in text.encode("utf-8", "surrogatepass").translate(_EXTENT):
+        return found
+    found += [pair for pair in _WITH_LONG_WORD if pair[0] in text]
     # No other shape begins before a space or a quote and goes on after it, so JSON is a text of short words.
-    words = text.replace('"', " ").split()
-    long_words = "\n".join([word for word in words if len(word) >= SHORTEST_SHAPE])
-    if not long_words:
-        return
+    words = [word for word in text.replace('"', " ").split() if len(word) >= SHORTEST_SHAPE]
+    longest, joined = max(map(len, words), default=0), "\n".join(words)
     for sign, shapes in _BY_SIGN.items():
-        if sign in long_words:
-            for anchor, shape in shapes:
-                if anchor in long_words:
-                    yield from shape.spans(text, anchor)
+        if sign in joined:
+            found += [pair for pair in shapes if pair[0] in joined and pair[1].shortest <= longest]
+    return found
+
+
+def has_no_shape(json_text: str) -> bool:
+    """Whether it is sure that no text in a JSON text has the shape of a secret, nor a layer of one, nor the whole.
+
+    What the escapes of such a text mean are spaces, quotes and backslashes. No anchor has one of these, and no word of
+    a layer is longer than where it comes from. So a layer can be a candidate only for what the text is one for, and a
+    text with quotes for what the parts between them are.
+    """
+    return len(_readings(json_text)) == 1 and all(map(_is_bare, set(json_text.split('"'))))
+
+
+def _is_bare(part: str) -> bool:
+    known = _SHORT_PARTS if len(part) <= LONGEST_SHORT_PART else _PARTS
+    return known(part) if len(part) <= LONGEST_PART else _cannot_begin(part)
+
+
+def _cannot_begin(part: str) -> bool:
+    """Whether no shape begins in a part of a text without quotes."""
+    return not (any(map(part.__contains__, _SPELLS)) and _SPELLED.search(part)) and not _candidates(part)
+
+
+# Each text that is looked at is soon a part of a line, and lines have the same names and numbers.
+LONGEST_SHORT_PART = 64
+LONGEST_PART = 8192
+_SHORT_PARTS = lru_cache(maxsize=4096)(_cannot_begin)
+_PARTS = lru_cache(maxsize=256)(_cannot_begin)
 
 
 def _by_sign() -> dict[str, list[tuple[str, Shape]]]:
@@ -119,8 +166,22 @@ def _by_sign() -> dict[str, list[tuple[str, Shape]]]:
     return signs
 
 
+def _spaced() -> dict[str, list[tuple[str, Shape]]]:
+    signs: dict[str, list[tuple[str, Shape]]] = {}
+    for shape in SPACED_SHAPES:
+        for anchor in shape.anchors:
+            signs.setdefault(anchor if shape.sign is None else shape.sign, []).append((anchor, shape))
+    return signs
+
+
 _BY_SIGN = _by_sign()
-_SPACED = [(anchor, shape) for shape in SPACED_SHAPES for anchor in shape.anchors]
+_SPACED = _spaced()
+_WITH_LONG_WORD = _SPACED.pop(LONG_WORD)
+# Bytes of words, and of what is between them; a space that is not ASCII only makes a word longer.
+_EXTENT = bytes(b" x"[chr(byte) != '"' and not (byte < 128 and chr(byte).isspace())] for byte in range(256))
+_LONG = b"x" * SHORTEST_SHAPE
+# The beginnings of `_SPELLED`.
+_SPELLS = ("\\u", "\\x", "\\/", "\\b", "\\f", "%", "&")
 
 
 def _named(text: str) -> Iterator[Span]:

@@ -29,6 +29,8 @@ DIGITS = frozenset(string.digits)
 
 # The smallest length of all shapes in one word, up to the first space or quote after their anchor.
 SHORTEST_SHAPE = 14
+# The sign of the shapes that have a word of that length.
+LONG_WORD = ""
 
 
 class Span(NamedTuple):
@@ -40,7 +42,11 @@ class Span(NamedTuple):
 
 
 class Shape:
-    """One kind of secret; `led_by` extends a match to the left, and `check` decides whether it is a secret."""
+    """One kind of secret; `led_by` extends a match to the left, and `check` decides whether it is a secret.
+
+    So that few shapes need to be searched, a shape of one word has its `shortest` length if its anchors are frequent,
+    and a shape of several words a `sign`: a text that is in all its matches, and in few texts.
+    """
 
     def __init__(
         self,
@@ -50,8 +56,12 @@ class Shape:
         offset: int = 0,
         led_by: frozenset[str] = ANYTHING,
         check: Callable[[str], bool] | None = None,
+        shortest: int = SHORTEST_SHAPE,
+        sign: str | None = None,
     ) -> None:
         self.anchors = anchors
+        self.shortest = shortest
+        self.sign = sign
         self._pattern = pattern
         self._not_after = not_after
         self._offset = offset
@@ -267,6 +277,7 @@ SHAPES = (
         pattern=r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}+",
         not_after=BASE64,
         check=is_random,
+        shortest=59,
     ),  # Discord, bots
     Shape("pk.eyJ", "sk.eyJ", pattern=r"[sp]k\.eyJ[A-Za-z0-9_-]{20,}+\.[A-Za-z0-9_-]{16,}+"),  # Mapbox
     Shape("_mmk", pattern=r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk", offset=36),  # MaxMind
@@ -290,6 +301,7 @@ SPACED_SHAPES = (
         *("Bearer", "bearer", "BEARER"),
         pattern=r"(?i:bearer)[ +]{1,4}([A-Za-z0-9._~+/-]{16,}+=*)",
         check=_is_no_word,
+        sign=LONG_WORD,
     ),
     Shape(
         *("Basic", "basic", "BASIC"),
@@ -302,6 +314,7 @@ SPACED_SHAPES = (
         rf"(?:(?:[^-]|-(?!----))*+-----END {_PRIVATE_KEY}"
         r"|(?:[A-Za-z0-9+/=]{16,}+|\s|\\+(?:[nr]|(?=\n))|(?:Proc-Type|DEK-Info): [^\n\\]*+)*+)",
         not_after=ANYTHING,
+        sign="-",
     ),  # PEM, OpenSSH and PGP; the second form is a key that was cut off
     Shape(
         "LS0tLS1CRUdJTi",
@@ -309,32 +322,43 @@ SPACED_SHAPES = (
         r"(?:(?:\s|\\[nr]){1,20}+[A-Za-z0-9+/]{2,}+=+)?=*",
         not_after=ANYTHING,
         check=_is_packed_private_key,
+        sign=LONG_WORD,
     ),  # the same as base64, as in files for Kubernetes
     Shape(
         "Private-Lines: ",
         pattern=r"Private-Lines: [0-9]{1,4}(?:\s|\\[nr])++"
         r"(?:[A-Za-z0-9+/=]{1,100}+(?:\s|\\[nr])++){1,200}+(?:Private-MAC: \w++)?",
         not_after=ANYTHING,
+        sign="-",
     ),  # PuTTY
     Shape(
         *("Cookie: ", "cookie: "),
         pattern=r"[Cc]ookie: ([\w.-]{1,60}=[^\s\"',;]{12,}+(?:; ?[\w.-]{1,60}=?[^\s\"',;]*+)*+)",
         not_after=ANYTHING,
         check=is_random,
+        sign=LONG_WORD,
     ),
     Shape(
         *("assword is ", "assphrase is ", "asscode is ", "PI key is ", "pi key is ", "ecret is "),
         pattern=r"[\w ]{5,10} is ['\"`]?([^\s'\"`,;<>\\]{7,99}[^\s'\"`,;<>\\.!?])",
         not_after=ANYTHING,
         check=is_random,
+        sign=" is ",
     ),  # said in a sentence
-    Shape("sshpass ", pattern=r"sshpass [^\n]{0,100}?-p ?['\"]?([^\s'\"]{4,200}+)"),
-    Shape("redis-cli ", pattern=r"redis-cli [^\n]{0,200}?(?:-a|--pass)[ =]['\"]?([^\s'\"]{4,200}+)"),
+    Shape("sshpass ", pattern=r"sshpass [^\n]{0,100}?-p ?['\"]?([^\s'\"]{4,200}+)", sign="-"),
+    Shape(
+        "redis-cli ", pattern=r"redis-cli [^\n]{0,200}?(?:-a|--pass)[ =]['\"]?([^\s'\"]{4,200}+)", sign="-"
+    ),
     Shape(
         *("http ", "https "),
         pattern=r"https? [^\n]{0,200}?(?:-a|--auth)[ =]['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200}+)",
+        sign="-",
     ),  # HTTPie
-    Shape("curl ", pattern=r"curl [^\n]{0,300}?(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200}+)"),
+    Shape(
+        "curl ",
+        pattern=r"curl [^\n]{0,300}?(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200}+)",
+        sign="-",
+    ),
     Shape(
         "login ",
         pattern=r"login \S{1,100}+\s{1,10}+password (\S{4,200}+)",

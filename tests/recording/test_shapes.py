@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pytest_duolog.recording import redaction, secret_spans
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.recording.secret_spans import shaped
-from pytest_duolog.recording.shapes import SHAPES
+from pytest_duolog.recording.shapes import SHAPES, SPACED_SHAPES
 from tests.planted import innocents, planted
 
 SEED = 20261129
 KINDS = planted(SEED)
+EVERYWHERE = [(anchor, shape) for shape in (*SHAPES, *SPACED_SHAPES) for anchor in shape.anchors]
 
 
 def in_small_hex(text: str) -> str:
@@ -74,11 +79,111 @@ def test_all_at_once_are_found_too() -> None:
 @pytest.mark.parametrize("around", ['"{}"', ' "a":"{}","b"', '\\"{}\\"', '{}"', '"x{}', "{} "])
 def test_a_word_that_is_too_short_for_a_secret_hides_none(around: str) -> None:
     texts = [around.format(secret) for text, cores in KINDS.values() for secret in (text, *cores)]
-    everywhere = [anchor for shape in SHAPES for anchor in shape.anchors]
-    assert len(everywhere) > 100
+    assert len(EVERYWHERE) > 100
     for text in texts:
-        found = {span for shape in SHAPES for anchor in shape.anchors for span in shape.spans(text, anchor)}
+        found = {span for anchor, shape in EVERYWHERE for span in shape.spans(text, anchor)}
         assert found <= set(shaped(text)), text
+
+
+VALUES = {"MY_API_KEY": "walnut-42-stairs", "THEIR_PASSWORD": 'a "quoted" one', "A_TOKEN": "kettle71"}
+WORDS = [
+    "two words ",
+    "é\u2028",
+    "R&D 5%20",
+    "&amp;",
+    " is ",
+    "login ",
+    "\n",
+    '"',
+    "\\",
+    "\\n",
+    "\\u006b",
+    "/",
+    "+",
+    "=",
+]
+PLANTED = [*(text for text, _ in KINDS.values()), *(core for _, cores in KINDS.values() for core in cores)]
+LAYERS: list[Callable[[str], str]] = [
+    str,
+    lambda text: json.dumps([text], ensure_ascii=False),
+    lambda text: json.dumps({"t": text}, separators=(",", ":")),
+    lambda text: json.dumps([text]).replace("/", "\\/"),
+    lambda text: quote(text, safe="/ ", errors="replace"),
+    html.escape,
+    repr,
+    lambda text: base64.b64encode(text.encode("utf-8", "surrogatepass")).decode(),
+]
+
+
+@st.composite
+def written(draw: st.DrawFn) -> str:
+    """A text with parts of secrets, in up to three layers of escapes."""
+    part = st.one_of(
+        st.sampled_from([*VALUES.values(), *WORDS]),
+        st.sampled_from(PLANTED),
+        st.builds(
+            lambda text, at, n: text[at : at + n],
+            st.sampled_from(PLANTED),
+            st.integers(0, 9),
+            st.integers(1, 80),
+        ),
+        st.text(max_size=6),
+    )
+    text = "".join(draw(st.lists(part, max_size=5)))
+    for layer in draw(st.lists(st.sampled_from(LAYERS), max_size=3)):
+        text = layer(text)
+    return text
+
+
+def same_as_thorough(text: str, environ: Mapping[str, str]) -> bool:
+    """Whether a text is read as by a redactor that searches every shape everywhere."""
+    redactor = Redactor(environ, tuple(environ))
+    quick = (redactor.text(text), redactor.finds_secret(text))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "has_no_shape", lambda _: False)
+        patch.setattr(secret_spans, "has_no_shape", lambda _: False)
+        patch.setattr(secret_spans, "_candidates", lambda _: EVERYWHERE)
+        thorough = Redactor(environ, tuple(environ))
+        return quick == (thorough.text(text), thorough.finds_secret(text))
+
+
+@pytest.mark.parametrize("environ", [{}, VALUES, {"MY_API_KEY": VALUES["MY_API_KEY"]}])
+@settings(max_examples=100)
+@given(text=written())
+def test_a_text_that_is_known_to_have_no_secret_has_none(environ: dict[str, str], text: str) -> None:
+    assert same_as_thorough(text, environ)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        lambda letter: f"\\u{ord(letter):04x}",
+        lambda letter: f"\\x{ord(letter):02x}",
+        lambda letter: f"%{ord(letter):02X}",
+        lambda letter: letter.replace("/", "\\/"),
+        lambda letter: letter.replace(" ", "+").replace("&", "&amp;"),
+        lambda letter: json.dumps(letter)[1:-1],
+    ],
+)
+def test_an_anchor_may_be_spelled_in_any_way(spelling: Callable[[str], str]) -> None:
+    texts = [
+        *(text for text, _ in KINDS.values()),
+        *VALUES.values(),
+        "a=/api/webhooks/" + "1" * 12 + "/" + "a1B" * 12,
+    ]
+    written = ["".join(map(spelling, text)) for text in texts]
+    assert [text for text in written if not same_as_thorough(text, VALUES)] == []
+    assert sum(Redactor(VALUES, tuple(VALUES)).finds_secret(text) for text in written) > 70
+
+
+def test_the_shortest_token_of_a_bot_is_found() -> None:
+    assert [*shaped(f"M{'a1' * 11}a.{'b2' * 3}.{'c3' * 13}d")] == [(0, 59, "key")]
+
+
+def test_most_texts_are_known_to_have_none() -> None:
+    texts = [make() for make in innocents(SEED).values() for _ in range(20)]
+    known = [text for text in texts if secret_spans.has_no_shape(json.dumps(text, ensure_ascii=False))]
+    assert len(known) > len(texts) / 2
 
 
 def changed_innocents(n: int) -> list[str]:
