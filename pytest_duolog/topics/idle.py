@@ -50,10 +50,10 @@ ACKNOWLEDGED = 4
 # other detectors find.
 NEAREST = 0.58
 NEAREST_OF_ONE = 0.66
-# So many texts are read in one step, with their pieces in memory; so few are compared in one step, because OpenBLAS
-# multiplies larger matrices in threads, which wait for each other longer than they work.
+# So many texts are read in one step, with their pieces in memory; they are compared in steps with so many products of
+# numbers, because OpenBLAS multiplies larger matrices in threads, which wait for each other longer than they work.
 _AT_ONCE = 1024
-_COMPARED_AT_ONCE = 8
+_PRODUCTS_AT_ONCE = 2**18
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("idle.toml").read_text("utf-8"))
 SEEDS: Mapping[str, Sequence[str]] = _TABLES["seeds"]
@@ -252,8 +252,10 @@ class _Reader:
         import numpy as np  # noqa: PLC0415  # part of the extra
 
         rows = self.encoder.directions_of(texts)
-        starts = range(0, len(rows), _COMPARED_AT_ONCE)
-        return np.concatenate([rows[start : start + _COMPARED_AT_ONCE] @ self.seeds.T for start in starts])
+        step = max(1, _PRODUCTS_AT_ONCE // self.seeds.size)
+        return np.concatenate(
+            [rows[start : start + step] @ self.seeds.T for start in range(0, len(rows), step)]
+        )
 
 
 def _reader_of(way: _Way) -> _Reader | None:
