@@ -17,8 +17,8 @@ class Interrupted:
         self._is_interrupted = False
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Note the interruption; `pytest.exit` prints its own reason."""
-        self._is_interrupted = excinfo.errisinstance(KeyboardInterrupt)
+        """Note Ctrl-C; `pytest.exit` and errors of collection come here, too, and print their own reasons."""
+        self._is_interrupted = excinfo.type is KeyboardInterrupt
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print what is kept."""

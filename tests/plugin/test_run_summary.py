@@ -119,6 +119,16 @@ def test_an_interrupted_run_says_what_is_kept(
     assert ("to continue, repeat this with --record-mode=once" in output) is is_told
 
 
+def test_a_run_that_cannot_be_collected_was_not_interrupted(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        INTERRUPTED.format(error="KeyboardInterrupt"), test_broken="import nothing_of_this_name"
+    )
+    result = pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.no_fnmatch_line("*all received replies*")
+    result.stdout.no_fnmatch_line("*to continue*")
+
+
 def test_git_does_not_see_what_a_run_leaves_behind(pytester: pytest.Pytester):
     pytester.makepyfile(TALKS.format(n=1).replace("samples=1", "samples=2"))
     arguments = ("-p", "no:cacheprovider", "--record-mode=once", "--duolog-report=.duolog/pages/report.html")
