@@ -99,12 +99,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 for success, 1 if it found something wrong, 2 if it could not run."""
     argv = sys.argv[1:] if argv is None else argv
     argv, pytest_options = _split(argv)
-    arguments = _parser(argv).parse_args(argv)
-    if pytest_options:
-        arguments.tests += pytest_options
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal supports UTF-8
     try:
+        arguments = _parser(argv).parse_args(argv)  # imports the command, which takes a while
+        if pytest_options:
+            arguments.tests += pytest_options
         status = arguments.run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:

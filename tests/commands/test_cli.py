@@ -45,6 +45,15 @@ def test_missing_file_is_named_on_one_line(command, capsys):
     assert "No such file or directory" in error
 
 
+def test_ctrl_c_while_a_command_is_loaded_is_told_in_a_line(capsys, monkeypatch):
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_duolog.cli.import_module", interrupted)
+    assert main(["check", "x.json"]) == 130
+    assert capsys.readouterr().err == "duolog: interrupted\n"
+
+
 SHOW = "import sys; from pytest_duolog.cli import main; sys.exit(main(['show', sys.argv[1]]))"
 DIALOGUE = '{"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Bye."}]}'
 
