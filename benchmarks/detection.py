@@ -1,4 +1,4 @@
-"""How well loops, endings and topics are found in the labelled dialogues of `benchmarks/data/`, by us and by others.
+"""How well loops and endings are found in the labelled dialogues of `benchmarks/data/`, by us and by others.
 
     python benchmarks/detection.py [--embeddings] [--errors]
 
@@ -18,12 +18,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from baselines import SOMEWHERE, available
-from labelled import FOLDER, Labelled, read_dialogues
+from labelled import Labelled, read_dialogues
 
 from pytest_duolog import Message, Transcript
 from pytest_duolog.properties.endings import find_closing
 from pytest_duolog.properties.loops import find_loops
-from pytest_duolog.topics.assess import assess_topic
 
 Finder = Callable[[Labelled], int | None]
 
@@ -171,24 +170,6 @@ def print_closings(dialogues: Sequence[Labelled]) -> Score:
     return scores[0]
 
 
-def print_topics(dialogues: Sequence[Labelled]) -> None:
-    """How well a dialogue's own statement is told from those of all others."""
-    table = (line.split("\t") for line in (FOLDER / "topics.tsv").read_text("utf-8").splitlines())
-    statements = dict(table)
-    talks = {d.name: _transcript(d) for d in dialogues if d.name in statements}
-    assert talks.keys() == statements.keys(), statements.keys() - talks.keys()
-    right, wrong, methods = [], [], set()
-    for name, transcript in talks.items():
-        for of, statement in statements.items():
-            found = assess_topic(transcript, statement)
-            methods.add(found.method)
-            (right if of == name else wrong).append(found.score or 0.0)
-    pairs = ((mine > other) + (mine == other) / 2 for mine in right for other in wrong)
-    auc = sum(pairs) / (len(right) * len(wrong))
-    print(f"\ntopics, {len(talks)} dialogues and statements, by {' and '.join(sorted(methods))}")
-    print(f"  area under the curve {auc:.3f}")
-
-
 def print_sizes() -> None:
     """CPU seconds for a long transcript and for a long message."""
     print("\nsizes, CPU seconds")
@@ -221,7 +202,6 @@ def main() -> None:
         f"{len(dialogues)} dialogues, {n_messages} messages: {n_loops} with a loop, {n_closings} with a closing\n"
     )
     scores = [print_loops(dialogues, with_embeddings=arguments.embeddings), print_closings(dialogues)]
-    print_topics(dialogues)
     print_sizes()
     if arguments.errors:
         print("\nwrong", *(f"  {wrong}" for score in scores for wrong in score.wrong), sep="\n")

@@ -10,6 +10,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property
 from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.topics.assess import THRESHOLD, WORDS, TopicAssessment, assess_topic
+from pytest_duolog.topics.breaks import FEW
 from pytest_duolog.transcripts.transcript import Transcript
 
 # This many messages are quoted from the beginning of a stretch that drifted.
@@ -55,7 +56,11 @@ class StaysOnTopic(Property, method="stays_on_topic"):
         problems = self._problems(found, about)
         if problems:
             return self.verdict(False, f"{'; '.join(problems)} (by {_described(found)})", shown)
-        holds = f"no message leaves {about}, in {len(numbered)} messages"
+        share = "most" if len(numbered) < FEW else "many"
+        holds = (
+            f"no message leaves {about}, in {len(numbered)} messages; without a stated topic, {share} changes of"
+            " subject are not seen"
+        )
         if found.statement is not None:
             holds = (
                 f"{found.score or 0:.2f} for {about} (at least {self.threshold}), and no message leaves it"

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from pytest_duolog.detectors import text
 from pytest_duolog.topics.boundaries import boundary_points
-from pytest_duolog.topics.breaks import BOUND, SOME_BREAK, SOME_BREAK_BY_WORDS, Break, find_break
+from pytest_duolog.topics.breaks import BOUND, SOME_BREAK, Break, find_break
 from pytest_duolog.topics.terms import Term, Terms, names_things, terms_in, terms_of, weight_of
 from pytest_duolog.topics.vectors import NAME, WordVectors, cosine, load_vectors
 from pytest_duolog.transcripts.transcript import Transcript
@@ -106,8 +106,7 @@ def assess_topic(
     if statement is None and threshold:
         sum_of = by_meaning.sum_of if by_meaning else None
         bound = BOUND * THRESHOLD / threshold
-        least = bound * (SOME_BREAK if by_meaning else SOME_BREAK_BY_WORDS)
-        turn = find_break(contents, terms, sum_of, least=least)
+        turn = find_break(contents, terms, sum_of, least=bound * SOME_BREAK)
         stretches = stretches if turn else []
         turn = turn if turn and turn.score >= bound and not stretches else None
     return TopicAssessment(statement, score, topic.method, tuple(curve), tuple(stretches), turn)

@@ -4,10 +4,11 @@ At each message, the messages before it are compared with the next ones. A break
 
     how much content of the next messages was not said before; with little said on a side, this says little
     + likeness within (mean of both sides, every second message against the others) - likeness of the sides
-    + a greeting opens the message ("Hello?" is none: it asks who is there)
+    + a greeting opens the message ("Hello?" is none: it asks who is there), or it announces another subject
     + the message before takes leave, and it does not answer that
+    + how many messages the dialogue lacks to two full windows: in few messages, chance finds less
 
-Likeness needs vectors. Without them, the other three decide.
+Likeness needs vectors. Without them, the others decide.
 
 This sees changes of subject in short messages, which have too little content for the curve (see `assess`). It does not
 see where the dialogue comes back.
@@ -33,25 +34,29 @@ if TYPE_CHECKING:
     Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 # A break has at least this score; dialogues about one thing seldom reach it (docs/topic.md).
-BOUND = 1.2
-# What the curve calls a stretch off topic is one if there is a break with at least this share of the bound.
-SOME_BREAK = 0.6
-SOME_BREAK_BY_WORDS = 0.4
+BOUND = 1.22
+# What the curve calls a stretch off topic is one if there is a break with at least this share of the bound. The curve
+# alone says little: it falls in small talk that stays what it is.
+SOME_BREAK = 0.85
 # The weights beside that of new content, which is 1. What follows a goodbye may be an afterthought.
 LIKENESS = 0.7
 GREETS = 0.9
+ANNOUNCES = 0.4
 LEAVES = 0.3
 # What so few messages on both sides say of new content is worth nothing: a square root, see `_size`.
 NO_SIZE = 1.3
 # Messages count if they name so many things on average: "uh-huh" and "right" are said to anything.
 THINGS = 2.5
-# Greetings stand in the first letters of a message, and goodbyes in the last ones.
+# Greetings and announcements stand in the first letters of a message, and goodbyes in the last ones.
 HELLO_LETTERS = 40
 LEAVE_LETTERS = 160
 # So many messages after a break are compared, and so many must stand before it and follow it.
 AHEAD = 12
 BEFORE = 4
 AFTER = 4
+# In fewer messages, chance gives fewer points: this many for each one that is missing.
+FEW = 2 * AHEAD
+SHORT = 0.02
 # Both sides need so many words that name things: goodbyes turn to nothing.
 CONTENT = 4
 
@@ -106,6 +111,7 @@ def _clearest(
     weights = [0.0, *accumulate(map(weight_of, terms))]
     known = _known_ahead(terms)
     gaps = _gaps(terms, sum_of) if sum_of and n >= BEFORE + AFTER else None
+    short = SHORT * max(0, FEW - n)
     best: Break | None = None
     for at in range(BEFORE, n - AFTER + 1):
         end = min(n, at + AHEAD)
@@ -114,12 +120,13 @@ def _clearest(
             continue
         new = 1 - known[at] / (weights[end] - weights[at])
         size = _size(min(at, AHEAD, before / THINGS), min(end - at, after / THINGS))
-        score = (size - NO_SIZE) * new + (LIKENESS * float(gaps[at]) if gaps is not None else 0.0)
+        score = short + (size - NO_SIZE) * new + (LIKENESS * float(gaps[at]) if gaps is not None else 0.0)
         wanted = best.score if best else least
         if score + GREETS + LEAVES < wanted:
             continue
-        greets = vocabulary.HELLO.search(contents[at][:HELLO_LETTERS]) and not _CALL.match(contents[at])
-        score += GREETS * greets
+        opening = contents[at][:HELLO_LETTERS]
+        greets = vocabulary.HELLO.search(opening) and not _CALL.match(contents[at])
+        score += GREETS if greets else ANNOUNCES * vocabulary.ANNOUNCES.search(opening)
         if score + LEAVES < wanted:
             continue
         leaves = leave_in(contents[at - 1]) >= Cue.ENOUGH and leave_in(contents[at]) is Cue.NONE

@@ -10,7 +10,8 @@ from pytest_duolog.detectors.phrases import PhraseBook
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
 
-NEW_TOPIC = PhraseBook(lambda: _TABLES["new_topic"])
+ANNOUNCES = PhraseBook(lambda: _TABLES["announces"])
+NEW_TOPIC = PhraseBook(lambda: [*_TABLES["new_topic"], *_TABLES["announces"]])
 HELLO = PhraseBook(lambda: _TABLES["hello"])
 GENERIC = frozenset(f"{_TABLES['generic']} {_TABLES['polite']}".split())
 FUNCTION_WORDS = lexicon.FUNCTION_WORDS | frozenset(_TABLES["function_words"].split())

@@ -53,6 +53,11 @@ def test_own_opening_is_the_topic_where_none_is_stated(without_extra):
     verdict = dialogue(*LIGHTHOUSES).stays_on_topic()
     assert verdict
     assert "no message leaves what it is about, in 13 messages" in verdict.explanation
+    assert "without a stated topic, most changes of subject are not seen" in verdict.explanation
+
+
+def test_a_stated_topic_leaves_nothing_unsaid(without_extra):
+    assert "not seen" not in dialogue(*LIGHTHOUSES).stays_on_topic("lighthouses").explanation
 
 
 def test_scenario_topic_is_used_and_yields_to_the_one_given(without_extra):

@@ -7,7 +7,7 @@ import pytest
 from pytest_duolog import StaysOnTopic
 from pytest_duolog.topics import assess
 from pytest_duolog.topics.assess import assess_topic
-from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+from tests.dialogues import BREAD, LIGHTHOUSES, RITUAL, dialogue
 
 GARDEN = [
     "My tomatoes have brown spots on the leaves.",
@@ -79,6 +79,40 @@ def test_small_signs_of_listening_say_nothing_about_the_subject():
 def test_a_call_for_the_other_one_is_no_greeting(call):
     talk = dialogue(*GARDEN[:6], call, *FLIGHT[:8])
     assert "greeting" not in str(StaysOnTopic().check(talk))
+
+
+@pytest.mark.parametrize("announced", ["By the way, ", "Oh, on a different note: ", "Übrigens, "])
+def test_another_subject_that_is_announced_is_found_by_words_in_a_short_dialogue(announced, monkeypatch):
+    monkeypatch.setattr(assess, "load_vectors", lambda: None)
+    opening, *others = BREAD
+    bread = opening.removeprefix("By the way, ")
+    found = assess_topic(dialogue(*LIGHTHOUSES[:8], announced + bread, *others))
+    assert found.first_drift == 8
+    assert assess_topic(dialogue(*LIGHTHOUSES[:8], bread, *others)).first_drift is None
+
+
+def test_a_few_words_in_common_do_not_make_an_announced_subject_of_the_same_one():
+    assert StaysOnTopic().check(dialogue(*GARDEN[:6], "By the way, " + GARDEN[6], *GARDEN[7:], *GARDEN[:4]))
+
+
+def test_small_talk_that_goes_from_one_thing_to_the_next_is_no_drift(method):
+    talk = [
+        "I teach chemistry in Bergen, with pupils who hate formulas.",
+        "Mine was physics. Our teacher dropped eggs from the roof.",
+        "Did one survive the pavement?",
+        "Wrapped in bread, yes. What does your city smell of?",
+        "Rain and herring. My flat looks at the harbour.",
+        "I live above a baker, so I wake up hungry.",
+        "Lucky you. Our ferry horn wakes me at five.",
+        "Then you see the sunrise with your tea.",
+        "Do you play an instrument? I try the cello.",
+        "Drums, badly. The baker knocks on the ceiling.",
+        "My cat leaves when I take the bow.",
+        "Clever cat. I had a parrot who sang opera.",
+        "Do you have a summer house? We rent one on an island.",
+        "Only a tent, and a lake with too many midges.",
+    ]
+    assert assess_topic(dialogue(*talk)).first_drift is None
 
 
 def test_a_greeting_before_the_same_subject_does_not():
