@@ -84,6 +84,8 @@ def recorded(load: Load, in_flight: int, folder: Path) -> None:
         budget="",
     )
 
+    talks = TalkFolder(folder)
+
     async def hold(session: Session, opener: str) -> None:
         scenario = Scenario(
             a=Speaker("A", model="openai:m"),
@@ -92,7 +94,7 @@ def recorded(load: Load, in_flight: int, folder: Path) -> None:
             turns=load.replies // 2,
             stop_on=(),
         )
-        location = TalkFolder(folder).location(opener, scenario, 1)
+        location = talks.location(opener, scenario, 1)
         cassette = session.open_recording(scenario, location, RecordMode.ONCE, before_asking=lambda: None)
         run = DialogueRun(scenario, observers=[cassette])
         await session.run_async(run, cassette)

@@ -68,7 +68,7 @@ class HistoryBody(NamedTuple):
     """A request body in parts, so that it need not be parsed to store or compare it.
 
     `fields` is the body without the history. The history is a list under `history_name` with one element for each
-    message, made by `entry`. `answers` describes the response.
+    message, made by `entry` and encoded by `encoder`. `answers` describes the response.
     """
 
     fields: Mapping[str, Any]
@@ -76,3 +76,4 @@ class HistoryBody(NamedTuple):
     messages: Sequence[Entry]
     entry: Callable[[Any], Any]
     answers: AnswerForm
+    encoder: HistoryEncoder

@@ -201,7 +201,7 @@ def _usage(usage: Mapping[str, Any]) -> Usage | None:
     written = token_count(usage, "prompt_tokens_details", "cache_write_tokens")
     reasoning = token_count(usage, "completion_tokens_details", "reasoning_tokens")
     cost = usage.get("cost")
-    is_price = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost <= HIGHEST_COST
+    is_price = isinstance(cost, (int, float)) and not isinstance(cost, bool) and 0 <= cost <= HIGHEST_COST
     return Usage(
         prompt_tokens=less(token_count(usage, "prompt_tokens"), cached, written),
         cache_read_tokens=cached,

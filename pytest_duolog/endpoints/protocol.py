@@ -92,7 +92,9 @@ class ChatProtocol(ABC):
 
     def reply(self, request: ChatRequest) -> Reply | Awaitable[Reply]:
         """The model's reply, or an awaitable if it is not recorded; raises EndpointError if there is none."""
-        body = HistoryBody(self.fields(request), self.history_name, self.history(request), self.entry, self)
+        body = HistoryBody(
+            self.fields(request), self.history_name, self.history(request), self.entry, self, self._encoder
+        )
         label = f"{self._config.provider}:{request.model}"
         read = partial(self._usable_reply, label, offers_tools=bool(request.tools))
         answer = self._config.line.post(

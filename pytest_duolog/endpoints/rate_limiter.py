@@ -6,8 +6,7 @@ If a provider asks one dialogue to wait, all dialogues wait.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pytest_duolog.genuine import CLOCK
@@ -58,16 +57,14 @@ class RateLimiter:
         self._n_inside = 0
         self._opens_at = 0.0
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
-        """Wait for a free place and keep it inside the block."""
+    async def __aenter__(self) -> None:
+        """Wait for a free place, which is kept inside the block."""
         while (wait_s := self._try_to_enter()) > 0:
             await self._sleep(wait_s)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_inside -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
 
     async def leave_to_ask_again(self) -> float:
         """Wait, while keeping a place, until another request may be sent; returns how many seconds it waited."""

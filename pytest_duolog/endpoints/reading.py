@@ -46,6 +46,10 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
 
 
+# Nearly all mappings are dictionaries, and to ask the abstract class alone takes several times as long.
+OBJECTS = (dict, Mapping)
+
+
 def text_at(values: Mapping[str, Any], name: str, where: str) -> str | None:
     """The text under a name; None if it is null or missing. Raises Malformed for anything else."""
     value = values.get(name)
@@ -57,7 +61,7 @@ def text_at(values: Mapping[str, Any], name: str, where: str) -> str | None:
 def object_at(values: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
     """The object under a name; raises Malformed for anything else."""
     value = values.get(name, NOT_THERE)
-    if isinstance(value, Mapping):
+    if isinstance(value, OBJECTS):
         return value
     raise wrong(f"{where}{name}", value, "an object")
 
@@ -70,7 +74,7 @@ def objects_at(values: Mapping[str, Any], name: str, where: str) -> list[Mapping
     if not isinstance(items, list):
         raise wrong(f"{where}{name}", items, "a list")
     for index, item in enumerate(items):
-        if not isinstance(item, Mapping):
+        if not isinstance(item, OBJECTS):
             raise wrong(f"{where}{name}[{index}]", item, "an object")
     return items
 
@@ -113,13 +117,13 @@ def served_by(body: Mapping[str, Any]) -> str | None:
 def objects_in(values: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """The objects in the list under a name; empty for anything else."""
     items = values.get(name)
-    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
+    return [item for item in items if isinstance(item, OBJECTS)] if isinstance(items, list) else []
 
 
 def object_in(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The object under a name; an empty one if there is none."""
     value = values.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, OBJECTS) else {}
 
 
 def fields_of(values: Mapping[str, Any]) -> str:
@@ -171,7 +175,7 @@ def token_count(counts: Mapping[str, Any], *path: str) -> int | None:
     """The token count at `path` in a usage object; None if it is missing or not a count."""
     value: Any = counts
     for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        value = value.get(name) if isinstance(value, OBJECTS) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 

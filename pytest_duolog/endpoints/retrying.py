@@ -61,7 +61,7 @@ class RetryingTransport(httpx.AsyncBaseTransport):
 
     async def _answered(self, request: httpx.Request) -> HttpAnswer:
         rate_limiter = self.rate_limiter_to(request.url.host)
-        async with rate_limiter.place():  # waiting here does not count towards the provider's timeout
+        async with rate_limiter:  # waiting here does not count towards the provider's timeout
             tries = _Tries(self, with_real_id(request), rate_limiter)
             with anyio.move_on_after(self.patience.timeout_s):
                 return await tries.until_answered()

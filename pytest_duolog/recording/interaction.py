@@ -72,7 +72,8 @@ class Body:
         return cls(fields, name, [canonical(item) for item in value[name]])
 
     @cached_property
-    def _fields_key(self) -> bytes:
+    def fields_key(self) -> bytes:
+        """`fields` as canonical JSON."""
         return canonical(self.fields)
 
     def same_as(self, other: Body) -> bool:
@@ -81,7 +82,7 @@ class Body:
             return False
         if self.history_name != other.history_name:  # one of them was searched
             return self.content() == other.content()
-        return self.pieces == other.pieces and self._fields_key == other._fields_key
+        return self.pieces == other.pieces and self.fields_key == other.fields_key
 
     def pieces_under(self, name: str) -> Sequence[bytes]:
         """The elements of the list under a name, in canonical form; empty if there is no list."""
@@ -169,6 +170,11 @@ class Response:
     reason: str
     headers: Mapping[str, list[str]]
     content: bytes
+
+    @cached_property
+    def value(self) -> Any:
+        """The body as a JSON value, for everybody who changes nothing in it; raises ValueError if it is not JSON."""
+        return parsed(self.content)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_duolog.recording.addresses import hash_of
@@ -63,6 +63,12 @@ SPELLINGS = {
     "indented": json.JSONEncoder(ensure_ascii=False, indent=2),
     "indented-ascii": json.JSONEncoder(indent=2),
 }
+
+# `dict | list` would be made again for each value, and nearly all mappings are dictionaries.
+NESTED = (dict, list)
+NUMBERS = (int, float)
+LISTS = (list, tuple)
+MAPPINGS = (dict, Mapping)
 
 # How many interactions back the base of a history is searched: a dialogue has two views, a tool loop a few more.
 BASE_REACH = 8
@@ -115,7 +121,7 @@ class JournalCodec:
                 "status": response.status,
                 "reason": response.reason,
                 "headers": response.headers,
-                **self._folded_content(response.content, texts),
+                **self._folded_content(response.content, texts, lambda: response.value),
             },
         }
         if interaction.latency_ms is not None:
@@ -138,7 +144,7 @@ class JournalCodec:
             self._histories.append(number)
             has_fields = self._format > FORMAT_WITHOUT_TOOLS and request.body.history_name is not None
             if has_fields and not repeats_fields:
-                self._fields.setdefault(canonical(request.body.fields), number)
+                self._fields.setdefault(request.body.fields_key, number)
 
     def decode(self, line: Mapping[str, Any]) -> Interaction:
         """The interaction of a line.
@@ -186,7 +192,7 @@ class JournalCodec:
         name = body.history_name
         if name is None:
             return {"json": self._fold(body.fields, texts)}
-        alike = self._fields.get(canonical(body.fields)) if self._fields else None
+        alike = self._fields.get(body.fields_key) if self._fields else None
         folded = {} if alike else self._fold(body.fields, texts)
         folded[name] = self._folded_history(body, name, texts)
         return {"history": name, **({"fields": alike} if alike else {}), "json": folded}
@@ -203,13 +209,15 @@ class JournalCodec:
         then = [self._fold(json.loads(piece), texts) for piece in body.pieces[keep:]]
         return {"like": base, "keep": keep, "then": then} if keep else then
 
-    def _folded_content(self, content: bytes, texts: list[str]) -> dict[str, Any]:
+    def _folded_content(
+        self, content: bytes, texts: list[str], value_of: Callable[[], Any] | None = None
+    ) -> dict[str, Any]:
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError:
             return {"base64": base64.b64encode(content).decode("ascii")}
         try:
-            value = parsed(text)
+            value = value_of() if value_of else parsed(text)
         except ValueError:
             return {"text": self._fold(text, texts)}
         if canonical(value) == content:
@@ -225,9 +233,11 @@ class JournalCodec:
                 self._remember(f"{self._number}.{len(texts)}", value)
                 texts.append(value)
             return {"$": self._identities[value]}
-        if isinstance(value, list | tuple):
+        if value is None or isinstance(value, NUMBERS):
+            return value
+        if isinstance(value, LISTS):
             return [self._fold(item, texts) for item in value]
-        if isinstance(value, Mapping):
+        if isinstance(value, MAPPINGS):
             folded = {str(name): self._fold(item, texts) for name, item in value.items()}
             return {"$$": folded} if folded.keys() in RESERVED else folded
         return value
@@ -296,14 +306,11 @@ def newly_said(line: str) -> dict[str, Any]:
     own = {f"{value['n']}.{index}": text for index, text in enumerate(value.get("texts", ()))}
 
     def unfolded(item: Any) -> Any:
-        if isinstance(item, list):
-            return [unfolded(inner) for inner in item]
         if isinstance(item, dict):
-            is_reference = item.keys() == {"$"}
-            return (
-                own.get(item["$"], "") if is_reference else {name: unfolded(of) for name, of in item.items()}
-            )
-        return item
+            if "$" in item and len(item) == 1:
+                return own.get(item["$"], "")
+            return {name: unfolded(of) if isinstance(of, NESTED) else of for name, of in item.items()}
+        return [unfolded(of) if isinstance(of, NESTED) else of for of in item]
 
     return {"request": unfolded(value["request"]), "response": unfolded(value["response"])}
 

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
@@ -167,8 +168,14 @@ class CassetteLocation:
 
     def _files(self, sample: str) -> list[Path]:
         """Other files whose names say that they are of the same test; `sample` is a number, or `*` for any."""
-        parts = {self._test_part(keeps_capitals=kept) for kept in (False, True)}
-        found = [path for part in parts for path in self.folder.glob(f"{glob.escape(part)}.*.{sample}.jsonl")]
+        starts = tuple({f"{self._test_part(keeps_capitals=kept)}." for kept in (False, True)})
+        patterns = [f"{glob.escape(start)}*.{sample}.jsonl" for start in starts]
+        names = os.listdir(self.folder) if self.folder.is_dir() else []  # noqa: PTH208  # only few become paths
+        found = [
+            self.folder / name
+            for name in names
+            if name.startswith(starts) and any(fnmatchcase(name, pattern) for pattern in patterns)
+        ]
         return [path for path in found if path != self.path and not is_partial(path)]
 
 

@@ -184,17 +184,20 @@ class Redactor:
     def json(self, value: Any) -> Any:
         """`value` with the secrets replaced in all its texts, including names of fields."""
         if isinstance(value, str):
-            return self._words(value) if len(value) <= LONGEST_WORD else self.text(value)
+            return self.text(value)
         if value is None or isinstance(value, _NUMBERS):
             return value
         if isinstance(value, _LISTS):
             return [self.json(item) for item in value]
         if isinstance(value, _MAPPINGS):
             shown = {}
-            for name, item in value.items():
-                field = str(name)
-                of_secret = kind_of(field) and isinstance(item, _NAMED)
-                shown[self.text(field)] = self._beside_name(field, item) if of_secret else self.json(item)
+            for field, item in value.items():
+                name = str(field)
+                if kind_of(name) and isinstance(item, _NAMED):
+                    shown[self.text(name)] = self._beside_name(name, item)
+                else:
+                    is_number = item is None or isinstance(item, _NUMBERS)
+                    shown[self.text(name)] = item if is_number else self.json(item)
             return shown
         return value
 
@@ -265,7 +268,7 @@ def _inside_base64(value: bytes) -> set[str]:
 def kept_headers(headers: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, list[str]]:
     """The allowed headers by lower-case name, values as lists, sorted by name."""
     kept = {
-        name.lower(): [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+        name.lower(): [str(item) for item in value] if isinstance(value, _LISTS) else [str(value)]
         for name, value in headers.items()
         if name.lower() in allowed
     }

@@ -136,12 +136,15 @@ def has_no_shape(json_text: str) -> bool:
     a layer is longer than where it comes from. So a layer can be a candidate only for what the text is one for, and a
     text with quotes for what the parts between them are.
     """
-    return len(_readings(json_text)) == 1 and all(map(_is_bare, set(json_text.split('"'))))
+    if len(_readings(json_text)) > 1:
+        return False
+    parts = set(json_text.split('"'))
+    long = [part for part in parts if len(part) > LONGEST_SHORT_PART]
+    return all(map(_SHORT_PARTS, parts.difference(long))) and all(map(_is_long_bare, long))
 
 
-def _is_bare(part: str) -> bool:
-    known = _SHORT_PARTS if len(part) <= LONGEST_SHORT_PART else _PARTS
-    return known(part) if len(part) <= LONGEST_PART else _cannot_begin(part)
+def _is_long_bare(part: str) -> bool:
+    return _PARTS(part) if len(part) <= LONGEST_PART else _cannot_begin(part)
 
 
 def _cannot_begin(part: str) -> bool:

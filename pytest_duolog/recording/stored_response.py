@@ -89,7 +89,7 @@ def _without_secrets_in_stream(content: bytes, redactor: Redactor) -> bytes:
 def served_model(response: Response, sent: SentRequest) -> str | None:
     """The model that the response to `sent` names; None if it names none."""
     try:
-        body = parsed(response.content)
+        body = response.value
     except ValueError:
         return None
     if not isinstance(body, dict):

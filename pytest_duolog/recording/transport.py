@@ -18,6 +18,8 @@ from pytest_duolog.recording.mocks import NotMocked, is_httpx_mocked
 from pytest_duolog.recording.recorder import Recorder
 from pytest_duolog.recording.redaction import REQUEST_HEADERS, kept_headers
 from pytest_duolog.recording.secret_names import kind_of
+from pytest_duolog.storage.json_text import canonical
+from pytest_duolog.transcripts.perspective import Entry
 
 if TYPE_CHECKING:
     from pytest_duolog.recording.mocked_line import MockedLine
@@ -34,6 +36,7 @@ class RecordedLine:
         self._live = live
         self._mocks = mocks
         self._encoders: dict[Any, HistoryEncoder] = {}
+        self._kept_headers: dict[tuple[Any, ...], dict[str, list[str]]] = {}
 
     def post(self, question: HttpQuestion) -> HttpAnswer | Awaitable[HttpAnswer]:
         """The response of a test's mock, or the recorded one, or a live one.
@@ -89,16 +92,33 @@ class RecordedLine:
 
     def _headers(self, question: HttpQuestion) -> dict[str, list[str]]:
         """The headers that are compared and stored, without those that have the name of a key."""
-        asked_in = {name.lower() for name in question.asked_in if kind_of(name) is None} - {"cookie"}
-        kept = kept_headers(question.headers, REQUEST_HEADERS | asked_in)
-        return {name: self._cassette.redactor.json(values) for name, values in kept.items()}
+        given = (*question.headers.items(), *question.asked_in)
+        if given not in self._kept_headers:  # all requests of a speaker have the same
+            asked_in = {name.lower() for name in question.asked_in if kind_of(name) is None} - {"cookie"}
+            kept = kept_headers(question.headers, REQUEST_HEADERS | asked_in)
+            redact = self._cassette.redactor.json
+            self._kept_headers[given] = {name: redact(values) for name, values in kept.items()}
+        return self._kept_headers[given]
 
     def _body(self, parts: HistoryBody) -> Body:
         redact = self._cassette.redactor.json
         if parts.entry not in self._encoders:
-            self._encoders[parts.entry] = HistoryEncoder(
-                parts.history_name, lambda message: redact(parts.entry(message))
-            )
+            self._encoders[parts.entry] = _RedactingEncoder(parts, redact)
         return Body(
             redact(parts.fields), parts.history_name, self._encoders[parts.entry].pieces(parts.messages)
         )
+
+
+class _RedactingEncoder(HistoryEncoder):
+    """Encodes messages without their secrets; those that have none are encoded as they are sent, only once."""
+
+    def __init__(self, parts: HistoryBody, redact: Callable[[Any], Any]) -> None:
+        super().__init__(parts.history_name, parts.entry)
+        self._sent = parts.encoder
+        self._redact = redact
+
+    def __missing__(self, message: Entry) -> bytes:
+        entry = self._entry(message)
+        shown = self._redact(entry)
+        piece = self[message] = self._sent[message] if shown == entry else canonical(shown)
+        return piece

@@ -42,7 +42,7 @@ def entered(limit: Limit, clock: Clock, n: int, *, closed_for: float = 0) -> lis
         if closed_for:
             rate_limiter.close_for(closed_for)
         for _ in range(n):
-            async with rate_limiter.place():
+            async with rate_limiter:
                 times.append(round(clock.now - begin, 6))
 
     anyio.run(go)
@@ -66,7 +66,7 @@ def test_no_more_than_the_limit_are_inside_at_a_time():
     rate_limiter, inside, most = RateLimiter(Limit(concurrency=3)), [0], [0]
 
     async def request() -> None:
-        async with rate_limiter.place():
+        async with rate_limiter:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
             await anyio.sleep(0.01)
@@ -87,7 +87,7 @@ def test_a_place_is_given_back_after_a_failure():
     async def go() -> None:
         for _ in range(2):
             with pytest.raises(ValueError, match="no"):
-                async with rate_limiter.place():
+                async with rate_limiter:
                     raise ValueError("no")
 
     anyio.run(go)
@@ -220,10 +220,10 @@ def test_a_repeated_try_counts_as_a_request(clock: Clock):
     times: list[float] = []
 
     async def go() -> None:
-        async with rate_limiter.place():
+        async with rate_limiter:
             await rate_limiter.leave_to_ask_again()
             times.append(clock.now - begin)
-        async with rate_limiter.place():
+        async with rate_limiter:
             times.append(clock.now - begin)
 
     anyio.run(go)
