@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.errors import EndpointError
 
 OLLAMA_PORT = 11434

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import shorten
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.line import HttpAnswer

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.transcripts.perspective import ChatMessage, Entry
 from pytest_duolog.transcripts.transcript import FinishReason, ToolCall, ToolDefinition
 from pytest_duolog.transcripts.usage import Usage

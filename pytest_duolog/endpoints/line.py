@@ -7,9 +7,10 @@ once; for a live one it returns an awaitable.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.endpoints.history import HistoryBody
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.errors import EndpointError
 from pytest_duolog.genuine import RANDOM
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.endpoints.addresses import Address, azure_address, azure_roots, ollama_address
 from pytest_duolog.errors import ConfigurationError, EndpointError
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.genuine import CLOCK
 
 # Dialogues run on more than one event loop, so a waiting request checks for a free place this often.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import and_more, counted, printable
 from pytest_duolog.genuine import CLOCK
 from pytest_duolog.plugin import RECORD_ATTRIBUTE, REPORT_ATTRIBUTE

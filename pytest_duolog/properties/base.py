@@ -23,9 +23,10 @@ import inspect
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import CassetteError, ConfigurationError, Unmeasured, sole_cause, told
 from pytest_duolog.properties.claims import Claim, claims_of_check

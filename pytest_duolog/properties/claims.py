@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_duolog import claims_of_tests
+from pytest_duolog.dataclass import dataclass
 
 if TYPE_CHECKING:
     from pytest_duolog.properties.verdict import Verdict

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import and_more, printable, shorten
 from pytest_duolog.errors import Unmeasured
 from pytest_duolog.properties.claims import Claim, claim

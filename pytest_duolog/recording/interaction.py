@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.endpoints.history import AnswerForm
 from pytest_duolog.recording.addresses import is_same_address, without_key_parameters
 from pytest_duolog.recording.noise import without_noise, without_random_ids

@@ -6,10 +6,11 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import from_here
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.interaction import Interaction

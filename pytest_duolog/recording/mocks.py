@@ -14,10 +14,10 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pytest_duolog import genuine
+from pytest_duolog.dataclass import dataclass
 
 Answer = TypeVar("Answer")
 

@@ -7,11 +7,11 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.journal_file import read_header, reading
 from pytest_duolog.recording.record_mode import RecordMode

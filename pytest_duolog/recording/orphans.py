@@ -6,12 +6,12 @@ import ast
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import from_here
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.header import stale_facts

@@ -19,11 +19,12 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.genuine import CLOCK, uuid4
 from pytest_duolog.recording.naming import CassetteLocation, module_of
 from pytest_duolog.recording.orphans import defines

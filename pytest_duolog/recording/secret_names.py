@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.recording.shapes import is_random
 

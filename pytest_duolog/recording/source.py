@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import and_more, counted, listed
 from pytest_duolog.errors import UnreadableCassette
 from pytest_duolog.recording.addresses import BaseUrls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, ConfigDict
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import and_more, listed, shorten
 from pytest_duolog.errors import ConfigurationError
 

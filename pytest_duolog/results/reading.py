@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Annotated
 
 from pydantic import Field
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.detectors.stale import Stale
 from pytest_duolog.display import counted
 from pytest_duolog.transcripts.stored import Record, Text

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.errors import ConfigurationError
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.endpoints import registry
 from pytest_duolog.endpoints.base import Endpoint
 from pytest_duolog.endpoints.line import Line

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from threading import Lock
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint, Reply, then
 from pytest_duolog.errors import BudgetExceeded
 from pytest_duolog.genuine import CLOCK

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, Misfit

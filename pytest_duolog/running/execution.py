@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.endpoints.threads import call_in_thread
 from pytest_duolog.errors import DialogueError, DuologError
 from pytest_duolog.recording.cassette import Cassette

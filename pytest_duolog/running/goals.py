@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.transcripts.transcript import WITHHELD, Message, StopKind, StopReason
 

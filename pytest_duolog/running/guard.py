@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.transcripts.transcript import StopKind, StopReason
 
 if TYPE_CHECKING:

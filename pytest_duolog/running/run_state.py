@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.transcripts.transcript import Message, StopReason
 from pytest_duolog.transcripts.usage import Usage
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import counted
 from pytest_duolog.endpoints.base import ChatRequest, Endpoint
 from pytest_duolog.errors import (

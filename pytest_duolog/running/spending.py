@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.endpoints.base import Reply
 from pytest_duolog.scenarios.scenario import Scenario
 from pytest_duolog.transcripts.transcript import Message

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from pathlib import Path
 from typing import Any
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.errors import ConfigurationError
 
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]")

@@ -11,9 +11,10 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, NamedTuple
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.storage.json_text import canonical
 

@@ -8,9 +8,10 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.scenarios.mcp import McpServer

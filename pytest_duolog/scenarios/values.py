@@ -6,9 +6,9 @@ Sources are in the order of docs/settings.md#which-value-holds, the farthest fir
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import shorten
 from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side, StopOn
 from pytest_duolog.scenarios.speaker import is_persona, speaker_fields

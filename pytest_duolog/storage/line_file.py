@@ -17,12 +17,12 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from pytest_duolog.dataclass import dataclass
 from pytest_duolog.storage.checksums import with_checksum, without_checksum
 from pytest_duolog.storage.own_folder import make_folder
 

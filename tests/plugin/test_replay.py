@@ -52,6 +52,7 @@ HEAVY = {"asyncio", "http", "httpx", "anyio", "ssl", "statistics", "syrupy", "vc
 # What it needs of this one: a folder stands for all in it.
 OURS = {
     "pytest_duolog",
+    "pytest_duolog.dataclass",
     "pytest_duolog.detectors",
     "pytest_duolog.detectors.stale",
     "pytest_duolog.display",
