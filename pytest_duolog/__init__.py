@@ -61,6 +61,9 @@ class QuickImports:
 
     def __exit__(self, *_: object) -> None:
         if self._was_on:
+            if not gc.get_freeze_count():  # else others keep something there
+                gc.freeze()  # to the oldest generation at once, and not through all of them
+                gc.unfreeze()
             gc.enable()
 
 
