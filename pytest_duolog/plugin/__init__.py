@@ -384,13 +384,14 @@ def pytest_make_collect_report(
     report = yield
     if any("dialogue" in getattr(item, "fixturenames", ()) for item in report.result or ()):
         with QuickImports():
-            from pytest_duolog.plugin.collection import mistakes_in
+            from pytest_duolog.plugin.collection import mistakes_in, tests_in
             from pytest_duolog.plugin.harmless import guard_of
 
         collector_of(collector.config)
         guard = guard_of(collector.config)
-        guard.watch(report.result)
-        if mistakes := mistakes_in(collector, report.result):
+        tests = tests_in(report.result)
+        guard.watch(tests)
+        if mistakes := mistakes_in(collector, report.result, tests):
             report.outcome, report.longrepr, report.result = "failed", guard.harmless(mistakes), []
     return report
 

@@ -161,14 +161,14 @@ def values_from_code(given: Any) -> dict[str, Any]:
     return dict(given)
 
 
-def mistakes_in(collector: pytest.Collector, found: Sequence[pytest.Item | pytest.Collector]) -> str:
-    """The mistakes in all dialogues that were `found` in a file or class; empty if there are none."""
+def mistakes_in(
+    collector: pytest.Collector, found: Sequence[pytest.Item | pytest.Collector], tests: Iterable[pytest.Item]
+) -> str:
+    """The mistakes in the dialogues of `tests`, which were `found` in a file or class; empty if there are none."""
     wrong: dict[str, list[str]] = {}
     cells: list[Cell] = []
     alike: dict[Hashable, Cell] = {}
-    for item in found:
-        if not (isinstance(item, pytest.Item) and uses_our_fixture(item)):
-            continue
+    for item in tests:
         try:
             cells.append(cell_like(item, alike))
         except pytest.UsageError as error:
@@ -197,7 +197,7 @@ def cell_like(item: pytest.Item, alike: dict[Hashable, Cell]) -> Cell:
     texts = _free_texts(item)
     kind = kind_of(item, OF_DIALOGUE - texts.keys()), *texts
     if kind in alike:
-        return alike[kind]._replace(item=item, asked=alike[kind].asked.model_copy(update=texts))
+        return alike[kind]._replace(item=item, texts=texts)
     cell = cell_of(item)
     sampling_of(item)
     alike[kind] = cell
@@ -209,7 +209,13 @@ def kind_of(item: pytest.Item, names: Collection[str] = OF_SAMPLING) -> Hashable
 
     With the default, such tests have the same samples. Two objects that are equal are not the same here.
     """
-    marks = [id(mark) for node in item.listchain() for mark in node.own_markers if mark.name == MARKER_NAME]
+    marks = list[int]()
+    node: Any = item
+    while node is not None:
+        marks += (
+            [id(mark) for mark in node.own_markers if mark.name == MARKER_NAME] if node.own_markers else ()
+        )
+        node = node.parent
     given = [(name, id(value)) for name, value in _parameters(item).items() if name in names]
     return item.parent, id(getattr(item, "_fixtureinfo", None)), *marks, *given
 
@@ -271,6 +277,11 @@ def test_in_module(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[2] or item.name
 
 
+def tests_in(found: Iterable[pytest.Item | pytest.Collector]) -> list[pytest.Item]:
+    """The tests with a dialogue of this package in what was collected."""
+    return [item for item in found if isinstance(item, pytest.Item) and uses_our_fixture(item)]
+
+
 def uses_our_fixture(item: Any) -> bool:
     """Whether a test uses this package's `dialogue` fixture, not another fixture with that name."""
     for definition in reversed(_fixtures(item, FIXTURE_NAME)):
@@ -286,7 +297,7 @@ def has_fixture(item: pytest.Item, name: str) -> bool:
 
     For a directly parametrized argument, pytest creates a fixture itself.
     """
-    modules = {definition.func.__module__ for definition in _fixtures(item, name)}
+    modules = [definition.func.__module__ for definition in _fixtures(item, name)]
     return any(not (module == PLUGIN or module.startswith("_pytest.")) for module in modules)
 
 

@@ -11,7 +11,7 @@ import linecache
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,6 @@ from _pytest._code.code import ExceptionChainRepr, ReprEntry, TerminalRepr
 from _pytest.junitxml import xml_key
 
 from pytest_duolog.display import printable
-from pytest_duolog.plugin.collection import uses_our_fixture
 from pytest_duolog.plugin.state import redactor_of
 from pytest_duolog.recording.redaction import Redactor
 
@@ -60,9 +59,8 @@ class Guard:
         redactor = self._redactor
         return lambda text: printable(redactor.shown(COLOUR.sub("", text)))
 
-    def watch(self, found: Iterable[pytest.Item | pytest.Collector]) -> None:
-        """Guard the tests in `found` from now on; the names of their parameters become harmless at once."""
-        items = [item for item in found if isinstance(item, pytest.Item) and uses_our_fixture(item)]
+    def watch(self, items: Sequence[pytest.Item]) -> None:
+        """Guard these tests from now on; the names of their parameters become harmless at once."""
         if not items:
             return
         redactor = self._redactor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,14 +19,21 @@ LONGEST_VALUES = 120
 class Cell(NamedTuple):
     """A collected test with the dialogue that it will run.
 
-    `asked` is its scenario with its models, without settings that are not sent to them; `idle` are values that have no
-    effect; `parameters` are the names of its parametrized arguments that belong to the scenario.
+    `scenario` is that of a test of its kind, with its models and without settings that are not sent to them; `texts`
+    are its own values in it. `idle` are values that have no effect; `parameters` are the names of its parametrized
+    arguments that belong to the scenario.
     """
 
     item: pytest.Item
-    asked: Scenario
+    scenario: Scenario
     idle: Sequence[Idle]
     parameters: Sequence[str]
+    texts: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def asked(self) -> Scenario:
+        """Its scenario."""
+        return self.scenario.model_copy(update=self.texts)
 
 
 def same_cells(cells: Iterable[Cell]) -> Iterator[tuple[Cell, str]]:

@@ -59,9 +59,13 @@ class _Reader:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         alike: dict[Hashable, Cell] = {}
-        self.together = [cell_like(item, alike) for item in session.items]
-        self.alone = [cell_of(item) for item in session.items]
+        self.together = [_facts(cell_like(item, alike)) for item in session.items]
+        self.alone = [_facts(cell_of(item)) for item in session.items]
         self.n_kinds = len(alike)
+
+
+def _facts(cell: Cell) -> tuple[object, ...]:
+    return cell.item, cell.asked, cell.idle, cell.parameters
 
 
 @pytest.mark.parametrize(
