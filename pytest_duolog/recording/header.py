@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import distribution, version
 from typing import Any
 
 from pytest_duolog.recording.journal import FORMAT, FORMAT_WITHOUT_TOOLS
@@ -71,8 +72,10 @@ def _steps(scenario: Scenario) -> dict[str, Any]:
 
 @cache
 def _plugin_version() -> str:
-    """The version, read once: the lookup takes as long as replaying a reply."""
-    return version("pytest-duolog")
+    """The version, read once and without the parser of `version`, which takes longer than replaying a reply."""
+    metadata = distribution("pytest-duolog").read_text("METADATA") or ""
+    found = re.search(r"^Version: (\S+)$", metadata, re.MULTILINE)
+    return found[1] if found else version("pytest-duolog")
 
 
 def _speaker(speaker: Speaker) -> dict[str, Any]:

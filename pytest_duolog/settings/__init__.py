@@ -326,6 +326,8 @@ def roles_of(scenario: Scenario) -> set[str]:
 
 
 def _check_limits(settings: Settings) -> None:
+    if not settings.limits:  # the names of published providers are in the metadata of all packages
+        return
     known = [
         name for name in known_providers(settings.providers) if name != "scripted"
     ]  # they get no requests
