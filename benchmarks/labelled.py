@@ -20,7 +20,8 @@ class Labelled:
 
     `closing` and `loop` are the first and the last position that a detector may name, None where there is none.
     `loop_kind` is one of the kinds in the README, `loop_end` the loop's last message. `looked_for` is what
-    people looked for in it: where that is not `closings`, or not `loops`, None says nothing.
+    people looked for in it: where that is not `closings`, or not `loops`, None says nothing. `source` is the name of
+    its file.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Labelled:
     loop_kind: str = "none"
     loop_end: int | None = None
     looked_for: frozenset[str] = frozenset({"loops", "closings"})
+    source: str = ""
 
     def take(self, line: str) -> None:
         """Add one line of the file."""
@@ -75,7 +77,7 @@ def read_dialogues(folder: Path = FOLDER) -> Iterator[Labelled]:
             if title := _TITLE.match(line):
                 if current:
                     yield current
-                current = Labelled(**title.groupdict(), looked_for=scope)
+                current = Labelled(**title.groupdict(), looked_for=scope, source=path.stem)
             elif not current and (found := _SCOPE.match(line)):
                 scope = frozenset({found["what"]})
             elif line.strip() or line.startswith("  "):

@@ -8,6 +8,18 @@ A line that begins with a speaker's name and a colon begins a message; other lin
 "Note: ..." inside a message looks the same, so a label counts as a speaker's name only if it is the first label, comes
 twice, follows a blank line, or if every line of the file has a label. If this finds only one speaker, the second label
 counts too. An indented line has no label.
+
+Before a name there may be a time, `2026-03-01 12:30:05 Ann: Hello.`, and after a name in bold a remark,
+`**Ann** (at home): Hello.` In Markdown, text before the first message is passed over if names in bold come again.
+Headings can be names:
+
+    ### Ann
+
+    Hello.
+
+    ### Ben
+
+    Good morning.
 """
 
 from __future__ import annotations
@@ -15,6 +27,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from pytest_duolog.display import shorten
@@ -23,10 +36,21 @@ from pytest_duolog.transcripts.transcript import Message
 
 LONGEST_NAME = 40
 MOST_WORDS_OF_NAME = 4
-# A name may be in bold or italics, with or without its colon.
+# Text of a name that is not broken off inside a word.
+_NAME = rf"[^\W_][\w .'’()&–-]{{0,{LONGEST_NAME - 1}}}?"
+# A point in time before a name, as programs write it.
+_TIME = r"\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?(?: -)? "
+# A name may be in bold or italics, with or without its colon, and a remark in brackets after it.
 LABEL = re.compile(
-    rf"(\*\*|__|[*_])?(?P<name>[^\W_][\w .'’()&-]{{0,{LONGEST_NAME - 1}}}?)(?:\1)? ?(?::(?:\1)?(?=\s|$)|：(?:\1)?)"
+    rf"(?:{_TIME})?(?P<mark>\*\*|__|[*_])?(?P<name>{_NAME})(?:(?P=mark))?"
+    r"(?(mark)(?: ?[(\[][^()\[\]\n]{1,60}[)\]])?|) ?(?::(?:(?P=mark))?(?=\s|$)|：(?:(?P=mark))?)"
 )
+HEADING = re.compile(r"(?P<level>#{2,6}) +(?P<name>[^#\s].*?) *$")
+RULE = re.compile(r" {0,3}(?:-{3,}|\*{3,}|_{3,}) *$")
+BOLD = ("**", "__")
+N_SIDES = 2
+# Headings are names only if there are so many messages.
+FEWEST_HEADINGS = 4
 
 
 class _Label(NamedTuple):
@@ -34,6 +58,7 @@ class _Label(NamedTuple):
     name: str
     text: str
     is_after_blank: bool
+    is_bold: bool = False
 
 
 def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]:
@@ -41,14 +66,19 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
 
     Raises TranscriptError with the line if there are no messages.
     """
+    if under_headings := _under_headings(lines, first):
+        return under_headings
     begin = next((index for index in range(first, len(lines)) if _is_said(lines[index])), len(lines))
     labels = list(_labels(lines, begin))
     if begin < len(lines) and (not labels or labels[0].at != begin):
-        raise TranscriptError(
-            "expected a speaker's name and a colon, as in 'Alice: Hello.', found "
-            f"{shorten(lines[begin], 60)}",
-            line=begin + 1,
-        )
+        labels = _in_bold(labels)
+        if not labels:
+            raise TranscriptError(
+                "expected a speaker's name and a colon, as in 'Alice: Hello.', found "
+                f"{shorten(lines[begin], 60)}",
+                line=begin + 1,
+            )
+        begin = labels[0].at
     n_lines = sum(bool(line.strip()) for line in lines[begin:])
     names = _names(labels, is_all=len(labels) == n_lines)
     starts = [label for label in labels if label.name in names]
@@ -74,8 +104,56 @@ def _labels(lines: Sequence[str], begin: int) -> Iterator[_Label]:
     for index in range(begin, len(lines)):
         found = LABEL.match(lines[index])
         if found and len(found["name"].split()) <= MOST_WORDS_OF_NAME:
-            yield _Label(index, found["name"].rstrip(), lines[index][found.end() :], is_after_blank)
+            text = lines[index][found.end() :]
+            yield _Label(index, found["name"].rstrip(), text, is_after_blank, found["mark"] in BOLD)
         is_after_blank = not lines[index].strip()
+
+
+def _in_bold(labels: Sequence[_Label]) -> list[_Label]:
+    """The labels in bold if they are those of a dialogue: two names or more, of which one comes again."""
+    bold = [label for label in labels if label.is_bold]
+    return bold if 1 < len({label.name for label in bold}) < len(bold) else []
+
+
+def _under_headings(lines: Sequence[str], first: int) -> list[tuple[int, Message]]:
+    """The messages whose speakers are headings; empty if the headings are no names of two who take turns.
+
+    A message may have headings of its own, if none of them is a higher one.
+    """
+    headings = [(at, found) for at in range(first, len(lines)) if (found := HEADING.match(lines[at]))]
+    common = Counter((found["level"], found["name"]) for _, found in headings).most_common(N_SIDES)
+    names = {name for _, name in dict(common)}
+    level = common[0][0][0] if common else ""
+    starts = [
+        (at, found["name"]) for at, found in headings if found["level"] == level and found["name"] in names
+    ]
+    is_dialogue = (
+        len(starts) >= FEWEST_HEADINGS
+        and len(names) == N_SIDES
+        and all(one != other for (_, one), (_, other) in pairwise(starts))
+        and all(len(name) <= LONGEST_NAME and len(name.split()) <= MOST_WORDS_OF_NAME for name in names)
+        and not any(at > starts[0][0] and len(found["level"]) < len(level) for at, found in headings)
+        and not _has_dialogue(lines[: starts[0][0]], first)
+    )
+    if not is_dialogue:
+        return []
+    ends = [*(at for at, _ in starts[1:]), len(lines)]
+    return [
+        (at + 1, Message(speaker=name, content=_without_rule(lines[at + 1 : end])))
+        for (at, name), end in zip(starts, ends, strict=True)
+    ]
+
+
+def _has_dialogue(lines: Sequence[str], first: int) -> bool:
+    """Whether a label comes twice in these lines."""
+    names = [label.name for label in _labels(lines, first)]
+    return len(set(names)) < len(names)
+
+
+def _without_rule(lines: Sequence[str]) -> str:
+    """The text of a message without the rule that parts it from the next one."""
+    said = "\n".join(lines).strip().split("\n")
+    return "\n".join(said[:-1] if RULE.match(said[-1]) else said).strip()
 
 
 def _names(labels: Sequence[_Label], *, is_all: bool) -> set[str]:

@@ -7,12 +7,20 @@ in every provider's format. An entry that only calls tools is added to the next 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_duolog.display import shorten
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.transcripts.chat_entries import MODEL_ROLES, Call, Entry, entry_of, is_chat_log, text_of
+from pytest_duolog.transcripts.chat_entries import (
+    CONTENT_KEYS,
+    MODEL_ROLES,
+    Call,
+    Entry,
+    entry_of,
+    is_chat_log,
+    text_of,
+)
 from pytest_duolog.transcripts.definitions import Tools, definitions_in
 from pytest_duolog.transcripts.langchain import is_langchain, of_langchain
 from pytest_duolog.transcripts.transcript import Message, Transcript, TranscriptSpeaker
@@ -31,6 +39,15 @@ def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
     for number, entry in enumerate(entries, start=1):
         log.read(entry_of(number, of_langchain(entry) if is_langchain(entry) else entry, prompts))
     messages = log.messages()
+    if (
+        messages
+        and not any(key in entry for entry in entries for key in CONTENT_KEYS)
+        and _is_empty(messages)
+    ):
+        raise TranscriptError(
+            f"its messages have no text: no {', '.join(map(repr, CONTENT_KEYS))} among their keys "
+            f"{shorten(', '.join(entries[0]), 80)}"
+        )
     names = list(dict.fromkeys(message.speaker for message in messages))
     system = "\n".join(filter(None, [*prompts, text_of(given)])) or None
     if system and not log.has_model:  # it is for a speaker who has not spoken yet
@@ -41,6 +58,10 @@ def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
         messages=messages,
         topic=_text_or_none(record.get("topic")),
     )
+
+
+def _is_empty(messages: Iterable[Message]) -> bool:
+    return not any(message.content or message.reasoning or message.tool_calls for message in messages)
 
 
 def _speaker(name: str, system: str | None, model: Any, tools: Tools) -> TranscriptSpeaker:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_duolog import Transcript
 from pytest_duolog.errors import TranscriptError
-from pytest_duolog.transcripts.sources import Source, read_sources
+from pytest_duolog.transcripts.sources import Source, Unreadable, read_sources
 
 TALK = [("Alice", "Do you repair lamps?"), ("Bob", "We do."), ("Alice", "Good.")]
 
@@ -35,11 +35,39 @@ def said(text: str) -> list[tuple[str, str]]:
         "*Alice*: Do you repair lamps?\n_Bob_: We do.\n__Alice__: Good.",
         "Alice:\nDo you repair lamps?\nBob:\nWe do.\nAlice:\nGood.",
         "Alice : Do you repair lamps?\nBob : We do.\nAlice : Good.",
+        "2026-03-01 09:05Z Alice: Do you repair lamps?\n2026-03-01 09:06 Bob: We do.\n[2026-03-01T09:07] Alice: Good.",
+        "**Alice** (by phone: room 3): Do you repair lamps?\n\n**Bob** [09:06:10]:\n\nWe do.\n\n**Alice**: Good.",
+        "# Lamps\n\n*Started at nine*\n\n**Alice:** Do you repair lamps?\n\n**Bob:** We do.\n\n**Alice:** Good.",
     ],
-    ids=["lines", "paragraphs", "Windows", "title", "heading", "bold", "marks", "names alone", "space"],
+    ids=[
+        *("lines", "paragraphs", "Windows", "title", "heading", "bold", "marks", "names alone", "space"),
+        *("times", "remarks", "words before"),
+    ],
 )
 def test_a_name_and_a_colon_begin_a_message(text: str):
     assert said(text) == TALK
+
+
+def test_headings_of_two_who_take_turns_are_names():
+    head = "# A and B\n\n**Started:** 2026-03-01\n\n---\n\n"
+    two = "### A 1.5\n\nHi.\n\n---\n\n### B\n\n### Menu\n\n- tea\n\n---\n\n"
+    assert said(head + two + two) == [("A 1.5", "Hi."), ("B", "### Menu\n\n- tea")] * 2
+    assert only("Talk\n## A\nx\n## B\ny\n## A\nz\n## B\nw").message_lines == (2, 4, 6, 8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Changes\n\n## 1.1\n\n### Added\n\nx\n\n### Fixed\n\ny\n\n## 1.0\n\n### Added\n\nz\n\n### Fixed\n\nw\n",
+        "Notes\n\n## Use\n\nx\n\n## Why\n\ny\n\n## How\n\nz\n\n## Use\n\nw\n",
+        "Notes\n\n## Use\n\nx\n\n## Why\n\ny\n",
+        "Notes\n\n**Use:** x\n\n**Why:** y\n",
+    ],
+    ids=["changelog", "three headings", "two messages", "two words in bold"],
+)
+def test_other_headings_and_words_in_bold_are_no_names(text: str):
+    (found,) = read_sources(text, file="notes.md")
+    assert isinstance(found, Unreadable)
 
 
 def test_names_are_what_people_are_called():

@@ -41,6 +41,17 @@ RECORDS = {
     "further keys": {"messages": CHAT, "model": "m", "temperature": 0.2, "format": "chat"},
     "speaker and text": {"messages": [{"speaker": who, "text": text} for who, text in GREETING]},
     "ShareGPT": {"conversations": [{"from": who, "value": text} for who, text in GREETING]},
+    "conversation and message": {
+        "conversation": [{"speaker": who, "message": text} for who, text in GREETING]
+    },
+    "history": {
+        "info": {},
+        "conversation_history": [{"role": who, "message": text} for who, text in GREETING],
+    },
+    "turns": {
+        "turns": [{"speaker": who, "text": text} for who, text in GREETING],
+        "history": [{"role": "x"}],
+    },
 }
 
 
@@ -140,6 +151,12 @@ def test_a_stated_topic_is_not_overruled():
         ('{"conversation": 5}', "its conversation is not a list"),
         ("[" * 100_000, "nested too deeply"),
         ('["a"]', "not a dialogue: "),
+        ('{"turns": [{"role": "user", "id": 1}]}', "no 'contents', "),
+        (
+            '{"messages": [{"role": "user", "raw": "Hi."}]}',
+            "its messages have no text: no 'text', 'content', ",
+        ),
+        ('{"conversation": [{"role": "user", "raw": "Hi."}]}', "among their keys 'role, raw'"),
     ],
 )
 def test_what_is_no_dialogue_is_said(text: str, problem: str):
