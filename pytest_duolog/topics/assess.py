@@ -107,7 +107,7 @@ def assess_topic(
         sum_of = by_meaning.sum_of if by_meaning else None
         bound = BOUND * THRESHOLD / threshold
         turn = find_break(contents, terms, sum_of, least=bound * SOME_BREAK)
-        stretches = stretches if turn else []
+        stretches = [one for one in stretches if turn and abs(one[0] - turn.at) <= WINDOW]
         turn = turn if turn and turn.score >= bound and not stretches else None
     return TopicAssessment(statement, score, topic.method, tuple(curve), tuple(stretches), turn)
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 # A break has at least this score; dialogues about one thing seldom reach it (docs/topic.md).
 BOUND = 1.22
-# What the curve calls a stretch off topic is one if there is a break with at least this share of the bound. The curve
-# alone says little: it falls in small talk that stays what it is.
+# What the curve calls a stretch off topic is one if the clearest break is near its beginning and has this share of the
+# bound. The curve alone says little: it falls in small talk that stays what it is.
 SOME_BREAK = 0.85
 # The weights beside that of new content, which is 1. What follows a goodbye may be an afterthought.
 LIKENESS = 0.7

@@ -72,7 +72,7 @@ def test_drift_without_a_phrase_that_announces_it_is_found_in_long_messages(meth
     lights = [" ".join(LIGHTHOUSES[at : at + 6]) for at in range(7)]
     silent = [text.removeprefix("By the way, do you bake? I want to learn how to make ") for text in BREAD]
     bread = [" ".join(text for text in silent if "?" not in text)] * 6
-    assert assess_topic(dialogue(*lights * 2, *bread * 2)).first_drift in range(12, 15)
+    assert assess_topic(dialogue(*lights, *lights[1:], *bread * 2)).first_drift in range(11, 14)
 
 
 def test_curve_has_a_value_or_none_for_each_message(method):
