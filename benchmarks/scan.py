@@ -67,7 +67,8 @@ def scan(folder: Path, n: int) -> None:
         start, _ = cpu_s(*command, str(few), bytecode=bytecode)
         all_s, first_s = cpu_s(*command, str(many), bytecode=bytecode)
         print(
-            f"  {form:<5} {all_s - start:6.2f} s of CPU, {n / (all_s - start):6.0f} a second; first {first_s:.2f} s"
+            f"  {form:<5} {all_s - start:6.2f} s of CPU, {n / (all_s - start):6.0f} a second; first {first_s:.2f} s; "
+            f"one conversation {start:.2f} s of CPU"
         )
 
 

@@ -15,10 +15,10 @@ from pytest_duolog.commands.columns import STDIN, add_column_argument, given_col
 from pytest_duolog.commands.logs import each_logged
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.commands.scan import REPORT, Scan
-from pytest_duolog.commands.scan_folder import FORMATS, FolderScan, run_scan
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
-from pytest_duolog.properties.by_name import property_types
+from pytest_duolog.properties.by_name import property_names
+from pytest_duolog.results.verdict_rows import FORMATS
 from pytest_duolog.transcripts.logs.chunks import CHUNK_BYTES
 from pytest_duolog.transcripts.sources import Unreadable
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_property_argument(
         parser,
         "a property to check instead of NoLoops, EndsCleanly and, if a topic is stated, StaysOnTopic "
-        f"(known: {', '.join(property_types())})",
+        f"(known: {', '.join(property_names())})",
     )
     parser.add_argument("--topic", metavar="TEXT", help="the topic of dialogues that do not state one")
     add_column_argument(parser)
@@ -70,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     _check_together(arguments)
     columns = given_columns(arguments.files, arguments.column, has_folders=arguments.out is not None)
     if arguments.out is not None:
+        from pytest_duolog.commands.scan_folder import FolderScan, run_scan  # noqa: PLC0415  # few scans want rows
+
         n_bytes = max(1, int(arguments.chunk_mb * 2**20)) if arguments.chunk_mb else CHUNK_BYTES
         properties = given_properties(arguments)
         into = FolderScan(

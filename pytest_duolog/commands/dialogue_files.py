@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_duolog.commands.redaction import project_redactor
 from pytest_duolog.errors import CassetteError, RunRecordError, TranscriptError
-from pytest_duolog.recording.retelling import Retold, retold
 from pytest_duolog.results.filed import FiledDialogue, FileKind, Value, of_sample
-from pytest_duolog.results.store import read_record
 from pytest_duolog.transcripts.logs.chunks import is_table
 from pytest_duolog.transcripts.logs.files import (
     addresses,
@@ -24,6 +22,9 @@ from pytest_duolog.transcripts.logs.reading import dialogues_in, unreadable
 from pytest_duolog.transcripts.logs.tables import Columns
 from pytest_duolog.transcripts.sources import OwnFile, Source, Unreadable, each_source, own_file
 from pytest_duolog.transcripts.text_file import decode_text
+
+if TYPE_CHECKING:
+    from pytest_duolog.recording.retelling import Retold
 
 # The values of a cassette's header that belong to the scenario and are not hashes.
 SCENARIO_VALUES = ("turns", "opener_by", "grace", "stop_on", "token_budget", "seconds_budget", "cost_budget")
@@ -101,6 +102,8 @@ def without_secrets(entry: FiledDialogue | Unreadable) -> FiledDialogue | Unread
 
 
 def _of_cassette(path: Path) -> Iterator[FiledDialogue | Unreadable]:
+    from pytest_duolog.recording.retelling import retold  # noqa: PLC0415  # a scan of logs reads no cassette
+
     found = retold(path)
     header = found.header
     test, sample = str(header.get("test") or ""), header.get("sample")
@@ -148,6 +151,8 @@ def _plain(name: str, value: Any) -> Iterator[tuple[str, Value]]:
 
 
 def _of_record(path: Path) -> Iterator[FiledDialogue | Unreadable]:
+    from pytest_duolog.results.store import read_record  # noqa: PLC0415  # nor a run record
+
     record = read_record(path)
     for line, sample in zip(_sample_lines(path), record.samples, strict=False):
         for dialogue in sample.dialogues:

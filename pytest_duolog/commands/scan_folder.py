@@ -44,7 +44,6 @@ from pytest_duolog.transcripts.logs.parquet_rows import pyarrow_for
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
 
-FORMATS = ("jsonl", "parquet")
 # The code that decides what is found.
 DETECTING = ("detectors", "properties", "topics", "transcripts", "results")
 # Rows that are kept in memory before they are written.

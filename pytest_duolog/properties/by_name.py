@@ -16,7 +16,14 @@ from pytest_duolog.properties.base import AllOf, AnyOf, Not, Property
 from pytest_duolog.properties.steps import StepCheck, WrittenStep
 
 _COMBINED = (AllOf, AnyOf, Not, StepCheck)
+# What the package exports beside its properties.
+_BESIDES = {"Evidence", "Outcome", "Property", "Question", "Verdict", "judge"}
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def property_names() -> list[str]:
+    """The names of `property_types` without importing their modules."""
+    return [name for name in pytest_duolog.properties.__all__ if name not in _BESIDES]
 
 
 @cache

@@ -9,6 +9,9 @@ from pytest_duolog.properties.loops import find_loops
 from pytest_duolog.results.examination import Examination
 from pytest_duolog.transcripts.sources import Unreadable
 
+# The formats of files with such rows.
+FORMATS = ("jsonl", "parquet")
+
 
 class VerdictRow(NamedTuple):
     """One verdict on a dialogue; docs/scan.md describes the columns.

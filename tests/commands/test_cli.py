@@ -83,8 +83,8 @@ def test_what_cannot_be_written_is_named_with_advice(arguments, tmp_path, monkey
 LOADED = "import sys; from pytest_duolog.cli import main; main(sys.argv[1:]); print(*sys.modules)"
 
 
-def test_a_check_loads_no_http_library(tmp_path):
-    """They would take longer to import than a short log takes to check."""
+def test_a_check_loads_only_what_it_needs(tmp_path):
+    """HTTP libraries would take longer to import than a short log takes to check; people wait for all of it."""
     log = tmp_path / "log.jsonl"
     log.write_text(DIALOGUE, "utf-8")
     command = [sys.executable, "-c", LOADED, "check", str(log)]
@@ -93,6 +93,8 @@ def test_a_check_loads_no_http_library(tmp_path):
     loaded = set(done.stdout.split())
     assert "pytest_duolog.commands.check" in loaded
     assert not loaded & {"vcr", "httpx", "requests", "aiohttp", "urllib3", "asyncio", "ssl", "pytest"}
+    ours = {name.removeprefix("pytest_duolog.") for name in loaded}
+    assert not ours & {"commands.scan_folder", "recording.retelling", "results.store", "properties.roles"}
 
 
 @pytest.mark.parametrize("is_there", [True, False], ids=["old", "new"])

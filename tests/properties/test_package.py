@@ -10,13 +10,17 @@ import pytest_duolog
 from pytest_duolog import ConfigurationError, Verdict, judge
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.base import Property
-from pytest_duolog.properties.by_name import parse_property, property_types
+from pytest_duolog.properties.by_name import parse_property, property_names, property_types
 from tests.dialogues import LIGHTHOUSES, dialogue
 from tests.properties.documented import EXAMPLES, ROWS
 from tests.properties.generate import COMMAND, FILE, package_text
 
 TYPES = property_types()
 TALK = dialogue(*LIGHTHOUSES, "Thank you. Goodbye!")
+
+
+def test_names_without_classes_are_those_of_the_classes():
+    assert property_names() == list(TYPES)
 
 
 def test_names_and_methods_are_those_of_the_classes():
