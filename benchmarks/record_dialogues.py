@@ -1,9 +1,9 @@
-"""Records the dialogues of `benchmarks/data/recorded.jsonl`: two copies of the embedded model, on many subjects.
+"""Records the dialogues of `benchmarks/data/recorded.txt` and `later/recorded2.txt`: two copies of the embedded model.
 
     pytest benchmarks/record_dialogues.py --record-mode=once -p no:randomly
 
 The transcripts are written beside the cassettes, one JSON file a dialogue. The labels are written by hand, by whoever
-has read the dialogue, into `benchmarks/data/recorded.jsonl` (see `benchmarks/data/README.md`).
+has read the dialogue (see `benchmarks/data/README.md`).
 """
 
 from __future__ import annotations
@@ -64,17 +64,52 @@ CONDITIONS = {
     "cooking": (PERSON, "The soup is too salty.", 1.1, 0.9),
 }  # fmt: skip
 
+PARTY = "You are at a party with somebody you do not know well. Be curious, and stay brief."
+WORK = "You are at work, in a short meeting. Say what you have done, or ask for what you need."
+SHOP = "You serve in a small shop. Be friendly and brief."
+ADVICE = "You give advice to each other."
+FREE = "You may talk about whatever you like."
+
+# The same, and the seed.
+LATER = {
+    "weather": (PARTY, "What weather we have had this week.", 0.6, 0.2, 101),
+    "weather-hot": (PARTY, "What weather we have had this week.", 1.25, 0.7, 102),
+    "bicycle": (PARTY, "I built a bicycle from old parts.", 0.9, 0.6, 103),
+    "bicycle-cold": (PARTY, "I built a bicycle from old parts.", 0.3, 0.0, 104),
+    "deadline": (WORK, "We must send the brochure to the printer on Friday.", 0.8, 0.4, 105),
+    "deadline-hot": (WORK, "We must send the brochure to the printer on Friday.", 1.2, 0.9, 106),
+    "stock": (WORK, "How many boxes are left in the warehouse?", 0.7, 0.1, 107),
+    "bread": (SHOP, "Do you have rye bread today?", 0.8, 0.3, 108),
+    "shoes": (SHOP, "These shoes are too small for me.", 0.5, 0.0, 110),
+    "free": (FREE, "There is nobody here but us.", 0.9, 0.3, 111),
+    "bare-question": (None, "Can you help me with something?", 0.7, 0.0, 113),
+    "bare-hot": (None, "Can you help me with something?", 1.1, 0.8, 114),
+    "advice": (ADVICE, "I cannot sleep at night.", 0.8, 0.5, 115),
+    "advice-cold": (ADVICE, "I cannot sleep at night.", 0.2, 0.2, 116),
+}  # fmt: skip
+SEEDED = [pytest.param(name, marks=pytest.mark.dialogue(seed=of[-1])) for name, of in LATER.items()]
+
 
 @pytest.mark.parametrize("name", CONDITIONS)
 @pytest.mark.dialogue(turns=12, max_tokens=70, seed=11, stop_on=())
 def test_record(dialogue, name):  # noqa: ARG001  # the scenario below is made for this name
+    write(dialogue)
+
+
+@pytest.mark.parametrize("name", SEEDED)
+@pytest.mark.dialogue(turns=11, max_tokens=36, stop_on=())
+def test_record_later(dialogue, name):  # noqa: ARG001
+    write(dialogue)
+
+
+def write(dialogue):
     path = Path(dialogue.cassette_path).with_suffix(".transcript.json")
     path.write_text(dialogue.transcript.to_json(), encoding="utf-8")
 
 
 @pytest.fixture
 def duolog_scenario(request):
-    system, opener, temperature, penalty = CONDITIONS[request.node.callspec.params["name"]]
+    system, opener, temperature, penalty, *_ = {**CONDITIONS, **LATER}[request.node.callspec.params["name"]]
     side = {"extra": {"frequency_penalty": penalty}}
     prompt = {"system": system} if system else {}
     return {**prompt, "opener": opener, "temperature": temperature, "a": side, "b": side}
