@@ -117,7 +117,7 @@ def print_spirals(*, with_errors: bool) -> None:
 
 def _spirals(dialogues: Sequence[Labelled], prefix: str) -> Iterator[Example]:
     for dialogue in dialogues:
-        is_spiral = dialogue.family == "agreement"
+        is_spiral = dialogue.family == "agreement" and dialogue.loop is not None
         is_wanted = dialogue.name.startswith(prefix) if prefix else dialogue.loop is None
         if is_wanted and "loops" in dialogue.looked_for:
             talk = Transcript(

@@ -140,6 +140,8 @@ class LoopDetector:
     _fresh: deque[int] = field(default_factory=lambda: deque([_LONG_AGO] * _FRESH_KEPT, maxlen=_FRESH_KEPT))
     """The positions of the last messages that are not stale."""
     _n_news: list[int] = field(default_factory=list)
+    _has_new_number: bool = False
+    """Whether the last message has one."""
     _again: dict[str, list[Loop]] = field(default_factory=dict)
 
     def read(self, speaker: str, content: str) -> None:
@@ -171,11 +173,13 @@ class LoopDetector:
         if here - self._fresh[-1 - FRESH_BESIDE_VAGUE] >= VAGUE_WINDOW:
             for window in _WIDE_WINDOWS:
                 is_marked |= self._mark(self._inside_wide, *window)
-        # Who asks for the next thing and gets one is served: "Anything else?", "A green salad."
-        got_news = bool(here and self._n_news[-1])
+        # Who asks for the next thing and gets one is served: "Anything else?", "A green salad."; "How far?", "Mile 12."
+        got_news, got_number = bool(here and self._n_news[-1]), self._has_new_number
+        self._has_new_number = any(word[0].isdigit() for word in message.new)
 
         def is_served() -> bool:
-            return got_news and (is_structured or lexicon.prompts(normalised))
+            is_answered = got_number and "?" in normalised and len(text.sentences(normalised)) == 1
+            return got_news and (is_answered or is_structured or lexicon.prompts(normalised))
 
         self._n_news.append(n_news)
         deflects = lexicon.deflects(normalised)

@@ -14,6 +14,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
@@ -51,7 +52,8 @@ MUCH_NEWS = 9
 RUN = 2
 LATELY = 3
 
-# A number that grows by at most this much, next to this many equal words, is a counter and not news.
+# A number that grows by at most this much, next to this many equal words, is a counter and not news; so are several
+# that grow or shrink together.
 COUNTER_STEP = 6
 COUNTER_WORDS = 4
 
@@ -130,7 +132,7 @@ class StalenessReader:
         words = message.words
         if not words:
             symbols = {symbol for symbol in message.normalised if not symbol.isspace()}
-            is_known = symbols <= self._symbols | lexicon.SYMBOLS
+            is_known = len(symbols) <= 1 or symbols <= self._symbols | lexicon.SYMBOLS
             return Stale.EMPTY if is_known or all(map(_is_punctuation, symbols)) else None
         if _counts_on(self._counters.get(frame, ()), numbers) and len(frame) >= COUNTER_WORDS:
             return Stale.REPEAT
@@ -198,13 +200,17 @@ def _is_punctuation(symbol: str) -> bool:
 
 
 def _counts_on(before: tuple[str, ...], now: tuple[str, ...], *, by: int | None = None) -> bool:
-    """Whether exactly one number differs, by a small whole step; or has grown by exactly `by`."""
+    """Whether the numbers that differ go by small whole steps in one direction; or the only one has grown by `by`."""
     if len(before) != len(now):
         return False
-    changed = [(old, new) for old, new in zip(before, now, strict=True) if old != new]
-    if len(changed) != 1 or not all(
-        number.isascii() and number.isdigit() and len(number) < 10 for number in changed[0]
-    ):
+    changed = [pair for pair in zip(before, now, strict=True) if pair[0] != pair[1]]
+    if not changed or not all(map(_is_whole, chain.from_iterable(changed))):
         return False
-    step = int(changed[0][1]) - int(changed[0][0])
-    return abs(step) <= COUNTER_STEP if by is None else step == by
+    steps = [int(new) - int(old) for old, new in changed]
+    if by is not None:
+        return steps == [by]
+    return max(map(abs, steps)) <= COUNTER_STEP and (min(steps) > 0 or max(steps) < 0)
+
+
+def _is_whole(number: str) -> bool:
+    return number.isascii() and number.isdigit() and len(number) < 10

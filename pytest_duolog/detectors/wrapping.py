@@ -57,6 +57,7 @@ _PAIR = re.compile(
 )
 _ASSIGNED = re.compile(r"(?<!\S)[A-Za-z][\w.\-]{0,40}=[^\s=]")
 _KEY_LINE = re.compile(r"^[ \t]{0,12}(?:- )?[A-Za-z][\w.\- ]{0,30}:(?:[ \t]+\S.*)?$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _ROW = re.compile(r"^[ \t]{0,4}\|.*\|[ \t]{0,4}$", re.MULTILINE)
 _RULE = re.compile(r"^[\s|:\-=+]{3,200}$", re.MULTILINE)
 _TAG = re.compile(r"<[/?!]?[A-Za-z][^<>]{0,500}>")
@@ -78,11 +79,16 @@ _PLAIN = re.compile(
 _FENCE = re.compile(r"^\s*```[\w-]{0,20}\n(.*?)\n?```\s*$", re.DOTALL)
 # Hashes, ids and long numbers, anywhere in a text.
 _MACHINE_ID = re.compile(
-    r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b(?:0x)?(?=[0-9a-f]{0,80}[a-f])(?=[0-9a-f]{0,80}\d)[0-9a-f]{8,80}\b"
+    r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b0x[0-9a-f]{2,80}\b"
+    r"|\b(?=[0-9a-f]{0,80}[a-f])(?=[0-9a-f]{0,80}\d)[0-9a-f]{8,80}\b"
     r"|\b(?=[0-9a-f-]{0,80}[a-f])(?=[0-9a-f-]{0,80}\d)[0-9a-f]{3,12}(?:-[0-9a-f]{3,12}){1,6}\b"
     r"|\b\d{10,19}\b|\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
     r"|\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b",
     re.IGNORECASE,
+)
+# Short hashes as well, in text that machines write.
+_ID = re.compile(
+    _MACHINE_ID.pattern + r"|\b(?=[0-9a-f]{0,7}[a-f])(?=[0-9a-f]{0,7}\d)[0-9a-f]{5,7}\b", re.IGNORECASE
 )
 
 
@@ -107,9 +113,9 @@ def unwrap(content: str) -> Unwrapped:
     if not _is_machine_made(stripped):
         return Unwrapped(content, False)
     if _ROW.search(stripped):
-        return Unwrapped(_MACHINE_ID.sub(" ", _RULE.sub(" ", stripped)), True)
+        return Unwrapped(_ID.sub(" ", _RULE.sub(" ", stripped)), True)
     without = _PAIR.sub(lambda pair: " " if _RUNS_ON.search(pair["key"]) else pair[0], stripped)
-    return Unwrapped(_MACHINE_ID.sub(" ", without), True)
+    return Unwrapped(_ID.sub(" ", without), True)
 
 
 def _of_values(values: list[tuple[str, str]]) -> Unwrapped:
@@ -129,7 +135,7 @@ def _is_plain(stripped: str) -> bool:
 def _is_machine_made(stripped: str) -> bool:
     if _LOG.match(stripped) or _STATEMENT.match(stripped):
         return True
-    n_lines = stripped.count("\n") + 1
+    n_lines = stripped.count("\n") + 1 - len(_HEADING.findall(stripped))
     if n_lines >= _LINES and len(_KEY_LINE.findall(stripped)) + len(_ROW.findall(stripped)) >= 0.7 * n_lines:
         return True
     if not stripped.startswith(_STRUCTURED_START) and "=" not in stripped:
@@ -166,7 +172,7 @@ def _said(values: list[tuple[str, str]]) -> str:
     kept = [
         (key, clean)
         for key, value in values
-        if not _RUNS_ON.search(key) and (clean := _MACHINE_ID.sub(" ", value).strip())
+        if not _RUNS_ON.search(key) and (clean := _ID.sub(" ", value).strip())
     ]
     sentences = [value for _, value in kept if len(value.split()) > _SENTENCE]
     others = [f"{key} {value}" for key, value in kept if len(value.split()) <= _SENTENCE]

@@ -13,7 +13,6 @@ from pytest_duolog.properties.checked import Checked, joined, property_method
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_duolog.properties.agreement import NoAgreementSpiral as NoAgreementSpiral
     from pytest_duolog.properties.base import Property as Property
     from pytest_duolog.properties.base import judge as judge
     from pytest_duolog.properties.call_claims import ClaimsAreCalls as ClaimsAreCalls
@@ -50,13 +49,13 @@ if TYPE_CHECKING:
     from pytest_duolog.properties.roles import SpeaksForItself as SpeaksForItself
     from pytest_duolog.properties.roles import StaysInCharacter as StaysInCharacter
     from pytest_duolog.properties.roles import StaysInRole as StaysInRole
+    from pytest_duolog.properties.spirals import NoAgreementSpiral as NoAgreementSpiral
     from pytest_duolog.properties.topic import StaysOnTopic as StaysOnTopic
     from pytest_duolog.properties.verdict import Evidence as Evidence
     from pytest_duolog.properties.verdict import Outcome as Outcome
     from pytest_duolog.properties.verdict import Verdict as Verdict
 
 _HOMES = {
-    "agreement": ("NoAgreementSpiral",),
     "base": ("Property", "judge"),
     "call_claims": ("ClaimsAreCalls",),
     "calls": ("CallsAreValid", "CallsInOrder", "CallsTool", "NeverCalls", "NoRepeatedCalls", "NoToolErrors"),
@@ -75,6 +74,7 @@ _HOMES = {
         "StaysInCharacter",
         "StaysInRole",
     ),
+    "spirals": ("NoAgreementSpiral",),
     "topic": ("StaysOnTopic",),
     "verdict": ("Evidence", "Outcome", "Verdict"),
 }
@@ -217,7 +217,7 @@ class PropertyMethods(Checked):
     @property_method
     def has_no_agreement_spiral(self, messages: int = 4, *, speaker: str | None = None) -> Verdict:
         """Both sides never merely agree with each other for `messages` messages in a row: `NoAgreementSpiral`."""
-        from pytest_duolog.properties.agreement import NoAgreementSpiral
+        from pytest_duolog.properties.spirals import NoAgreementSpiral
 
         __tracebackhide__ = True
         return self.satisfies(NoAgreementSpiral(messages, speaker=speaker))

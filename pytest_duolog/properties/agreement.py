@@ -1,19 +1,15 @@
-"""The property that speakers do not merely agree with each other, and the loops in which they do."""
+"""Finds stretches in which speakers merely agree with each other, by phrases and new words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pytest_duolog.detectors import lexicon, role_phrases, text
 from pytest_duolog.detectors.loops import SHORTEST, Loop, runs
-from pytest_duolog.display import counted
-from pytest_duolog.properties.base import require_count
-from pytest_duolog.properties.spoken import Numbered, SpokenProperty
-from pytest_duolog.properties.verdict import Verdict
+from pytest_duolog.properties.spoken import Numbered
 from pytest_duolog.topics.idle import AGREEING
-from pytest_duolog.transcripts.transcript import Message, Transcript
+from pytest_duolog.transcripts.transcript import Message
 
 # Agreement adds nothing if it has at most this many new words, or at most this share of new words.
 NEW_WORDS = 2
@@ -37,33 +33,6 @@ _OBJECTS = re.compile(
 _SAYS_NOTHING = lexicon.FUNCTION_WORDS | lexicon.SAYS_LITTLE
 
 
-@dataclass(frozen=True)
-class NoAgreementSpiral(SpokenProperty, method="has_no_agreement_spiral"):
-    """Both sides never merely agree with each other for `messages` messages in a row.
-
-    Such a message agrees or praises ("Absolutely!", "How true"), in 36 languages, asks nothing, and has almost no new
-    content words. Single messages between them that add nothing else do not break the run, but do not count either.
-    Agreement in other phrases is found only in six messages with hardly a new word, three of which agree in known ones.
-    """
-
-    messages: int = 4
-
-    def __post_init__(self) -> None:
-        require_count(self, self.messages, "messages", least=2)
-
-    def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
-        """The verdict; the evidence is the longest run of mere agreement."""
-        shared = [run for run in _runs(said) if self.speaker or _is_shared(run)]
-        longest = max(shared, key=len, default=[])
-        is_spiral = len(longest) >= self.messages
-        return self.verdict(
-            not is_spiral,
-            f"the longest run of mere agreement has {counted(len(longest), 'message')} (at most "
-            f"{self.messages - 1})",
-            longest if is_spiral else (),
-        )
-
-
 def agreeing_loops(messages: Sequence[Message], n_news: Sequence[int]) -> list[Loop]:
     """The stretches in which both sides merely agree, long enough for a loop, in order and without overlaps.
 
@@ -73,20 +42,21 @@ def agreeing_loops(messages: Sequence[Message], n_news: Sequence[int]) -> list[L
     said = list(enumerate(messages))
     if not any(end - start + 1 >= SHORTEST for start, end in runs([n <= MOST_NEWS for n in n_news])):
         return found
-    for run in _runs(said):
+    for run in agreeing_runs(said):
         onset, end = (run[0][0], run[-1][0]) if run else (0, 0)
         is_free = all(end < loop.onset or loop.end < onset for loop in found)
-        if len(run) >= SHORTEST and _is_shared(run) and is_free:
+        if len(run) >= SHORTEST and is_shared(run) and is_free:
             speakers = tuple(dict.fromkeys(message.speaker for _, message in run))
             found.append(Loop(onset, end, AGREEING, speakers, None))
     return sorted(found, key=lambda loop: loop.onset)
 
 
-def _is_shared(run: Sequence[Numbered]) -> bool:
+def is_shared(run: Sequence[Numbered]) -> bool:
+    """Whether both sides are in a run."""
     return len({message.speaker for _, message in run}) > 1
 
 
-def _runs(said: Sequence[Numbered]) -> Iterator[list[Numbered]]:
+def agreeing_runs(said: Sequence[Numbered]) -> Iterator[list[Numbered]]:
     """The agreeing messages of each run of mere agreement, and stretches that add hardly a word and agree at times."""
     readings = list(_merely_agreeing(said))
     run: list[Numbered] = []

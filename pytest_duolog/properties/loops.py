@@ -37,7 +37,7 @@ class NoLoops(Property, method="has_no_loops"):
     Three equal tool calls in a row with equal results are a loop as well. `allow` are kinds of loops that are accepted:
     `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, `stuck`, `deflection`, `calls` (see `Loop`),
     `agreeing`; and, by likeness in meaning, which the extra `topic` compares in English, `clarifying`, `yielding`,
-    `ending`, `agreeing`, `apologising`, `thanking`, `planning`.
+    `ending`, `agreeing`, `apologising`, `thanking`, `planning`, `waiting`, `passing`, `parting`.
     """
 
     allow: tuple[str, ...] = ()
@@ -96,7 +96,8 @@ def said_loops(messages: Messages) -> tuple[Loop, ...]:
     kept = detector.loops()
     n_news = detector.n_news
     agreeing = agreeing_loops(messages, n_news)
-    idling = idle.idle_loops(messages, n_news, detector.closings.at_end(), [*kept, *agreeing])
+    is_stale = [one.stale is not None for one in detector.heard]
+    idling = idle.idle_loops(messages, n_news, is_stale, detector.closings.at_end(), [*kept, *agreeing])
     for loop in (*agreeing, *idling):
         if not any(other.onset <= loop.end and loop.onset <= other.end for other in kept):
             kept.append(loop)

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import accumulate
 from math import exp
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,14 +38,19 @@ if TYPE_CHECKING:
     from pytest_duolog.topics.vectors import Rows
 
 # New words with content in a message reduce its score to a third at this number.
-NEWS = 9.0
+NEWS = 14.0
 # From the mean score of a window, its mean number of new words is taken with this weight. Short everyday talk is near
 # these sentences as well ("How far?", "Tell me when."), and has twice as many new words.
-NEWS_WEIGHT = 0.05
+NEWS_WEIGHT = 0.03
+# A window of both has at most this mean number of new words, a window of one so many. Nothing else is compared.
+MOST_NEWS = 2.8
+MOST_NEWS_OF_ONE = 2.6
 # To the mean, this is added where all messages are nearest to the kind, and taken off where none is.
 NEAREST_WEIGHT = 0.05
-# A longer message, in characters, says something; and these words alone, at most so many, only acknowledge.
+# A longer message, in characters, says something, a shorter one in Chinese or Japanese is only a name; and these words
+# alone, at most so many, only acknowledge.
 LONGEST = 240
+SHORTEST_UNSPACED = 5
 ACKNOWLEDGED = 4
 # No stretch of both speakers, and none of one, is nearer than this on average to the sentences, except copies, which
 # other detectors find.
@@ -58,9 +64,20 @@ _PRODUCTS_AT_ONCE = 2**18
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("idle.toml").read_text("utf-8"))
 SEEDS: Mapping[str, Sequence[str]] = _TABLES["seeds"]
 # The kinds of seeds that a speaker who only deflects is near to, and how the loop is called.
-_DEFLECTING = ("not-understood", "cannot")
+_DEFLECTING = ("not-understood", "cannot", "referring")
 AGREEING = "agreeing"
-KINDS = ("clarifying", "yielding", "ending", AGREEING, "apologising", "thanking", "planning")
+KINDS = (
+    "clarifying",
+    "yielding",
+    "ending",
+    AGREEING,
+    "apologising",
+    "thanking",
+    "planning",
+    "waiting",
+    "passing",
+    "parting",
+)
 _DEFLECTION = "deflection"
 _ACKNOWLEDGES = lexicon.LISTENING | frozenset(_TABLES["acknowledges"].split())
 
@@ -71,6 +88,8 @@ class _Way:
 
     encoder: str
     window: int
+    fewest_stale: int
+    """So many messages of a window are stale at least, and as many as a message has new words; 0 if any will do."""
     shared_bound: float
     own_window: int
     own_bound: float
@@ -94,7 +113,11 @@ def can_compare() -> bool:
 
 
 def idle_loops(
-    messages: Sequence[Message], n_news: Sequence[int], closing: int | None, known: Sequence[Loop] = ()
+    messages: Sequence[Message],
+    n_news: Sequence[int],
+    is_stale: Sequence[bool],
+    closing: int | None,
+    known: Sequence[Loop] = (),
 ) -> list[Loop]:
     """The stretches of a dialogue in which both speakers, or one, say nothing in new words, in order.
 
@@ -112,45 +135,69 @@ def idle_loops(
         counts[at : at + 1] = [False] * len(counts[at : at + 1])
     own = {name: [at for at, one in enumerate(speakers) if one == name] for name in dict.fromkeys(speakers)}
     own = {name: [at for at in places if not acknowledges[at]] for name, places in own.items()}
-    own_rest = [exp(-n / NEWS) if _is_short(one) else 0.0 for n, one in zip(n_news, said, strict=True)]
-    shared_rest = [one if counted else 0.0 for one, counted in zip(own_rest, counts, strict=True)]
+    rest = [exp(-n / NEWS) if _is_short(one) else 0.0 for n, one in zip(n_news, said, strict=True)]
     for loop in known:
-        for at in range(loop.onset, loop.end + 1):
-            shared_rest[at] = own_rest[at] = 0.0
-    wanted = {way: _wanted(way, shared_rest, n_news, own_rest, own.values()) for way in (_WORDS, _SENTENCES)}
+        rest[loop.onset : loop.end + 1] = [0.0] * len(loop)
+    shared_rest = [one if counted else 0.0 for one, counted in zip(rest, counts, strict=True)]
+    first = {
+        (speaker, one): at
+        for at, (speaker, one) in reversed(list(enumerate(zip(speakers, said, strict=True))))
+    }
+    own_rest = [0.0] * len(said)  # who gives a copy says nothing in new words
+    for at in first.values():
+        own_rest[at] = rest[at]
+    starts = {way: _shared_starts(way, shared_rest, n_news, is_stale) for way in (_WORDS, _SENTENCES)}
+    wanted = {way: _wanted(way, starts[way], n_news, own_rest, own.values()) for way in (_WORDS, _SENTENCES)}
     way = _way_of(said) if any(wanted.values()) else _WORDS
     reader = _reader_of(way) if wanted[way] else None
     if reader is None:
         return []
-    near = reader.read([one for at, one in enumerate(said) if at in wanted[way] and own_rest[at]])
-    idle = [near[one] if at in wanted[way] and own_rest[at] else _Idle() for at, one in enumerate(said)]
+    near = reader.read([one for at, one in enumerate(said) if at in wanted[way] and rest[at]])
+    idle = [near[one] if at in wanted[way] and rest[at] else _Idle() for at, one in enumerate(said)]
     found: list[Loop] = []
-    for at, kind in enumerate(KINDS):
+    for at, kind in enumerate(KINDS) if starts[way] else ():
         values = [one * near.nearness[at] for one, near in zip(shared_rest, idle, strict=True)]
         is_nearest = [near.kind == kind for near in idle]
-        found += _shared_loops(way, kind, values, is_nearest, speakers=speakers, n_news=n_news)
+        found += _shared_loops(
+            way, kind, values, is_nearest, speakers=speakers, n_news=n_news, starts=starts[way]
+        )
     for name, places in own.items():
         found += _own_loops(way, [own_rest[at] * idle[at].deflection for at in places], places, name)
     return sorted(found, key=lambda loop: (loop.onset, -loop.end))
 
 
+def _shared_starts(
+    way: _Way, shared_rest: Sequence[float], n_news: Sequence[int], is_stale: Sequence[bool]
+) -> list[int]:
+    """The beginnings of the windows of both that can be a loop, whatever their messages are near to."""
+    most = [
+        NEAREST * rest + NEAREST_WEIGHT - NEWS_WEIGHT * n for rest, n in zip(shared_rest, n_news, strict=True)
+    ]
+    news, stale = (list(accumulate(values, initial=0)) for values in (n_news, is_stale))
+
+    def is_quiet(start: int) -> bool:
+        end = start + way.window
+        n_news_inside, n_stale = news[end] - news[start], stale[end] - stale[start]
+        is_stale_enough = n_stale >= way.fewest_stale and n_news_inside <= way.window * n_stale
+        return n_news_inside <= way.window * MOST_NEWS and (is_stale_enough or not way.fewest_stale)
+
+    return list(filter(is_quiet, _high(most, way.window, way.shared_bound)))
+
+
 def _wanted(
     way: _Way,
-    shared_rest: Sequence[float],
+    starts: Sequence[int],
     n_news: Sequence[int],
     own_rest: Sequence[float],
     own: Iterable[Sequence[int]],
 ) -> set[int]:
     """The messages that can be in a loop, whatever they are near to."""
-    most = [
-        NEAREST * rest + NEAREST_WEIGHT - NEWS_WEIGHT * n for rest, n in zip(shared_rest, n_news, strict=True)
-    ]
-    wanted = {
-        at for start in _high(most, way.window, way.shared_bound) for at in range(start, start + way.window)
-    }
+    wanted = {at for start in starts for at in range(start, start + way.window)}
     for places in own:
-        high = _high([own_rest[at] for at in places], way.own_window, way.own_bound / NEAREST_OF_ONE)
-        wanted.update(places[at] for start in high for at in range(start, start + way.own_window))
+        for start in _high([own_rest[at] for at in places], way.own_window, way.own_bound / NEAREST_OF_ONE):
+            window = places[start : start + way.own_window]
+            if sum(n_news[at] for at in window) <= way.own_window * MOST_NEWS_OF_ONE:
+                wanted.update(window)
     return wanted
 
 
@@ -161,7 +208,8 @@ def _way_of(said: Sequence[str]) -> _Way:
 
 
 def _is_short(said: str) -> bool:
-    return 0 < len(said) <= LONGEST
+    least = SHORTEST_UNSPACED if text.is_unspaced(said[:1]) else 1
+    return least <= len(said) <= LONGEST
 
 
 def _acknowledges(said: str) -> bool:
@@ -189,14 +237,18 @@ def _shared_loops(
     *,
     speakers: Sequence[str],
     n_news: Sequence[int],
+    starts: Sequence[int],
 ) -> Iterator[Loop]:
     inside = [False] * len(values)
+    least = way.window * (way.shared_bound - 0.001)
     more = [
         (NEAREST_WEIGHT if nearest else -NEAREST_WEIGHT) - NEWS_WEIGHT * n
         for nearest, n in zip(is_nearest, n_news, strict=True)
     ]
-    for start in _high([sum(both) for both in zip(values, more, strict=True)], way.window, way.shared_bound):
+    for start in starts:
         window = range(start, start + way.window)
+        if sum(values[start : start + way.window]) + sum(more[start : start + way.window]) < least:
+            continue
         means = [
             _mean([values[at] for at in window if speakers[at] == one])
             for one in {speakers[at] for at in window}

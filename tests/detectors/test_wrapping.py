@@ -22,8 +22,10 @@ IDS = [f"{at * 7919:08x}c0ffee{at:02d}" for at in range(1, 17)]
         ("level=warn req=77ab12cd90 retry=4 upstream timeout", "level=warn     upstream timeout"),
         ("state: queued\nrun_id: 55aa77bb1234\nuptime: 410", "state: queued"),
         ("2025-02-03 10:11:12 ERROR [a1b2c3d4e5] disk full", "ERROR [ ] disk full"),
+        ("## Job\n- run: 4b19f0\n- state: blocked", "## Job - run: - state: blocked"),
+        ("| node | trace |\n|---|---|\n| c1 | 0x9a7 |", "| node | trace | | c1 | |"),
     ],
-    ids=["spoken", "values", "fenced", "XML", "pairs", "YAML", "log"],
+    ids=["spoken", "values", "fenced", "XML", "pairs", "YAML", "log", "Markdown list", "table"],
 )
 def test_ids_times_and_counters_are_left_out(content, said):
     assert unwrap(content).said.split() == said.split()

