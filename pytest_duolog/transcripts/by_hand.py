@@ -10,7 +10,7 @@ twice, follows a blank line, or if every line of the file has a label. If this f
 counts too. An indented line has no label.
 
 Before a name there may be a time, `2026-03-01 12:30:05 Ann: Hello.`, and after a name in bold a remark,
-`**Ann** (at home): Hello.` In Markdown, text before the first message is passed over if names in bold come again.
+`**Ann** (at home): Hello.` In Markdown, text before the first message is passed over if two names in bold take turns.
 Headings can be names:
 
     ### Ann
@@ -49,8 +49,8 @@ HEADING = re.compile(r"(?P<level>#{2,6}) +(?P<name>[^#\s].*?) *$")
 RULE = re.compile(r" {0,3}(?:-{3,}|\*{3,}|_{3,}) *$")
 BOLD = ("**", "__")
 N_SIDES = 2
-# Headings are names only if there are so many messages.
-FEWEST_HEADINGS = 4
+# Headings, and names in bold after other text, are names only if there are so many messages.
+FEWEST_TURNS = 4
 
 
 class _Label(NamedTuple):
@@ -110,9 +110,19 @@ def _labels(lines: Sequence[str], begin: int) -> Iterator[_Label]:
 
 
 def _in_bold(labels: Sequence[_Label]) -> list[_Label]:
-    """The labels in bold if they are those of a dialogue: two names or more, of which one comes again."""
+    """The labels in bold if they are those of two who take turns; a third name may open the dialogue."""
     bold = [label for label in labels if label.is_bold]
-    return bold if 1 < len({label.name for label in bold}) < len(bold) else []
+    common = [name for name, _ in Counter(label.name for label in bold).most_common(N_SIDES)]
+    begin = next((at for at, label in enumerate(bold) if label.name in common), 0)
+    turns = [label.name for label in bold[begin:]]
+    is_dialogue = (
+        len(turns) >= FEWEST_TURNS
+        and begin <= 1
+        and all(label.is_after_blank for label in bold)
+        and set(turns) == set(common)
+        and all(one != other for one, other in pairwise(turns))
+    )
+    return bold if is_dialogue else []
 
 
 def _under_headings(lines: Sequence[str], first: int) -> list[tuple[int, Message]]:
@@ -128,7 +138,7 @@ def _under_headings(lines: Sequence[str], first: int) -> list[tuple[int, Message
         (at, found["name"]) for at, found in headings if found["level"] == level and found["name"] in names
     ]
     is_dialogue = (
-        len(starts) >= FEWEST_HEADINGS
+        len(starts) >= FEWEST_TURNS
         and len(names) == N_SIDES
         and all(one != other for (_, one), (_, other) in pairwise(starts))
         and all(len(name) <= LONGEST_NAME and len(name.split()) <= MOST_WORDS_OF_NAME for name in names)

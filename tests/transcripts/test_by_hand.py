@@ -37,15 +37,20 @@ def said(text: str) -> list[tuple[str, str]]:
         "Alice : Do you repair lamps?\nBob : We do.\nAlice : Good.",
         "2026-03-01 09:05Z Alice: Do you repair lamps?\n2026-03-01 09:06 Bob: We do.\n[2026-03-01T09:07] Alice: Good.",
         "**Alice** (by phone: room 3): Do you repair lamps?\n\n**Bob** [09:06:10]:\n\nWe do.\n\n**Alice**: Good.",
-        "# Lamps\n\n*Started at nine*\n\n**Alice:** Do you repair lamps?\n\n**Bob:** We do.\n\n**Alice:** Good.",
     ],
     ids=[
         *("lines", "paragraphs", "Windows", "title", "heading", "bold", "marks", "names alone", "space"),
-        *("times", "remarks", "words before"),
+        *("times", "remarks"),
     ],
 )
 def test_a_name_and_a_colon_begin_a_message(text: str):
     assert said(text) == TALK
+
+
+def test_words_before_two_names_in_bold_that_take_turns_are_passed_over():
+    two = "**Alice:** Do you repair lamps?\n\n**Bob:** We do.\n\n"
+    assert said("# Lamps\n\n*Started at nine*\n\n" + two + two) == TALK[:2] * 2
+    assert said("*Nine*\n\n**Host:** Begin.\n\n" + two + two) == [("Host", "Begin."), *TALK[:2], *TALK[:2]]
 
 
 def test_headings_of_two_who_take_turns_are_names():
@@ -62,8 +67,10 @@ def test_headings_of_two_who_take_turns_are_names():
         "Notes\n\n## Use\n\nx\n\n## Why\n\ny\n\n## How\n\nz\n\n## Use\n\nw\n",
         "Notes\n\n## Use\n\nx\n\n## Why\n\ny\n",
         "Notes\n\n**Use:** x\n\n**Why:** y\n",
+        "Notes\n\n**Use:** x\n\n**Why:** y\n\n**How:** z\n\n**Use:** x\n\n**Why:** y\n\n**How:** z\n",
+        "Notes\n\n**Use:** x\n**Why:** y\n\n**Use:** x\n**Why:** y\n",
     ],
-    ids=["changelog", "three headings", "two messages", "two words in bold"],
+    ids=["changelog", "three headings", "two messages", "two in bold", "three in bold", "lists in bold"],
 )
 def test_other_headings_and_words_in_bold_are_no_names(text: str):
     (found,) = read_sources(text, file="notes.md")
