@@ -4,7 +4,7 @@ At each message, the messages before it are compared with the next ones. A break
 
     how much content of the next messages was not said before; with little said on a side, this says little
     + likeness within (mean of both sides, every second message against the others) - likeness of the sides
-    + a greeting opens the message ("Hello?" is none: it asks who is there), or it announces another subject
+    + a greeting opens the message ("Hello?" is none: it asks who is there), or "hey", or an announcement
     + the message before takes leave, and it does not answer that
     + how many messages the dialogue lacks to two full windows: in few messages, chance finds less
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 # A break has at least this score; dialogues about one thing seldom reach it (docs/topic.md).
-BOUND = 1.22
+BOUND = 1.18
 # What the curve calls a stretch off topic is one if the clearest break is near its beginning and has this share of the
 # bound. The curve alone says little: it falls in small talk that stays what it is.
 SOME_BREAK = 0.85
@@ -126,7 +126,8 @@ def _clearest(
             continue
         opening = contents[at][:HELLO_LETTERS]
         greets = vocabulary.HELLO.search(opening) and not _CALL.match(contents[at])
-        score += GREETS if greets else ANNOUNCES * vocabulary.ANNOUNCES.search(opening)
+        announces = vocabulary.ANNOUNCES.search(opening) or vocabulary.HEY.search(opening)
+        score += GREETS if greets else ANNOUNCES * announces
         if score + LEAVES < wanted:
             continue
         leaves = leave_in(contents[at - 1]) >= Cue.ENOUGH and leave_in(contents[at]) is Cue.NONE

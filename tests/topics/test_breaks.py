@@ -75,6 +75,14 @@ def test_small_signs_of_listening_say_nothing_about_the_subject():
     assert assess_topic(dialogue(*talk)).turn is None
 
 
+def test_hey_only_calls_for_attention(monkeypatch):
+    monkeypatch.setattr(assess, "load_vectors", lambda: None)
+    talk = [*GARDEN[:8], "Hey, the shed is open, and somebody took my spade.", *GARDEN[9:]]
+    assert assess_topic(dialogue(*talk)).first_drift is None
+    talk[8] = talk[8].replace("Hey", "Hello")
+    assert assess_topic(dialogue(*talk)).first_drift == 8
+
+
 @pytest.mark.parametrize("call", ["Hello?", "Hallo, Anna?"])
 def test_a_call_for_the_other_one_is_no_greeting(call):
     talk = dialogue(*GARDEN[:6], call, *FLIGHT[:8])
