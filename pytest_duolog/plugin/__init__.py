@@ -84,8 +84,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     def add(name: str, metavar: str, text: str, *, default: str = "", **more: Any) -> None:
         """Add an option and the ini key of the same name; an option that is not given has no value."""
-        group.addoption(name, default=None, help=text, metavar=metavar, type=_given_text, **more)
-        parser.addini(_key(name), text, default=default)
+        key = _key(name)
+        # With `dest`, pytest (9.2) does not compare the option with those of all plugins.
+        group.addoption(name, default=None, help=text, metavar=metavar, type=_given_text, dest=key, **more)
+        parser.addini(key, text, default=default)
 
     def add_many(name: str, metavar: str, text: str) -> None:
         """The same for an option that may be given several times; its key has one value on each line."""
@@ -96,6 +98,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             metavar=metavar,
             type=_given_text,
             help=f"{text}; can be given several times",
+            dest=_key(name),
         )
         parser.addini(_key(name), f"{text}; one on each line", type="linelist", default=[])
 
