@@ -4,7 +4,8 @@
 
 The conversations are those of `benchmarks/data`, taken again and again. Each figure is CPU of a whole process with all
 its workers, less that of the same command on one conversation; `first` is the time until the first line is printed,
-with the package compiled to bytecode, as it is once installed.
+with the package compiled to bytecode, as it is once installed. Then one process checks each conversation of the data
+once, and once more with all phrases compiled.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from labelled import read_dialogues
+
+from pytest_duolog.commands.logs import each_logged
+from pytest_duolog.commands.scan import Scan
+from pytest_duolog.transcripts.logs.tables import NO_COLUMNS
 
 
 def cpu_s(*command: str, bytecode: Path) -> tuple[float, float]:
@@ -72,6 +77,19 @@ def scan(folder: Path, n: int) -> None:
         )
 
 
+def check_twice(folder: Path) -> None:
+    path = folder / "all.jsonl"
+    n = len(list(read_dialogues()))
+    n_messages = write_conversations(path, n)
+    print(f"one process, {n} conversations, {n_messages} messages")
+    for form in ("text", "json"):
+        for name in ("first pass", "again"):
+            start = time.process_time()
+            for _ in map(Scan((), None, form).checked, each_logged([str(path)], NO_COLUMNS)):
+                pass
+            print(f"  {form:<5} {name:<10} {n / (time.process_time() - start):6.0f} a second of CPU")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -80,6 +98,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         scan(Path(name), arguments.conversations)
+        check_twice(Path(name))
 
 
 if __name__ == "__main__":

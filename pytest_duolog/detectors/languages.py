@@ -70,6 +70,9 @@ _WORDS = {
 }
 _MIXED = {language: frozenset(words.split()) for language, words in _TABLES["mixed"].items()}
 _SCRIPTS = {name: re.compile(f"[{letters}]+") for name, letters in _TABLES["scripts"].items()}
+_NOT_LATIN = re.compile(
+    f"[{''.join(letters for name, letters in _TABLES['scripts'].items() if name != 'Latin')}]"
+)
 _LANGUAGES_OF: dict[str, list[str]] = _TABLES["languages"]
 _LETTERS = {letter: languages for letters, languages in _TABLES["letters"].items() for letter in letters}
 _UNSPACED = ("Han", "Kana", "Thai")
@@ -281,7 +284,7 @@ def _foreign_script(folded: str) -> str | None:
 
 def _script_of(folded: str) -> str | None:
     """The script of most of a text, with Han for kana as well; None for a text without a script, or with several."""
-    if folded.isascii():
+    if folded.isascii() or not _NOT_LATIN.search(folded):
         return "Latin" if _SCRIPTS["Latin"].search(folded) else None
     words = {name: script.findall(folded) for name, script in _SCRIPTS.items()}
     weights = {
@@ -332,9 +335,9 @@ def _best_of(words: Sequence[str], codes: Sequence[str]) -> tuple[str | None, bo
             for code in letters:
                 if code in weights:
                     weights[code] += LETTER_WEIGHT / len(letters)
-    best = max(codes, key=lambda code: (weights[code], hits[code]))
-    others = [code for code in codes if not is_same(code, best)]
-    second = max((weights[code] for code in others), default=0.0)
+    found = [code for code in codes if weights[code]]
+    best = max(found or codes, key=lambda code: (weights[code], hits[code]))
+    second = max((weights[code] for code in found if not is_same(code, best)), default=0.0)
     total = sum(min(2, n) for n in counted.values())
     is_clear = (
         len(words) >= FEWEST_WORDS

@@ -39,6 +39,7 @@ class Shelf:
         self._letters: dict[str, list[str]] = {}
         self._marks: list[str] = []
         self._others: list[tuple[_Needed, _Group]] = []
+        self._within: re.Pattern[str] | None = None
         self._begun_by = lru_cache(maxsize=_KNOWN_WORDS)(self._find_begun_by)
         self._groups_in = lru_cache(maxsize=_KNOWN_TEXTS)(self._find_groups_in)
 
@@ -75,6 +76,7 @@ class Shelf:
             letter: list(keys) for letter, keys in groupby(sorted(self._anywhere), key=lambda key: key[0])
         }
         self._marks = [key for key in self._anywhere if key.isascii()]
+        self._within = re.compile("|".join(self._in_word)) if self._in_word else None
         self._begun_by.cache_clear()
         self._groups_in.cache_clear()
 
@@ -130,8 +132,12 @@ class Shelf:
             for group in self._at_word.get(word[:length], ())
             for following in group.following(word)
         ]
+        has_letters = self._within is not None and self._within.search(word)
         within = [
-            (group, ()) for letters, groups in self._in_word.items() if letters in word for group in groups
+            (group, ())
+            for letters, groups in (self._in_word.items() if has_letters else ())
+            if letters in word
+            for group in groups
         ]
         return _Begun.of(found, within) if found or within else None
 

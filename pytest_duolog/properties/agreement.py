@@ -89,9 +89,10 @@ def _merely_agreeing(said: Sequence[Numbered]) -> Iterator[tuple[bool | None, in
         first = role_phrases.AGREEMENT.match(folded)
         if first:
             beside = beside.replace(first[0], " ", 1)
-        words = _content(beside)
+        said_words = _content(folded)
+        words = said_words if beside is folded else _content(beside)
         new = words - known
-        known |= _content(folded)
+        known |= said_words
         adds = len(new) > NEW_WORDS and len(new) > NEW_SHARE * len(words)
         has_number = any(word[0].isdigit() for word in new)
         if adds or has_number or lexicon.asks(folded) or _OBJECTS.search(folded):
