@@ -61,7 +61,7 @@ def _single(columns: Sequence[str]) -> Transcript:
 
 
 def _prompted(columns: Sequence[str]) -> Transcript:
-    return _spoken(*columns[:2])
+    return _spoken(*(column.replace("\\n", "\n") for column in columns[:2]))
 
 
 def _talk(said: Sequence[str]) -> Transcript:

@@ -11,12 +11,15 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from importlib import resources
+
+from pytest_duolog.detectors.number_words import in_digits
 
 # Words are one if so many first letters are the same.
 STEM = 5
 
-_TABLES = tomllib.loads(resources.files(__package__).joinpath("facts.toml").read_text("utf-8"))
+TABLES = tomllib.loads(resources.files(__package__).joinpath("facts.toml").read_text("utf-8"))
 
 
 class Kind(StrEnum):
@@ -25,6 +28,7 @@ class Kind(StrEnum):
     NAME = "name"
     AGE = "age"
     HOME = "home"
+    KIN = "name of kin"
     JOB = "job"
     PRICE = "price"
     TIME = "time"
@@ -32,6 +36,8 @@ class Kind(StrEnum):
     DURATION = "duration"
     CLOSED = "closed on"
     COUNT = "number"
+    MEASURE = "measure"
+    YEAR = "year"
     COLOUR = "colour"
     PHONE = "phone number"
     STREET = "street number"
@@ -56,7 +62,7 @@ class Fact:
 
 def _replacements(name: str, form: str) -> list[tuple[re.Pattern[str], str]]:
     found = []
-    for words, plain in _TABLES[name]:
+    for words, plain in TABLES[name]:
         ending = r" (?=\d)" if words.endswith("~") else r"(?!\w)"
         plain_ending = " " if words.endswith("~") else ""
         found.append(
@@ -75,7 +81,7 @@ MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
     "november", "december",
 )  # fmt: skip
-_SAID_MONTHS = "|".join(words for words, plain in _TABLES["words"] if plain in MONTHS)
+_SAID_MONTHS = "|".join(words for words, plain in TABLES["words"] if plain in MONTHS)
 _SENTENCE_END = re.compile(
     r"(?<=[!?;])\s+|(?<=\.)(?<!\bDr\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bProf\.)\s+(?=[A-ZÀ-Ý])"
     rf"(?!(?i:{_SAID_MONTHS})\b)"
@@ -84,34 +90,64 @@ _DAY_ENDS_DOT = re.compile(r"(?<=\b\d)\.(?= (?:[a-z]+)\b)|(?<=\b\d\d)\.(?= (?:[a
 # "You are Marcus, 27, a nurse", "I have 42 ans".
 _AGE = re.compile(
     r"(?P<who>\b(?:You are [^\W\d][^.;:]{0,40}?,|(?:You|I) (?:have|am|are)) )(?P<age>\d{1,3})"
-    rf"(?i: (?:{_TABLES['years']})|(?<=, \d\d))(?=[,.;!]| (?:and|und|et|y|e|en)\b|$)"
+    rf"(?i: (?:{TABLES['years']})|(?<=, \d\d))(?=[,.;!]| (?:and|und|et|y|e|en)\b|$)"
 )
 _OWN = re.compile(r"\b(?:we|us|our|me|my|find)\b")
 _THEIRS = re.compile(r"\byour (?:\w+ )?(?:number|phone)\b")
 # "We have 42 rooms", and not "we have 2 rooms left".
 _COUNT = re.compile(
     r"(?:\b(?:i|we|you|there)|^(?:[^\W\d]+['’ ]){0,2}(?P<who>[^\W\d]+)) "
-    rf"(?:{_TABLES['has']}) (?P<number>\d{{1,6}}) (?P<what>(?:[^\W\d]+ )?[^\W\d]{{3,}})"
+    rf"(?:{TABLES['has']}) (?P<number>\d{{1,6}}) (?P<what>(?:[^\W\d]+ )?[^\W\d]{{3,}})"
     r"(?= *(?:[.,;!]|(?:and|in total|in all|altogether)\b|$))"
 )
 _COLOUR = re.compile(
-    rf"\b(?:{_TABLES['shows']})(?: an?)? (?P<colour>{_TABLES['colours']}) (?P<what>\w{{3,}})"
-    rf"|\b(?:my|our|your) (?P<what2>\w{{3,}}) (?:is|are) (?P<colour2>{_TABLES['colours']})\b"
+    rf"\b(?:{TABLES['shows']})(?: an?)? (?P<colour>{TABLES['colours']}) (?P<what>\w{{3,}})"
+    rf"|\b(?:my|our|your) (?P<what2>\w{{3,}}) (?:is|are) (?P<colour2>{TABLES['colours']})\b"
 )
 _OCCUPATION = (
-    rf"{_TABLES['article']}(?P<job>[^\W\d]+(?: [^\W\d]+){{0,3}}?)"
-    rf"(?= *(?:[.,;!]|(?:{_TABLES['after_job']})\b|$))"
+    rf"{TABLES['article']}(?P<job>[^\W\d]+(?: [^\W\d]+){{0,3}}?)"
+    rf"(?= *(?:[.,;!]|(?:{TABLES['after_job']})\b|$))"
 )
 _JOB = re.compile(rf"\b(?:i|you|i'm|i am|you are) (?:work|working) as an? {_OCCUPATION}")
 # The part of a system prompt: "You are Marcus, 27 years old, a nurse from Leeds".
 _PART = re.compile(rf"\byou are [^,.;]+, (?:\d+ years old, )?{_OCCUPATION}")
+# "I'm a plumber", "I've been a plumber": only what is known as a job.
+_IS_JOB = re.compile(
+    rf"\b(?:i'm|i am|i've been|i have been) {TABLES['article']}(?:\w+ )?(?P<job>{'|'.join(TABLES['jobs'])})"
+    rf"(?= *(?:[.,;!]|(?:{TABLES['after_job']}|all|since|depuis|seit|desde|da)\b|$))"
+)
 _PHONE = re.compile(r"(?<![\d#])\+?\d[\d ()/.-]{5,18}\d\b")
 _CALLS = re.compile(r"\b(?:phone|telephone|number|call|reach|ring|hotline|tel)\b")
 _STREET = re.compile(
-    rf"\b(?P<street>(?:{_TABLES['streets']})(?: [^\W\d]+){{0,2}}?) (?P<number>\d{{1,4}})\b(?![:.]\d)"
+    rf"\b(?P<street>(?:{TABLES['streets']})(?: [^\W\d]+){{0,2}}?) (?P<number>\d{{1,4}})\b(?![:.]\d)"
     rf"|\b(?P<number2>\d{{1,4}}) "
-    rf"(?P<street2>(?:{_TABLES['streets']}) [^\W\d]+|[^\W\d]+(?: [^\W\d]+)?? (?:{_TABLES['roads']}))\b"
+    rf"(?P<street2>(?:{TABLES['streets']}) [^\W\d]+|[^\W\d]+(?: [^\W\d]+)?? (?:{TABLES['roads']}))\b"
 )
+# "6 Uhr" is six in the morning.
+_EXACT_HOUR = re.compile(r"(?<![\d:])(\d)(?= ?(?:h|Uhr|uhr|uur)\b)")
+_HOUR = 60
+_WORDED = [
+    (re.compile(rf"\b(?:{TABLES[name]})\b", re.IGNORECASE), minutes)
+    for name, minutes in (
+        ("half_past", 30), ("half_before", -30), ("quarter_past", 15), ("quarter_before", -15)
+    )
+]  # fmt: skip
+_LENGTHS = [
+    (re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE), plain) for words, plain in TABLES["minutes"]
+]
+_HALVES = [
+    (
+        re.compile(
+            rf"(?<=\d)(?::00(?!\d)| ?h| ?uhr| heures| horas| ore| o'clock| uur)?,? (?:{TABLES[half]})\b",
+            re.IGNORECASE,
+        ),
+        f" {half}",
+    )
+    for half in ("am", "pm")
+]
+_JOBS = [
+    (re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE), words.split("|")[0]) for words in TABLES["jobs"]
+]
 _HALF = re.compile(r"(?<=\d):00(?=\d\d\b)")
 # "At 10 hours" is a time in French.
 _AT_HOURS = re.compile(r"(?:(?<=\bat \d)|(?<=\bat \d\d)) hours\b")
@@ -120,12 +156,30 @@ _TITLE = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof)\. (?=[A-Z])")
 
 def plainly(sentence: str) -> str:
     """The sentence with the English words for what states facts."""
-    sentence = _TITLE.sub("", sentence)
+    sentence = in_digits(_TITLE.sub("", sentence))
+    for pattern, plain in _LENGTHS:
+        sentence = pattern.sub(plain, sentence)
+    for pattern, minutes in _WORDED:
+        sentence = pattern.sub(partial(_clock, minutes), sentence)
+    for pattern, half in _HALVES:
+        sentence = pattern.sub(half, sentence)
+    sentence = _EXACT_HOUR.sub(r"0\1", sentence)
     for pattern, plain in _REPLACED:
         sentence = pattern.sub(plain, sentence)
     sentence = _AT_HOURS.sub(":00", _DAY_ENDS_DOT.sub("", sentence))
     sentence = re.sub(r"(?<=\d:\d\d):00", "", _HALF.sub(":", sentence))
     return _AGE.sub(r"\g<who>\g<age> years old", sentence)
+
+
+def _clock(past: int, found: re.Match[str]) -> str:
+    """Hours and minutes of a time in words."""
+    hour, minute = divmod(_HOUR * int(next(filter(None, found.groups()))) + past, _HOUR)
+    return f"{hour}:{minute:02}"
+
+
+def job_of(words: str) -> str | None:
+    """A job by the name that all words for it have; None for what is not known as one."""
+    return next((job for pattern, job in _JOBS if pattern.search(words)), None)
 
 
 def sentences(content: str) -> Iterator[str]:
@@ -136,8 +190,8 @@ def sentences(content: str) -> Iterator[str]:
 
 def belongings(folded: str, sentence: str, *, is_prompt: bool) -> Iterator[Fact]:
     """Jobs, counts of things, colours, phone and street numbers in a folded plain sentence."""
-    if job := _JOB.search(folded) or (_PART.search(folded) if is_prompt else None):
-        yield Fact(Kind.JOB, frozenset(_stems(job["job"])), (), sentence)
+    if job := _JOB.search(folded) or (_PART.search(folded) if is_prompt else _IS_JOB.search(folded)):
+        yield Fact(Kind.JOB, frozenset(_stems(job_of(job["job"]) or job["job"])), (), sentence)
     for found in _COUNT.finditer(folded):
         yield Fact(
             Kind.COUNT,

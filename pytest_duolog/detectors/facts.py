@@ -10,39 +10,30 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pytest_duolog.detectors import lexicon, text
-from pytest_duolog.detectors.fact_kinds import MONTHS, STEM, Fact, Kind, belongings, plainly, sentences
+from pytest_duolog.detectors import languages, lexicon, text
+from pytest_duolog.detectors.fact_kinds import (
+    MONTHS,
+    STEM,
+    TABLES,
+    Fact,
+    Kind,
+    belongings,
+    job_of,
+    plainly,
+    sentences,
+)
+from pytest_duolog.detectors.number_words import in_digits
 
 # A clause is about its first words: "the deposit is two months' rent" is about a deposit.
 SUBJECT = 2
 NOON = 12
 
-
-_UNITS = {
-    word: number
-    for number, word in enumerate(
-        (
-            "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-            "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-        )
-    )
-}  # fmt: skip
-_TENS = {
-    word: 10 * number
-    for number, word in enumerate(
-        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), start=2
-    )
-}
-_NUMBER_WORD = re.compile(
-    rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?:[- ](?P<unit>{'|'.join(list(_UNITS)[1:10])}))?"
-    rf"|(?P<small>{'|'.join(_UNITS)}))\b"
-)
-_THOUSANDS = re.compile(r"(?<=\d)[, ](?=\d{3}\b)")
 _NAME = r"[A-Z][\w'-]+(?: (?:[A-Z][\w'-]+|(?:de|da|van|von|del|al|bin) [A-Z][\w'-]+)){0,2}"
 _NAMES = re.compile(
-    r"(?:[Mm]y name is|[Yy]our name is|[Cc]all me|[Nn]amed|[Cc]alled|[Yy]ou are|[Yy]ou're"
-    r"|^(?:\W*(?:[Hh]i|[Hh]ello|[Hh]ey),? )?(?:I'm|I am)|^[Tt]his is) "
-    rf"(?P<name>{_NAME})(?=[,.!?;]| and\b| speaking| here| from| who|$)"
+    r"(?:[Mm]y name is|[Yy]our name is|[Tt]he name is|[Tt]he name's|[Cc]all me|[Nn]amed|[Cc]alled|[Yy]ou are|[Yy]ou're"
+    r"|^(?:\W*(?:[Gg]ood \w+|[\w']+),? )?(?:I'm|I am|[Tt]his is)|[Ss]peaking (?:with|to)) "
+    rf"(?P<name>{_NAME})(?=[,.!?;:]| and\b| speaking| here| from| who|$)"
+    rf"|^(?:\W*(?:[Gg]ood \w+|[\w']+), )?(?P<name2>{_NAME})(?:,? (?:here|speaking)\b)"
 )
 _NO_NAMES = frozenset(
     (
@@ -71,15 +62,18 @@ _HOME = re.compile(
     r"(?:\b(?:come from|comes from|live in|lives in|grew up in|based in|originally from)"
     r"|(?:\bam|'m|\bare|'re|[,;])(?: an? (?!(?:long )?way\b)[\w-]+(?: [\w-]+)?)? from)"
     r" (?P<home>[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
+    r"|\b(?:[Mm]y|[Oo]ur|[Ww]e|I)\b[^.;,]{0,40}? here in (?P<home2>[A-Z][\w'-]+(?: [A-Z][\w'-]+)?)"
 )
 _OWN_HOME = re.compile(r"\b(?:I'm|I am|I come|I live|we're|we are|you are|You are|[Yy]ou live|[Yy]ou come)\b")
 _AGE = re.compile(
     r"\b(?P<age>\d{1,3})[- ]years?[- ]old\b|\baged (?P<age2>\d{1,3})\b|\bage (?:is|of) (?P<age3>\d{1,3})\b"
-    r"|\b(?:i'm|i am|you are) (?P<age4>\d{1,3})(?=[,.!]| and\b|$)"
+    r"|\b(?:i'm|i am|you are) (?P<age4>\d{1,3})(?=[,.!]| and\b|$)|^at (?P<age5>\d\d),? i\b"
+    r"|\bmit (?:meinen )?(?P<age6>\d\d) jahren\b"
 )
+_MONEY = "euros?|dollars?|pounds?|crowns?|francs?|francos?|yen|cents?|eur|usd|gbp|chf|sek|pln|reais|zł|kr|kč"
 _PRICE = re.compile(
-    r"[$€£]\s?(?P<price>\d{1,12}(?:\.\d\d)?)|(?P<price2>\d{1,12}(?:\.\d\d)?)\s?"
-    r"(?:[$€£]|(?:euros?|dollars?|pounds?|crowns?|francs?|yen|cents?|eur|usd|gbp)\b)"
+    rf"(?:[$€£¥₹]|\b(?:eur|usd|gbp|chf)\b)\s?(?P<price>\d{{1,12}}(?:\.\d\d)?)"
+    rf"|(?P<price2>\d{{1,12}}(?:\.\d\d)?)\s?(?:[$€£¥₹]|(?:{_MONEY})\b)"
 )
 _CLOCK = re.compile(
     r"\b(?:at|from|to|until|till|by|before|after|around|between|and|opens?|closes?|-)\s?"
@@ -88,50 +82,74 @@ _CLOCK = re.compile(
     r"|\b(?P<hour2>\d{1,2}):(?P<minute2>[0-5]\d)\s?(?P<half2>[ap]\.?m\b)?"
     r"|\b(?P<hour3>\d{1,2})\s?(?P<half3>[ap]\.?m\b)"
 )
-_WORDED = (
-    (re.compile(r"\bhalf past (\d{1,2})\b"), r"at \1:30"),
-    (re.compile(r"\bnoon\b"), "12:00"),
-    (re.compile(r"\bmidnight\b"), "0:00"),
+# Hours are counted up to 24: "from 9 to 17", "08:30".
+_BY_24_HOURS = re.compile(
+    r"\b0\d:[0-5]\d\b|\b(?:1[3-9]|2[0-4]):[0-5]\d\b|\b(?:until|to|-|–) ?(?:1[3-9]|2[0-4])\b(?!\.)"
 )
+_HALF_OF_DAY = re.compile(r"\d ?[ap]\.?m\b")
+_WORDED = ((re.compile(r"\bnoon\b"), "12:00"), (re.compile(r"\bmidnight\b"), "0:00"))
 _DATE = re.compile(
-    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{'|'.join(MONTHS)})\b"
-    rf"|\b(?P<month2>{'|'.join(MONTHS)}) (?P<day2>\d{{1,2}})\b"
+    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th|º|er)?(?: of| de)? (?P<month>{'|'.join(MONTHS)})\b"
+    rf"|\b(?P<month2>{'|'.join(MONTHS)}) (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b"
 )
 _DAYS = ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun")
 _NO_PLACES = frozenset((*MONTHS, *(f"{day}day" for day in _DAYS)))
+_MINUTES = {"minute": 1, "hour": 60, "day": 1440, "week": 7 * 1440, "month": 30 * 1440}
 _DURATION = re.compile(
-    r"\b(?P<number>\d+)[ -](?:(?:working|business|calendar) )?(?P<unit>minute|hour|day|week|month)s?\b"
+    rf"\b(?P<number>\d+)[ -](?:(?:working|business|calendar) )?(?P<unit>{'|'.join(_MINUTES)})s?\b"
+)
+_MEASURES = [
+    (words.split("|")[0], re.compile(rf"\b(\d+(?:\.\d+)?)[ -]?(?:{words})(?!\w)"))
+    for words in TABLES["units"]
+]
+_YEAR = re.compile(r"\b(?:in|since) (?P<year>1[6-9]\d\d|20\d\d)\b")
+_CLAUSE_END = re.compile(
+    r"[,;](?!\d)| (?:and|und|et|y|e|en) (?=(?:the|a|an|our|my|it|we|closed|starts?|opens?|closes|costs?|takes)\b)"
 )
 _DAY = re.compile(r"\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b")
 _CLOSED = re.compile(
     r"\b(?:closed|shut|not open|no service)\b[^.;]{0,60}?\b(?=(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
+    r"|\b(?=(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b[^.;]{0,20}\b(?:closed|shut)\b)"
 )
 _OPEN = re.compile(
     r"\b(?:(?:we're|we are|is|are|it's|stays?) open|opens?)\b[^.;]{0,60}?"
-    r"(?:\bon\b|(?:mon|tues|wednes|thurs|fri|satur|sun)days? ?(?:-|–|to|through|until)\b)"
+    r"(?:\bon\b|\bdaily\b|(?:mon|tues|wednes|thurs|fri|satur|sun)days? ?(?:-|–|to|through|until)\b)"
+    r"|(?:^|\bon |\bam )(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b[^.;]{0,40}?\bopen\b"
+)
+_DAILY = re.compile(
+    r"\b(?:daily|every day|7 days a week|täglich|tous les jours|todos los días|tutti i giorni|todos os dias"
+    r"|dagelijks)\b"
 )
 _RANGE = re.compile(
     r"\b(?P<first>mon|tues|wednes|thurs|fri|satur|sun)days? ?(?:-|–|to|through|until|till|al?|au) ?"
     r"(?P<last>mon|tues|wednes|thurs|fri|satur|sun)days?\b",
     re.IGNORECASE,
 )
+_WE = re.compile(r"\b(?:we|we're|our|wir|nous|wij|our)\b")
 _OPENING = re.compile(r"\b(?:open|opens|opening|close|closes|closing|hours)\b")
 _LIMIT = re.compile(r"\b(?:above|over|under|below|from|more|less)\b")
-_I = re.compile(r"\bi\b(?!.*\b(?:like|think|feel|was|were|when|since)\b)")
+_I = re.compile(r"\b(?:i|meinen)\b(?!.*\b(?:like|think|feel|was|were|when|since)\b)")
 # What says nothing without a subject.
-_NEED_SUBJECT = (Kind.PRICE, Kind.TIME, Kind.DATE, Kind.DURATION)
+_NEED_SUBJECT = (Kind.PRICE, Kind.TIME, Kind.DATE, Kind.DURATION, Kind.MEASURE, Kind.YEAR)
 # A line of a list of data: "- **Price:** $80".
 _FIELD = re.compile(r"[\W_]*\w[\w ]*[*_]*:(?!\d)")
 _NOT = re.compile(r"\b(?:not|n't|never|no longer|except|instead of|closed|shut|but)\b")
 # Who works out a sum, gives a limit, denies, or speaks of what others say, contradicts nothing.
 _SUM = re.compile(
-    r"\b(?:total|altogether|in all|come to|comes to|sum|together|both|twice|half the|discount|off|instead|if|would have"
-    r"|used to|last year|before|times|up to|at least|at most|more than|less than|minimum|maximum"
+    r"^ ?so\b|\b(?:total|altogether|in all|come to|comes to|sum|together|both|twice|half the|discount|off|instead|if"
+    r"|would have|you'd|you'll (?!find|reach)\w+|you would|you will|used to|last year|before|times|up to|at least"
+    r"|at most|more than|less than|minimum|maximum"
     r"|not|never|nicht|keine?|ne|pas|you (?:said|say|mentioned|wrote|thought))\b|n't\b"
 )
 _OTHER = re.compile(
     r"\b(?:my|your|his|her|their) (?:wife|husband|brother|sister|mother|father|son|daughter|friend|boss|cousin|aunt"
     r"|uncle|dog|cat|neighbou?r|colleague)\b"
+)
+_SPOUSE = re.compile(r"^(?:wife|husband|partner|married)$")
+_KIN = re.compile(
+    r"\b(?:[Mm]y|[Yy]our|a|an|1)(?: \w+)? (?P<who>wife|husband|partner|son|daughter|brother|sister|mother|father|boss"
+    r"|dog|cat|horse|parrot)(?:,| is| is called| is named| called| named|'s name is)? "
+    r"(?P<name>[A-Z][\w'-]+)\b(?! [A-Z])|\b(?P<who2>married) to (?P<name2>[A-Z][\w'-]+)"
 )
 _COUNTED = re.compile(
     r"\b(?:two|three|four|five|six|[2-9]) "
@@ -144,7 +162,9 @@ _GENERIC = frozenset(
         "begin", "begins", "take", "takes", "from", "until", "till", "hour", "hours", "day", "days", "night",
         "nights", "year", "years", "old", "sell", "sells", "speak", "speaks", "new", "minute", "minutes", "week",
         "weeks", "month", "months", "morning", "afternoon", "evening", "today", "tomorrow", "each", "person",
-        "only", "just", "actually", "weekdays", "sharp", "noon", "midnight", "clock",
+        "only", "just", "actually", "every", "daily", "findet", "statt", "lieu", "lugar", "luogo", "held", "runs",
+        "places", "lasts", "always", "immer", "toujours", "siempre", "sempre", "normal",
+        "weekdays", "sharp", "noon", "midnight", "clock",
     )
 )  # fmt: skip
 
@@ -183,17 +203,22 @@ def contradicted(facts: Sequence[Fact], content: str) -> tuple[Fact, Fact] | Non
 
 def _is_about(fact: Fact, said: Fact) -> bool:
     """Whether a sentence is about what a fact is about; one about nothing else is, where that is all there is."""
-    if said.kind in (Kind.COUNT, Kind.COLOUR, Kind.STREET):
+    if said.kind in (Kind.COUNT, Kind.COLOUR, Kind.STREET, Kind.KIN):
         return fact.about == said.about and said.subject in ((), fact.subject)
     if said.kind is Kind.CLOSED:
         return not said.about or not fact.about or _shared(fact, said) > 0
     if said.kind not in _NEED_SUBJECT:
         return True
-    if said.kind is Kind.PRICE and said.is_limit is not fact.is_limit:
+    is_other_unit = said.kind is Kind.MEASURE and not _units_of(said) & _units_of(fact)
+    if is_other_unit or (said.kind is Kind.PRICE and said.is_limit is not fact.is_limit):
         return False
     if said.kind is Kind.TIME and not said.about:
         return said.is_opening and fact.is_opening
     return said.subject[:1] in ((), fact.about[:1]) and set(said.subject) <= set(fact.about)
+
+
+def _units_of(fact: Fact) -> set[str]:
+    return {value.split()[-1] for value in fact.values}
 
 
 def _shared(fact: Fact, said: Fact) -> int:
@@ -202,12 +227,18 @@ def _shared(fact: Fact, said: Fact) -> int:
 
 def _agree(fact: Fact, said: Fact) -> bool:
     if said.kind is Kind.CLOSED:
-        return not {f"open {day}" for day in fact.values} & said.values
+        return not {_other_way(day) for day in fact.values} & said.values
     if said.kind is Kind.NAME:
-        return bool(_name_parts(fact.values) & _name_parts(said.values))
+        one, other = _name_parts(fact.values), _name_parts(said.values)
+        return one <= other or other <= one
     if said.kind is Kind.PHONE:
         return any(one.endswith(other) or other.endswith(one) for one in fact.values for other in said.values)
     return bool(fact.values & said.values)
+
+
+def _other_way(day: str) -> str:
+    """A day that is closed, of one that is open, and the other way round."""
+    return day.removeprefix("open ") if day.startswith("open ") else f"open {day}"
 
 
 def _name_parts(values: frozenset[str]) -> set[str]:
@@ -217,41 +248,53 @@ def _name_parts(values: frozenset[str]) -> set[str]:
 def _facts_in(sentence: str, *, is_prompt: bool) -> Iterator[Fact]:
     plain = plainly(sentence)
     is_aside = bool(_OTHER.search(plain.casefold()))
-    if (named := _NAMES.search(plain)) and named["name"].split()[0] not in _NO_NAMES and not is_aside:
-        yield Fact(Kind.NAME, frozenset([named["name"]]), (), sentence)
-    home = _HOME.search(plain)
-    is_own = bool(_OWN_HOME.search(plain) or named) and not is_aside
-    if home and is_own and home["home"].casefold().rstrip("s") not in _NO_PLACES:
-        yield Fact(Kind.HOME, frozenset([home["home"].casefold()]), (), sentence)
-    folded = _numbered(text.fold(plain))
+    named = _NAMES.search(plain)
+    name = (named["name"] or named["name2"]) if named and not is_aside else ""
+    if name and name.split()[0] not in _NO_NAMES and job_of(name) is None:
+        yield Fact(Kind.NAME, frozenset([name]), (), sentence)
+    found = _HOME.search(plain)
+    home = (found["home"] or found["home2"]).casefold() if found else ""
+    is_own = bool((found and found["home2"]) or _OWN_HOME.search(plain) or named) and not is_aside
+    if home and is_own and home.rstrip("s") not in _NO_PLACES:
+        yield Fact(Kind.HOME, frozenset([home]), (), sentence)
+    for kin in _KIN.finditer(plain):
+        who = _SPOUSE.sub("spouse", (kin["who"] or kin["who2"]).casefold())
+        yield Fact(Kind.KIN, frozenset([kin["name"] or kin["name2"]]), (who,), sentence)
+    folded = in_digits(text.fold(plain))
     if (age := _AGE.search(folded)) and not is_aside and (is_prompt or _I.search(folded[: age.end()])):
         yield Fact(Kind.AGE, frozenset([next(filter(None, age.groups()))]), (), sentence)
     if not is_aside and not _SUM.search(folded):
         yield from belongings(folded, sentence, is_prompt=is_prompt)
     of_sentence = _about(folded)
-    for clause in re.split(r"[,;](?!\d)| and (?=(?:the|a|an|our|my|it|we|closed|starts?|open)\b)", folded):
-        yield from _values_in(clause, of_sentence, sentence)
+    is_exact = is_prompt and bool(_BY_24_HOURS.search(folded)) and not _HALF_OF_DAY.search(folded)
+    for clause in _CLAUSE_END.split(folded):
+        yield from _values_in(clause, of_sentence, sentence, is_exact=is_exact)
 
 
-def _values_in(clause: str, of_sentence: tuple[str, ...], sentence: str) -> Iterator[Fact]:
+def _values_in(clause: str, of_sentence: tuple[str, ...], sentence: str, *, is_exact: bool) -> Iterator[Fact]:
     about = _about(clause) or of_sentence
+    opens = () if _WE.search(clause) else about
     if closed := _CLOSED.search(clause):
         days = frozenset(day[1] for day in _DAY.finditer(clause[closed.start() :]))
-        yield Fact(Kind.CLOSED, days, about, sentence)
+        yield Fact(Kind.CLOSED, days, opens, sentence)
     elif _OPEN.search(clause) and not _NOT.search(clause) and (opened := _days(clause)):
-        shut = frozenset(_DAYS) - opened if _RANGE.search(clause) else frozenset()
+        shut = frozenset(_DAYS) - opened if _RANGE.search(clause) else frozenset[str]()
         opened = frozenset(f"open {day}" for day in opened)
-        yield Fact(Kind.CLOSED, shut | opened, about, sentence, is_opening=True)
+        yield Fact(Kind.CLOSED, shut | opened, opens, sentence, is_opening=True)
     if _SUM.search(clause) or _COUNTED.search(clause):
         return
     prices = list(_PRICE.finditer(clause))
     dates = list(_DATE.finditer(clause))
     durations = list(_DURATION.finditer(clause))
+    measures = {found: unit for unit, pattern in _MEASURES for found in pattern.finditer(clause)}
+    years = list(_YEAR.finditer(clause))
     for kind, said, found in (
         (Kind.PRICE, (_amount(one["price"] or one["price2"]) for one in prices), prices),
         (Kind.DATE, (f"{one['day'] or one['day2']} {one['month'] or one['month2']}" for one in dates), dates),
-        (Kind.DURATION, (f"{one['number']} {one['unit']}" for one in durations), durations),
-        (Kind.TIME, () if dates else _times(clause), ()),
+        (Kind.DURATION, (_duration(one) for one in durations), durations),
+        (Kind.MEASURE, (f"{_amount(one[1])} {unit}" for one, unit in measures.items()), list(measures)),
+        (Kind.YEAR, (one["year"] for one in years), years),
+        (Kind.TIME, () if dates else _times(clause, is_exact=is_exact), ()),
     ):
         if values := frozenset(said):
             start = found[0].start() if found else len(clause)
@@ -269,15 +312,22 @@ def _values_in(clause: str, of_sentence: tuple[str, ...], sentence: str) -> Iter
 
 def _days(clause: str) -> frozenset[str]:
     """The days that a clause names, and those between the first and the last of a range."""
-    days = {day[1] for day in _DAY.finditer(clause)}
+    days = set(_DAYS if _DAILY.search(clause) else (day[1] for day in _DAY.finditer(clause)))
     for found in _RANGE.finditer(clause):
         first, last = _DAYS.index(found["first"]), _DAYS.index(found["last"])
         days.update(_DAYS[first : last + 1] if first <= last else _DAYS[first:] + _DAYS[: last + 1])
     return frozenset(days)
 
 
-def _times(clause: str) -> Iterator[str]:
-    """Hours and minutes; an hour up to 12 without a half of the day stands for both."""
+def _duration(found: re.Match[str]) -> str:
+    """A duration in the largest unit that it fills."""
+    minutes = int(found["number"]) * _MINUTES[found["unit"]]
+    unit, length = next(one for one in reversed(_MINUTES.items()) if minutes % one[1] == 0)
+    return f"{minutes // length} {unit}"
+
+
+def _times(clause: str, *, is_exact: bool) -> Iterator[str]:
+    """Hours and minutes; if they are not exact, an hour up to 12 without a half of the day stands for both."""
     for pattern, plain in _WORDED:
         clause = pattern.sub(plain, clause)
     for found in _CLOCK.finditer(clause):
@@ -288,7 +338,7 @@ def _times(clause: str) -> Iterator[str]:
             yield f"{hour % NOON + NOON * (half == 'p')}:{minute}"
         else:
             yield f"{hour % (2 * NOON)}:{minute}"
-            if hour <= NOON:
+            if hour <= NOON and not is_exact:
                 yield f"{(hour + NOON) % (2 * NOON)}:{minute}"
 
 
@@ -296,23 +346,13 @@ def _amount(number: str) -> str:
     return f"{float(number):g}"
 
 
-def _numbered(folded: str) -> str:
-    """The text with numbers in digits."""
-    folded = _THOUSANDS.sub("", folded)
-    return _NUMBER_WORD.sub(
-        lambda found: str(
-            _UNITS[found["small"]]
-            if found["small"]
-            else _TENS[found["tens"]] + _UNITS.get(found["unit"] or "", 0)
-        ),
-        folded,
-    )
-
-
 # What is said of a subject, and not the subject.
 _VALUE_WORDS = frozenset(
-    ("am", "pm", *MONTHS, *_UNITS, *_TENS, *(f"{day}day" for day in _DAYS), *(f"{day}days" for day in _DAYS))
+    ("am", "pm", *MONTHS, *(f"{day}day" for day in _DAYS), *(f"{day}days" for day in _DAYS))
 )
+
+
+_SMALL_WORDS = lexicon.FUNCTION_WORDS.union(*map(languages.words_of, ("de", "fr", "es", "it", "pt", "nl")))
 
 
 def _about(clause: str) -> tuple[str, ...]:
@@ -323,7 +363,7 @@ def _about(clause: str) -> tuple[str, ...]:
             for word in text.words(clause)
             if word.isalpha()
             and word not in _VALUE_WORDS
-            and word not in lexicon.FUNCTION_WORDS
+            and word not in _SMALL_WORDS
             and word[:STEM] not in _GENERIC
             and not _PRICE.fullmatch(f"1 {word}")
         )

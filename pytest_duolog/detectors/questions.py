@@ -185,6 +185,84 @@ _IS_SPOT = re.compile(rf"\b(?:{_ELSEWHERE['anywhere']['spot']})\b")
 _PROPOSES = re.compile(rf"^\W*(?:[\w']+\W+){{0,2}}?(?:{_ELSEWHERE['anywhere']['proposes']})\b")
 
 
+# A question word among the first ones; in Chinese anywhere, but not in a question for yes or no.
+_ASKS = re.compile(
+    rf"(?:^|[.!?] )\W*(?:[\w']+\W+){{0,2}}?(?:{_ELSEWHERE['anywhere']['asks']})"
+    rf"|^(?!.*(?:吗|嗎|为什么不)).*(?:{_ELSEWHERE['anywhere']['asks_unspaced']})"
+)
+_ACKNOWLEDGED = frozenset(_ELSEWHERE["anywhere"]["acknowledged"].split())
+_EVADES = re.compile("|".join((_ELSEWHERE["anywhere"]["evades"], _ELSEWHERE["anywhere"]["evades_elsewhere"])))
+_TRAILS_OFF = re.compile(r"(?:\?|\.\.\.?|…|。。)\W*$")
+_GENERAL = _pattern(_TABLES["general"])
+_CERTAIN = frozenset(_TABLES["general_words"].split())
+_PRAISES_IT = re.compile(_ELSEWHERE["anywhere"]["praises"])
+_DENIES = re.compile(
+    r"\b(?:not|never|nicht|kein\w*|pas|niet|не)\b|n't\b|^\W*(?:yes|yeah|no|nope|ja|nein|oui|non|sí|sì|si|não|sim|nee|да|нет)\b"
+)
+# An echo has at least this share of the words of content of a question, and no new one.
+ECHOED = 0.7
+
+
+def passes_by(question: str, reply: str) -> bool:
+    """Whether a reply in any language only acknowledges a normalised question, says it again, or turns it away."""
+    folded = text.fold(reply)
+    return (
+        _only_acknowledges(question, folded)
+        or _evades(folded)
+        or _is_echo(question, folded)
+        or _is_general(question, folded)
+    )
+
+
+def _only_acknowledges(question: str, folded: str) -> bool:
+    said = text.words(folded)
+    if not said or not _ACKNOWLEDGED.issuperset(said) or not _ASKS.search(question):
+        return False
+    kinds = kinds_of(question)
+    is_open = _IS_STATE.search(question) or _STATE.search(question) or _TELLS.search(question)
+    return not is_open and kinds[:1] not in ([Kind.DEED], [Kind.YES_OR_NO])
+
+
+def _evades(folded: str) -> bool:
+    """Whether each sentence of a text turns a question away, some after praising it."""
+    said = text.sentences(folded)
+    beside = [sentence for sentence in said if not _EVADES.search(sentence)]
+    return len(beside) < len(said) and all(
+        _PRAISES_IT.search(one) and not any(map(lexicon.is_news, text.words(_PRAISES_IT.sub(" ", one))))
+        for one in beside
+    )
+
+
+def _is_general(question: str, folded: str) -> bool:
+    """Whether an English reply is about things in general where the question is about a certain one."""
+    said = text.words(folded)
+    asked = text.words(question)
+    if not _GENERAL.match(folded) or not _CERTAIN.isdisjoint(said) or {"the", *_CERTAIN}.isdisjoint(asked):
+        return False
+    known = {word.rstrip("s")[:STEM] for word in asked}
+    return said[0].rstrip("s")[:STEM] not in known or bool(_ASKS.search(question))
+
+
+def _is_echo(question: str, folded: str) -> bool:
+    """Whether a reply asks or repeats a question, perhaps with other pronouns, and says nothing else."""
+    own = _without_report(_without_report(folded, question, _REPORTS), question, _REPORTS_ELSEWHERE)
+    asked = text.words(question)
+    repeats = own != folded or _TRAILS_OFF.search(folded) or (_ASKS.search(question) and _ASKS.search(own))
+    if not repeats or len(asked) <= FEW_WORDS or _DENIES.search(folded):
+        return False
+    small = languages.FUNCTION_WORDS | _ACKNOWLEDGED | {"whether"}
+    known = set(map(_stem, asked))
+    if any(word not in small and _stem(word) not in known for word in text.words(own)):
+        return False
+    content = {_stem(word) for word in asked if word not in languages.FUNCTION_WORDS}
+    said = {_stem(word) for word in text.words(own if own != folded else (text.sentences(own) or ("",))[-1])}
+    return len(content & said) >= max(2, ECHOED * len(content))
+
+
+def _stem(word: str) -> str:
+    return str(_PASTS.get(word, word))[:STEM]
+
+
 def proposes(question: str) -> bool:
     """Whether a normalised question in one of the other languages proposes or asks for something."""
     return bool(_PROPOSES.search(question))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_duolog.detectors import text
+from pytest_duolog.detectors import role_phrases, text
 from pytest_duolog.detectors.wrapping import SPOKEN, json_values
 
 # Thoughts stand at the beginning; so many characters are read, and so many sentences may part the two signs.
@@ -42,6 +42,14 @@ _REPLY = re.compile(
     r"^\W{0,4}(?:let's|let me|i'll|we'll|(?:i|we) (?:should|need to|must|have to|will))(?: now| just| simply)?"
     r" (?:craft|write|draft|compose|formulate|generate|produce|give|provide|output|keep)\b[^\n]{0,60}"
     r"\b(?:reply|response|output|json)\b(?! (?:to|from|for|of|by|time|code|body|header|file)\b)"
+)
+# So many characters show signs of a thought, and of whom it speaks.
+_SIGNS_READ = 500
+_AT_ONCE = 90
+# With more words on how to speak, nothing need follow: what does may be quoted.
+_MANY = 2
+_TO_SOMEBODY = re.compile(
+    r"\b(?:please|my|your?|i|bitte|mein\w*|s'il|mon|ma|mes|por favor|mi|mis|per favore|mio|mia)\b"
 )
 _YOU = re.compile(r"\byou(?:r|rs|'re|'ll|'ve|'d)?\b")
 # Keys of a thought beside the message.
@@ -82,6 +90,38 @@ def _plans_form(sentence: str) -> bool:
         plan.end() == len(sentence) or _FORM.search(sentence, plan.end())
         for plan in _PLANS.finditer(sentence)
     )
+
+
+def first_sign(content: str) -> int | None:
+    """Where a folded text begins to think about what it is going to say, in any language; None if it does not.
+
+    It speaks of the user by orders or with an intention, follows orders about how to speak, or tells itself how.
+    """
+    opening = content[:_SIGNS_READ]
+    orders, intends = role_phrases.ORDERS.first(opening), role_phrases.INTENDS.first(opening)
+    plays, manner = role_phrases.PLAYS.first(opening), role_phrases.MANNER.first(opening)
+    told = [at for at in (orders, intends, plays, manner) if at is not None]
+    if not told:
+        return None
+    user, other = role_phrases.USER.first(opening), role_phrases.OTHER.first(opening)
+    is_about_user = user is not None and user < _AT_ONCE
+    is_about_other = other is not None and other < _AT_ONCE and len(told) > 1
+    is_ordered = orders is not None and len(told) > 1
+    is_part = plays is not None and manner is not None
+    if is_about_user or is_about_other or is_ordered or is_part or _tells_itself(opening):
+        return min([*told, *(at for at in (user, other) if at is not None)])
+    return None
+
+
+def _tells_itself(opening: str) -> bool:
+    """Whether a text begins with several words on how to speak, and to nobody, before it goes on."""
+    n_told = 0
+    for sentence in text.sentences(opening):
+        _, told = role_phrases.MANNER.subn(" ", sentence)
+        if not told or _TO_SOMEBODY.search(sentence):
+            return n_told > 1 and not told
+        n_told += told
+    return n_told > _MANY
 
 
 def has_thought(content: str) -> bool:

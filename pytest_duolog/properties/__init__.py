@@ -191,7 +191,7 @@ class PropertyMethods(Checked):
         return self.satisfies(ClaimsAreCalls(acts, speaker=speaker))
 
     @property_method
-    def does_not_repeat_itself(self, repeats: int = 2, *, speaker: str | None = None) -> Verdict:
+    def does_not_repeat_itself(self, repeats: int = 1, *, speaker: str | None = None) -> Verdict:
         """No speaker says again what it said before, whatever the other side says: `DoesNotRepeatItself`."""
         from pytest_duolog.properties.consistency import DoesNotRepeatItself
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.facts import contradicted, facts_of
@@ -16,24 +17,32 @@ from pytest_duolog.properties.verdict import Evidence, Verdict
 from pytest_duolog.transcripts.transcript import Transcript
 
 # A sentence with at least this many words can repeat another one; shorter ones are manners.
-SENTENCE_WORDS = 4
+SENTENCE_WORDS = 3
 # A message repeats if at least this share of its words stands in sentences that its speaker said before.
 REPEATED_SHARE = 0.5
-# Two sentences are the same if this share of their word triples is shared.
-LIKENESS = 0.75
+# In a long dialogue, so large a share of a speaker's messages may repeat: people come back to things.
+RARELY = 0.1
+# A sentence was said before if an earlier one has this share of its word triples.
+LIKENESS = 0.6
+# Only the last messages of a speaker are compared, this many. A sentence that has no other words of content than one of
+# the very last sentences was said before, too.
+LATELY = 10
+VERY_LATELY = 4
+# Words of content are one if so many first letters are the same.
+STEM = 6
 
 
 @dataclass(frozen=True)
 class DoesNotRepeatItself(SpokenProperty, method="does_not_repeat_itself"):
     """No speaker says again what it said before, whatever the other side says.
 
-    At most `repeats` of a speaker's messages may repeat earlier ones of its own. A message repeats if at least half of
-    its words are in sentences that its speaker said before, up to small changes, and it has no new number. Sentences
-    below four words, offers of help, courtesies, and questions for the next of several things are not counted, nor is
-    the same content in other words.
+    At most `repeats` messages of a speaker may repeat earlier ones of its own; in a long dialogue a tenth of them may,
+    unless `repeats` is 0. A message repeats if at least half of its words are in sentences that its speaker said in its
+    last ten messages, up to small changes, and it has no new number. Sentences below three words, offers of help,
+    courtesies, and questions for the next of several things are not counted, nor is the same content in other words.
     """
 
-    repeats: int = 2
+    repeats: int = 1
 
     def __post_init__(self) -> None:
         require_count(self, self.repeats, "messages", least=0)
@@ -46,72 +55,108 @@ class DoesNotRepeatItself(SpokenProperty, method="does_not_repeat_itself"):
             if before[item[1].speaker].repeats(item[1].content):
                 own[item[1].speaker].append(item)
         name, most = max(own.items(), key=lambda entry: len(entry[1]), default=(said[0][1].speaker, []))
-        too_many = {speaker for speaker, items in own.items() if len(items) > self.repeats}
+        n_own = Counter(message.speaker for _, message in said)
+        allowed = {one: max(self.repeats, int(RARELY * n_own[one])) if self.repeats else 0 for one in n_own}
+        too_many = {speaker for speaker, items in own.items() if len(items) > allowed[speaker]}
         numbers = {number for speaker in too_many for number, _ in own[speaker]}
         found = [item for item in said if item[0] in numbers]
         return self.verdict(
             not found,
-            f"{name} repeats itself in {len(most)} messages (at most {self.repeats})",
+            f"{name} repeats itself in {len(most)} messages (at most {allowed[name]})",
             found,
         )
 
 
+class _Sentence(NamedTuple):
+    """A sentence that was said: the number of its message, its triples of words, and its words of content."""
+
+    number: int
+    triples: frozenset[tuple[str, ...]]
+    news: frozenset[str]
+
+
 class _Said:
-    """The sentences of one speaker so far."""
+    """What one speaker has said so far."""
 
     def __init__(self) -> None:
-        self._sentences: list[frozenset[tuple[str, ...]]] = []
+        self._n_messages = 0
+        self._sentences: list[_Sentence] = []
         self._holding: dict[tuple[str, ...], list[int]] = {}
         self._numbers: set[str] = set()
+        self._whole: deque[tuple[str, ...]] = deque(maxlen=LATELY)
 
     def repeats(self, content: str) -> bool:
         """Whether a message repeats; from then on it counts as said."""
         normalised = text.normalise(unwrap(text.without_thinking(content)).said)
         all_words = text.words(normalised)
         numbers = {word for word in all_words if word[0].isdigit()}
+        self._n_messages += 1
         n_repeated = 0
         for sentence in text.sentences(normalised):
-            words = text.words(sentence)
-            if len(words) < SENTENCE_WORDS or _is_manners(sentence):
+            if not (words := _telling_words(sentence)):
                 continue
-            triples = frozenset(text.ngrams(words, 3))
-            if self._is_known(triples):
-                n_repeated += len(words)
-            else:
-                self._add(triples)
+            news = frozenset(word[:STEM] for word in words if lexicon.is_news(word))
+            said = _Sentence(self._n_messages, frozenset(text.ngrams(words, 3)), news)
+            if self._is_known(said):
+                n_repeated += len(text.words(sentence))
+            self._add(said)
         is_old = numbers <= self._numbers
         self._numbers |= numbers
-        return bool(n_repeated) and n_repeated >= REPEATED_SHARE * len(all_words) and is_old
+        is_same = bool(all_words) and all_words in self._whole and is_old
+        self._whole.append(all_words if _may_be_whole(normalised, all_words) else ())
+        return is_same or (bool(n_repeated) and n_repeated >= REPEATED_SHARE * len(all_words) and is_old)
 
-    def _is_known(self, triples: frozenset[tuple[str, ...]]) -> bool:
+    def _is_known(self, sentence: _Sentence) -> bool:
         # A sentence that is alike shares so many triples that it shares one of the rarest.
+        _, triples, news = sentence
         rarest = sorted((self._holding.get(triple, ()) for triple in triples), key=len)
         near = set().union(*rarest[: len(triples) + 1 - ceil(LIKENESS * len(triples))])
         return any(
-            len(triples & self._sentences[at]) >= LIKENESS * len(triples | self._sentences[at]) for at in near
+            news <= old.news and len(triples & old.triples) >= LIKENESS * len(triples)
+            for old in map(self._sentences.__getitem__, near)
+            if sentence.number - LATELY <= old.number < sentence.number
+        ) or (
+            len(news) > 1
+            and any(
+                news <= old.news for old in self._sentences[-VERY_LATELY:] if old.number < sentence.number
+            )
         )
 
-    def _add(self, triples: frozenset[tuple[str, ...]]) -> None:
-        for triple in triples:
+    def _add(self, sentence: _Sentence) -> None:
+        for triple in sentence.triples:
             self._holding.setdefault(triple, []).append(len(self._sentences))
-        self._sentences.append(triples)
+        self._sentences.append(sentence)
 
 
-def _is_manners(sentence: str) -> bool:
-    if lexicon.prompts(sentence):
-        return True
+def _may_be_whole(normalised: str, words: Sequence[str]) -> bool:
+    """Whether a message that is said again as a whole repeats: it is no sign of listening, courtesy or prompt."""
+    return (
+        len(words) >= SENTENCE_WORDS
+        and not lexicon.LISTENING.issuperset(words)
+        and not lexicon.POLITE.search(normalised)
+        and not lexicon.prompts(normalised)
+    )
+
+
+def _telling_words(sentence: str) -> Sequence[str]:
+    """The words of a sentence that can repeat another one, without courtesies beside them."""
+    words = text.words(sentence)
     beside, n_phrases = lexicon.POLITE.subn(" ", sentence)
-    return bool(n_phrases) and not any(map(lexicon.is_news, text.words(beside)))
+    rest = text.words(beside)
+    is_manners = (n_phrases or len(words) <= SENTENCE_WORDS) and not any(map(lexicon.is_news, rest))
+    if len(words) < SENTENCE_WORDS or is_manners or lexicon.prompts(sentence):
+        return ()
+    return rest if len(rest) >= SENTENCE_WORDS else words
 
 
 @dataclass(frozen=True)
 class KeepsFacts(SpokenProperty, method="keeps_facts"):
     """No speaker contradicts facts that its own system prompt states in plain words.
 
-    Facts are its name, age, home and job, prices, times, dates, durations, closed days, counts, colours, phone and
-    street numbers, in English, German, French, Spanish, Italian, Portuguese and Dutch. A sentence contradicts one if it
-    is about the same and has other values only; sums, hypotheses and talk about other people are left out. Without
-    a system prompt that states such facts it could not be measured.
+    Facts are its name, age, home, job and next of kin, prices, times, dates, years, durations, measures, closed days,
+    counts, colours, phone and street numbers, in English, German, French, Spanish, Italian, Portuguese and Dutch. A
+    sentence contradicts one if it is about the same and has other values only; sums, hypotheses and talk about other
+    people are left out. Without a system prompt that states such facts it could not be measured.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:

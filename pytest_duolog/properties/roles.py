@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from pytest_duolog.detectors import role_phrases, text
 from pytest_duolog.detectors.loops import runs
-from pytest_duolog.detectors.thinking import has_thought, plan_of_speech
+from pytest_duolog.detectors.thinking import first_sign, has_thought, plan_of_speech
 from pytest_duolog.properties.base import require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.properties.verdict import Evidence, Outcome, Verdict
@@ -138,8 +138,8 @@ class LeaksNoReasoning(SpokenProperty, method="leaks_no_reasoning"):
 
 
 def _first_thought(content: str) -> int | None:
-    found = role_phrases.THINKING.first(content)
-    return plan_of_speech(content) if found is None else found
+    found = (search(content) for search in (role_phrases.THINKING.first, plan_of_speech, first_sign))
+    return next((at for at in found if at is not None), None)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _runs(prompt: str, width: int) -> frozenset[tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class StaysInCharacter(SpokenProperty, method="stays_in_character"):
-    """Nobody says that it is a machine ("as an AI language model"), in ten languages.
+    """Nobody says that it is a machine ("as an AI language model"), talks of the play, or serves as a customer.
 
     A speaker that plays a machine may say so: if its own prompt, the topic or the opener mentions an AI, a language
     model, a bot or a helpful assistant, the property could not be measured for it. Without a prompt, the speaker's name
@@ -218,13 +218,32 @@ class StaysInCharacter(SpokenProperty, method="stays_in_character"):
             return self.verdict(
                 None, "every speaker may be a machine: its prompt, the topic or the opener says so"
             )
-        found = _quoted(characters, role_phrases.MACHINE.first)
+        helped = _helped(transcript)
+        found = [
+            *_quoted(characters, role_phrases.MACHINE.first),
+            *_quoted([item for item in characters if item[1].speaker in helped], _serves),
+        ]
+        found = sorted({one.message: one for one in reversed(found)}.values(), key=lambda one: one.message)
         return self.verdict(not found, f"{len(found)} of {len(characters)} messages break character", found)
 
 
 def _part_of(name: str) -> str:
     """The part that a speaker's name implies: chat logs use the role of a machine as its name."""
     return "AI" if text.fold(name) in _MACHINE_ROLES or _NO_PART.fullmatch(text.fold(name)) else name
+
+
+def _helped(transcript: Transcript) -> set[str]:
+    """The speakers whose system prompt makes them a customer, a guest, a patient and the like."""
+    return {
+        speaker.name
+        for speaker in transcript.speakers
+        if role_phrases.HELPED_PART.search(text.fold(speaker.system or ""))
+    }
+
+
+def _serves(content: str) -> int | None:
+    found = role_phrases.SERVICE.first(content)
+    return role_phrases.SERVES.first(content) if found is None else found
 
 
 @dataclass(frozen=True)
@@ -243,11 +262,7 @@ class KeepsItsSide(SpokenProperty, method="keeps_its_side"):
         if len(systems) > 1 and len(set(systems.values())) == 1 and None not in systems.values():
             return self.verdict(None, "both sides have the same system prompt")
         offers = _quoted(list(transcript.numbered()), role_phrases.SERVICE.first)
-        helped = {
-            name
-            for name, system in systems.items()
-            if role_phrases.HELPED_PART.search(text.fold(system or ""))
-        }
+        helped = _helped(transcript)
         helper = next((offer.speaker for offer in offers if offer.speaker not in helped), None)
         numbers = {number for number, _ in said}
         found = [offer for offer in offers if offer.message in numbers and offer.speaker != helper]

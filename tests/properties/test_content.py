@@ -124,6 +124,28 @@ def test_courtesies_do_not_answer(question, reply):
 @pytest.mark.parametrize(
     ("question", "reply"),
     [
+        ("Какой этаж у библиотеки?", "Хорошо, спасибо, понял."),
+        ("图书馆什么时候开门？", "好的，知道了，谢谢你。"),
+        ("Why does the library close at noon?", "Hm, why does the library close at noon..."),
+        ("Où avez-vous rangé les livres anciens ?", "Où est-ce que j'ai rangé les livres anciens ?"),
+        ("Is there a cheaper ticket to Leeds?", "You're asking whether there is a cheaper ticket to Leeds."),
+        ("Did you take the ladder?", "Let's not talk about that now."),
+        ("Why was the park sold?", "That's an excellent question, and there are many sides to it."),
+        ("¿Cuánto cobra usted?", "Prefiero no hablar de eso."),
+        ("Does the museum have your coat?", "Goats can climb trees."),
+    ],
+)
+def test_replies_that_pass_a_question_by_do_not_answer(question, reply):
+    assert not dialogue("Hello.", question, reply).answers_questions()
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("Why do you like the library?", "Good question! It is quiet."),
+        ("Is that all that I have to do?", "That is all."),
+        ("Can I bring pets to the library?", "Pets are not allowed."),
+        ("Do you like the sports club?", "I like the club. What do you like to do?"),
         ("Is it raining there?", "Yes."),
         ("Is it raining there?", "No, thanks."),
         ("What time is it?", "12:30"),
@@ -139,6 +161,10 @@ def test_courtesies_do_not_answer(question, reply):
         ("Are you coming along?", "👍"),
     ],
     ids=[
+        "praise and answer",
+        "yes by echo",
+        "general but about it",
+        "answer and question",
         "yes",
         "no",
         "clock",

@@ -179,6 +179,9 @@ def test_thinking_aloud_is_found(content):
         "I'll write a response to the landlord tonight.",
         '{"analysis": "two of nine samples were dry", "depth": 12}',
         "<li>In 1998</li> they left.",
+        "Please keep the letter short and polite, and don't mention the dog.",
+        "Der Nutzer hat dreimal das Falsche getippt. Ich schalte es Ihnen frei.",
+        "As your keeper I should now ask you to leave.",
     ],
 )
 def test_talk_about_users_and_thinking_is_no_leak(content):
@@ -188,6 +191,40 @@ def test_talk_about_users_and_thinking_is_no_leak(content):
 def test_evidence_is_quoted_as_it_was_written():
     (evidence,) = dialogue("Hi.", "In 1998. As an AI, I was not there.").stays_in_character().evidence
     assert evidence.quote == "As an AI, I was not there."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Step 1: count the keepers. Step 2: subtract the dead. Final answer: Two are left.",
+        "Gedanke: Sie nennt kein Jahr. Antwort: Welches Jahr meinen Sie?",
+        "Le client hésite. Selon les consignes, je dois rester poli et proposer une date. Quel jour ?",
+        "Laut Anweisung darf ich nichts verraten, also frage ich nach dem Jahr. Welches Jahr?",
+        "Be brief. Sound tired. In 1998, I think.",
+        "Mantener tono amable, no más de dos frases. Fue en 1998.",
+        "Ich soll hier den Wärter spielen. Nicht zu freundlich. Was wollen Sie?",
+        "In 1998.<|im_end|>",
+        "As the keeper I should now act annoyed. What is it?",
+    ],
+)
+def test_orders_on_how_to_speak_are_a_leak(content):
+    assert not dialogue(*TALK[:3], content).leaks_no_reasoning()
+
+
+@pytest.mark.parametrize(
+    ("system", "content"),
+    [
+        ("You are a keeper.", "I'm, after all, only a program."),
+        ("Du bist Wärter.", "Leider bin ich nur eine künstliche Intelligenz."),
+        ("Sei un guardiano.", "Purtroppo sono soltanto una macchina."),
+        ("Ты смотритель.", "Я, к сожалению, просто нейросеть."),
+        ("You are a keeper.", "I am a program that generates text."),
+        ("You are a customer.", "How may I assist you today?"),
+        ("You are a keeper.", "Should I switch back to normal mode?"),
+    ],
+)
+def test_part_is_left_in_other_words(system, content):
+    assert not prompted(*TALK[:3], content, ben=system).stays_in_character()
 
 
 def test_reasoning_that_was_kept_apart_is_no_leak():
