@@ -104,14 +104,16 @@ class Heard(NamedTuple):
 
 @dataclass
 class _Own:
-    """The recent messages of one speaker: the positions since which it says the same, and since which it deflects."""
+    """The recent messages of one speaker: the positions since which it says the same, deflects, or echoes."""
 
     words: frozenset[Trigram] = frozenset()
     same: list[int] = field(default_factory=list)
     deflecting: list[int] = field(default_factory=list)
+    echoing: list[int] = field(default_factory=list)
     sentences: set[tuple[str, ...]] = field(default_factory=set)
     unread: list[str] = field(default_factory=list)
     """Messages whose sentences are not among these yet: most dialogues never need them."""
+    echoes_questions: bool = False
     deflected: bool = False
     again: deque[tuple[int, tuple[str, ...] | None]] = field(default_factory=lambda: deque(maxlen=AGAIN_OF))
     """The last own messages, and of each what it gave again: a sentence, none for a deflection; None if nothing."""
@@ -184,6 +186,7 @@ class LoopDetector:
         self._n_news.append(n_news)
         deflects = lexicon.deflects(normalised)
         is_stuck = self._watch(speaker, len(words), deflects=deflects, is_served=is_served)
+        is_stuck |= self._watch_echo(speaker, asks="?" in normalised)
         is_stuck |= self._watch_again(speaker, message, deflects=deflects, is_served=is_served)
         self.is_looping = is_marked or is_stuck
 
@@ -224,6 +227,19 @@ class LoopDetector:
                 loop = Loop(positions[1], here, kind, (speaker,), 1 if kind == "stuck" else None)
                 self._stuck[loop.onset] = loop
         return stuck
+
+    def _watch_echo(self, speaker: str, *, asks: bool) -> bool:
+        """Whether this speaker gives back all that is new, questions too: who repeats a lesson does not ask."""
+        own = self._own[speaker]
+        here = len(self._stale) - 1
+        is_echo = here > 0 and self._speakers[-2] != speaker and self._trigrams[-1] == self._trigrams[-2]
+        is_echo = is_echo and self._stale[-2] not in _COPIES
+        own.echoing = [*own.echoing, here] if is_echo else []
+        own.echoes_questions = is_echo and (own.echoes_questions or asks)
+        if len(own.echoing) < STUCK_MESSAGES or not own.echoes_questions:
+            return False
+        self._stuck[own.echoing[0]] = Loop(own.echoing[0], here, "stuck", (speaker,), None)
+        return True
 
     def _watch_again(
         self,

@@ -366,3 +366,25 @@ def test_who_asks_the_same_and_gets_a_new_number_is_not_stuck():
 
 def test_single_symbols_that_are_new_each_time_are_empty():
     assert [span[2] for span in spans("It came!", "The blue one?", *"💙🥰😘🤗💃🎉😍🌊")] == ["empty"]
+
+
+def test_who_gives_back_questions_as_well_is_stuck():
+    heard = (
+        "The pump is gone.",
+        "Are you home by nine?",
+        "I asked you.",
+        "That is not funny.",
+        "Will you stop?",
+        "Ben!",
+    )
+    (loop,) = find_loops(dialogue(*(one for said in heard for one in (said, said))))
+    assert (loop.kind, loop.speakers) == ("stuck", ("Ben",))
+    lesson = (
+        "The pump is gone.",
+        "I am home by nine.",
+        "She asked him.",
+        "That is funny.",
+        "We will stop.",
+        "So it is.",
+    )
+    assert spans(*(one for said in lesson for one in (said, said))) == []
