@@ -107,6 +107,8 @@ def print_spirals(*, with_errors: bool) -> None:
         "elsewhere4-",
         "spirals4-",
         "elsewhere5-",
+        "spirals5-",
+        "spirals6-",
         "",
     ):
         examples = list(_spirals(dialogues, prefix))

@@ -57,8 +57,9 @@ FEW_WORDS = 12
 DOUBT_CERTAIN = 0.5
 # A text with this many different words, and this share of function words of a known language, is in that language. If
 # the share is smaller, the library decides. Without the library, a text with an even smaller share of function words of
-# all languages is in none of them; the limit is lower if all letters are English.
+# all languages is in none of them; the limit is lower if all letters are English. Fewer words tell a script.
 UNREAD_WORDS = 12
+UNREAD_WORDS_OF_SCRIPT = 4
 KNOWN_SHARE = 0.3
 STRANGE_SHARE = 0.1
 STRANGE_SHARE_WITH_LETTERS = 0.17
@@ -231,15 +232,15 @@ def is_same(one: str, other: str) -> bool:
 
 
 def unread_language(content: str) -> str | None:
-    """The language of a long text if it is not supported: a code, the name of a script or `unknown`.
+    """The language of a text if it is not supported: a code, the name of a script or `unknown`.
 
     None for a text in a supported language, in several, or too short.
     """
     own = text.without_asides(text.excerpt(content))
     folded = text.fold(own)
     words = [word for word in text.words(text.normalise(own)) if not word[0].isdigit()]
-    if len(set(words)) < UNREAD_WORDS:
-        return None
+    if len(set(words)) < UNREAD_WORDS:  # enough for a script
+        return _foreign_script(folded) if len(set(words)) >= UNREAD_WORDS_OF_SCRIPT else None
     script = _script_of(folded)
     if script is None:
         return _foreign_script(folded)

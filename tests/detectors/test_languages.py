@@ -117,11 +117,15 @@ ZULU = (
             "Armenian",
         ),
         (
+            "ორი ხაჭაპური, გეთაყვა.\nინებეთ.\nნახვამდის.",
+            "Georgian",
+        ),
+        (
             ZULU,
             None,
         ),
     ],
-    ids=["Georgian", "Armenian", "Zulu"],
+    ids=["Georgian", "Armenian", "few words", "Zulu"],
 )
 def test_a_language_nobody_taught_is_told(content, name):
     found = unread_language(content)
