@@ -125,9 +125,11 @@ def _clearest(
         if score + GREETS + LEAVES < wanted:
             continue
         opening = contents[at][:HELLO_LETTERS]
-        greets = vocabulary.HELLO.search(opening) and not _CALL.match(contents[at])
-        announces = vocabulary.ANNOUNCES.search(opening) or vocabulary.HEY.search(opening)
-        score += GREETS if greets else ANNOUNCES * announces
+        greets = False
+        if vocabulary.OPENING.search(opening):
+            hello = vocabulary.HELLO.search(opening)
+            greets = hello and not _CALL.match(contents[at])
+            score += GREETS if greets else ANNOUNCES * (not hello)
         if score + LEAVES < wanted:
             continue
         leaves = leave_in(contents[at - 1]) >= Cue.ENOUGH and leave_in(contents[at]) is Cue.NONE
