@@ -38,7 +38,7 @@ def _thoughts() -> Iterator[str]:
     """A label of a thought, and further on one of what is said."""
     signs = _TABLES["signs"]
     yield (
-        rf"^\W{{0,4}}(?:{signs['thought_labels']})[*_]{{0,3}} ?:(?s:.{{0,2000}}?)"
+        rf"^\W{{0,4}}(?:{signs['thought_labels']})(?: \w+)?[*_]{{0,3}} ?:(?s:.{{0,2000}}?)"
         rf"[^\w-][*_(]{{0,3}}(?:{signs['said_labels']})[*_)]{{0,3}} ?:"
     )
     yield signs["said_in_han"]

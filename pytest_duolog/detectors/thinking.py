@@ -114,12 +114,12 @@ def first_sign(content: str) -> int | None:
 
 
 def _tells_itself(opening: str) -> bool:
-    """Whether a text begins with several words on how to speak, and to nobody, before it goes on."""
+    """Whether a text begins with words on how to speak, in two sentences or many in one, and to nobody."""
     n_told = 0
-    for sentence in text.sentences(opening):
+    for at, sentence in enumerate(text.sentences(opening)):
         _, told = role_phrases.MANNER.subn(" ", sentence)
         if not told or _TO_SOMEBODY.search(sentence):
-            return n_told > 1 and not told
+            return not told and (at > 1 or n_told > _MANY)
         n_told += told
     return n_told > _MANY
 

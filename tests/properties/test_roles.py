@@ -182,6 +182,8 @@ def test_thinking_aloud_is_found(content):
         "Please keep the letter short and polite, and don't mention the dog.",
         "Der Nutzer hat dreimal das Falsche getippt. Ich schalte es Ihnen frei.",
         "As your keeper I should now ask you to leave.",
+        "Be kind, be brief, be gone. That was my father's advice.",
+        "Kurz und höflich bleiben, hat der Wärter gesagt, und nichts zugeben. Das fällt mir schwer.",
     ],
 )
 def test_talk_about_users_and_thinking_is_no_leak(content):
@@ -201,7 +203,7 @@ def test_evidence_is_quoted_as_it_was_written():
         "Le client hésite. Selon les consignes, je dois rester poli et proposer une date. Quel jour ?",
         "Laut Anweisung darf ich nichts verraten, also frage ich nach dem Jahr. Welches Jahr?",
         "Be brief. Sound tired. In 1998, I think.",
-        "Mantener tono amable, no más de dos frases. Fue en 1998.",
+        "Mantener tono amable, no más de dos frases, terminar con una pregunta. ¿Quién lo dice?",
         "Ich soll hier den Wärter spielen. Nicht zu freundlich. Was wollen Sie?",
         "In 1998.<|im_end|>",
         "As the keeper I should now act annoyed. What is it?",
