@@ -51,6 +51,7 @@ def _signs(kind: str) -> PhraseBook:
 LABELS = frozenset(_TABLES["labels"])
 PART_LABELS = frozenset(_TABLES["part_labels"])
 MACHINE_PART = _phrases("machine_part")
+MODEL_NAME = re.compile(rf"(?<![^\W_])(?:{'|'.join(_TABLES['model_names'])})(?![^\W\d_])")
 MACHINE = _phrases("machine", _machines)
 THINKING = _phrases("thinking", _thoughts)
 USER, OTHER, ORDERS, INTENDS, MANNER, PLAYS = map(

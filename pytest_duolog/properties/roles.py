@@ -200,7 +200,8 @@ class StaysInCharacter(SpokenProperty, method="stays_in_character"):
 
     A speaker that plays a machine may say so: if its own prompt, the topic or the opener mentions an AI, a language
     model, a bot or a helpful assistant, the property could not be measured for it. Without a prompt, the speaker's name
-    counts, such as "assistant" in a chat log; names that say nothing ("Model A", "Speaker 2") are no part to play.
+    counts, such as "assistant" in a chat log; names that say nothing ("Model A", "Speaker 2") are no part to play, nor
+    are those of models ("gpt-5", "Claude").
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
@@ -228,8 +229,12 @@ class StaysInCharacter(SpokenProperty, method="stays_in_character"):
 
 
 def _part_of(name: str) -> str:
-    """The part that a speaker's name implies: chat logs use the role of a machine as its name."""
-    return "AI" if text.fold(name) in _MACHINE_ROLES or _NO_PART.fullmatch(text.fold(name)) else name
+    """The part that a speaker's name implies: logs use the role of a machine, or the name of a model."""
+    folded = text.fold(name)
+    is_machine = (
+        folded in _MACHINE_ROLES or _NO_PART.fullmatch(folded) or role_phrases.MODEL_NAME.search(folded)
+    )
+    return "AI" if is_machine else name
 
 
 def _helped(transcript: Transcript) -> set[str]:

@@ -656,11 +656,32 @@ def test_plans_of_answering_somebody_are_no_leak(content):
     assert dialogue(*TALK[:3], content).leaks_no_reasoning()
 
 
-@pytest.mark.parametrize("names", [("Model A", "Model B"), ("Speaker 1", "Speaker 2"), ("bot-1", "bot-2")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Model A", "Model B"),
+        ("Speaker 1", "Speaker 2"),
+        ("bot-1", "bot-2"),
+        ("gpt-5", "Claude"),
+        ("4o", "sonnet-4.5"),
+        ("OpenAI (assistant)", "KimiK2"),
+    ],
+)
 def test_two_models_left_to_talk_have_no_character(names):
     texts = ("Hello.", "As an AI language model, I have no garden.")
     messages = tuple(Message(speaker=name, content=text) for name, text in zip(names, texts, strict=True))
     assert Transcript(messages=messages).stays_in_character().outcome is Outcome.UNMEASURED
+
+
+@pytest.mark.parametrize("name", ["Claudette", "Grokowski", "Opus", "Phil", "Llamar", "Ann 4"])
+def test_a_name_that_only_looks_like_that_of_a_model_is_a_character(name):
+    messages = (Message(speaker=name, content="As an AI language model, I have no garden."),)
+    assert (
+        Transcript(messages=(Message(speaker="Ben", content="Hello."), *messages))
+        .stays_in_character()
+        .outcome
+        is Outcome.FAILS
+    )
 
 
 def test_agreement_in_many_phrases_is_a_spiral_though_one_message_only_smiles():
