@@ -369,7 +369,7 @@ class PropertyMethods(Checked):
 
     @property_method
     def stays_in_character(self, *, speaker: str | None = None) -> Verdict:
-        """Nobody says that it is a machine ("as an AI language model"), in ten languages: `StaysInCharacter`."""
+        """Nobody says that it is a machine, talks of the play, or serves as a customer: `StaysInCharacter`."""
         from pytest_duolog.properties.roles import StaysInCharacter
 
         __tracebackhide__ = True

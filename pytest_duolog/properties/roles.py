@@ -196,12 +196,12 @@ def _runs(prompt: str, width: int) -> frozenset[tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class StaysInCharacter(SpokenProperty, method="stays_in_character"):
-    """Nobody says that it is a machine ("as an AI language model"), talks of the play, or serves as a customer.
+    """Nobody says that it is a machine, talks of the play, or serves as a customer.
 
-    A speaker that plays a machine may say so: if its own prompt, the topic or the opener mentions an AI, a language
-    model, a bot or a helpful assistant, the property could not be measured for it. Without a prompt, the speaker's name
-    counts, such as "assistant" in a chat log; names that say nothing ("Model A", "Speaker 2") are no part to play, nor
-    are those of models ("gpt-5", "Claude").
+    "As an AI language model" is a sign of the first. A speaker that plays a machine may say so: if its own prompt, the
+    topic or the opener mentions an AI, a language model, a bot or a helpful assistant, the property could not be
+    measured for it. Without a prompt, the speaker's name counts, such as "assistant" in a chat log; names that say
+    nothing ("Model A", "Speaker 2") are no part to play, nor are those of models ("gpt-5", "Claude").
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
