@@ -45,7 +45,7 @@ class Shape:
     """One kind of secret; `led_by` extends a match to the left, and `check` decides whether it is a secret.
 
     So that few shapes need to be searched, a shape of one word has its `shortest` length if its anchors are frequent,
-    and a shape of several words a `sign`: a text that is in all its matches, and in few texts.
+    and a shape of several words a `sign`: a rare part of its anchors, or `LONG_WORD` if one follows without a quote.
     """
 
     def __init__(
@@ -345,20 +345,13 @@ SPACED_SHAPES = (
         check=is_random,
         sign=" is ",
     ),  # said in a sentence
-    Shape("sshpass ", pattern=r"sshpass [^\n]{0,100}?-p ?['\"]?([^\s'\"]{4,200}+)", sign="-"),
-    Shape(
-        "redis-cli ", pattern=r"redis-cli [^\n]{0,200}?(?:-a|--pass)[ =]['\"]?([^\s'\"]{4,200}+)", sign="-"
-    ),
+    Shape("sshpass ", pattern=r"sshpass [^\n]{0,100}?-p ?['\"]?([^\s'\"]{4,200}+)"),
+    Shape("redis-cli ", pattern=r"redis-cli [^\n]{0,200}?(?:-a|--pass)[ =]['\"]?([^\s'\"]{4,200}+)"),
     Shape(
         *("http ", "https "),
         pattern=r"https? [^\n]{0,200}?(?:-a|--auth)[ =]['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200}+)",
-        sign="-",
     ),  # HTTPie
-    Shape(
-        "curl ",
-        pattern=r"curl [^\n]{0,300}?(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200}+)",
-        sign="-",
-    ),
+    Shape("curl ", pattern=r"curl [^\n]{0,300}?(?:-u|--user)[ =]['\"]?[^\s:'\"]{1,100}:([^\s'\"]{4,200}+)"),
     Shape(
         "login ",
         pattern=r"login \S{1,100}+\s{1,10}+password (\S{4,200}+)",

@@ -176,6 +176,15 @@ def test_an_anchor_may_be_spelled_in_any_way(spelling: Callable[[str], str]) -> 
     assert sum(Redactor(VALUES, tuple(VALUES)).finds_secret(text) for text in written) > 70
 
 
+def test_words_in_quotes_within_a_secret_hide_none() -> None:
+    spaces = [(text, found.end()) for text, _ in KINDS.values() for found in re.finditer(" ", text)]
+    texts = [f'{text[:at]}"a" {text[at:]}' for text, at in spaces]
+    assert [text for text in texts if not same_as_thorough(text, {})] == []
+    assert Redactor({}).text('curl "https://h.example" -u bob:d41d8cd9') == (
+        'curl "https://h.example" -u bob:[redacted key]'
+    )
+
+
 def test_the_shortest_token_of_a_bot_is_found() -> None:
     assert [*shaped(f"M{'a1' * 11}a.{'b2' * 3}.{'c3' * 13}d")] == [(0, 59, "key")]
 
