@@ -212,12 +212,15 @@ def main() -> None:
     print(
         f"{len(dialogues)} dialogues, {n_messages} messages: {n_loops} with a loop, {n_closings} with a closing\n"
     )
-    scores = [print_loops(dialogues, with_embeddings=arguments.embeddings)]
-    if any("closings" in dialogue.looked_for for dialogue in dialogues):
+    looked_for = {label for dialogue in dialogues for label in dialogue.looked_for}
+    scores = []
+    if "loops" in looked_for:
+        scores.append(print_loops(dialogues, with_embeddings=arguments.embeddings))
+        if arguments.folder:
+            print_sources(dialogues)
+    if "closings" in looked_for:
         scores.append(print_closings(dialogues))
-    if arguments.folder:
-        print_sources(dialogues)
-    else:
+    if not arguments.folder:
         print_sizes()
     if arguments.errors:
         print("\nwrong", *(f"  {wrong}" for score in scores for wrong in score.wrong), sep="\n")

@@ -45,6 +45,9 @@ TALK = LIGHTHOUSES[:6]
         ["太好了，谢谢你！", "不用客气！"],
         ["Listen, the kids are home, gotta dash.", "Okay, love to everyone!"],
         ["Fijn. Ik moet hangen.", "Dag!"],
+        ["Right, I'll let you get on then.", "Ta, Mo."],
+        ["No bother. Mind how you go.", "You too."],
+        ["Copy, return when ready.", "Returning. Unit 9 out."],
     ],
     ids=[
         "English",
@@ -69,6 +72,9 @@ TALK = LIGHTHOUSES[:6]
         "Chinese thanks",
         "on the phone",
         "Dutch phone",
+        "let go",
+        "British",
+        "radio",
     ],
 )
 def test_goodbye_and_answer_end_cleanly(goodbyes):
