@@ -47,7 +47,7 @@ TALK = LIGHTHOUSES[:6]
         ["Fijn. Ik moet hangen.", "Dag!"],
         ["Right, I'll let you get on then.", "Ta, Mo."],
         ["No bother. Mind how you go.", "You too."],
-        ["Copy, return when ready.", "Returning. Unit 9 out."],
+        ["Returning. Unit 9 out.", "Copy."],
     ],
     ids=[
         "English",
