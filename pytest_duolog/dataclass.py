@@ -62,7 +62,7 @@ def _init(cls: type, frozen: bool) -> Callable[..., None]:
         if field.init:
             default = ""
             if field.default is not MISSING:
-                given[f"_{name}"], default = field.default, f"=_{name}"
+                given[f"_of_{name}"], default = field.default, f"=_of_{name}"
             elif field.default_factory is not MISSING:
                 value, default = f"{value} if {name} is _default else {name}", "=_default"
             (named if field.kw_only else positional).append(name + default)

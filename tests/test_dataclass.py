@@ -17,6 +17,8 @@ class Values:
 
     name: str
     number: float = 1.5
+    default: int = 1
+    set: int = 2
     items: list[int] = field(default_factory=list)
     quiet: str = field(default="", repr=False, compare=False)
     counted: int = field(init=False)
