@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from pytest_duolog.transcripts.usage import Usage as Usage
 
 
-class QuickImports:
-    """Imports without pauses of the garbage collector, which finds next to nothing: what an import makes stays."""
+class WithoutCollector:
+    """Keeps the collector of reference cycles away while much is made that stays: by an import, or from a record."""
 
     def __enter__(self) -> None:
         self._was_on = gc.isenabled()
@@ -105,7 +105,7 @@ if not TYPE_CHECKING:  # type checkers know only the names that are imported abo
 
     def __getattr__(name: str) -> Any:
         if name in _HOME_OF:
-            with QuickImports():
+            with WithoutCollector():
                 return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
         # Python asks for the names of modules, too, before it imports them.
         if name[0].isupper() or name in ("__all__", "judge", "properties"):

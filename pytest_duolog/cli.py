@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import NamedTuple
 
-from pytest_duolog import QuickImports
+from pytest_duolog import WithoutCollector
 from pytest_duolog.display import printable
 from pytest_duolog.errors import DuologError
 
@@ -155,6 +155,6 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         description = f"{does[0].upper()}{does[1:]}."
         command = commands.add_parser(name, help=does, description=description, epilog=exit_status)
         if name == called:
-            with QuickImports():
+            with WithoutCollector():
                 import_module(f"pytest_duolog.commands.{name}").add_arguments(command)
     return parser

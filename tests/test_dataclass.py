@@ -124,14 +124,10 @@ def test_a_frozen_object_cannot_be_changed():
     assert made.one == 1
 
 
-@pytest.mark.parametrize("wrong", [(), (1, 2), (1, 2, 3)])
+@pytest.mark.parametrize("wrong", [(), (1, 2)])
 def test_wrong_arguments_are_refused(wrong):
     _, ours = both(Special)
-    with (
-        pytest.raises(TypeError, match=r"Special\.__init__\(\)")
-        if len(wrong) != 1
-        else pytest.raises(TypeError)
-    ):
+    with pytest.raises(TypeError, match=r"Special\.__init__\(\)"):
         ours(*wrong)
 
 

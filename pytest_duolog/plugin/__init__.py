@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_duolog import QuickImports, claims_of_tests
+from pytest_duolog import WithoutCollector, claims_of_tests
 from pytest_duolog import genuine as genuine  # imported before anything is patched
 
 if TYPE_CHECKING:
@@ -373,7 +373,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "dialogue" in metafunc.fixturenames and any(metafunc.definition.iter_markers("dialogue")):
-        with QuickImports():
+        with WithoutCollector():
             from pytest_duolog.plugin.scenario_files import parametrize
 
         parametrize(metafunc)
@@ -386,7 +386,7 @@ def pytest_make_collect_report(
     """Check every dialogue's scenario before anything runs."""
     report = yield
     if any("dialogue" in getattr(item, "fixturenames", ()) for item in report.result or ()):
-        with QuickImports():
+        with WithoutCollector():
             from pytest_duolog.plugin.collection import mistakes_in, tests_in
             from pytest_duolog.plugin.harmless import guard_of
 
@@ -429,7 +429,7 @@ def pytest_collection_modifyitems(
 def pytest_collection_finish(session: pytest.Session) -> None:
     has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in session.items)
     if has_dialogues and not session.config.option.collectonly:
-        with QuickImports():
+        with WithoutCollector():
             from pytest_duolog.plugin.ended_dialogues import watch_dialogues
             from pytest_duolog.plugin.fixture import watch_environment
             from pytest_duolog.plugin.interrupted import watch_interrupts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_duolog import QuickImports
+from pytest_duolog import WithoutCollector
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.plugin import given_record_mode, given_shard
@@ -123,7 +123,7 @@ def _given(config: pytest.Config, name: str) -> Any:
 def session_of(config: pytest.Config) -> Session:
     """The session that all dialogues of this run share; it is closed when pytest ends."""
     if SESSION not in config.stash:
-        with QuickImports():
+        with WithoutCollector():
             from pytest_duolog.running.session import Session  # noqa: PLC0415  # whoever only collects needs none
 
         session = Session(settings_of(config), root=config.rootpath, redactors=_redactors_of(config))

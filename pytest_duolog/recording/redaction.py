@@ -25,6 +25,7 @@ from pytest_duolog.recording.secret_names import (
     SHORTEST,
     SHORTEST_TOKEN,
     EnvironmentRules,
+    Kind,
     holds_secret,
     is_secret_in_text,
     kind_of,
@@ -193,20 +194,20 @@ class Redactor:
             shown = {}
             for field, item in value.items():
                 name = str(field)
-                if kind_of(name) and isinstance(item, _NAMED):
-                    shown[self.text(name)] = self._beside_name(name, item)
+                if isinstance(item, _NAMED) and (kind := kind_of(name)):
+                    shown[self.text(name)] = self._beside_name(kind, item)
                 else:
                     is_number = item is None or isinstance(item, _NUMBERS)
                     shown[self.text(name)] = item if is_number else self.json(item)
             return shown
         return value
 
-    def _beside_name(self, name: str, value: Any) -> Any:
+    def _beside_name(self, kind: Kind, value: Any) -> Any:
         """The value of a field with the name of a secret."""
         if isinstance(value, list):
-            return [self._beside_name(name, item) for item in value]
-        shown, kind = self.json(value), kind_of(name)
-        if not isinstance(value, _NAMED) or isinstance(value, bool) or shown != value or kind is None:
+            return [self._beside_name(kind, item) for item in value]
+        shown = self.json(value)
+        if not isinstance(value, _NAMED) or isinstance(value, bool) or shown != value:
             return shown
         text = str(value)
         start = start_of_secret(text)

@@ -10,7 +10,6 @@ loses only the sample that it was running.
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
+from pytest_duolog import WithoutCollector
 from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import RunRecordError
 from pytest_duolog.results.record import FORMAT, Header, Look, RunRecord, Sample, check_sample, of_format_1
@@ -62,26 +62,12 @@ def read_record(path: Path) -> RunRecord:
     Raises RunRecordError if the file is missing, is not a record, has a newer format, or is damaged elsewhere.
     """
     try:
-        with reading(path) as file, _without_collector():
+        with reading(path) as file, WithoutCollector():
             return _record(file, path)
     except OSError as error:
         raise RunRecordError(
             f"the run record cannot be read: {error.strerror}", path=path, advice=what_to_do(error)
         ) from error
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the collector of reference cycles away: it would examine all samples again and again while they are read."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()  # to the oldest generation, and not through all of them
-        gc.unfreeze()
-        if was_enabled:
-            gc.enable()
 
 
 def _record(lines: Iterable[bytes], path: Path) -> RunRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import re
@@ -43,6 +44,22 @@ LOOK = Look(round=3, worse=1, same=58, better=1, log_pass=1.25, log_block=-0.5, 
 def test_samples_that_do_not_fit_are_refused(samples: list[Sample], problem: str) -> None:
     with pytest.raises(RunRecordError, match=problem):
         RunRecord(header(), tuple(samples))
+
+
+def test_reading_leaves_the_collector_of_others_as_it_was(tmp_path: Path) -> None:
+    write_record(tmp_path / "run.jsonl", bar_record({"a": "+"}))
+    gc.freeze()
+    try:
+        read_record(tmp_path / "run.jsonl")
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+    gc.disable()
+    try:
+        read_record(tmp_path / "run.jsonl")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_a_plan_without_a_gate_has_no_candidate() -> None:
