@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -170,7 +171,9 @@ class CassetteLocation:
         """Other files whose names say that they are of the same test; `sample` is a number, or `*` for any."""
         starts = tuple({f"{self._test_part(keeps_capitals=kept)}." for kept in (False, True)})
         patterns = [f"{glob.escape(start)}*.{sample}.jsonl" for start in starts]
-        names = os.listdir(self.folder) if self.folder.is_dir() else []  # noqa: PTH208  # only few become paths
+        names = list[str]()
+        with suppress(OSError):  # there is no folder, or it cannot be read
+            names = os.listdir(self.folder)  # noqa: PTH208  # only few become paths
         found = [
             self.folder / name
             for name in names

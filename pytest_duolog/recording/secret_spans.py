@@ -132,9 +132,9 @@ def _candidates(text: str) -> list[tuple[str, Shape]]:
 def has_no_shape(json_text: str) -> bool:
     """Whether it is sure that no text in a JSON text has the shape of a secret, nor a layer of one, nor the whole.
 
-    What the escapes of such a text mean are spaces, quotes and backslashes. No anchor has one of these, and no word of
-    a layer is longer than where it comes from. So a layer can be a candidate only for what the text is one for, and a
-    text with quotes for what the parts between them are.
+    What the escapes of such a text mean are line breaks, tabs, quotes and backslashes. No anchor has one of these, and
+    no word of a layer is longer than where it comes from. So a layer can be a candidate only for what the text is one
+    for. No quote is between an anchor and its sign. So a text can be one only for what its parts between quotes are.
     """
     if len(_readings(json_text)) > 1:
         return False

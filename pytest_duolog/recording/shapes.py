@@ -45,7 +45,7 @@ class Shape:
     """One kind of secret; `led_by` extends a match to the left, and `check` decides whether it is a secret.
 
     So that few shapes need to be searched, a shape of one word has its `shortest` length if its anchors are frequent,
-    and a shape of several words a `sign`: a rare part of its anchors, or `LONG_WORD` if one follows without a quote.
+    and a shape of several words a `sign`: a rare part of its anchors, or `LONG_WORD` if it has one before a quote.
     """
 
     def __init__(

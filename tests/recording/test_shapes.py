@@ -176,6 +176,10 @@ def test_an_anchor_may_be_spelled_in_any_way(spelling: Callable[[str], str]) -> 
     assert sum(Redactor(VALUES, tuple(VALUES)).finds_secret(text) for text in written) > 70
 
 
+def test_a_sign_stands_in_each_anchor() -> None:
+    assert [anchor for anchor, shape in EVERYWHERE if shape.sign and shape.sign not in anchor] == []
+
+
 def test_words_in_quotes_within_a_secret_hide_none() -> None:
     spaces = [(text, found.end()) for text, _ in KINDS.values() for found in re.finditer(" ", text)]
     texts = [f'{text[:at]}"a" {text[at:]}' for text, at in spaces]
