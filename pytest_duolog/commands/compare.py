@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_name_argument, selected_dialogues
-from pytest_duolog.commands.pages import page_text, put_out
+from pytest_duolog.commands.pages import page_text, put_out, refuse_inputs
 from pytest_duolog.display import counted, listed
 from pytest_duolog.errors import ConfigurationError, TranscriptError
 from pytest_duolog.reports.comparison_words import comparison_json, comparison_lines
@@ -59,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"--false-claims {arguments.false_claims:g} is not above 0 and below 1: 0.05 lets one claim in twenty be "
             f"false"
         )
+    inputs = (arguments.baseline, arguments.candidate)
+    refuse_inputs(arguments.output, filter(None, inputs))
     baseline, candidate, n_unreadable = _sides(arguments)
     if n_unreadable and not (baseline and candidate):
         return 2

@@ -38,6 +38,16 @@ def page_text(lines: Callable[[Page], Iterable[str]], output: Path | None) -> st
     return "".join(f"{line}\n" for line in lines(page))
 
 
+def refuse_inputs(output: Path | None, inputs: Iterable[Path]) -> None:
+    """Raises ConfigurationError if the file of `--output` is one of the `inputs`, which it would replace."""
+    if output is not None and output.is_file():
+        same = next((path for path in inputs if path.exists() and path.samefile(output)), None)
+        if same is not None:
+            raise ConfigurationError(
+                f"-o {output}: this would replace {same}, which is read; name another file"
+            )
+
+
 def write_file(path: Path, text: str) -> None:
     """Write a file that the user named, or nothing of it; raises ConfigurationError if that fails."""
     with writing(path):

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide_and_write, report
+from pytest_duolog.commands.pages import refuse_inputs
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.commands.records import safe_record
 from pytest_duolog.display import and_more, printable
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the record with new verdicts and print the decision; the status is that of `report`."""
+    refuse_inputs(arguments.output, arguments.records)
     properties = given_properties(arguments)
     old = merge(map(safe_record, arguments.records))
     new = rejudged(old, properties, plugin=version("pytest-duolog"))

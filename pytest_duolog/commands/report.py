@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_dialogue_arguments, given_dialogues
-from pytest_duolog.commands.pages import write_file
+from pytest_duolog.commands.pages import refuse_inputs, write_file
 from pytest_duolog.commands.records import is_record, safe_record
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import RunRecordError
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page; 0 if everything could be read, 2 if not."""
+    refuse_inputs(arguments.output, map(Path, arguments.paths))
     record = _run_of(arguments)
     if record is not None:
         n_dialogues, n_unreadable = sum(len(sample.dialogues) for sample in record.samples), 0

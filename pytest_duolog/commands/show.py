@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_duolog.commands.dialogue_paths import add_dialogue_arguments, given_dialogues
-from pytest_duolog.commands.pages import MOST_COLUMNS, terminal_page, write_file, writing
+from pytest_duolog.commands.pages import MOST_COLUMNS, refuse_inputs, terminal_page, write_file, writing
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.reports.dialogue_text import Page, dialogue_lines
@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the dialogues; 0 if everything could be read, 2 if not."""
     _check(arguments)
     dialogues, n_unreadable = given_dialogues(arguments)
+    if not dialogues:
+        return 2
     if arguments.format == TEXT:
         _show_text(dialogues, arguments)
     elif arguments.format == MARKDOWN:
@@ -67,11 +69,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raises ConfigurationError for an option without effect."""
+    """Raises ConfigurationError for an option without effect, or an output that is an input."""
     if arguments.messages and arguments.format not in FORMATS:
         raise ConfigurationError(f"--messages is for tables: add --format {'|'.join(FORMATS)}")
     if arguments.full and arguments.format != TEXT:
         raise ConfigurationError(f"--full is for text: --format {arguments.format} always shows everything")
+    refuse_inputs(arguments.output, map(Path, arguments.paths))
     if arguments.format == "parquet" and arguments.output is None:
         raise ConfigurationError("--format parquet is not text: write it to a file with -o FILE")
 

@@ -143,3 +143,35 @@ def test_help_of_a_command_says_what_it_does(arguments, said, capsys):
     with pytest.raises(SystemExit):
         main([*arguments, "--help"])
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["text", "md", "json", "csv"])
+def test_a_file_stays_as_it_was_if_nothing_could_be_read(kind: str, tmp_path: Path) -> None:
+    broken, kept = tmp_path / "broken.md", tmp_path / "kept"
+    broken.write_text("---\n", "utf-8")
+    kept.write_text("precious", "utf-8")
+    assert main(["show", str(broken), "--format", kind, "-o", str(kept)]) == 2
+    assert kept.read_text("utf-8") == "precious"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["merge", "other.jsonl", "input"],
+        ["rejudge", "input"],
+        ["show", "input", "--format", "md"],
+        ["report", "input"],
+        ["compare", "other.jsonl", "input"],
+        ["compare", "input"],
+    ],
+    ids=" ".join,
+)
+def test_an_output_that_is_an_input_is_refused(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("input").write_text("precious", "utf-8")
+    Path("other.jsonl").write_text("also", "utf-8")
+    assert main([*command, "-o", "./input"]) == 2
+    assert "-o input: this would replace input, which is read; name another file" in capsys.readouterr().err
+    assert Path("input").read_text("utf-8") == "precious"
