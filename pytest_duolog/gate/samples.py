@@ -107,7 +107,8 @@ def trials_of(samples: Mapping[int, Sample], n_samples: int) -> list[Trial | Non
 def repeats_in(samples: Iterable[Sample]) -> set[tuple[str, int]]:
     """Scenario and number of the samples that are copies of an earlier one.
 
-    A sample with the same words is no copy if its replies are draws of their own, and took their time.
+    A sample with the same words is no copy if its replies are draws of their own, and took their time. Nor is it one if
+    the same words have passed and failed: then something else decides, and each sample says how often it does.
     """
     known: dict[str, list[Sample]] = {}
     repeats: set[tuple[str, int]] = set()
@@ -115,7 +116,8 @@ def repeats_in(samples: Iterable[Sample]) -> set[tuple[str, int]]:
         if sample.fingerprint is None:
             continue
         earlier = known.setdefault(sample.fingerprint, [])
-        if any(_is_copy(sample, of) for of in earlier):
+        outcomes = {of.passed for of in earlier if _is_copy(sample, of)}
+        if outcomes == {sample.passed}:
             repeats.add((sample.scenario, sample.number))
         else:
             earlier.append(sample)

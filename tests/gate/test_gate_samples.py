@@ -139,6 +139,33 @@ def test_repeats_are_told_by_their_words() -> None:
     assert repeats_in(samples) == {("a", 3), ("a", 6)}
 
 
+def test_the_same_words_are_no_copies_once_they_passed_and_failed() -> None:
+    samples = [sample("a", number, outcome, says="x") for number, outcome in enumerate("++-+-", start=1)]
+    assert repeats_in(samples) == {("a", 2)}
+
+
+def test_samples_that_fail_with_words_that_passed_before_do_not_vanish(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        TAKEN = []
+
+        def bot(messages):
+            return f"line {len(TAKEN) // 2} and {len(messages)}"
+
+        @pytest.mark.dialogue(a=bot, b="scripted:farewell", turns=2, samples=30, min_pass_rate=0.6)
+        def test_every_second_fails(dialogue):
+            assert dialogue.messages
+            TAKEN.append(1)
+            assert len(TAKEN) % 2
+        """
+    )
+    result = pytester.runpytest("-p", "no:cacheprovider", "-q")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*test_every_second_fails: FAIL: 13 of 26 passed (50 %,*"])
+
+
 def test_errors_are_not_counted_and_leave_a_hole() -> None:
     record = bar_record({"a": "+" * 5 + "!" + "+" * 14})
     decided = decide_record(record).scenarios["a"]
