@@ -12,9 +12,9 @@ from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.files import MOST_CELLS, read_scenarios
 from pytest_duolog.scenarios.rows import Axis, ScenarioRow, crossed, flat_names, label_of, n_crossed
 from pytest_duolog.scenarios.scenario import SIDES, Scenario
-from pytest_duolog.scenarios.speaker import ModelName
+from pytest_duolog.scenarios.speaker import Knobs, ModelName
 from pytest_duolog.scenarios.steps import Check
-from pytest_duolog.scenarios.values import ScenarioValues, Source
+from pytest_duolog.scenarios.values import Idle, ScenarioValues, Source
 from pytest_duolog.settings import Settings
 
 # Options that can be repeated, and the scenario argument that each one sets.
@@ -101,6 +101,7 @@ def _cell(
         _check_effect(values, settings)
         scenario = Scenario.build(_with_length(values, settings))
         cast = settings.cast(scenario)
+        _check_sent(values, cast, settings)
         _check_steps(scenario)
     except ConfigurationError as error:
         where = f"{row.place}: " if row.place else ""
@@ -124,26 +125,37 @@ def _check_effect(values: Mapping[str, Any], settings: Settings) -> None:
         raise ConfigurationError("\n".join(wrong))
 
 
+def _check_sent(values: Mapping[str, Any], cast: Scenario, settings: Settings) -> None:
+    """Raises ConfigurationError for a setting of both models that neither gets; scripted models get none."""
+    given = ScenarioValues.of([Source("given", values)])
+    unsent = settings.unsent(cast)
+    for name in (name for name in Knobs.model_fields if values.get(name) not in (None, {})):
+        sides = [side for side in SIDES if not given.is_own(side, name)]
+        if all(_is_of(cast.speaker(side).model, "scripted") or (side, name) in unsent for side in sides):
+            models = " and ".join(dict.fromkeys(cast.speaker(side).model_label for side in sides))
+            raise ConfigurationError(str(Idle(name, values[name], "given", f"it is not sent to {models}")))
+
+
 def _with_length(values: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     """The values, with a limit for replies of the embedded model if they have none."""
     cast = settings.cast(Scenario.build(values))
     changes: dict[str, Any] = {
         side: {"max_tokens": LOCAL_MAX_TOKENS}
         for side in SIDES
-        if (speaker := cast.speaker(side)).max_tokens is None and _is_local(speaker.model)
+        if (speaker := cast.speaker(side)).max_tokens is None and _is_of(speaker.model, "local")
     }
     return Scenario.changed(values, changes)
 
 
-def _is_local(model: Any) -> bool:
-    return isinstance(model, str) and ModelName.parse(model).provider == "local"
+def _is_of(model: Any, provider: str) -> bool:
+    return isinstance(model, str) and ModelName.parse(model).provider == provider
 
 
 def local_models(scenario: Scenario) -> Iterator[str]:
     """The embedded models in a scenario."""
     for side in SIDES:
         model = scenario.speaker(side).model
-        if isinstance(model, str) and _is_local(model):
+        if isinstance(model, str) and _is_of(model, "local"):
             yield ModelName.parse(model).model
 
 

@@ -363,6 +363,18 @@ def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatSer
         ([*MODELS, "--scenarios", "wrong.yaml"], "wrong.yaml:1:4: openr: unknown argument"),
         (["--scenarios", "same.yaml", *MODELS], "is the same dialogue as 'one'"),
         (["--scenarios", "same.yaml", "--opener", "Hi."], "opener is given here and by --opener"),
+        (
+            ["--model", "scripted:counter", "--temperature", "0.5"],
+            "temperature=0.5 (given) has no effect: it is",
+        ),
+        (
+            ["--a", "scripted:counter", "--b", "anthropic:x", "--seed", "3"],
+            "seed=3 (given) has no effect: it is not sent to scripted:counter and anthropic:x",
+        ),
+        (
+            ["--a", "openai:x", "--b", "scripted:counter", "--scenarios", "own.yaml", "--temperature", "1"],
+            "it is not sent to scripted:counter",
+        ),
         ([*MODELS, "--budget", "money=1"], "is not a limit"),
         ([*MODELS, "--stop-on", "nothing", "--stop-on", "loop"], "'nothing' cannot be combined"),
     ],
@@ -372,6 +384,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(
 ):
     Path("test_there.py").write_text("# mine\n")
     Path("wrong.yaml").write_text("- {openr: x}\n")
+    Path("own.yaml").write_text("- a: {temperature: 0.5}\n")
     Path("same.yaml").write_text("- {id: one, opener: Tea?}\n- {id: two, opener: Tea?}\n")
     talk(*arguments, status=2)
     assert words in capsys.readouterr().err
