@@ -45,7 +45,7 @@ LABEL = re.compile(
     rf"(?:{_TIME})?(?P<mark>\*\*|__|[*_])?(?P<name>{_NAME})(?:(?P=mark))?"
     r"(?(mark)(?: ?[(\[][^()\[\]\n]{1,60}[)\]])?|) ?(?::(?:(?P=mark))?(?=\s|$)|：(?:(?P=mark))?)"
 )
-HEADING = re.compile(r"(?P<level>#{2,6}) +(?P<name>[^#\s].*?) *$")
+HEADING = re.compile(r"(?P<level>#{2,6}) +(?P<name>[^#\s](?:.*\S)?)\s*$")
 RULE = re.compile(r" {0,3}(?:-{3,}|\*{3,}|_{3,}) *$")
 BOLD = ("**", "__")
 N_SIDES = 2

@@ -58,6 +58,8 @@ def test_headings_of_two_who_take_turns_are_names():
     two = "### A 1.5\n\nHi.\n\n---\n\n### B\n\n### Menu\n\n- tea\n\n---\n\n"
     assert said(head + two + two) == [("A 1.5", "Hi."), ("B", "### Menu\n\n- tea")] * 2
     assert only("Talk\n## A\nx\n## B\ny\n## A\nz\n## B\nw").message_lines == (2, 4, 6, 8)
+    wide = "### a" + " " * 20_000 + "b"
+    assert said(f"Talk\n## A \t\n{wide}\n## B\ny\n## A\nz\n## B\nw")[:2] == [("A", wide), ("B", "y")]
 
 
 @pytest.mark.parametrize(
