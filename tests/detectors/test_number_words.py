@@ -1,0 +1,62 @@
+"""Number words in seven languages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_duolog.detectors.number_words import in_digits
+
+ONES = [
+    *(
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    ),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+]
+TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+
+
+def spelled(number: int, between: str) -> str:
+    if number < len(ONES):
+        return ONES[number]
+    tens, ones = divmod(number, 10)
+    return TENS[tens - 2] + (between + ONES[ones] if ones else "")
+
+
+@given(st.integers(0, 99), st.sampled_from("- "))
+def test_numbers_below_a_hundred_come_back_from_words(number: int, between: str):
+    assert in_digits(f"we have {spelled(number, between)} rooms") == f"we have {number} rooms"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "thirty-five",
+        "fünfunddreißig",
+        "trente-cinq",
+        "treinta y cinco",
+        "trentacinque",
+        "trinta e cinco",
+        "vijfendertig",
+    ],
+)
+def test_each_language_says_tens_and_ones_in_its_own_way(words: str):
+    assert in_digits(f"({words})") == "(35)"
+
+
+@given(st.integers(0, 10**12))
+def test_marks_of_thousands_are_left_out(number: int):
+    assert in_digits(f"{number:,}") == str(number)
