@@ -261,15 +261,22 @@ class _Gate:
 
     def _run_ahead(self) -> PairsDecision | None:
         """Run the next pairs of scenarios that lost several, until each is blamed or no longer suspect."""
-        return self._examine(lambda tally: tally.is_harmed)
+        return self._examine(lambda tally: tally.is_harmed and not self._is_copied(tally))
 
     def _run_suspicious(self) -> PairsDecision | None:
         """Run the first pairs of the scenarios in `ahead`, and more of those that lose several of them."""
         return self._examine(
             lambda tally: (
-                tally.scenario in self._ahead and (len(tally.pairs) < PAIRS_AHEAD or tally.is_harmed)
+                tally.scenario in self._ahead
+                and (len(tally.pairs) < PAIRS_AHEAD or tally.is_harmed)
+                and not self._is_copied(tally)
             )
         )
+
+    @staticmethod
+    def _is_copied(tally: ScenarioTally) -> bool:
+        """Whether its pairs are copies, so that further ones are expected to be, too, and to blame nobody."""
+        return tally.n >= MOST_ROUNDS_OF_REPEATS and tally.n_distinct <= 1
 
     def _examine(self, is_suspect: Callable[[ScenarioTally], bool]) -> PairsDecision | None:
         """Take further pairs of suspects alone; the decision if pairs are missing, or one is blamed."""

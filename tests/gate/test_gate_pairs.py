@@ -205,6 +205,14 @@ def test_the_same_dialogue_over_and_over_never_passes() -> None:
     assert {tally.n_distinct for tally in decided.tallies} == {1}
 
 
+def test_copies_of_a_loss_are_not_asked_for_ahead_of_the_rounds() -> None:
+    decided = decide("-" + "m" * 19)
+    assert (decided.decision, decided.reason, decided.n_rounds) == (Decision.INCONCLUSIVE, Reason.REPEATS, 3)
+    assert [len(tally.pairs) for tally in decided.tallies] == [3]
+    beside = decide("-" + "m" * 19, *["==="] * 6)
+    assert {len(tally.pairs) for tally in beside.tallies} == {3}
+
+
 def test_the_worst_scenarios_are_known() -> None:
     decided = decide("---", "--=", "=-+", *["==="] * 17)
     assert [tally.scenario for tally in decided.harmed] == ["s1", "s2"]
