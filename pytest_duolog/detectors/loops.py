@@ -75,7 +75,7 @@ class Loop:
 
     `onset` and `end` are the positions of its first and last message, from 0. `kind` is the kind of its first messages:
     `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, or, for one speaker alone, `stuck` or `deflection`;
-    by likeness of meaning (`topics.idle`) also the `KINDS` there. `speakers` are in the
+    by likeness of meaning also the `KINDS` in `topics.idle`, and `blessing`. `speakers` are in the
     order in which they first added nothing. `period` is the number of messages after which the same message comes
     again; None if it comes in other words.
     """

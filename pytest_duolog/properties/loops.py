@@ -18,7 +18,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.agreement import agreeing_loops
 from pytest_duolog.properties.base import Property
 from pytest_duolog.properties.verdict import Verdict
-from pytest_duolog.topics import idle
+from pytest_duolog.topics import blessings, idle
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 # The results for so many dialogues are kept.
@@ -27,7 +27,7 @@ _KEPT = 4
 T = TypeVar("T")
 Messages = tuple[Message, ...]
 
-KINDS = (*(kind.value for kind in Stale), "stuck", "deflection", *idle.KINDS, CALLS)
+KINDS = (*(kind.value for kind in Stale), "stuck", "deflection", *idle.KINDS, blessings.KIND, CALLS)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class NoLoops(Property, method="has_no_loops"):
     Three equal tool calls in a row with equal results are a loop as well. `allow` are kinds of loops that are accepted:
     `repeat`, `rephrased`, `empty`, `ritual`, `vague`, `listening`, `stuck`, `deflection`, `calls` (see `Loop`),
     `agreeing`; and, by likeness in meaning, which the extra `topic` compares in English, `clarifying`, `yielding`,
-    `ending`, `agreeing`, `apologising`, `thanking`, `planning`, `waiting`, `passing`, `parting`.
+    `ending`, `agreeing`, `apologising`, `thanking`, `planning`, `waiting`, `passing`, `parting`,
+    `blessing`.
     """
 
     allow: tuple[str, ...] = ()
@@ -98,7 +99,8 @@ def said_loops(messages: Messages) -> tuple[Loop, ...]:
     agreeing = agreeing_loops(messages, n_news)
     is_stale = [one.stale is not None for one in detector.heard]
     idling = idle.idle_loops(messages, n_news, is_stale, detector.closings.at_end(), [*kept, *agreeing])
-    for loop in (*agreeing, *idling):
+    blessing = blessings.blessing_loops(messages, detector.heard, n_news, [*kept, *agreeing, *idling])
+    for loop in (*agreeing, *idling, *blessing):
         if not any(other.onset <= loop.end and loop.onset <= other.end for other in kept):
             kept.append(loop)
     return tuple(sorted(kept, key=lambda loop: loop.onset))
@@ -106,7 +108,7 @@ def said_loops(messages: Messages) -> tuple[Loop, ...]:
 
 def _unseen(transcript: Transcript) -> str:
     """What could not be seen for want of the extra."""
-    if len(transcript) < idle.SHORTEST or idle.can_compare():
+    if len(transcript) < min(idle.SHORTEST, blessings.WINDOW) or idle.can_compare():
         return ""
     return "; meanings are not compared without pip install 'pytest-duolog[topic]'"
 

@@ -63,6 +63,7 @@ _PRODUCTS_AT_ONCE = 2**18
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("idle.toml").read_text("utf-8"))
 SEEDS: Mapping[str, Sequence[str]] = _TABLES["seeds"]
+BLESSING: Sequence[str] = _TABLES["blessing"].split()
 # The kinds of seeds that a speaker who only deflects is near to, and how the loop is called.
 _DEFLECTING = ("not-understood", "cannot", "referring")
 AGREEING = "agreeing"
