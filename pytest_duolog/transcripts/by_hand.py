@@ -11,7 +11,8 @@ counts too. An indented line has no label.
 
 Before a name there may be a time, `2026-03-01 12:30:05 Ann: Hello.`, and after a name in bold a remark,
 `**Ann** (at home): Hello.` In Markdown, text before the first message is passed over if two names in bold take turns.
-Headings can be names:
+Pictures such as a robot before a name are no part of it. All that is said may be a quote, or a list of names in bold.
+Headings can be names, in bold or with a colon, too:
 
     ### Ann
 
@@ -40,12 +41,17 @@ MOST_WORDS_OF_NAME = 4
 _NAME = rf"[^\W_][\w .'’()&–-]{{0,{LONGEST_NAME - 1}}}?"
 # A point in time before a name, as programs write it.
 _TIME = r"\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?(?: -)? "
+_SIGN = r"[\u200d\ufe0f\u2600-\u27bf\U0001f000-\U0001faff]"
 # A name may be in bold or italics, with or without its colon, and a remark in brackets after it.
 LABEL = re.compile(
-    rf"(?:{_TIME})?(?P<mark>\*\*|__|[*_])?(?P<name>{_NAME})(?:(?P=mark))?"
+    rf"(?:{_TIME})?(?:{_SIGN}{{1,8}} ?)?(?P<mark>\*\*|__|[*_])?(?:{_SIGN}{{1,8}} ?)?(?P<name>{_NAME})(?:(?P=mark))?"
     r"(?(mark)(?: ?[(\[][^()\[\]\n]{1,60}[)\]])?|) ?(?::(?:(?P=mark))?(?=\s|$)|：(?:(?P=mark))?)"
 )
 HEADING = re.compile(r"(?P<level>#{2,6}) +(?P<name>[^#\s](?:.*\S)?)\s*$")
+# What stands around the name in a heading.
+AROUND_NAME = re.compile(rf"^(?:[*_ ]|{_SIGN})+(?=[^\W_])|(?<=[^*_:： ])[*_:： ]+$")
+QUOTE = re.compile(r"> ?")
+ITEM = re.compile(r"[-*+] +(?=\*\*|__)")
 RULE = re.compile(r" {0,3}(?:-{3,}|\*{3,}|_{3,}) *$")
 BOLD = ("**", "__")
 N_SIDES = 2
@@ -68,6 +74,7 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
     """
     if under_headings := _under_headings(lines, first):
         return under_headings
+    lines = _without_marks(lines, first)
     begin = next((index for index in range(first, len(lines)) if _is_said(lines[index])), len(lines))
     labels = list(_labels(lines, begin))
     if begin < len(lines) and (not labels or labels[0].at != begin):
@@ -97,6 +104,16 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
 def _is_said(line: str) -> bool:
     """Whether a line before the first message is text of a dialogue, not a title."""
     return bool(line.strip()) and not line.startswith("#")
+
+
+def _without_marks(lines: Sequence[str], first: int) -> Sequence[str]:
+    """The lines without their `>` if all that is said is quoted; without their bullets if a list is the dialogue."""
+    said = [line for line in lines[first:] if _is_said(line)]
+    if said and all(map(QUOTE.match, said)):
+        return [QUOTE.sub("", line, count=1) for line in lines]
+    plain = [ITEM.sub("", line, count=1) for line in lines]
+    is_list = all(ITEM.match(line) or line[0].isspace() for line in said)
+    return plain if is_list and _has_dialogue(plain, first) else lines
 
 
 def _labels(lines: Sequence[str], begin: int) -> Iterator[_Label]:
@@ -130,19 +147,21 @@ def _under_headings(lines: Sequence[str], first: int) -> list[tuple[int, Message
 
     A message may have headings of its own, if none of them is a higher one.
     """
-    headings = [(at, found) for at in range(first, len(lines)) if (found := HEADING.match(lines[at]))]
-    common = Counter((found["level"], found["name"]) for _, found in headings).most_common(N_SIDES)
+    headings = [
+        (at, found["level"], AROUND_NAME.sub("", found["name"]))
+        for at in range(first, len(lines))
+        if (found := HEADING.match(lines[at]))
+    ]
+    common = Counter((level, name) for _, level, name in headings).most_common(N_SIDES)
     names = {name for _, name in dict(common)}
     level = common[0][0][0] if common else ""
-    starts = [
-        (at, found["name"]) for at, found in headings if found["level"] == level and found["name"] in names
-    ]
+    starts = [(at, name) for at, own, name in headings if own == level and name in names]
     is_dialogue = (
         len(starts) >= FEWEST_TURNS
         and len(names) == N_SIDES
         and all(one != other for (_, one), (_, other) in pairwise(starts))
         and all(len(name) <= LONGEST_NAME and len(name.split()) <= MOST_WORDS_OF_NAME for name in names)
-        and not any(at > starts[0][0] and len(found["level"]) < len(level) for at, found in headings)
+        and not any(at > starts[0][0] and len(own) < len(level) for at, own, _ in headings)
         and not _has_dialogue(lines[: starts[0][0]], first)
     )
     if not is_dialogue:

@@ -37,10 +37,13 @@ def said(text: str) -> list[tuple[str, str]]:
         "Alice : Do you repair lamps?\nBob : We do.\nAlice : Good.",
         "2026-03-01 09:05Z Alice: Do you repair lamps?\n2026-03-01 09:06 Bob: We do.\n[2026-03-01T09:07] Alice: Good.",
         "**Alice** (by phone: room 3): Do you repair lamps?\n\n**Bob** [09:06:10]:\n\nWe do.\n\n**Alice**: Good.",
+        "**🧑 Alice:** Do you repair lamps?\n\n🤖 **Bob**: We do.\n\n**🧑‍💻️Alice:** Good.",
+        "# Lamps\n> **Alice**: Do you repair lamps?\n>\n> Bob: We do.\n\n> **Alice**: Good.",
+        "- **Alice:** Do you repair lamps?\n- **Bob:** We do.\n\n- **Alice:** Good.",
     ],
     ids=[
         *("lines", "paragraphs", "Windows", "title", "heading", "bold", "marks", "names alone", "space"),
-        *("times", "remarks"),
+        *("times", "remarks", "signs", "quotes", "list"),
     ],
 )
 def test_a_name_and_a_colon_begin_a_message(text: str):
@@ -63,6 +66,15 @@ def test_headings_of_two_who_take_turns_are_names():
 
 
 @pytest.mark.parametrize(
+    "heads",
+    [("User:", "**User:**"), ("**User**:", "User"), ("🧑 User", "__User__"), ("**🧑 User：**", "User :")],
+)
+def test_the_name_in_a_heading_is_bare(heads: tuple[str, str]):
+    text = "".join(f"#### {head}\n\nHi.\n\n#### 🤖:\n\nHo.\n\n" for head in heads)
+    assert said(text) == [("User", "Hi."), ("🤖", "Ho.")] * 2
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Changes\n\n## 1.1\n\n### Added\n\nx\n\n### Fixed\n\ny\n\n## 1.0\n\n### Added\n\nz\n\n### Fixed\n\nw\n",
@@ -71,8 +83,12 @@ def test_headings_of_two_who_take_turns_are_names():
         "Notes\n\n**Use:** x\n\n**Why:** y\n",
         "Notes\n\n**Use:** x\n\n**Why:** y\n\n**How:** z\n\n**Use:** x\n\n**Why:** y\n\n**How:** z\n",
         "Notes\n\n**Use:** x\n**Why:** y\n\n**Use:** x\n**Why:** y\n",
+        "# Lamps\n\n- **Fast:** x\n- **Small:** y\n",
     ],
-    ids=["changelog", "three headings", "two messages", "two in bold", "three in bold", "lists in bold"],
+    ids=[
+        *("changelog", "three headings", "two messages", "two in bold", "three in bold", "lists in bold"),
+        "list of features",
+    ],
 )
 def test_other_headings_and_words_in_bold_are_no_names(text: str):
     (found,) = read_sources(text, file="notes.md")
@@ -110,6 +126,15 @@ def test_a_label_inside_a_message_is_no_speaker():
         ("Ann", "Hi."),
         ("Bob", "The list,\nas promised.\nNote: it is long."),
         ("Ann", "Thanks."),
+    ]
+
+
+def test_an_item_in_bold_inside_a_message_is_no_speaker():
+    text = "There are two.\n\n- **Pros:** light\n- **Cons:** dear"
+    assert said(f"Ann: Which lamps?\n\nBob: {text}\n\nAnn: > Bye.") == [
+        ("Ann", "Which lamps?"),
+        ("Bob", text),
+        ("Ann", "> Bye."),
     ]
 
 
