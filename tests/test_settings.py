@@ -298,11 +298,17 @@ def test_roles_are_roles_or_names():
         ({"margin": "nan"}, "duolog_margin: 'nan' is not a number"),
         ({"inconclusive": "0"}, "duolog_inconclusive: '0' is not known"),
         ({"edited_cassettes": "Fail"}, "duolog_edited_cassettes: unknown value 'Fail'"),
-        ({"budget": ","}, "--duolog-budget: '' is not a limit"),
+        ({"budget": ","}, "--duolog-budget: '' is not a limit: no limit has the name ''"),
         ({"budget": "tokens=1,"}, "--duolog-budget: '' is not a limit"),
-        ({"budget": "dialogues=1.5"}, "--duolog-budget: 'dialogues=1.5' is not a limit"),
-        ({"budget": "tokens=1,tokens=2"}, "--duolog-budget: 'tokens=2' is not a limit, or a second one"),
-        ({"budget": "cost=inf"}, "--duolog-budget: 'cost=inf' is not a limit"),
+        (
+            {"budget": "dialogues=1.5"},
+            "--duolog-budget: 'dialogues=1.5' is not a limit: '1.5' is not a whole",
+        ),
+        (
+            {"budget": "tokens=1,tokens=2"},
+            "--duolog-budget: 'tokens=2' is not a limit: tokens is given twice",
+        ),
+        ({"budget": "cost=inf"}, "--duolog-budget: 'cost=inf' is not a limit: 'inf' is not a number above 0"),
         (
             {"model_options": ["a=openai:x", "a=openai:y"]},
             "--duolog-model: 'a' is given twice (openai:x, openai:y); leave one out",

@@ -26,7 +26,7 @@ from pytest_duolog.recording.record_mode import RecordMode
 from pytest_duolog.reports.talk_text import LiveDialogue, Progress, ended_line, problem_lines, table
 from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Asked, Ended, Event, Holding, Said, Talk, TalkFolder
-from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON, Scenario
+from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON, Scenario, Side
 from pytest_duolog.settings import Settings
 from pytest_duolog.settings.pyproject import nearest_pyproject
 
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _talk(plan: Plan, session: Session, arguments: argparse.Namespace) -> int:
     for line in plan.notices:
         print(printable(line))
-    _bring_weights({model for talk in plan.talks for model in local_models(talk.scenario)})
+    _bring_weights({found for talk in plan.talks for found in local_models(talk.scenario)})
     executor = _engaged(session, [talk.scenario for talk in plan.talks])
     plan.begin()
     view = _View(plan.talks, is_quiet=arguments.quiet)
@@ -174,6 +174,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         stop_on=arguments.stop_on or STOP_ON,
         pyproject=nearest_pyproject(),
         budget=arguments.budget,
+        budget_option="--budget",
         executor=arguments.executor,
     )
 
@@ -188,16 +189,17 @@ def _checked(folder: Path) -> Path:
     return folder
 
 
-def _bring_weights(models: set[str]) -> None:
+def _bring_weights(models: set[tuple[Side, str]]) -> None:
     """Download missing weights of embedded models; on a terminal, only after a question.
 
     Raises ConfigurationError if the user declines, and LocalModelError if the download fails.
     """
+    sides = " and ".join(f"--{side}" for side in sorted({side for side, _ in models}))
     if models and importlib.util.find_spec("xllamacpp") is None:
         raise ConfigurationError(
-            f"the embedded model needs xllamacpp: {INSTALL_COMMAND}\nor name other models with --a and --b"
+            f"the embedded model needs xllamacpp: {INSTALL_COMMAND}\nor name another model with {sides}"
         )
-    for model in sorted(models):
+    for model in sorted({model for _, model in models}):
         try:
             find_weights(model)
         except LocalModelError:
@@ -212,7 +214,7 @@ def _bring_weights(models: set[str]) -> None:
             if sys.stdin.isatty() and sys.stdout.isatty() and not _agrees("Download them now?"):
                 raise ConfigurationError(
                     f"nothing was downloaded and no dialogue was run; later: {PULL_COMMAND}, or name "
-                    "other models with --a and --b"
+                    f"another model with {sides}"
                 ) from None
             pull(model, say=lambda text: print(text, flush=True))
 

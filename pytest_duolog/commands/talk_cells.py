@@ -11,7 +11,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.running.talks import identity_of
 from pytest_duolog.scenarios.files import MOST_CELLS, read_scenarios
 from pytest_duolog.scenarios.rows import Axis, ScenarioRow, crossed, flat_names, label_of, n_crossed
-from pytest_duolog.scenarios.scenario import SIDES, Scenario
+from pytest_duolog.scenarios.scenario import SIDES, Scenario, Side
 from pytest_duolog.scenarios.speaker import Knobs, ModelName
 from pytest_duolog.scenarios.steps import Check
 from pytest_duolog.scenarios.values import Idle, ScenarioValues, Source
@@ -151,12 +151,12 @@ def _is_of(model: Any, provider: str) -> bool:
     return isinstance(model, str) and ModelName.parse(model).provider == provider
 
 
-def local_models(scenario: Scenario) -> Iterator[str]:
-    """The embedded models in a scenario."""
+def local_models(scenario: Scenario) -> Iterator[tuple[Side, str]]:
+    """The embedded models in a scenario, with their sides."""
     for side in SIDES:
         model = scenario.speaker(side).model
         if isinstance(model, str) and _is_of(model, "local"):
-            yield ModelName.parse(model).model
+            yield side, ModelName.parse(model).model
 
 
 def _check_same(cells: Sequence[Cell]) -> None:

@@ -217,7 +217,7 @@ def _header_value(variable: str, environ: Mapping[str, str]) -> str:
 def _unset(name: str, problem: str, variable: str) -> EndpointError:
     return EndpointError(
         f"{problem} for provider {name!r}: the environment variable {variable} is not set",
-        advice=f"set {variable}, or replay a recording with --record-mode=none",
+        advice=f"set {variable}; only recorded messages need no model",
     )
 
 

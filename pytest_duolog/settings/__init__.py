@@ -95,6 +95,7 @@ class Settings:
         stop_on: Iterable[str],
         pyproject: Path | None,
         budget: str = "",
+        budget_option: str = "--duolog-budget",
         secrets: Iterable[str] = (),
         otel: str = "off",
         executor: str = "",
@@ -139,7 +140,9 @@ class Settings:
             secrets=EnvironmentRules(tuple(secrets)),
             otel=options.otel(otel),
             executor=_executor_at(executor) if executor else None,
-            budget=options.budget_limits(budget, n_shares=n_processes, share=n_before + worker % n_workers),
+            budget=options.budget_limits(
+                budget, option=budget_option, n_shares=n_processes, share=n_before + worker % n_workers
+            ),
         )
         _check_limits(settings)
         settings.check()

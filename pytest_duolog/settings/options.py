@@ -126,12 +126,14 @@ def _role_model(source: str, pair: str) -> tuple[str, str]:
     raise ConfigurationError(f"{source}: {pair!r} is not ROLE=provider:model")
 
 
-def budget_limits(text: str, *, n_shares: int = 1, share: int = 0) -> dict[str, float]:
+def budget_limits(
+    text: str, *, option: str = "--duolog-budget", n_shares: int = 1, share: int = 0
+) -> dict[str, float]:
     """The limits in `tokens=100000,cost=2.50`, divided by `n_shares` processes; this is number `share`, from 0.
 
     Dialogues are divided as whole numbers.
 
-    The error names the wrong part and what is accepted.
+    The error names the option, the wrong part and what is accepted.
     """
     limits: dict[str, float] = {}
     if not text:
@@ -142,12 +144,19 @@ def budget_limits(text: str, *, n_shares: int = 1, share: int = 0) -> dict[str, 
             limit = float(value)
         except ValueError:
             limit = -1.0
-        is_whole = unit != "dialogues" or limit.is_integer()
-        if unit not in BUDGET_UNITS or unit in limits or not (0 < limit < float("inf") and is_whole):
+        wrong = ""
+        if unit not in BUDGET_UNITS:
+            wrong = f"no limit has the name {unit!r}"
+        elif unit in limits:
+            wrong = f"{unit} is given twice"
+        elif not 0 < limit < float("inf"):
+            wrong = f"{value!r} is not a number above 0"
+        elif unit == "dialogues" and not limit.is_integer():
+            wrong = f"{value!r} is not a whole number of dialogues"
+        if wrong:
             raise ConfigurationError(
-                f"--duolog-budget: {part!r} is not a limit, or a second one; write NAME=NUMBER, "
-                f"separated by commas (names: {', '.join(BUDGET_UNITS)}), for example "
-                "tokens=100000,cost=2.50"
+                f"{option}: {part!r} is not a limit: {wrong}; write NAME=NUMBER, separated by commas "
+                f"(names: {', '.join(BUDGET_UNITS)}), for example tokens=100000,cost=2.50"
             )
         limits[unit] = (limit + n_shares - 1 - share) // n_shares if unit == "dialogues" else limit / n_shares
     return limits

@@ -243,7 +243,9 @@ def test_a_missing_key_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL")
     talk(*MODELS, status=1)
-    assert "OPENAI_API_KEY" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "set OPENAI_API_KEY" in error
+    assert "--record-mode" not in error
 
 
 def test_a_dead_server_keeps_what_was_said_and_the_next_run_goes_on(
@@ -375,7 +377,10 @@ def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatSer
             ["--a", "openai:x", "--b", "scripted:counter", "--scenarios", "own.yaml", "--temperature", "1"],
             "it is not sent to scripted:counter",
         ),
-        ([*MODELS, "--budget", "money=1"], "is not a limit"),
+        (
+            [*MODELS, "--budget", "money=1"],
+            "duolog: --budget: 'money=1' is not a limit: no limit has the name 'money'",
+        ),
         ([*MODELS, "--stop-on", "nothing", "--stop-on", "loop"], "'nothing' cannot be combined"),
     ],
 )
@@ -538,7 +543,11 @@ def test_without_its_server_the_embedded_model_names_what_to_install(
 ):
     monkeypatch.setattr(talk_command.importlib.util, "find_spec", lambda _: None)
     talk(status=2)
-    assert "pip install 'pytest-duolog[local]'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "pip install 'pytest-duolog[local]'" in error
+    assert "or name another model with --a and --b\n" in error
+    talk("--a", "scripted:counter", status=2)
+    assert "or name another model with --b\n" in capsys.readouterr().err
 
 
 @pytest.mark.slow

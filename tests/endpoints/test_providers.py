@@ -136,7 +136,7 @@ def test_missing_key_names_its_variable(environ):
         destination("openai", PROVIDERS["openai"], environ)
     assert str(caught.value) == (
         "no key for provider 'openai': the environment variable OPENAI_API_KEY is not set\n"
-        "  to fix:  set OPENAI_API_KEY, or replay a recording with --record-mode=none"
+        "  to fix:  set OPENAI_API_KEY; only recorded messages need no model"
     )
 
 
