@@ -35,13 +35,13 @@ _NUMBER_WORD = re.compile(
     rf"|(?P<tens>{_any_of(_TENS)})(?:(?:[- ]| y | e |[- ]et[- ])?(?P<unit>one|{_BESIDE_TENS}))?"
     rf"|(?P<small>{_any_of(_SMALL)}))\b"
 )
-_THOUSANDS = re.compile(r"(?<=\d)[,. ](?=\d{3}\b)")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:([,. ])\d{3}(?:\1\d{3})*+)(?!\d|[.,]\d{3})\b")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d\d\b)")
 
 
 def in_digits(text: str) -> str:
     """The text with numbers in digits, without marks of thousands; words only in small letters."""
-    text = _DECIMAL_COMMA.sub(".", _THOUSANDS.sub("", text))
+    text = _DECIMAL_COMMA.sub(".", _THOUSANDS.sub(lambda found: found[0].replace(found[1], ""), text))
     return _NUMBER_WORD.sub(
         lambda found: str(sum(_VALUES[word] for word in found.groups() if word is not None)), text
     )

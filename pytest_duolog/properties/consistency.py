@@ -164,11 +164,14 @@ class KeepsFacts(SpokenProperty, method="keeps_facts"):
         facts = {speaker.name: list(facts_of(speaker.system or "")) for speaker in transcript.speakers}
         measured = [item for item in said if facts.get(item[1].speaker)]
         if not measured:
-            return self.verdict(None, "no system prompt states a name, an age, a price, a time or a date")
+            return self.verdict(
+                None, "no system prompt states a fact to compare, such as a name, a price or a time"
+            )
         found = []
         shown = []
         for number, message in measured:
-            if pair := contradicted(facts[message.speaker], text.without_thinking(message.content)):
+            content = text.excerpt(text.without_thinking(message.content))
+            if pair := contradicted(facts[message.speaker], content):
                 stated, claimed = pair
                 found.append(Evidence(number, message.speaker, claimed.sentence))
                 shown.append(

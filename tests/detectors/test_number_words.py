@@ -60,3 +60,17 @@ def test_each_language_says_tens_and_ones_in_its_own_way(words: str):
 @given(st.integers(0, 10**12))
 def test_marks_of_thousands_are_left_out(number: int):
     assert in_digits(f"{number:,}") == str(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "digits"),
+    [
+        ("in 2024 300 people", "in 2024 300 people"),
+        ("1.234,50 euros", "1234.50 euros"),
+        ("2,500.75", "2500.75"),
+        ("12.05.2024", "12.05.2024"),
+        ("12 350 and 9,999 9,999", "12350 and 9999 9999"),
+    ],
+)
+def test_numbers_that_stand_beside_each_other_stay_two(text: str, digits: str):
+    assert in_digits(text) == digits
