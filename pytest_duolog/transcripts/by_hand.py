@@ -9,8 +9,9 @@ A line that begins with a speaker's name and a colon begins a message; other lin
 twice, follows a blank line, or if every line of the file has a label. If this finds only one speaker, the second label
 counts too. An indented line has no label.
 
-Before a name there may be a time, `2026-03-01 12:30:05 Ann: Hello.`, and after a name in bold a remark,
-`**Ann** (at home): Hello.` In Markdown, text before the first message is passed over if two names in bold take turns.
+Before each name there may be a time, `2026-03-01 12:30:05 Ann: Hello.` or `[12:30] Ann: Hello.`, and after a name in
+bold a remark, `**Ann** (at home): Hello.` In Markdown, text before the first message is passed over if two names in
+bold take turns.
 Pictures such as a robot before a name are no part of it. All that is said may be a quote, or a list of names in bold.
 Headings can be names, in bold or with a colon, too:
 
@@ -31,7 +32,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from pytest_duolog.display import shorten
+from pytest_duolog.display import listed, shorten
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts.transcript import Message
 
@@ -39,12 +40,16 @@ LONGEST_NAME = 40
 MOST_WORDS_OF_NAME = 4
 # Text of a name that is not broken off inside a word.
 _NAME = rf"[^\W_][\w .'’()&–-]{{0,{LONGEST_NAME - 1}}}?"
-# A point in time before a name, as programs write it.
-_TIME = r"\[?\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?\]?(?: -)? "
+# A point in time before a name, as programs write it. WhatsApp puts U+200E before it and U+202F before AM.
+_TIME = (
+    r"\u200e?[\[(]?(?:(?:\d{4}-\d\d-\d\d[ T]|\d{1,2}[/.]\d{1,2}[/.]\d{2,4},? ))?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
+    r"(?:\s?[AaPp][Mm]\b)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?[\])]?(?: [-–])? "
+)
 _SIGN = r"[\u200d\ufe0f\u2600-\u27bf\U0001f000-\U0001faff]"
 # A name may be in bold or italics, with or without its colon, and a remark in brackets after it.
 LABEL = re.compile(
-    rf"(?:{_TIME})?(?:{_SIGN}{{1,8}} ?)?(?P<mark>\*\*|__|[*_])?(?:{_SIGN}{{1,8}} ?)?(?P<name>{_NAME})(?:(?P=mark))?"
+    rf"(?P<time>{_TIME})?(?:{_SIGN}{{1,8}} ?)?(?P<mark>\*\*|__|[*_])?(?:{_SIGN}{{1,8}} ?)?"
+    rf"(?P<name>{_NAME})(?:(?P=mark))?"
     r"(?(mark)(?: ?[(\[][^()\[\]\n]{1,60}[)\]])?|) ?(?::(?:(?P=mark))?(?=\s|$)|：(?:(?P=mark))?)"
 )
 HEADING = re.compile(r"(?P<level>#{2,6}) +(?P<name>[^#\s](?:.*\S)?)\s*$")
@@ -57,6 +62,8 @@ BOLD = ("**", "__")
 N_SIDES = 2
 # Headings, and names in bold after other text, are names only if there are so many messages.
 FEWEST_TURNS = 4
+# So many different headings may be two names.
+NEARLY_TWO = (2, 3)
 
 
 class _Label(NamedTuple):
@@ -82,7 +89,7 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
         if not labels:
             raise TranscriptError(
                 "expected a speaker's name and a colon, as in 'Alice: Hello.', found "
-                f"{shorten(lines[begin], 60)}",
+                f"{shorten(lines[begin], 60)}{_advice(lines[first:])}",
                 line=begin + 1,
             )
         begin = labels[0].at
@@ -118,9 +125,13 @@ def _without_marks(lines: Sequence[str], first: int) -> Sequence[str]:
 
 def _labels(lines: Sequence[str], begin: int) -> Iterator[_Label]:
     is_after_blank = True
+    has_times: bool | None = None
     for index in range(begin, len(lines)):
         found = LABEL.match(lines[index])
-        if found and len(found["name"].split()) <= MOST_WORDS_OF_NAME:
+        if found and has_times is None:
+            has_times = bool(found["time"])
+        is_timetable = found and found["time"] and not has_times  # inside a message
+        if found and not is_timetable and len(found["name"].split()) <= MOST_WORDS_OF_NAME:
             text = lines[index][found.end() :]
             yield _Label(index, found["name"].rstrip(), text, is_after_blank, found["mark"] in BOLD)
         is_after_blank = not lines[index].strip()
@@ -177,6 +188,18 @@ def _has_dialogue(lines: Sequence[str], first: int) -> bool:
     """Whether a label comes twice in these lines."""
     names = [label.name for label in _labels(lines, first)]
     return len(set(names)) < len(names)
+
+
+def _advice(lines: Sequence[str]) -> str:
+    """What to say of a text whose headings may be meant as names."""
+    found = {AROUND_NAME.sub("", found["name"]) for line in lines if (found := HEADING.match(line))}
+    if len(found) not in NEARLY_TWO:
+        return ""
+    names = listed([shorten(name, LONGEST_NAME) for name in sorted(found)])
+    return (
+        f"; its headings ({names}) are speakers only if two of them take turns, in {FEWEST_TURNS} messages or "
+        "more, with no higher heading between"
+    )
 
 
 def _without_rule(lines: Sequence[str]) -> str:

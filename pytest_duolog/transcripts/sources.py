@@ -47,6 +47,10 @@ _OWN_FILES = {
     OwnFile.HISTORY: "a history of builds, which has no dialogues; `duolog history FOLDER` reads it",
 }
 _SPACE = re.compile(r"\s*")
+# An object or a list; `[2026-03-01 10:00] Ann: Hello.` and the table of a TOML file are none.
+_JSON_START = re.compile(
+    r"\s*(?:\{|\[\s*(?:[\[\]{\"]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*(?:[,\]]|\Z)|(?:true|false|null)\b|\Z))"
+)
 # The beginning of a plain vcrpy cassette.
 _VCR_START = "interactions:"
 
@@ -139,7 +143,7 @@ def each_source(text: str, *, file: str) -> Iterator[Source | Unreadable]:
         )
         yield Unreadable(file, 1, problem, is_ours=True)
         return
-    if text.lstrip()[:1] not in ("{", "[") and not is_json_lines(text.split("\n", LOOKED_AT + 1)):
+    if not _JSON_START.match(text) and not is_json_lines(text.split("\n", LOOKED_AT + 1)):
         yield _guarded(file, 1, lambda: _of_markdown(text, file, stem))
         return
     if own := own_file(text):

@@ -36,6 +36,11 @@ def said(text: str) -> list[tuple[str, str]]:
         "Alice:\nDo you repair lamps?\nBob:\nWe do.\nAlice:\nGood.",
         "Alice : Do you repair lamps?\nBob : We do.\nAlice : Good.",
         "2026-03-01 09:05Z Alice: Do you repair lamps?\n2026-03-01 09:06 Bob: We do.\n[2026-03-01T09:07] Alice: Good.",
+        "[2026-03-01 10:01] Alice: Do you repair lamps?\n[2026-03-01 10:02] Bob: We do.\n[10:03] Alice: Good.",
+        "[10:01:22] Alice: Do you repair lamps?\n[10:02] Bob: We do.\n10:03 Alice: Good.",
+        "(10:01) Alice: Do you repair lamps?\n10:02 pm Bob: We do.\n[10:03 AM] Alice: Good.",
+        "1/3/26, 1:01 - Alice: Do you repair lamps?\n1.3.26, 1:02 – Bob: We do.\n1.3.26, 1:03\u202fPM - Alice: Good.",
+        "[01/03/26, 10:01:22] Alice: Do you repair lamps?\n\u200e[01.03.26, 10:02] Bob: We do.\n[10:03] Alice: Good.",
         "**Alice** (by phone: room 3): Do you repair lamps?\n\n**Bob** [09:06:10]:\n\nWe do.\n\n**Alice**: Good.",
         "**🧑 Alice:** Do you repair lamps?\n\n🤖 **Bob**: We do.\n\n**🧑‍💻️Alice:** Good.",
         "# Lamps\n> **Alice**: Do you repair lamps?\n>\n> Bob: We do.\n\n> **Alice**: Good.",
@@ -43,7 +48,18 @@ def said(text: str) -> list[tuple[str, str]]:
     ],
     ids=[
         *("lines", "paragraphs", "Windows", "title", "heading", "bold", "marks", "names alone", "space"),
-        *("times", "remarks", "signs", "quotes", "list"),
+        *(
+            "times",
+            "times in brackets",
+            "hours",
+            "more hours",
+            "WhatsApp",
+            "WhatsApp in brackets",
+            "remarks",
+            "signs",
+            "quotes",
+            "list",
+        ),
     ],
 )
 def test_a_name_and_a_colon_begin_a_message(text: str):
@@ -136,6 +152,44 @@ def test_an_item_in_bold_inside_a_message_is_no_speaker():
         ("Bob", text),
         ("Ann", "> Bye."),
     ]
+
+
+def test_a_timetable_inside_a_message_has_no_speakers():
+    text = "The day:\n\n10:00 Opening: Eve\n\n11:00 Opening: Dan"
+    assert said(f"Ann: When?\n\nBob: {text}\n\nAnn: Thanks.") == [
+        ("Ann", "When?"),
+        ("Bob", text),
+        ("Ann", "Thanks."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[build-system]\nrequires = []\n", "expected a speaker's name"),
+        ("[tool.x]\na = 1\n", "expected a speaker's name"),
+        ("[1, 2", "not JSON"),
+        ('[{"role": "user",', "not JSON"),
+        ("[\n", "not JSON"),
+        ("[true,", "not JSON"),
+    ],
+)
+def test_only_what_begins_as_json_is_called_damaged_json(text: str, problem: str):
+    (found,) = read_sources(text, file="x.txt")
+    assert isinstance(found, Unreadable)
+    assert problem in found.problem
+
+
+def test_headings_that_are_nearly_names_are_told():
+    (found,) = read_sources("## **User**\n\nHi.\n\n## Bot:\n\nHo.\n", file="x.md")
+    assert isinstance(found, Unreadable)
+    assert (
+        "its headings ('Bot', 'User') are speakers only if two of them take turns, in 4 messages"
+        in found.problem
+    )
+    (found,) = read_sources("Notes\n\n## A\n\n## B\n\n## C\n\n## D\n", file="x.md")
+    assert isinstance(found, Unreadable)
+    assert "headings" not in found.problem
 
 
 def test_a_topic_may_stand_above():
