@@ -348,6 +348,10 @@ def _make_collector(config: pytest.Config) -> Collector:
     is_worker = hasattr(config, "workerinput")
     collector = Collector() if is_worker else Collector(partial(_receive, config))
     config.pluginmanager.register(collector, COLLECTOR)
+    if getattr(config.option, "numprocesses", None):  # this process collects no tests
+        from pytest_duolog.plugin.interrupted import watch_interrupts
+
+        watch_interrupts(config)
     is_given = any(_given(config, _key(f"--duolog-{name}")) for name in REPORTS)
     if not is_worker and (is_given or any(map(os.environ.get, CI_VARIABLES))):
         from pytest_duolog.plugin.outputs import watch_outputs

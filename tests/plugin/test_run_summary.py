@@ -99,6 +99,13 @@ INTERRUPTED = """
 """
 
 
+INTERRUPTING = """
+    def pytest_runtest_logreport(report):
+        if hasattr(report, "node") and report.when == "teardown":  # in the controller
+            raise KeyboardInterrupt
+"""
+
+
 @pytest.mark.parametrize(
     ("error", "mode", "is_told"),
     [
@@ -117,6 +124,38 @@ def test_an_interrupted_run_says_what_is_kept(
     output = result.stdout.str()
     assert ("interrupted: all received replies are in their cassettes" in output) is is_told
     assert ("to continue, repeat this with --record-mode=once" in output) is is_told
+    assert "run record" not in output
+
+
+def test_an_interrupted_run_with_samples_names_its_record(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        ENDED = []
+
+        @pytest.mark.dialogue(a="scripted:counter", b="scripted:counter", turns=1, samples=3, min_pass_rate=0.5)
+        def test_talk(dialogue):
+            if ENDED:
+                raise KeyboardInterrupt
+            ENDED.append(dialogue)
+        """
+    )
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "--record-mode=once", no_reraise_ctrlc=True
+    )
+    result.stdout.fnmatch_lines(["interrupted: *cassettes, and all finished samples in the run record"])
+
+
+def test_the_controller_of_workers_says_what_is_kept(pytester: pytest.Pytester):
+    pytester.makepyfile(TALKS.format(n=2).replace(", samples=1, min_pass_rate=1", ""))
+    pytester.makeconftest(INTERRUPTING)
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "--record-mode=once", "-n1", no_reraise_ctrlc=True
+    )
+    result.stdout.fnmatch_lines(
+        ["interrupted: all received replies are in their cassettes", "to continue, *"]
+    )
 
 
 def test_a_run_that_cannot_be_collected_was_not_interrupted(pytester: pytest.Pytester):
