@@ -19,7 +19,8 @@ from typing import Any
 from pytest_duolog.display import listed, shorten
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.storage.json_text import parsed
-from pytest_duolog.transcripts.chat_entries import is_chat_log
+from pytest_duolog.transcripts.chat_entries import CONTENT_KEYS, is_chat_log
+from pytest_duolog.transcripts.langchain import is_langchain
 from pytest_duolog.transcripts.markdown import from_markdown_with_lines
 from pytest_duolog.transcripts.readers import reader_of, readers
 from pytest_duolog.transcripts.text_file import read_text
@@ -319,10 +320,16 @@ def _of_value(value: Any, file: str, line: int, name: str) -> Source:
 def _no_dialogue(value: Any) -> str:
     if not isinstance(value, dict):
         return f"not a dialogue: {shorten(repr(value), 60)}"
-    if is_chat_log([value]):
+    if not value:
+        return "not a dialogue: an object without keys"
+    has_text = is_langchain(value) or any(isinstance(value.get(key), str | list) for key in CONTENT_KEYS)
+    if has_text and is_chat_log([value]):
         return (
             "one message, not a dialogue: put the messages of a dialogue into one list, one dialogue on "
             "each line"
         )
-    expected = ", ".join(sorted({repr(key) for reader in readers() for key in reader.keys}))
-    return f"not a dialogue: no {expected} among its keys {shorten(', '.join(value), 80)}"
+    expected = sorted({key for reader in readers() for key in reader.keys})
+    if known := [repr(key) for key in expected if key in value]:
+        return f"not a dialogue: no one list of messages with text under {' or '.join(known)}"
+    keys = shorten(", ".join(value), 80)
+    return f"not a dialogue: no {', '.join(map(repr, expected))} among its keys {keys}"

@@ -370,7 +370,10 @@ def test_words_are_found_in_every_shape(log: object, said_: list[str]):
         ({"contents": [5, {"parts": []}], "x": 1}, None),
         ([{"type": "message", "content": "Hi."}], "message 1 has no speaker"),
         ({"messages": [{"role": "user", "content": "Hi."}, {"text": "?"}]}, "not a list of objects"),
-        ({"input": "question", "output": "answer"}, "not a dialogue: no 'contents'"),
+        (
+            {"input": "question", "output": "answer"},
+            "no one list of messages with text under 'input' or 'output'",
+        ),
     ],
 )
 def test_what_is_no_log_is_said(log: object, problem: str | None):

@@ -28,4 +28,4 @@ def _read(value: Any) -> Transcript:
     return transcript_of(_messages(value), value)
 
 
-READER = Reader((), _accepts, _read, is_vague=True)
+READER = Reader(KEYS, _accepts, _read, is_vague=True)
