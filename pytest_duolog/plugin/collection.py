@@ -320,10 +320,13 @@ def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
     """
     settings = settings_of(config)
     roles: set[str] = set()
+    role_of: dict[str, str] = {}
     for item in filter(uses_our_fixture, items):
         if has_fixture(item, SCENARIO_FIXTURE):
             return ""
-        roles |= roles_of(scenario_of(item))
+        scenario = scenario_of(item)
+        roles |= roles_of(scenario)
+        role_of |= {speaker.name: speaker.role for speaker in (scenario.a, scenario.b) if speaker.role}
     known = ", ".join(sorted(roles | set(settings.models))) or "none"
     for option, unused in (
         ("--duolog-model", set(settings.overrides) - roles - set(settings.models)),
@@ -331,8 +334,12 @@ def unused_roles(config: pytest.Config, items: Iterable[pytest.Item]) -> str:
     ):
         if unused:
             named = ", ".join(map(repr, sorted(unused)))
+            hints = (
+                f"; {name} has the role {role_of[name]}: {option} {role_of[name]}=..."
+                for name in sorted(unused & role_of.keys())
+            )
             return (
                 f"{option}: no collected test has a speaker with the role or name {named} (there are: "
-                f"{known})"
+                f"{known}){''.join(hints)}"
             )
     return ""

@@ -440,6 +440,14 @@ def test_ini_key_for_a_gate_of_a_role_that_nobody_plays_is_refused(collected) ->
     collected("def test_plain(): pass", *options).assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("option", ["--duolog-candidate", "--duolog-model"])
+def test_a_speaker_that_is_named_although_it_has_a_role_is_told_by_its_role(collected, option: str) -> None:
+    test = "@pytest.mark.dialogue(a=Speaker('Ann', role='agent', model=speaks))"
+    result = collected(test, f"{option}=Ann=scripted:echo")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([f"*(there are: *agent); Ann has the role agent: {option} agent=..."])
+
+
 def test_role_table_that_spells_a_speaker_another_way_is_refused(collected) -> None:
     toml = (
         "[tool.duolog]\ndefault_model='scripted:counter'\n[tool.duolog.models]\nsupport_desk='scripted:echo'"
