@@ -122,7 +122,8 @@ class Project:
         yield from self._ci()
         yield ""
         yield "Next:"
-        if all(model.startswith("scripted:") for model in models.values()):
+        is_scripted = all(model.startswith("scripted:") for model in models.values())
+        if is_scripted:
             yield f"  pytest {test}    # passes at once: scripted speakers need no model"
             yield (
                 "  then set real models in pyproject.toml; for one without a key: pip install "
@@ -133,7 +134,10 @@ class Project:
             yield f"  pytest {test}    # from now on offline, from the recording"
         if keys := _keys():
             yield f"  keys that are set: {', '.join(keys)}; their models may stand in pyproject.toml"
-        yield "  git add the test with its cassettes/ folder: CI replays it"
+        if is_scripted:
+            yield "  git add the test: CI runs it; scripted speakers leave no recordings, real models do"
+        else:
+            yield "  git add the test with its cassettes/ folder: CI replays it"
 
     def _pyproject(self) -> Mapping[str, Any]:
         """The tables under [tool]; empty if there is no pyproject.toml."""

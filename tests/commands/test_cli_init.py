@@ -45,6 +45,8 @@ def test_an_empty_folder_gets_a_test_that_passes_at_once(
     shown = capsys.readouterr().out
     assert "wrote  tests/test_first_dialogue.py" in shown
     assert "pytest tests/test_first_dialogue.py    # passes at once" in shown
+    assert "git add the test: CI runs it; scripted speakers leave no recordings" in shown
+    assert "its cassettes/ folder" not in shown
     pytester.runpytest("--record-mode=none").assert_outcomes(passed=1)
 
 
