@@ -29,7 +29,7 @@ from pytest_duolog.transcripts.transcript import Message, Transcript, Transcript
 def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
     """The transcript of a log's entries; `record` may have more facts: `system`, `topic`, `model` and `tools`.
 
-    Raises TranscriptError if they are not a chat log.
+    Raises TranscriptError if they are not a chat log, or if nothing is said in it, thought or called.
     """
     if not is_chat_log(entries):
         raise TranscriptError(f"its messages are not a list of objects: {shorten(repr(entries), 60)}")
@@ -39,15 +39,14 @@ def transcript_of(entries: Any, record: Mapping[str, Any]) -> Transcript:
     for number, entry in enumerate(entries, start=1):
         log.read(entry_of(number, of_langchain(entry) if is_langchain(entry) else entry, prompts))
     messages = log.messages()
-    if (
-        messages
-        and not any(key in entry for entry in entries for key in CONTENT_KEYS)
-        and _is_empty(messages)
-    ):
-        raise TranscriptError(
-            f"its messages have no text: no {', '.join(map(repr, CONTENT_KEYS))} among their keys "
-            f"{shorten(', '.join(entries[0]), 80)}"
+    if not messages:
+        raise TranscriptError("it has no messages")
+    contents = [entry[key] for entry in entries for key in CONTENT_KEYS if key in entry]
+    if _is_empty(messages) and not any(contents):  # pictures are contents without text
+        keys = (
+            f": no {', '.join(map(repr, CONTENT_KEYS))} among their keys {shorten(', '.join(entries[0]), 80)}"
         )
+        raise TranscriptError(f"its messages have no text{'' if contents else keys}")
     names = list(dict.fromkeys(message.speaker for message in messages))
     system = "\n".join(filter(None, [*prompts, text_of(given)])) or None
     if system and not log.has_model:  # it is for a speaker who has not spoken yet

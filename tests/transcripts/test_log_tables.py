@@ -319,7 +319,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_siz
 
 @settings(max_examples=60, deadline=None)
 @given(
-    dialogues=st.lists(st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=12),
+    dialogues=st.lists(st.lists(TEXTS, min_size=1, max_size=4).filter(any), min_size=1, max_size=12),
     n_bytes=st.integers(1, 300),
 )
 def test_chunks_of_csv_hold_each_conversation_whole_and_once(tmp_path_factory, dialogues, n_bytes):
