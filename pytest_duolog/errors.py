@@ -177,7 +177,16 @@ class CassetteError(DuologError):
         self.cassette_path = cassette_path
         self.test = test
         self.facts = tuple(facts)
-        super().__init__(lines_of(problem, [("test", test), ("cassette", from_here(cassette_path)), *facts]))
+        where = [("test", _test_from_here(test, cassette_path)), ("cassette", from_here(cassette_path))]
+        super().__init__(lines_of(problem, [*where, *facts]))
+
+
+def _test_from_here(test: str, cassette_path: Path) -> str:
+    """The id of a test for pytest in the working directory; `test` begins with its module, without folders."""
+    module, separator, name = test.partition("::")
+    if cassette_path.parent.name != Path(module).stem:
+        return test
+    return f"{from_here(cassette_path.parent.parent.parent / module)}{separator}{name}"
 
 
 class Misfit(CassetteError):

@@ -50,6 +50,24 @@ def test_text_is_shown_in_repr_and_cut_with_its_length(text, shown):
     assert shorten(text) == shown
 
 
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [
+        ("a/tests/cassettes/test_lamp", "a/tests/test_lamp.py::TestIt::test_x[a//b::c]"),
+        ("cassettes/test_lamp", "test_lamp.py::TestIt::test_x[a//b::c]"),
+        ("talks/elsewhere", "test_lamp.py::TestIt::test_x[a//b::c]"),
+    ],
+)
+def test_a_test_is_named_as_pytest_finds_it_from_here(
+    folder: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    test = "test_lamp.py::TestIt::test_x[a//b::c]"
+    error = CassetteError("It broke.", cassette_path=tmp_path / folder / "x.jsonl", test=test)
+    assert f"  test:      {shown}\n" in str(error)
+    assert error.test == test
+
+
 def test_endpoint_error_names_the_model_and_the_advice():
     error = EndpointError("HTTP 401: no", model="openai:x", status=401, advice="check the key")
     assert str(error) == "HTTP 401: no\n  model:   openai:x\n  to fix:  check the key"
