@@ -8,7 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_duolog.commands.columns import add_column_argument, given_columns
-from pytest_duolog.commands.dialogue_files import each_dialogue_at, read_dialogues, without_secrets
+from pytest_duolog.commands.dialogue_files import (
+    each_dialogue,
+    each_dialogue_at,
+    read_dialogues,
+    without_secrets,
+)
 from pytest_duolog.commands.properties import add_property_argument, given_properties
 from pytest_duolog.display import counted, listed, printable
 from pytest_duolog.errors import TranscriptError
@@ -138,8 +143,8 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
 
     A file without a readable dialogue, such as a README, is skipped; the number of such files is reported. If a
     dialogue is there as JSON, as a recording and as Markdown (`duolog talk` writes all three), it is used once. The
-    number of tables and compressed logs, which are not read here, is reported, too. The files that are read are added
-    to `known`; those that are in it are not used again.
+    number of tables, compressed logs and `.txt` files with a dialogue, which are not used here, is reported, too. The
+    files that are read are added to `known`; those that are in it are not used again.
     """
     n_others = 0
     files = [
@@ -157,7 +162,7 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
             yield from entries
         known.add(name)
         found.setdefault(path.with_suffix(""), words)
-    logs = sorted(str(path) for path in set(files).difference(paths) if kind_of(path.name))
+    logs = sorted(str(path) for path in set(files).difference(paths) if kind_of(path.name) or _is_chat(path))
     passed_over = [log for log in logs if identity(log) not in known]
     if passed_over:
         n_logs = counted(len(passed_over), "log")
@@ -170,6 +175,13 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
         print(
             printable(f"duolog: {folder}: no dialogue in {counted(n_others, 'other file')}"), file=sys.stderr
         )
+
+
+def _is_chat(path: Path) -> bool:
+    """Whether it is plain text with a dialogue."""
+    return path.suffix.lower() == ".txt" and any(
+        isinstance(entry, FiledDialogue) for entry in each_dialogue(path)
+    )
 
 
 def _words(dialogue: FiledDialogue) -> list[tuple[str, str]]:

@@ -267,7 +267,16 @@ def test_logs_that_a_folder_passes_over_are_counted(files: Path, capsys: pytest.
     assert err.startswith(
         "duolog: logs: passed over 5 logs (logs/a.csv, logs/b.jsonl.gz, logs/c.ndjson and 2 more)"
     )
-    main(["check", "logs/a.csv", "logs"])  # what is read is not passed over
+    (logs / "chat.TXT").write_text("[10:01] Ann: Hello.\n[10:02] Bob: Bye.\n", "utf-8")
+    (logs / "needs.txt").write_text("requests==2.0\n", "utf-8")
+    main(["check", "logs"])
+    assert (
+        "passed over 6 logs (logs/a.csv, logs/b.jsonl.gz, logs/c.ndjson and 3 more)"
+        in capsys.readouterr().err
+    )
+    main(["check", "logs/chat.TXT", "logs"])
+    assert "passed over 5 logs" in capsys.readouterr().err
+    main(["check", "logs/a.csv", "logs/chat.TXT", "logs"])  # what is read is not passed over
     assert "passed over 4 logs" in capsys.readouterr().err
 
 
