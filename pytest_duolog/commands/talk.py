@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_duolog.commands.pages import terminal_page
-from pytest_duolog.commands.talk_cells import AXES, TYPES, cells_of, local_models
+from pytest_duolog.commands.talk_cells import AXES, METAVARS, TYPES, cells_of, local_models
 from pytest_duolog.commands.talk_plan import More, Plan
 from pytest_duolog.commands.talk_test import check_place, write_test
 from pytest_duolog.display import counted, printable
@@ -41,10 +41,10 @@ CALM_S = 0.25
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `duolog talk`."""
     said = parser.add_argument_group("scenario", "each can be given several times; every combination is run")
-    for name, (_, text) in AXES.items():
-        said.add_argument(
-            f"--{name}", action="append", type=TYPES.get(name, str), metavar=name.upper(), help=text
-        )
+    for name, (argument, text) in AXES.items():
+        kind = TYPES.get(name, str)
+        metavar = "MODEL" if argument.endswith("model") else METAVARS[kind]
+        said.add_argument(f"--{name}", action="append", type=kind, metavar=metavar, help=text)
     said.add_argument(
         "--scenarios", type=Path, metavar="FILE", help="rows or a matrix from YAML, TOML, CSV or JSON Lines"
     )

@@ -35,6 +35,8 @@ AXES: Mapping[str, tuple[str, str]] = {
     "seed": ("seed", "the seed of the first sample; it grows by 1 with each further sample"),
 }
 TYPES: Mapping[str, type] = {"temperature": float, "max-tokens": int, "seed": int}
+# What the help calls a value of each type.
+METAVARS: Mapping[type, str] = {str: "TEXT", float: "NUMBER", int: "N"}
 # The embedded model rarely stops by itself.
 LOCAL_MAX_TOKENS = 120
 

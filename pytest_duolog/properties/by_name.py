@@ -11,6 +11,7 @@ from operator import attrgetter
 from pkgutil import iter_modules
 
 import pytest_duolog.properties
+from pytest_duolog.display import did_you_mean
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import AllOf, AnyOf, Not, Property
 from pytest_duolog.properties.steps import StepCheck, WrittenStep
@@ -55,8 +56,10 @@ def _read(written: str) -> Property:
     name, call = _parsed(written, written)
     known = property_types()
     if name not in known:
+        methods = {kind.method_form.name: other for other, kind in known.items() if kind.method_form}
+        hint = did_you_mean(methods.get(name, name), known)
         raise ConfigurationError(
-            f"unknown property {written!r} (known: {', '.join(known)}; one of your own: module:Class(...))"
+            f"unknown property {written!r}{hint} (known: {', '.join(known)}; one of your own: module:Class(...))"
         )
     return _made(known[name], call, written)
 

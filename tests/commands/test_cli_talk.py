@@ -397,6 +397,14 @@ def test_what_is_wrong_is_told_before_anything_is_asked(
     assert not Path("talks").exists()
 
 
+def test_the_help_says_what_kind_of_value_each_option_has(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["talk", "--help"])
+    shown = capsys.readouterr().out
+    for option in ("--model MODEL", "--a MODEL", "--opener TEXT", "--system-a TEXT", "--seed N"):
+        assert f"  {option}" in shown
+
+
 def test_a_folder_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str]):
     Path("blocked").write_text("")
     talk(*MODELS, "-o", "blocked/talks", status=2)
