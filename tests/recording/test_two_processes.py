@@ -126,7 +126,9 @@ def _whole(finished: Sequence[str]) -> list[Any]:
 def goes_on(folder: Path) -> bool:
     """Whether a later run can play or finish what is there, for one of the two; or the old recording is whole."""
     path = location(folder).path
-    if path.exists() and facts(read_journal(path).interactions) == facts(FINISHED.interactions):
+    # Who is killed before the first line leaves an empty file, and a later run begins in it.
+    has_lines = path.exists() and path.stat().st_size
+    if has_lines and facts(read_journal(path).interactions) == facts(FINISHED.interactions):
         return read_journal(path).is_finished
     for name in "AB":
         with contextlib.suppress(CassetteMismatch, UnusedMessages):
