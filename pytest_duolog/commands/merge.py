@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 
 from pytest_duolog.commands.gate import add_record_arguments, decide_and_write, report
-from pytest_duolog.commands.pages import refuse_inputs
 from pytest_duolog.commands.records import safe_record
 from pytest_duolog.commands.redaction import project_redactor
 from pytest_duolog.display import counted, printable
@@ -42,7 +41,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.build and not arguments.history:
         raise ConfigurationError("--build: it has no effect without --history")
     check_name("--build", arguments.build or "")
-    refuse_inputs(arguments.output, arguments.records)
     record = merge(map(safe_record, arguments.records))
     decided = decide_and_write(record, arguments.output)
     n_samples, n_records = len(record.samples), len(arguments.records)

@@ -157,7 +157,6 @@ def test_a_file_stays_as_it_was_if_nothing_could_be_read(kind: str, tmp_path: Pa
 @pytest.mark.parametrize(
     "command",
     [
-        ["merge", "other.jsonl", "input"],
         ["rejudge", "input"],
         ["show", "input", "--format", "md"],
         ["report", "input"],
