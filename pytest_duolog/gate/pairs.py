@@ -20,7 +20,7 @@ from statistics import NormalDist
 
 from pytest_duolog.gate.decision import Decision
 from pytest_duolog.gate.dependence import stickiness, togetherness
-from pytest_duolog.gate.tally import Drops, Pair, ScenarioTally, evidence, total
+from pytest_duolog.gate.tally import MOST_REPEATS, Drops, Pair, ScenarioTally, evidence, total
 from pytest_duolog.results.plan import GatePlan
 from pytest_duolog.results.record import Look
 from pytest_duolog.stats.differences import TwoRates, score_interval, score_z
@@ -39,8 +39,6 @@ BLOCK_Z = -2.28
 FIRST_LOOK = 2
 # So many pairs of a suspicious scenario run before the first round; more of them if it loses several.
 PAIRS_AHEAD = 3
-# After this many rounds with only identical dialogues, no new ones are expected.
-MOST_ROUNDS_OF_REPEATS = 3
 # A suspect that is not cleared by the last round is blamed if chance alone rarely makes it that much worse: this risk,
 # divided by the number of suspects. Suspects are selected by their losses, so docs/gate.md has the simulated rates.
 SUSPECT_RISK = 0.014
@@ -199,7 +197,7 @@ class _Gate:
         """The decision if this look ends the gate."""
         if self._is_unanswered:
             return self._ended(Decision.INCONCLUSIVE, Reason.UNANSWERED)
-        if self._n_rounds >= MOST_ROUNDS_OF_REPEATS and not self._has_distinct_pairs:
+        if self._n_rounds >= MOST_REPEATS and not self._has_distinct_pairs:
             return self._ended(Decision.INCONCLUSIVE, Reason.REPEATS)
         look = self._seen()
         self._looks.append(look)
@@ -261,7 +259,7 @@ class _Gate:
 
     def _run_ahead(self) -> PairsDecision | None:
         """Run the next pairs of scenarios that lost several, until each is blamed or no longer suspect."""
-        return self._examine(lambda tally: tally.is_harmed and not self._is_copied(tally))
+        return self._examine(lambda tally: tally.is_harmed and not tally.is_copied)
 
     def _run_suspicious(self) -> PairsDecision | None:
         """Run the first pairs of the scenarios in `ahead`, and more of those that lose several of them."""
@@ -269,14 +267,9 @@ class _Gate:
             lambda tally: (
                 tally.scenario in self._ahead
                 and (len(tally.pairs) < PAIRS_AHEAD or tally.is_harmed)
-                and not self._is_copied(tally)
+                and not tally.is_copied
             )
         )
-
-    @staticmethod
-    def _is_copied(tally: ScenarioTally) -> bool:
-        """Whether its pairs are copies, so that further ones are expected to be, too, and to blame nobody."""
-        return tally.n >= MOST_ROUNDS_OF_REPEATS and tally.n_distinct <= 1
 
     def _examine(self, is_suspect: Callable[[ScenarioTally], bool]) -> PairsDecision | None:
         """Take further pairs of suspects alone; the decision if pairs are missing, or one is blamed."""

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from pytest_duolog.stats.differences import TwoRates, score_z
 from pytest_duolog.stats.evidence import PairCounts, evidence_of_drops
 
+# After this many pairs with only identical dialogues, no new ones are expected.
+MOST_REPEATS = 3
 # A scenario that lost this many more pairs than it won is examined before the suite passes. From HARMED_LOSSES on, its
 # next pairs run before those of the others. It is cleared by some evidence that its own drop is below 50 points.
 SUSPECT_LOSSES = 1
@@ -153,6 +155,11 @@ class ScenarioTally:
     def is_cleared(self) -> bool:
         """Whether its own drop is shown to be below `CLEARED_DROP`."""
         return evidence(self.for_pass, drop=CLEARED_DROP, weight=1) >= LOG_CLEARED
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether its pairs are copies of one, and so are the next ones, which blame nobody."""
+        return self.n >= MOST_REPEATS and self.n_distinct <= 1
 
     def is_worse(self, z: float) -> bool:
         """Whether the score test finds the candidate worse, by so many standard errors."""
