@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_duolog.display import shorten
+from pytest_duolog.storage.json_text import OBJECTS
 from pytest_duolog.transcripts.transcript import FinishReason, ToolCall
 
 LONGEST_LIST = 200
@@ -44,10 +45,6 @@ def shown(value: Any) -> str:
     except (TypeError, ValueError):
         text = repr(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text)} characters)"
-
-
-# Nearly all mappings are dictionaries, and to ask the abstract class alone takes several times as long.
-OBJECTS = (dict, Mapping)
 
 
 def text_at(values: Mapping[str, Any], name: str, where: str) -> str | None:

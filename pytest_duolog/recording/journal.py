@@ -40,7 +40,7 @@ from typing import Any
 
 from pytest_duolog.recording.addresses import hash_of
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
-from pytest_duolog.storage.json_text import canonical, in_utf8, parsed
+from pytest_duolog.storage.json_text import LISTS, NESTED, NUMBERS, OBJECTS, canonical, in_utf8, parsed
 
 # The newest format, and the one for dialogues without tools and code.
 FORMAT = 3
@@ -63,12 +63,6 @@ SPELLINGS = {
     "indented": json.JSONEncoder(ensure_ascii=False, indent=2),
     "indented-ascii": json.JSONEncoder(indent=2),
 }
-
-# `dict | list` would be made again for each value, and nearly all mappings are dictionaries.
-NESTED = (dict, list)
-NUMBERS = (int, float)
-LISTS = (list, tuple)
-MAPPINGS = (dict, Mapping)
 
 # How many interactions back the base of a history is searched: a dialogue has two views, a tool loop a few more.
 BASE_REACH = 8
@@ -237,7 +231,7 @@ class JournalCodec:
             return value
         if isinstance(value, LISTS):
             return [self._fold(item, texts) for item in value]
-        if isinstance(value, MAPPINGS):
+        if isinstance(value, OBJECTS):
             folded = {str(name): self._fold(item, texts) for name, item in value.items()}
             return {"$$": folded} if folded.keys() in RESERVED else folded
         return value

@@ -40,6 +40,7 @@ from pytest_duolog.recording.secret_spans import (
     with_markers,
 )
 from pytest_duolog.recording.shapes import Span
+from pytest_duolog.storage.json_text import LISTS, NUMBERS, OBJECTS
 
 # Headers that only describe the encoding of a body.
 FORM_HEADERS = frozenset({"content-type", "accept"})
@@ -52,11 +53,7 @@ RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "location", "r
 SHOWN_PARAMETERS = rf"(?i)(?<=[?&])({KEY_PARAMETER})=[^&\s\"'<>]+"
 SHOWN_USERINFO = r"(?<=://)[^/\s@\"'<>]+@"
 
-# Kinds of values in JSON; those that can be a secret next to its name. `int | float` would be made again each time, and
-# nearly all mappings are dictionaries.
-_NUMBERS = (int, float)
-_LISTS = (list, tuple)
-_MAPPINGS = (dict, Mapping)
+# Kinds of values in JSON that can be a secret next to its name.
 _NAMED = (str, int, list)
 
 # Texts up to these lengths are cached by the thousand; of longer ones only a few.
@@ -186,18 +183,18 @@ class Redactor:
         """`value` with the secrets replaced in all its texts, including names of fields."""
         if isinstance(value, str):
             return self.text(value)
-        if value is None or isinstance(value, _NUMBERS):
+        if value is None or isinstance(value, NUMBERS):
             return value
-        if isinstance(value, _LISTS):
+        if isinstance(value, LISTS):
             return [self.json(item) for item in value]
-        if isinstance(value, _MAPPINGS):
+        if isinstance(value, OBJECTS):
             shown = {}
             for field, item in value.items():
                 name = str(field)
                 if isinstance(item, _NAMED) and (kind := kind_of(name)):
                     shown[self.text(name)] = self._beside_name(kind, item)
                 else:
-                    is_number = item is None or isinstance(item, _NUMBERS)
+                    is_number = item is None or isinstance(item, NUMBERS)
                     shown[self.text(name)] = item if is_number else self.json(item)
             return shown
         return value
@@ -269,7 +266,7 @@ def _inside_base64(value: bytes) -> set[str]:
 def kept_headers(headers: Mapping[str, Any], allowed: frozenset[str]) -> dict[str, list[str]]:
     """The allowed headers by lower-case name, values as lists, sorted by name."""
     kept = {
-        name.lower(): [str(item) for item in value] if isinstance(value, _LISTS) else [str(value)]
+        name.lower(): [str(item) for item in value] if isinstance(value, LISTS) else [str(value)]
         for name, value in headers.items()
         if name.lower() in allowed
     }

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 # No real message is nested deeper. The limit is far below Python's recursion limit, at which any later step could fail.
 DEEPEST = 100
+
+# Kinds of values for isinstance: `int | float` would be made again each time, and nearly all mappings are dictionaries,
+# which takes a fraction of asking the abstract class.
+NUMBERS = (int, float)
+LISTS = (list, tuple)
+OBJECTS = (dict, Mapping)
+# What a parser makes of lists and objects.
+NESTED = (dict, list)
 
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
