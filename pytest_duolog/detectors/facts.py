@@ -93,6 +93,7 @@ _DATE = re.compile(
     rf"|\b(?P<month2>{'|'.join(MONTHS)}) (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b"
 )
 _DAYS = ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun")
+_A_DAY = "|".join(_DAYS)
 _NO_PLACES = frozenset((*MONTHS, *(f"{day}day" for day in _DAYS)))
 _MINUTES = {"minute": 1, "hour": 60, "day": 1440, "week": 7 * 1440, "month": 30 * 1440}
 _DURATION = re.compile(
@@ -106,26 +107,26 @@ _YEAR = re.compile(r"\b(?:in|since) (?P<year>1[6-9]\d\d|20\d\d)\b")
 _CLAUSE_END = re.compile(
     r"[,;](?!\d)| (?:and|und|et|y|e|en) (?=(?:the|a|an|our|my|it|we|closed|starts?|opens?|closes|costs?|takes)\b)"
 )
-_DAY = re.compile(r"\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b")
+_DAY = re.compile(rf"\b({_A_DAY})days?\b")
 _CLOSED = re.compile(
-    r"\b(?:closed|shut|not open|no service)\b[^.;]{0,60}?\b(?=(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
-    r"|\b(?=(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b[^.;]{0,20}\b(?:closed|shut)\b)"
+    rf"\b(?:closed|shut|not open|no service)\b[^.;]{{0,60}}?\b(?=(?:{_A_DAY})day)"
+    rf"|\b(?=(?:{_A_DAY})days?\b[^.;]{{0,20}}\b(?:closed|shut)\b)"
 )
 _OPEN = re.compile(
     r"\b(?:(?:we're|we are|is|are|it's|stays?) open|opens?)\b[^.;]{0,60}?"
-    r"(?:\bon\b|\bdaily\b|(?:mon|tues|wednes|thurs|fri|satur|sun)days? ?(?:-|–|to|through|until)\b)"
-    r"|(?:^|\bon |\bam )(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b[^.;]{0,40}?\bopen\b"
+    rf"(?:\bon\b|\bdaily\b|(?:{_A_DAY})days? ?(?:-|–|to|through|until)\b)"
+    rf"|(?:^|\bon |\bam )(?:{_A_DAY})days?\b[^.;]{{0,40}}?\bopen\b"
 )
 _DAILY = re.compile(
     r"\b(?:daily|every day|7 days a week|täglich|tous les jours|todos los días|tutti i giorni|todos os dias"
     r"|dagelijks)\b"
 )
 _RANGE = re.compile(
-    r"\b(?P<first>mon|tues|wednes|thurs|fri|satur|sun)days? ?(?:-|–|to|through|until|till|al?|au) ?"
-    r"(?P<last>mon|tues|wednes|thurs|fri|satur|sun)days?\b",
+    rf"\b(?P<first>{_A_DAY})days? ?(?:-|–|to|through|until|till|al?|au) ?"
+    rf"(?P<last>{_A_DAY})days?\b",
     re.IGNORECASE,
 )
-_WE = re.compile(r"\b(?:we|we're|our|wir|nous|wij|our)\b")
+_WE = re.compile(r"\b(?:we|we're|our|wir|nous|wij)\b")
 _OPENING = re.compile(r"\b(?:open|opens|opening|close|closes|closing|hours)\b")
 _LIMIT = re.compile(r"\b(?:above|over|under|below|from|more|less)\b")
 _I = re.compile(r"\b(?:i|meinen)\b(?!.*\b(?:like|think|feel|was|were|when|since)\b)")

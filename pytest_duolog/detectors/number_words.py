@@ -35,6 +35,7 @@ _NUMBER_WORD = re.compile(
     rf"|(?P<tens>{_any_of(_TENS)})(?:(?:[- ]| y | e |[- ]et[- ])?(?P<unit>one|{_BESIDE_TENS}))?"
     rf"|(?P<small>{_any_of(_SMALL)}))\b"
 )
+# "1,234,567" with one mark, and with no more digits beside it: two numbers may stand next to each other.
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:([,. ])\d{3}(?:\1\d{3})*+)(?!\d|[.,]\d{3})\b")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d\d\b)")
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pytest_duolog.topics.vectors import Vector
 
 KIND = "blessing"
-# So many messages of both in a row are a loop, with at least so many characters on average. Short
-# ones are compared in `idle`.
+# So many messages of both in a row are a loop, with at least so many characters on average; short ones are compared in
+# `idle`.
 WINDOW = 8
 LONG = 300
 # At most this share of their words has content and is new in the dialogue.
