@@ -163,10 +163,7 @@ class AnswersQuestions(SpokenProperty, method="answers_questions"):
         if not pairs:
             return self.verdict(True, f"there is no question to answer in {len(transcript)} messages")
         ignored = [
-            (asked, reply)
-            for asked, reply, question in pairs
-            if questions.passes_by(question, _own_words(reply[1].content))
-            or not _takes_up(question, reply[1].content)
+            (asked, reply) for asked, reply, question in pairs if _is_ignored(question, reply[1].content)
         ]
         taken = len(pairs) - len(ignored)
         return self.verdict(
@@ -192,12 +189,12 @@ def _is_question(sentence: str) -> bool:
     return "?" in sentence and len(text.words(sentence)) > 1 and not lexicon.OFFER.search(sentence)
 
 
-def _own_words(reply: str) -> str:
-    return _STAGED.sub(" ", text.excerpt(text.without_thinking(reply)))
+def _is_ignored(question: str, reply: str) -> bool:
+    own = _STAGED.sub(" ", text.excerpt(text.without_thinking(reply)))
+    return questions.passes_by(question, own) or not _takes_up(question, own)
 
 
-def _takes_up(question: str, reply: str) -> bool:
-    own = _own_words(reply)
+def _takes_up(question: str, own: str) -> bool:
     by_kind = [questions.takes_up(asked, own) for asked in text.sentences(question)]
     if any(by_kind) or (None not in by_kind and text.words(text.fold(own))):
         return any(by_kind)

@@ -138,8 +138,12 @@ class LeaksNoReasoning(SpokenProperty, method="leaks_no_reasoning"):
 
 
 def _first_thought(content: str) -> int | None:
-    found = (search(content) for search in (role_phrases.THINKING.first, plan_of_speech, first_sign))
-    return next((at for at in found if at is not None), None)
+    return _first(content, role_phrases.THINKING.first, plan_of_speech, first_sign)
+
+
+def _first(content: str, *searches: Callable[[str], int | None]) -> int | None:
+    """Where the first search that finds something finds it."""
+    return next((at for search in searches if (at := search(content)) is not None), None)
 
 
 @dataclass(frozen=True)
@@ -247,8 +251,7 @@ def _helped(transcript: Transcript) -> set[str]:
 
 
 def _serves(content: str) -> int | None:
-    found = role_phrases.SERVICE.first(content)
-    return role_phrases.SERVES.first(content) if found is None else found
+    return _first(content, role_phrases.SERVICE.first, role_phrases.SERVES.first)
 
 
 @dataclass(frozen=True)
