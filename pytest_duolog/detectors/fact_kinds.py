@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from importlib import resources
+from typing import NamedTuple
 
-from pytest_duolog.detectors.number_words import in_digits
+from pytest_duolog.detectors import text
+from pytest_duolog.detectors.number_words import in_digits, without_marks
 
 # Words are one if so many first letters are the same.
 STEM = 5
@@ -75,7 +77,7 @@ _REPLACED = [
     *_replacements("labels", r"^[\W_]*(?:{0})[*_]*:[*_]*(?! *$)"),
     *_replacements("names", r"(?<!\w)(?:{0}){1}"),
     *_replacements("words", r"(?<!\w)(?:{0}){1}"),
-    *_replacements("after_number", r"(?<=\d) ?(?:{0}){1}"),
+    (re.compile(rf"(?<=\d) ?(?:{TABLES['oclock']})(?!\w)", re.IGNORECASE), ":00"),
 ]
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
@@ -90,7 +92,7 @@ _DAY_ENDS_DOT = re.compile(r"(?<=\b\d)\.(?= (?:[a-z]+)\b)|(?<=\b\d\d)\.(?= (?:[a
 # "You are Marcus, 27, a nurse", "I have 42 ans".
 _AGE = re.compile(
     r"(?P<who>\b(?:You are [^\W\d][^.;:]{0,40}?,|(?:You|I) (?:have|am|are)) )(?P<age>\d{1,3})"
-    rf"(?i: (?:{TABLES['years']})|(?<=, \d\d))(?=[,.;!]| (?:and|und|et|y|e|en)\b|$)"
+    rf"(?i: (?:{TABLES['years']})|(?<=, \d\d))(?=[,.;!]| (?:{TABLES['and']})\b|$)"
 )
 _OWN = re.compile(r"\b(?:we|us|our|me|my|find)\b")
 _THEIRS = re.compile(r"\byour (?:\w+ )?(?:number|phone)\b")
@@ -114,7 +116,7 @@ _PART = re.compile(rf"\byou are [^,.;]+, (?:\d+ years old, )?{_OCCUPATION}")
 # "I'm a plumber", "I've been a plumber": only what is known as a job.
 _IS_JOB = re.compile(
     rf"\b(?:i'm|i am|i've been|i have been) {TABLES['article']}(?:\w+ )?(?P<job>{'|'.join(TABLES['jobs'])})"
-    rf"(?= *(?:[.,;!]|(?:{TABLES['after_job']}|all|since|depuis|seit|desde|da)\b|$))"
+    rf"(?= *(?:[.,;!]|(?:{TABLES['after_job']}|all|{TABLES['since']})\b|$))"
 )
 _PHONE = re.compile(r"(?<![\d#])\+?\d[\d ()/.-]{5,18}\d\b")
 _CALLS = re.compile(r"\b(?:phone|telephone|number|call|reach|ring|hotline|tel)\b")
@@ -124,7 +126,7 @@ _STREET = re.compile(
     rf"(?P<street2>(?:{TABLES['streets']}) [^\W\d]+|[^\W\d]+(?: [^\W\d]+)?? (?:{TABLES['roads']}))\b"
 )
 # "6 Uhr" is six in the morning.
-_EXACT_HOUR = re.compile(r"(?<![\d:])(\d)(?= ?(?:h|Uhr|uhr|uur)\b)")
+_EXACT_HOUR = re.compile(rf"(?<![\d:])(\d)(?= ?(?:{TABLES['oclock']})\b)", re.IGNORECASE)
 _HOUR = 60
 _WORDED = [
     (re.compile(rf"\b(?:{TABLES[name]})\b", re.IGNORECASE), minutes)
@@ -136,13 +138,7 @@ _LENGTHS = [
     (re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE), plain) for words, plain in TABLES["minutes"]
 ]
 _HALVES = [
-    (
-        re.compile(
-            rf"(?<=\d)(?::00(?!\d)| ?h| ?uhr| heures| horas| ore| o'clock| uur)?,? (?:{TABLES[half]})\b",
-            re.IGNORECASE,
-        ),
-        f" {half}",
-    )
+    (re.compile(rf"(?<=\d)(?:{TABLES['before_half']})?,? (?:{TABLES[half]})\b", re.IGNORECASE), f" {half}")
     for half in ("am", "pm")
 ]
 _JOBS = [
@@ -154,9 +150,16 @@ _AT_HOURS = re.compile(r"(?:(?<=\bat \d)|(?<=\bat \d\d)) hours\b")
 _TITLE = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof)\. (?=[A-Z])")
 
 
-def plainly(sentence: str) -> str:
-    """The sentence with the English words for what states facts."""
-    sentence = in_digits(_TITLE.sub("", sentence))
+class Plain(NamedTuple):
+    """A sentence with numbers in digits and the English words for what states facts, in its own letters and folded."""
+
+    said: str
+    folded: str
+
+
+def plainly(sentence: str, decimal_mark: str | None) -> Plain:
+    """What the sentence says in plain English; `decimal_mark` is that of its text, None if it is not known."""
+    sentence = in_digits(without_marks(_TITLE.sub("", sentence), decimal_mark))
     for pattern, plain in _LENGTHS:
         sentence = pattern.sub(plain, sentence)
     for pattern, minutes in _WORDED:
@@ -168,7 +171,8 @@ def plainly(sentence: str) -> str:
         sentence = pattern.sub(plain, sentence)
     sentence = _AT_HOURS.sub(":00", _DAY_ENDS_DOT.sub("", sentence))
     sentence = re.sub(r"(?<=\d:\d\d):00", "", _HALF.sub(":", sentence))
-    return _AGE.sub(r"\g<who>\g<age> years old", sentence)
+    sentence = _AGE.sub(r"\g<who>\g<age> years old", sentence)
+    return Plain(sentence, in_digits(text.fold(sentence)))  # capitals no longer hide number words
 
 
 def _clock(past: int, found: re.Match[str]) -> str:

@@ -17,12 +17,13 @@ from pytest_duolog.detectors.fact_kinds import (
     TABLES,
     Fact,
     Kind,
+    Plain,
     belongings,
     job_of,
     plainly,
     sentences,
 )
-from pytest_duolog.detectors.number_words import in_digits
+from pytest_duolog.detectors.number_words import decimal_mark
 
 # A clause is about its first words: "the deposit is two months' rent" is about a deposit.
 SUBJECT = 2
@@ -68,12 +69,12 @@ _OWN_HOME = re.compile(r"\b(?:I'm|I am|I come|I live|we're|we are|you are|You ar
 _AGE = re.compile(
     r"\b(?P<age>\d{1,3})[- ]years?[- ]old\b|\baged (?P<age2>\d{1,3})\b|\bage (?:is|of) (?P<age3>\d{1,3})\b"
     r"|\b(?:i'm|i am|you are) (?P<age4>\d{1,3})(?=[,.!]| and\b|$)|^at (?P<age5>\d\d),? i\b"
-    r"|\bmit (?:meinen )?(?P<age6>\d\d) jahren\b"
+    rf"|\b{TABLES['own_age']}\b"
 )
-_MONEY = "euros?|dollars?|pounds?|crowns?|francs?|francos?|yen|cents?|eur|usd|gbp|chf|sek|pln|reais|zł|kr|kč"
+_AMOUNT = r"\d{1,12}(?:\.\d{1,3})?(?!\d)"
 _PRICE = re.compile(
-    rf"(?:[$€£¥₹]|\b(?:eur|usd|gbp|chf)\b)\s?(?P<price>\d{{1,12}}(?:\.\d\d)?)"
-    rf"|(?P<price2>\d{{1,12}}(?:\.\d\d)?)\s?(?:[$€£¥₹]|(?:{_MONEY})\b)"
+    rf"(?:[$€£¥₹]|\b(?:eur|usd|gbp|chf)\b)\s?(?P<price>{_AMOUNT})"
+    rf"|(?<!\d)(?<!\d\.)(?P<price2>{_AMOUNT})\s?(?:[$€£¥₹]|(?:{TABLES['money']})\b)"
 )
 _CLOCK = re.compile(
     r"\b(?:at|from|to|until|till|by|before|after|around|between|and|opens?|closes?|-)\s?"
@@ -89,7 +90,7 @@ _BY_24_HOURS = re.compile(
 _HALF_OF_DAY = re.compile(r"\d ?[ap]\.?m\b")
 _WORDED = ((re.compile(r"\bnoon\b"), "12:00"), (re.compile(r"\bmidnight\b"), "0:00"))
 _DATE = re.compile(
-    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th|º|er)?(?: of| de)? (?P<month>{'|'.join(MONTHS)})\b"
+    rf"\b(?P<day>\d{{1,2}})(?:{TABLES['ordinal']})?(?: (?:{TABLES['of']}))? (?P<month>{'|'.join(MONTHS)})\b"
     rf"|\b(?P<month2>{'|'.join(MONTHS)}) (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b"
 )
 _DAYS = ("mon", "tues", "wednes", "thurs", "fri", "satur", "sun")
@@ -105,7 +106,7 @@ _MEASURES = [
 ]
 _YEAR = re.compile(r"\b(?:in|since) (?P<year>1[6-9]\d\d|20\d\d)\b")
 _CLAUSE_END = re.compile(
-    r"[,;](?!\d)| (?:and|und|et|y|e|en) (?=(?:the|a|an|our|my|it|we|closed|starts?|opens?|closes|costs?|takes)\b)"
+    rf"[,;](?!\d)| (?:{TABLES['and']}) (?=(?:the|a|an|our|my|it|we|closed|starts?|opens?|closes|costs?|takes)\b)"
 )
 _DAY = re.compile(rf"\b({_A_DAY})days?\b")
 _CLOSED = re.compile(
@@ -115,21 +116,14 @@ _CLOSED = re.compile(
 _OPEN = re.compile(
     r"\b(?:(?:we're|we are|is|are|it's|stays?) open|opens?)\b[^.;]{0,60}?"
     rf"(?:\bon\b|\bdaily\b|(?:{_A_DAY})days? ?(?:-|–|to|through|until)\b)"
-    rf"|(?:^|\bon |\bam )(?:{_A_DAY})days?\b[^.;]{{0,40}}?\bopen\b"
+    rf"|(?:^|\b(?:{TABLES['on']}) )(?:{_A_DAY})days?\b[^.;]{{0,40}}?\bopen\b"
 )
-_DAILY = re.compile(
-    r"\b(?:daily|every day|7 days a week|täglich|tous les jours|todos los días|tutti i giorni|todos os dias"
-    r"|dagelijks)\b"
-)
-_RANGE = re.compile(
-    rf"\b(?P<first>{_A_DAY})days? ?(?:-|–|to|through|until|till|al?|au) ?"
-    rf"(?P<last>{_A_DAY})days?\b",
-    re.IGNORECASE,
-)
-_WE = re.compile(r"\b(?:we|we're|our|wir|nous|wij)\b")
+_DAILY = re.compile(r"\b(?:daily|every day|7 days a week)\b")
+_RANGE = re.compile(rf"\b(?P<first>{_A_DAY})days? ?(?:-|–|{TABLES['to']}) ?(?P<last>{_A_DAY})days?\b")
+_WE = re.compile(rf"\b(?:{TABLES['we']})\b")
 _OPENING = re.compile(r"\b(?:open|opens|opening|close|closes|closing|hours)\b")
 _LIMIT = re.compile(r"\b(?:above|over|under|below|from|more|less)\b")
-_I = re.compile(r"\b(?:i|meinen)\b(?!.*\b(?:like|think|feel|was|were|when|since)\b)")
+_I = re.compile(rf"\b(?:{TABLES['me']})\b(?!.*\b(?:like|think|feel|was|were|when|since)\b)")
 # What says nothing without a subject.
 _NEED_SUBJECT = (Kind.PRICE, Kind.TIME, Kind.DATE, Kind.DURATION, Kind.MEASURE, Kind.YEAR)
 # A line of a list of data: "- **Price:** $80".
@@ -140,7 +134,7 @@ _SUM = re.compile(
     r"^ ?so\b|\b(?:total|altogether|in all|come to|comes to|sum|together|both|twice|half the|discount|off|instead|if"
     r"|would have|you'd|you'll (?!find|reach)\w+|you would|you will|used to|last year|before|times|up to|at least"
     r"|at most|more than|less than|minimum|maximum"
-    r"|not|never|nicht|keine?|ne|pas|you (?:said|say|mentioned|wrote|thought))\b|n't\b"
+    rf"|{TABLES['not']}|you (?:said|say|mentioned|wrote|thought))\b|n't\b"
 )
 _OTHER = re.compile(
     r"\b(?:my|your|his|her|their) (?:wife|husband|brother|sister|mother|father|son|daughter|friend|boss|cousin|aunt"
@@ -152,28 +146,18 @@ _KIN = re.compile(
     r"|dog|cat|horse|parrot)(?:,| is| is called| is named| called| named|'s name is)? "
     r"(?P<name>[A-Z][\w'-]+)\b(?! [A-Z])|\b(?P<who2>married) to (?P<name2>[A-Z][\w'-]+)"
 )
+# "Two coffees", and not "2 hours", "2 euros" or "2 metres".
 _COUNTED = re.compile(
-    r"\b(?:two|three|four|five|six|[2-9]) "
-    r"(?!minutes|hours|days|weeks|months|years|euros|dollars|pounds|crowns|francs|cents)\w+s\b"
+    rf"\b[2-9] (?!(?:{'|'.join(_MINUTES)}|year)s|(?:{TABLES['money']}|{'|'.join(TABLES['units'])})(?!\w))\w+s\b"
 )
-_GENERIC = frozenset(
-    word[:STEM]
-    for word in (
-        "cost", "costs", "price", "prices", "open", "opens", "opening", "close", "closes", "closed", "start", "starts",
-        "begin", "begins", "take", "takes", "from", "until", "till", "hour", "hours", "day", "days", "night",
-        "nights", "year", "years", "old", "sell", "sells", "speak", "speaks", "new", "minute", "minutes", "week",
-        "weeks", "month", "months", "morning", "afternoon", "evening", "today", "tomorrow", "each", "person",
-        "only", "just", "actually", "every", "daily", "findet", "statt", "lieu", "lugar", "luogo", "held", "runs",
-        "places", "lasts", "always", "immer", "toujours", "siempre", "sempre", "normal",
-        "weekdays", "sharp", "noon", "midnight", "clock",
-    )
-)  # fmt: skip
+_GENERIC = frozenset(word[:STEM] for word in TABLES["generic"].split())
 
 
 def facts_of(prompt: str) -> Iterator[Fact]:
     """The facts that a system prompt states, sentence by sentence; questions state none."""
-    named = frozenset(day[1] for day in _DAY.finditer(text.fold(_RANGE.sub("", plainly(prompt)))))
-    for fact in _facts(prompt, is_prompt=True):
+    mark = decimal_mark(prompt)
+    named = frozenset(day[1] for day in _DAY.finditer(_RANGE.sub("", plainly(prompt, mark).folded)))
+    for fact in _facts(prompt, mark, is_prompt=True):
         # "Open Monday to Friday" says that the other days are closed, if nothing else is said of them.
         yield (
             replace(fact, values=fact.values - named)
@@ -182,15 +166,15 @@ def facts_of(prompt: str) -> Iterator[Fact]:
         )
 
 
-def _facts(content: str, *, is_prompt: bool) -> Iterator[Fact]:
+def _facts(content: str, mark: str | None, *, is_prompt: bool) -> Iterator[Fact]:
     for sentence in sentences(content):
         if "?" not in sentence:
-            yield from _facts_in(sentence, is_prompt=is_prompt)
+            yield from _facts_in(sentence, plainly(sentence, mark), is_prompt=is_prompt)
 
 
-def contradicted(facts: Sequence[Fact], content: str) -> tuple[Fact, Fact] | None:
-    """The first fact that a message of the speaker contradicts, with what the message says instead."""
-    for said in _facts(content, is_prompt=False):
+def contradicted(facts: Sequence[Fact], content: str, *, prompt: str) -> tuple[Fact, Fact] | None:
+    """The first of the facts of a prompt that a message contradicts, with what the message says instead."""
+    for said in _facts(content, decimal_mark(content, prompt), is_prompt=False):
         alike = [fact for fact in facts if fact.kind is said.kind and _is_about(fact, said)]
         is_bare = said.kind in _NEED_SUBJECT and not said.about
         if is_bare and (_FIELD.match(said.sentence) or len({fact.about for fact in alike}) > 1):
@@ -246,34 +230,37 @@ def _name_parts(values: frozenset[str]) -> set[str]:
     return {part.casefold() for value in values for part in value.split()}
 
 
-def _facts_in(sentence: str, *, is_prompt: bool) -> Iterator[Fact]:
-    plain = plainly(sentence)
-    is_aside = bool(_OTHER.search(plain.casefold()))
-    named = _NAMES.search(plain)
+def _facts_in(sentence: str, plain: Plain, *, is_prompt: bool) -> Iterator[Fact]:
+    said, folded = plain
+    is_aside = bool(_OTHER.search(folded))
+    named = _NAMES.search(said)
     name = (named["name"] or named["name2"]) if named and not is_aside else ""
     if name and name.split()[0] not in _NO_NAMES and job_of(name) is None:
         yield Fact(Kind.NAME, frozenset([name]), (), sentence)
-    found = _HOME.search(plain)
+    found = _HOME.search(said)
     home = (found["home"] or found["home2"]).casefold() if found else ""
-    is_own = bool((found and found["home2"]) or _OWN_HOME.search(plain) or named) and not is_aside
+    is_own = bool((found and found["home2"]) or _OWN_HOME.search(said) or named) and not is_aside
     if home and is_own and home.rstrip("s") not in _NO_PLACES:
         yield Fact(Kind.HOME, frozenset([home]), (), sentence)
-    for kin in _KIN.finditer(plain):
+    for kin in _KIN.finditer(said):
         who = _SPOUSE.sub("spouse", (kin["who"] or kin["who2"]).casefold())
         yield Fact(Kind.KIN, frozenset([kin["name"] or kin["name2"]]), (who,), sentence)
-    folded = in_digits(text.fold(plain))
     if (age := _AGE.search(folded)) and not is_aside and (is_prompt or _I.search(folded[: age.end()])):
         yield Fact(Kind.AGE, frozenset([next(filter(None, age.groups()))]), (), sentence)
     if not is_aside and not _SUM.search(folded):
         yield from belongings(folded, sentence, is_prompt=is_prompt)
     of_sentence = _about(folded)
     is_exact = is_prompt and bool(_BY_24_HOURS.search(folded)) and not _HALF_OF_DAY.search(folded)
+    opens = bool(_OPENING.search(folded))
     for clause in _CLAUSE_END.split(folded):
-        yield from _values_in(clause, of_sentence, sentence, is_exact=is_exact)
+        yield from _values_in(clause, of_sentence, sentence, is_exact=is_exact, is_opening=opens)
 
 
-def _values_in(clause: str, of_sentence: tuple[str, ...], sentence: str, *, is_exact: bool) -> Iterator[Fact]:
-    about = _about(clause) or of_sentence
+def _values_in(
+    clause: str, of_sentence: tuple[str, ...], sentence: str, *, is_exact: bool, is_opening: bool
+) -> Iterator[Fact]:
+    own = _about(clause)
+    about = own or of_sentence
     opens = () if _WE.search(clause) else about
     if closed := _CLOSED.search(clause):
         days = frozenset(day[1] for day in _DAY.finditer(clause[closed.start() :]))
@@ -307,7 +294,7 @@ def _values_in(clause: str, of_sentence: tuple[str, ...], sentence: str, *, is_e
                 sentence,
                 subject=(before or about)[:SUBJECT],
                 is_limit=bool(_LIMIT.search(clause[:start])),
-                is_opening=bool(_OPENING.search(clause if _about(clause) else text.fold(plainly(sentence)))),
+                is_opening=bool(_OPENING.search(clause)) if own else is_opening,
             )
 
 
@@ -344,7 +331,7 @@ def _times(clause: str, *, is_exact: bool) -> Iterator[str]:
 
 
 def _amount(number: str) -> str:
-    return f"{float(number):g}"
+    return f"{float(number):.15g}"
 
 
 # What is said of a subject, and not the subject.

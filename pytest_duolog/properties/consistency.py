@@ -161,7 +161,8 @@ class KeepsFacts(SpokenProperty, method="keeps_facts"):
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """The verdict; the evidence is the sentences that contradict."""
-        facts = {speaker.name: list(facts_of(speaker.system or "")) for speaker in transcript.speakers}
+        prompts = {speaker.name: speaker.system or "" for speaker in transcript.speakers}
+        facts = {name: list(facts_of(prompt)) for name, prompt in prompts.items()}
         measured = [item for item in said if facts.get(item[1].speaker)]
         if not measured:
             return self.verdict(
@@ -171,7 +172,7 @@ class KeepsFacts(SpokenProperty, method="keeps_facts"):
         shown = []
         for number, message in measured:
             content = text.excerpt(text.without_thinking(message.content))
-            if pair := contradicted(facts[message.speaker], content):
+            if pair := contradicted(facts[message.speaker], content, prompt=prompts[message.speaker]):
                 stated, claimed = pair
                 found.append(Evidence(number, message.speaker, claimed.sentence))
                 shown.append(

@@ -241,3 +241,19 @@ def test_other_words_for_a_value_contradict(system, said):
 )
 def test_the_same_value_in_other_words_does_not(system, said):
     assert told(system, said).keeps_facts()
+
+
+@pytest.mark.parametrize(
+    ("system", "wrong", "right"),
+    [
+        ("The jug holds 2.5 litres of water.", "The jug holds 2,500 litres.", "The jug holds 2.500 litres."),
+        ("Der Tank fasst 2.500 Liter.", "Der Tank fasst 2,5 Liter.", "Der Tank fasst 2500 Liter."),
+        ("Die Uhr kostet 12'500 Franken.", "Die Uhr kostet 12'900 Franken.", "Die Uhr kostet 12500 Franken."),
+        ("The car costs 2,500 euros.", "It costs 2.500 euros.", "Sie kostet 2.500 Euro."),
+        ("The pen costs 2.5 euros.", "The pen costs 5 euros.", "The pen costs 2.50 euros."),
+        ("The house costs 1,250,000 euros.", "It costs 1,250,001 euros.", "It costs 1250000 euros."),
+    ],
+)
+def test_marks_of_numbers_are_those_of_the_language(system: str, wrong: str, right: str):
+    assert told(system, wrong).keeps_facts().outcome is Outcome.FAILS
+    assert told(system, right).keeps_facts().outcome is Outcome.HOLDS
