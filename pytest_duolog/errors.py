@@ -100,13 +100,13 @@ class LocalModelError(EndpointError):
 class BudgetExceeded(EndpointError):
     """This run may not ask models any more: `used` of `limit` in `unit` are used up."""
 
-    def __init__(self, unit: str, *, used: float, limit: float) -> None:
+    def __init__(self, unit: str, *, used: float, limit: float, advice: str) -> None:
         self.unit = unit
         self.used = used
         self.limit = limit
         super().__init__(
             f"the budget of this run is used up: {used:,g} of {limit:,g} {unit}",
-            advice="raise --duolog-budget; then --record-mode=once continues where this run stopped",
+            advice=advice,
         )
 
 

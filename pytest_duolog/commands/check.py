@@ -13,7 +13,7 @@ from typing import Any
 import pytest_duolog.reports
 from pytest_duolog.commands.columns import STDIN, add_column_argument, given_columns
 from pytest_duolog.commands.logs import each_logged
-from pytest_duolog.commands.properties import add_property_argument, given_properties
+from pytest_duolog.commands.properties import add_property_argument, check_topic, given_properties
 from pytest_duolog.commands.scan import REPORT, Scan
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
@@ -23,6 +23,8 @@ from pytest_duolog.transcripts.logs.chunks import CHUNK_BYTES
 from pytest_duolog.transcripts.sources import Unreadable
 
 MOST_MB = 1024
+# The report that says of each dialogue how close its messages are to the topic, whatever is checked.
+SHOWS_TOPIC = "json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,16 +71,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Check the files; 0 if every property holds, 1 if one does not, 2 if something could not be read."""
     _check_together(arguments)
     columns = given_columns(arguments.files, arguments.column, has_folders=arguments.out is not None)
+    properties = given_properties(arguments)
+    check_topic(arguments.topic, properties if arguments.format != SHOWS_TOPIC else ())
     if arguments.out is not None:
         from pytest_duolog.commands.scan_folder import FolderScan, run_scan  # noqa: PLC0415  # few scans want rows
 
         n_bytes = max(1, int(arguments.chunk_mb * 2**20)) if arguments.chunk_mb else CHUNK_BYTES
-        properties = given_properties(arguments)
         into = FolderScan(
             properties, arguments.topic, arguments.out, arguments.rows or FORMATS[0], n_bytes, columns
         )
         return run_scan(into, arguments.files)
-    scan = Scan(given_properties(arguments), arguments.topic, arguments.format)
+    scan = Scan(properties, arguments.topic, arguments.format)
     report = import_module(f"{pytest_duolog.reports.__name__}.{REPORT}{arguments.format}")
     unreadable: list[Unreadable] = []
     notices: list[str] = []

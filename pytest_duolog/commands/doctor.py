@@ -48,8 +48,8 @@ EXTRAS = {
 REQUIRED_BY = re.compile(r"""(?P<package>[\w.-]+).*\bextra == ['"](?P<extra>[\w-]+)['"]""")
 # Other plugins of pytest that change what a dialogue test does, and how.
 NEIGHBOURS = {
-    "pytest-recording": "shares --record-mode with this package; its own cassettes stay its own",
-    "cassetter": "shares --record-mode with this package; its own cassettes stay its own",
+    "pytest-recording": "shares pytest's --record-mode with this package; its own cassettes stay its own",
+    "cassetter": "shares pytest's --record-mode with this package; its own cassettes stay its own",
     "pytest-run-parallel": "runs a test in several threads; that is refused for a test with a dialogue",
     "pytest-rerunfailures": "passes a test that fails now and then; samples say how often it does",
     "pytest-retry": "passes a test that fails now and then; samples say how often it does",
@@ -201,13 +201,13 @@ def _of_cassettes(facts: Sequence[CassetteFacts]) -> Iterator[Finding]:
         if one.problem:
             yield Finding(
                 f"{from_here(one.path)}: {one.problem}",
-                "restore it from git, or record it again with --record-mode=rewrite",
+                "restore it from git, or record it again: pytest --record-mode=rewrite",
             )
         elif not one.is_finished:
             yield Finding(
                 f"{from_here(one.path)}: the run that recorded it ended early "
                 f"({counted(one.n_replies, 'reply', 'replies')} are there)",
-                "continue with --record-mode=once: recorded replies are not asked for again",
+                "continue with pytest --record-mode=once: recorded replies are not asked for again",
             )
 
 

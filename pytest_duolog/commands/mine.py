@@ -29,7 +29,7 @@ from pytest_duolog.commands.mine_test import (
     write_folder,
     written_tests,
 )
-from pytest_duolog.commands.properties import add_property_argument, given_properties
+from pytest_duolog.commands.properties import add_property_argument, check_topic, given_properties
 from pytest_duolog.commands.redaction import project_redactor
 from pytest_duolog.commands.scan import on_all_processors
 from pytest_duolog.display import printable
@@ -122,6 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
     given = arguments.property or list(USUAL)
     properties = given_properties(arguments) or list(map(parse_property, USUAL))
     _check(arguments)
+    check_topic(arguments.topic, properties)
     columns = given_columns(arguments.logs, arguments.column)
     miner = Miner(
         properties,

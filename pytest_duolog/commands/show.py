@@ -72,6 +72,8 @@ def _check(arguments: argparse.Namespace) -> None:
     """Raises ConfigurationError for an option without effect, or an output that is an input."""
     if arguments.messages and arguments.format not in FORMATS:
         raise ConfigurationError(f"--messages is for tables: add --format {'|'.join(FORMATS)}")
+    if arguments.property and arguments.format == MARKDOWN:
+        raise ConfigurationError("--property has no effect with --format md, which shows no verdicts")
     if arguments.full and arguments.format != TEXT:
         raise ConfigurationError(f"--full is for text: --format {arguments.format} always shows everything")
     refuse_inputs(arguments.output, map(Path, arguments.paths))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_duolog.commands.pages import terminal_page
-from pytest_duolog.commands.talk_cells import AXES, METAVARS, TYPES, cells_of, local_models
+from pytest_duolog.commands.talk_cells import AXES, METAVARS, TYPES, Cell, cells_of, is_scripted, local_models
 from pytest_duolog.commands.talk_plan import More, Plan
 from pytest_duolog.commands.talk_test import check_place, write_test
 from pytest_duolog.display import counted, printable
@@ -28,12 +28,20 @@ from pytest_duolog.running.session import Session
 from pytest_duolog.running.talks import Asked, Ended, Event, Holding, Said, Talk, TalkFolder
 from pytest_duolog.scenarios.scenario import DEFAULT_TURNS, SIDES, STOP_ON, Scenario, Side
 from pytest_duolog.settings import Settings
+from pytest_duolog.settings.options import Names
 from pytest_duolog.settings.pyproject import nearest_pyproject
 
 if TYPE_CHECKING:
     from pytest_duolog.running.executors.driver import Executor
 
 DEFAULT_FOLDER = "talks"
+NAMES = Names(
+    budget="--budget",
+    executor="--executor",
+    stop_on="--stop-on",
+    role_model="--model provider:model",
+    again="the next run continues where this one stopped",
+)
 # The shortest time between two updates of the progress line, in seconds.
 CALM_S = 0.25
 
@@ -110,6 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_place(arguments.as_test)
     with closing(Session(settings, root=folder.path)) as session:
         cells = cells_of(arguments, settings, session.redactor.text)
+        _check_budget(arguments, cells)
         plan = Plan(folder, cells, More.of(folder.path, arguments.more))
         return _talk(plan, session, arguments)
 
@@ -137,7 +146,7 @@ def _talk(plan: Plan, session: Session, arguments: argparse.Namespace) -> int:
         session.close()
     if executor is not None:
         print(printable(executor.words))
-    status = _end(plan, problems, arguments, is_interrupted=is_interrupted)
+    status = _end(plan, problems, session.budget.unknown(), arguments, is_interrupted=is_interrupted)
     if arguments.as_test and not status:
         n_tests = write_test(arguments.as_test, plan, session.redactor.text)
         print(
@@ -146,6 +155,12 @@ def _talk(plan: Plan, session: Session, arguments: argparse.Namespace) -> int:
             )
         )
     return status
+
+
+def _check_budget(arguments: argparse.Namespace, cells: Sequence[Cell]) -> None:
+    """Raises ConfigurationError for a budget of dialogues that ask no model."""
+    if arguments.budget and all(is_scripted(cell.cast) for cell in cells):
+        raise ConfigurationError("--budget: it has no effect, because no speaker has a model that is asked")
 
 
 def _engaged(session: Session, scenarios: Sequence[Scenario]) -> Executor | None:
@@ -174,8 +189,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         stop_on=arguments.stop_on or STOP_ON,
         pyproject=nearest_pyproject(),
         budget=arguments.budget,
-        budget_option="--budget",
         executor=arguments.executor,
+        names=NAMES,
     )
 
 
@@ -227,9 +242,14 @@ def _agrees(question: str) -> bool:
 
 
 def _end(
-    plan: Plan, problems: Sequence[Ended], arguments: argparse.Namespace, *, is_interrupted: bool
+    plan: Plan,
+    problems: Sequence[Ended],
+    unknown: Sequence[str],
+    arguments: argparse.Namespace,
+    *,
+    is_interrupted: bool,
 ) -> int:
-    """Print the results."""
+    """Print the results; `unknown` are the units of the budget that no reply told."""
     print()
     for line in table(plan.rows()):
         print(line)
@@ -243,9 +263,12 @@ def _end(
     sys.stdout.flush()
     for line in problem_lines([(_name(ended.talk), ended.problem) for ended in problems]):
         print(line, file=sys.stderr)
+    for unit in unknown:
+        print(f"--budget: {unit} limited nothing, because no reply said how much it took", file=sys.stderr)
     if problems or is_interrupted:
+        first = "mend what is wrong, and " if problems else ""
         print(
-            "every finished message is kept: the same command continues where this one stopped",
+            f"every finished message is kept: {first}the same command continues where this one stopped",
             file=sys.stderr,
         )
         if arguments.as_test:

@@ -153,6 +153,11 @@ def _is_of(model: Any, provider: str) -> bool:
     return isinstance(model, str) and ModelName.parse(model).provider == provider
 
 
+def is_scripted(scenario: Scenario) -> bool:
+    """Whether no model is asked."""
+    return all(_is_of(scenario.speaker(side).model, "scripted") for side in SIDES)
+
+
 def local_models(scenario: Scenario) -> Iterator[tuple[Side, str]]:
     """The embedded models in a scenario, with their sides."""
     for side in SIDES:

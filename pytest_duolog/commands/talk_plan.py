@@ -75,6 +75,7 @@ class Plan:
         self._held: dict[Path, Transcript] = {}
         self._more = more
         self._n_over = 0
+        self._n_longer = 0
         for cell in cells:
             for sample in range(1, cell.n_samples + 1):
                 self._take(cell, sample)
@@ -87,6 +88,9 @@ class Plan:
             yield f"continues the --more {more.n_turns} that was interrupted"
         elif more.n_turns and not more.targets:
             yield f"--more {more.n_turns}: no dialogue in {self.folder.path} has ended at its turn limit"
+        if self._n_longer:
+            has, stays = ("has", "stays as it is") if self._n_longer == 1 else ("have", "stay as they are")
+            yield f"{counted(self._n_longer, 'dialogue')} {has} more turns than this asks for and {stays}"
         if more.n_turns and self._n_over:
             stay, them = ("stays as it is", "it") if self._n_over == 1 else ("stay as they are", "them")
             yield (
@@ -118,6 +122,7 @@ class Plan:
             if goes_on(held, cell.cast.model_copy(update={"turns": longer})):
                 self._more.targets[name] = longer
         asked = cell.cast.turns if "turns" in cell.row.values else 0
+        self._n_longer += bool(asked) and asked < had
         return max(had, asked, unfinished_turns(location), self._more.targets.get(name, 0))
 
     def location(self, cell: Cell, sample: int) -> CassetteLocation:

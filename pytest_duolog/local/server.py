@@ -115,7 +115,7 @@ class LocalServer:
         likely = "; the system kills processes with SIGKILL if memory runs out" if "SIGKILL" in how else ""
         raise self._failed(
             f"stopped: its process ended {how}",
-            advice=f"run again; --record-mode=once continues after the recorded messages{likely}",
+            advice=f"run again: what is recorded is kept{likely}",
         )
 
     def stop(self) -> None:

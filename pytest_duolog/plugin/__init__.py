@@ -48,8 +48,12 @@ COLLECTOR = "duolog-collector"
 _making = threading.Lock()
 RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
 
-# The options that make something else of the dialogues of a run; without dialogues, they are refused.
-NEED_DIALOGUES = ("candidate", "screen", "blame", "collect", "record")
+# The options about dialogues. Without dialogues, their values are checked all the same, and those that make something
+# else of a run are refused.
+NEED_DIALOGUES = (
+    *("candidate", "screen", "screen_batch", "blame", "collect", "samples", "record", "baseline", "ahead"),
+    *("margin", "rounds", "inconclusive", "budget", "concurrency", "otel", "executor"),
+)
 # The reports that have an option; a test compares them with `reports/run_reports.py`.
 REPORTS = {
     "ctrf": "write the verdicts on samples as a CTRF document (JSON)",
@@ -353,7 +357,8 @@ def _make_collector(config: pytest.Config) -> Collector:
 
         watch_interrupts(config)
     is_given = any(_given(config, _key(f"--duolog-{name}")) for name in REPORTS)
-    if not is_worker and (is_given or any(map(os.environ.get, CI_VARIABLES))):
+    has_outputs = not (is_worker or config.getoption("duolog_plan"))
+    if has_outputs and (is_given or any(map(os.environ.get, CI_VARIABLES))):
         from pytest_duolog.plugin.outputs import watch_outputs
 
         watch_outputs(config, collector)

@@ -41,6 +41,7 @@ def launch(session: pytest.Session) -> None:
         or settings_of(config).candidates
         or settings_of(config).collect
         or settings_of(config).blame
+        or config.getoption("duolog_samples")
         or config.getoption("duolog_baseline")
         or config.getoption("duolog_record")
         or any(map(sampling_of, _one_of_each_kind(session.items)))

@@ -69,7 +69,7 @@ def plan_lines(
         yield _shard_words(settings.shard, sampled, [item.nodeid for item in items])
     if not tests:
         yield "no collected test has a dialogue"
-    yield "nothing was run: this is the plan (--duolog-plan)"
+    yield "nothing was run, and no record, history or report is written: this is the plan (--duolog-plan)"
 
 
 def _forecast(plan: RunPlan, tests: Mapping[str, Scenario], config: pytest.Config) -> Iterator[str]:

@@ -81,6 +81,7 @@ NEED_PLAN = {
     "candidate": "no test with its role is left to run, so it would not be tried; all are deselected or skipped",
     "blame": _NONE_IS_LEFT,
     "collect": _NONE_IS_LEFT,
+    "samples": _NONE_IS_LEFT,
     "record": "it has no effect, because no test has samples",
 }
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_duolog.properties.base import Property, judge
+from pytest_duolog.properties.base import AllOf, AnyOf, Not, Property, judge
 from pytest_duolog.properties.endings import EndsCleanly
 from pytest_duolog.properties.loops import NoLoops
+from pytest_duolog.properties.roles import StaysInCharacter, StaysInRole
 from pytest_duolog.properties.topic import StaysOnTopic
 from pytest_duolog.properties.verdict import Outcome, Verdict
 from pytest_duolog.transcripts.sources import Source
@@ -34,6 +35,14 @@ def examine(source: Source, properties: Sequence[Property] = ()) -> Examination:
     """The verdicts on `properties`, or on the default ones."""
     chosen = properties or default_properties(source)
     return Examination(source, tuple(judge(check, source.transcript) for check in chosen))
+
+
+def reads_topic(check: Property) -> bool:
+    """Whether the topic that a dialogue states may change the verdict; that of the user's own or combined ones may."""
+    if isinstance(check, StaysOnTopic):
+        return check.topic is None
+    is_of_package = type(check).__module__.startswith(StaysOnTopic.__module__.rpartition(".")[0])
+    return not is_of_package or isinstance(check, StaysInCharacter | StaysInRole | AllOf | AnyOf | Not)
 
 
 def default_properties(source: Source) -> list[Property]:

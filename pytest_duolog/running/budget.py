@@ -20,10 +20,12 @@ class RunBudget:
     """Counts the costs of a run, by unit; units in `limits` are limited, others only counted.
 
     `seconds` count from the first request on. The check is before a request, so that requests in progress can exceed
-    the limit. `has_refused` says that a request was refused because of the budget.
+    the limit. `advice` says how the limits are raised. `has_refused` says that a request was refused because of the
+    budget.
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
+    advice: str = ""
     usage: Usage = field(default_factory=Usage)
     n_dialogues: int = 0
     has_refused: bool = False
@@ -55,12 +57,17 @@ class RunBudget:
 
     def _refusal(self, unit: str, used: float) -> BudgetExceeded:
         self.has_refused = True
-        return BudgetExceeded(unit, used=used, limit=self.limits[unit])
+        return BudgetExceeded(unit, used=used, limit=self.limits[unit], advice=self.advice)
 
     def spend(self, usage: Usage) -> None:
         """Add the costs of a reply."""
         with self._lock:
             self.usage += usage
+
+    def unknown(self) -> list[str]:
+        """The limited units of which no reply has said anything, although models were asked."""
+        amounts = _amounts(self.usage) if self._started is not None else {}
+        return [unit for unit in self.limits if amounts.get(unit) == 0]
 
     def taken(self) -> Usage:
         """The costs so far, which are then counted from nothing again: another process counts them."""

@@ -81,7 +81,7 @@ class Session:
         self.scheduler = Scheduler(_within_open_files(settings.concurrency, n_files))
         self.executor: Executor | None = None
         self.batch_queue: BatchQueue | None = None
-        self.budget = RunBudget(settings.budget)
+        self.budget = RunBudget(settings.budget, settings.on_used_budget)
         self._asking = Asking(settings, self.scheduler, self._lines, self.budget)
 
     @property

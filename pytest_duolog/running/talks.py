@@ -24,6 +24,7 @@ from pytest_duolog.errors import (
     DuologError,
     EndpointError,
     TranscriptError,
+    UnreadableCassette,
     UnusedMessages,
     told,
 )
@@ -289,7 +290,19 @@ def _words_on(error: CassetteError) -> str:
     advice = ""
     if isinstance(error, CassetteMismatch | UnusedMessages):
         advice = "; the recording does not match the current requests: delete it to run the dialogue again"
+    elif _is_damaged(error.cassette_path):
+        advice = "; mend it, or delete it to run the dialogue again"
     return f"{error.problem} ({error.cassette_path}){advice}"
+
+
+def _is_damaged(path: Path) -> bool:
+    try:
+        read_journal(path)
+    except UnreadableCassette:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 @dataclass

@@ -74,6 +74,7 @@ class Settings:
     secrets: EnvironmentRules = field(default_factory=EnvironmentRules)
     otel: options.Otel = "off"
     executor: ExecutorAddress | None = None
+    names: options.Names = options.IN_PYTEST
 
     @classmethod
     def merge(
@@ -95,12 +96,12 @@ class Settings:
         stop_on: Iterable[str],
         pyproject: Path | None,
         budget: str = "",
-        budget_option: str = "--duolog-budget",
         secrets: Iterable[str] = (),
         otel: str = "off",
         executor: str = "",
         n_workers: int = 1,
         worker: int = 0,
+        names: options.Names = options.IN_PYTEST,
     ) -> Settings:
         """Merge command line, ini file and `[tool.duolog]`, in this order of precedence.
 
@@ -117,7 +118,7 @@ class Settings:
         settings = cls(
             record_mode=options.record_mode(record_mode),
             concurrency=options.count("duolog_concurrency", concurrency) or DEFAULT_CONCURRENCY,
-            stop_on=options.stop_on(stop_on),
+            stop_on=options.stop_on(stop_on, option=names.stop_on),
             overrides=options.role_models("--duolog-model", model_options),
             candidates={}
             if n_collected
@@ -139,14 +140,20 @@ class Settings:
             limits={name: limit.share(n_processes) for name, limit in project.limits.items()},
             secrets=EnvironmentRules(tuple(secrets)),
             otel=options.otel(otel),
-            executor=_executor_at(executor) if executor else None,
+            executor=_executor_at(executor, names.executor) if executor else None,
             budget=options.budget_limits(
-                budget, option=budget_option, n_shares=n_processes, share=n_before + worker % n_workers
+                budget, option=names.budget, n_shares=n_processes, share=n_before + worker % n_workers
             ),
+            names=names,
         )
         _check_limits(settings)
         settings.check()
         return settings
+
+    @property
+    def on_used_budget(self) -> str:
+        """What to do if the budget is used up."""
+        return f"raise {self.names.budget}; then {self.names.again}"
 
     @property
     def casting_arguments(self) -> list[str]:
@@ -290,8 +297,7 @@ class Settings:
         if model is None and speaker.role:
             raise ConfigurationError(
                 f"role {role!r} has no model: give it one in [tool.duolog.models] or with "
-                f"--duolog-model {role}=provider:model (roles with a model: "
-                f"{', '.join(self.models) or 'none'})"
+                f"{self.names.role_model.format(role=role)} (roles with a model: {', '.join(self.models) or 'none'})"
             )
         if model is None:
             self._check_spelling(role)
@@ -312,10 +318,10 @@ class _Override(NamedTuple):
     label: str | None = None
 
 
-def _executor_at(address: str) -> ExecutorAddress:
+def _executor_at(address: str, option: str) -> ExecutorAddress:
     from pytest_duolog.settings.executor import ExecutorAddress  # noqa: PLC0415  # most runs have none
 
-    return ExecutorAddress.parse(address)
+    return ExecutorAddress.parse(address, option=option)
 
 
 def _plain(role: str) -> str:

@@ -35,7 +35,7 @@ class ExecutorAddress:
     workers: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> ExecutorAddress:
+    def parse(cls, text: str, *, option: str) -> ExecutorAddress:
         """The address in `ray://local?workers=4`.
 
         Raises ConfigurationError if it is none, or the engine is not installed.
@@ -44,12 +44,12 @@ class ExecutorAddress:
         is_known = found is not None and found["engine"] in ENGINES and found["workers"] != "0"
         if found is None or not is_known or OTHERS_PLACES[found["engine"]].fullmatch(found["place"]):
             raise ConfigurationError(
-                f"duolog_executor: {text!r} is not the address of an executor (accepted: {ACCEPTED})"
+                f"{option}: {text!r} is not the address of an executor (accepted: {ACCEPTED})"
             )
         engine = found["engine"]
         if find_spec(ENGINES[engine]) is None:
             raise ConfigurationError(
-                f"duolog_executor: {text} needs {engine.capitalize()}: pip install 'pytest-duolog[{engine}]'"
+                f"{option}: {text} needs {engine.capitalize()}: pip install 'pytest-duolog[{engine}]'"
             )
         return cls(engine, found["place"], int(found["workers"]) if found["workers"] else None)
 

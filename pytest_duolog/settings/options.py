@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.gate.decision import status_of_inconclusive
@@ -24,6 +24,22 @@ FailOrWarn = Literal["fail", "warn"]
 Otel = Literal["off", "spans", "content"]
 # pytest's exit status for tests that failed.
 FAILED = 1
+
+
+class Names(NamedTuple):
+    """What is called how where the settings were written, for texts that name them: by default, in pytest.
+
+    `role_model` gives the model of `{role}`; `again` says how a run that was stopped continues.
+    """
+
+    budget: str = "--duolog-budget"
+    executor: str = "duolog_executor"
+    stop_on: str = "duolog_stop_on"
+    role_model: str = "--duolog-model {role}=provider:model"
+    again: str = "--record-mode=once continues where this run stopped"
+
+
+IN_PYTEST = Names()
 
 
 def record_mode(value: str) -> RecordMode:
@@ -97,15 +113,15 @@ def count(name: str, given: str | int | None, *, at_most: int | None = None) -> 
     return count
 
 
-def stop_on(names: Iterable[str]) -> tuple[StopOn, ...]:
+def stop_on(names: Iterable[str], *, option: str = IN_PYTEST.stop_on) -> tuple[StopOn, ...]:
     """The reasons to stop a dialogue, in the order of `STOP_ON`; none if `nothing` is given."""
     given = tuple(name for name in STOP_ON if name in set(names))
     unknown = sorted(set(names) - {*STOP_ON, "nothing"})
     accepted = ", ".join([*STOP_ON, "nothing"])
     if unknown:
-        raise ConfigurationError(f"duolog_stop_on: unknown value {unknown[0]!r} (accepted: {accepted})")
+        raise ConfigurationError(f"{option}: unknown value {unknown[0]!r} (accepted: {accepted})")
     if given and "nothing" in names:
-        raise ConfigurationError(f"duolog_stop_on: 'nothing' cannot be combined (accepted: {accepted})")
+        raise ConfigurationError(f"{option}: 'nothing' cannot be combined (accepted: {accepted})")
     return given
 
 
@@ -127,7 +143,7 @@ def _role_model(source: str, pair: str) -> tuple[str, str]:
 
 
 def budget_limits(
-    text: str, *, option: str = "--duolog-budget", n_shares: int = 1, share: int = 0
+    text: str, *, option: str = IN_PYTEST.budget, n_shares: int = 1, share: int = 0
 ) -> dict[str, float]:
     """The limits in `tokens=100000,cost=2.50`, divided by `n_shares` processes; this is number `share`, from 0.
 

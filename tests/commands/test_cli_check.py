@@ -12,8 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_duolog.cli import main
+from pytest_duolog.properties import Property, StaysOnTopic
+from pytest_duolog.results.examination import reads_topic
 from pytest_duolog.transcripts.transcript import Transcript
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+from tests.properties.documented import EXAMPLES
 
 GOODBYE = "Goodbye, and thank you."
 
@@ -98,6 +101,45 @@ def test_a_stated_topic_is_measured_and_checked(tmp_path: Path, capsys: pytest.C
 def test_topic_option_states_it_where_the_file_does_not(files: Path, capsys: pytest.CaptureFixture[str]):
     main(["check", "--format", "json", "--topic", "lighthouses and their keepers", "healthy.md"])
     assert json.loads(capsys.readouterr().out)["topic"]["statement"] == "lighthouses and their keepers"
+
+
+@pytest.mark.parametrize(
+    "checked", [["NoLoops"], ["NoLoops", "EndsCleanly"], ["StaysOnTopic(topic='bread')"]], ids=", ".join
+)
+def test_a_topic_that_nothing_reads_is_refused(
+    files: Path, capsys: pytest.CaptureFixture[str], checked: list[str]
+):
+    chosen = [word for name in checked for word in ("--property", name)]
+    for more in ([], ["--out", "rows"], ["--format", "sarif"]):
+        assert main(["check", *chosen, "--topic", "bread", *more, "healthy.md"]) == 2
+        assert capsys.readouterr().err == (
+            f"duolog: --topic: it has no effect on {', '.join(checked)}: add --property StaysOnTopic, or leave it out\n"
+        )
+    assert main(["check", "--topic", " ", "healthy.md"]) == 2
+    assert not Path("rows").exists()
+
+
+@pytest.mark.parametrize("checked", ["StaysOnTopic", "StaysInCharacter"])
+def test_a_topic_that_is_read_is_taken(files: Path, checked: str):
+    chosen = ["--property", "NoLoops", "--property", checked]
+    assert main(["check", *chosen, "--topic", "lighthouses and their keepers", "healthy.md"]) == 0
+
+
+@pytest.mark.parametrize("example", [*EXAMPLES, StaysOnTopic()], ids=str)
+def test_it_is_known_which_properties_read_the_topic(example: Property, monkeypatch: pytest.MonkeyPatch):
+    transcript = healthy(topic="bread")
+    read = []
+
+    def noted(self: Transcript, name: str) -> object:
+        if name == "topic":
+            read.append(name)
+        return object.__getattribute__(self, name)
+
+    monkeypatch.setattr(Transcript, "__getattribute__", noted)
+    example.check(transcript)
+    is_read = bool(read)
+    monkeypatch.undo()
+    assert reads_topic(example) >= is_read
 
 
 def test_properties_can_be_chosen(files: Path, capsys: pytest.CaptureFixture[str]):

@@ -271,6 +271,7 @@ def test_markdown_reads_back(capsys: pytest.CaptureFixture[str]):
     [
         (["--messages"], "--messages is for tables"),
         (["--full", "--format=csv"], "--full is for text"),
+        (["--format=md", "--property", "NoLoops"], "--property has no effect with --format md"),
         (["--format=parquet"], "-o FILE"),
     ],
 )

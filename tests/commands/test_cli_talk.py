@@ -149,11 +149,15 @@ def test_more_continues_what_its_turns_ended(chat_server: ChatServer):
     assert len(chat_server.requests) == 10
 
 
-def test_more_turns_continue_and_fewer_take_nothing_away(chat_server: ChatServer):
+def test_more_turns_continue_and_fewer_take_nothing_away(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str]
+):
     talk(*MODELS, "--turns", "2")
     talk(*MODELS, "--turns", "4")
     assert len(said()[0]) == 9
+    capsys.readouterr()
     talk(*MODELS, "--turns", "1")
+    assert "1 dialogue has more turns than this asks for and stays as it is\n" in capsys.readouterr().out
     assert len(said()[0]) == 9
     assert len(chat_server.requests) == 8
 
@@ -285,11 +289,36 @@ def test_a_budget_ends_the_run_and_the_next_one_goes_on(
 ):
     arguments = (*MODELS, "--samples", "4", "--turns", "1", "--concurrency", "1")
     talk(*arguments, "--budget", "dialogues=2", status=1)
-    assert "the budget" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "to fix:  raise --budget; then the next run continues where this one stopped\n" in told
+    assert "--duolog" not in told
+    assert "--record-mode" not in told
     assert len(said()) == 2
     talk(*arguments)
     assert len(said()) == 4
     assert len(chat_server.requests) == 8
+
+
+def test_a_budget_in_what_no_reply_tells_is_said(chat_server: ChatServer, capsys: pytest.CaptureFixture[str]):
+    talk(*MODELS, "--turns", "1", "--budget", "cost=5,dialogues=5")
+    told = capsys.readouterr().err
+    assert told == "--budget: cost limited nothing, because no reply said how much it took\n"
+
+
+@pytest.mark.parametrize("damage", [b"interactions: []\n", b"<<<<<<< ours\n"], ids=["no header", "conflict"])
+def test_a_damaged_recording_is_to_be_mended(
+    chat_server: ChatServer, capsys: pytest.CaptureFixture[str], damage: bytes
+):
+    talk(*MODELS, "--turns", "3", "--budget", "tokens=1", status=1)
+    [recording] = Path("talks").glob("*.jsonl")
+    recording.write_bytes(damage + recording.read_bytes())
+    capsys.readouterr()
+    talk(*MODELS, "--turns", "3", status=1)
+    told = capsys.readouterr().err
+    assert "; mend it, or delete it to run the dialogue again\n" in told
+    assert "every finished message is kept: mend what is wrong, and the same command continues" in told
+    recording.unlink()
+    talk(*MODELS, "--turns", "3")
 
 
 def test_two_runs_in_one_folder_lose_nothing(chat_server: ChatServer, capsys: pytest.CaptureFixture[str]):
@@ -381,7 +410,16 @@ def test_a_run_that_is_stopped_keeps_every_finished_message(chat_server: ChatSer
             [*MODELS, "--budget", "money=1"],
             "duolog: --budget: 'money=1' is not a limit: no limit has the name 'money'",
         ),
-        ([*MODELS, "--stop-on", "nothing", "--stop-on", "loop"], "'nothing' cannot be combined"),
+        (
+            [*MODELS, "--stop-on", "nothing", "--stop-on", "loop"],
+            "duolog: --stop-on: 'nothing' cannot be combined",
+        ),
+        ([*MODELS, "--executor", "tea"], "duolog: --executor: 'tea' is not the address of an executor"),
+        (
+            ["--model", "scripted:counter", "--budget", "tokens=9"],
+            "--budget: it has no effect, because no speaker",
+        ),
+        (["--scenarios", "role.yaml"], "or with --model provider:model (roles with a model: none)"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_asked(
@@ -389,6 +427,7 @@ def test_what_is_wrong_is_told_before_anything_is_asked(
 ):
     Path("test_there.py").write_text("# mine\n")
     Path("wrong.yaml").write_text("- {openr: x}\n")
+    Path("role.yaml").write_text("- a: {role: clerk}\n")
     Path("own.yaml").write_text("- a: {temperature: 0.5}\n")
     Path("same.yaml").write_text("- {id: one, opener: Tea?}\n- {id: two, opener: Tea?}\n")
     talk(*arguments, status=2)

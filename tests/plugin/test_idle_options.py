@@ -215,6 +215,30 @@ def test_a_run_that_would_judge_nothing_is_not_green(pytester: pytest.Pytester, 
     assert not Path("ran.txt").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("--duolog-samples=3", "--duolog-samples: no test with a dialogue is left to run"),
+        ("--duolog-margin=0.2", "--duolog-margin: it is for a gate, but there is no gate"),
+        ("--duolog-baseline=run.jsonl", "--duolog-baseline run.jsonl: there is no candidate"),
+        ("--duolog-screen-batch=2", "--duolog-screen-batch: it has no effect without --duolog-screen"),
+        ("--duolog-budget=tea=2", "--duolog-budget: 'tea=2' is not a limit"),
+        ("--duolog-concurrency=all", "duolog_concurrency: 'all' is not a whole number"),
+    ],
+)
+def test_options_are_checked_without_dialogues_too(pytester: pytest.Pytester, option: str, problem: str):
+    pytester.makepyfile(test_it='def test_plain():\n    open("ran.txt", "w").close()\n')
+    result = pytester.runpytest(option)
+    assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.INTERNAL_ERROR}
+    assert problem in "\n".join([*result.outlines, *result.errlines])
+    assert not Path("ran.txt").exists()
+
+
+def test_a_limit_is_for_runs_without_dialogues_too(pytester: pytest.Pytester):
+    pytester.makepyfile(test_it="def test_plain():\n    pass\n")
+    pytester.runpytest("--duolog-budget=tokens=5", "--duolog-concurrency=2").assert_outcomes(passed=1)
+
+
 def test_a_gate_of_the_ini_file_is_for_other_runs(pytester: pytest.Pytester):
     pytester.makeini("[pytest]\nduolog_candidate = Bob=scripted:echo\n")
     pytester.makepyfile(test_it=WITH_PLAIN)

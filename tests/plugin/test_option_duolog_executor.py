@@ -440,10 +440,10 @@ for place in ("local", "127.0.0.1:1", "auto", joined):
 def test_a_process_that_has_joined_a_cluster_of_ray_uses_no_other(pytester: pytest.Pytester):
     _needs("ray")
     result = pytester.run(sys.executable, "-c", JOINED, timeout=240)
-    told = "duolog_executor: this process has joined the Ray cluster at JOINED already, not ray://"
+    told = "executor: this process has joined the Ray cluster at JOINED already, not ray://"
     result.stdout.fnmatch_lines(
         [
-            "nothing: duolog_executor: nothing listens at ray://127.0.0.1:1: *",
+            "nothing: executor: nothing listens at ray://127.0.0.1:1: *",
             f"local: {told}local: use ray://JOINED, or do not call ray.init()",
             f"127.0.0.1:1: {told}127.0.0.1:1: *",
             "auto: used",
@@ -459,7 +459,7 @@ def test_dask_without_its_tls_files_is_refused(pytester: pytest.Pytester):
     result = pytester.runpytest_subprocess("--record-mode=once", "--duolog-executor=dask://tls://127.0.0.1:1")
     result.stdout.fnmatch_lines(
         [
-            "*duolog_executor: Dask cannot connect to dask://tls://127.0.0.1:1: *",
+            "*executor: Dask cannot connect to dask://tls://127.0.0.1:1: *",
             "*Dask reads its files from its own configuration*",
         ]
     )

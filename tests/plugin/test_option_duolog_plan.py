@@ -49,9 +49,22 @@ def test_plan_is_said_and_nothing_runs(pytester: pytest.Pytester, options: tuple
             "test_it.py::*Hello.*: 18 of 20 samples must pass (0.9)",
             "  a scenario that passes 95.8 % of the time fails this in about 5 % of runs*",
             "1 test with a dialogue that runs once: at most 7 replies",
-            "nothing was run: this is the plan (--duolog-plan)",
+            "nothing was run, and no record, history or report is written: this is the plan (--duolog-plan)",
         ]
     )
+
+
+def test_files_that_are_asked_for_are_not_written(pytester: pytest.Pytester) -> None:
+    files = (
+        "--duolog-report=a.html",
+        "--duolog-ctrf=b.json",
+        "--duolog-record=c.jsonl",
+        "--duolog-history=d",
+    )
+    result = plan(pytester, SUITE, *files)
+    result.stdout.fnmatch_lines(["nothing was run, and no record, history or report is written: *"])
+    result.stdout.no_fnmatch_line("*no test has samples*")
+    assert [path.name for path in pytester.path.iterdir() if path.name[0] in "abcd"] == []
 
 
 def test_scripted_speakers_cost_no_replies(pytester: pytest.Pytester) -> None:

@@ -597,13 +597,13 @@ def test_a_recording_with_a_secret_that_only_this_process_knows_is_not_kept(
 )
 def test_what_is_no_address_is_refused(text: str):
     with pytest.raises(ConfigurationError, match="not the address of an executor"):
-        ExecutorAddress.parse(text)
+        ExecutorAddress.parse(text, option="--executor")
 
 
 def test_a_missing_engine_names_its_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pytest_duolog.settings.executor.ENGINES", {"ray": "no_such_module"})
     with pytest.raises(ConfigurationError, match=r"pip install 'pytest-duolog\[ray\]'"):
-        ExecutorAddress.parse("ray://local")
+        ExecutorAddress.parse("ray://local", option="--executor")
 
 
 @given(
@@ -616,7 +616,8 @@ def test_an_address_is_read_as_it_is_written(host: str, port: int, workers: int 
 
     engines, executor.ENGINES = executor.ENGINES, {"dask": "json"}
     try:
-        address = ExecutorAddress.parse(f"dask://{host}:{port}" + (f"?workers={workers}" if workers else ""))
+        place = f"dask://{host}:{port}" + (f"?workers={workers}" if workers else "")
+        address = ExecutorAddress.parse(place, option="--executor")
     finally:
         executor.ENGINES = engines
     assert address == ExecutorAddress("dask", f"{host}:{port}", workers)

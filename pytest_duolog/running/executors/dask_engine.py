@@ -81,16 +81,16 @@ class DaskEngine:
             )
         except (OSError, TimeoutError) as error:
             raise ConfigurationError(
-                f"duolog_executor: no Dask scheduler answers at {self._address}: {error}"
+                f"executor: no Dask scheduler answers at {self._address}: {error}"
             ) from None
         except (TypeError, ValueError, RuntimeError) as error:  # of wrong TLS files, or of a wrong address
             raise ConfigurationError(
-                f"duolog_executor: Dask cannot connect to {self._address}: {error}\n"
+                f"executor: Dask cannot connect to {self._address}: {error}\n"
                 "with TLS, Dask reads its files from its own configuration (distributed.comm.tls)"
             ) from None
         found = await self._workers()
         if not found:
-            raise ConfigurationError(f"duolog_executor: the Dask cluster at {self._address} has no worker")
+            raise ConfigurationError(f"executor: the Dask cluster at {self._address} has no worker")
         return [self._named(address) for address in found[:n_workers]]
 
     def _named(self, address: str) -> str:

@@ -107,7 +107,7 @@ class Executor:
         wrong = [f"worker {name}: {what}" for name, told in zip(workers, found, strict=True) for what in told]
         if wrong:
             raise ConfigurationError(
-                f"duolog_executor: workers of {self.name} cannot run these dialogues:\n  "
+                f"executor: workers of {self.name} cannot run these dialogues:\n  "
                 + "\n  ".join(wrong[:8])
                 + "\nkeys are never sent: set them where the workers are started; install the same versions there"
             )

@@ -58,7 +58,7 @@ class RayEngine:
         if self._address.place == "auto" or (port == own_port and (host == own or is_here)):
             return
         raise ConfigurationError(
-            f"duolog_executor: this process has joined the Ray cluster at {joined} already, not {self._address}: "
+            f"executor: this process has joined the Ray cluster at {joined} already, not {self._address}: "
             f"use ray://{joined}, or do not call ray.init()"
         )
 
@@ -72,7 +72,7 @@ class RayEngine:
                 _, writer = await asyncio.open_connection(host, int(port))
         except (OSError, OverflowError) as error:
             raise ConfigurationError(
-                f"duolog_executor: nothing listens at {self._address}: {error or 'no answer'}; the port of a Ray "
+                f"executor: nothing listens at {self._address}: {error or 'no answer'}; the port of a Ray "
                 "cluster is 6379, if 'ray start' was given no other"
             ) from None
         writer.close()
@@ -87,7 +87,7 @@ class RayEngine:
             self._ray.init(address=self._address.place, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise ConfigurationError(
-                f"duolog_executor: no Ray cluster can be joined at {self._address}: {error}\n"
+                f"executor: no Ray cluster can be joined at {self._address}: {error}\n"
                 "Ray says the same for a wrong or missing token: see 'ray get-auth-token', RAY_AUTH_TOKEN and "
                 "RAY_AUTH_TOKEN_PATH. This process must run on a node of the cluster."
             ) from None

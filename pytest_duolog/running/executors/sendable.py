@@ -138,6 +138,5 @@ def refused(reasons: Mapping[str, str]) -> ConfigurationError:
     """The error for dialogues that cannot be sent, by what they are called."""
     named = listed([f"{name} ({why})" for name, why in reasons.items()])
     return ConfigurationError(
-        f"duolog_executor: no worker can run {named}. Run them without an executor in a call of their own (-k, "
-        "--deselect)"
+        f"executor: no worker can run {named}. Run them without an executor, in a call of their own"
     )

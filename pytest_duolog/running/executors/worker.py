@@ -92,7 +92,7 @@ class Worker:
         self._performing: dict[int, _Performing] = {}
         self._waits: list[tuple[str, float]] = []
         self._watching: asyncio.Task[None] | None = None
-        self._refusal: BudgetExceeded | None = None
+        self._refusal: tuple[str, float, float] | None = None
         self._heard_s = 0.0
 
     async def answer(self, method: str, arguments: tuple[Any, ...]) -> Answer:
@@ -155,7 +155,9 @@ class Worker:
 
     def _check_may_ask(self) -> None:
         if self._refusal is not None:
-            raise BudgetExceeded(self._refusal.unit, used=self._refusal.used, limit=self._refusal.limit)
+            unit, used, limit = self._refusal
+            advice = self._session.settings.on_used_budget
+            raise BudgetExceeded(unit, used=used, limit=limit, advice=advice)
 
     async def news(self) -> News:
         """What has happened since the last news; waits a while if that is nothing."""
@@ -197,7 +199,7 @@ class Worker:
 
     async def refuse(self, unit: str, used: float, limit: float) -> None:
         """The budget of the run is used up: ask no model any more."""
-        self._refusal = BudgetExceeded(unit, used=used, limit=limit)
+        self._refusal = (unit, used, limit)
 
     async def cancel(self, key: int) -> None:
         """Nobody waits for this dialogue any more."""
