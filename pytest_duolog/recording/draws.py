@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_duolog.recording.interaction import Response, SentRequest
-from pytest_duolog.storage.json_text import parsed
 
 # Settings of a request, at any depth, that fix the reply; one with a seed is the same draw as another with that seed.
 SEEDS = ("seed", "random_seed")
@@ -55,7 +54,7 @@ def _is_from_cache(headers: Mapping[str, list[str]]) -> bool:
 
 def _id(response: Response, sent: SentRequest) -> str | None:
     try:
-        body = parsed(response.content)
+        body = response.value
     except ValueError:
         return None
     return sent.answers.response_id(body) if sent.answers and isinstance(body, dict) else None

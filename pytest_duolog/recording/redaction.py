@@ -100,6 +100,7 @@ class Redactor:
         self._words = lru_cache(maxsize=4096)(self._redacted)
         self._messages = lru_cache(maxsize=1024)(self._redacted)
         self._long = lru_cache(maxsize=64)(self._redacted)
+        self._names = lru_cache(maxsize=4096)(lambda name: (self.text(name), kind_of(name)))
 
     def text(self, text: str) -> str:
         """`text` with every secret replaced."""
@@ -190,12 +191,14 @@ class Redactor:
         if isinstance(value, OBJECTS):
             shown = {}
             for field, item in value.items():
-                name = str(field)
-                if isinstance(item, _NAMED) and (kind := kind_of(name)):
-                    shown[self.text(name)] = self._beside_name(kind, item)
+                name, kind = self._names(str(field))
+                if isinstance(item, str):
+                    shown[name] = self._beside_name(kind, item) if kind else self.text(item)
+                elif kind and isinstance(item, _NAMED):
+                    shown[name] = self._beside_name(kind, item)
                 else:
                     is_number = item is None or isinstance(item, NUMBERS)
-                    shown[self.text(name)] = item if is_number else self.json(item)
+                    shown[name] = item if is_number else self.json(item)
             return shown
         return value
 

@@ -13,7 +13,7 @@ from pytest_duolog.recording.interaction import Response, SentRequest
 from pytest_duolog.recording.journal import newly_said
 from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
 from pytest_duolog.recording.stream_redaction import without_secrets_in_list, without_secrets_in_stream
-from pytest_duolog.storage.json_text import canonical, parsed
+from pytest_duolog.storage.json_text import canonical
 
 # Statuses of failed tries, which are retried or reported, but never recorded.
 FAILED_TRIES = PASSING_STATUSES | {401, 403, 407}
@@ -38,14 +38,13 @@ def kept_response(response: Response, redactor: Redactor, *, answers: AnswerForm
     headers = kept_headers(response.headers, RESPONSE_HEADERS)
     if "location" in headers:
         headers["location"] = [redactor.uri(uri) for uri in headers["location"]]
-    return Response(
-        response.status, response.reason, headers, _kept_content(response.content, redactor, answers)
-    )
+    return Response(response.status, response.reason, headers, _kept_content(response, redactor, answers))
 
 
-def _kept_content(content: bytes, redactor: Redactor, answers: AnswerForm | None) -> bytes:
+def _kept_content(response: Response, redactor: Redactor, answers: AnswerForm | None) -> bytes:
+    content = response.content
     try:
-        value = parsed(content)
+        value = response.value
     except ValueError:
         return redactor.bytes(_without_secrets_in_stream(content, redactor))
     if answers is None:  # its reader may use the text itself, so a replay must return the same text

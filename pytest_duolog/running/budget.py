@@ -44,6 +44,8 @@ class RunBudget:
 
     def used_up(self) -> tuple[str, float] | None:
         """The first unit of which nothing is left, and how much of it was used; None if there is something of each."""
+        if not self.limits:
+            return None
         used = {**_amounts(self.usage), "seconds": self._seconds()}
         over = ((unit, n) for unit, n in used.items() if unit in self.limits and n >= self.limits[unit])
         return next(over, None)

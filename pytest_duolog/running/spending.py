@@ -31,6 +31,8 @@ class Spending:
         `unsaid` is what was said of the next message so far.
         """
         scenario, spent, seconds = self.scenario, self.usage, self.seconds
+        if scenario.token_budget is scenario.seconds_budget is scenario.cost_budget is None:
+            return ""
         if unsaid:
             spent += unsaid.usage or Usage()
             seconds += (unsaid.latency_ms or 0) / 1000

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field
 
 from pytest_duolog.transcripts.stored import Record
 
 Count = Annotated[int | None, Field(ge=0)]
+Number = TypeVar("Number", int, float)
 
 
 class Usage(Record):
@@ -49,13 +50,20 @@ class Usage(Record):
 
     def __add__(self, other: Usage) -> Usage:
         """The sum; a count that only one of them has is kept."""
-        others = vars(other)
         return Usage(
-            **{
-                name: others[name] if one is None else one + (others[name] or 0)
-                for name, one in vars(self).items()
-            }
+            prompt_tokens=_sum(self.prompt_tokens, other.prompt_tokens),
+            cache_read_tokens=_sum(self.cache_read_tokens, other.cache_read_tokens),
+            cache_write_tokens=_sum(self.cache_write_tokens, other.cache_write_tokens),
+            reply_tokens=_sum(self.reply_tokens, other.reply_tokens),
+            reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
+            cost=_sum(self.cost, other.cost),
         )
+
+
+def _sum(one: Number | None, other: Number | None) -> Number | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
 
 
 class Gaps(Record):

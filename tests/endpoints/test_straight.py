@@ -25,9 +25,15 @@ class Server:
     """Answers on one port with `answer`, and remembers each connection and each request."""
 
     def __init__(
-        self, answer: bytes = OK, *, closes: bool = False, tls: ssl.SSLContext | None = None
+        self,
+        answer: bytes = OK,
+        *,
+        rest: bytes = b"",
+        closes: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.answer, self.closes, self.tls = answer, closes, tls
+        """`rest` is sent a little after `answer`."""
+        self.answer, self.rest, self.closes, self.tls = answer, rest, closes, tls
         self.n_connections = 0
         self.requests: list[bytes] = []
         self.has_closed = asyncio.Event()
@@ -50,6 +56,9 @@ class Server:
                 self.requests.append(await reader.readuntil(b"\r\n\r\n"))
                 writer.write(self.answer)
                 await writer.drain()
+                if self.rest:
+                    await asyncio.sleep(0.01)
+                    writer.write(self.rest)
                 if self.closes:
                     break
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -161,6 +170,47 @@ def test_a_long_answer_is_read_to_its_end():
             transport = StraightTransport(no_tls)
             assert await get(transport, server) == body
             await transport.aclose()
+
+    running(test)
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nFi\r\n3\r\nne.\r\n0\r\n\r\n"
+
+
+def test_answers_of_all_forms_may_follow_each_other():
+    async def test() -> None:
+        async with Server() as server:
+            transport = StraightTransport(no_tls)
+            for server.answer in (OK, CHUNKED, OK, OK, CHUNKED, CHUNKED, OK):
+                assert await get(transport, server) == b"Fine."
+            await transport.aclose()
+        assert server.n_connections == 1
+
+    running(test)
+
+
+@pytest.mark.parametrize("answer", [OK[:-3], CHUNKED[:-10]], ids=["length", "chunks"])
+def test_an_answer_that_is_cut_short_is_an_error(answer):
+    async def test() -> None:
+        async with Server(answer, closes=True) as server:
+            transport = StraightTransport(no_tls)
+            for _ in range(2):
+                with pytest.raises(httpx.RemoteProtocolError, match="peer closed connection"):
+                    await get(transport, server)
+            await transport.aclose()
+        assert server.n_connections == 2
+
+    running(test)
+
+
+@pytest.mark.parametrize("at", range(1, len(OK), 7))
+def test_an_answer_may_arrive_in_pieces(at):
+    async def test() -> None:
+        async with Server(OK[:at], rest=OK[at:]) as server:
+            transport = StraightTransport(no_tls)
+            assert [await get(transport, server) for _ in range(2)] == [b"Fine."] * 2
+            await transport.aclose()
+        assert server.n_connections == 1
 
     running(test)
 
