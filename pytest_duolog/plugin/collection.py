@@ -195,29 +195,27 @@ def cell_like(item: pytest.Item, alike: dict[Hashable, Cell]) -> Cell:
     that are wrong or have no effect, also those about samples.
     """
     texts = _free_texts(item)
-    kind = kind_of(item, OF_DIALOGUE - texts.keys()), *texts
-    if kind in alike:
-        return alike[kind]._replace(item=item, texts=texts)
-    cell = cell_of(item)
-    sampling_of(item)
-    alike[kind] = cell
-    return cell
+    kind = kind_of(item, OF_DIALOGUE, free=texts), *texts
+    if kind not in alike:
+        alike[kind] = cell_of(item)
+        sampling_of(item)
+    _, scenario, idle, parameters, _ = alike[kind]
+    return Cell(item, scenario, idle, parameters, texts)
 
 
-def kind_of(item: pytest.Item, names: Collection[str] = OF_SAMPLING) -> Hashable:
-    """A key that is equal for tests of a run whose markers, fixtures and parameters with these `names` are the same.
+def kind_of(
+    item: pytest.Item, names: Collection[str] = OF_SAMPLING, *, free: Collection[str] = ()
+) -> Hashable:
+    """A key that is equal for collected tests whose markers, fixtures and parameters are the same.
 
-    With the default, such tests have the same samples. Two objects that are equal are not the same here.
+    Of the parameters, those with these `names` count that are not `free`. With the default, such tests have the same
+    samples. Two objects that are equal are not the same here. Tests of one module or class share the markers above.
     """
-    marks = list[int]()
-    node: Any = item
-    while node is not None:
-        marks += (
-            [id(mark) for mark in node.own_markers if mark.name == MARKER_NAME] if node.own_markers else ()
-        )
-        node = node.parent
-    given = [(name, id(value)) for name, value in _parameters(item).items() if name in names]
-    return item.parent, id(getattr(item, "_fixtureinfo", None)), *marks, *given
+    marks = [id(mark) for mark in item.own_markers if mark.name == MARKER_NAME]
+    given = [
+        (name, id(value)) for name, value in _parameters(item).items() if name in names and name not in free
+    ]
+    return id(item.parent), id(getattr(item, "_fixtureinfo", None)), *marks, *given
 
 
 def _free_texts(item: pytest.Item) -> dict[str, str]:

@@ -11,7 +11,7 @@ import linecache
 import logging
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -64,10 +64,12 @@ class Guard:
         if not items:
             return
         redactor = self._redactor
+        harmless = _harmless_parts(redactor, {part for item in items for part in _parts(item)})
         taken = {item.nodeid for item in items}
         for item in items:
-            _rename(item, lambda text: _name_part(redactor, text), taken)
-            self._tests.add(item.nodeid)
+            if not harmless.issuperset(_parts(item)):
+                _rename(item, lambda text: _name_part(redactor, text), taken)
+        self._tests.update(item.nodeid for item in items)
 
     def watches(self, item: pytest.Item) -> bool:
         """Whether a test is guarded."""
@@ -170,16 +172,26 @@ def guard_of(config: pytest.Config) -> Guard:
     return config.stash[GUARD]
 
 
+def _parts(item: Any) -> Sequence[str]:
+    """The parameters in a test's name."""
+    callspec = getattr(item, "callspec", None)
+    return callspec._idlist if callspec else ()  # noqa: SLF001  # as they are joined in pytest 9.2
+
+
+def _harmless_parts(redactor: Redactor, parts: Collection[str]) -> set[str]:
+    """Parts of names that surely need no change: what is so of many lines is so of each."""
+    sure = redactor.without_secrets(parts)
+    lines = "\n".join(sure)
+    return sure if MARKER.sub("", printable(lines)) == lines else set()
+
+
 def _rename(item: Any, change: Change, taken: set[str]) -> None:
     """Change the parameters in a test's name and id; two tests never get the same name.
 
     pytest's hook for this, `pytest_make_parametrize_id` (9.2), is not called for names that the test sets itself.
     """
-    callspec = getattr(item, "callspec", None)
-    if callspec is None:
-        return
-    parts = list(map(change, callspec._idlist))  # noqa: SLF001
-    if parts == list(callspec._idlist):  # noqa: SLF001
+    callspec, parts = item.callspec, list(map(change, _parts(item)))
+    if parts == list(_parts(item)):
         return
     start = item.nodeid.removesuffix(item.name)
     number, name = 1, item.name.replace(callspec.id, "-".join(parts))

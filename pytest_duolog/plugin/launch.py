@@ -19,7 +19,7 @@ def launch(session: pytest.Session) -> None:
     if config.option.setuponly:  # no test runs, with --setup-plan neither
         return
     try:
-        check_repetition(session.items)
+        check_repetition(config, session.items)
     except ConfigurationError as error:
         refuse(config, session.items, str(error))
         return
@@ -53,4 +53,4 @@ def launch(session: pytest.Session) -> None:
 
 
 def _one_of_each_kind(items: Iterable[pytest.Item]) -> Iterable[pytest.Item]:
-    return {kind_of(item): item for item in items if uses_our_fixture(item)}.values()
+    return filter(uses_our_fixture, {kind_of(item): item for item in items}.values())

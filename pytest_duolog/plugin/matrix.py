@@ -58,16 +58,16 @@ def _complaint(name: str, cells: Sequence[Cell]) -> str:
 
 def _groups(cells: Sequence[Cell], name: str) -> Iterator[list[Cell]]:
     """Groups of cells that differ only in one argument, or in those that are parametrized together with it."""
-    together = [
-        other
-        for other in _parameters(cells[0])
-        if len({(_identity(cell, name), _identity(cell, other)) for cell in cells})
-        == len({_identity(cell, name) for cell in cells})
+    given = list(map(_parameters, cells))
+    # Values need not be comparable; pytest passes the given objects themselves.
+    columns = {other: [id(values[other]) for values in given] for other in given[0]}
+    n_values = len(set(columns[name]))
+    apart = [
+        column for column in columns.values() if len(set(zip(columns[name], column, strict=True))) != n_values
     ]
-    groups: dict[Any, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        apart = [other for other in _parameters(cell) if other not in together]
-        groups[tuple(_identity(cell, other) for other in apart)].append(cell)
+    groups: dict[tuple[int, ...], list[Cell]] = defaultdict(list)
+    for cell, *row in zip(cells, *apart, strict=True):
+        groups[tuple(row)].append(cell)
     yield from groups.values()
 
 
@@ -77,8 +77,3 @@ def _is_one_dialogue(cells: Sequence[Cell]) -> bool:
 
 def _parameters(cell: Cell) -> Mapping[str, Any]:
     return cell.item.callspec.params  # type: ignore[attr-defined, no-any-return]  # it is parametrized
-
-
-def _identity(cell: Cell, name: str) -> int:
-    """An id for an argument's value, which need not be comparable; pytest passes the given objects themselves."""
-    return id(_parameters(cell)[name])

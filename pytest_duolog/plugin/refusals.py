@@ -18,11 +18,11 @@ from pytest_duolog.scenarios.scenario import SIDES, Scenario
 from pytest_duolog.settings import Settings, roles_of
 
 
-def check_repetition(items: Iterable[pytest.Item]) -> None:
+def check_repetition(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     """Raises ConfigurationError for tests that pytest-run-parallel would run several times with the same dialogue."""
-    tests = [item for item in items if uses_our_fixture(item)]
-    if not (tests and tests[0].config.pluginmanager.hasplugin("run-parallel")):
+    if not config.pluginmanager.hasplugin("run-parallel"):
         return
+    tests = [item for item in items if uses_our_fixture(item)]
     for repeated, what, advice in (
         (
             [item.nodeid for item in tests if _has_many_threads(item)],

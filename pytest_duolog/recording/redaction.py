@@ -34,7 +34,9 @@ from pytest_duolog.recording.secret_names import (
 from pytest_duolog.recording.secret_parts import SHORTEST_PART, KnownSecrets
 from pytest_duolog.recording.secret_spans import (
     has_no_shape,
+    is_quiet,
     marker_of,
+    may_have_shape,
     spans_in,
     start_of_secret,
     with_markers,
@@ -107,6 +109,13 @@ class Redactor:
         if len(text) <= LONGEST_WORD:
             return self._words(text)
         return self._messages(text) if len(text) <= LONGEST_MESSAGE else self._long(text)
+
+    def without_secrets(self, texts: Iterable[str]) -> set[str]:
+        """Those of these texts that surely have no secret; it is much faster to ask for many short texts at once."""
+        quiet = {text for text in texts if is_quiet(text)}
+        lines = "\n".join(quiet)
+        may_have_one = any(value in lines for value, _ in self._values) or may_have_shape(lines)
+        return set() if may_have_one else quiet
 
     def _redacted(self, text: str) -> str:
         for _ in range(MOST_PASSES):

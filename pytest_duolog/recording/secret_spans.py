@@ -152,6 +152,16 @@ def _cannot_begin(part: str) -> bool:
     return not (any(map(part.__contains__, _SPELLS)) and _SPELLED.search(part)) and not _candidates(part)
 
 
+def is_quiet(text: str) -> bool:
+    """Whether a text has no name with a value, no address and no layer: only shapes and known values can be in it."""
+    return _LOUD.search(text) is None
+
+
+def may_have_shape(text: str) -> bool:
+    """Whether a quiet text can have the shape of a secret. If lines cannot have one together, none of them can."""
+    return bool(_candidates(text))
+
+
 # Each text that is looked at is soon a part of a line, and lines have the same names and numbers.
 LONGEST_SHORT_PART = 64
 LONGEST_PART = 8192
@@ -183,6 +193,8 @@ _WITH_LONG_WORD = _SPACED.pop(LONG_WORD)
 # Bytes of words, and of what is between them; a space that is not ASCII only makes a word longer.
 _EXTENT = bytes(b" x"[chr(byte) != '"' and not (byte < 128 and chr(byte).isspace())] for byte in range(256))
 _LONG = b"x" * SHORTEST_SHAPE
+# What `_named`, `_in_addresses`, `_readings` and `_layers` look for, or a part of it.
+_LOUD = re.compile(r"[=:>\\%&]|--")
 # The beginnings of `_SPELLED`.
 _SPELLS = ("\\u", "\\x", "\\/", "\\b", "\\f", "%", "&")
 

@@ -199,6 +199,23 @@ def test_most_texts_are_known_to_have_none() -> None:
     assert len(known) > len(texts) / 2
 
 
+def test_what_is_known_without_a_search_has_none() -> None:
+    texts = [text for text, _ in KINDS.values()] + [
+        make() for make in innocents(SEED).values() for _ in range(20)
+    ]
+    redactor = Redactor({"LAB_TOKEN": "pl4nted value"})
+    known = [text for text in texts if redactor.without_secrets([text])]
+    assert [text for text in known if redactor.text(text) != text] == []
+    assert len(known) > 50
+
+
+@pytest.mark.parametrize("secret", [KINDS["AWS"][0], "a pl4nted value", "a pl4nted"])
+def test_of_several_texts_a_secret_is_in_none_that_is_known(secret: str) -> None:
+    redactor, plain = Redactor({"LAB_TOKEN": "pl4nted value"}), ["Hello number 1.", "Grüße", "value"]
+    assert redactor.without_secrets(plain) == set(plain)
+    assert (secret in redactor.without_secrets([*plain, secret])) == (redactor.text(secret) == secret)
+
+
 def changed_innocents(n: int) -> list[str]:
     redactor = Redactor({})
     makers = innocents(SEED)
