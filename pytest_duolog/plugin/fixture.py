@@ -21,6 +21,7 @@ from pytest_duolog.plugin.collection import (
     test_in_module,
 )
 from pytest_duolog.plugin.collector import UNMEASURED_ATTRIBUTE
+from pytest_duolog.plugin.interrupted import is_recording
 from pytest_duolog.plugin.prefetch import Prefetch, vcr_config_of
 from pytest_duolog.plugin.progress import progress_observers
 from pytest_duolog.plugin.state import session_of, settings_of
@@ -148,6 +149,8 @@ def add_dialogues(
     ):
         setattr(report, UNMEASURED_ATTRIBUTE, True)
     if not (report.when == "call" or (report.when == "setup" and report.failed)):
+        if report.when == "setup" and hasattr(item.config, "workerinput") and is_recording(item.config):
+            setattr(report, REPORT_ATTRIBUTE, ())  # the controller says after Ctrl-C what is kept
         return
     if site.session.settings.otel != "off":
         from pytest_duolog.plugin.dialogue_spans import write_dialogues  # noqa: PLC0415  # most runs want no spans

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +13,17 @@ from pytest_duolog.plugin.unused_markers import NAME
 from pytest_duolog.properties.claims import Claim
 from pytest_duolog.properties.verdict import Outcome
 
+if TYPE_CHECKING:
+    from pytest_duolog.running.dialogue import TestSite
+
 MOST_SHOWN = 5
 ADVICE = "to fix: assert it; if it may fail, read its .outcome"
-NOT_LOOKED_AT = """the test did not use its dialogue, so it tested nothing
+NOT_LOOKED_AT = """the test did not use {its}, so {nothing}
 to fix: assert something of it, like `assert dialogue.ends_cleanly()`; if it only has to run, read .transcript"""
+BEGUN_EARLY = (
+    "the test did not use the marker's dialogue, which began early: give the marker the values of run(...), or let "
+    "none begin early (--duolog-concurrency=1)"
+)
 
 # The stash key of a test whose body passed and that checked all its verdicts.
 PASSED: pytest.StashKey[bool] = pytest.StashKey()
@@ -24,8 +32,9 @@ PASSED: pytest.StashKey[bool] = pytest.StashKey()
 def require_seen(item: pytest.Item, claims: Sequence[Claim] = (), *, is_over: bool = False) -> None:
     """Fail a test for the verdicts of its dialogues, and those in `claims`, that it did not check and that do not hold.
 
-    A test also fails if it used none of its dialogues; other fixtures can use them until the test `is_over`. The
-    exception has `is_unmeasured`, which is true if none of the verdicts fails and all could not be measured.
+    A test also fails if it used none of its dialogues, or not one that it made and that ran. Other fixtures can use
+    them until the test `is_over`. The exception has `is_unmeasured`: whether none of the verdicts fails, and all could
+    not be measured.
     """
     site = item.stash.get(SITE, None)
     own = [claim for made in (site.dialogues if site else ()) for claim in made.claims]
@@ -49,11 +58,27 @@ def require_seen(item: pytest.Item, claims: Sequence[Claim] = (), *, is_over: bo
         ]
         failure.is_unmeasured = all(unmeasured)  # type: ignore[attr-defined]
         raise failure
-    # A further dialogue runs at once; if one does not, another error is reported.
-    is_seen = site is None or len(site.dialogues) > 1 or site.dialogues[0].is_looked_at
-    if not is_seen and (is_over or not _has_other_fixtures(item)):
-        raise pytest.fail.Exception(NOT_LOOKED_AT, pytrace=False)
+    if (unused := _unused(site)) and (is_over or not _has_other_fixtures(item)):
+        raise pytest.fail.Exception(unused, pytrace=False)
     item.stash[PASSED] = True
+    first = site.dialogues[0] if site else None
+    if first and first.has_run and not first.is_looked_at and not _has_other_fixtures(item):
+        first.notices.append(BEGUN_EARLY)
+
+
+def _unused(site: TestSite | None) -> str:
+    """What a test did not use of its dialogues; empty if it used all that it made, and at least one."""
+    unseen = [made for made in site.dialogues if not (made.is_looked_at or made.claims)] if site else []
+    further = [made for made in unseen if made.has_run and not made.is_first]
+    if further:
+        return printable(
+            NOT_LOOKED_AT.format(
+                its=f"the dialogue {further[0].name!r} that it made", nothing="it tested nothing there"
+            )
+        )
+    if site and len(unseen) == len(site.dialogues) == 1:
+        return NOT_LOOKED_AT.format(its="its dialogue", nothing="it tested nothing")
+    return ""
 
 
 def _has_other_fixtures(item: pytest.Item) -> bool:

@@ -64,9 +64,9 @@ class Dialogue(PropertyMethods):
     """A dialogue between two models.
 
     It runs, or is replayed, once: when the test first asks for its transcript, messages, stop reason or a property.
-    `is_looked_at` says whether the test has asked for anything of it. `name` is empty for the fixture's own dialogue;
-    each dialogue made by `run` has another one. `notices` are messages for the user about it. In an `async def` test,
-    `await dialogue` runs it without blocking the event loop.
+    `is_looked_at` says whether the test has asked for anything of it; to make it with `run` is not enough. `name` is
+    empty for the fixture's own dialogue; each dialogue made by `run` has another one. `notices` are messages for the
+    user about it. In an `async def` test, `await dialogue` runs it without blocking the event loop.
     """
 
     def __init__(self, site: TestSite, values: ScenarioValues, *, run: str = "") -> None:
@@ -218,6 +218,7 @@ class Dialogue(PropertyMethods):
         further = Dialogue(self.site, values, run=name)
         if not in_event_loop():
             further._finished()
+            further.is_looked_at = False  # the test has not seen anything of it yet
         return further
 
     def begin(self) -> None:
@@ -233,8 +234,9 @@ class Dialogue(PropertyMethods):
 
     async def _awaited(self) -> Dialogue:
         __tracebackhide__ = True
-        self.is_looked_at = True
+        was_looked_at, self.is_looked_at = self.is_looked_at, True  # an error is looked at
         self._check_steps(await self._execution.finish_async())
+        self.is_looked_at = was_looked_at or self.is_first  # further ones have to be awaited to be made
         return self
 
     def _finished(self) -> Finished:

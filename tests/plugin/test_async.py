@@ -106,7 +106,7 @@ def test_sync_model_does_not_hold_up_the_event_loop(run_async):
             threads.add(threading.current_thread())
             return "Said in a thread."
 
-        await dialogue.run(model=model)
+        assert (await dialogue.run(model=model)).transcript
         assert threads and threading.current_thread() not in threads
     """
     run_async(body).assert_outcomes(passed=1)

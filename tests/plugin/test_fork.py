@@ -128,7 +128,7 @@ def test_fork_takes_no_history(forking):
 
 
 def test_changed_history_is_a_miss_and_said_to_be_stale(forking):
-    body = "dialogue.run(name='on', history=dialogue.messages[:{}])"
+    body = "dialogue.run(name='on', history=dialogue.messages[:{}]).transcript"
     forking(body.format(3), "--record-mode=once").assert_outcomes(passed=1)
     result = forking(body.format(2))
     result.assert_outcomes(failed=1)

@@ -217,7 +217,7 @@ def test_it(dialogue):
 @pytest.mark.dialogue(model="openai:m", turns=1, opener="Further.")
 def test_it_too(dialogue):
     dialogue.messages
-    dialogue.run(opener="Once more.")
+    dialogue.run(opener="Once more.").transcript
 """
 
 

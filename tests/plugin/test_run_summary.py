@@ -158,6 +158,58 @@ def test_the_controller_of_workers_says_what_is_kept(pytester: pytest.Pytester):
     )
 
 
+def test_the_controller_says_it_before_a_dialogue_has_ended(pytester: pytest.Pytester):
+    pytester.makepyfile(TALKS.format(n=2).replace(", samples=1, min_pass_rate=1", ""))
+    pytester.makeconftest(INTERRUPTING.replace("teardown", "setup"))
+    result = pytester.runpytest_inprocess(
+        "-p", "no:cacheprovider", "--record-mode=once", "-n1", no_reraise_ctrlc=True
+    )
+    result.stdout.fnmatch_lines(["interrupted: all received replies are in their cassettes"])
+    result.stdout.no_fnmatch_line("* dialogues")
+
+
+FAILING = """
+    import pytest
+
+    @pytest.mark.dialogue(a="scripted:counter", b="scripted:counter", turns=1)
+    @pytest.mark.parametrize("number", range(3))
+    def test_talk(dialogue, number):
+        assert dialogue.messages[number:] == ()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "why", "how"),
+    [
+        (("-x",), "stopping after 1 failures", " and without -x"),
+        (("--maxfail=2",), "stopping after 2 failures", " and without --maxfail=2"),
+        (("--stepwise",), "Test failed, continuing from this test next run.", " (with --stepwise-skip, *)"),
+        (("-x", "-n1"), "stopping after 1 failures", " and without -x"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_run_that_stops_at_a_failure_says_what_is_kept(
+    pytester: pytest.Pytester, options: tuple[str, ...], why: str, how: str
+):
+    pytester.makepyfile(FAILING)
+    result = pytester.runpytest("--record-mode=once", *options)
+    result.stdout.fnmatch_lines(
+        [
+            f"{why}: all received replies are in their cassettes",
+            f"to continue, repeat this with --record-mode=once{how}: recorded replies are not asked for again",
+        ]
+    )
+
+
+@pytest.mark.parametrize("options", [("--record-mode=none", "-x"), ("--record-mode=once", "--maxfail=3")])
+def test_a_run_that_replays_or_ran_every_test_says_nothing_of_it(
+    pytester: pytest.Pytester, options: tuple[str, ...]
+):
+    pytester.makepyfile(FAILING)
+    result = pytester.runpytest("-p", "no:cacheprovider", *options)
+    result.stdout.no_fnmatch_line("*all received replies*")
+
+
 def test_a_run_that_cannot_be_collected_was_not_interrupted(pytester: pytest.Pytester):
     pytester.makepyfile(
         INTERRUPTED.format(error="KeyboardInterrupt"), test_broken="import nothing_of_this_name"

@@ -74,7 +74,7 @@ def test_failed_test_names_its_cassette_and_each_of_its_dialogues(pytester, chat
         @pytest.mark.dialogue(model="openai:small", turns=1)
         def test_it(dialogue):
             dialogue.messages
-            dialogue.run(opener="Good morning.", name="morning")
+            dialogue.run(opener="Good morning.", name="morning").transcript
             assert False
         """
     )
@@ -118,7 +118,7 @@ def test_failure_of_a_further_dialogue_is_shown_where_the_test_asked_for_it(pyte
 
         @pytest.mark.dialogue(model="openai:small", turns=1)
         def test_it(dialogue):
-            dialogue.run(name="morning")
+            dialogue.run(name="morning").transcript
         """
     )
     result = pytester.runpytest()
@@ -389,7 +389,7 @@ LIVE_AND_SAMPLED = """
     @pytest.mark.dialogue(model="openai:small", turns=1)
     def test_live(dialogue):
         dialogue.messages
-        dialogue.run(name="evening")
+        dialogue.run(name="evening").transcript
 
     @pytest.mark.dialogue(model="scripted:counter", turns=1, samples=2)
     def test_sampled(dialogue):

@@ -380,7 +380,8 @@ LOOKS = {
     "the transcript": "dialogue.transcript",
     "a property": "assert dialogue.mentions('message')",
     "the scenario": "assert dialogue.scenario.turns == 1",
-    "a further dialogue": "dialogue.run(turns=2)",
+    "a further dialogue": "dialogue.run(turns=2).transcript",
+    "an error of a further dialogue": "with pytest.raises(Exception): dialogue.run(model=lambda said: 1 / 0)",
 }
 NOBODY = "the test did not use its dialogue, so it tested nothing"
 
@@ -400,6 +401,32 @@ def test_dialogue_that_nobody_looked_at_fails_each_sample(body):
     result = body("pass", marker=", samples=2")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*0 of 1 passed*"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["dialogue.run(turns=2)", "other = dialogue.run(turns=2)", "dialogue.fork(2)"],
+    ids=["run", "kept", "fork"],
+)
+def test_further_dialogue_that_nobody_looked_at_fails_its_test(body, text: str):
+    result = body(f"assert dialogue.messages; {text}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["the test did not use the dialogue '*' that it made, so it tested nothing there"]
+    )
+
+
+def test_markers_dialogue_that_began_early_for_nothing_is_told(pytester: pytest.Pytester):
+    talk = '@pytest.mark.dialogue(model="scripted:counter", turns=1, stop_on=())\n'
+    pytester.makepyfile(
+        f"import pytest\n{talk}def test_a(dialogue): assert dialogue.messages\n"
+        f"{talk}def test_b(dialogue): assert dialogue.run(turns=2).messages\n"
+    )
+    result = pytester.runpytest("--record-mode=once")
+    result.assert_outcomes(passed=2)
+    told = "test_*.py::test_b: the test did not use the marker's dialogue, which began early: *"
+    result.stdout.fnmatch_lines([told])
+    pytester.runpytest("--record-mode=once", "--duolog-concurrency=1").stdout.no_fnmatch_line(told)
 
 
 def test_dialogue_begun_beside_others_is_not_looked_at(pytester: pytest.Pytester):
