@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import groupby
+from threading import Lock
 from typing import NamedTuple
 
 from pytest_duolog.detectors import expressions, text
@@ -33,6 +34,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._unread: list[PhraseBook] = []
+        self._reading = Lock()  # dialogues are read in the thread of their event loop, and in that of a test
         self._at_word: dict[str, list[_Group]] = {}
         self._in_word: dict[str, list[_Group]] = {}
         self._anywhere: dict[str, list[_Group]] = {}
@@ -50,22 +52,24 @@ class Shelf:
     def groups_in(self, normalised: str) -> Mapping[PhraseBook, Sequence[_Group]]:
         """The groups of phrases of each book that can be in a text or in a part of it."""
         if self._unread:
-            self._read()
+            with self._reading:
+                if self._unread:
+                    self._read()
         return self._groups_in(normalised)
 
     def _read(self) -> None:
         """Sort the phrases of the books that are not read yet by where they can be."""
         books_of: dict[tuple[_Place, str], dict[PhraseBook, None]] = {}
-        while self._unread:
-            book = self._unread.pop()
+        books = tuple(self._unread)
+        for book in reversed(books):
             for placed in book.placed():
                 books_of.setdefault(placed, {})[book] = None
         groups: dict[tuple[object, ...], _Group] = {}
-        for (place, spelled), books in books_of.items():
+        for (place, spelled), having in books_of.items():
             alone = None if place.key else spelled
-            group = groups.get((place, alone, *books))
+            group = groups.get((place, alone, *having))
             if group is None:
-                group = groups[place, alone, *books] = _Group(tuple(books), place)
+                group = groups[place, alone, *having] = _Group(tuple(having), place)
                 if place.key:
                     table = self._at_word if place.begins_word else self._anywhere
                     table.setdefault(place.key, []).append(group)
@@ -79,6 +83,7 @@ class Shelf:
         self._within = re.compile("|".join(self._in_word)) if self._in_word else None
         self._begun_by.cache_clear()
         self._groups_in.cache_clear()
+        del self._unread[: len(books)]  # now others may search
 
     def _add_other(self, needed: _Needed, group: _Group) -> None:
         """Add a phrase that begins with no letters: it is looked for where a word has letters that it needs."""

@@ -21,10 +21,9 @@ from pytest_duolog.plugin.collection import (
     test_in_module,
 )
 from pytest_duolog.plugin.collector import UNMEASURED_ATTRIBUTE
-from pytest_duolog.plugin.interrupted import is_recording
 from pytest_duolog.plugin.prefetch import Prefetch, vcr_config_of
 from pytest_duolog.plugin.progress import progress_observers
-from pytest_duolog.plugin.state import session_of, settings_of
+from pytest_duolog.plugin.state import is_recording, session_of, settings_of
 from pytest_duolog.plugin.unseen import PASSED, require_seen
 from pytest_duolog.recording.mocks import is_httpx_mocked
 from pytest_duolog.recording.naming import folder_of

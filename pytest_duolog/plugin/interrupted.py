@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 
 from pytest_duolog.display import printable
-from pytest_duolog.plugin import given_record_mode
 
 NAME = "duolog-interrupted"
-RECORDING_MODES = ("once", "new_episodes", "all")
 AGAIN = "recorded replies are not asked for again"
-
-
-def is_recording(config: pytest.Config) -> bool:
-    """Whether a run that did not end keeps what it has recorded."""
-    return given_record_mode(config) in RECORDING_MODES
 
 
 class Interrupted:
@@ -47,10 +40,13 @@ class Interrupted:
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config) -> None:
         """Print what is kept."""
         is_stopped = self._stopped and 0 < len(self._ended) < self._n_collected
-        if not (self._is_interrupted or is_stopped) or not is_recording(config):
+        if not (self._is_interrupted or is_stopped):
             return
         from pytest_duolog.plugin.record_keeper import RECORD_KEEPER  # noqa: PLC0415  # few runs are stopped
+        from pytest_duolog.plugin.state import is_recording  # noqa: PLC0415
 
+        if not is_recording(config):
+            return
         keeper = config.stash.get(RECORD_KEEPER, None)
         samples = ", and all finished samples in the run record" if keeper and keeper.samples else ""
         why = "interrupted" if self._is_interrupted else self._stopped

@@ -120,6 +120,11 @@ def _given(config: pytest.Config, name: str) -> Any:
     return config.getoption(name) or config.getini(name)
 
 
+def is_recording(config: pytest.Config) -> bool:
+    """Whether a run that is stopped keeps the replies that it got, and can be continued."""
+    return given_record_mode(config) in ("once", "new_episodes", "all")
+
+
 def session_of(config: pytest.Config) -> Session:
     """The session that all dialogues of this run share; it is closed when pytest ends."""
     if SESSION not in config.stash:

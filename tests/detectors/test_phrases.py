@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -184,3 +186,26 @@ def test_books_on_a_shelf_find_the_phrases_that_they_share_and_their_own():
     assert late.search("what a sham")
     assert late.search("nothing")
     assert other.search("what a sham")
+
+
+def test_a_text_is_searched_when_another_thread_has_read_the_phrases(monkeypatch: pytest.MonkeyPatch):
+    """Dialogues are read in the thread of their event loop while a test reads one in its own."""
+    shelf = Shelf()
+    book = PhraseBook(lambda: [r"\bbye\b", r"\bso long\b"], shelf=shelf)
+    reads, goes_on = Event(), Event()
+    placed = PhraseBook.placed
+
+    def slowly(self: PhraseBook) -> object:
+        reads.set()
+        assert goes_on.wait(30)
+        return placed(self)
+
+    monkeypatch.setattr(PhraseBook, "placed", slowly)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(book.search, "well, bye now")
+        assert reads.wait(30)
+        second = pool.submit(book.search, "so long, then")
+        assert not second.done()
+        goes_on.set()
+        assert first.result(30)
+        assert second.result(30)
