@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -207,10 +208,10 @@ class Transcript(Record, PropertyMethods):
 
     @model_validator(mode="after")
     def _everybody_is_known(self) -> Self:
-        names = [speaker.name for speaker in self.speakers]
-        known = set(names)
-        if len(known) == len(names) and known.issuperset([message.speaker for message in self.messages]):
+        known = set(map(_NAME, self.speakers))
+        if len(known) == len(self.speakers) and known.issuperset(map(_SPEAKER, self.messages)):
             return self
+        names = [speaker.name for speaker in self.speakers]
         if len(known) != len(names):
             raise ValueError(f"two speakers have the same name: {', '.join(names)}")
         strangers = dict.fromkeys(
@@ -329,6 +330,10 @@ class Transcript(Record, PropertyMethods):
     def numbered(self) -> Iterator[tuple[int, Message]]:
         """The messages with their numbers, from 1."""
         return enumerate(self.messages, start=1)
+
+
+# Records of runs have many transcripts.
+_NAME, _SPEAKER = attrgetter("name"), attrgetter("speaker")
 
 
 def _json_fields(value: Any) -> dict[str, Any]:
