@@ -94,7 +94,7 @@ def journal_of(lines: Lines, path: Path) -> Journal:
     """The journal that a file at `path` with these lines would have; raises the errors of `read_journal`."""
     refuse_conflict(lines.content, path)
     first, *rest = [*lines.whole, lines.torn]
-    header = _header(first, path)
+    header = _header(first, path, is_cut_off=not lines.whole)
     codec = JournalCodec(int(header["duolog"]))
     journal = Journal(
         header,
@@ -124,14 +124,18 @@ def read_header(path: Path) -> Mapping[str, Any]:
     with reading(path):
         line = read_first_line(path)
     refuse_conflict(line, path)
-    return _header(line, path)
+    return _header(line, path, is_cut_off=not line.endswith(b"\n"))
 
 
 def ends_in_header(path: Path) -> bool:
     """Whether the run that began a cassette ended at once: the file is empty or has only the start of a header."""
     with reading(path):
         line = read_first_line(path)
-    return not line.endswith(b"\n") and HEADER_START.startswith(line[: len(HEADER_START)])
+    return not line.endswith(b"\n") and _begins_header(line)
+
+
+def _begins_header(line: bytes) -> bool:
+    return HEADER_START.startswith(line[: len(HEADER_START)])
 
 
 def refuse_conflict(content: bytes, path: Path) -> None:
@@ -165,7 +169,7 @@ def reading(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _header(line: bytes, path: Path) -> Mapping[str, Any]:
+def _header(line: bytes, path: Path, *, is_cut_off: bool) -> Mapping[str, Any]:
     if encoding := other_encoding(line):
         raise UnreadableCassette(
             f"the cassette is not in UTF-8: it is {encoding}",
@@ -181,6 +185,13 @@ def _header(line: bytes, path: Path) -> Mapping[str, Any]:
                 "the cassette is only a pointer of Git LFS",
                 cassette_path=path,
                 facts=[("to fix", "fetch the recordings: git lfs pull (in CI, check out with LFS)")],
+            ) from None
+        if is_cut_off and _begins_header(line):
+            what = "ends in its first line" if line else "is empty"
+            raise UnreadableCassette(
+                f"the cassette {what}: the run that began it ended at once",
+                cassette_path=path,
+                facts=[("to fix", "record it with --record-mode=once, or restore it from version control")],
             ) from None
         raise UnreadableCassette(
             "line 1 of the cassette is not a header",
@@ -387,7 +398,7 @@ def change_header(
     n_bytes = source.stat().st_size if n_bytes is None else n_bytes
     with writing(source), LineFile(source, expected_bytes=n_bytes) as file:
         first, _, after = file.read().content.partition(b"\n")
-        header = change(_header(first, source))
+        header = change(_header(first, source, is_cut_off=False))
         is_in_place = target.exists() and target.samefile(source)
         if is_in_place:
             file.close()

@@ -623,7 +623,13 @@ def test_cassette_that_was_cut_off_before_its_first_message_is_begun_again(recor
     recorded.cassette.write_bytes(content)
     result = recorded.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *UnreadableCassette: line 1 of the cassette is not a header"])
+    what = "ends in its first line" if content else "is empty"
+    result.stdout.fnmatch_lines(
+        [
+            f"E *UnreadableCassette: the cassette {what}: the run that began it ended at once",
+            "E *to fix: *record it with --record-mode=once, or restore it from version control",
+        ]
+    )
     recorded.run("--record-mode=once").assert_outcomes(passed=1)
     assert recorded.n_asked == 6
     assert list(recorded.files()) == [CASSETTE]
@@ -639,7 +645,7 @@ def test_unreadable_cassette_in_an_async_test(recorded):
     recorded.cassette.write_bytes(b"")
     result = recorded.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *UnreadableCassette: line 1 of the cassette is not a header"])
+    result.stdout.fnmatch_lines(["E *UnreadableCassette: the cassette is empty: *"])
 
 
 def test_unreadable_cassette_of_a_further_dialogue_is_the_only_complaint(recorded):
@@ -648,7 +654,7 @@ def test_unreadable_cassette_of_a_further_dialogue_is_the_only_complaint(recorde
     second.write_bytes(b"")
     result = recorded.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *UnreadableCassette: line 1 of the cassette is not a header"])
+    result.stdout.fnmatch_lines(["E *UnreadableCassette: the cassette is empty: *"])
     assert "never awaited" not in str(result.stdout)
 
 

@@ -31,6 +31,23 @@ def test_an_error_leaves_what_was_there(old: str | None):
     assert [path.read_text() for path in Path().iterdir()] == [old] * (old is not None)
 
 
+def test_what_a_killed_process_left_is_removed_by_the_next_one():
+    left, fresh, other = (
+        Path(name) for name in (".page.html.12.part", ".page.html.13.part", ".rows.csv.12.part")
+    )
+    for path in (left, fresh, other):
+        path.write_text("half")
+    for path in (left, other):
+        os.utime(path, (path.stat().st_mtime - 3600,) * 2)
+    write_whole(Path("page.html"), "whole")
+    assert sorted(path.name for path in Path().iterdir()) == [fresh.name, other.name, "page.html"]
+
+
+def test_a_long_name_can_be_written():
+    write_whole(Path("n" * 250), "whole")
+    assert [path.name for path in Path().iterdir()] == ["n" * 250]
+
+
 def test_rights_and_links_stay():
     Path("here").mkdir()
     page = Path("here/page.html")
