@@ -72,6 +72,7 @@ class _Label(NamedTuple):
     text: str
     is_after_blank: bool
     is_bold: bool = False
+    has_time: bool = False
 
 
 def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]:
@@ -101,11 +102,30 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
             "expected two messages or more, each after a speaker's name and a colon, found one",
             line=starts[0].at + 1,
         )
+    if why := _is_list(starts):
+        raise TranscriptError(f"this is no dialogue but a list: {why}", line=starts[0].at + 1)
     ends = [*(label.at for label in starts[1:]), len(lines)]
     return [
         (label.at + 1, Message(speaker=label.name, content=_content(label, lines[label.at + 1 : end])))
         for label, end in zip(starts, ends, strict=False)
     ]
+
+
+def _is_list(starts: Sequence[_Label]) -> str:
+    """Why what stands before the colons are labels of a list and no speakers; empty if they may be speakers.
+
+    In a dialogue of more than a few messages two speakers come again, and most messages are theirs. Messages with times
+    are of a chat in any case.
+    """
+    if len(starts) < FEWEST_TURNS or starts[0].has_time:
+        return ""
+    times = Counter(label.name for label in starts)
+    once = [name for name, n in times.items() if n == 1]
+    if len(times) == 1:
+        return f"all of it is of {starts[0].name!r}"
+    if len(once) > len(starts) / 2 or (len(starts) > FEWEST_TURNS and len(times) - len(once) < N_SIDES):
+        return f"only once come {listed(list(map(repr, once)), 3)}, and speakers come again"
+    return ""
 
 
 def _is_said(line: str) -> bool:
@@ -133,7 +153,8 @@ def _labels(lines: Sequence[str], begin: int) -> Iterator[_Label]:
         is_timetable = found and found["time"] and not has_times  # inside a message
         if found and not is_timetable and len(found["name"].split()) <= MOST_WORDS_OF_NAME:
             text = lines[index][found.end() :]
-            yield _Label(index, found["name"].rstrip(), text, is_after_blank, found["mark"] in BOLD)
+            name, is_bold = found["name"].rstrip(), found["mark"] in BOLD
+            yield _Label(index, name, text, is_after_blank, is_bold, bool(found["time"]))
         is_after_blank = not lines[index].strip()
 
 

@@ -171,7 +171,9 @@ def test_what_is_not_a_cassette_is_said_to_be_none(tmp_path, content):
     path = tmp_path / "c.jsonl"
     path.write_text(content)
     for reader in (read_journal, read_header):
-        with pytest.raises(UnreadableCassette, match="line 1 of the cassette is not a header"):
+        with pytest.raises(
+            UnreadableCassette, match=r"line 1 of the cassette is not a header|the cassette is empty"
+        ):
             reader(path)
 
 

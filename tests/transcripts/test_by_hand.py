@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pytest_duolog import Transcript
@@ -113,7 +113,7 @@ def test_other_headings_and_words_in_bold_are_no_names(text: str):
 
 def test_names_are_what_people_are_called():
     names = ["Dr. Smith", "Agent 7", "李明", "Anne-Marie O’Neil", "Zoë (support)", "user"]
-    assert [name for name, _ in said("\n".join(f"{name}: Hello." for name in names))] == names
+    assert [name for name, _ in said("\n".join(f"{name}: Hello." for name in names * 2))] == names * 2
     assert said("李明：你好。\n王芳：你好！") == [("李明", "你好。"), ("王芳", "你好！")]
 
 
@@ -134,6 +134,42 @@ def test_a_third_speaker_who_speaks_once_is_heard():
         "Bob",
         "Cem",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "License: MIT.\nAuthor: Jo Doe\nVersion: 1.2\nHomepage: none\nStatus: new",
+            "only once come 'License', 'Author', 'Version' and 2 more, and speakers come again",
+        ),
+        (
+            "**Step 1:** Open the lid.\n\n**Step 2:** Fill it.\n\n**Step 3:** Close it.\n\n**Step 4:** Wait.",
+            "only once come 'Step 1', 'Step 2', 'Step 3' and 1 more",
+        ),
+        ("Note: hot.\nNote: wet.\nWarning: high.\nNote: dry.\nNote: cold.", "only once come 'Warning'"),
+        ("Note: hot.\nNote: wet.\nNote: dry.\nNote: cold.", "all of it is of 'Note'"),
+    ],
+    ids=["terms", "steps", "notes", "one label"],
+)
+def test_a_list_is_no_dialogue(text: str, why: str):
+    (found,) = read_sources(text, file="talk.md")
+    assert isinstance(found, Unreadable)
+    assert found.line == 1
+    assert found.problem.startswith(f"this is no dialogue but a list: {why}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ann: Tea?\nBen: Yes.\nAnn: Now?\nBen: Please.\nCem: Me too.",
+        "Narrator: It rains.\nAnn: Tea?\nBen: Yes.\nAnn: Now?\nBen: Please.",
+        "[10:01] Ann: Tea?\n[10:02] Ben: Yes.\n[10:03] Cem: No.\n[10:04] Dan: Please.",
+    ],
+    ids=["a late guest", "a narrator", "with times"],
+)
+def test_who_speaks_once_in_a_dialogue_makes_no_list_of_it(text: str):
+    assert len(said(text)) == len(text.splitlines())
 
 
 def test_a_label_inside_a_message_is_no_speaker():
@@ -253,6 +289,8 @@ LINE = st.text(alphabet=st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Z
 
 @given(st.lists(st.tuples(NAMES, LINE), min_size=2, max_size=8), st.sampled_from(["\n", "\n\n"]))
 def test_what_was_written_by_hand_is_read(talk: list[tuple[str, str]], between: str):
+    talk = talk if len(talk) < 4 else [*talk, *talk]
+    assume(len(talk) < 4 or len({name for name, _ in talk}) > 1)
     text = between.join(f"{name}: {line}" for name, line in talk)
     assert said(text) == [(name, line.strip()) for name, line in talk]
 

@@ -335,3 +335,30 @@ def test_chunks_of_csv_hold_each_conversation_whole_and_once(tmp_path_factory, d
     assert [(name, [text for _, text in said]) for name, _, said in found] == [
         (f"c{at}", texts) for at, texts in enumerate(dialogues)
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("speaker,text\nAnn,Tea?\nBen,Yes.\n", NO_COLUMNS),
+        ("Turn,From,Message\n2,Ben,Yes.\n1,Ann,Tea?\n", NO_COLUMNS),
+        ("id,speaker,text\n7,Ann,Tea?\n8,Ben,Yes.\n", columns_from(["conversation="])),
+    ],
+    ids=["two columns", "with an order", "said"],
+)
+def test_a_table_without_ids_is_one_dialogue(content: str, columns: Columns):
+    Path("talk.csv").write_text(content)
+    [found] = dialogues_in("talk.csv", columns)
+    assert isinstance(found, Source)
+    assert found.id == "talk"
+    assert [(message.speaker, message.content) for message in found.transcript.messages] == [
+        ("Ann", "Tea?"),
+        ("Ben", "Yes."),
+    ]
+
+
+def test_a_table_with_a_column_that_may_be_an_id_is_not():
+    Path("talk.csv").write_text("case,speaker,text\n7,Ann,Tea?\n8,Ben,Yes.\n")
+    [found] = dialogues_in("talk.csv", NO_COLUMNS)
+    assert isinstance(found, Unreadable)
+    assert "--column conversation=NAME (conversation= if all rows are one)" in found.problem

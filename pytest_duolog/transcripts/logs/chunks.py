@@ -125,7 +125,7 @@ def _table(file: str) -> AbstractContextManager[Table]:
 
 def _ids(layout: Layout) -> list[str]:
     """The columns that tell where a conversation begins."""
-    return [layout.conversation] if layout.role else []
+    return [layout.conversation] if layout.role and layout.conversation else []
 
 
 def _chunks_of_lines(file: str, n_bytes: int) -> Iterator[Chunk]:

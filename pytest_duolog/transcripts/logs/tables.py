@@ -44,7 +44,8 @@ IDS = ("id", "uuid")
 class Columns:
     """The columns that a user named; None for those that are to be found by their usual names.
 
-    `messages` has whole conversations. `order` is empty if the rows are in order already.
+    `messages` has whole conversations. `order` is empty if the rows are in order already, `conversation` if all of them
+    are one conversation.
     """
 
     conversation: str | None = None
@@ -63,7 +64,7 @@ def columns_from(written: Iterable[str]) -> Columns:
     known = [field.name for field in fields(Columns)]
     for one in written:
         part, sign, name = one.partition("=")
-        if part not in known or not sign or not (name or part == "order"):
+        if part not in known or not sign or not (name or part in ("order", "conversation")):
             raise ConfigurationError(f"{one!r} is not PART=NAME, with one of {', '.join(known)} as PART")
         if part in found:
             raise ConfigurationError(f"{part}={name} and {part}={found[part]} name two columns for one part")
@@ -84,7 +85,10 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of one table hold. Either `messages` is given, or `conversation`, `role` and `text` are."""
+    """What the columns of one table hold. Either `messages` is given, or `role` and `text` are.
+
+    Without `conversation`, all rows with a message each are one conversation.
+    """
 
     conversation: str = ""
     role: str = ""
@@ -131,12 +135,15 @@ def _layout_of(names: Sequence[str], given: Columns, file: str) -> Layout:
     if messages:
         ids = given.conversation or next((plain[name] for name in IDS if name in plain), conversation)
         return Layout("" if ids == messages else ids, messages=messages, facts=facts(*OF_CONVERSATION))
+    parts = (role, text, column("order"), *(fact.column for fact in facts(*OF_MESSAGE, *OF_CONVERSATION)))
+    if role and text and (given.conversation == "" or set(names) <= {*parts}):
+        return Layout("", role, text, column("order"), facts=facts(*OF_MESSAGE, *OF_CONVERSATION))
     known = (("conversation", conversation), ("role", role), ("text", text))
     missing = [f"{part}'s id" if part == "conversation" else part for part, found in known if not found]
     raise TranscriptError(
         f"{file}: it cannot be told which column has the {' and the '.join(missing)} of each message; {_has(names)}; "
-        "say so with --column conversation=NAME, role=NAME and text=NAME, or messages=NAME if each row is a whole "
-        "conversation"
+        "say so with --column conversation=NAME (conversation= if all rows are one), role=NAME and text=NAME, or "
+        "messages=NAME if each row is a whole conversation"
     )
 
 
@@ -229,7 +236,7 @@ def conversations_of(
 ) -> Iterator[Source | Unreadable]:
     """The dialogues of rows; an Unreadable stands for each row, and each conversation, that cannot be read."""
     if layout.role:
-        yield from _grouped(rows, layout, file)
+        yield from _grouped(rows, layout, file, stem)
         return
     for row in rows:
         yield Unreadable(file, row.line, row.problem) if row.problem else _of_row(row, layout, file, stem)
@@ -248,7 +255,7 @@ def _of_row(row: Row, layout: Layout, file: str, stem: str) -> Source | Unreadab
     )
 
 
-def _grouped(rows: Iterable[Row], layout: Layout, file: str) -> Iterator[Source | Unreadable]:
+def _grouped(rows: Iterable[Row], layout: Layout, file: str, stem: str) -> Iterator[Source | Unreadable]:
     group: list[Row] = []
     last = ""
     beside: int | None = None  # the line of a row that cannot be read, inside the group or next to it
@@ -266,7 +273,7 @@ def _grouped(rows: Iterable[Row], layout: Layout, file: str) -> Iterator[Source 
         if len(group) <= MOST_MESSAGES:
             group.append(row)
     if group:
-        yield _of_group(group, last, beside, layout, file)
+        yield _of_group(group, last if layout.conversation else stem, beside, layout, file)
 
 
 def _of_group(
@@ -302,6 +309,9 @@ def _entry(row: Row, layout: Layout) -> dict[str, Any]:
 
 
 def _id(row: Row, layout: Layout) -> str:
+    """What tells a conversation from others; empty if the cell is."""
+    if not layout.conversation:
+        return "all rows"
     value = row.cells[layout.conversation]
     return "" if value is None else str(value).strip()
 
