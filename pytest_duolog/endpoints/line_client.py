@@ -75,22 +75,22 @@ def http_request(question: HttpQuestion) -> httpx.Request:
     }
     content = question.content()
     url, headers = _place(question.url, tuple(question.headers.items()))
-    request = httpx.Request(
+    if content or question.method in ("POST", "PUT", "PATCH"):  # as httpx does
+        headers = [*headers, (b"content-length", b"%d" % len(content))]
+    return httpx.Request(
         question.method,
         url,
         headers=headers,
         stream=httpx.ByteStream(content),
         extensions={name: value for name, value in extensions.items() if value is not None},
     )
-    if content or question.method in ("POST", "PUT", "PATCH"):  # as httpx does
-        request.headers.setdefault("content-length", str(len(content)))
-    return request
 
 
 @lru_cache(maxsize=64)  # all requests of a speaker have one address and the same headers
-def _place(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[httpx.URL, httpx.Headers]:
+def _place(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[httpx.URL, list[tuple[bytes, bytes]]]:
     request = httpx.Request("GET", url, headers={**dict(headers), "accept-encoding": "identity"})
-    return request.url, request.headers
+    request.headers.pop("content-length", None)
+    return request.url, request.headers.raw
 
 
 def http_response(answer: HttpAnswer) -> httpx.Response:

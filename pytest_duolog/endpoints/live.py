@@ -6,12 +6,13 @@ import asyncio
 import builtins
 import inspect
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -93,13 +94,18 @@ def _know_asyncio(synchronization: Any) -> None:
     synchronization.current_async_library = current_async_library
 
 
-class _Place(NamedTuple):
+@dataclass(frozen=True)
+class _Place:
     """A real address, its origin and the address for messages, and the proxy before it."""
 
     url: httpx.URL
     origin: str
     shown: str
     proxy: Proxy | None
+    # The headers that are sent there, also in bytes, and the names of those that they replace; they hold keys.
+    given: Mapping[str, str] = field(repr=False)
+    headers: list[tuple[bytes, bytes]] = field(repr=False)
+    replaced: Collection[bytes]
 
 
 class LiveTransport(httpx.AsyncBaseTransport):
@@ -145,7 +151,7 @@ class LiveTransport(httpx.AsyncBaseTransport):
             request.extensions["duolog_proxy"] = (
                 f"the proxy {_origin(httpx.URL(proxy.url))} ({proxy.variable})"
             )
-        real = _readdressed(request, place.url, destination.headers)
+        real = _readdressed(request, place)
         response = await self._transport_through(proxy).handle_async_request(real)
         response.extensions |= {
             "duolog_key_env": destination.key_env,
@@ -156,11 +162,15 @@ class LiveTransport(httpx.AsyncBaseTransport):
 
     def _place(self, destination: Destination, path: bytes) -> _Place:
         """Where the requests for a logical path go; a dialogue has one or two such places."""
-        at = (destination.base_url, destination.query, path)
-        if at not in self._places:
+        at, given = (destination.base_url, destination.query, path), destination.headers
+        place = self._places.get(at)
+        if place is None or place.given != given:
             url = _below(*at)
-            self._places[at] = _Place(url, _origin(url), _shown(url), self._proxy_to(url))
-        return self._places[at]
+            headers = [(b"host", url.netloc), *httpx.Headers(given).raw]
+            replaced = [name.lower() for name, _ in headers]
+            place = _Place(url, _origin(url), _shown(url), self._proxy_to(url), given, headers, replaced)
+            self._places[at] = place
+        return place
 
     def _proxy_to(self, url: httpx.URL) -> Proxy | None:
         if self._through is not None or is_loopback(url.host):
@@ -194,16 +204,13 @@ def _transport(proxy: Proxy | None, around: Surroundings) -> httpx.AsyncBaseTran
         ) from None
 
 
-def _readdressed(request: httpx.Request, url: httpx.URL, added: Mapping[str, str]) -> httpx.Request:
+def _readdressed(request: httpx.Request, place: _Place) -> httpx.Request:
     """The request at a real address, with the headers that the destination adds or replaces."""
-    given = httpx.Headers(added).raw
-    replaced = {b"host", *(name.lower() for name, _ in given)}
-    headers = [(b"host", url.netloc)]
-    headers += [pair for pair in request.headers.raw if pair[0].lower() not in replaced]
+    kept = [pair for pair in request.headers.raw if pair[0].lower() not in place.replaced]
     return httpx.Request(
         request.method,
-        url,
-        headers=headers + given,
+        place.url,
+        headers=place.headers + kept,
         stream=request.stream,
         extensions={"timeout": request.extensions.get("timeout", {})},
     )

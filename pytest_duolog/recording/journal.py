@@ -40,7 +40,16 @@ from typing import Any
 
 from pytest_duolog.recording.addresses import hash_of
 from pytest_duolog.recording.interaction import Body, Interaction, Response, SentRequest
-from pytest_duolog.storage.json_text import LISTS, NESTED, NUMBERS, OBJECTS, canonical, in_utf8, parsed
+from pytest_duolog.storage.json_text import (
+    LISTS,
+    NESTED,
+    NUMBERS,
+    OBJECTS,
+    CanonicalJson,
+    canonical,
+    in_utf8,
+    parsed,
+)
 
 # The newest format, and the one for dialogues without tools and code.
 FORMAT = 3
@@ -214,7 +223,7 @@ class JournalCodec:
             value = value_of() if value_of else parsed(text)
         except ValueError:
             return {"text": self._fold(text, texts)}
-        if canonical(value) == content:
+        if isinstance(content, CanonicalJson) or canonical(value) == content:
             return {"json": self._fold(value, texts)}
         spelling = next((name for name, as_ in SPELLINGS.items() if as_.encode(value) == text), None)
         if spelling is None:

@@ -138,13 +138,18 @@ def has_no_shape(json_text: str) -> bool:
     """
     if len(_readings(json_text)) > 1:
         return False
-    parts = set(json_text.split('"'))
-    long = [part for part in parts if len(part) > LONGEST_SHORT_PART]
-    return all(map(_SHORT_PARTS, parts.difference(long))) and all(map(_is_long_bare, long))
+    return all(map(_is_bare, set(json_text.split('"')).difference(_SHORT_PARTS)))
 
 
-def _is_long_bare(part: str) -> bool:
-    return _PARTS(part) if len(part) <= LONGEST_PART else _cannot_begin(part)
+def _is_bare(part: str) -> bool:
+    if len(part) > LONGEST_SHORT_PART:
+        return _PARTS(part) if len(part) <= LONGEST_PART else _cannot_begin(part)
+    is_bare = _cannot_begin(part)
+    if is_bare:
+        if len(_SHORT_PARTS) >= MOST_SHORT_PARTS:
+            _SHORT_PARTS.clear()
+        _SHORT_PARTS.add(part)
+    return is_bare
 
 
 def _cannot_begin(part: str) -> bool:
@@ -165,7 +170,9 @@ def may_have_shape(text: str) -> bool:
 # Each text that is looked at is soon a part of a line, and lines have the same names and numbers.
 LONGEST_SHORT_PART = 64
 LONGEST_PART = 8192
-_SHORT_PARTS = lru_cache(maxsize=4096)(_cannot_begin)
+MOST_SHORT_PARTS = 4096
+# Short parts in which no shape begins: a line has so many that they are looked up at once.
+_SHORT_PARTS: set[str] = set()
 _PARTS = lru_cache(maxsize=256)(_cannot_begin)
 
 

@@ -13,7 +13,7 @@ from pytest_duolog.recording.interaction import Response, SentRequest
 from pytest_duolog.recording.journal import newly_said
 from pytest_duolog.recording.redaction import RESPONSE_HEADERS, Redactor, kept_headers
 from pytest_duolog.recording.stream_redaction import without_secrets_in_list, without_secrets_in_stream
-from pytest_duolog.storage.json_text import canonical
+from pytest_duolog.storage.json_text import CanonicalJson, canonical
 
 # Statuses of failed tries, which are retried or reported, but never recorded.
 FAILED_TRIES = PASSING_STATUSES | {401, 403, 407}
@@ -51,7 +51,7 @@ def _kept_content(response: Response, redactor: Redactor, answers: AnswerForm | 
         is_stream = isinstance(value, list)
         redacted = without_secrets_in_list(value, redactor) if is_stream else redactor.json(value)
         return content if redacted == value else canonical(redacted)
-    return canonical(redactor.json(answers.kept(value) if isinstance(value, dict) else value))
+    return CanonicalJson(canonical(redactor.json(answers.kept(value) if isinstance(value, dict) else value)))
 
 
 def refuse_secrets(
