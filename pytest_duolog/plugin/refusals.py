@@ -97,8 +97,19 @@ def check_distribution(config: pytest.Config, plan: RunPlan | None) -> None:
 
 
 def check_plan(config: pytest.Config, plan: RunPlan | None) -> None:
-    """Raises ConfigurationError for options of the command line that need a plan, if there is none."""
-    idle = next((name for name in NEED_PLAN if config.getoption(f"duolog_{name}")), None)
+    """Raises ConfigurationError for options of the command line that need a plan, if there is none.
+
+    What stands in `addopts` of the ini file is for other runs as well.
+    """
+    standing = " ".join(config.getini("addopts"))
+    idle = next(
+        (
+            name
+            for name in NEED_PLAN
+            if config.getoption(f"duolog_{name}") and f"--duolog-{name}" not in standing
+        ),
+        None,
+    )
     if plan is None and idle is not None:
         raise ConfigurationError(f"--duolog-{idle}: {NEED_PLAN[idle]}")
 

@@ -239,8 +239,16 @@ def test_a_limit_is_for_runs_without_dialogues_too(pytester: pytest.Pytester):
     pytester.runpytest("--duolog-budget=tokens=5", "--duolog-concurrency=2").assert_outcomes(passed=1)
 
 
-def test_a_gate_of_the_ini_file_is_for_other_runs(pytester: pytest.Pytester):
-    pytester.makeini("[pytest]\nduolog_candidate = Bob=scripted:echo\n")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "duolog_candidate = Bob=scripted:echo",
+        "addopts = --duolog-candidate=Bob=scripted:echo",
+        "addopts = --duolog-samples=3",
+    ],
+)
+def test_a_gate_of_the_ini_file_is_for_other_runs(pytester: pytest.Pytester, line: str):
+    pytester.makeini(f"[pytest]\n{line}\n")
     pytester.makepyfile(test_it=WITH_PLAIN)
     pytester.runpytest("-k", "plain").assert_outcomes(passed=1, deselected=1)
 
