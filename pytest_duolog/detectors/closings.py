@@ -93,12 +93,13 @@ class Reading:
 
     @property
     def thanks(self) -> bool:
-        """Whether it thanks and has almost no other content."""
+        """Whether it thanks, and says little else: that something is done, and not that something is still to come."""
         return (
             self.cue is Cue.POLITE
             and self.is_short
             and _is_only(lexicon.THANKS, self._normalised, news=AFTERTHOUGHT)
             and not any(map(_tells, text.sentences(self._own_words)))
+            and not lexicon.UNFINISHED.search(self._own_words)
         )
 
     @property

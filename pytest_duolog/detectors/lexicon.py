@@ -54,6 +54,7 @@ PARTING = _book("parting", plain=("last",))
 THANKS = _book("thanks", plain=("thanks",))
 _DEFLECTION = _book("deflection", plain=("deflection",))
 _NEXT = _book("next")
+UNFINISHED = _book("unfinished")
 AGREEING = _book("agreeing", plain=("agreeing",))
 
 # Words of other languages that name things in English.

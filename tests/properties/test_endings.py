@@ -281,3 +281,30 @@ def test_a_goodbye_that_is_not_understood_is_no_clean_end(tail, holds):
     verdict = talk.ends_cleanly()
     assert bool(verdict) is holds
     assert ("was not understood" in verdict.explanation) is not holds
+
+
+REFUND = ("Hello, I would like a refund for my lamp.", "Certainly, what is the order number?", "It is 4711.")
+
+
+@pytest.mark.parametrize(
+    "last",
+    ["Thanks, refunded.", "Thanks, that worked.", "Danke, hat geklappt.", "Thanks, I will look into it."],
+)
+def test_thanks_beside_what_is_done_end_a_dialogue(last: str):
+    assert dialogue(*REFUND, last).ends_cleanly()
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Thanks, let me check.",
+        "Thanks, one moment.",
+        "Thanks, still broken.",
+        "Thanks, but it does not work.",
+        "Danke, einen Moment bitte.",
+        "Merci, toujours pas.",
+        "Gracias, un momento.",
+    ],
+)
+def test_thanks_beside_what_is_still_to_come_end_none(last: str):
+    assert not dialogue(*REFUND, last).ends_cleanly()
