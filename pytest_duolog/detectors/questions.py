@@ -218,9 +218,23 @@ def _only_acknowledges(question: str, folded: str) -> bool:
     said = text.words(folded)
     if not said or not _ACKNOWLEDGED.issuperset(said) or not _ASKS.search(question):
         return False
-    kinds = kinds_of(question)
-    is_open = _IS_STATE.search(question) or _STATE.search(question) or _TELLS.search(question)
-    return not is_open and kinds[:1] not in ([Kind.DEED], [Kind.YES_OR_NO])
+    return not wants_agreement(question) and kinds_of(question)[:1] != [Kind.YES_OR_NO]
+
+
+def wants_agreement(question: str) -> bool:
+    """Whether a normalised question proposes something, asks how somebody is, or tells; courtesies answer it."""
+    is_told = _IS_STATE.search(question) or _STATE.search(question) or _TELLS.search(question)
+    return bool(is_told) or proposes(question) or kinds_of(question)[:1] == [Kind.DEED]
+
+
+def leaves_open(folded: str) -> bool:
+    """Whether an English text says that it cannot tell."""
+    return bool(_LEAVES_OPEN.search(folded))
+
+
+def denies(folded: str) -> bool:
+    """Whether a text begins with yes or no, or has a negation."""
+    return bool(_DENIES.search(folded))
 
 
 def _evades(folded: str) -> bool:

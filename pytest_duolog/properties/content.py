@@ -13,6 +13,15 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import require_count, require_share
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.properties.verdict import Evidence, Verdict
+from pytest_duolog.topics.replies import (
+    ACKNOWLEDGED,
+    ECHOED,
+    UNRELATED,
+    Pair,
+    Reading,
+    last_question,
+    readings_of,
+)
 from pytest_duolog.transcripts.transcript import Transcript
 
 Phrase = str | re.Pattern[str]
@@ -148,7 +157,8 @@ class AnswersQuestions(SpokenProperty, method="answers_questions"):
     A message ignores a question if it has no words, has only thanks, acknowledgements and goodbyes, or only repeats
     the question. A question that asks for a time, a place, a number or a name needs one in the response, or words
     that leave it open, in English, German, French, Spanish, Italian, Portuguese and Dutch. A question in return
-    counts as a response. A wrong answer is not detected, and mostly not an irrelevant one to other questions: this
+    counts as a response. With the extra `topic`, a reply that acknowledges, echoes or evades a question in other words
+    ignores it, too. A wrong answer is not detected, and mostly not an irrelevant one to other questions: this
     needs a judge. At least the share `min_share` of the questions, 0 to 1, must get a response.
     """
 
@@ -162,8 +172,14 @@ class AnswersQuestions(SpokenProperty, method="answers_questions"):
         pairs = list(_questions(transcript, {number for number, _ in said}))
         if not pairs:
             return self.verdict(True, f"there is no question to answer in {len(transcript)} messages")
+        own = [_own(reply[1].content) for _, reply, _ in pairs]
+        readings = readings_of(
+            [Pair(last_question(asked[1].content), one) for (asked, *_), one in zip(pairs, own, strict=True)]
+        )
         ignored = [
-            (asked, reply) for asked, reply, question in pairs if _is_ignored(question, reply[1].content)
+            (asked, reply)
+            for (asked, reply, question), one, reading in zip(pairs, own, readings, strict=True)
+            if _is_ignored(question, one, reading)
         ]
         taken = len(pairs) - len(ignored)
         return self.verdict(
@@ -171,6 +187,12 @@ class AnswersQuestions(SpokenProperty, method="answers_questions"):
             f"{taken} of {len(pairs)} questions got a response (at least {self.min_share:.0%})",
             [item for pair in ignored for item in pair],
         )
+
+
+def asked_pairs(transcript: Transcript) -> Iterator[tuple[str, str]]:
+    """Each message that asks the other side something, and the next message."""
+    for asked, reply, _ in _questions(transcript, set(range(1, len(transcript) + 1))):
+        yield asked[1].content, reply[1].content
 
 
 def _questions(transcript: Transcript, answering: set[int]) -> Iterator[tuple[Numbered, Numbered, str]]:
@@ -189,8 +211,32 @@ def _is_question(sentence: str) -> bool:
     return "?" in sentence and len(text.words(sentence)) > 1 and not lexicon.OFFER.search(sentence)
 
 
-def _is_ignored(question: str, reply: str) -> bool:
-    own = _STAGED.sub(" ", text.excerpt(text.without_thinking(reply)))
+def _own(reply: str) -> str:
+    return _STAGED.sub(" ", text.excerpt(text.without_thinking(reply)))
+
+
+def _is_ignored(question: str, own: str, reading: Reading) -> bool:
+    """Whether a reply ignores a normalised question: by its meaning, or by its words if its meaning allows."""
+    enough = _sufficing(question, own)
+    return bool(reading.passes - enough) or (bool(reading.may_pass - enough) and _is_beside(question, own))
+
+
+def _sufficing(question: str, own: str) -> set[str]:
+    """The ways of passing a normalised question by that may be all it wants, or an honest "I do not know"."""
+    said = text.fold(own)
+    may_echo = questions.denies(said) or _digits(said) - _digits(question)
+    return {
+        *((ACKNOWLEDGED,) if questions.wants_agreement(question) else ()),
+        *((ECHOED,) if may_echo else ()),
+        *((UNRELATED,) if questions.leaves_open(said) else ()),
+    }
+
+
+def _digits(said: str) -> set[str]:
+    return {word for word in text.words(said) if word[0].isdigit()}
+
+
+def _is_beside(question: str, own: str) -> bool:
     return questions.passes_by(question, own) or not _takes_up(question, own)
 
 

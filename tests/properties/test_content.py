@@ -7,6 +7,7 @@ import re
 import pytest
 
 from pytest_duolog import AnswersQuestions, ConfigurationError, MaxWords, Mentions, NeverSays, Outcome
+from pytest_duolog.topics import meanings
 from tests.dialogues import LIGHTHOUSES, dialogue
 
 LAMP = dialogue(
@@ -137,6 +138,36 @@ def test_courtesies_do_not_answer(question, reply):
 )
 def test_replies_that_pass_a_question_by_do_not_answer(question, reply):
     assert not dialogue("Hello.", question, reply).answers_questions()
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("Why did you move to Leeds?", "I'm pleased that you let me know, thanks a bunch."),
+        ("Why is the tram so full?", "The tram's being so full, you'd like an explanation for it."),
+        ("Warum kam der Zug zu spät?", "Das Wohl unserer Fahrgäste liegt uns am Herzen."),
+    ],
+    ids=["acknowledged", "echoed", "evaded"],
+)
+def test_what_passes_a_question_by_is_found_by_meaning_with_the_extra(monkeypatch, question, reply):
+    asked = dialogue("Hello.", question, reply)
+    assert not asked.answers_questions()
+    monkeypatch.setattr(meanings, "can_read_meanings", lambda: False)
+    assert asked.answers_questions()
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("¿Cuándo vuelves?", "En cuanto termine la cosecha."),
+        ("Where is my refund?", "I sent it this morning."),
+    ],
+)
+def test_an_answer_without_the_wanted_thing_is_seen_by_meaning(monkeypatch, question, reply):
+    asked = dialogue("Hello.", question, reply)
+    assert asked.answers_questions()
+    monkeypatch.setattr(meanings, "can_read_meanings", lambda: False)
+    assert not asked.answers_questions()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,108 @@
+"""Reads by learned weights how a reply passes its question by, with the sentence vectors of the extra `topic`.
+
+A pair of question and reply has the vector of the reply, its product with that of the question, number by number, and
+the likeness of both. Sixteen languages share the space of these vectors, so what was learned from pairs in one is found
+in others. `replies.json` has the weights of each way to pass a question by, and `benchmarks/replies.py` makes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_duolog.detectors import text
+from pytest_duolog.topics import meanings
+from pytest_duolog.topics.meanings import load_meanings
+
+if TYPE_CHECKING:
+    from pytest_duolog.topics.vectors import Rows, Vector
+
+ACKNOWLEDGED, ECHOED, EVADED, UNRELATED = "acknowledged", "echoed", "evaded", "unrelated"
+WAYS = (ACKNOWLEDGED, ECHOED, EVADED, UNRELATED)
+# So many characters of a text have a vector. Longer replies than these say something.
+_READ = 400
+# The numbers of a vector are small, and those of a product are much smaller.
+_REPLY, _PRODUCT, _LIKENESS = 3.0, 40.0, 4.0
+_HUNDREDTHS = 100
+# A score that is so far below the bound is that of an answer.
+_FAR = 3.0
+
+
+_ASKS = re.compile("[?？؟]")
+
+
+class Pair(NamedTuple):
+    """A question, as it was asked, and the whole reply."""
+
+    question: str
+    reply: str
+
+
+class Reading(NamedTuple):
+    """The ways in which a reply passes its question by, and those of which at least it is not far."""
+
+    passes: frozenset[str]
+    may_pass: frozenset[str]
+
+
+UNREAD = Reading(frozenset(), frozenset(WAYS))
+
+
+class _Way(NamedTuple):
+    """A pair whose sum of weighted numbers is above `bound` is one of this way."""
+
+    weights: Vector
+    bound: float
+
+
+def last_question(asked: str) -> str:
+    """The last sentence of a message that asks, as it is written; the last sentence at all if none does."""
+    sentences = text.sentences(text.without_thinking(asked)) or (asked,)
+    return next((one for one in reversed(sentences) if _ASKS.search(one)), sentences[-1])
+
+
+def readings_of(pairs: Sequence[Pair]) -> list[Reading]:
+    """How each reply may pass its question by; anything is possible for long replies, and for all without the extra."""
+    found = [UNREAD] * len(pairs)
+    short = [at for at, pair in enumerate(pairs) if pair.reply.strip() and len(pair.reply) <= _READ]
+    if not short or not meanings.can_read_meanings():
+        return found
+    rows = meanings_of([pairs[at] for at in short])
+    above = {name: (rows @ way.weights - way.bound).tolist() for name, way in _ways().items()}
+    for place, at in enumerate(short):
+        passes = frozenset(name for name, scores in above.items() if scores[place] > 0)
+        may_pass = frozenset(name for name, scores in above.items() if scores[place] > -_FAR)
+        found[at] = Reading(passes, may_pass)
+    return found
+
+
+def meanings_of(pairs: Sequence[Pair]) -> Rows:
+    """A row of 1,027 numbers for each pair, of which there is at least one; the last number is always 1."""
+    import numpy as np  # noqa: PLC0415  # part of the extra
+
+    encoder = load_meanings()
+    assert encoder, "the extra is not installed"
+    texts = list(dict.fromkeys(text[:_READ] for pair in pairs for text in pair))
+    row_of = dict(zip(texts, encoder.directions_of(texts), strict=True))
+    asked, said = (np.stack([row_of[text[:_READ]] for text in side]) for side in zip(*pairs, strict=True))
+    product = asked * said
+    likeness = product.sum(axis=1, keepdims=True)
+    powers = [_LIKENESS * likeness, _LIKENESS * likeness**2, np.ones_like(likeness)]
+    return np.hstack([_REPLY * said, _PRODUCT * product, *powers])
+
+
+@cache
+def _ways() -> Mapping[str, _Way]:
+    import numpy as np  # noqa: PLC0415  # part of the extra
+
+    table = json.loads(resources.files(__package__).joinpath("replies.json").read_text("utf-8"))
+    if table["encoder"] != meanings.NAME:
+        raise AssertionError(f"replies.json has weights for {table['encoder']}, which is not read")
+    return {
+        name: _Way(np.array([one / _HUNDREDTHS for one in way["hundredths"]], dtype=np.float32), way["bound"])
+        for name, way in table["ways"].items()
+    }
