@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from pytest_duolog.commands.columns import add_column_argument, given_columns
 from pytest_duolog.commands.dialogue_files import (
     each_dialogue,
     each_dialogue_at,
+    each_dialogue_in,
     read_dialogues,
     without_secrets,
 )
@@ -22,6 +24,7 @@ from pytest_duolog.storage.own_folder import OWN_FOLDER
 from pytest_duolog.transcripts.logs.files import identity, kind_of
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
+from pytest_duolog.transcripts.text_file import decode_text
 
 # The suffixes of files with dialogues, those with the most facts first; other files in a folder are skipped.
 FULLEST = (".json", ".jsonl", ".md")
@@ -29,6 +32,9 @@ SUFFIXES = set(FULLEST)
 NO_DIALOGUES = f"there are no dialogues in the files ({', '.join(sorted(SUFFIXES))})"
 # Folders without dialogues of the project.
 PASSED_OVER = {"node_modules", "site-packages", "__pycache__"}
+# So many bytes of a text tell whether it is a chat. JSON cannot be read in part.
+BEGINNING = 1 << 18
+JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[\s*[\[{\"])")
 
 
 def add_name_argument(parser: argparse.ArgumentParser) -> None:
@@ -178,10 +184,20 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
 
 
 def _is_chat(path: Path) -> bool:
-    """Whether it is plain text with a dialogue."""
-    return path.suffix.lower() == ".txt" and any(
-        isinstance(entry, FiledDialogue) for entry in each_dialogue(path)
-    )
+    """Whether it is text with a dialogue, by its beginning; JSON is read as a whole."""
+    if path.suffix.lower() != ".txt":
+        return False
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(BEGINNING)
+        if len(beginning) < BEGINNING or JSON_BEGINS.match(beginning):
+            entries = each_dialogue(path)
+        else:
+            lines = decode_text(beginning.rpartition(b"\n")[0], str(path))
+            entries = each_dialogue_in(lines, file=str(path))
+        return any(isinstance(entry, FiledDialogue) for entry in entries)
+    except (OSError, TranscriptError):
+        return False
 
 
 def _words(dialogue: FiledDialogue) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_duolog.cli import main
+from pytest_duolog.commands.dialogue_paths import BEGINNING
 from pytest_duolog.properties import Property, StaysOnTopic
 from pytest_duolog.results.examination import reads_topic
 from pytest_duolog.transcripts.transcript import Transcript
@@ -322,6 +323,23 @@ def test_logs_that_a_folder_passes_over_are_counted(files: Path, capsys: pytest.
     assert "passed over 5 logs" in capsys.readouterr().err
     main(["check", "logs/a.csv", "logs/chat.TXT", "logs"])  # what is read is not passed over
     assert "passed over 4 logs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("begins", ["", "[10:01] "])
+def test_of_a_long_text_the_beginning_tells_whether_it_is_a_chat(
+    files: Path, capsys: pytest.CaptureFixture[str], begins: str
+):
+    logs, turn = files / "logs", f"{begins}Ann: Grüße aus dem Garten.\n{begins}Bob: Danke, bis bald.\n"
+    logs.mkdir()
+    n_turns = BEGINNING // len(turn)
+    (logs / "chat.txt").write_text(turn * n_turns, "utf-8")
+    (logs / "broken.txt").write_bytes((turn * n_turns).encode() + b"\xff\n")  # whoever names it is told why
+    (logs / "prose.txt").write_text("The garden is green.\n" * n_turns + turn, "utf-8")
+    talk = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi." * BEGINNING}]
+    (logs / "json.txt").write_text(json.dumps(talk), "utf-8")
+    (logs / "wide.txt").write_text(turn * n_turns, "utf-16")
+    main(["check", "logs"])
+    assert "passed over 3 logs (logs/broken.txt, logs/chat.txt, logs/json.txt)" in capsys.readouterr().err
 
 
 def test_stdin_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
