@@ -1,12 +1,13 @@
 """Speed of recording many dialogues from a slow server, beside plain pytest with vcrpy.
 
     python benchmarks/live.py [--dialogues 200] [--replies 10] [--latency-ms 50] [--in-flight 50]
-                              [--contestants duolog vcrpy xdist] [--share 0.1] [--workers 2]
+                              [--contestants duolog httpx vcrpy xdist] [--share 0.1] [--workers 2]
 
 A canned server on loopback answers every request after the latency, with the next of 500 texts of about 150 words that
-are the same in every run. Each contestant is a whole pytest process that
+are the same in every run. `httpx` is the floor: a process that holds the same chats with a client for each, so many in
+flight, without pytest and without keeping anything. Each other contestant is a whole pytest process that
 runs one test a dialogue and records it: `duolog` with its scheduler, `vcrpy` one dialogue after the other through
-vcrpy and the same client, `xdist` the same with pytest-xdist's workers. The rivals get only a share of the dialogues
+vcrpy and the same client, `xdist` the same with pytest-xdist's workers. These rivals get only a share of the dialogues
 (they would take minutes) and are compared by dialogues a second. The ideal is the time in which nothing is waited for
 but the server, with so many dialogues in flight; start-up, collection and recording come on top of it. Seconds of CPU
 tell what a busy machine hides. Plugins that a contestant does not need are not loaded.
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,19 +122,35 @@ def run_pytest(test: str, port: int, *options: str) -> tuple[float, float, float
         folder = Path(name)
         (folder / "test_it.py").write_text(test, "utf-8")
         (folder / "pytest.ini").write_text("[pytest]\naddopts = -q -p no:cacheprovider\n", "utf-8")
-        url = f"http://127.0.0.1:{port}/v1"
-        environ = {**os.environ, "OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none-needed"}
-        environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        started = time.perf_counter()
-        with (folder / "out.txt").open("w") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *options], cwd=folder, env=environ, stdout=out, stderr=out
-            )
-            _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        if status:
-            raise SystemExit((folder / "out.txt").read_text()[-3000:])
-        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+        return run([sys.executable, "-m", "pytest", *options], folder, port)
+
+
+def run_httpx(load: Load, in_flight: int, port: int) -> tuple[float, float, float]:
+    """The same of a process that holds the chats of `load` with bare httpx."""
+    work = Path(__file__).with_name("reply.py")
+    numbers = map(str, (load.dialogues, load.replies, in_flight))
+    with tempfile.TemporaryDirectory() as name:
+        return run([sys.executable, str(work), "--work", "httpx-each", *numbers, name], Path(name), port)
+
+
+def run(command: Sequence[str], folder: Path, port: int) -> tuple[float, float, float]:
+    """Seconds, seconds of CPU and peak MB of a process in `folder` that asks the server on `port`."""
+    environ = {
+        **os.environ,
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
+        "OPENAI_API_KEY": "none-needed",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONDONTWRITEBYTECODE": "",  # users compile nothing either
+    }
+    started = time.perf_counter()
+    with (folder / "out.txt").open("w") as out:
+        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = 0  # it has been waited for
+    seconds = time.perf_counter() - started
+    if status:
+        raise SystemExit((folder / "out.txt").read_text()[-3000:])
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -143,7 +161,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=50)
     parser.add_argument("--share", type=float, default=0.1, help="of the dialogues that the rivals get")
     parser.add_argument("--workers", type=int, default=2, help="of pytest-xdist")
-    contestants = ("duolog", "vcrpy", "xdist")
+    contestants = ("duolog", "httpx", "vcrpy", "xdist")
     parser.add_argument("--contestants", nargs="+", choices=contestants, default=contestants)
     given = parser.parse_args()
     load = Load(given.dialogues, given.replies)
@@ -170,8 +188,12 @@ def main() -> None:
             f"{'ideal':<10} {given.dialogues:>11} {ideal:>11.2f} {given.dialogues / ideal:>11.1f} {1:>11.2f}"
         )
         for name in given.contestants:
-            work, template, options = runs[name]
-            seconds, cpu_s, megabytes = run_pytest(work.test(template), port, *options)
+            if name == "httpx":
+                work, measured = load, run_httpx(load, given.in_flight, port)
+            else:
+                work, template, options = runs[name]
+                measured = run_pytest(work.test(template), port, *options)
+            seconds, cpu_s, megabytes = measured
             rate = work.dialogues / seconds
             print(
                 f"{name:<10} {work.dialogues:>11} {seconds:>11.2f} {rate:>11.1f} "

@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from live import DUOLOG_TEST, OURS, SERVER, Load, run_pytest
+from live import DUOLOG_TEST, OURS, SERVER, Load, run, run_pytest
 
 CONTESTANTS = ("httpx", "httpx-each", "duolog", "pytest")
 
@@ -123,20 +123,10 @@ def cpu_s(contestant: str, load: Load, in_flight: int, port: int) -> float:
     if contestant == "pytest":
         options = (*OURS, "--record-mode=all", f"--duolog-concurrency={in_flight}")
         return run_pytest(load.test(DUOLOG_TEST), port, *options)[1]
-    environ = {
-        **os.environ,
-        "OPENAI_BASE_URL": f"http://127.0.0.1:{port}/v1",
-        "OPENAI_API_KEY": "none-needed",
-    }
     with tempfile.TemporaryDirectory() as name:
         numbers = map(str, (load.dialogues, load.replies, in_flight))
         command = [sys.executable, __file__, "--work", contestant, *numbers, name]
-        process = subprocess.Popen(command, env=environ)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = 0  # it has been waited for
-        if status:
-            raise SystemExit(f"{contestant} failed: {' '.join(command)}")
-        return usage.ru_utime + usage.ru_stime
+        return run(command, Path(name), port)[1]
 
 
 def main() -> None:
