@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
@@ -45,16 +45,25 @@ LIBRARY_WORDS = 5
 LIBRARY_MANY_WORDS = 8
 LIBRARY_CERTAIN = 0.42
 LIBRARY_CERTAIN_OF_FEW = 0.9
-# In a dialogue in another language, the library is asked about shorter texts as well: from so many words on, at these
-# probabilities; and at the last one if the text has no function word of the language that it names.
+# In a dialogue in another language, the library is asked about shorter texts as well: from so many words on, with these
+# odds for another language, and at most this share of them for that of the dialogue.
 LEAN_LEAST_WORDS = 3
-LEAN_CERTAIN = ((6, 0.5), (4, 0.65), (3, 0.9))
-LEAN_SURE = 0.85
+LEAN_CERTAIN = ((6, 0.6), (4, 0.75), (3, 0.85))
+LEAN_LEFT = 0.02
+# Odds: each function word makes a language so many times as probable; none is less probable than the floor.
+ODDS_OF_WORD = 2.5
+ODDS_FLOOR = 0.002
+# A language counts as spoken in a short text with these odds.
+SPOKEN_SHARE = 0.25
+SPOKEN_LEAD = 2.0
 # Of another script, so many words are enough.
 OTHER_SCRIPT_WORDS = 2
-# A text of at most so many words is doubtful if the library says so surely that it is in the dialogue's language.
+# So many words may be a name, a dish or a title; after a message that asks for one, these are; without such a message.
 FEW_WORDS = 12
-DOUBT_CERTAIN = 0.5
+TITLE_WORDS = 5
+NAME_WORDS = 4
+# A text is doubtful if the language of the dialogue has this share of the odds of the one that was found.
+DOUBT = 0.2
 # A text with this many different words, and this share of function words of a known language, is in that language. If
 # the share is smaller, the library decides. Without the library, a text with an even smaller share of function words of
 # all languages is in none of them; the limit is lower if all letters are English. Fewer words tell a script.
@@ -70,6 +79,11 @@ _WORDS = {
     language: frozenset(text.words(text.normalise(words))) for language, words in _TABLES["words"].items()
 }
 _MIXED = {language: frozenset(words.split()) for language, words in _TABLES["mixed"].items()}
+_KIN = {code: language for language, codes in _TABLES["kin"].items() for code in codes}
+_LINKING = {language: frozenset(words.split()) for language, words in _TABLES["linking"].items()}
+_TRAVELLING = frozenset(_TABLES["travelling"]["words"].split())
+_NAMING = frozenset(_TABLES["naming"]["words"].split())
+_SPANISH_MARK = re.compile("[¿¡]")
 _SCRIPTS = {name: re.compile(f"[{letters}]+") for name, letters in _TABLES["scripts"].items()}
 _NOT_LATIN = re.compile(
     f"[{''.join(letters for name, letters in _TABLES['scripts'].items() if name != 'Latin')}]"
@@ -77,6 +91,7 @@ _NOT_LATIN = re.compile(
 _LANGUAGES_OF: dict[str, list[str]] = _TABLES["languages"]
 _LETTERS = {letter: languages for letters, languages in _TABLES["letters"].items() for letter in letters}
 _UNSPACED = ("Han", "Kana", "Thai")
+_UNSPACED_LANGUAGES = ("zh", "ja", "th")
 
 # Several words with capitals, with particles between them.
 _CAPITALISED = r"[A-ZÀ-ÖØ-ÞŁŚŻČŠŽĞİŞ][a-zß-öø-ÿœąćęłńśźżčďěňřšťůžğışő'’-]{1,30}"
@@ -150,16 +165,16 @@ def _guessed(content: str, asks_library: bool) -> Guess:  # a key of the cache
     return Guess(found or (_asked(folded, len(words), codes) if is_open else None) or script)
 
 
-def is_doubtful(content: str, expected: str) -> bool:
-    """Whether a short text of a dialogue in the language `expected` may be in that language after all.
+def is_doubtful(content: str, language: str, expected: str) -> bool:
+    """Whether a text of a dialogue in the language `expected` may be in that language, and not in `language`.
 
-    It has as many function words of this language as of any other, or the library says that it is in it.
+    Function words decide if the text is long, or without the library.
     """
-    folded, words, hits = _of_short(content)
-    if not hits[expected] or hits[expected] < max(hits.values()):
-        code, certainty = (_identified(folded) if len(words) <= FEW_WORDS else None) or ("", 0.0)
-        return is_same(code, expected) and certainty >= DOUBT_CERTAIN
-    return True
+    _, words, hits = _of_short(content)
+    found = odds(content) if _library() and len(words) <= FEW_WORDS else {}
+    if not found:
+        return hits[expected] > 0 and hits[expected] >= max(hits.values())
+    return _share(found, expected) >= DOUBT * _share(found, language)
 
 
 def leaning(content: str, expected: str) -> str | None:
@@ -167,29 +182,88 @@ def leaning(content: str, expected: str) -> str | None:
 
     None if it says nothing else, or is less sure than its number of words asks for.
     """
-    folded, words, hits = _of_short(content)
+    folded, words, _ = _of_short(content)
     if script := _other_script(folded, words, expected):
         return script
-    code, certainty = (_identified(folded) if len(words) >= LEAN_LEAST_WORDS else None) or ("", 0.0)
-    if code not in LANGUAGES or is_same(code, expected):
+    n_different = len(set(words))
+    found = odds(content) if _library() and n_different >= LEAN_LEAST_WORDS else {}
+    code = max(found, key=lambda code: found[code], default="")
+    if not code or is_same(code, expected) or (code in _UNSPACED_LANGUAGES and n_different < FEWEST_WORDS):
         return None
-    least = next(bound for n_words, bound in LEAN_CERTAIN if len(words) >= n_words)
-    more = hits[code] - hits[expected]
-    speaks = (hits[code] and not hits[expected]) or more >= 2 or (more > 0 and certainty >= LEAN_SURE)
-    is_sure = certainty >= least and (speaks or (certainty >= LEAN_SURE and not hits[expected]))
+    least = next(bound for n_words, bound in LEAN_CERTAIN if n_different >= n_words)
+    is_sure = _share(found, code) >= least and _share(found, expected) <= LEAN_LEFT
     return code if is_sure else None
 
 
-def likeliest(content: str, beside: str) -> str | None:
-    """The language that the library names for a short text, however unsure, in a dialogue with a message in `beside`.
+def most_spoken(contents: Iterable[str], language: str) -> str:
+    """The language that short texts beside one in `language` are in, by the library; `language` if it is unclear."""
+    spoken = Counter[str]()
+    for content in contents:
+        spoken.update({code: share for code, share in odds(content).items() if share >= SPOKEN_SHARE})
+    best = max(spoken, key=lambda code: spoken[code], default=language)
+    return best if spoken[best] > SPOKEN_LEAD * _share(spoken, language) else language
 
-    It must have the most function words, except in Latin letters where `beside` has others.
+
+def likeliest(content: str) -> str | None:
+    """The language that a text is in, or is the most probable one of a short text."""
+    found = odds(content)
+    return language_of(content) or max(found, key=lambda code: found[code], default=None)
+
+
+def is_borrowed(content: str, language: str, expected: str, *, before: str) -> bool:
+    """Whether a few words in `language` may be a name, a dish or a title in talk in the language `expected`.
+
+    `before` is the message that they answer.
+    """
+    _, words, _ = _of_short(content)
+    if len(words) > FEW_WORDS or _SPANISH_MARK.search(content):
+        return False
+    first = text.words(text.normalise(text.without_asides(content)))[:2]  # capitals there show no name
+    theirs, ours = _only_in(words, language, expected), _only_in((*first, *words), expected, language)
+    if not ours and len(words) <= TITLE_WORDS and _NAMING & set(text.words(text.normalise(before))):
+        return "?" not in content
+    if any(word not in _LINKING.get(language, ()) for word in theirs) or language not in _LINKING:
+        return False
+    return (
+        bool(ours) or (len(words) <= NAME_WORDS and "?" not in content) or not _TRAVELLING.isdisjoint(words)
+    )
+
+
+def mixed_words(content: str, one: str, other: str) -> set[str]:
+    """The function words of a message that only one of two languages has, if there are some of both.
+
+    Single letters do not count.
+    """
+    words = [word for word in _of_short(content)[1] if len(word) > 1]
+    ours, theirs = _only_in(words, one, other), _only_in(words, other, one)
+    return ours | theirs if ours and theirs else set()
+
+
+def _only_in(words: Iterable[str], one: str, other: str) -> set[str]:
+    """The function words of the one language that the other one has not."""
+    return {word for word in words if word in _WORDS.get(one, ()) and word not in _WORDS.get(other, ())}
+
+
+@lru_cache(maxsize=256)  # asked several times about the messages of a dialogue
+def odds(content: str) -> Mapping[str, float]:
+    """How probable each of LANGUAGES is for a short text, from 0 to 1.
+
+    What the library says of a language and its kin, more for each function word of the language. Without the library,
+    function words decide.
     """
     folded, _, hits = _of_short(content)
-    code, _ = _identified(folded) or ("", 0.0)
-    if beside not in _LATIN and _script_of(folded) == "Latin":
-        return code or None
-    return code if hits[code] and all(hits[code] > n for other, n in hits.items() if other != code) else None
+    shares = dict[str, float]() if _library() else dict.fromkeys(hits, 0.0)
+    for named, share in _ranked(folded):
+        if (code := _KIN.get(named, named)) in LANGUAGES:
+            shares[code] = shares.get(code, 0.0) + share
+    weights = {code: (share + ODDS_FLOOR) * ODDS_OF_WORD ** hits[code] for code, share in shares.items()}
+    total = sum(weights.values())
+    return {code: weight / total for code, weight in weights.items()}
+
+
+def _share(found: Mapping[str, float], language: str) -> float:
+    """The probability of a language and of those that a message does not distinguish from it."""
+    return sum(share for code, share in found.items() if is_same(code, language))
 
 
 def _own_words(content: str) -> str:
@@ -208,6 +282,7 @@ def _other_script(folded: str, words: Sequence[str], expected: str) -> str | Non
     return codes[0] if len(codes) == 1 else script
 
 
+@lru_cache(maxsize=256)  # asked several times about the messages of a dialogue
 def _of_short(content: str) -> tuple[str, Sequence[str], Counter[str]]:
     """A text folded, its words, and how many different ones of them are function words of each language."""
     own = _own_words(text.excerpt(content))
@@ -365,6 +440,12 @@ def _identified(folded: str) -> tuple[str, float] | None:
         return None
     code, certainty = library.classify(folded)
     return str(code), float(certainty)
+
+
+def _ranked(folded: str) -> list[tuple[str, float]]:
+    """All languages that the library knows, with their probabilities; nothing without the library."""
+    library = _library()
+    return [] if library is None else library.rank(folded)
 
 
 @cache

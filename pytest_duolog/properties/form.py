@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from statistics import median
 
 from pytest_duolog.detectors import text
-from pytest_duolog.detectors.languages import (
-    LANGUAGES,
-    Guess,
-    guess_language,
-    is_doubtful,
-    is_same,
-    language_of,
-    leaning,
-    likeliest,
-)
+from pytest_duolog.detectors.language_changes import find_changes
+from pytest_duolog.detectors.languages import LANGUAGES, is_same, language_of
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.base import Property, require_share
 from pytest_duolog.properties.endings import find_closing
@@ -30,13 +21,6 @@ from pytest_duolog.transcripts.transcript import Transcript
 SHORTEST_THIRD = 2
 # Lengths below this many words count as this many: from 3 to 15 words is not growth, from 9 to 72 is.
 SHORT_MESSAGE = 12
-
-# About so many messages of a dialogue the library for languages is asked; the tables know most of the others, too.
-MOST_ASKED = 5_000
-# With fewer messages whose language is recognised, all are read as one text, too.
-FEW_SHOWN = 3
-# A dialogue mixes languages if at least this many of its messages do.
-MIXTURES = 2
 
 
 @dataclass(frozen=True)
@@ -122,31 +106,15 @@ def _ratio(first: float, last: float) -> float:
     return high / low
 
 
-def _first_language(own: Mapping[int, str], guesses: Mapping[int, Guess], together: str | None) -> str:
-    """The first language that is recognised; if that message may be in the one of most messages, or of all, this.
-
-    If twice as many messages are too short, the language of these: it may be that only the odd one is long enough.
-    """
-    shown = {number: guess.language for number, guess in guesses.items() if guess.language}
-    if not shown:
-        return together or ""
-    first, language = next(iter(shown.items()))
-    short = [content for number, content in own.items() if number not in shown]
-    if len(short) >= 2 * len(shown) and first not in list(own)[:1]:
-        beside = "\n".join(short)
-        return language_of(beside) or leaning(beside, language) or likeliest(beside, language) or language
-    most = together or Counter(shown.values()).most_common(1)[0][0]
-    return most if is_doubtful(own[first], most) else language
-
-
 @dataclass(frozen=True)
 class KeepsLanguage(SpokenProperty, method="keeps_language"):
     """Every message is in one language: the given one, or the one of the first message whose language is recognised.
 
     Languages have codes (`en`, `ru`); a script that several languages share has a name (`Cyrillic`), which stands for
     all of them. Code, addresses and quotations are left out. Messages that are short, in an unknown language, or half
-    in one language and half in another are not counted. If several messages of a dialogue mix two languages, both are
-    allowed. If all messages are short, they are read as one text.
+    in one language and half in another are not counted, nor are names, dishes and titles of a few words. If several
+    messages of a dialogue mix two languages, both are allowed. After a message that asks for another language or a
+    translation, that language is allowed, too. If all messages are short, they are read as one text.
     """
 
     language: str | None = None
@@ -160,39 +128,21 @@ class KeepsLanguage(SpokenProperty, method="keeps_language"):
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """The verdict; the evidence is the messages in other languages."""
         own = {number: text.without_thinking(message.content) for number, message in said}
-        guesses = {
-            number: guess_language(content, asks_library=at < MOST_ASKED)
-            for at, (number, content) in enumerate(own.items())
-        }
-        shown = [guess.language for guess in guesses.values() if guess.language]
-        together = language_of("\n".join(own.values())) if len(shown) < FEW_SHOWN else None
-        if not shown and together is None:
-            return self.verdict(None, f"no language is recognised in {len(said)} messages")
-        expected = self.language or _first_language(own, guesses, together)
-        mixtures = [guess.mixed for guess in guesses.values() if guess.mixed]
-        allowed = {expected, *(chain.from_iterable(mixtures) if len(mixtures) >= MIXTURES else ())}
-        spoken = {number: guess.language for number, guess in guesses.items()}
-        if not mixtures:
-            unsure = [number for number, language in spoken.items() if language is None][:MOST_ASKED]
-            spoken.update((number, leaning(own[number], expected)) for number in unsure)
-        others = [
-            item
-            for item in said
-            if (language := spoken[item[0]])
-            and not any(is_same(language, one) for one in allowed)
-            and not is_doubtful(own[item[0]], expected)
-        ]
-        if not shown and not others:
-            holds = self.language is None or is_same(self.language, together or "")
+        changes = find_changes(own, self.language)
+        if not changes.is_recognised and not changes.others:
+            together = language_of("\n".join(own.values()))
+            if together is None:
+                return self.verdict(None, f"no language is recognised in {len(said)} messages")
+            holds = self.language is None or is_same(self.language, together)
             return self.verdict(
                 holds, f"{len(said)} short messages, read as one text, are in {together}", said[:1]
             )
-        counts = Counter(spoken[number] for number, _ in others)
+        counts = Counter(changes.others.values())
         found = (
             ", ".join(f"{n} in {language}" for language, n in counts.items()) or "none in another language"
         )
         return self.verdict(
-            not others,
-            f"expected {expected}; of {sum(map(bool, spoken.values()))} messages with a recognised language, {found}",
-            others,
+            not changes.others,
+            f"expected {changes.expected}; of {changes.n_spoken} messages with a recognised language, {found}",
+            [item for item in said if item[0] in changes.others],
         )

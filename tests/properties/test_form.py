@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_duolog import Balanced, ConfigurationError, KeepsLanguage, KeepsLength, Outcome
-from pytest_duolog.detectors import languages
-from pytest_duolog.properties import form
+from pytest_duolog.detectors import language_changes, languages
 from tests.detectors.test_languages import SENTENCES
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 
@@ -165,6 +164,53 @@ def test_careless_or_mixed_talk_is_no_change(said):
     assert dialogue(*said).keeps_language().outcome is not Outcome.FAILS
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ['Put this into French: "We are closed."', "Nous sommes fermés.", "And tomorrow?", "Nous serons ouverts."],
+        ["Wie sagt man das auf Englisch?", "I have lost my umbrella.", "Danke. Und kürzer?", "My umbrella is gone."],
+        ["Shall we speak Italian today?", "Volentieri, di che cosa parliamo?", "Del tuo nuovo lavoro."],
+        ["What did they serve?", "Risotto alla milanese.", "And after that?", "Tarte aux pommes, crème brûlée."],
+        ["What is the film called?", "Così è la vita.", "Never heard of it.", "It is old."],
+        ["Oye, are you at home?", "Sí, but I have to leave pronto.", "Then mañana sin falta.", "Pues I will wait."],
+    ],
+    ids=["translation", "asked in German", "another language from now on", "dishes", "title", "mixture"],
+)  # fmt: skip
+def test_what_was_asked_for_or_is_a_name_is_no_change(said):
+    pytest.importorskip("py3langid")
+    assert dialogue(*said).keeps_language().outcome is not Outcome.FAILS
+
+
+def test_a_language_that_was_asked_for_does_not_excuse_another_one():
+    verdict = dialogue(
+        "Please answer in French from now on.", "Volontiers, de quoi voulez-vous parler ?",
+        "Ich weiß noch nicht, worüber wir sprechen wollen.", "Alors, parlons de la mer.",
+    ).keeps_language()  # fmt: skip
+    assert [evidence.message for evidence in verdict.evidence] == [3]
+
+
+def test_what_was_said_before_it_was_asked_for_is_a_change():
+    verdict = dialogue(
+        "Where is the station?", "Der Bahnhof ist gleich um die Ecke, neben der Post.",
+        "Can you say that in German again?", "Der Bahnhof ist um die Ecke.",
+    ).keeps_language()  # fmt: skip
+    assert [evidence.message for evidence in verdict.evidence] == [2]
+
+
+def test_odd_message_is_found_by_function_words_alone(monkeypatch):
+    monkeypatch.setattr(languages, "_library", lambda: None)
+    languages.odds.cache_clear()
+    said = [
+        "¿Está la sopa en la mesa?",
+        "Aún no.",
+        "I think that it was here with you.",
+        "Pues sí, la tengo.",
+    ]
+    verdict = dialogue(*said).keeps_language()
+    languages.odds.cache_clear()
+    assert [evidence.message for evidence in verdict.evidence] == [3]
+
+
 def test_without_a_language_it_could_not_be_measured():
     assert dialogue("OK!", "🎉").keeps_language().outcome is Outcome.UNMEASURED
 
@@ -185,8 +231,10 @@ def test_settings_that_mean_nothing_are_refused(make, problem):
 
 def test_the_library_is_asked_about_the_first_messages_of_a_long_dialogue(monkeypatch):
     asked = []
-    monkeypatch.setattr(form, "MOST_ASKED", 2)
+    monkeypatch.setattr(language_changes, "MOST_ASKED", 2)
+    monkeypatch.setattr(language_changes, "MOST_COMPARED", 2)
     monkeypatch.setattr(languages, "_identified", lambda folded: asked.append(folded) or None)
+    monkeypatch.setattr(languages, "_ranked", lambda folded: asked.append(folded) or [])
     said = [f"zork blit {kind} fram quon wex" for kind in ("plo", "gra", "snu", "tre")]
     KeepsLanguage().check(dialogue(*said))
     assert [one for one in said if one in asked] == said[:2]
