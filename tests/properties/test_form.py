@@ -200,12 +200,7 @@ def test_what_was_said_before_it_was_asked_for_is_a_change():
 def test_odd_message_is_found_by_function_words_alone(monkeypatch):
     monkeypatch.setattr(languages, "_library", lambda: None)
     languages.odds.cache_clear()
-    said = [
-        "¿Está la sopa en la mesa?",
-        "Aún no.",
-        "I think that it was here with you.",
-        "Pues sí, la tengo.",
-    ]
+    said = ["Wo ist er?", "Nicht hier.", "I think that it was here with you.", "Da ist er ja."]
     verdict = dialogue(*said).keeps_language()
     languages.odds.cache_clear()
     assert [evidence.message for evidence in verdict.evidence] == [3]
