@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _sides(arguments: argparse.Namespace) -> tuple[list[FiledDialogue], list[FiledDialogue], int]:
     """The dialogues of both sides, and how many could not be read. Raises ConfigurationError for the wrong files."""
-    baseline, n_unreadable = selected_dialogues([str(arguments.baseline)], text=arguments.text)
+    baseline, n_unreadable = selected_dialogues([str(arguments.baseline)], text=arguments.text or "")
     if arguments.candidate is None:
         by_arm = {arm: [dialogue for dialogue in baseline if dialogue.arm == arm] for arm in Arm}
         if not all(by_arm.values()):
@@ -87,7 +87,7 @@ def _sides(arguments: argparse.Namespace) -> tuple[list[FiledDialogue], list[Fil
                 f"record of a gate"
             )
         return by_arm[Arm.BASELINE], by_arm[Arm.CANDIDATE], n_unreadable
-    candidate, n_more = selected_dialogues([str(arguments.candidate)], text=arguments.text)
+    candidate, n_more = selected_dialogues([str(arguments.candidate)], text=arguments.text or "")
     for path, side in ((arguments.baseline, baseline), (arguments.candidate, candidate)):
         if any(dialogue.arm == Arm.CANDIDATE for dialogue in side):
             raise ConfigurationError(

@@ -37,12 +37,19 @@ BEGINNING = 1 << 18
 JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[\s*[\[{\"])")
 
 
+def wanted_text(text: str) -> str:
+    """The text of an option that selects; an empty one, from a variable that is not set, would select everything."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no text: give one, or leave the option out")
+    return text
+
+
 def add_name_argument(parser: argparse.ArgumentParser) -> None:
     """Add `-k`, which selects dialogues by their names."""
     parser.add_argument(
         "-k",
         dest="text",
-        default="",
+        type=wanted_text,
         metavar="TEXT",
         help="only dialogues with this text in the id of their test or in their name; case does not matter",
     )
@@ -61,6 +68,7 @@ def add_dialogue_arguments(parser: argparse.ArgumentParser) -> None:
     add_name_argument(parser)
     parser.add_argument(
         "--says",
+        type=wanted_text,
         metavar="TEXT",
         help="only dialogues in which a message has this text; case, and line breaks for spaces, do not matter",
     )
@@ -81,7 +89,7 @@ def given_dialogues(
     paths = arguments.paths or ["."]
     columns = given_columns(paths, arguments.column)
     found, n_unreadable = selected_dialogues(
-        paths, text=arguments.text, says=arguments.says or "", columns=columns, are_sides=are_sides
+        paths, text=arguments.text or "", says=arguments.says or "", columns=columns, are_sides=are_sides
     )
     return [dialogue.judged(properties) for dialogue in found], n_unreadable
 

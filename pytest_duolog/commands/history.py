@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
+from pytest_duolog.commands.dialogue_paths import wanted_text
 from pytest_duolog.commands.pages import page_text, put_out
 from pytest_duolog.commands.redaction import project_path, project_redactor
 from pytest_duolog.display import counted, did_you_mean, listed, printable
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-k",
         dest="text",
-        default="",
+        type=wanted_text,
         metavar="TEXT",
         help="show only scenarios with this text in their id; case does not matter",
     )
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = _names(arguments.rename, {line.scenario for line in folder.lines})
     _refuse_side_by_side(folder, names)
     trends = trends_of(_since(folder.renamed(names), arguments.since))
-    shown = _selected(trends, arguments.text)
+    shown = _selected(trends, arguments.text or "")
     what = counted(len(shown.series), "series", "series")
     put_out(_text(shown, arguments), arguments.output, what)
     return 2 if folder.damage or folder.mixed else int(bool(shown.worse))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import sys
@@ -9,9 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pytest_duolog.commands.dialogue_files import read_dialogues
 from pytest_duolog.display import printable
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.reports.dialogue_text import Page
+from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.storage.line_file import what_to_do
 from pytest_duolog.storage.whole_file import write_whole
 
@@ -39,13 +42,28 @@ def page_text(lines: Callable[[Page], Iterable[str]], output: Path | None) -> st
 
 
 def refuse_inputs(output: Path | None, inputs: Iterable[Path]) -> None:
-    """Raises ConfigurationError if the file of `--output` is one of the `inputs`, which it would replace."""
-    if output is not None and output.is_file():
-        same = next((path for path in inputs if path.exists() and path.samefile(output)), None)
-        if same is not None:
-            raise ConfigurationError(
-                f"-o {output}: this would replace {same}, which is read; name another file"
-            )
+    """Raises ConfigurationError if the file of `--output` is one of the `inputs`, which it would replace.
+
+    It is one, too, if it has a dialogue and is in a folder that is read.
+    """
+    if output is None or not output.is_file():
+        return
+    paths = [Path(found) for path in inputs for found in _found_at(path)]
+    same = next((path for path in paths if path.is_file() and path.samefile(output)), None)
+    place = output.resolve()
+    if same is None and any(path.is_dir() and place.is_relative_to(path.resolve()) for path in paths):
+        same = output if _has_dialogue(output) else None
+    if same is not None:
+        raise ConfigurationError(f"-o {output}: this would replace {same}, which is read; name another file")
+
+
+def _found_at(path: Path) -> list[str]:
+    """The files and folders that a path or a glob means."""
+    return glob.glob(str(path), recursive=True) if not path.exists() else [str(path)]  # noqa: PTH207  # Path has relative ones
+
+
+def _has_dialogue(path: Path) -> bool:
+    return any(isinstance(entry, FiledDialogue) for entry in read_dialogues(path))
 
 
 def write_file(path: Path, text: str) -> None:

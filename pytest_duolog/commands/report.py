@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page; 0 if everything could be read, 2 if not."""
-    refuse_inputs(arguments.output, map(Path, arguments.paths))
+    refuse_inputs(arguments.output, map(Path, arguments.paths or ["."]))
     record = _run_of(arguments)
     if record is not None:
         n_dialogues, n_unreadable = sum(len(sample.dialogues) for sample in record.samples), 0

@@ -76,7 +76,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigurationError("--property has no effect with --format md, which shows no verdicts")
     if arguments.full and arguments.format != TEXT:
         raise ConfigurationError(f"--full is for text: --format {arguments.format} always shows everything")
-    refuse_inputs(arguments.output, map(Path, arguments.paths))
+    refuse_inputs(arguments.output, map(Path, arguments.paths or ["."]))
     if arguments.format == "parquet" and arguments.output is None:
         raise ConfigurationError("--format parquet is not text: write it to a file with -o FILE")
 

@@ -6,7 +6,7 @@ import ast
 import re
 from functools import cache
 from importlib import import_module
-from inspect import isabstract
+from inspect import isabstract, signature
 from operator import attrgetter
 from pkgutil import iter_modules
 
@@ -101,8 +101,13 @@ def _parsed(code: str, written: str) -> tuple[str, ast.Call | None]:
 def _made(kind: type[Property], call: ast.Call | None, written: str) -> Property:
     try:
         if call is None:
+            signature(kind).bind()
             return kind()
         keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-        return kind(*map(ast.literal_eval, call.args), **keywords)
+        signature(kind).bind_partial(
+            *map(ast.literal_eval, call.args), **keywords
+        )  # wrong names are told first
+        given = signature(kind).bind(*map(ast.literal_eval, call.args), **keywords)
+        return kind(*given.args, **given.kwargs)
     except Exception as error:  # noqa: BLE001  # a property of the user's may refuse its values in any way
         raise ConfigurationError(f"property {written!r}: {error}") from None

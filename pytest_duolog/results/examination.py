@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pytest_duolog.properties.base import AllOf, AnyOf, Not, Property, judge
 from pytest_duolog.properties.endings import EndsCleanly
 from pytest_duolog.properties.loops import NoLoops
-from pytest_duolog.properties.roles import StaysInCharacter, StaysInRole
 from pytest_duolog.properties.topic import StaysOnTopic
 from pytest_duolog.properties.verdict import Outcome, Verdict
 from pytest_duolog.transcripts.sources import Source
@@ -39,6 +38,8 @@ def examine(source: Source, properties: Sequence[Property] = ()) -> Examination:
 
 def reads_topic(check: Property) -> bool:
     """Whether the topic that a dialogue states may change the verdict; that of the user's own or combined ones may."""
+    from pytest_duolog.properties.roles import StaysInCharacter, StaysInRole  # noqa: PLC0415  # few checks ask
+
     if isinstance(check, StaysOnTopic):
         return check.topic is None
     is_of_package = type(check).__module__.startswith(StaysOnTopic.__module__.rpartition(".")[0])

@@ -64,6 +64,9 @@ def read_record(path: Path) -> RunRecord:
     try:
         with reading(path) as file, WithoutCollector():
             return _record(file, path)
+    except IsADirectoryError as error:
+        advice = "name the record, which is a file (.duolog/record.jsonl, if nothing else was said)"
+        raise RunRecordError("this is a folder, and no run record", path=path, advice=advice) from error
     except OSError as error:
         raise RunRecordError(
             f"the run record cannot be read: {error.strerror}", path=path, advice=what_to_do(error)

@@ -174,3 +174,42 @@ def test_an_output_that_is_an_input_is_refused(
     assert main([*command, "-o", "./input"]) == 2
     assert "-o input: this would replace input, which is read; name another file" in capsys.readouterr().err
     assert Path("input").read_text("utf-8") == "precious"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["show", "talks"], ["show", "talks/*.md"], ["show"], ["report", "talks"], ["compare", "talks", "talks"]],
+    ids=" ".join,
+)
+def test_an_output_that_is_a_dialogue_of_a_folder_is_refused(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("talks").mkdir()
+    Path("talks/one.md").write_text("Ann: Tea?\nBen: Yes. Bye!\n", "utf-8")
+    assert main([*command, "-o", "talks/one.md"]) == 2
+    assert "this would replace talks/one.md, which is read" in capsys.readouterr().err
+    assert Path("talks/one.md").read_text("utf-8") == "Ann: Tea?\nBen: Yes. Bye!\n"
+
+
+def test_an_output_beside_the_dialogues_of_a_folder_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("one.md").write_text("Ann: Tea?\nBen: Yes. Bye!\n", "utf-8")
+    for _ in range(2):
+        assert main(["show", "--format", "jsonl", "-o", "rows.jsonl"]) == 0
+
+
+@pytest.mark.parametrize("option", ["-k", "--says"])
+def test_a_selection_needs_a_text(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["show", ".", option, ""])
+    assert f"{option}: '' is no text: give one, or leave the option out" in capsys.readouterr().err
+
+
+def test_a_folder_is_no_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("duolog: this is a folder, and no run record\n")
+    assert "move away" not in told

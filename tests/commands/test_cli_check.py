@@ -155,7 +155,7 @@ def test_properties_can_be_chosen(files: Path, capsys: pytest.CaptureFixture[str
         ("Nice", "unknown property 'Nice' (known: AnswersQuestions, "),
         ("has_no_loops", "unknown property 'has_no_loops'; did you mean 'NoLoops'? (known: "),
         ("NoLoop()", "unknown property 'NoLoop()'; did you mean 'NoLoops'? (known: "),
-        ("TerminatesWithin(rounds=3)", "unexpected keyword argument 'rounds'"),
+        ("TerminatesWithin(rounds=3)", "got an unexpected keyword argument 'rounds'"),
         ("TerminatesWithin(", "is not Name or Name(field=value)"),
         ("TerminatesWithin(turns=open('x'))", "TerminatesWithin(turns=open('x'))"),
         ("__import__('os')", "unknown property"),

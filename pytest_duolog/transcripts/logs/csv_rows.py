@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
+from pytest_duolog.display import counted
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.transcripts.logs.files import opened, suffix_of
 from pytest_duolog.transcripts.logs.tables import Row
@@ -79,7 +80,7 @@ class CsvTable:
         n = len(self.names)
         if len(cells) < n or any(cells[n:]):
             advice = f"put quotes around text with {self._delimiter!r}"
-            return f"it has {len(cells)} cells, and there are {n} columns: {advice}"
+            return f"it has {counted(len(cells), 'cell')}, and there are {n} columns: {advice}"
         try:
             "".join(cells).encode()
         except UnicodeEncodeError:
