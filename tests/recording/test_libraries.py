@@ -211,6 +211,7 @@ async def test_threads(dialogue):
     async def hold(one):
         await one
     await asyncio.gather(*map(hold, made))
+    assert all(one.messages for one in made)
 
 @pytest.fixture
 def anyio_backend():
