@@ -43,6 +43,7 @@ class Kind(StrEnum):
     COLOUR = "colour"
     PHONE = "phone number"
     STREET = "street number"
+    STATE = "situation"
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,13 @@ _AT_HOURS = re.compile(r"(?:(?<=\bat \d)|(?<=\bat \d\d)) hours\b")
 _TITLE = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof)\. (?=[A-Z])")
 
 
+_STATES = [
+    ((one, other), (re.compile(said_of_one), re.compile(said_of_other)))
+    for one, said_of_one, other, said_of_other in TABLES["states"]
+]
+_ASIDE = re.compile(TABLES["states_aside"])
+
+
 class Plain(NamedTuple):
     """A sentence with numbers in digits and the English words for what states facts, in its own letters and folded."""
 
@@ -215,6 +223,16 @@ def belongings(folded: str, sentence: str, *, is_prompt: bool) -> Iterator[Fact]
     for found in _STREET.finditer(folded):
         street = _stems(found["street"] or found["street2"])
         yield Fact(Kind.STREET, frozenset([found["number"] or found["number2"]]), street, sentence)
+
+
+def states(folded: str, sentence: str) -> Iterator[Fact]:
+    """What a folded plain sentence says of the situations and rules that exclude each other, where it is about now."""
+    if _ASIDE.search(folded):
+        return
+    for names, patterns in _STATES:
+        said = [name for name, pattern in zip(names, patterns, strict=True) if pattern.search(folded)]
+        if len(said) == 1:
+            yield Fact(Kind.STATE, frozenset(said), names, sentence)
 
 
 def _stems(phrase: str) -> tuple[str, ...]:

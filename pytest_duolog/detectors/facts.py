@@ -22,6 +22,7 @@ from pytest_duolog.detectors.fact_kinds import (
     job_of,
     plainly,
     sentences,
+    states,
 )
 from pytest_duolog.detectors.number_words import decimal_mark
 
@@ -188,7 +189,7 @@ def contradicted(facts: Sequence[Fact], content: str, *, prompt: str) -> tuple[F
 
 def _is_about(fact: Fact, said: Fact) -> bool:
     """Whether a sentence is about what a fact is about; one about nothing else is, where that is all there is."""
-    if said.kind in (Kind.COUNT, Kind.COLOUR, Kind.STREET, Kind.KIN):
+    if said.kind in (Kind.COUNT, Kind.COLOUR, Kind.STREET, Kind.KIN, Kind.STATE):
         return fact.about == said.about and said.subject in ((), fact.subject)
     if said.kind is Kind.CLOSED:
         return not said.about or not fact.about or _shared(fact, said) > 0
@@ -249,6 +250,7 @@ def _facts_in(sentence: str, plain: Plain, *, is_prompt: bool) -> Iterator[Fact]
         yield Fact(Kind.AGE, frozenset([next(filter(None, age.groups()))]), (), sentence)
     if not is_aside and not _SUM.search(folded):
         yield from belongings(folded, sentence, is_prompt=is_prompt)
+    yield from states(folded, sentence)
     of_sentence = _about(folded)
     is_exact = is_prompt and bool(_BY_24_HOURS.search(folded)) and not _HALF_OF_DAY.search(folded)
     opens = bool(_OPENING.search(folded))
