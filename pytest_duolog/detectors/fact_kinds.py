@@ -151,6 +151,17 @@ _AT_HOURS = re.compile(r"(?:(?<=\bat \d)|(?<=\bat \d\d)) hours\b")
 _TITLE = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof)\. (?=[A-Z])")
 
 
+_NUMBER = re.compile(r"\d+")
+_OTHER_NUMBER = re.compile(TABLES["other_number"])
+# "24 flats", and no hours, metres or euros.
+_LIMITED = "".join(f"(?<!{words} )" for words in ("at most", "at least", "up to", "over", "than"))
+_NO_THINGS = "|".join((TABLES["money"], TABLES["years"], *TABLES["units"], TABLES["times"]))
+_NUMBERED = re.compile(
+    rf"{_LIMITED}(?<![\w.,:/-])(?P<number>\d{{1,6}}) (?!(?:{_NO_THINGS})\b)"
+    r"(?P<what>[^\W\d]{3,}(?:s|en|e|i|men|children|people))\b"
+)
+# "Three sisters on my ward" are others than those that somebody has.
+_RESTRICTED = re.compile(r" (?:on|at|for|with|from|who|that|which|left|free)\b")
 _STATES = [
     ((one, other), (re.compile(said_of_one), re.compile(said_of_other)))
     for one, said_of_one, other, said_of_other in TABLES["states"]
@@ -223,6 +234,17 @@ def belongings(folded: str, sentence: str, *, is_prompt: bool) -> Iterator[Fact]
     for found in _STREET.finditer(folded):
         street = _stems(found["street"] or found["street2"])
         yield Fact(Kind.STREET, frozenset([found["number"] or found["number2"]]), street, sentence)
+
+
+def numbered(clause: str, folded: str, sentence: str, *, is_prompt: bool) -> Iterator[Fact]:
+    """How many there are of what a clause of a folded plain sentence counts; a message may count other ones beside."""
+    if not is_prompt and (_OTHER_NUMBER.search(folded) or _ASIDE.search(folded)):
+        return
+    numbers = frozenset(_NUMBER.findall(folded))
+    for found in _NUMBERED.finditer(clause):
+        if is_prompt or not _RESTRICTED.match(clause, found.end()):
+            values = frozenset([found["number"]]) if is_prompt else numbers
+            yield Fact(Kind.COUNT, values, _stems(found["what"]), sentence)
 
 
 def states(folded: str, sentence: str) -> Iterator[Fact]:

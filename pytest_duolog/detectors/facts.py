@@ -20,6 +20,7 @@ from pytest_duolog.detectors.fact_kinds import (
     Plain,
     belongings,
     job_of,
+    numbered,
     plainly,
     sentences,
     states,
@@ -114,14 +115,16 @@ _CLOSED = re.compile(
     rf"\b(?:closed|shut|not open|no service)\b[^.;]{{0,60}}?\b(?=(?:{_A_DAY})day)"
     rf"|\b(?=(?:{_A_DAY})days?\b[^.;]{{0,20}}\b(?:closed|shut)\b)"
 )
+_INVITED = rf"\b(?:{TABLES['invites']})\b"
 _OPEN = re.compile(
     r"\b(?:(?:we're|we are|is|are|it's|stays?) open|opens?)\b[^.;]{0,60}?"
     rf"(?:\bon\b|\bdaily\b|(?:{_A_DAY})days? ?(?:-|–|to|through|until)\b)"
     rf"|(?:^|\b(?:{TABLES['on']}) )(?:{_A_DAY})days?\b[^.;]{{0,40}}?\bopen\b"
+    rf"|{_INVITED}[^.;]{{0,30}}?(?={_A_DAY})"
 )
 _DAILY = re.compile(r"\b(?:daily|every day|7 days a week)\b")
 _RANGE = re.compile(rf"\b(?P<first>{_A_DAY})days? ?(?:-|–|{TABLES['to']}) ?(?P<last>{_A_DAY})days?\b")
-_WE = re.compile(rf"\b(?:{TABLES['we']})\b")
+_WE = re.compile(rf"\b(?:{TABLES['we']})\b|{_INVITED}")
 _OPENING = re.compile(r"\b(?:open|opens|opening|close|closes|closing|hours)\b")
 _LIMIT = re.compile(r"\b(?:above|over|under|below|from|more|less)\b")
 _I = re.compile(rf"\b(?:{TABLES['me']})\b(?!.*\b(?:like|think|feel|was|were|when|since)\b)")
@@ -138,6 +141,7 @@ _SUM = re.compile(
     rf"|{TABLES['not']}|you (?:said|say|mentioned|wrote|thought))\b|n't\b"
 )
 _OTHER = re.compile(
+    r"\b(?:everyone|everybody) else\b|"
     r"\b(?:my|your|his|her|their) (?:wife|husband|brother|sister|mother|father|son|daughter|friend|boss|cousin|aunt"
     r"|uncle|dog|cat|neighbou?r|colleague)\b"
 )
@@ -200,7 +204,10 @@ def _is_about(fact: Fact, said: Fact) -> bool:
         return False
     if said.kind is Kind.TIME and not said.about:
         return said.is_opening and fact.is_opening
-    return said.subject[:1] in ((), fact.about[:1]) and set(said.subject) <= set(fact.about)
+    begins_alike = (
+        said.subject[:1] in ((), fact.about[:1]) or len({*fact.subject} & {*said.subject}) == SUBJECT
+    )
+    return begins_alike and set(said.subject) <= set(fact.about)
 
 
 def _units_of(fact: Fact) -> set[str]:
@@ -256,6 +263,8 @@ def _facts_in(sentence: str, plain: Plain, *, is_prompt: bool) -> Iterator[Fact]
     opens = bool(_OPENING.search(folded))
     for clause in _CLAUSE_END.split(folded):
         yield from _values_in(clause, of_sentence, sentence, is_exact=is_exact, is_opening=opens)
+        if is_prompt or not (is_aside or _SUM.search(clause) or _PRICE.search(folded)):
+            yield from numbered(clause, folded, sentence, is_prompt=is_prompt)
 
 
 def _values_in(

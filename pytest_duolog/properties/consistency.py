@@ -154,7 +154,8 @@ class KeepsFacts(SpokenProperty, method="keeps_facts"):
     """No speaker contradicts facts that its own system prompt states in plain words.
 
     Facts are its name, age, home, job and next of kin, prices, times, dates, years, durations, measures, closed days,
-    counts, colours, phone and street numbers, in English, German, French, Spanish, Italian, Portuguese and Dutch. A
+    counts, colours, phone and street numbers, in English, German, French, Spanish, Italian, Portuguese and Dutch, and
+    situations and rules of which one excludes the other: a spouse, children, animals, cash only and the like. A
     sentence contradicts one if it is about the same and has other values only; sums, hypotheses and talk about other
     people are left out. Without a system prompt that states such facts it could not be measured.
     """

@@ -126,6 +126,49 @@ def test_what_says_the_same_or_something_else_is_not(said):
     assert told(PROMPT, said).keeps_facts()
 
 
+@pytest.mark.parametrize(
+    ("system", "wrong", "right"),
+    [
+        ("You are a single man.", "My wife cooks tonight.", "If I had a wife, she would cook."),
+        ("You have three children.", "I have no kids.", "My neighbour has no kids."),
+        ("You have a twin sister.", "I'm an only child.", "My sister has two daughters."),
+        ("You are a vegetarian.", "I had a big steak at noon.", "As a child I ate steak on Sundays."),
+        ("Dogs are allowed in the garden.", "I'm afraid we don't take animals.", "Dogs are welcome."),
+        ("Cash only.", "You can pay by card.", "We don't take cards."),
+        ("Hunde sind erlaubt.", "Hunde dürfen leider nicht rein.", "Hunde sind willkommen."),
+        ("You are a retired fireman.", "I'm still on active duty.", "I was on duty for thirty years."),
+    ],
+)
+def test_situations_and_rules_exclude_each_other(system, wrong, right):
+    verdict = told(system, wrong).keeps_facts()
+    assert verdict.outcome is Outcome.FAILS
+    assert "has the situation" in verdict.explanation
+    assert told(system, right).keeps_facts().outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("system", "wrong", "right"),
+    [
+        (
+            "The cinema has four screens.",
+            "We show films on seven screens.",
+            "The other one has seven screens.",
+        ),
+        ("It is a block with 24 flats.", "There are thirty flats here.", "There are more than twenty flats."),
+        ("You own 12 vans.", "We drive with nine vans.", "Two vans are 240 dollars."),
+        ("Your practice is closed on Fridays.", "Drop in on Friday.", "Drop in on Monday."),
+        (
+            "Changing the oil takes half an hour.",
+            "An oil change takes three hours.",
+            "An oil change takes 30 minutes.",
+        ),
+    ],
+)
+def test_what_is_counted_timed_or_closed_is_found_in_other_words(system, wrong, right):
+    assert told(system, wrong).keeps_facts().outcome is Outcome.FAILS
+    assert told(system, right).keeps_facts().outcome is Outcome.HOLDS
+
+
 def test_limits_and_formulas_are_no_prices():
     system = "You may give vouchers of 50 dollars times the number of guests. Refunds of at most 200 dollars are yours."
     assert told(
