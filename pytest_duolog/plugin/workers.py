@@ -41,7 +41,7 @@ def engage(session: pytest.Session) -> None:
         tests = list(filter(uses_our_fixture, session.items))
         reasons = {item.nodeid: why for item in tests if (why := _why_not_sent(item, settings))}
         if reasons:
-            raise refused(reasons)
+            raise refused(reasons, how=" (-k, --deselect)")
         executor = Executor(session_of(config), engine_at(address), str(address))
         session_of(config).executor = executor
         executor.open(scenario for item in tests for scenario in _cast(item, settings))

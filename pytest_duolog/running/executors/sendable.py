@@ -134,9 +134,9 @@ def has_secret(scenario: Scenario, cassette: Cassette) -> bool:
     )
 
 
-def refused(reasons: Mapping[str, str]) -> ConfigurationError:
-    """The error for dialogues that cannot be sent, by what they are called."""
+def refused(reasons: Mapping[str, str], *, how: str = "") -> ConfigurationError:
+    """The error for dialogues that cannot be sent, by what they are called; `how` says how they are run alone."""
     named = listed([f"{name} ({why})" for name, why in reasons.items()])
     return ConfigurationError(
-        f"executor: no worker can run {named}. Run them without an executor, in a call of their own"
+        f"executor: no worker can run {named}. Run them without an executor, in a call of their own{how}"
     )
