@@ -48,6 +48,10 @@ TALK = LIGHTHOUSES[:6]
         ["Right, I'll let you get on then.", "Ta, Mo."],
         ["No bother. Mind how you go.", "You too."],
         ["Returning. Unit 9 out.", "Copy."],
+        ["Off you go, then, and don't be strangers.", "We'll send photos."],
+        ["Alors bon vent, capitaine !", "Merci."],
+        ["여기 있어요. 많이 파세요.", "네, 또 오세요."],
+        ["Bác xin phép về trước nhé.", "Dạ, bác đi cẩn thận ạ."],
     ],
     ids=[
         "English",
@@ -75,6 +79,10 @@ TALK = LIGHTHOUSES[:6]
         "let go",
         "British",
         "radio",
+        "strangers",
+        "French wind",
+        "Korean market",
+        "Vietnamese leave",
     ],
 )
 def test_goodbye_and_answer_end_cleanly(goodbyes):
@@ -114,6 +122,8 @@ def test_goodbye_and_answer_end_cleanly(goodbyes):
         ['She waves and sings "goodnight, sweetheart" at the end.', "I have to see it."],
         ["He gives her the peel and says that it is a map.", "She says that it smells of oranges."],
         ["Where do you buy valves?", "From a man in Ohio who sells nothing else."],
+        ["Hàng đang đi, cảm ơn anh đã báo.", "Cảm ơn. Khi nào tới nơi vậy"],
+        ["Il y a un bon vent aujourd'hui.", "Je prends les gilets."],
     ],
     ids=[
         "cut",
@@ -132,6 +142,8 @@ def test_goodbye_and_answer_end_cleanly(goodbyes):
         "quotation",
         "that it is",
         "nothing else in passing",
+        "Vietnamese question without a mark",
+        "wind",
     ],
 )
 def test_no_goodbye_is_found_where_there_is_none(texts):
