@@ -109,6 +109,7 @@ def print_spirals(*, with_errors: bool) -> None:
         "elsewhere5-",
         "spirals5-",
         "spirals6-",
+        "spirals7-",
         "",
     ):
         examples = list(_spirals(dialogues, prefix))

@@ -65,7 +65,7 @@ _TABLES = tomllib.loads(resources.files(__package__).joinpath("idle.toml").read_
 SEEDS: Mapping[str, Sequence[str]] = _TABLES["seeds"]
 BLESSING: Sequence[str] = _TABLES["blessing"].split()
 # The kinds of seeds that a speaker who only deflects is near to, and how the loop is called.
-_DEFLECTING = ("not-understood", "cannot", "referring")
+DEFLECTING = ("not-understood", "cannot", "referring")
 AGREEING = "agreeing"
 KINDS = (
     "clarifying",
@@ -79,7 +79,7 @@ KINDS = (
     "passing",
     "parting",
 )
-_DEFLECTION = "deflection"
+DEFLECTION = "deflection"
 _ACKNOWLEDGES = lexicon.LISTENING | frozenset(_TABLES["acknowledges"].split())
 
 
@@ -130,12 +130,12 @@ def idle_loops(
         return []
     said = [text.without_thinking(message.content) for message in messages]
     speakers = [message.speaker for message in messages]
-    acknowledges = list(map(_acknowledges, said))
-    counts = [_is_short(one) and not only for one, only in zip(said, acknowledges, strict=True)]
+    only = list(map(acknowledges, said))
+    counts = [_is_short(one) and not polite for one, polite in zip(said, only, strict=True)]
     for at in () if closing is None else (closing, closing + 1):
         counts[at : at + 1] = [False] * len(counts[at : at + 1])
     own = {name: [at for at, one in enumerate(speakers) if one == name] for name in dict.fromkeys(speakers)}
-    own = {name: [at for at in places if not acknowledges[at]] for name, places in own.items()}
+    own = {name: [at for at in places if not only[at]] for name, places in own.items()}
     rest = [exp(-n / NEWS) if _is_short(one) else 0.0 for n, one in zip(n_news, said, strict=True)]
     for loop in known:
         rest[loop.onset : loop.end + 1] = [0.0] * len(loop)
@@ -213,7 +213,8 @@ def _is_short(said: str) -> bool:
     return least <= len(said) <= LONGEST
 
 
-def _acknowledges(said: str) -> bool:
+def acknowledges(said: str) -> bool:
+    """Whether a message only says that it was heard, such as "Yes." and "I see."."""
     if len(said) > LONGEST:
         return False
     words = text.words(text.normalise(said))
@@ -269,7 +270,7 @@ def _own_loops(way: _Way, values: Sequence[float], places: Sequence[int], speake
     for start in _high(values, way.own_window, way.own_bound):
         inside[start : start + way.own_window] = [True] * way.own_window
     for first, last in runs(inside):
-        yield Loop(places[first], places[last], _DEFLECTION, (speaker,), None)
+        yield Loop(places[first], places[last], DEFLECTION, (speaker,), None)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -293,7 +294,7 @@ class _Reader:
             likenesses = self._likenesses(batch)
             of_kinds = [
                 likenesses[:, [kind in kinds for kind in self.kinds]].max(axis=1, initial=0.0).tolist()
-                for kinds in (*((kind,) for kind in KINDS), _DEFLECTING)
+                for kinds in (*((kind,) for kind in KINDS), DEFLECTING)
             ]
             nearest = [self.kinds[at] for at in likenesses.argmax(axis=1).tolist()]
             for said, kind, *near, deflection in zip(batch, nearest, *of_kinds, strict=True):
