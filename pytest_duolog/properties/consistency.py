@@ -14,6 +14,7 @@ from pytest_duolog.detectors.wrapping import unwrap
 from pytest_duolog.properties.base import require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.properties.verdict import Evidence, Verdict
+from pytest_duolog.topics.rewording import reworded
 from pytest_duolog.transcripts.transcript import Transcript
 
 # A sentence with at least this many words can repeat another one; shorter ones are manners.
@@ -39,7 +40,8 @@ class DoesNotRepeatItself(SpokenProperty, method="does_not_repeat_itself"):
     At most `repeats` messages of a speaker may repeat earlier ones of its own; in a long dialogue a tenth of them may,
     unless `repeats` is 0. A message repeats if at least half of its words are in sentences that its speaker said in its
     last ten messages, up to small changes, and it has no new number. Sentences below three words, offers of help,
-    courtesies, and questions for the next of several things are not counted, nor is the same content in other words.
+    courtesies, and questions for the next of several things are not counted. With the extra `topic`, the same content
+    in other words counts, too, but one more message may have it.
     """
 
     repeats: int = 1
@@ -54,6 +56,9 @@ class DoesNotRepeatItself(SpokenProperty, method="does_not_repeat_itself"):
         for item in said:
             if before[item[1].speaker].repeats(item[1].content):
                 own[item[1].speaker].append(item)
+        for speaker, places in self._reworded(said).items():
+            if len(places) > len(own[speaker]):
+                own[speaker] = places
         name, most = max(own.items(), key=lambda entry: len(entry[1]), default=(said[0][1].speaker, []))
         n_own = Counter(message.speaker for _, message in said)
         allowed = {one: max(self.repeats, int(RARELY * n_own[one])) if self.repeats else 0 for one in n_own}
@@ -65,6 +70,17 @@ class DoesNotRepeatItself(SpokenProperty, method="does_not_repeat_itself"):
             f"{name} repeats itself in {len(most)} messages (at most {allowed[name]})",
             found,
         )
+
+    def _reworded(self, said: Sequence[Numbered]) -> dict[str, list[Numbered]]:
+        """The messages of speakers who say something again in other words, if there is one more than is allowed."""
+        found = {}
+        for speaker in dict.fromkeys(message.speaker for _, message in said):
+            items = [item for item in said if item[1].speaker == speaker]
+            fewest = max(self.repeats + 1, int(RARELY * len(items))) + 1
+            places = reworded([text.without_thinking(message.content) for _, message in items], fewest)
+            if len(places) >= fewest:
+                found[speaker] = [items[at] for at in places]
+        return found
 
 
 class _Sentence(NamedTuple):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pytest_duolog import ConfigurationError, Message, Outcome, Transcript
 from pytest_duolog.detectors.text import ngrams
 from pytest_duolog.properties import DoesNotRepeatItself, KeepsFacts, consistency
+from pytest_duolog.topics import rewording
 from pytest_duolog.transcripts.transcript import TranscriptSpeaker
 from tests.dialogues import LIGHTHOUSES, dialogue
 
@@ -73,6 +74,22 @@ def test_in_a_long_dialogue_a_tenth_of_the_messages_may_repeat():
 def test_repeats_is_a_number():
     with pytest.raises(ConfigurationError, match="DoesNotRepeatItself"):
         DoesNotRepeatItself(repeats=-1)
+
+
+def test_what_is_said_again_in_other_words_is_found_with_the_extra(monkeypatch):
+    own = (
+        "They'll call me back.",
+        "I'm waiting for a call from them.",
+        "They said they'd call me soon.",
+        "They are going to ring me.",
+    )
+    other = ("And how are you?", "Is Ida in town?", "Did you call Max?", "I see.")
+    talk = [line for pair in zip(own, other, strict=True) for line in pair]
+    messages = [Message(speaker="AB"[at % 2], content=line) for at, line in enumerate(talk)]
+    transcript = Transcript(messages=tuple(messages))
+    assert not transcript.does_not_repeat_itself()
+    monkeypatch.setattr(rewording, "load_meanings", lambda: None)
+    assert transcript.does_not_repeat_itself()
 
 
 def told(system: str, *texts: str) -> Transcript:
