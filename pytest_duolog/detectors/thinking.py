@@ -52,6 +52,11 @@ _TO_SOMEBODY = re.compile(
     r"\b(?:please|my|your?|i|bitte|mein\w*|s'il|mon|ma|mes|por favor|mi|mis|per favore|mio|mia)\b"
 )
 _YOU = re.compile(r"\byou(?:r|rs|'re|'ll|'ve|'d)?\b")
+# What is left of a chat template, folded; text about such marks has them in code.
+_REMAINS = re.compile(
+    r"<\|[a-z_]{2,30}\|>|<(?:start|end)_of_turn>|\A\s*\[/?inst\]|\[/?inst\]\s*\Z|<</?sys>>|(?<!<s>)</s>\s*\Z|<0x[0-9a-f]{2}>|◁/?[a-z]+▷"
+    r"|^\W{0,3}/(?:no_)?think\b|\b(?:assistant|analysis|final)commentary\b|\bassistantfinal\b"
+)
 # Keys of a thought beside the message.
 _THOUGHT = frozenset(
     (
@@ -90,6 +95,12 @@ def _plans_form(sentence: str) -> bool:
         plan.end() == len(sentence) or _FORM.search(sentence, plan.end())
         for plan in _PLANS.finditer(sentence)
     )
+
+
+def remains_of_template(content: str) -> int | None:
+    """Where a folded text has a mark of a chat template; None if it has none."""
+    found = _REMAINS.search(content)
+    return found.start() if found else None
 
 
 def first_sign(content: str) -> int | None:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pytest_duolog.detectors import role_phrases, text
+from pytest_duolog.detectors.learned import LEAVES, THINKS, Part
 from pytest_duolog.detectors.loops import runs
-from pytest_duolog.detectors.thinking import first_sign, has_thought, plan_of_speech
+from pytest_duolog.detectors.thinking import first_sign, has_thought, plan_of_speech, remains_of_template
 from pytest_duolog.properties.base import require_count
+from pytest_duolog.properties.likeness import alike, told
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.properties.verdict import Evidence, Outcome, Verdict
 from pytest_duolog.transcripts.transcript import Transcript
@@ -134,11 +136,23 @@ class LeaksNoReasoning(SpokenProperty, method="leaks_no_reasoning"):
         found += [
             Evidence(number, one.speaker, one.content) for number, one in said if has_thought(one.content)
         ]
-        return self.verdict(not found, f"{len(found)} of {len(said)} messages contain reasoning", found)
+        like = alike(THINKS, _besides(said, found))
+        found = sorted([*found, *like], key=lambda evidence: evidence.message)
+        return self.verdict(
+            not found,
+            f"{len(found)} of {len(said)} messages contain reasoning{told(like, 'thinking about the answer')}",
+            found,
+        )
+
+
+def _besides(said: Sequence[Numbered], found: Sequence[Evidence]) -> list[Numbered]:
+    """The messages that are not among the evidence yet."""
+    known = {evidence.message for evidence in found}
+    return [item for item in said if item[0] not in known]
 
 
 def _first_thought(content: str) -> int | None:
-    return _first(content, role_phrases.THINKING.first, plan_of_speech, first_sign)
+    return _first(content, remains_of_template, role_phrases.THINKING.first, plan_of_speech, first_sign)
 
 
 def _first(content: str, *searches: Callable[[str], int | None]) -> int | None:
@@ -228,8 +242,19 @@ class StaysInCharacter(SpokenProperty, method="stays_in_character"):
             *_quoted(characters, role_phrases.MACHINE.first),
             *_quoted([item for item in characters if item[1].speaker in helped], _serves),
         ]
-        found = sorted({one.message: one for one in reversed(found)}.values(), key=lambda one: one.message)
-        return self.verdict(not found, f"{len(found)} of {len(characters)} messages break character", found)
+        parts = {
+            speaker.name: Part.of(speaker.system or "", is_helped=speaker.name in helped)
+            for speaker in transcript.speakers
+        }
+        like = alike(LEAVES, _besides(characters, found), parts)
+        found = sorted(
+            {one.message: one for one in reversed([*found, *like])}.values(), key=lambda one: one.message
+        )
+        return self.verdict(
+            not found,
+            f"{len(found)} of {len(characters)} messages break character{told(like, 'leaving the part')}",
+            found,
+        )
 
 
 def _part_of(name: str) -> str:

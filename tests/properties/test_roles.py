@@ -168,6 +168,8 @@ def test_thinking_aloud_is_found(content):
     [
         "I think they left in 1998.",
         "The user wants to log in; our server refuses.",
+        "There was a stray [INST] left in the string.",
+        "<s>In 1997</s> In 1998 they left.",
         "Put it between `<think>` and `</think>`.",
         'He said: "The user wants me to call."',
         "The user wrote twice. We should answer today, and I will reply to him about the password.",
@@ -190,6 +192,23 @@ def test_talk_about_users_and_thinking_is_no_leak(content):
     assert dialogue(*TALK[:3], content).leaks_no_reasoning()
 
 
+def test_a_thought_in_new_words_is_quoted_and_the_verdict_says_that_it_only_reads_like_one():
+    thought = "The other model is stuck in a loop, so my reply should bring up a new topic."
+    verdict = dialogue("Hi.", f"Good morning. {thought} They left in 1998.").leaks_no_reasoning()
+    assert verdict.outcome is Outcome.FAILS
+    assert verdict.explanation.startswith(
+        f"1 of 2 messages contain reasoning; message 2 reads like thinking about the answer: '{thought[:40]}"
+    )
+    assert verdict.evidence[0].quote == f"{thought} They left in 1998."
+
+
+def test_without_the_extra_the_verdict_says_what_it_could_not_see(monkeypatch):
+    monkeypatch.setattr("pytest_duolog.properties.likeness.can_read_meanings", lambda: False)
+    verdict = dialogue("Hi.", "They left in 1998.").leaks_no_reasoning()
+    assert verdict
+    assert "meanings are not compared without pip install 'pytest-duolog[topic]'" in verdict.explanation
+
+
 def test_evidence_is_quoted_as_it_was_written():
     (evidence,) = dialogue("Hi.", "In 1998. As an AI, I was not there.").stays_in_character().evidence
     assert evidence.quote == "As an AI, I was not there."
@@ -206,6 +225,9 @@ def test_evidence_is_quoted_as_it_was_written():
         "Mantener tono amable, no más de dos frases, terminar con una pregunta. ¿Quién lo dice?",
         "Ich soll hier den Wärter spielen. Nicht zu freundlich. Was wollen Sie?",
         "In 1998.<|im_end|>",
+        "[/INST] In 1998, I think.",
+        "In 1998. </s>",
+        "assistantfinal In 1998.",
         "As the keeper I should now act annoyed. What is it?",
     ],
 )

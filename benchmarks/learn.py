@@ -1,0 +1,300 @@
+"""Learns the weights by which messages are read that think about their answer or leave their part.
+
+    python benchmarks/learn.py [--judge]
+
+Writes `learned.json` of `pytest_duolog/detectors/` (words alone) and of `pytest_duolog/topics/` (words and meanings,
+for which the extra `topic` must be installed). They are made from the labelled messages in `benchmarks/data/` and, as
+messages that are of no kind, from its dialogues. The weights are those of a logistic regression of messages on the
+features of their pieces, held small by their squares.
+
+The bounds come from messages of hands that the weights were not learned from: for each hand, weights are learned
+without its messages and without a part of the dialogues, and score these. A bound is the lowest with 2 or 3 % of
+the labelled messages that only sound alike, and a few in 10,000 messages of dialogues, above it. `--judge` prints what
+is found of each hand at the bounds, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from labelled import FOLDER, read_dialogues
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+
+import pytest_duolog
+from pytest_duolog.detectors import learned, role_phrases, text
+from pytest_duolog.detectors.learned import LEAVES, THINKS, Part, Spoken
+from pytest_duolog.topics.learned import meanings_of
+
+# Who wrote which files: the numbers at the end of their names.
+HANDS = {
+    "reasoning": {
+        "first": (1, 2, 3, 4, 5, 7),
+        "second": (6,),
+        "third": (8, 9),
+        "fourth": (10,),
+        "fifth": (11,),
+        "sixth": (12,),
+    },
+    "character": {
+        "first": (1, 2, 3, 4, 6),
+        "second": (5,),
+        "third": (7, 8),
+        "fourth": (9,),
+        "fifth": (10,),
+        "sixth": (11,),
+    },
+}
+FILES = {THINKS: "reasoning", LEAVES: "character"}
+PACKAGES = {False: "detectors", True: "topics"}
+
+# The weight of the squares, of a message of the dialogues beside a labelled one, and how long these are at least.
+SQUARES = 0.1
+ORDINARY = 0.3
+PROMPTED = 0.5
+SHORTEST = 8
+# So many features are kept, those that are heaviest and in many messages.
+KEPT = 5_000
+OFTEN = 8
+STEPS = 60
+# Above a bound are at most these shares of the messages of dialogues, and of the labelled ones that only sound alike.
+FALSE_ALARMS = {THINKS: 1 / 5_000, LEAVES: 1 / 10_000}
+NEAR_MISSES = {THINKS: 0.02, LEAVES: 0.03}
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A message, who wrote it, and whether it is of the kind."""
+
+    spoken: Spoken
+    hand: str
+    is_kind: bool
+
+
+def examples_of(kind: str) -> Iterator[Example]:
+    stem = FILES[kind]
+    parts = [Part()]
+    choice = random.Random(0)
+    for hand, numbers in HANDS[stem].items():
+        for number in numbers:
+            lines = (FOLDER / f"{stem}{number if number > 1 else ''}.tsv").read_text("utf-8").splitlines()
+            for label, *columns in (line.replace("\\n", "\n").split("\t") for line in lines if line.strip()):
+                prompt, said = columns if len(columns) > 1 else ("", columns[0])
+                if not role_phrases.MACHINE_PART.search(text.fold(text.without_asides(prompt))):
+                    part = part_of(prompt)
+                    yield Example(Spoken(said, part), hand, label != "ok")
+                    parts += [part] * (label == "ok" and bool(prompt) and not part.is_helped)
+    for said in dict.fromkeys(_said_among_people()):
+        yield Example(
+            Spoken(said, choice.choice(parts) if choice.random() < PROMPTED else Part()), "", is_kind=False
+        )
+
+
+def _said_among_people() -> Iterator[str]:
+    """The messages of the dialogues in which nobody speaks of machines or thinks in tags."""
+    for dialogue in read_dialogues():
+        said = [one for _, one in dialogue.messages]
+        if not any("<" in one or role_phrases.MACHINE_PART.search(text.fold(one)) for one in said):
+            yield from (one for one in said if len(one) >= SHORTEST)
+
+
+def part_of(prompt: str) -> Part:
+    return Part.of(prompt, is_helped=bool(role_phrases.HELPED_PART.search(text.fold(prompt))))
+
+
+class Examples:
+    """Examples as numbers: a row for each piece, and the message that it is of."""
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        pieces = [learned.pieces_of(one.spoken) for one in examples]
+        examples = [one for one, own in zip(examples, pieces, strict=True) if own]
+        pieces = [own for own in pieces if own]
+        self.hands = np.array([one.hand for one in examples])
+        self.is_kind = np.array([one.is_kind for one in examples])
+        self.of = np.repeat(np.arange(len(examples)), [len(own) for own in pieces])
+        features = [piece.features for own in pieces for piece in own]
+        self.names = self._names(features)
+        place = {name: at for at, name in enumerate(self.names)}
+        found = [sorted(place[one] for one in own & place.keys()) for own in features]
+        size = [1 / max(learned.FEWEST_FEATURES, len(own)) ** 0.5 for own in features]
+        self.words = csr_matrix(
+            (
+                np.repeat(size, [len(one) for one in found]),
+                np.concatenate([np.array(one, dtype=int) for one in found]),
+                np.cumsum([0, *map(len, found)]),
+            ),
+            shape=(len(features), len(self.names)),
+        )
+        self.meanings = np.concatenate(meanings_of([one.spoken for one in examples]))
+
+    def _names(self, features: Sequence[learned.Features]) -> list[str]:
+        """The features that two messages have, one of them labelled."""
+        in_message: dict[int, set[str]] = {}
+        for at, own in zip(self.of, features, strict=True):
+            in_message.setdefault(at, set()).update(own)
+        counts = Counter(name for own in in_message.values() for name in own)
+        labelled = {name for at, own in in_message.items() if self.hands[at] for name in own}
+        return sorted(name for name in labelled if counts[name] > 1)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights of all features and directions, most of them 0."""
+
+    bias: float
+    words: Numbers
+    directions: Numbers
+
+    def scores(self, examples: Examples) -> Numbers:
+        """The score of each message."""
+        pieces = self.bias + examples.words @ self.words
+        if len(self.directions):
+            pieces = pieces + examples.meanings @ self.directions
+        return _totals(pieces, examples.of)[0]
+
+
+def _totals(pieces: Numbers, of: Numbers) -> tuple[Numbers, Numbers]:
+    """The scores of messages, and the share that each piece has in that of its message."""
+    highest = np.full(of[-1] + 1, -np.inf)
+    np.maximum.at(highest, of, pieces)
+    parts = np.exp(pieces - highest[of])
+    sums = np.bincount(of, parts)
+    return highest + np.log(sums), parts / sums[of]
+
+
+def learn(examples: Examples, is_read: Numbers, *, with_meanings: bool) -> Model:
+    """Weights from the messages that are read.
+
+    Those for words and meanings are the sum of two models, by words alone and by both, because each sees through
+    accidents of the other.
+    """
+    heaviest = _fit(examples, is_read, np.arange(len(examples.names)), with_meanings=False)
+    n_messages = np.minimum(np.asarray((examples.words > 0).sum(axis=0)).ravel() ** 0.5, OFTEN)
+    kept = np.sort(np.argsort(-np.abs(heaviest.words) * n_messages, kind="stable")[:KEPT])
+    alone = _fit(examples, is_read, kept, with_meanings=False)
+    if not with_meanings:
+        return alone
+    both = _fit(examples, is_read, kept, with_meanings=True)
+    return Model(alone.bias + both.bias, alone.words + both.words, both.directions)
+
+
+def _fit(examples: Examples, is_read: Numbers, kept: Numbers, *, with_meanings: bool) -> Model:
+    rows = is_read[examples.of]
+    of = (np.cumsum(is_read) - 1)[examples.of[rows]]
+    words = examples.words[rows][:, kept]
+    meanings = examples.meanings[rows] if with_meanings else np.zeros((int(rows.sum()), 0))
+    wanted = examples.is_kind[is_read].astype(float)
+    counts = np.where(examples.hands[is_read] == "", ORDINARY, 1.0)
+    n_words = len(kept)
+
+    def loss(weights: Numbers) -> tuple[float, Numbers]:
+        pieces = weights[-1] + words @ weights[:n_words] + meanings @ weights[n_words:-1].astype(np.float32)
+        totals, shares = _totals(pieces, of)
+        wrong = counts * (1 / (1 + np.exp(-totals)) - wanted)
+        slope = wrong[of] * shares
+        held = SQUARES * weights[:-1]
+        gradient = np.concatenate([words.T @ slope, meanings.T @ slope.astype(np.float32)]) + held
+        value = counts @ (np.logaddexp(0, totals) - wanted * totals) + held @ weights[:-1] / 2
+        return float(value), np.append(gradient, slope.sum())
+
+    start = np.append(np.zeros(n_words + meanings.shape[1]), -1.0)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+    every = np.zeros(len(examples.names))
+    every[kept] = found[:n_words]
+    return Model(float(found[-1]), every, found[n_words:-1])
+
+
+def left_out(examples: Examples, *, with_meanings: bool) -> Numbers:
+    """The scores of all messages by weights that were learned without their hand, or their part of the dialogues."""
+    hands = [hand for hand in dict.fromkeys(examples.hands) if hand]
+    fold = np.array(
+        [hands.index(hand) if hand else at % len(hands) for at, hand in enumerate(examples.hands)]
+    )
+    scores = np.zeros(len(fold))
+    for at in range(len(hands)):
+        scores[fold == at] = learn(examples, fold != at, with_meanings=with_meanings).scores(examples)[
+            fold == at
+        ]
+    return scores
+
+
+def bound_of(kind: str, examples: Examples, scores: Numbers) -> float:
+    """The lowest bound that accuses few near misses, and hardly a message of dialogues."""
+    is_labelled = examples.hands != ""
+    return max(
+        _above(scores[~is_labelled], FALSE_ALARMS[kind]),
+        _above(scores[is_labelled & ~examples.is_kind], NEAR_MISSES[kind]),
+    )
+
+
+def _above(scores: Numbers, share: float) -> float:
+    """The score above which this share of the scores is."""
+    return float(np.sort(scores)[-int(len(scores) * share) - 1])
+
+
+def print_judgement(kind: str, examples: Examples, scores: Numbers, bound: float, what: str) -> None:
+    print(f"{kind}, {what}: bound {bound:.2f}")
+    for hand in dict.fromkeys(examples.hands):
+        own = examples.hands == hand
+        above = own & (scores > bound)
+        good, bad = own & ~examples.is_kind, own & examples.is_kind
+        print(
+            f"  {hand or 'dialogues':<10} found {(above & bad).sum()} of {bad.sum()}, "
+            f"accused {(above & good).sum()} of {good.sum()}"
+        )
+
+
+def written(model: Model, names: Sequence[str], bound: float) -> dict[str, Any]:
+    """The weights as a file has them: features by hundredths of their weight."""
+    by_weight: dict[int, list[str]] = {}
+    for name, weight in zip(names, model.words, strict=True):
+        if hundredths := round(100 * weight):
+            by_weight.setdefault(hundredths, []).append(name)
+    table = {
+        "bias": round(model.bias, 3),
+        "bound": round(bound, 2),
+        "weights": {str(weight): "\t".join(by_weight[weight]) for weight in sorted(by_weight)},
+    }
+    if len(model.directions):
+        table["directions"] = " ".join(str(round(100 * one)) for one in model.directions)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--judge", action="store_true", help="print what is found of each hand, and write nothing"
+    )
+    is_judging = parser.parse_args().judge
+    tables: dict[bool, dict[str, Any]] = {False: {}, True: {}}
+    for kind in FILES:
+        examples = Examples(list(examples_of(kind)))
+        for with_meanings, kinds in tables.items():
+            scores = left_out(examples, with_meanings=with_meanings)
+            bound = bound_of(kind, examples, scores)
+            what = "words and meanings" if with_meanings else "words alone"
+            print_judgement(kind, examples, scores, bound, what)
+            if not is_judging:
+                model = learn(examples, np.ones(len(scores), dtype=bool), with_meanings=with_meanings)
+                kinds[kind] = written(model, examples.names, bound)
+    for with_meanings, kinds in tables.items() if not is_judging else ():
+        path = Path(pytest_duolog.__file__).parent / PACKAGES[with_meanings] / "learned.json"
+        files = sorted(path.name for stem in FILES.values() for path in FOLDER.glob(f"{stem}*.tsv"))
+        table = {"version": 1, "learned_from": files, "kinds": kinds}
+        path.write_text(json.dumps(table, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
