@@ -16,7 +16,6 @@ import anyio
 import h11
 import httpx
 
-from pytest_duolog.endpoints.plain_http import Asked, Head, plain_head, with_length
 from pytest_duolog.endpoints.sockets import connected_socket
 from pytest_duolog.genuine import CLOCK
 
@@ -51,8 +50,8 @@ class StraightTransport(httpx.AsyncBaseTransport):
             connection.abort()
             raise
         return httpx.Response(
-            head.status,
-            headers=head.headers,
+            head.status_code,
+            headers=head.headers.raw_items(),
             stream=_Body(self, place, connection, timeouts.get("read")),
             extensions={"reason_phrase": head.reason},
         )
@@ -134,8 +133,8 @@ class _Body(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         assert self._connection is not None, "it is not closed"
-        while part := await self._connection.part(self._timeout_s):
-            yield part
+        while isinstance(event := await self._connection.event(self._timeout_s), h11.Data):
+            yield bytes(event.data)
 
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None
@@ -157,10 +156,6 @@ class _Connection(asyncio.Protocol):
         self._is_full = False
         self._waiter: asyncio.Future[None] | None = None
         self._unused_since_s = 0.0
-        self._asked = Asked("", b"", [])
-        self._asked_head = b""
-        # The bytes of a plain response that are still to come; None if h11 reads the response.
-        self._n_left: int | None = None
 
     # Called by asyncio
 
@@ -209,56 +204,28 @@ class _Connection(asyncio.Protocol):
 
     async def send(self, request: httpx.Request, timeout_s: float | None) -> None:
         """Write the whole request at once."""
-        stream = cast("httpx.AsyncByteStream", request.stream)
-        content = b"".join([part async for part in stream])
         try:
-            head = self._head_of(request)
+            head = h11.Request(
+                method=request.method, target=request.url.raw_path, headers=request.headers.raw
+            )
+            stream = cast("httpx.AsyncByteStream", request.stream)
+            parts = [self._http.send(head)]
+            parts += [self._http.send(h11.Data(data=part)) async for part in stream]
+            parts.append(self._http.send(h11.EndOfMessage()))
         except h11.LocalProtocolError as error:
             raise httpx.LocalProtocolError(str(error)) from error
-        if content or "content-length" in request.headers:
-            head = with_length(head, len(content))
-        self._transport.write(head + content)
+        self._transport.write(b"".join(part for part in parts if part))
         while self._is_full and not self._has_ended:
             await self._change(timeout_s, httpx.WriteTimeout)
 
-    def _head_of(self, request: httpx.Request) -> bytes:
-        """The head without a length; all requests of a dialogue have the same."""
-        asked = Asked.of(request)
-        if asked != self._asked:
-            self._asked_head = asked.written()
-            self._asked = asked
-        return self._asked_head
-
-    async def head(self, timeout_s: float | None) -> Head:
+    async def head(self, timeout_s: float | None) -> h11.Response:
         """Status and headers of the response, after those that only say that it will come."""
-        await self._arrival(timeout_s)
-        plain = plain_head(self._unread) if self._asked.method != "HEAD" else None
-        if plain is not None:
-            self._n_left = plain.n_body
-            del self._unread[: plain.n_bytes]
-            return plain.head
-        self._n_left = None
-        self._http.send(self._asked.event())
-        self._http.send(h11.EndOfMessage())
-        while not isinstance(event := await self._event(timeout_s), h11.Response):
+        while not isinstance(event := await self.event(timeout_s), h11.Response):
             if not isinstance(event, h11.InformationalResponse):
                 self._refuse("no response, but the end of one")
-        return Head(event.status_code, event.reason, event.headers.raw_items())
+        return event
 
-    async def part(self, timeout_s: float | None) -> bytes:
-        """The next bytes of the body as they arrive; none at its end. Raises httpx's TransportError."""
-        if self._n_left is None:
-            event = await self._event(timeout_s)
-            return bytes(event.data) if isinstance(event, h11.Data) else b""
-        if not self._n_left:
-            return b""
-        data = await self._read(timeout_s, self._n_left)
-        if not data:
-            self._refuse(f"peer closed connection {self._n_left} bytes before the end of the message body")
-        self._n_left -= len(data)
-        return data
-
-    async def _event(self, timeout_s: float | None) -> Any:
+    async def event(self, timeout_s: float | None) -> Any:
         """The next part of the response as h11 reads it. Raises httpx's TransportError."""
         while True:
             try:
@@ -272,18 +239,16 @@ class _Connection(asyncio.Protocol):
                 self._refuse("Server disconnected without sending a response.")
             self._http.receive_data(data)
 
-    async def _arrival(self, timeout_s: float | None) -> None:
-        """Wait until there are bytes to read, or there will be no more."""
-        while not self._unread and not self._has_ended:
+    async def _read(self, timeout_s: float | None) -> bytes:
+        """The bytes that have arrived since the last time; none if there will be no more."""
+        while not self._unread:
+            if self._failure is not None:
+                raise httpx.ReadError(str(self._failure)) from self._failure
+            if self._has_ended:
+                return b""
             await self._change(timeout_s, httpx.ReadTimeout)
-
-    async def _read(self, timeout_s: float | None, most: int | None = None) -> bytes:
-        """The bytes that have arrived since the last time, at most `most`; none if there will be no more."""
-        await self._arrival(timeout_s)
-        if not self._unread and self._failure is not None:
-            raise httpx.ReadError(str(self._failure)) from self._failure
-        data = bytes(self._unread[:most])
-        del self._unread[: len(data)]
+        data = bytes(self._unread)
+        self._unread.clear()
         if self._is_paused:
             self._is_paused = False
             self._transport.resume_reading()
@@ -294,12 +259,9 @@ class _Connection(asyncio.Protocol):
 
     def begins_again(self) -> bool:
         """Whether the response was read to its end and both sides keep the connection; then it is ready."""
-        if self._has_ended or self._n_left:
+        if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE or self._has_ended:
             return False
-        if self._n_left is None:
-            if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
-                return False
-            self._http.start_next_cycle()
+        self._http.start_next_cycle()
         self._unused_since_s = CLOCK.seconds()
         return True
 
