@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -99,9 +100,9 @@ def check_distribution(config: pytest.Config, plan: RunPlan | None) -> None:
 def check_plan(config: pytest.Config, plan: RunPlan | None) -> None:
     """Raises ConfigurationError for options of the command line that need a plan, if there is none.
 
-    What stands in `addopts` of the ini file is for other runs as well.
+    What stands in `addopts` of the ini file or in PYTEST_ADDOPTS is for other runs as well.
     """
-    standing = " ".join(config.getini("addopts"))
+    standing = " ".join([*config.getini("addopts"), os.environ.get("PYTEST_ADDOPTS", "")])
     idle = next(
         (
             name

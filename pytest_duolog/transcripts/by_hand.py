@@ -41,22 +41,27 @@ MOST_WORDS_OF_NAME = 4
 # Text of a name that is not broken off inside a word.
 _NAME = rf"[^\W_][\w .'’()&–-]{{0,{LONGEST_NAME - 1}}}?"
 # A point in time before a name, as programs write it. WhatsApp puts U+200E before it and U+202F before AM.
-_TIME = (
-    r"\u200e?[\[(]?(?:(?:\d{4}-\d\d-\d\d[ T]|\d{1,2}[/.]\d{1,2}[/.]\d{2,4},? ))?\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
-    r"(?:\s?[AaPp][Mm]\b)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?[\])]?(?: [-–])? "
-)
+_DATE = r"(?:\d{4}-\d\d-\d\d[ T]|\d{1,2}[/.]\d{1,2}[/.]\d{2,4},? )"
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[AaPp][Mm]\b)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?[\])]?(?: [-–])? "
+_TIME = rf"\u200e?[\[(]?{_DATE}?{_CLOCK}"
+# After a time, the name may be a telephone number or that of somebody unknown, as WhatsApp writes them.
+_STRANGER = r"(?:~\s?)?\u202a?"
+_NUMBER = r"\+(?=\d)"
 _SIGN = r"[\u200d\ufe0f\u2600-\u27bf\U0001f000-\U0001faff]"
 # A name may be in bold or italics, with or without its colon, and a remark in brackets after it.
 LABEL = re.compile(
-    rf"(?P<time>{_TIME})?(?:{_SIGN}{{1,8}} ?)?(?P<mark>\*\*|__|[*_])?(?:{_SIGN}{{1,8}} ?)?"
-    rf"(?P<name>{_NAME})(?:(?P=mark))?"
+    rf"(?P<time>{_TIME})?(?:{_SIGN}{{1,8}} ?)?(?(time){_STRANGER}|)(?P<mark>\*\*|__|[*_])?(?:{_SIGN}{{1,8}} ?)?"
+    rf"(?P<name>(?(time)(?:{_NUMBER})?|){_NAME})\u202c?(?:(?P=mark))?"
     r"(?(mark)(?: ?[(\[][^()\[\]\n]{1,60}[)\]])?|) ?(?::(?:(?P=mark))?(?=\s|$)|：(?:(?P=mark))?)"
 )
+# What an export says itself: "01.03.26, 10:01 - Ann added Ben".
+NOTICE = re.compile(rf"\u200e?[\[(]?{_DATE}{_CLOCK}(?!.*:(?:\s|$))")
 HEADING = re.compile(r"(?P<level>#{2,6}) +(?P<name>[^#\s](?:.*\S)?)\s*$")
 # What stands around the name in a heading.
 AROUND_NAME = re.compile(rf"^(?:[*_ ]|{_SIGN})+(?=[^\W_])|(?<=[^*_:： ])[*_:： ]+$")
 QUOTE = re.compile(r"> ?")
 ITEM = re.compile(r"[-*+] +(?=\*\*|__)")
+QUESTION = re.compile("[?？؟]")
 RULE = re.compile(r" {0,3}(?:-{3,}|\*{3,}|_{3,}) *$")
 BOLD = ("**", "__")
 N_SIDES = 2
@@ -82,7 +87,7 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
     """
     if under_headings := _under_headings(lines, first):
         return under_headings
-    lines = _without_marks(lines, first)
+    lines = _without_notices(_without_marks(lines, first), first)
     begin = next((index for index in range(first, len(lines)) if _is_said(lines[index])), len(lines))
     labels = list(_labels(lines, begin))
     if begin < len(lines) and (not labels or labels[0].at != begin):
@@ -102,7 +107,8 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
             "expected two messages or more, each after a speaker's name and a colon, found one",
             line=starts[0].at + 1,
         )
-    if why := _is_list(starts):
+    is_asking = any(map(QUESTION.search, lines[begin:]))
+    if why := _is_list(starts, is_asking=is_asking):
         raise TranscriptError(f"this is no dialogue but a list: {why}", line=starts[0].at + 1)
     ends = [*(label.at for label in starts[1:]), len(lines)]
     return [
@@ -111,11 +117,11 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
     ]
 
 
-def _is_list(starts: Sequence[_Label]) -> str:
+def _is_list(starts: Sequence[_Label], *, is_asking: bool) -> str:
     """Why what stands before the colons are labels of a list and no speakers; empty if they may be speakers.
 
-    In a dialogue of more than a few messages two speakers come again, and most messages are theirs. Messages with times
-    are of a chat in any case.
+    In a dialogue of more than a few messages two speakers come again, and most messages are theirs. One of two may speak
+    once where somebody asks something. Messages with times are of a chat in any case.
     """
     if len(starts) < FEWEST_TURNS or starts[0].has_time:
         return ""
@@ -123,7 +129,8 @@ def _is_list(starts: Sequence[_Label]) -> str:
     once = [name for name, n in times.items() if n == 1]
     if len(times) == 1:
         return f"all of it is of {starts[0].name!r}"
-    if len(once) > len(starts) / 2 or (len(starts) > FEWEST_TURNS and len(times) - len(once) < N_SIDES):
+    has_monologue = len(starts) > FEWEST_TURNS and len(times) - len(once) < N_SIDES
+    if len(once) > len(starts) / 2 or (has_monologue and not (len(times) == N_SIDES and is_asking)):
         return f"only once come {listed(list(map(repr, once)), 3)}, and speakers come again"
     return ""
 
@@ -143,6 +150,14 @@ def _without_marks(lines: Sequence[str], first: int) -> Sequence[str]:
     return plain if is_list and _has_dialogue(plain, first) else lines
 
 
+def _without_notices(lines: Sequence[str], first: int) -> Sequence[str]:
+    """The lines with empty ones for the notices of an export, which has a date before each name, too."""
+    dated = next((line for line in lines[first:] if _is_said(line) and not NOTICE.match(line)), "")
+    if not ((found := LABEL.match(dated)) and found["time"] and re.search(_DATE, found["time"])):
+        return lines
+    return ["" if NOTICE.match(line) else line for line in lines]
+
+
 def _labels(lines: Sequence[str], begin: int) -> Iterator[_Label]:
     is_after_blank = True
     has_times: bool | None = None
@@ -151,7 +166,8 @@ def _labels(lines: Sequence[str], begin: int) -> Iterator[_Label]:
         if found and has_times is None:
             has_times = bool(found["time"])
         is_timetable = found and found["time"] and not has_times  # inside a message
-        if found and not is_timetable and len(found["name"].split()) <= MOST_WORDS_OF_NAME:
+        is_name = found and (found["name"][0] == "+" or len(found["name"].split()) <= MOST_WORDS_OF_NAME)
+        if found and is_name and not is_timetable:
             text = lines[index][found.end() :]
             name, is_bold = found["name"].rstrip(), found["mark"] in BOLD
             yield _Label(index, name, text, is_after_blank, is_bold, bool(found["time"]))
@@ -232,7 +248,11 @@ def _without_rule(lines: Sequence[str]) -> str:
 def _names(labels: Sequence[_Label], *, is_all: bool) -> set[str]:
     """The labels that are speakers' names."""
     times = Counter(label.name for label in labels)
-    names = {label.name for label in labels if is_all or label.is_after_blank or times[label.name] > 1}
+    names = {
+        label.name
+        for label in labels
+        if is_all or label.is_after_blank or label.has_time or times[label.name] > 1
+    }
     return names if len(names) > 1 else names.union(list(times)[:2])
 
 

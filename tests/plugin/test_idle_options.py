@@ -253,6 +253,12 @@ def test_a_gate_of_the_ini_file_is_for_other_runs(pytester: pytest.Pytester, lin
     pytester.runpytest("-k", "plain").assert_outcomes(passed=1, deselected=1)
 
 
+def test_a_variable_of_the_environment_is_for_other_runs(pytester: pytest.Pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--duolog-samples=3")
+    pytester.makepyfile(test_it=WITH_PLAIN)
+    pytester.runpytest("-k", "plain").assert_outcomes(passed=1, deselected=1)
+
+
 @pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
 def test_a_run_of_set_ups_samples_nothing(pytester: pytest.Pytester, option: str):
     pytester.makepyfile(test_it=WITH_PLAIN)

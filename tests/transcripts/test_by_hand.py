@@ -165,11 +165,32 @@ def test_a_list_is_no_dialogue(text: str, why: str):
         "Ann: Tea?\nBen: Yes.\nAnn: Now?\nBen: Please.\nCem: Me too.",
         "Narrator: It rains.\nAnn: Tea?\nBen: Yes.\nAnn: Now?\nBen: Please.",
         "[10:01] Ann: Tea?\n[10:02] Ben: Yes.\n[10:03] Cem: No.\n[10:04] Dan: Please.",
+        "User: hello\nUser: anyone there?\nUser: hello\nBot: Sorry for the wait.\nUser: bye",
     ],
-    ids=["a late guest", "a narrator", "with times"],
+    ids=["a late guest", "a narrator", "with times", "one answer"],
 )
 def test_who_speaks_once_in_a_dialogue_makes_no_list_of_it(text: str):
     assert len(said(text)) == len(text.splitlines())
+
+
+def test_an_export_of_whatsapp_has_notices_and_numbers():
+    text = (
+        "3/1/26, 10:01\u202fAM - Messages and calls are end-to-end encrypted.\n"
+        "3/1/26, 10:01\u202fAM - \u202a+33 6 12 34 56 78\u202c: Is the lamp there?\nThe red one.\n"
+        "3/1/26, 10:02\u202fAM - Ann added Ben\n"
+        "3/1/26, 10:02\u202fAM - ~\u202fBen: Yes.\n"
+        "3/1/26, 10:03\u202fAM - +1 (555) 123-4567: I want it.\n"
+    )
+    assert said(text) == [
+        ("+33 6 12 34 56 78", "Is the lamp there?\nThe red one."),
+        ("Ben", "Yes."),
+        ("+1 (555) 123-4567", "I want it."),
+    ]
+
+
+def test_a_line_with_a_date_is_said_where_names_have_none():
+    text = "Ann: When was it?\n2026-03-01 10:01 in the morning\nBen: I see."
+    assert said(text) == [("Ann", "When was it?\n2026-03-01 10:01 in the morning"), ("Ben", "I see.")]
 
 
 def test_a_label_inside_a_message_is_no_speaker():
