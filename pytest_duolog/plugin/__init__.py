@@ -479,6 +479,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     claims: list[Claim] = []
     item.stash[CLAIMS] = claims
     claims_of_tests.append(claims)
+    for made in item.stash[SITE].dialogues if SITE in item.stash else ():
+        made.is_of_fixture = True
     try:
         yield
     finally:

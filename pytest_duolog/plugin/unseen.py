@@ -32,9 +32,9 @@ PASSED: pytest.StashKey[bool] = pytest.StashKey()
 def require_seen(item: pytest.Item, claims: Sequence[Claim] = (), *, is_over: bool = False) -> None:
     """Fail a test for the verdicts of its dialogues, and those in `claims`, that it did not check and that do not hold.
 
-    A test also fails if it used none of its dialogues, or not one that it made and that ran. Other fixtures can use
-    them until the test `is_over`. The exception has `is_unmeasured`: whether none of the verdicts fails, and all could
-    not be measured.
+    A test also fails if it used none of its dialogues, or not one that its body made and that ran. Other fixtures can
+    use them until the test `is_over`. The exception has `is_unmeasured`: whether none of the verdicts fails, and all
+    could not be measured.
     """
     site = item.stash.get(SITE, None)
     own = [claim for made in (site.dialogues if site else ()) for claim in made.claims]
@@ -67,9 +67,23 @@ def require_seen(item: pytest.Item, claims: Sequence[Claim] = (), *, is_over: bo
 
 
 def _unused(site: TestSite | None) -> str:
-    """What a test did not use of its dialogues; empty if it used all that it made, and at least one."""
-    unseen = [made for made in site.dialogues if not (made.is_looked_at or made.claims)] if site else []
-    further = [made for made in unseen if made.has_run and not made.is_first]
+    """What a test did not use of its dialogues; empty if it used all that it made, and at least one.
+
+    Of those that fixtures make, tests may use some. Of those that one line makes, a test may use the first ones:
+    `any(...)` looks no further than it has to.
+    """
+    dialogues = site.dialogues if site else ()
+    unseen = [made for made in dialogues if not (made.is_looked_at or made.claims)]
+    is_any_used = len(unseen) < len(dialogues)
+    first_of = {made.made_at: made for made in reversed(dialogues)}
+    further = [
+        made
+        for made in unseen
+        if made.has_run
+        and not made.is_first
+        and not (made.is_of_fixture and is_any_used)
+        and first_of[made.made_at] in unseen
+    ]
     if further:
         return printable(
             NOT_LOOKED_AT.format(

@@ -70,7 +70,7 @@ def claim(verdict: Verdict, claims: list[Claim] | None = None, *, holds: bool, o
 
     It is added to `claims`, or to the list of the running test; inside a check, to the list of the check.
     """
-    made = Claim(verdict, holds, of_dialogue, *_caller())
+    made = Claim(verdict, holds, of_dialogue, *calling_line())
     inside = _inside_check.get()
     if inside is not None:
         inside.append(made)
@@ -81,7 +81,8 @@ def claim(verdict: Verdict, claims: list[Claim] | None = None, *, holds: bool, o
     return made
 
 
-def _caller() -> tuple[str, int]:
+def calling_line() -> tuple[str, int]:
+    """The file and the line of the nearest code outside this package."""
     frame = sys._getframe()  # noqa: SLF001  # `inspect.stack` reads the source of every frame
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame = frame.f_back

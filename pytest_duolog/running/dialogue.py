@@ -15,7 +15,7 @@ from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, Misfit
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.properties.base import Check, Property, judge
-from pytest_duolog.properties.claims import Claim
+from pytest_duolog.properties.claims import Claim, calling_line
 from pytest_duolog.recording.cassette import Cassette
 from pytest_duolog.recording.naming import CassetteLocation
 from pytest_duolog.recording.redaction import Redactor
@@ -66,7 +66,8 @@ class Dialogue(PropertyMethods):
     It runs, or is replayed, once: when the test first asks for its transcript, messages, stop reason or a property.
     `is_looked_at` says whether the test has asked for anything of it; to make it with `run` is not enough. `name` is
     empty for the fixture's own dialogue; each dialogue made by `run` has another one. `notices` are messages for the
-    user about it. In an `async def` test, `await dialogue` runs it without blocking the event loop.
+    user about it. `made_at` is the line that made it, `is_of_fixture` whether that was before the test's body. In an
+    `async def` test, `await dialogue` runs it without blocking the event loop.
     """
 
     def __init__(self, site: TestSite, values: ScenarioValues, *, run: str = "") -> None:
@@ -90,6 +91,8 @@ class Dialogue(PropertyMethods):
         self._has_checked_steps = False
         self.notices: list[str] = []
         self.is_looked_at = False
+        self.made_at = calling_line()
+        self.is_of_fixture = False
         site.dialogues.append(self)
 
     @property

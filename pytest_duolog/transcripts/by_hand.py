@@ -120,8 +120,8 @@ def read_messages(lines: Sequence[str], first: int) -> list[tuple[int, Message]]
 def _is_list(starts: Sequence[_Label], *, is_asking: bool) -> str:
     """Why what stands before the colons are labels of a list and no speakers; empty if they may be speakers.
 
-    In a dialogue of more than a few messages two speakers come again, and most messages are theirs. One of two may speak
-    once where somebody asks something. Messages with times are of a chat in any case.
+    In a dialogue of more than a few messages two speakers come again, and most messages are theirs. One of two may
+    speak once where somebody asks something. Messages with times are of a chat in any case.
     """
     if len(starts) < FEWEST_TURNS or starts[0].has_time:
         return ""

@@ -416,6 +416,38 @@ def test_further_dialogue_that_nobody_looked_at_fails_its_test(body, text: str):
     )
 
 
+MADE = """import pytest
+
+@pytest.fixture
+def both(dialogue):
+    return dialogue.run(turns=2), dialogue.run(turns=3)
+"""
+
+
+@pytest.mark.parametrize("text", ["assert both[0].messages", "assert both[1].messages"], ids=["one", "other"])
+def test_a_test_may_use_some_of_what_a_fixture_made(body, text: str):
+    body(text, arguments="both", more=MADE).assert_outcomes(passed=1)
+
+
+def test_a_test_must_use_something_of_what_a_fixture_made(body):
+    result = body("both", arguments="both", more=MADE)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["the test did not use the dialogue 'run1' that it made, *"])
+
+
+RUNS = "runs = [dialogue.run(turns=turns) for turns in (1, 2, 3)]\n"
+
+
+def test_any_of_several_dialogues_may_be_enough(body):
+    body(f"{RUNS}assert any(run.mentions('message') for run in runs)").assert_outcomes(passed=1)
+
+
+def test_looking_at_the_last_of_several_dialogues_is_not_enough(body):
+    result = body(f"{RUNS}assert runs[-1].messages")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["the test did not use the dialogue 'run1' that it made, *"])
+
+
 def test_markers_dialogue_that_began_early_for_nothing_is_told(pytester: pytest.Pytester):
     talk = '@pytest.mark.dialogue(model="scripted:counter", turns=1, stop_on=())\n'
     pytester.makepyfile(
