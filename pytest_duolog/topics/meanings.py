@@ -18,6 +18,9 @@ LANGUAGES = frozenset(
     ("ar", "de", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh", "Cyrillic", "Arabic")
 )
 _AT_ONCE = 64
+# A vector takes a thousand times as long as a word. Of a dialogue, a property reads so many messages, or pairs, by
+# meaning; if there are more, the others are read by their words only.
+MOST_READ = 1_000
 
 
 class SentenceVectors:
@@ -27,11 +30,14 @@ class SentenceVectors:
         self._encoder = encoder
 
     def directions_of(self, texts: Sequence[str]) -> Rows:
-        """A row of length 1 for each text."""
+        """A row of length 1 for each text, of which there is at least one; equal texts are read once."""
         import numpy as np  # noqa: PLC0415  # part of the extra
 
-        starts = range(0, len(texts), _AT_ONCE)
-        return np.concatenate([self._encoder.encode(list(texts[at : at + _AT_ONCE])) for at in starts])
+        row_of = {one: row for row, one in enumerate(dict.fromkeys(texts))}
+        different = list(row_of)
+        starts = range(0, len(different), _AT_ONCE)
+        rows = np.concatenate([self._encoder.encode(different[at : at + _AT_ONCE]) for at in starts])
+        return rows if len(rows) == len(texts) else rows[[row_of[one] for one in texts]]
 
 
 @cache

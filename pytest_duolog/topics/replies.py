@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_duolog.detectors import text
 from pytest_duolog.topics import meanings
-from pytest_duolog.topics.meanings import load_meanings
+from pytest_duolog.topics.meanings import MOST_READ, load_meanings
 
 if TYPE_CHECKING:
     from pytest_duolog.topics.vectors import Rows, Vector
@@ -30,8 +30,6 @@ _REPLY, _PRODUCT, _LIKENESS = 3.0, 40.0, 4.0
 _HUNDREDTHS = 100
 # A score that is so far below the bound is that of an answer.
 _FAR = 3.0
-
-
 _ASKS = re.compile("[?？؟]")
 
 
@@ -66,9 +64,13 @@ def last_question(asked: str) -> str:
 
 
 def readings_of(pairs: Sequence[Pair]) -> list[Reading]:
-    """How each reply may pass its question by; anything is possible for long replies, and for all without the extra."""
+    """How each reply may pass its question by.
+
+    Anything is possible for long replies, for what comes after MOST_READ pairs, and for all without the extra.
+    """
     found = [UNREAD] * len(pairs)
     short = [at for at, pair in enumerate(pairs) if pair.reply.strip() and len(pair.reply) <= _READ]
+    short = short[:MOST_READ]
     if not short or not meanings.can_read_meanings():
         return found
     rows = meanings_of([pairs[at] for at in short])
@@ -86,9 +88,8 @@ def meanings_of(pairs: Sequence[Pair]) -> Rows:
 
     encoder = load_meanings()
     assert encoder, "the extra is not installed"
-    texts = list(dict.fromkeys(text[:_READ] for pair in pairs for text in pair))
-    row_of = dict(zip(texts, encoder.directions_of(texts), strict=True))
-    asked, said = (np.stack([row_of[text[:_READ]] for text in side]) for side in zip(*pairs, strict=True))
+    rows = encoder.directions_of([one[:_READ] for side in zip(*pairs, strict=True) for one in side])
+    asked, said = np.split(rows, 2)
     product = asked * said
     likeness = product.sum(axis=1, keepdims=True)
     powers = [_LIKENESS * likeness, _LIKENESS * likeness**2, np.ones_like(likeness)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_duolog.detectors import lexicon, text
-from pytest_duolog.topics.meanings import load_meanings
+from pytest_duolog.topics.meanings import MOST_READ, load_meanings
 
 # A message says the same as one of so many before it if they are so near, and it has at most so many new words.
 LATELY = 10
@@ -21,8 +21,10 @@ _STEM = 5
 def reworded(said: Sequence[str], fewest: int) -> list[int]:
     """The places of the messages of one speaker that say what it said lately, if there may be `fewest` of them.
 
-    Copies are among them; questions, courtesies, and messages with a new number are not. Empty without the extra.
+    Copies are among them; questions, courtesies, and messages with a new number are not. At most MOST_READ messages are
+    read. Empty without the extra.
     """
+    said = said[:MOST_READ]
     heard = [text.heard(one) for one in said]
     words = [text.words(one) for one in heard]
     may_be = [
