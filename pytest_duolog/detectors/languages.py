@@ -147,11 +147,11 @@ def _guessed(content: str, asks_library: bool) -> Guess:  # a key of the cache
     own = _own_words(content)
     folded = text.fold(own)
     script = _script_of(folded)
-    if script is None:
+    words = text.words(text.normalise(own))
+    if script is None or text.is_spelled(words):
         return Guess(None)
     if script == "Han":
         return Guess(_east_asian(folded))
-    words = text.words(text.normalise(own))
     if script == "Latin":
         return _latin_language(words, folded, asks_library=asks_library)
     codes = _LANGUAGES_OF[script]
@@ -186,7 +186,8 @@ def leaning(content: str, expected: str) -> str | None:
     if script := _other_script(folded, words, expected):
         return script
     n_different = len(set(words))
-    found = odds(content) if _library() and n_different >= LEAN_LEAST_WORDS else {}
+    is_read = _library() and n_different >= LEAN_LEAST_WORDS and not text.is_spelled(words)
+    found = odds(content) if is_read else {}
     code = max(found, key=lambda code: found[code], default="")
     if not code or is_same(code, expected) or (code in _UNSPACED_LANGUAGES and n_different < FEWEST_WORDS):
         return None

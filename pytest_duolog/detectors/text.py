@@ -181,6 +181,11 @@ def own_words_in_place(text: str) -> str:
     return text[:start] + "\n" * unread + text[start + unread :]
 
 
+def is_spelled(words: Sequence[str]) -> bool:
+    """Whether most of these words are single Latin letters: "S, E, P, E, R, A, T, E"."""
+    return 2 * sum(len(word) == 1 and word.isascii() for word in words) > len(words)
+
+
 def n_words(text: str) -> int:
     """The number of words of a text, normalised or not."""
     return len(words(text.translate(_QUOTES)))

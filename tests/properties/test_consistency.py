@@ -92,6 +92,43 @@ def test_what_is_said_again_in_other_words_is_found_with_the_extra(monkeypatch):
     assert transcript.does_not_repeat_itself()
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [
+            f"The symbol for {one}."
+            for one in (
+                "gold is Au",
+                "iron is Fe",
+                "lead is Pb",
+                "tin is Sn",
+                "silver is Ag",
+                "sodium is Na",
+                "tungsten is W",
+                "mercury is Hg",
+            )
+        ],
+        [
+            f"CREATE TABLE {one} (id INTEGER PRIMARY KEY, name TEXT);"
+            for one in ("bills", "payrolls", "users", "refunds")
+        ],
+        [
+            "N, E, C, E, S, S, A, R, Y.",
+            "R, H, Y, T, H, M.",
+            "S, E, P, E, R, A, T, E.",
+            "E, M, B, A, R, R, A, S, S.",
+            "V, A, C, U, U, M.",
+            "W, E, I, R, D.",
+            "Q, U, E, U, E.",
+        ],
+    ],
+    ids=["drill", "SQL", "spelling"],
+)
+def test_the_same_sentence_with_another_value_is_no_rewording(answers):
+    texts = [text for at, answer in enumerate(answers) for text in (f"Number {at + 1}, please.", answer)]
+    assert dialogue(*texts).does_not_repeat_itself()
+
+
 def told(system: str, *texts: str) -> Transcript:
     messages = [Message(speaker="Host", content=text) for text in texts]
     return Transcript(messages=tuple(messages), speakers=(TranscriptSpeaker(name="Host", system=system),))

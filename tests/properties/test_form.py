@@ -233,3 +233,14 @@ def test_the_library_is_asked_about_the_first_messages_of_a_long_dialogue(monkey
     said = [f"zork blit {kind} fram quon wex" for kind in ("plo", "gra", "snu", "tre")]
     KeepsLanguage().check(dialogue(*said))
     assert [one for one in said if one in asked] == said[:2]
+
+
+def test_words_that_are_spelled_have_no_language():
+    said = (
+        "Right. Spell the first one, please.",
+        "E, M, B, A, R, R, A, S, S.",
+        "Right. Spell the next one.",
+        "Q, U, E, U, E.",
+    )
+    verdict = dialogue(*said).keeps_language()
+    assert verdict, verdict.explanation
