@@ -196,9 +196,8 @@ _TRAILS_OFF = re.compile(r"(?:\?|\.\.\.?|…|。。)\W*$")
 _GENERAL = _pattern(_TABLES["general"])
 _CERTAIN = frozenset(_TABLES["general_words"].split())
 _PRAISES_IT = re.compile(_ELSEWHERE["anywhere"]["praises"])
-_DENIES = re.compile(
-    r"\b(?:not|never|nicht|kein\w*|pas|niet|не)\b|n't\b|^\W*(?:yes|yeah|no|nope|ja|nein|oui|non|sí|sì|si|não|sim|nee|да|нет)\b"
-)
+_DECIDES = re.compile(r"^\W*(?:yes|yeah|no|nope|ja|nein|oui|non|sí|sì|si|não|sim|nee|да|нет)\b")
+_DENIES = re.compile(rf"\b(?:not|never|nicht|kein\w*|pas|niet|не)\b|n't\b|{_DECIDES.pattern}")
 # An echo has at least this share of the words of content of a question, and no new one.
 ECHOED = 0.7
 
@@ -230,6 +229,11 @@ def wants_agreement(question: str) -> bool:
 def leaves_open(folded: str) -> bool:
     """Whether an English text says that it cannot tell."""
     return bool(_LEAVES_OPEN.search(folded))
+
+
+def decides(question: str, folded: str) -> bool:
+    """Whether a text begins with yes or no, after a normalised question that asks for it first."""
+    return kinds_of(question)[:1] == [Kind.YES_OR_NO] and bool(_DECIDES.search(folded))
 
 
 def denies(folded: str) -> bool:

@@ -228,7 +228,7 @@ def _sufficing(question: str, own: str) -> set[str]:
     return {
         *((ACKNOWLEDGED,) if questions.wants_agreement(question) else ()),
         *((ECHOED,) if may_echo else ()),
-        *((UNRELATED,) if questions.leaves_open(said) else ()),
+        *((UNRELATED,) if questions.leaves_open(said) or questions.decides(question, said) else ()),
     }
 
 

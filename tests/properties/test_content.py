@@ -259,3 +259,8 @@ def test_healthy_dialogue_answers():
 def test_bounds_that_mean_nothing_are_refused(make, problem):
     with pytest.raises(ConfigurationError, match=problem):
         make()
+
+
+def test_a_no_with_another_wish_answers_whether_something_is_correct():
+    asked = "You would like an SUV from March 2nd at 4:30 pm until March 4th. Is that correct?"
+    assert dialogue(asked, "No. I want to get insurance.").answers_questions()
