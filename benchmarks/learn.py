@@ -43,6 +43,8 @@ HANDS = {
         "fourth": (10,),
         "fifth": (11,),
         "sixth": (12,),
+        "seventh": (13,),
+        "eighth": (14,),
     },
     "character": {
         "first": (1, 2, 3, 4, 6),
@@ -51,6 +53,8 @@ HANDS = {
         "fourth": (9,),
         "fifth": (10,),
         "sixth": (11,),
+        "seventh": (12,),
+        "eighth": (13,),
     },
 }
 FILES = {THINKS: "reasoning", LEAVES: "character"}
@@ -66,7 +70,7 @@ KEPT = 5_000
 OFTEN = 8
 STEPS = 60
 # Above a bound are at most these shares of the messages of dialogues, and of the labelled ones that only sound alike.
-FALSE_ALARMS = {THINKS: 1 / 5_000, LEAVES: 1 / 10_000}
+FALSE_ALARMS = {THINKS: 1 / 2_000, LEAVES: 1 / 8_000}
 NEAR_MISSES = {THINKS: 0.02, LEAVES: 0.03}
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]

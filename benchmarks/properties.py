@@ -1,9 +1,10 @@
 """How often the properties about questions, languages, roles, facts and agreement are right, file by file.
 
-    python benchmarks/properties.py [--errors]
+    python benchmarks/properties.py [--errors] [--folder FOLDER]
 
 The labelled examples are in `benchmarks/data/`; their README says what each file holds. Prints how many examples of
-each kind are found, and how many of the good ones are accused. `--errors` lists the examples on which we are wrong.
+each kind are found, and how many of the good ones are accused. `--errors` lists the examples on which we are wrong, and
+`--folder` measures with the files of another folder, such as `benchmarks/data/later`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from labelled import FOLDER, Labelled, read_dialogues
 
@@ -88,8 +90,8 @@ TABLES = (
 )
 
 
-def print_table(table: Table, *, with_errors: bool) -> None:
-    for path in sorted(FOLDER.glob(table.pattern)):
+def print_table(table: Table, folder: Path, *, with_errors: bool) -> None:
+    for path in sorted(folder.glob(table.pattern)):
         rows = [line.split("\t") for line in path.read_text("utf-8").splitlines() if line.strip()]
         examples = [Example(kind, table.transcript(columns), " -> ".join(columns)) for kind, *columns in rows]
         _print_scores(
@@ -97,8 +99,8 @@ def print_table(table: Table, *, with_errors: bool) -> None:
         )
 
 
-def print_spirals(*, with_errors: bool) -> None:
-    dialogues = list(read_dialogues())
+def print_spirals(folder: Path, *, with_errors: bool) -> None:
+    dialogues = list(read_dialogues(folder))
     for prefix in (
         "spirals-",
         "spirals2-",
@@ -110,6 +112,7 @@ def print_spirals(*, with_errors: bool) -> None:
         "spirals5-",
         "spirals6-",
         "spirals7-",
+        "spirals8-",
         "",
     ):
         examples = list(_spirals(dialogues, prefix))
@@ -147,10 +150,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--errors", action="store_true", help="list what we got wrong")
-    with_errors = parser.parse_args().errors
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="measure with the files in this folder")
+    given = parser.parse_args()
     for table in TABLES:
-        print_table(table, with_errors=with_errors)
-    print_spirals(with_errors=with_errors)
+        print_table(table, given.folder, with_errors=given.errors)
+    print_spirals(given.folder, with_errors=given.errors)
 
 
 if __name__ == "__main__":

@@ -42,10 +42,8 @@ from pytest_duolog.topics.replies import (
     meanings_of,
 )
 
-# Who wrote which files: the numbers at the end of their names. Of the file of the third hand, every second line is kept
-# out, so that there is something to judge by.
-HANDS = {"first": (1, 2, 3, 4, 5, 6, 10), "second": (7, 8), "third": (9,)}
-HALVED = 9
+# Who wrote which files: the numbers at the end of their names.
+HANDS = {"first": (1, 2, 3, 4, 5, 6, 10), "second": (7, 8), "third": (9,), "fourth": (11,)}
 KINDS = ("answered", *WAYS)
 
 # The weight of the squares; of a pair from dialogues, and of an answer to another question, beside a labelled pair.
@@ -74,7 +72,7 @@ def labelled() -> Iterator[Example]:
     for hand, numbers in HANDS.items():
         for number in numbers:
             lines = (FOLDER / f"answers{number if number > 1 else ''}.tsv").read_text("utf-8").splitlines()
-            for line in lines[1::2] if number == HALVED else lines:
+            for line in lines:
                 way, asked, said = line.split("\t")
                 yield Example(Pair(last_question(asked), said), KINDS.index(way), hand)
 

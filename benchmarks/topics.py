@@ -129,7 +129,7 @@ def print_labelled(dialogues: Sequence[Labelled]) -> None:
 
 def print_breaks() -> None:
     """Dialogues that were written to leave their subject, or to stay: label, position of the joint, messages."""
-    for path in sorted(FOLDER.glob("breaks*.tsv")):
+    for path in sorted(FOLDER.rglob("breaks*.tsv")):
         score = Score()
         for line in path.read_text("utf-8").splitlines():
             label, joint, said = line.split("\t")
