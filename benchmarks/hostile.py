@@ -91,6 +91,10 @@ def dialogues(n: int) -> Iterator[tuple[str, Callable[[], Transcript]]]:
     made: dict[str, Callable[[int], str]] = {
         "one message": lambda _: "So it is.",
         "two messages": lambda at: ("Yes, indeed.", "No, never.")[at % 2],
+        "two sentences": lambda at: (
+            "I would like to know how bright these lamps are.",
+            "They light the whole room, and the stairs as well.",
+        )[at % 2],
         "goodbyes": lambda at: ("Goodbye!", "Take care, bye!", "See you soon.")[at % 3],
         "empty messages": lambda _: "",
         "new messages": lambda at: f"The {at} lamps of {numbers.randrange(10**6)} were lit.",

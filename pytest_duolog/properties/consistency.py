@@ -97,7 +97,7 @@ class _Said:
     def __init__(self) -> None:
         self._n_messages = 0
         self._sentences: list[_Sentence] = []
-        self._holding: dict[tuple[str, ...], list[int]] = {}
+        self._holding: dict[tuple[str, ...], deque[int]] = {}
         self._numbers: set[str] = set()
         self._whole: deque[tuple[str, ...]] = deque(maxlen=LATELY)
 
@@ -124,23 +124,28 @@ class _Said:
 
     def _is_known(self, sentence: _Sentence) -> bool:
         # A sentence that is alike shares so many triples that it shares one of the rarest.
-        _, triples, news = sentence
-        rarest = sorted((self._holding.get(triple, ()) for triple in triples), key=len)
+        number, triples, news = sentence
+        rarest = sorted((self._lately(triple, number) for triple in triples), key=len)
         near = set().union(*rarest[: len(triples) + 1 - ceil(LIKENESS * len(triples))])
         return any(
             news <= old.news and len(triples & old.triples) >= LIKENESS * len(triples)
             for old in map(self._sentences.__getitem__, near)
-            if sentence.number - LATELY <= old.number < sentence.number
+            if old.number < number
         ) or (
             len(news) > 1
-            and any(
-                news <= old.news for old in self._sentences[-VERY_LATELY:] if old.number < sentence.number
-            )
+            and any(news <= old.news for old in self._sentences[-VERY_LATELY:] if old.number < number)
         )
+
+    def _lately(self, triple: tuple[str, ...], number: int) -> deque[int]:
+        """The places of the sentences with these three words in this message and the last ones before it."""
+        places = self._holding.get(triple, deque())
+        while places and self._sentences[places[0]].number < number - LATELY:
+            places.popleft()
+        return places
 
     def _add(self, sentence: _Sentence) -> None:
         for triple in sentence.triples:
-            self._holding.setdefault(triple, []).append(len(self._sentences))
+            self._holding.setdefault(triple, deque()).append(len(self._sentences))
         self._sentences.append(sentence)
 
 
