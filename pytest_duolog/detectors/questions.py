@@ -64,6 +64,7 @@ _LEAVES_OPEN = _pattern(_TABLES["leaves_open"])
 _AFFIRMS = _pattern(_TABLES["affirms"])
 _AGREES = _pattern(_TABLES["agrees"])
 _TELLS = _pattern(_TABLES["tells"])
+_CONFIRMS = _pattern(_TABLES["confirms"])
 _ASKS_BACK = _pattern(_TABLES["asks_back"])
 _REPORTS = _reports(_TABLES["reports"], r"wh\w+|how|if")
 _OFFERED = _pattern(_TABLES["offered"])
@@ -221,9 +222,16 @@ def _only_acknowledges(question: str, folded: str) -> bool:
 
 
 def wants_agreement(question: str) -> bool:
-    """Whether a normalised question proposes something, asks how somebody is, or tells; courtesies answer it."""
-    is_told = _IS_STATE.search(question) or _STATE.search(question) or _TELLS.search(question)
-    return bool(is_told) or proposes(question) or kinds_of(question)[:1] == [Kind.DEED]
+    """Whether a normalised question proposes, tells or repeats something, or asks how somebody is.
+
+    Courtesies answer it.
+    """
+    patterns = (_IS_STATE, _STATE, _TELLS, _CONFIRMS)
+    return (
+        any(one.search(question) for one in patterns)
+        or proposes(question)
+        or kinds_of(question)[:1] == [Kind.DEED]
+    )
 
 
 def leaves_open(folded: str) -> bool:

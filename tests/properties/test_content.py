@@ -175,6 +175,8 @@ def test_an_answer_without_the_wanted_thing_is_seen_by_meaning(monkeypatch, ques
     [
         ("Why do you like the library?", "Good question! It is quiet."),
         ("Is that all that I have to do?", "That is all."),
+        ("Please confirm: two tickets for 5 pm at the Roxie, is that right?", "Alright that sounds nice."),
+        ("Can you confirm that you want a table for two?", "Alright, sounds nice."),
         ("Can I bring pets to the library?", "Pets are not allowed."),
         ("Do you like the sports club?", "I like the club. What do you like to do?"),
         ("Is it raining there?", "Yes."),
@@ -194,6 +196,8 @@ def test_an_answer_without_the_wanted_thing_is_seen_by_meaning(monkeypatch, ques
     ids=[
         "praise and answer",
         "yes by echo",
+        "confirms",
+        "confirms a wish",
         "general but about it",
         "answer and question",
         "yes",
