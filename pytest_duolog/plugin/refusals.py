@@ -97,22 +97,24 @@ def check_distribution(config: pytest.Config, plan: RunPlan | None) -> None:
         )
 
 
-def check_plan(config: pytest.Config, plan: RunPlan | None) -> None:
+def check_plan(config: pytest.Config, items: Iterable[pytest.Item], plan: RunPlan | None) -> None:
     """Raises ConfigurationError for options of the command line that need a plan, if there is none.
 
-    What stands in `addopts` of the ini file or in PYTEST_ADDOPTS is for other runs as well.
+    One sample each is what dialogues have without a plan. What stands in `addopts` of the ini file or in PYTEST_ADDOPTS
+    is for other runs as well.
     """
+    if plan is not None:
+        return
     standing = " ".join([*config.getini("addopts"), os.environ.get("PYTEST_ADDOPTS", "")])
-    idle = next(
-        (
-            name
-            for name in NEED_PLAN
-            if config.getoption(f"duolog_{name}") and f"--duolog-{name}" not in standing
-        ),
-        None,
-    )
-    if plan is None and idle is not None:
-        raise ConfigurationError(f"--duolog-{idle}: {NEED_PLAN[idle]}")
+    given = [
+        name
+        for name in NEED_PLAN
+        if config.getoption(f"duolog_{name}") and f"--duolog-{name}" not in standing
+    ]
+    if "samples" in given and any(map(uses_our_fixture, items)):
+        given.remove("samples")
+    if given:
+        raise ConfigurationError(f"--duolog-{given[0]}: {NEED_PLAN[given[0]]}")
 
 
 def check_gate(items: Sequence[pytest.Item], plan: RunPlan | None, settings: Settings) -> None:

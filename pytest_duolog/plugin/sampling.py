@@ -412,7 +412,7 @@ def register_sampler(session: pytest.Session) -> None:
         stored = stored_baseline(config, plan)
         plan = replace(plan, stored=stored.per_pair) if plan and stored else plan
         plan = with_screen(config, plan)
-        check_plan(config, plan)
+        check_plan(config, session.items, plan)
         if plan is not None and not config.getoption("duolog_plan"):
             record_keeper_of(config).check()
     except (ConfigurationError, RunRecordError) as error:

@@ -180,7 +180,7 @@ def test_a_server_that_dies_later_is_noticed(monkeypatch: pytest.MonkeyPatch, tm
     assert str(caught.value) == (
         f"the server of local:{MODEL} stopped: its process ended with status 9\n"
         "out of memory\n"
-        "  to fix:  run again; --record-mode=once continues after the recorded messages"
+        "  to fix:  run again: what is recorded is kept"
     )
 
 
@@ -207,7 +207,7 @@ def test_a_server_that_is_killed_in_a_dialogue_is_named(tmp_path: Path) -> None:
         f"no message 4 from Model B: the server of local:{MODEL} stopped: its process ended by SIGKILL"
     )
     assert str(caught.value).endswith(
-        "  to fix:  run again; --record-mode=once continues after the recorded messages; "
+        "  to fix:  run again: what is recorded is kept; "
         "the system kills processes with SIGKILL if memory runs out"
     )
     assert len(caught.value.transcript) == 3

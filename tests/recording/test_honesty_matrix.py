@@ -298,14 +298,20 @@ ROWS: dict[str, Row] = {
     "max_tokens of the judge": Row.same("marked()", judge(), judge(max_tokens=99)),
     # further dialogues
     "further dialogue": Row.same(
-        "marked()", "dialogue.run(b={'system': 'Be brief.'})", "dialogue.run(b={'system': 'Be long.'})"
+        "marked()",
+        "dialogue.run(b={'system': 'Be brief.'}).transcript",
+        "dialogue.run(b={'system': 'Be long.'}).transcript",
     ),
     "further dialogue for both": Row.same(
-        "marked()", "dialogue.run(temperature=0.1)", "dialogue.run(temperature=0.2)"
+        "marked()", "dialogue.run(temperature=0.1).transcript", "dialogue.run(temperature=0.2).transcript"
     ),
-    "place of a fork": Row.same("marked()", "dialogue.fork(2, name='on')", "dialogue.fork(3, name='on')"),
+    "place of a fork": Row.same(
+        "marked()", "dialogue.fork(2, name='on').transcript", "dialogue.fork(3, name='on').transcript"
+    ),
     "model of a fork": Row.same(
-        "marked()", "dialogue.fork(2, model='openai:n')", "dialogue.fork(2, model='openai:o')"
+        "marked()",
+        "dialogue.fork(2, model='openai:n').transcript",
+        "dialogue.fork(2, model='openai:o').transcript",
     ),
 }
 COLLECTED = """
