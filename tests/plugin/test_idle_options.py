@@ -254,7 +254,7 @@ def test_a_gate_of_the_ini_file_is_for_other_runs(pytester: pytest.Pytester, lin
 
 
 def test_a_variable_of_the_environment_is_for_other_runs(pytester: pytest.Pytester, monkeypatch):
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--duolog-samples=3")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--duolog-samples=3", prepend=" ")
     pytester.makepyfile(test_it=WITH_PLAIN)
     pytester.runpytest("-k", "plain").assert_outcomes(passed=1, deselected=1)
 
