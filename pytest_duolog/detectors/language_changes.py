@@ -8,19 +8,15 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from pytest_duolog.detectors.asked_languages import asked_languages
-from pytest_duolog.detectors.languages import (
-    Guess,
-    guess_language,
+from pytest_duolog.detectors.language_odds import (
     is_borrowed,
     is_doubtful,
-    is_same,
-    language_of,
     leaning,
     likeliest,
     mixed_words,
     most_spoken,
-    words_of,
 )
+from pytest_duolog.detectors.languages import Guess, guess_language, is_same, language_of, words_of
 
 # About so many messages of a dialogue the library for languages is asked; the tables know most of the others, too.
 MOST_ASKED = 5_000
@@ -59,9 +55,8 @@ def find_changes(own: Mapping[int, str], expected: str | None) -> Changes:
     spoken = _spoken(own, guesses, wanted)
     others = _others(own, guesses, spoken, wanted)
     asked = _asked_before(own) if others else {}
-    if any(
-        _is_any(wanted, languages) for languages in asked.values()
-    ):  # it may be the one that was asked for
+    may_be_asked_for = any(_is_any(wanted, languages) for languages in asked.values())
+    if may_be_asked_for:
         rest = {
             number: content
             for number, content in islice(own.items(), MOST_COMPARED)

@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
@@ -45,25 +45,6 @@ LIBRARY_WORDS = 5
 LIBRARY_MANY_WORDS = 8
 LIBRARY_CERTAIN = 0.42
 LIBRARY_CERTAIN_OF_FEW = 0.9
-# In a dialogue in another language, the library is asked about shorter texts as well: from so many words on, with these
-# odds for another language, and at most this share of them for that of the dialogue.
-LEAN_LEAST_WORDS = 3
-LEAN_CERTAIN = ((6, 0.6), (4, 0.75), (3, 0.85))
-LEAN_LEFT = 0.02
-# Odds: each function word makes a language so many times as probable; none is less probable than the floor.
-ODDS_OF_WORD = 2.5
-ODDS_FLOOR = 0.002
-# A language counts as spoken in a short text with these odds.
-SPOKEN_SHARE = 0.25
-SPOKEN_LEAD = 2.0
-# Of another script, so many words are enough.
-OTHER_SCRIPT_WORDS = 2
-# So many words may be a name, a dish or a title; after a message that asks for one, these are; without such a message.
-FEW_WORDS = 12
-TITLE_WORDS = 5
-NAME_WORDS = 4
-# A text is doubtful if the language of the dialogue has this share of the odds of the one that was found.
-DOUBT = 0.2
 # A text with this many different words, and this share of function words of a known language, is in that language. If
 # the share is smaller, the library decides. Without the library, a text with an even smaller share of function words of
 # all languages is in none of them; the limit is lower if all letters are English. Fewer words tell a script.
@@ -74,24 +55,18 @@ STRANGE_SHARE = 0.1
 STRANGE_SHARE_WITH_LETTERS = 0.17
 UNKNOWN = "unknown"
 
-_TABLES = tomllib.loads(resources.files(__package__).joinpath("languages.toml").read_text("utf-8"))
+TABLES = tomllib.loads(resources.files(__package__).joinpath("languages.toml").read_text("utf-8"))
 _WORDS = {
-    language: frozenset(text.words(text.normalise(words))) for language, words in _TABLES["words"].items()
+    language: frozenset(text.words(text.normalise(words))) for language, words in TABLES["words"].items()
 }
-_MIXED = {language: frozenset(words.split()) for language, words in _TABLES["mixed"].items()}
-_KIN = {code: language for language, codes in _TABLES["kin"].items() for code in codes}
-_LINKING = {language: frozenset(words.split()) for language, words in _TABLES["linking"].items()}
-_TRAVELLING = frozenset(_TABLES["travelling"]["words"].split())
-_NAMING = frozenset(_TABLES["naming"]["words"].split())
-_SPANISH_MARK = re.compile("[¿¡]")
-_SCRIPTS = {name: re.compile(f"[{letters}]+") for name, letters in _TABLES["scripts"].items()}
+_MIXED = {language: frozenset(words.split()) for language, words in TABLES["mixed"].items()}
+_SCRIPTS = {name: re.compile(f"[{letters}]+") for name, letters in TABLES["scripts"].items()}
 _NOT_LATIN = re.compile(
-    f"[{''.join(letters for name, letters in _TABLES['scripts'].items() if name != 'Latin')}]"
+    f"[{''.join(letters for name, letters in TABLES['scripts'].items() if name != 'Latin')}]"
 )
-_LANGUAGES_OF: dict[str, list[str]] = _TABLES["languages"]
-_LETTERS = {letter: languages for letters, languages in _TABLES["letters"].items() for letter in letters}
+LANGUAGES_OF: dict[str, list[str]] = TABLES["languages"]
+_LETTERS = {letter: languages for letters, languages in TABLES["letters"].items() for letter in letters}
 _UNSPACED = ("Han", "Kana", "Thai")
-_UNSPACED_LANGUAGES = ("zh", "ja", "th")
 
 # Several words with capitals, with particles between them.
 _CAPITALISED = r"[A-ZÀ-ÖØ-ÞŁŚŻČŠŽĞİŞ][a-zß-öø-ÿœąćęłńśźżčďěňřšťůžğışő'’-]{1,30}"
@@ -117,7 +92,7 @@ FUNCTION_WORDS = frozenset().union(*_WORDS.values())
 
 _OWN_SCRIPT = tuple(name for name in _SCRIPTS if name not in ("Han", "Kana", "Hangul", "Latin"))
 LANGUAGES = (
-    tuple(dict.fromkeys((*_WORDS, "zh", "ja", *(code for codes in _LANGUAGES_OF.values() for code in codes))))
+    tuple(dict.fromkeys((*_WORDS, "zh", "ja", *(code for codes in LANGUAGES_OF.values() for code in codes))))
     + _OWN_SCRIPT
 )
 
@@ -144,9 +119,9 @@ def guess_language(content: str, *, asks_library: bool = True) -> Guess:
 
 @lru_cache(maxsize=256)  # dialogues with loops repeat their messages
 def _guessed(content: str, asks_library: bool) -> Guess:  # a key of the cache
-    own = _own_words(content)
+    own = own_words(content)
     folded = text.fold(own)
-    script = _script_of(folded)
+    script = script_of(folded)
     words = text.words(text.normalise(own))
     if script is None or text.is_spelled(words):
         return Guess(None)
@@ -154,7 +129,7 @@ def _guessed(content: str, asks_library: bool) -> Guess:  # a key of the cache
         return Guess(_east_asian(folded))
     if script == "Latin":
         return _latin_language(words, folded, asks_library=asks_library)
-    codes = _LANGUAGES_OF[script]
+    codes = LANGUAGES_OF[script]
     enough = FEWEST_LETTERS if script in _UNSPACED else FEWEST_WORDS
     if len(words) < enough:
         return Guess(None)
@@ -165,135 +140,14 @@ def _guessed(content: str, asks_library: bool) -> Guess:  # a key of the cache
     return Guess(found or (_asked(folded, len(words), codes) if is_open else None) or script)
 
 
-def is_doubtful(content: str, language: str, expected: str) -> bool:
-    """Whether a text of a dialogue in the language `expected` may be in that language, and not in `language`.
-
-    Function words decide if the text is long, or without the library.
-    """
-    _, words, hits = _of_short(content)
-    found = odds(content) if _library() and len(words) <= FEW_WORDS else {}
-    if not found:
-        return hits[expected] > 0 and hits[expected] >= max(hits.values())
-    return _share(found, expected) >= DOUBT * _share(found, language)
-
-
-def leaning(content: str, expected: str) -> str | None:
-    """The other language that a short text in a dialogue in the language `expected` is in, by the library.
-
-    None if it says nothing else, or is less sure than its number of words asks for.
-    """
-    folded, words, _ = _of_short(content)
-    if script := _other_script(folded, words, expected):
-        return script
-    n_different = len(set(words))
-    is_read = _library() and n_different >= LEAN_LEAST_WORDS and not text.is_spelled(words)
-    found = odds(content) if is_read else {}
-    code = max(found, key=lambda code: found[code], default="")
-    if not code or is_same(code, expected) or (code in _UNSPACED_LANGUAGES and n_different < FEWEST_WORDS):
-        return None
-    least = next(bound for n_words, bound in LEAN_CERTAIN if n_different >= n_words)
-    is_sure = _share(found, code) >= least and _share(found, expected) <= LEAN_LEFT
-    return code if is_sure else None
-
-
-def most_spoken(contents: Iterable[str], language: str) -> str:
-    """The language that short texts beside one in `language` are in, by the library; `language` if it is unclear."""
-    spoken = Counter[str]()
-    for content in contents:
-        spoken.update({code: share for code, share in odds(content).items() if share >= SPOKEN_SHARE})
-    best = max(spoken, key=lambda code: spoken[code], default=language)
-    return best if spoken[best] > SPOKEN_LEAD * _share(spoken, language) else language
-
-
-def likeliest(content: str) -> str | None:
-    """The language that a text is in, or is the most probable one of a short text."""
-    found = odds(content)
-    return language_of(content) or max(found, key=lambda code: found[code], default=None)
-
-
-def is_borrowed(content: str, language: str, expected: str, *, before: str) -> bool:
-    """Whether a few words in `language` may be a name, a dish or a title in talk in the language `expected`.
-
-    `before` is the message that they answer.
-    """
-    _, words, _ = _of_short(content)
-    if len(words) > FEW_WORDS or _SPANISH_MARK.search(content):
-        return False
-    first = text.words(text.normalise(text.without_asides(content)))[:2]  # capitals there show no name
-    theirs, ours = _only_in(words, language, expected), _only_in((*first, *words), expected, language)
-    if not ours and len(words) <= TITLE_WORDS and _NAMING & set(text.words(text.normalise(before))):
-        return "?" not in content
-    if any(word not in _LINKING.get(language, ()) for word in theirs) or language not in _LINKING:
-        return False
-    return (
-        bool(ours) or (len(words) <= NAME_WORDS and "?" not in content) or not _TRAVELLING.isdisjoint(words)
-    )
-
-
-def mixed_words(content: str, one: str, other: str) -> set[str]:
-    """The function words of a message that only one of two languages has, if there are some of both.
-
-    Single letters do not count.
-    """
-    words = [word for word in _of_short(content)[1] if len(word) > 1]
-    ours, theirs = _only_in(words, one, other), _only_in(words, other, one)
-    return ours | theirs if ours and theirs else set()
-
-
-def _only_in(words: Iterable[str], one: str, other: str) -> set[str]:
-    """The function words of the one language that the other one has not."""
-    return {word for word in words if word in _WORDS.get(one, ()) and word not in _WORDS.get(other, ())}
-
-
-@lru_cache(maxsize=256)  # asked several times about the messages of a dialogue
-def odds(content: str) -> Mapping[str, float]:
-    """How probable each of LANGUAGES is for a short text, from 0 to 1.
-
-    What the library says of a language and its kin, more for each function word of the language. Without the library,
-    function words decide.
-    """
-    folded, _, hits = _of_short(content)
-    shares = dict[str, float]() if _library() else dict.fromkeys(hits, 0.0)
-    for named, share in _ranked(folded):
-        if (code := _KIN.get(named, named)) in LANGUAGES:
-            shares[code] = shares.get(code, 0.0) + share
-    weights = {code: (share + ODDS_FLOOR) * ODDS_OF_WORD ** hits[code] for code, share in shares.items()}
-    total = sum(weights.values())
-    return {code: weight / total for code, weight in weights.items()}
-
-
-def _share(found: Mapping[str, float], language: str) -> float:
-    """The probability of a language and of those that a message does not distinguish from it."""
-    return sum(share for code, share in found.items() if is_same(code, language))
-
-
-def _own_words(content: str) -> str:
+def own_words(content: str) -> str:
     """The text without asides, and without names and titles of several words: they are in a language of their own."""
     return _NAMES.sub(" ", text.without_asides(content))
 
 
-def _other_script(folded: str, words: Sequence[str], expected: str) -> str | None:
-    """The script of a few words, or its only language, if it is not that of the expected language."""
-    script = _script_of(folded)
-    if script is None or script in ("Latin", "Han") or len(words) < OTHER_SCRIPT_WORDS:
-        return None
-    codes = _LANGUAGES_OF[script]
-    if expected == script or expected in codes:
-        return None
-    return codes[0] if len(codes) == 1 else script
-
-
-@lru_cache(maxsize=256)  # asked several times about the messages of a dialogue
-def _of_short(content: str) -> tuple[str, Sequence[str], Counter[str]]:
-    """A text folded, its words, and how many different ones of them are function words of each language."""
-    own = _own_words(text.excerpt(content))
-    words = [word for word in text.words(text.normalise(own)) if not word[0].isdigit()]
-    return text.fold(own), words, Counter(code for word in set(words) for code in _HAVING.get(word, ()))
-
-
 def words_of(language: str) -> frozenset[str]:
-    """The function words of a language."""
-    return _WORDS[language]
+    """The function words of a language; none if it has no table."""
+    return _WORDS.get(language, frozenset())
 
 
 @lru_cache(maxsize=4096)
@@ -302,8 +156,8 @@ def is_same(one: str, other: str) -> bool:
     return (
         one == other
         or any({one, other} <= family for family in _FAMILIES)
-        or other in _LANGUAGES_OF.get(one, ())
-        or one in _LANGUAGES_OF.get(other, ())
+        or other in LANGUAGES_OF.get(one, ())
+        or one in LANGUAGES_OF.get(other, ())
     )
 
 
@@ -317,7 +171,7 @@ def unread_language(content: str) -> str | None:
     words = [word for word in text.words(text.normalise(own)) if not word[0].isdigit()]
     if len(set(words)) < UNREAD_WORDS:  # enough for a script
         return _foreign_script(folded) if len(set(words)) >= UNREAD_WORDS_OF_SCRIPT else None
-    script = _script_of(folded)
+    script = script_of(folded)
     if script is None:
         return _foreign_script(folded)
     if script not in ("Latin", "Cyrillic", "Arabic", "Devanagari"):
@@ -343,7 +197,7 @@ def _known_share(counted: Counter[str]) -> float:
         return english
     hits = Counter[str]()
     for word, n in counted.items():
-        for code in _HAVING.get(word, ()):
+        for code in HAVING.get(word, ()):
             hits[code] += n
     mixed = (sum(n for word, n in counted.items() if word in table) for table in _MIXED.values())
     return max(*hits.values(), *mixed) / total
@@ -359,7 +213,7 @@ def _foreign_script(folded: str) -> str | None:
     return name if name not in known and n >= SCRIPT_SHARE * scripts.total() else None
 
 
-def _script_of(folded: str) -> str | None:
+def script_of(folded: str) -> str | None:
     """The script of most of a text, with Han for kana as well; None for a text without a script, or with several."""
     if folded.isascii() or not _NOT_LATIN.search(folded):
         return "Latin" if _SCRIPTS["Latin"].search(folded) else None
@@ -403,7 +257,7 @@ def _best_of(words: Sequence[str], codes: Sequence[str]) -> tuple[str | None, bo
     weights = dict.fromkeys(codes, 0.0)
     for word, n in counted.items():
         times = 2 if n > 1 else 1
-        having = [code for code in _HAVING.get(word, ()) if code in hits]
+        having = [code for code in HAVING.get(word, ()) if code in hits]
         for code in having:
             hits[code] += times
             weights[code] += times / len(having)
@@ -443,10 +297,15 @@ def _identified(folded: str) -> tuple[str, float] | None:
     return str(code), float(certainty)
 
 
-def _ranked(folded: str) -> list[tuple[str, float]]:
+def ranked(folded: str) -> list[tuple[str, float]]:
     """All languages that the library knows, with their probabilities; nothing without the library."""
     library = _library()
     return [] if library is None else library.rank(folded)
+
+
+def has_library() -> bool:
+    """Whether the library is installed."""
+    return _library() is not None
 
 
 @cache
@@ -459,9 +318,10 @@ def _library() -> LanguageIdentifier | None:
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 
-_HAVING: dict[str, list[str]] = {}
+# The languages of each function word.
+HAVING: dict[str, list[str]] = {}
 for _language, _known in _WORDS.items():
     for _word in _known:
-        _HAVING.setdefault(_word, []).append(_language)
-_OTHER_SCRIPTS = {code for codes in _LANGUAGES_OF.values() for code in codes}
+        HAVING.setdefault(_word, []).append(_language)
+_OTHER_SCRIPTS = {code for codes in LANGUAGES_OF.values() for code in codes}
 _LATIN = {code: table for code, table in _WORDS.items() if code not in _OTHER_SCRIPTS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_duolog import Balanced, ConfigurationError, KeepsLanguage, KeepsLength, Outcome
-from pytest_duolog.detectors import language_changes, languages
+from pytest_duolog.detectors import language_changes, language_odds, languages
 from tests.detectors.test_languages import SENTENCES
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
 
@@ -199,10 +199,10 @@ def test_what_was_said_before_it_was_asked_for_is_a_change():
 
 def test_odd_message_is_found_by_function_words_alone(monkeypatch):
     monkeypatch.setattr(languages, "_library", lambda: None)
-    languages.odds.cache_clear()
+    language_odds.odds.cache_clear()
     said = ["Wo ist er?", "Nicht hier.", "I think that it was here with you.", "Da ist er ja."]
     verdict = dialogue(*said).keeps_language()
-    languages.odds.cache_clear()
+    language_odds.odds.cache_clear()
     assert [evidence.message for evidence in verdict.evidence] == [3]
 
 
@@ -229,7 +229,7 @@ def test_the_library_is_asked_about_the_first_messages_of_a_long_dialogue(monkey
     monkeypatch.setattr(language_changes, "MOST_ASKED", 2)
     monkeypatch.setattr(language_changes, "MOST_COMPARED", 2)
     monkeypatch.setattr(languages, "_identified", lambda folded: asked.append(folded) or None)
-    monkeypatch.setattr(languages, "_ranked", lambda folded: asked.append(folded) or [])
+    monkeypatch.setattr(languages, "ranked", lambda folded: asked.append(folded) or [])
     said = [f"zork blit {kind} fram quon wex" for kind in ("plo", "gra", "snu", "tre")]
     KeepsLanguage().check(dialogue(*said))
     assert [one for one in said if one in asked] == said[:2]
