@@ -103,11 +103,10 @@ def _made(kind: type[Property], call: ast.Call | None, written: str) -> Property
         if call is None:
             signature(kind).bind()
             return kind()
+        values = list(map(ast.literal_eval, call.args))
         keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-        signature(kind).bind_partial(
-            *map(ast.literal_eval, call.args), **keywords
-        )  # wrong names are told first
-        given = signature(kind).bind(*map(ast.literal_eval, call.args), **keywords)
-        return kind(*given.args, **given.kwargs)
+        signature(kind).bind_partial(*values, **keywords)  # wrong names are told first
+        signature(kind).bind(*values, **keywords)
+        return kind(*values, **keywords)
     except Exception as error:  # noqa: BLE001  # a property of the user's may refuse its values in any way
         raise ConfigurationError(f"property {written!r}: {error}") from None

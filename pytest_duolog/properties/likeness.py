@@ -10,7 +10,7 @@ from pytest_duolog.display import shorten
 from pytest_duolog.properties.spoken import Numbered
 from pytest_duolog.properties.verdict import Evidence
 from pytest_duolog.topics import learned as meant
-from pytest_duolog.topics.meanings import can_read_meanings
+from pytest_duolog.topics.meanings import NOT_COMPARED, can_read_meanings
 
 _MOST_QUOTED = 80
 
@@ -34,8 +34,4 @@ def told(found: Sequence[Evidence], like: str) -> str:
     """What an explanation says of the first of these messages, and of what could not be seen."""
     if found:
         return f"; message {found[0].message} reads like {like}: {shorten(found[0].quote, _MOST_QUOTED)}"
-    return (
-        ""
-        if can_read_meanings()
-        else "; meanings are not compared without pip install 'pytest-duolog[topic]'"
-    )
+    return "" if can_read_meanings() else NOT_COMPARED

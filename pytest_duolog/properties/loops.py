@@ -18,7 +18,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.agreement import agreeing_loops
 from pytest_duolog.properties.base import Property
 from pytest_duolog.properties.verdict import Verdict
-from pytest_duolog.topics import blessings, empty, idle
+from pytest_duolog.topics import blessings, empty, idle, meanings
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 # The results for so many dialogues are kept.
@@ -96,13 +96,13 @@ def said_loops(messages: Messages) -> tuple[Loop, ...]:
     detector = read_dialogue(messages)
     kept = detector.loops()
     n_news = detector.n_news
-    agreeing = agreeing_loops(messages, n_news)
+    closing = detector.closings.at_end()
     is_stale = [one.stale is not None for one in detector.heard]
-    idling = idle.idle_loops(messages, n_news, is_stale, detector.closings.at_end(), [*kept, *agreeing])
-    blessing = blessings.blessing_loops(messages, detector.heard, n_news, [*kept, *agreeing, *idling])
-    known = [*kept, *agreeing, *idling, *blessing]
-    saying_nothing = empty.empty_loops(messages, n_news, detector.closings.at_end(), known)
-    for loop in (*agreeing, *idling, *blessing, *saying_nothing):
+    known = [*kept, *agreeing_loops(messages, n_news)]
+    known += idle.idle_loops(messages, n_news, is_stale, closing, known)
+    known += blessings.blessing_loops(messages, detector.heard, n_news, known)
+    known += empty.empty_loops(messages, n_news, closing, known)
+    for loop in known[len(kept) :]:
         if not any(other.onset <= loop.end and loop.onset <= other.end for other in kept):
             kept.append(loop)
     return tuple(sorted(kept, key=lambda loop: loop.onset))
@@ -112,7 +112,7 @@ def _unseen(transcript: Transcript) -> str:
     """What could not be seen for want of the extra."""
     if len(transcript) < min(idle.SHORTEST, blessings.WINDOW, empty.WINDOW) or idle.can_compare():
         return ""
-    return "; meanings are not compared without pip install 'pytest-duolog[topic]'"
+    return meanings.NOT_COMPARED
 
 
 @_kept

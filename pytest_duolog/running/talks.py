@@ -301,7 +301,7 @@ def _is_damaged(path: Path) -> bool:
     except UnreadableCassette:
         return True
     except FileNotFoundError:
-        return False
+        pass
     return False
 
 

