@@ -208,7 +208,7 @@ def _failures(
     miner: Miner, entries: Iterable[FiledDialogue | Unreadable], log: MinedLog
 ) -> Iterator[Failure]:
     """The failures; counts in `log` what was read."""
-    for found in on_all_processors(miner.failure, entries):
+    for found in on_all_processors(miner.failures, entries):
         if isinstance(found, Unreadable):
             log.unreadable.append(found)
             continue

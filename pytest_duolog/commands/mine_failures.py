@@ -57,6 +57,10 @@ class Miner:
     keeps_details: bool = False
     notes_replaced: bool = False
 
+    def failures(self, entries: Sequence[FiledDialogue | Unreadable]) -> list[Failure | Unreadable | None]:
+        """The first failure of each dialogue."""
+        return list(map(self.failure, entries))
+
     def failure(self, entry: FiledDialogue | Unreadable) -> Failure | Unreadable | None:
         """The first failure of a dialogue; None if no property fails. Raises ConfigurationError without `[mine]`."""
         safe = without_secrets(entry)

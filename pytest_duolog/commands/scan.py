@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import active_children, parent_process
 from threading import Thread
 from typing import Any, TypeVar
@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import pytest_duolog.reports
 from pytest_duolog.commands.dialogue_files import without_secrets
 from pytest_duolog.properties.base import Property
-from pytest_duolog.results.examination import examine
+from pytest_duolog.properties.loops import MESSAGES_TOGETHER, TOGETHER
+from pytest_duolog.results.examination import Examination, examine_together
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.transcripts.sources import Unreadable
 
@@ -26,13 +27,14 @@ from pytest_duolog.transcripts.sources import Unreadable
 # says of it, and `report_lines` makes the report of these parts.
 REPORT = "check_"
 
-Given = TypeVar("Given")
+Entry = FiledDialogue | Unreadable
 Made = TypeVar("Made")
 
-# Processes are started after so many dialogues: they take as long to start as it takes to check these.
+# Processes are started after so many dialogues, if so many groups are left: they take as long to start as it takes to
+# check these.
 FIRST = 100
-CHUNK = 20
-# Chunks that each process may have waiting.
+FEWEST_GROUPS = 2
+# Groups that each process may have waiting.
 WAITING = 3
 
 
@@ -44,41 +46,78 @@ class Scan:
     topic: str | None
     format: str
 
-    def checked(self, entry: FiledDialogue | Unreadable) -> Checked | Unreadable:
-        """What comes of one dialogue."""
-        safe = without_secrets(entry)
-        if isinstance(safe, Unreadable):
-            return safe
-        dialogue = safe.with_topic(self.topic)
-        examination = examine(dialogue.source, self.properties)
+    def checked(self, entries: Sequence[Entry]) -> list[Checked | Unreadable]:
+        """What comes of some dialogues, at most TOGETHER."""
+        return [
+            one if isinstance(one, Unreadable) else self._told(*one)
+            for one in examined(entries, self.properties, self.topic)
+        ]
+
+    def _told(self, dialogue: FiledDialogue, examination: Examination) -> Checked:
         report = import_module(f"{pytest_duolog.reports.__name__}.{REPORT}{self.format}")
         place = f"{dialogue.source.file}:{dialogue.source.line}"
         notices = tuple(f"{place}: {notice}" for notice in dialogue.notices)
         return Checked(report.part_of(examination), bool(examination.findings), notices)
 
-    def each(self, entries: Iterable[FiledDialogue | Unreadable]) -> Iterator[Checked | Unreadable]:
+    def each(self, entries: Iterable[Entry]) -> Iterator[Checked | Unreadable]:
         """What comes of each dialogue, in their order."""
         return on_all_processors(self.checked, entries)
 
 
-def on_all_processors(work: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
+def examined(
+    entries: Sequence[Entry], properties: Sequence[Property], topic: str | None
+) -> Iterator[tuple[FiledDialogue, Examination] | Unreadable]:
+    """Each dialogue, at most TOGETHER, without secrets and with its verdicts; `topic` is for those that state none."""
+    safe = [
+        one if isinstance(one, Unreadable) else one.with_topic(topic) for one in map(without_secrets, entries)
+    ]
+    sources = [one.source for one in safe if not isinstance(one, Unreadable)]
+    examinations = examine_together(sources, properties)
+    for one in safe:
+        yield one if isinstance(one, Unreadable) else (one, next(examinations))
+
+
+def on_all_processors(
+    work: Callable[[Sequence[Entry]], list[Made]], entries: Iterable[Entry]
+) -> Iterator[Made]:
     """What `work` makes of each, in their order: in this process for a few, else in one for each processor."""
-    rest = iter(given)
-    yield from map(work, islice(rest, FIRST))
-    first = list(islice(rest, CHUNK))
+    groups = in_groups(entries)
+    n_done = 0
+    while n_done < FIRST and (group := next(groups, None)):
+        yield from work(group)
+        n_done += len(group)
     n_processes = n_processors()
-    if len(first) < CHUNK or n_processes == 1:
-        yield from map(work, first)
-        yield from map(work, rest)
+    rest = list(islice(groups, FEWEST_GROUPS))
+    if len(rest) < FEWEST_GROUPS or n_processes == 1:
+        for group in chain(rest, groups):
+            yield from work(group)
         return
     with processes(n_processes, _begin, work) as pool:
-        waiting: deque[Future[list[Any]]] = deque([pool.submit(_work_on, first)])
-        while chunk := list(islice(rest, CHUNK)):
-            waiting.append(pool.submit(_work_on, chunk))
+        waiting: deque[Future[list[Any]]] = deque()
+        for group in chain(rest, groups):
+            waiting.append(pool.submit(_work_on, group))
             if len(waiting) > WAITING * n_processes:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+
+
+def in_groups(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Groups for `find_together`. The first is one dialogue, so that what is found in it can be told at once."""
+    group: list[Entry] = []
+    most, n_messages = 1, 0
+    for entry in entries:
+        n_more = 0 if isinstance(entry, Unreadable) else len(entry.source.transcript)
+        if group and n_messages + n_more > MESSAGES_TOGETHER:
+            yield group
+            group, n_messages = [], 0
+        group.append(entry)
+        n_messages += n_more
+        if len(group) >= most:
+            yield group
+            group, n_messages, most = [], 0, min(TOGETHER, 2 * most)
+    if group:
+        yield group
 
 
 @dataclass(frozen=True)
@@ -91,16 +130,16 @@ class Checked:
 
 
 # What a process of the pool does, which does one thing for all its life.
-_works: list[Callable[[Any], Any]] = []
+_works: list[Callable[[Any], list[Any]]] = []
 
 
-def _begin(work: Callable[[Any], Any]) -> None:
+def _begin(work: Callable[[Any], list[Any]]) -> None:
     begin_process()
     _works[:] = [work]
 
 
 def _work_on(given: list[Any]) -> list[Any]:
-    return list(map(_works[0], given))
+    return _works[0](given)
 
 
 @contextmanager

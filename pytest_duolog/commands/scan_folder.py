@@ -23,16 +23,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import pytest_duolog
-from pytest_duolog.commands.dialogue_files import without_secrets
 from pytest_duolog.commands.pages import writing
 from pytest_duolog.commands.pytest_runs import INTERRUPTED
-from pytest_duolog.commands.scan import WAITING, begin_process, n_processors, processes
+from pytest_duolog.commands.scan import WAITING, begin_process, examined, in_groups, n_processors, processes
 from pytest_duolog.display import counted, printable
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties.base import Property
 from pytest_duolog.properties.verdict import Outcome
 from pytest_duolog.recording.addresses import lasting_parameters
-from pytest_duolog.results.examination import examine
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.results.verdict_rows import COLUMNS, VerdictRow, row_of_damage, rows_of
 from pytest_duolog.storage.line_file import LineFile, is_in_use, left_by_killed_run, replacing
@@ -117,12 +115,16 @@ class FolderScan:
 
     def rows(self, chunk: Chunk) -> Iterator[VerdictRow]:
         """The rows of a chunk."""
-        for entry in dialogues_of(chunk, self.columns):
-            safe = without_secrets(entry if isinstance(entry, Unreadable) else FiledDialogue(entry))
-            if isinstance(safe, Unreadable):
-                yield row_of_damage(safe, chunk.number)
-            else:
-                yield from rows_of(examine(safe.with_topic(self.topic).source, self.properties), chunk.number)
+        entries = (
+            entry if isinstance(entry, Unreadable) else FiledDialogue(entry)
+            for entry in dialogues_of(chunk, self.columns)
+        )
+        for group in in_groups(entries):
+            for one in examined(group, self.properties, self.topic):
+                if isinstance(one, Unreadable):
+                    yield row_of_damage(one, chunk.number)
+                else:
+                    yield from rows_of(one[1], chunk.number)
 
     def write(self, chunk: Chunk, path: Path) -> Counts:
         """Check a chunk and write its results."""

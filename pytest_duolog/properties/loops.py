@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import wraps
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from pytest_duolog.detectors.call_loops import CALLS, call_loops
 from pytest_duolog.detectors.languages import unread_language
@@ -21,8 +21,10 @@ from pytest_duolog.properties.verdict import Verdict
 from pytest_duolog.topics import blessings, empty, idle, meanings
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
-# The results for so many dialogues are kept.
+# The results for so many dialogues are kept, and for up to so many if these have few messages in sum.
 _KEPT = 4
+TOGETHER = 16
+MESSAGES_TOGETHER = 800
 
 T = TypeVar("T")
 Messages = tuple[Message, ...]
@@ -74,34 +76,60 @@ def find_loops(transcript: Transcript) -> list[Loop]:
     return sorted(loops, key=lambda loop: loop.onset)
 
 
-def _kept(read: Callable[[Messages], T]) -> Callable[[Messages], T]:
-    """The function with its last results kept, by the identity of a tuple: to compare it takes all messages."""
-    last: deque[tuple[Messages, T]] = deque(maxlen=_KEPT)
+class _Kept(Generic[T]):
+    """A function with its last results, by the identity of a tuple of messages: to compare it takes all messages."""
 
-    @wraps(read)
-    def kept(messages: Messages) -> T:
-        for known, result in tuple(last):  # another thread may add one
+    def __init__(self, read: Callable[[Messages], T]) -> None:
+        self._read = read
+        self._last: deque[tuple[Messages, T]] = deque(maxlen=TOGETHER)
+
+    def __call__(self, messages: Messages) -> T:
+        for known, result in tuple(self._last):  # another thread may add one
             if known is messages:
                 return result
-        result = read(messages)
-        last.append((messages, result))
+        result = self._read(messages)
+        self.keep(messages, result)
         return result
 
-    return kept
+    def keep(self, messages: Messages, result: T) -> None:
+        """Keep a result, and as many of those before it as are not too long."""
+        self._last.append((messages, result))
+        n_messages = 0
+        for n_kept, (known, _) in enumerate(reversed(tuple(self._last))):
+            n_messages += len(known)
+            if n_kept >= _KEPT and n_messages > MESSAGES_TOGETHER:
+                self._last.popleft()
 
 
-@_kept
+@_Kept
 def said_loops(messages: Messages) -> tuple[Loop, ...]:
     """The loops in what is said, in order, without overlaps: of the detector, of mere agreement, then by likeness."""
+    (loops,) = meanings.found_by([_said_loops(messages)])
+    return loops
+
+
+def find_together(dialogues: Sequence[Messages]) -> None:
+    """Find the loops of several dialogues at once, at most TOGETHER, so that `said_loops` knows them: it is faster.
+
+    What goes wrong is raised by `said_loops`.
+    """
+    with suppress(Exception):
+        for messages, loops in zip(
+            dialogues, meanings.found_by(list(map(_said_loops, dialogues))), strict=True
+        ):
+            said_loops.keep(messages, loops)
+
+
+def _said_loops(messages: Messages) -> meanings.Asking[tuple[Loop, ...]]:
     detector = read_dialogue(messages)
     kept = detector.loops()
     n_news = detector.n_news
     closing = detector.closings.at_end()
     is_stale = [one.stale is not None for one in detector.heard]
     known = [*kept, *agreeing_loops(messages, n_news)]
-    known += idle.idle_loops(messages, n_news, is_stale, closing, known)
+    known += yield from idle.idle_loops(messages, n_news, is_stale, closing, known)
     known += blessings.blessing_loops(messages, detector.heard, n_news, known)
-    known += empty.empty_loops(messages, n_news, closing, known)
+    known += yield from empty.empty_loops(messages, n_news, closing, known)
     for loop in known[len(kept) :]:
         if not any(other.onset <= loop.end and loop.onset <= other.end for other in kept):
             kept.append(loop)
@@ -115,7 +143,7 @@ def _unseen(transcript: Transcript) -> str:
     return meanings.NOT_COMPARED
 
 
-@_kept
+@_Kept
 def read_dialogue(messages: Messages) -> LoopDetector:
     """A detector that has read these messages; the properties of a dialogue share it."""
     detector = LoopDetector()
@@ -124,7 +152,7 @@ def read_dialogue(messages: Messages) -> LoopDetector:
     return detector
 
 
-@_kept
+@_Kept
 def unread_in(messages: Messages) -> str | None:
     """The language of a dialogue if it is none that the detectors read: a code, a script, or `unknown`."""
     return unread_language("\n".join(without_thinking(message.content) for message in messages))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_duolog.properties.base import AllOf, AnyOf, Not, Property, judge
 from pytest_duolog.properties.endings import EndsCleanly
-from pytest_duolog.properties.loops import NoLoops
+from pytest_duolog.properties.loops import NoLoops, find_together
 from pytest_duolog.properties.topic import StaysOnTopic
 from pytest_duolog.properties.verdict import Outcome, Verdict
 from pytest_duolog.transcripts.sources import Source
@@ -34,6 +34,14 @@ def examine(source: Source, properties: Sequence[Property] = ()) -> Examination:
     """The verdicts on `properties`, or on the default ones."""
     chosen = properties or default_properties(source)
     return Examination(source, tuple(judge(check, source.transcript) for check in chosen))
+
+
+def examine_together(sources: Sequence[Source], properties: Sequence[Property] = ()) -> Iterator[Examination]:
+    """The same of several dialogues, at most TOGETHER, which is faster than one by one."""
+    if not properties or any(isinstance(check, NoLoops) for check in properties):
+        find_together([source.transcript.messages for source in sources])
+    for source in sources:
+        yield examine(source, properties)
 
 
 def reads_topic(check: Property) -> bool:

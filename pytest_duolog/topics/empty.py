@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from itertools import accumulate
@@ -27,11 +27,11 @@ from pytest_duolog.detectors import text
 from pytest_duolog.detectors.languages import language_of
 from pytest_duolog.detectors.loops import SHORTEST, Loop, runs
 from pytest_duolog.topics import idle, meanings
-from pytest_duolog.topics.meanings import SentenceVectors, can_read_meanings, load_meanings
+from pytest_duolog.topics.meanings import Asking, SentenceVectors, can_read_meanings, load_meanings
 from pytest_duolog.transcripts.transcript import Message
 
 if TYPE_CHECKING:
-    from pytest_duolog.topics.vectors import Rows
+    from pytest_duolog.topics.vectors import Rows, Vector
 
 # A stretch of both speakers has so many messages, one of a single speaker so many of its own.
 WINDOW = 8
@@ -130,7 +130,7 @@ class _Window:
 
 def empty_loops(
     messages: Sequence[Message], n_news: Sequence[int], closing: int | None, known: Sequence[Loop] = ()
-) -> list[Loop]:
+) -> Asking[list[Loop]]:
     """The stretches of a dialogue in which both speakers, or one, say nothing, in order.
 
     `n_news` is the number of new words with content in each message, `closing` the position of the goodbye. What is in
@@ -152,7 +152,7 @@ def empty_loops(
     if encoder is None:
         return []
     dialogue = _Dialogue(said, speakers, scores)
-    empty = dialogue.read(windows, encoder)
+    empty = yield from dialogue.read(windows)
     found: list[Loop] = []
     for track in tracks:
         inside = [False] * len(track.places)
@@ -197,20 +197,23 @@ def _tracks(said: Sequence[str], speakers: Sequence[str]) -> list[_Track]:
 
 @dataclass(frozen=True)
 class _Dialogue:
-    """The messages of a dialogue, their speakers, and what they weigh, as far as they were read."""
+    """The messages of a dialogue, their speakers, and what they weigh; the vectors of those that say nothing."""
 
     said: Sequence[str]
     speakers: Sequence[str]
     scores: dict[int, float]
+    rows: dict[str, Vector] = field(default_factory=dict)
 
-    def read(self, windows: Sequence[_Window], encoder: SentenceVectors) -> Sequence[_Window]:
+    def read(self, windows: Sequence[_Window]) -> Asking[Sequence[_Window]]:
         """Read the messages of the windows, in turns; the windows that are loops."""
         weights = load_weights()
         of_texts: dict[str, float] = {}
         while wanted := {at for window in windows if (at := self._next_in(window)) is not None}:
             new = sorted({self.said[at] for at in wanted} - of_texts.keys())
             if new:
-                of_texts.update(zip(new, weights.scores_of(encoder.directions_of(new)), strict=True))
+                rows = yield new
+                of_texts.update(zip(new, weights.scores_of(rows), strict=True))
+                self.rows.update((one, row) for one, row in zip(new, rows, strict=True) if of_texts[one] > 0)
             self.scores.update({at: of_texts[self.said[at]] for at in wanted})
             windows = [window for window in windows if window.may_reach(self.scores)]
         return [window for window in windows if window.reaches(self.scores, self.speakers)]
@@ -225,8 +228,8 @@ class _Dialogue:
         start = min(range(len(places)), key=sums.__getitem__)
         end = max(range(start, len(places)), key=lambda at: sums[at + 1])
         inside = places[start : end + 1]
-        empty = [at for at in inside if self.scores[at] > 0] or inside
-        kind = _kind_of([self.said[at] for at in empty], encoder)
+        empty = [at for at in inside if self.scores[at] > 0]
+        kind = _kind_of([self.rows[self.said[at]] for at in empty], encoder)
         if not track.is_shared and kind != idle.DEFLECTION:
             kind = _STUCK
         return Loop(
@@ -234,18 +237,13 @@ class _Dialogue:
         )
 
 
-def _kind_of(texts: Sequence[str], encoder: SentenceVectors) -> str:
-    """The kind of sentences that these messages are nearest to, on average."""
-    likenesses = encoder.directions_of(texts) @ _seeds(encoder).T
-    kinds = [kind for kind, seeds in idle.SEEDS.items() for _ in seeds]
-    nearness = {kind: likenesses[:, [one == kind for one in kinds]].max(axis=1).mean() for kind in idle.SEEDS}
-    nearest = max(nearness, key=nearness.__getitem__)
+def _kind_of(rows: Sequence[Vector], encoder: SentenceVectors) -> str:
+    """The kind of sentences that messages with these vectors are nearest to, on average."""
+    import numpy as np  # noqa: PLC0415  # part of the extra
+
+    nearness = idle.seeds_of(encoder).nearness(np.array(rows)).mean(axis=0)
+    nearest = idle.SEEDED[nearness.argmax()]
     return idle.DEFLECTION if nearest in idle.DEFLECTING else nearest
-
-
-@cache
-def _seeds(encoder: SentenceVectors) -> Rows:
-    return encoder.directions_of([one for seeds in idle.SEEDS.values() for one in seeds])
 
 
 def _mean(values: Sequence[float]) -> float:

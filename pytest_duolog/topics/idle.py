@@ -30,7 +30,7 @@ from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.languages import language_of
 from pytest_duolog.detectors.loops import Loop, runs
 from pytest_duolog.topics import meanings, vectors
-from pytest_duolog.topics.meanings import SentenceVectors, can_read_meanings, load_meanings
+from pytest_duolog.topics.meanings import Asking, SentenceVectors, can_read_meanings, load_meanings
 from pytest_duolog.topics.vectors import WordVectors, folder_of_vectors, load_vectors
 from pytest_duolog.transcripts.transcript import Message
 
@@ -63,6 +63,7 @@ _PRODUCTS_AT_ONCE = 2**18
 
 _TABLES = tomllib.loads(resources.files(__package__).joinpath("idle.toml").read_text("utf-8"))
 SEEDS: Mapping[str, Sequence[str]] = _TABLES["seeds"]
+SEEDED = tuple(SEEDS)
 BLESSING: Sequence[str] = _TABLES["blessing"].split()
 # The kinds of seeds that a speaker who only deflects is near to, and how the loop is called.
 DEFLECTING = ("not-understood", "cannot", "referring")
@@ -80,6 +81,8 @@ KINDS = (
     "parting",
 )
 DEFLECTION = "deflection"
+_COLUMNS = list(map(SEEDED.index, KINDS))
+_DEFLECTING = list(map(SEEDED.index, DEFLECTING))
 _ACKNOWLEDGES = lexicon.LISTENING | frozenset(_TABLES["acknowledges"].split())
 
 
@@ -119,7 +122,7 @@ def idle_loops(
     is_stale: Sequence[bool],
     closing: int | None,
     known: Sequence[Loop] = (),
-) -> list[Loop]:
+) -> Asking[list[Loop]]:
     """The stretches of a dialogue in which both speakers, or one, say nothing in new words, in order.
 
     `n_news` is the number of new words with content in each message, `closing` the position of the goodbye. What is in
@@ -150,10 +153,10 @@ def idle_loops(
     starts = {way: _shared_starts(way, shared_rest, n_news, is_stale) for way in (_WORDS, _SENTENCES)}
     wanted = {way: _wanted(way, starts[way], n_news, own_rest, own.values()) for way in (_WORDS, _SENTENCES)}
     way = _way_of(said) if any(wanted.values()) else _WORDS
-    reader = _reader_of(way) if wanted[way] else None
-    if reader is None:
+    encoder = _encoder_of(way) if wanted[way] else None
+    if encoder is None:
         return []
-    near = reader.read([one for at, one in enumerate(said) if at in wanted[way] and rest[at]])
+    near = yield from _read([one for at, one in enumerate(said) if at in wanted[way] and rest[at]], encoder)
     idle = [near[one] if at in wanted[way] and rest[at] else _Idle() for at, one in enumerate(said)]
     found: list[Loop] = []
     for at, kind in enumerate(KINDS) if starts[way] else ():
@@ -277,49 +280,45 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-@dataclass
-class _Reader:
-    """Compares messages with the seeds: a row of `seeds` is the direction of one, of the kind at its place."""
+def _read(texts: Sequence[str], encoder: WordVectors | SentenceVectors) -> Asking[dict[str, _Idle]]:
+    """How near each text is to saying nothing; equal texts are compared once."""
+    different = list(dict.fromkeys(texts))
+    found: dict[str, _Idle] = {}
+    for start in range(0, len(different), _AT_ONCE):
+        batch = different[start : start + _AT_ONCE]
+        rows = encoder.directions_of(batch) if isinstance(encoder, WordVectors) else (yield batch)
+        nearness = seeds_of(encoder).nearness(rows)
+        nearest = nearness.argmax(axis=1).tolist()
+        deflections = nearness[:, _DEFLECTING].max(axis=1).tolist()
+        of_kinds = nearness[:, _COLUMNS].tolist()
+        for said, kind, near, deflection in zip(batch, nearest, of_kinds, deflections, strict=True):
+            found[said] = _Idle([max(0.0, one) for one in near], max(0.0, deflection), SEEDED[kind])
+    return found
 
-    encoder: WordVectors | SentenceVectors
-    kinds: Sequence[str]
-    seeds: Rows
 
-    def read(self, texts: Sequence[str]) -> dict[str, _Idle]:
-        """How near each text is to saying nothing; equal texts are compared once."""
-        different = list(dict.fromkeys(texts))
-        found: dict[str, _Idle] = {}
-        for start in range(0, len(different), _AT_ONCE):
-            batch = different[start : start + _AT_ONCE]
-            likenesses = self._likenesses(batch)
-            of_kinds = [
-                likenesses[:, [kind in kinds for kind in self.kinds]].max(axis=1, initial=0.0).tolist()
-                for kinds in (*((kind,) for kind in KINDS), DEFLECTING)
-            ]
-            nearest = [self.kinds[at] for at in likenesses.argmax(axis=1).tolist()]
-            for said, kind, *near, deflection in zip(batch, nearest, *of_kinds, strict=True):
-                found[said] = _Idle(near, deflection, kind)
-        return found
+def _encoder_of(way: _Way) -> WordVectors | SentenceVectors | None:
+    if way.encoder not in (vectors.NAME, meanings.NAME):
+        raise AssertionError(f"idle.toml has bounds for {way.encoder}, which is not read")
+    return load_vectors() if way is _WORDS else load_meanings()
 
-    def _likenesses(self, texts: Sequence[str]) -> Rows:
-        """The cosine of each text, a row, and each seed, a column."""
+
+class Seeds:
+    """The sentences of SEEDS in the vectors of an encoder."""
+
+    def __init__(self, encoder: WordVectors | SentenceVectors) -> None:
+        self._rows = encoder.directions_of([one for seeds in SEEDS.values() for one in seeds])
+        self._firsts = list(accumulate(map(len, SEEDS.values()), initial=0))[:-1]
+
+    def nearness(self, rows: Rows) -> Rows:
+        """The cosine of each row and of the nearest sentence of each kind, in the columns of SEEDED."""
         import numpy as np  # noqa: PLC0415  # part of the extra
 
-        rows = self.encoder.directions_of(texts)
-        step = max(1, _PRODUCTS_AT_ONCE // self.seeds.size)
-        return np.concatenate(
-            [rows[start : start + step] @ self.seeds.T for start in range(0, len(rows), step)]
-        )
-
-
-def _reader_of(way: _Way) -> _Reader | None:
-    encoder = load_vectors() if way is _WORDS else load_meanings()
-    return _reader(encoder, way) if encoder else None
+        step = max(1, _PRODUCTS_AT_ONCE // self._rows.size)
+        likenesses = [rows[start : start + step] @ self._rows.T for start in range(0, len(rows), step)]
+        return np.maximum.reduceat(np.concatenate(likenesses), self._firsts, axis=1)
 
 
 @cache
-def _reader(encoder: WordVectors | SentenceVectors, way: _Way) -> _Reader:
-    if way.encoder not in (vectors.NAME, meanings.NAME):
-        raise AssertionError(f"idle.toml has bounds for {way.encoder}, which is not read")
-    kinds = [kind for kind, seeds in SEEDS.items() for _ in seeds]
-    return _Reader(encoder, kinds, encoder.directions_of([one for s in SEEDS.values() for one in s]))
+def seeds_of(encoder: WordVectors | SentenceVectors) -> Seeds:
+    """The sentences in these vectors, read once."""
+    return Seeds(encoder)

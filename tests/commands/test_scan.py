@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from multiprocessing import active_children
 
 import pytest
 
 from pytest_duolog.commands import scan
-from pytest_duolog.commands.scan import Checked, Scan
+from pytest_duolog.commands.scan import Checked, Entry, Scan
 from pytest_duolog.results.filed import FiledDialogue
 from pytest_duolog.transcripts.sources import Source, Unreadable
 from tests.dialogues import dialogue
@@ -18,7 +18,7 @@ from tests.dialogues import dialogue
 SCAN = Scan((), None, "text")
 
 
-def entries(n: int) -> Iterator[FiledDialogue | Unreadable]:
+def entries(n: int) -> Iterator[Entry]:
     """Dialogues named by their number, every third of which ends well, and every fifth of which cannot be read."""
     for number in range(n):
         if number % 5 == 4:
@@ -30,9 +30,9 @@ def entries(n: int) -> Iterator[FiledDialogue | Unreadable]:
 
 @pytest.mark.parametrize("n", [0, 1, 4, 5, 6, 7, 8, 30])
 def test_processes_give_what_one_gives_in_the_same_order(n, monkeypatch):
-    expected = list(map(SCAN.checked, entries(n)))
+    expected = [checked for entry in entries(n) for checked in SCAN.checked([entry])]
     monkeypatch.setattr(scan, "FIRST", 4)
-    monkeypatch.setattr(scan, "CHUNK", 2)
+    monkeypatch.setattr(scan, "TOGETHER", 2)
     monkeypatch.setattr(scan, "n_processors", lambda: 2)
     found = list(SCAN.each(entries(n)))
     assert found == expected
@@ -40,7 +40,7 @@ def test_processes_give_what_one_gives_in_the_same_order(n, monkeypatch):
 
 
 def test_the_first_is_told_before_the_second_is_read():
-    def read() -> Iterator[FiledDialogue | Unreadable]:
+    def read() -> Iterator[Entry]:
         yield from entries(1)
         raise AssertionError("nobody has asked for it")
 
@@ -53,12 +53,12 @@ def test_the_first_is_told_before_the_second_is_read():
 def test_dialogues_are_not_kept(n_processors, monkeypatch):
     """However many there are, only a few more are read than were told."""
     monkeypatch.setattr(scan, "FIRST", 4)
-    monkeypatch.setattr(scan, "CHUNK", 2)
+    monkeypatch.setattr(scan, "TOGETHER", 2)
     monkeypatch.setattr(scan, "n_processors", lambda: n_processors)
     n_read = itertools.count()
     ahead = []
 
-    def counted() -> Iterator[FiledDialogue | Unreadable]:
+    def counted() -> Iterator[Entry]:
         for entry in entries(60):
             next(n_read)
             yield entry
@@ -71,13 +71,13 @@ def test_dialogues_are_not_kept(n_processors, monkeypatch):
 
 def test_what_goes_wrong_in_a_process_is_raised(monkeypatch):
     monkeypatch.setattr(scan, "FIRST", 1)
-    monkeypatch.setattr(scan, "CHUNK", 1)
+    monkeypatch.setattr(scan, "TOGETHER", 1)
     monkeypatch.setattr(scan, "n_processors", lambda: 2)
     wrong = Scan((), None, "no such format")
     good = Scan.checked
 
-    def checked(self: Scan, entry: FiledDialogue | Unreadable) -> Checked | Unreadable:
-        return good(SCAN if entry.source.id == "talk 0" else self, entry)  # type: ignore[union-attr]
+    def checked(self: Scan, given: Sequence[Entry]) -> list[Checked | Unreadable]:
+        return good(SCAN if given[0].source.id == "talk 0" else self, given)  # type: ignore[union-attr]
 
     monkeypatch.setattr(Scan, "checked", checked)
     with pytest.raises(ModuleNotFoundError):
@@ -100,3 +100,10 @@ def test_processes_in_the_middle_of_their_work_end_with_the_command():
     while set(active_children()) - before and time.monotonic() < until:
         time.sleep(0.01)
     assert not set(active_children()) - before
+
+
+def test_long_dialogues_are_not_read_together(monkeypatch):
+    monkeypatch.setattr(scan, "MESSAGES_TOGETHER", 6)
+    long = FiledDialogue(Source("long", "talk.jsonl", 1, dialogue(*["Is it?"] * 7)))
+    groups = list(scan.in_groups([*entries(8), long, *entries(2)]))
+    assert [len(group) for group in groups] == [1, 2, 3, 2, 1, 2]
