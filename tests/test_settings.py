@@ -80,7 +80,18 @@ def test_provider_without_a_key_needs_none(pyproject):
     ("text", "problem"),
     [
         ("[tool.duolog", "cannot be read: *declaration*"),
-        ("[tool.duolog]\nmodles = {}\n", "[tool.duolog]: modles: Extra inputs are not permitted"),
+        (
+            "[tool.duolog]\nmodles = {}\n",
+            "[tool.duolog]: modles: unknown key; did you mean 'models'? (known: *requests, variants)",
+        ),
+        (
+            "[tool.duolog.variants.v]\nmodel = 'openai:m'\ntemprature = 0.2\n",
+            "[tool.duolog]: variants.v.temprature: unknown key; did you mean 'temperature'? (known: *top_p)",
+        ),
+        (
+            "[tool.duolog.requests]\ntimeout = 60\n",
+            "[tool.duolog]: requests.timeout: unknown key; *'timeout_s'*",
+        ),
         ("[tool]\nduolog = 3\n", "[tool.duolog]: Input should be a valid dictionary*"),
         ("tool = 3\n", "[tool.duolog]: *"),
         ("[tool.duolog.models]\nagent = 3\n", "[tool.duolog]: models.agent: Input should be a valid string"),
@@ -96,6 +107,15 @@ def test_wrong_table_is_named_with_its_file(pyproject, text, problem):
     assert said.startswith(head)
     assert star or said == head
     assert tail.rstrip("*") in said
+
+
+@pytest.mark.parametrize("name", ["pytest-duolog", "pytest_duolog", "Duolog"])
+def test_table_under_another_name_is_refused(pyproject, name):
+    path = pyproject(f'[tool.{name}]\ndefault_model = "openai:m"\n')
+    with pytest.raises(
+        ConfigurationError, match=rf"\[tool\.{name}\] is not read; call the table \[tool\.duolog\]$"
+    ):
+        merged(path)
 
 
 def test_binary_pyproject_is_named(tmp_path):

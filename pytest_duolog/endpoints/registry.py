@@ -23,7 +23,7 @@ from pytest_duolog.endpoints.published import (
     published_points,
     published_provider,
 )
-from pytest_duolog.endpoints.scripted import Script, scripted
+from pytest_duolog.endpoints.scripted import scripted
 from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.scenarios.speaker import Knobs, Model, ModelName, Target
 
@@ -169,13 +169,11 @@ def check_model(name: str, configured: Mapping[str, Provider]) -> None:
 
 
 def unsent_knobs(model: Model, configured: Mapping[str, Provider]) -> Collection[str]:
-    """The settings that are never sent to a model. Empty for scripted models, which get no request."""
+    """The settings that are never sent to a model."""
     if not isinstance(model, str):
-        return () if isinstance(model, Script) else tuple(Knobs.model_fields)
+        return tuple(Knobs.model_fields)
     protocol = _protocol_of(model, configured)
-    if protocol is None:
-        return ()
-    if protocol == "http":
+    if protocol is None or protocol == "http":
         return tuple(Knobs.model_fields)
     if protocol in CHAT_PROTOCOLS:
         return chat_protocol(protocol).unsent_knobs

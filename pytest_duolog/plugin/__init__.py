@@ -307,6 +307,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     is_worker = hasattr(config, "workerinput")
+    _refuse_unknown_keys(config)
     if config.getini("duolog_transcript_properties") and not config.getini("duolog_transcripts"):
         raise pytest.UsageError(
             "duolog_transcript_properties has no effect: duolog_transcripts names no files that are checked for them"
@@ -334,6 +335,20 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_duolog.plugin.state import settings_of
 
         settings_of(config)  # reports wrong values of the options at once
+
+
+def _refuse_unknown_keys(config: pytest.Config) -> None:
+    """Raises UsageError for an ini key with our prefix that no plugin knows; pytest only warns, and runs the tests.
+
+    pytest has no public list of the keys that were given (9.2).
+    """
+    unknown = sorted(key for key in config._get_unknown_ini_keys() if key.startswith("duolog"))  # noqa: SLF001
+    if unknown:
+        from pytest_duolog.display import did_you_mean, shorten
+
+        known = sorted(key for key in config._parser._inidict if key.startswith("duolog_"))  # noqa: SLF001
+        hint = did_you_mean(unknown[0], known)
+        raise pytest.UsageError(f"{shorten(unknown[0])}: unknown ini key{hint} (known: {', '.join(known)})")
 
 
 def collector_of(config: pytest.Config) -> Collector:

@@ -27,11 +27,14 @@ def scenario_params(path: str | os.PathLike[str]) -> list[Any]:
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Make one test for each row of the file in a test's markers, if there is one."""
     item: Any = metafunc.definition
+    params, mistake = None, ""
     try:
         path = _file_of(item)
         params = _params(item.path.parent / path) if path else None
     except ConfigurationError as error:
-        pytest.fail(printable(f"{item.nodeid}: wrong dialogue\n{error}"), pytrace=False)
+        mistake = str(error)
+    if mistake:  # not inside `except`: pytest would show both errors
+        pytest.fail(printable(f"{item.nodeid}: wrong dialogue\n{mistake}"), pytrace=False)
     if params is not None:
         metafunc.parametrize(SCENARIO_FIXTURE, params)
 

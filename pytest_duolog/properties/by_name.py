@@ -9,6 +9,7 @@ from importlib import import_module
 from inspect import isabstract, signature
 from operator import attrgetter
 from pkgutil import iter_modules
+from typing import Any
 
 import pytest_duolog.properties
 from pytest_duolog.display import did_you_mean
@@ -103,10 +104,18 @@ def _made(kind: type[Property], call: ast.Call | None, written: str) -> Property
         if call is None:
             signature(kind).bind()
             return kind()
-        values = list(map(ast.literal_eval, call.args))
-        keywords = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        values = list(map(_value, call.args))
+        keywords = {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
         signature(kind).bind_partial(*values, **keywords)  # wrong names are told first
         signature(kind).bind(*values, **keywords)
         return kind(*values, **keywords)
     except Exception as error:  # noqa: BLE001  # a property of the user's may refuse its values in any way
         raise ConfigurationError(f"property {written!r}: {error}") from None
+
+
+def _value(written: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(written)
+    except ValueError:
+        accepted = "text in quotes, numbers, True, False, None, and lists of them"
+        raise ValueError(f"{ast.unparse(written)} is no value (accepted: {accepted})") from None

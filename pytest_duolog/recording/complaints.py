@@ -247,7 +247,7 @@ class Situation:
     def _unrecorded_cache(self, speaker: str) -> str:
         """The explanation for a speaker that sends requests now and sent none when the dialogue was recorded."""
         names = {interaction.speaker for interaction in self._recorded}
-        if not self._is_finished or speaker in names or "" in names:
+        if not self._is_finished or self._is_damaged or speaker in names or "" in names:
             return ""
         return f"{speaker} sent no request when this was recorded: {CACHE} answered then"
 

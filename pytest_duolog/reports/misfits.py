@@ -25,8 +25,10 @@ def misfit_lines(
     tests with the same models. `has_cache` says whether pytest's cache has the tests that failed.
     """
     alike: dict[RecordingMisfit, list[str]] = defaultdict(list)
+    told = set[tuple[str, str]]()  # a rerun has the same dialogue again
     for nodeid, result in dialogues:
-        if result.misfit is not None:
+        if result.misfit is not None and (nodeid, result.name) not in told:
+            told.add((nodeid, result.name))
             alike[result.misfit].append(nodeid)
     for misfit, nodeids in alike.items():
         if len(nodeids) < FEWEST:

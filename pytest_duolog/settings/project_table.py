@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from pytest_duolog.display import wrong_fields
+from pytest_duolog.display import did_you_mean
 from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider, check_headers
@@ -107,7 +108,27 @@ class ProjectTable(BaseModel):
         try:
             return cls.model_validate(table)
         except ValidationError as error:
-            raise ConfigurationError(f"{pyproject}, [tool.duolog]: {wrong_fields(error)}") from None
+            wrong = "; ".join(map(_mistake, error.errors()))
+            raise ConfigurationError(f"{pyproject}, [tool.duolog]: {wrong}") from None
+
+
+_TABLES: dict[str, type[BaseModel]] = {
+    "providers": ProviderTable,
+    "variants": Variant,
+    "requests": RequestsTable,
+    "limits": LimitTable,
+}
+
+
+def _mistake(problem: ErrorDetails) -> str:
+    """What is wrong in one place of the table."""
+    *tables, key = map(str, problem["loc"]) if problem["loc"] else [""]
+    where = ".".join([*tables, key])
+    if problem["type"] == "extra_forbidden":
+        known = sorted((_TABLES[tables[0]] if tables else ProjectTable).model_fields)
+        return f"{where}: unknown key{did_you_mean(key, known)} (known: {', '.join(known)})"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message
 
 
 def read_project_table(pyproject: Path | None) -> ProjectTable:

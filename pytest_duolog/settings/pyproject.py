@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,7 +38,7 @@ def nearest_pyproject() -> Path | None:
 def table_in(pyproject: Path | None) -> Any:
     """The parsed `[tool.duolog]` table of a pyproject.toml; None if there is none.
 
-    Raises ConfigurationError if the file cannot be read.
+    Raises ConfigurationError if the file cannot be read, or has the table under another name.
     """
     if pyproject is None or not pyproject.is_file():
         return None
@@ -47,7 +48,12 @@ def table_in(pyproject: Path | None) -> Any:
         tools: Any = tomllib.loads(pyproject.read_text("utf-8")).get("tool", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{pyproject} cannot be read: {error}") from None
-    return tools.get("duolog") if isinstance(tools, dict) else tools
+    if not isinstance(tools, dict):
+        return tools
+    for name in tools:
+        if name != "duolog" and re.sub("[-_.]", "", name.lower()) in {"duolog", "pytestduolog"}:
+            raise ConfigurationError(f"{pyproject}: [tool.{name}] is not read; call the table [tool.duolog]")
+    return tools.get("duolog")
 
 
 def values_of_project(pyproject: Path | None) -> ProjectValues:

@@ -33,7 +33,10 @@ def decode_text(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise TranscriptError(f"{name}: not a text file: byte {error.start} is not UTF-8") from error
+        advice = "if it is text in another encoding, save it as UTF-8 in an editor"
+        raise TranscriptError(
+            f"{name}: not a text file: byte {error.start} is not UTF-8; {advice}"
+        ) from error
 
 
 def other_encoding(data: bytes) -> str:

@@ -80,6 +80,25 @@ def test_record_does_not_move_another_file_away(pytester: pytest.Pytester):
     assert [path.name for path in pytester.path.glob("notes*")] == ["notes.txt"]
 
 
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("duolog_sample", "'duolog_sample': unknown ini key; did you mean 'duolog_samples'? (known: "),
+        ("duolog-samples", "'duolog-samples': unknown ini key; did you mean 'duolog_samples'? (known: "),
+        ("duolog_build", "'duolog_build': unknown ini key"),  # the option has no key
+    ],
+)
+def test_unknown_ini_key_is_refused(pytester: pytest.Pytester, key: str, problem: str):
+    pytester.makeini(f"[pytest]\n{key} = 20\n")
+    assert problem in refused(pytester)
+
+
+def test_unknown_ini_key_of_somebody_else_is_pytests_own_matter(pytester: pytest.Pytester):
+    pytester.makeini("[pytest]\nother_samples = 20\n")
+    pytester.makepyfile(test_it=TEST)
+    pytester.runpytest().assert_outcomes(passed=1, warnings=1)
+
+
 CANDIDATE = "--duolog-candidate=b=scripted:echo"
 
 

@@ -8,7 +8,7 @@ from tests.chat_server import ChatServer
 
 HEAD = """
 import pytest
-from pytest_duolog import Message, Scenario, Speaker
+from pytest_duolog import Message, Scenario, Script, Speaker
 
 def speaks(messages):
     return "I am well."
@@ -380,6 +380,14 @@ NOTICES = {
     "own setting of a function": (
         "a=Speaker('Ann', model=speaks, temperature=0.5), b='scripted:counter'",
         "*::test_it: temperature of Ann is not sent: callable:speaks does not support it",
+    ),
+    "setting for both, for a script and a function": (
+        "a=Script('Hello, it is broken.', 'Still broken.'), b=speaks, temperature=0.5",
+        "*::test_it: temperature of Model B is not sent: callable:speaks does not support it",
+    ),
+    "setting for both, for two scripts": (
+        "model='scripted:counter', seed=7",
+        "*::test_it: seed of Model A is not sent: scripted:counter does not support it",
     ),
     "setting for both that neither takes": (
         "model=speaks, seed=7",

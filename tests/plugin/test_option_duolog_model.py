@@ -124,7 +124,7 @@ def test_role_that_nobody_plays_is_refused_and_nothing_runs(pytester, options):
             '[tool.duolog]\ndefault_model = "acme:x"',
             "[[]tool.duolog] default_model: model 'acme:x': unknown provider*",
         ),
-        ('[tool.duolog]\nmodel = "scripted:echo"', "*model: Extra inputs are not permitted"),
+        ('[tool.duolog]\nmodel = "scripted:echo"', "*model: unknown key*"),
         (
             '[tool.duolog.providers.lab]\nbase_url = "lab"',
             "*providers.lab]: base_url 'lab' does not start with http:// or https://",

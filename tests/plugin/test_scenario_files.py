@@ -112,6 +112,7 @@ def test_a_file_that_is_not_there_is_told(pytester: pytest.Pytester):
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*scenarios.yaml: cannot be read: No such file or directory"])
+    result.stdout.no_fnmatch_line("During handling*")
 
 
 def test_a_row_beside_a_fixture_that_sets_scenarios_is_refused(pytester: pytest.Pytester):

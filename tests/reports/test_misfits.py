@@ -74,6 +74,13 @@ def test_each_reason_has_its_own_sentence_and_a_single_dialogue_none():
     ]
 
 
+def test_dialogue_of_a_rerun_is_counted_once():
+    once = [("x.py::test_a", result("turns")), ("x.py::test_a", result("turns"))]
+    assert list(misfit_lines(once, [], has_cache=True)) == []
+    [line] = misfit_lines([*once, ("x.py::test_b", result("turns"))], [], has_cache=True)
+    assert line.startswith("2 dialogues are stale")
+
+
 def test_files_are_counted_and_options_are_spelled_for_the_shell():
     [line] = lines(["a.py::t", "b b.py::t", "c.py::t"], result("turns"), "-o", "x=a b", "b b.py")
     assert line == (

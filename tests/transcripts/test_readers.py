@@ -186,7 +186,8 @@ def test_one_bad_line_spoils_no_other():
 def test_a_file_that_is_not_text_is_said(tmp_path: Path):
     path = tmp_path / "x.md"
     path.write_bytes(b"Model A: \xff")
-    assert read_file(path) == [Unreadable(str(path), 1, "not a text file: byte 9 is not UTF-8")]
+    problem = "not a text file: byte 9 is not UTF-8; if it is text in another encoding, save it as UTF-8 in an editor"
+    assert read_file(path) == [Unreadable(str(path), 1, problem)]
 
 
 # A speaker with one of these names is no person: its entry is a system prompt, a call or a result.
