@@ -38,6 +38,8 @@ WRITERS = {
     "second": ("elsewhere5", "spirals4"),
     "third": ("elsewhere6", "elsewhere7", "spirals5", "spirals6"),
     "fourth": ("elsewhere8", "spirals7"),
+    "fifth": ("elsewhere9", "spirals8"),
+    "sixth": ("elsewhere10", "spirals9"),
 }
 # Kinds of loops in which perhaps only one side says nothing: there, only the side that looks emptier is learned from.
 ONE_SIDED = ("stuck", "semantic")
@@ -111,23 +113,29 @@ def _one_side(example: Example, weights: Weights) -> Example:
 
 
 def _regression(examples: Sequence[Example], like: Weights) -> Weights:
-    """Logistic regression by Newton's method; the constant is not regularised."""
-    rows = np.concatenate([example.rows for example in examples]).astype(float)
+    rows = np.concatenate([example.rows for example in examples])
     labels = np.concatenate([example.is_empty for example in examples])
     weights = np.concatenate([np.full(len(example.rows), example.weight) for example in examples])
     used = ~np.isnan(labels)
-    rows, labels, weights = np.hstack([rows, np.ones((len(rows), 1))])[used], labels[used], weights[used]
+    rows, labels, weights = rows[used], labels[used], weights[used]
     weights[labels == 1] *= LOOP_WEIGHT * weights[labels == 0].sum() / (labels == 1).sum()
-    ridge = np.full(rows.shape[1], RIDGE)
-    ridge[-1] = 1e-6
+    found = regression(rows, labels, weights, RIDGE)
+    return replace(like, constant=found[-1], direction=found[:-1])
+
+
+def regression(
+    rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, ridge: float, digits: int = 3
+) -> list[float]:
+    """Logistic regression by Newton's method: a weight for each column, then the constant, which is not regularised."""
+    rows = np.hstack([rows.astype(float), np.ones((len(rows), 1))])
+    held = np.full(rows.shape[1], ridge)
+    held[-1] = 1e-6
     found = np.zeros(rows.shape[1])
     for _ in range(12):
-        odds = 1 / (1 + np.exp(-(rows @ found)))
-        curvature = (rows * (weights * odds * (1 - odds))[:, None]).T @ rows + np.diag(ridge)
-        found -= np.linalg.solve(curvature, rows.T @ (weights * (odds - labels)) + ridge * found)
-    return replace(
-        like, constant=round(float(found[-1]), 3), direction=[round(float(one), 3) for one in found[:-1]]
-    )
+        odds = 1 / (1 + np.exp(-(rows @ found).clip(-30, 30)))
+        curvature = (rows * (weights * odds * (1 - odds))[:, None]).T @ rows + np.diag(held)
+        found -= np.linalg.solve(curvature, rows.T @ (weights * (odds - labels)) + held * found)
+    return [round(float(one), digits) for one in found]
 
 
 def measured(dialogues: Sequence[Labelled], weights: Weights) -> str:

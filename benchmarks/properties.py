@@ -113,6 +113,7 @@ def print_spirals(folder: Path, *, with_errors: bool) -> None:
         "spirals6-",
         "spirals7-",
         "spirals8-",
+        "spirals9-",
         "",
     ):
         examples = list(_spirals(dialogues, prefix))

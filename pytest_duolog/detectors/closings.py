@@ -26,6 +26,8 @@ SHORT = 14
 AFTERTHOUGHT = 2
 # A greeting or a goodbye is not longer than this.
 FEW_WORDS = 5
+# With so many words, one of them may be a name.
+WITH_NAME = 3
 # In this many first messages, words that can be a greeting or a goodbye are greetings.
 FIRST_MESSAGES = 2
 
@@ -55,7 +57,8 @@ class Reading:
         self._normalised = normalised
         own_words = _SIGNED.sub("", normalised) if "\n" in normalised else normalised
         own_words = _QUOTED.sub(" ", own_words) if '"' in normalised else own_words
-        self._own_words = own_words if own_words is normalised or text.words(own_words) else normalised
+        self.is_quoted = own_words is not normalised and not text.words(own_words)
+        self._own_words = normalised if self.is_quoted else own_words
         self._known_end: _End | None = None
 
     @property
@@ -87,9 +90,10 @@ class Reading:
 
     @property
     def parts(self) -> bool:
-        """Whether it is only a few words of greeting or goodbye: at the end of a dialogue they are a goodbye."""
+        """Whether it only greets or parts, perhaps with a name: at the end of a dialogue that is a goodbye."""
         n_words = len(text.words(self._normalised))
-        return n_words <= FEW_WORDS and _is_only(lexicon.PARTING, self._normalised, news=0)
+        news = int(n_words <= WITH_NAME)
+        return n_words <= FEW_WORDS and _is_only(lexicon.PARTING, self._normalised, news=news)
 
     @property
     def thanks(self) -> bool:
@@ -196,7 +200,9 @@ class ClosingDetector:
         reading, cue = self._readings[last], self._parting_cue(last)
         if reading.offers or reading.asks:
             return None
-        before = self._parting_cue(last - 1) if last else Cue.NONE
+        before = Cue.NONE
+        if last and reading.is_quoted == self._readings[last - 1].is_quoted:
+            before = self._parting_cue(last - 1)
         if reading.is_short and (before >= Cue.ENOUGH or (before and cue)):
             return last - 1
         return last if cue >= Cue.ENOUGH else None
@@ -216,6 +222,8 @@ class ClosingDetector:
             return False
         answer = self._cue(here)
         reading = self._readings[here]
+        if reading.is_quoted != self._readings[here - 1].is_quoted:
+            return False  # one of them only says what somebody could say
         if reading.offers or (reading.asks and answer < Cue.FAREWELL):
             return False
         return (

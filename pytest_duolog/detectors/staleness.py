@@ -53,9 +53,10 @@ RUN = 2
 LATELY = 3
 
 # A number that grows by at most this much, next to this many equal words, is a counter and not news; so are several
-# that grow or shrink together.
+# that grow or shrink together. Machines need fewer words: "08:00:21 opening session 1003".
 COUNTER_STEP = 6
 COUNTER_WORDS = 4
+COUNTER_WORDS_OF_MACHINES = 2
 
 
 _WORDLESS = (Stale.RITUAL, Stale.EMPTY)
@@ -113,7 +114,9 @@ class StalenessReader:
         stale = (
             None
             if has_value and not lexicon.POLITE.search(message.normalised)
-            else self._judge(message, frame, numbers, after_goodbye=after_goodbye)
+            else self._judge(
+                message, frame, numbers, after_goodbye=after_goodbye, is_structured=is_structured
+            )
         )
         if is_structured and stale is Stale.LISTENING:
             stale = Stale.REPEAT
@@ -127,14 +130,21 @@ class StalenessReader:
         return stale
 
     def _judge(
-        self, message: Said, frame: tuple[str, ...], numbers: tuple[str, ...], *, after_goodbye: bool
+        self,
+        message: Said,
+        frame: tuple[str, ...],
+        numbers: tuple[str, ...],
+        *,
+        after_goodbye: bool,
+        is_structured: bool,
     ) -> Stale | None:
         words = message.words
         if not words:
             symbols = {symbol for symbol in message.normalised if not symbol.isspace()}
             is_known = len(symbols) <= 1 or symbols <= self._symbols | lexicon.SYMBOLS
             return Stale.EMPTY if is_known or all(map(_is_punctuation, symbols)) else None
-        if _counts_on(self._counters.get(frame, ()), numbers) and len(frame) >= COUNTER_WORDS:
+        fewest = COUNTER_WORDS_OF_MACHINES if is_structured else COUNTER_WORDS
+        if len(frame) >= fewest and _counts_on(self._counters.get(frame, ()), numbers):
             return Stale.REPEAT
         new = sum(map(message.new.__contains__, words)) / len(words) if message.new else 0.0
         if new > REPHRASED_NEW_WORDS:  # as in most messages: whatever was said before

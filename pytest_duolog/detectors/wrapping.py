@@ -90,6 +90,10 @@ _MACHINE_ID = re.compile(
 _ID = re.compile(
     _MACHINE_ID.pattern + r"|\b(?=[0-9a-f]{0,7}[a-f])(?=[0-9a-f]{0,7}\d)[0-9a-f]{5,7}\b", re.IGNORECASE
 )
+# Hashes whose letters and digits mix, as in no word and no number of a flight: "Job 4f1a02 failed."
+_HASH = re.compile(
+    r"\b(?=[0-9a-f]{5,40}\b)(?:[0-9]{1,39}[a-f]{1,39}[0-9]|[a-f]{1,39}[0-9]{1,39}[a-f])", re.IGNORECASE
+)
 
 
 class Unwrapped(NamedTuple):
@@ -129,11 +133,16 @@ def _of_values(values: list[tuple[str, str]]) -> Unwrapped:
 
 def _is_plain(stripped: str) -> bool:
     """Whether it is plain at first sight, as most messages are."""
-    return bool(_PLAIN.match(stripped)) and "\n" not in stripped and "=" not in stripped
+    return (
+        bool(_PLAIN.match(stripped))
+        and "\n" not in stripped
+        and "=" not in stripped
+        and not _HASH.search(stripped)
+    )
 
 
 def _is_machine_made(stripped: str) -> bool:
-    if _LOG.match(stripped) or _STATEMENT.match(stripped):
+    if _LOG.match(stripped) or _STATEMENT.match(stripped) or _HASH.search(stripped):
         return True
     n_lines = stripped.count("\n") + 1 - len(_HEADING.findall(stripped))
     if n_lines >= _LINES and len(_KEY_LINE.findall(stripped)) + len(_ROW.findall(stripped)) >= 0.7 * n_lines:

@@ -18,7 +18,7 @@ from pytest_duolog.errors import ConfigurationError
 from pytest_duolog.properties.agreement import agreeing_loops
 from pytest_duolog.properties.base import Property
 from pytest_duolog.properties.verdict import Verdict
-from pytest_duolog.topics import blessings, empty, idle, meanings
+from pytest_duolog.topics import blessings, empty, idle, meanings, stuck
 from pytest_duolog.transcripts.transcript import Message, Transcript
 
 # The results for so many dialogues are kept, and for up to so many if these have few messages in sum.
@@ -130,6 +130,7 @@ def _said_loops(messages: Messages) -> meanings.Asking[tuple[Loop, ...]]:
     known += yield from idle.idle_loops(messages, n_news, is_stale, closing, known)
     known += blessings.blessing_loops(messages, detector.heard, n_news, known)
     known += yield from empty.empty_loops(messages, n_news, closing, known)
+    known += yield from stuck.stuck_loops(messages, n_news, known)
     for loop in known[len(kept) :]:
         if not any(other.onset <= loop.end and loop.onset <= other.end for other in kept):
             kept.append(loop)

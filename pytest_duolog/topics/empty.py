@@ -141,7 +141,7 @@ def empty_loops(
         return []
     said = [text.without_thinking(message.content) for message in messages]
     speakers = [message.speaker for message in messages]
-    scores = {at: LEAST for at, one in enumerate(said) if not _is_readable(one)}
+    scores = {at: LEAST for at, one in enumerate(said) if not is_readable(one)}
     if closing is not None:
         scores.update(dict.fromkeys(range(closing, min(closing + 2, len(said))), PARTED))
     for loop in known:
@@ -167,7 +167,7 @@ def empty_loops(
     return sorted(found, key=lambda loop: loop.onset)
 
 
-def _is_readable(said: str) -> bool:
+def is_readable(said: str) -> bool:
     """Whether a message is short enough, and has a letter: pictures and symbols have no meaning in the vectors."""
     return len(said) <= LONGEST and any(map(str.isalpha, said))
 
@@ -229,7 +229,7 @@ class _Dialogue:
         end = max(range(start, len(places)), key=lambda at: sums[at + 1])
         inside = places[start : end + 1]
         empty = [at for at in inside if self.scores[at] > 0]
-        kind = _kind_of([self.rows[self.said[at]] for at in empty], encoder)
+        kind = kind_of([self.rows[self.said[at]] for at in empty], encoder)
         if not track.is_shared and kind != idle.DEFLECTION:
             kind = _STUCK
         return Loop(
@@ -237,7 +237,7 @@ class _Dialogue:
         )
 
 
-def _kind_of(rows: Sequence[Vector], encoder: SentenceVectors) -> str:
+def kind_of(rows: Sequence[Vector], encoder: SentenceVectors) -> str:
     """The kind of sentences that messages with these vectors are nearest to, on average."""
     import numpy as np  # noqa: PLC0415  # part of the extra
 

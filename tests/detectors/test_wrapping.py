@@ -24,8 +24,9 @@ IDS = [f"{at * 7919:08x}c0ffee{at:02d}" for at in range(1, 17)]
         ("2025-02-03 10:11:12 ERROR [a1b2c3d4e5] disk full", "ERROR [ ] disk full"),
         ("## Job\n- run: 4b19f0\n- state: blocked", "## Job - run: - state: blocked"),
         ("| node | trace |\n|---|---|\n| c1 | 0x9a7 |", "| node | trace | | c1 | |"),
+        ("Build 4f1a02 failed, no space left", "Build failed, no space left"),
     ],
-    ids=["spoken", "values", "fenced", "XML", "pairs", "YAML", "log", "Markdown list", "table"],
+    ids=["spoken", "values", "fenced", "XML", "pairs", "YAML", "log", "Markdown list", "table", "short hash"],
 )
 def test_ids_times_and_counters_are_left_out(content, said):
     assert unwrap(content).said.split() == said.split()
@@ -36,7 +37,7 @@ def test_ids_times_and_counters_are_left_out(content, said):
     [
         "The code is 7 = 4 + 3, said Ann.", "[bows and leaves]", "*waves* (smiling)", "{", "[", "<3 you", "",
         "Dear Ben,\nNote: bring bread.\nI will be late and the shop closes early.", '"quoted"',
-        "Select a colour from the list.",
+        "Select a colour from the list.", "Flight BA2490 is full.", "The facade of 1ab is grey.",
     ],
 )  # fmt: skip
 def test_prose_stays_as_it_is(content):

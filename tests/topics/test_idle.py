@@ -11,7 +11,7 @@ from pytest_duolog import NoAgreementSpiral, NoLoops, Outcome
 from pytest_duolog.detectors import text
 from pytest_duolog.properties.loops import find_loops
 from pytest_duolog.results.reading import read
-from pytest_duolog.topics import idle, meanings
+from pytest_duolog.topics import empty, idle, meanings, stuck
 from pytest_duolog.topics.vectors import NAME
 from tests.dialogues import dialogue
 
@@ -127,6 +127,8 @@ def test_the_same_without_the_last_messages_is_too_short():
 def test_without_the_extra_the_verdict_says_what_it_did_not_see(monkeypatch):
     monkeypatch.setattr(idle, "folder_of_vectors", lambda: None)
     monkeypatch.setattr(idle, "load_vectors", lambda: None)
+    for module in (empty, stuck):
+        monkeypatch.setattr(module, "can_read_meanings", lambda: False)
     verdict = NoLoops().check(dialogue(*(message.content for message in CLARIFYING.messages)))
     assert verdict
     assert verdict.explanation == (
