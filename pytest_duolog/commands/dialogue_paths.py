@@ -24,7 +24,7 @@ from pytest_duolog.storage.own_folder import OWN_FOLDER
 from pytest_duolog.transcripts.logs.files import identity, kind_of
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
-from pytest_duolog.transcripts.text_file import decode_text
+from pytest_duolog.transcripts.text_file import decode_text, read_text
 
 # The suffixes of files with dialogues, those with the most facts first; other files in a folder are skipped.
 FULLEST = (".json", ".jsonl", ".md")
@@ -155,7 +155,8 @@ def _entries(
 def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue | Unreadable]:
     """The dialogues of a folder's files, in the order of their names.
 
-    A file without a readable dialogue, such as a README, is skipped; the number of such files is reported. If a
+    A file without a readable dialogue, such as a README, is skipped; the number of such files is reported. One that is
+    not text in UTF-8, or may not be read, may be a log, so it is Unreadable. If a
     dialogue is there as JSON, as a recording and as Markdown (`duolog talk` writes all three), it is used once. The
     number of tables, compressed logs and `.txt` files with a dialogue, which are not used here, is reported, too. The
     files that are read are added to `known`; those that are in it are not used again.
@@ -170,7 +171,9 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
         entries = read_dialogues(path)
         words = [_words(entry) for entry in entries if isinstance(entry, FiledDialogue)]
         is_new = (name := identity(str(path))) not in known
-        if not words:
+        if not words and is_new and not _is_text(path):
+            yield from entries
+        elif not words:
             n_others += is_new
         elif is_new and (len(entries) > 1 or found.get(path.with_suffix("")) != words):
             yield from entries
@@ -189,6 +192,14 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
         print(
             printable(f"duolog: {folder}: no dialogue in {counted(n_others, 'other file')}"), file=sys.stderr
         )
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        read_text(path)
+    except TranscriptError:
+        return False
+    return True
 
 
 def _is_chat(path: Path) -> bool:

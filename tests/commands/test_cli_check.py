@@ -290,6 +290,24 @@ def test_a_folder_stands_for_the_dialogues_in_it(files: Path, capsys: pytest.Cap
     assert err == "duolog: logs: no dialogue in 1 other file\n"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "problem"),
+    [("utf-16", "not a text file in UTF-8: it is UTF-16; save it"), ("cp1252", "not a text file: byte 9 is")],
+)
+def test_a_log_of_a_folder_in_another_encoding_is_not_passed_over(
+    files: Path, capsys: pytest.CaptureFixture[str], encoding: str, problem: str
+):
+    """As Windows PowerShell writes what a bot prints (UTF-16), and old editors save it."""
+    logs = files / "logs"
+    logs.mkdir()
+    (files / "healthy.md").rename(logs / "healthy.md")
+    (logs / "other.md").write_text("Alice: Gr\u00fc\u00dfe!\n\nBob: Hello!\n", encoding)
+    assert main(["check", "logs"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "1 dialogue checked: none with findings, 1 could not be read\n"
+    assert err.startswith(f"duolog: logs/other.md:1: {problem}")
+
+
 @pytest.mark.parametrize("paths", [["logs", "logs/looping.md"], ["logs/looping.md", "./logs", "logs"]])
 def test_a_file_that_is_named_itself_and_by_its_folder_is_checked_once(
     files: Path, capsys: pytest.CaptureFixture[str], paths: list[str]
