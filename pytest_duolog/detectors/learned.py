@@ -2,7 +2,8 @@
 
 A message is cut into pieces: sentences, and what stands in tags or brackets. A piece has features: its words, marks and
 pairs of neighbours; the same with a class for each word that `learned.toml` knows, so that "the tenant asks" is like
-"the customer wants"; which classes meet; its place. The score of a piece is a weighted sum, and the score of a message
+"the customer wants"; which classes meet; its place; runs of three to five characters, which languages share that
+inflect. The score of a piece is a weighted sum, and the score of a message
 is the logarithm of the sum of those of its pieces.
 
 `learned.json` has the weights of each kind of message; `benchmarks/learn.py` makes it from the files that it names.
@@ -37,7 +38,11 @@ FEWEST_FEATURES = 20
 _OWN_LETTERS = 4
 # A prompt states the part in its first characters; what follows is about what to do.
 _PART = 200
+_READ_OF_PROMPT = 300
 _STEM = 5
+# So long are runs of characters, and so many characters of a piece have them.
+_RUNS = (3, 4, 5)
+_RUNS_READ = 300
 
 _END = re.compile(r"(?<=[.!?…])[\"')\]*_»”]*\s+|(?<=[。！？])[\"」』）]*|\n+|(?<=[>\]}])\s*(?=\S)")
 _TOKEN = re.compile(
@@ -47,23 +52,27 @@ _TOKEN = re.compile(
 )
 # Where the marks of a chat template were lost, two words stick together: "analysisThe". It becomes a mark.
 _GLUED = re.compile(r"(?<=[a-z])(?=[A-Z\u4e00-\u9fff])")
+_DIGITS = re.compile(r"\d+")
 _NUMBER = "0"
+# What stands before a run: no token has it.
+_RUN = "§"
 
 Features = frozenset[str]
 
 
 class Part(NamedTuple):
-    """The part of a speaker as its system prompt states it: the words of the prompt, and whether others serve it."""
+    """The part of a speaker as its system prompt states it: its words, whether others serve it, and how it begins."""
 
     words: frozenset[str] = frozenset()
     is_helped: bool = False
+    prompt: str = ""
 
     @classmethod
     def of(cls, prompt: str, *, is_helped: bool = False) -> Part:
         """The part that a prompt states; it may be empty."""
         words = text.words(text.fold(prompt[:_PART]))
         own = (word for word in words if len(word) >= _OWN_LETTERS and word not in _tables().not_own)
-        return cls(frozenset(own) - lexicon.FUNCTION_WORDS, is_helped)
+        return cls(frozenset(own) - lexicon.FUNCTION_WORDS, is_helped, prompt[:_READ_OF_PROMPT])
 
 
 NOBODY = Part()
@@ -187,4 +196,10 @@ def _features(said: str, at: int, n_pieces: int, part: Part) -> Features:
         features.update([f"helped+{one}" for one in features])
     elif part.words:
         features.add("prompted")
-    return frozenset(features)
+    return frozenset(features | _runs(said))
+
+
+def _runs(said: str) -> set[str]:
+    """The runs of characters; a piece begins and ends with a space."""
+    padded = f" {' '.join(_DIGITS.sub(_NUMBER, text.fold(said[:_RUNS_READ])).split())} "
+    return {f"{_RUN}{padded[at : at + size]}" for size in _RUNS for at in range(len(padded) - size + 1)}

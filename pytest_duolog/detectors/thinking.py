@@ -54,7 +54,8 @@ _TO_SOMEBODY = re.compile(
 _YOU = re.compile(r"\byou(?:r|rs|'re|'ll|'ve|'d)?\b")
 # What is left of a chat template, folded; text about such marks has them in code.
 _REMAINS = re.compile(
-    r"<\|[a-z_]{2,30}\|>|<(?:start|end)_of_turn>|\A\s*\[/?inst\]|\[/?inst\]\s*\Z|<</?sys>>|(?<!<s>)</s>\s*\Z|<0x[0-9a-f]{2}>|◁/?[a-z]+▷"
+    r"<\|[a-z_]{2,30}\|>(?! (?:after|before|between|is|are|and|or|tags?|tokens?|marks?)\b)"
+    r"|<(?:start|end)_of_turn>|\A\s*\[/?inst\]|\[/?inst\]\s*\Z|<</?sys>>|(?<!<s>)</s>\s*\Z|<0x[0-9a-f]{2}>|◁/?[a-z]+▷"
     r"|^\W{0,3}/(?:no_)?think\b|\b(?:assistant|analysis|final)commentary\b|\bassistantfinal\b"
 )
 # Keys of a thought beside the message.

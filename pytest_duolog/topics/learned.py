@@ -1,8 +1,10 @@
 """Reads messages by learned weights and by what their pieces mean, with the sentence vectors of the extra `topic`.
 
 Beside the features of `detectors/learned.py`, a piece has the vector of itself, of its message and of the next piece,
-and its own once more if others serve its speaker. Sixteen languages share the space of these vectors, so what was
-learned from messages in one is found in others. Messages with hardly a feature of their kind are not compared.
+and its own once more if others serve its speaker. Where the system prompt is known, it has its vector, and its products
+with those of piece and message, number by number: they tell who speaks for whom. Sixteen languages share the space of
+these vectors, so what was learned from messages in one is found in others. Messages with hardly a feature of their kind
+are not compared.
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ from pytest_duolog.topics.meanings import MOST_READ, load_meanings
 if TYPE_CHECKING:
     from pytest_duolog.topics.vectors import Rows
 
-# So many characters of a text have a vector; the vectors of what is around a piece count half.
+# So many characters of a text have a vector; the vectors of what is around a piece, and of the prompt, count half.
 _READ = 300
 _AROUND = 0.5
+# The numbers of a product are small; a likeness is their sum.
+_PRODUCT, _PRODUCT_AROUND, _LIKENESS = 10.0, 5.0, 2.0
 # So many messages have their vectors at once: each has up to 14 pieces.
 _AT_ONCE = 64
 # A score by words that is so far below the bound is not made up for by meanings.
-_OUT_OF_REACH = 9.0
+_OUT_OF_REACH = 12.0
 
 
 def first_of(kind: str, messages: Sequence[Spoken]) -> list[str | None]:
@@ -54,19 +58,35 @@ def first_of(kind: str, messages: Sequence[Spoken]) -> list[str | None]:
 
 
 def meanings_of(messages: Sequence[Spoken]) -> list[Rows]:
-    """For each message, of which there is at least one, the vectors of its pieces: a row of 2,049 numbers each."""
+    """For each message, of which there is at least one, what its pieces mean: a row of 3,588 numbers each."""
     import numpy as np  # noqa: PLC0415  # part of the extra
 
     encoder = load_meanings()
     assert encoder, "the extra is not installed"
     pieces = [[piece.said[:_READ] for piece in pieces_of(message)] for message in messages]
-    rows = encoder.directions_of([*chain(*pieces), *(message.content[:_READ] for message in messages)])
+    prompts = list(dict.fromkeys(message.part.prompt for message in messages if message.part.prompt))
+    rows = encoder.directions_of([*chain(*pieces), *(one.content[:_READ] for one in messages), *prompts])
     ends = list(accumulate(map(len, pieces), initial=0))
+    wholes = rows[ends[-1] :]
+    prompted = dict(zip(prompts, wholes[len(messages) :], strict=True))
+    nothing = np.zeros_like(rows[0])
     found = []
-    for message, whole, (start, end) in zip(messages, rows[ends[-1] :], pairwise(ends), strict=True):
+    for message, whole, (start, end) in zip(messages, wholes, pairwise(ends), strict=False):
         each = rows[start:end]
-        around = np.broadcast_to(whole, each.shape)
-        after = np.concatenate([each[1:], np.zeros_like(each[:1])])
-        helped = np.full((len(each), 1), float(message.part.is_helped), dtype=np.float32)
-        found.append(np.hstack([each, _AROUND * around, _AROUND * after, each * helped, _AROUND * helped]))
+        after = np.concatenate([each[1:], nothing[None]])
+        prompt = prompted.get(message.part.prompt, nothing)
+        of_message = [
+            _AROUND * whole,
+            _AROUND * prompt,
+            _PRODUCT_AROUND * whole * prompt,
+            [
+                _LIKENESS * (whole @ prompt),
+                _AROUND * bool(message.part.prompt),
+                _AROUND * message.part.is_helped,
+            ],
+        ]
+        around = np.broadcast_to(np.concatenate(of_message), (len(each), 3 * len(whole) + 3))
+        products = [_PRODUCT * each * prompt, _LIKENESS * (each @ prompt)[:, None]]
+        of_pieces = [each, _AROUND * after, each * message.part.is_helped, *products]
+        found.append(np.hstack([*of_pieces, around]).astype(np.float32))
     return found

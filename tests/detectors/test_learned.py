@@ -67,7 +67,22 @@ def test_who_is_helped_does_not_serve() -> None:
     assert found[1] is None
 
 
-def test_both_layers_have_weights_of_the_same_kinds() -> None:
-    for kind in (THINKS, LEAVES):
-        assert not learned.weights_of(kind).directions
-        assert len(learned.weights_of(kind, meant.__package__).directions) == 4 * 512 + 1
+def test_who_has_a_part_does_not_ask_how_to_play_it() -> None:
+    sailor = Part.of("You are a retired sailor.")
+    left = "Fair winds! I hope that's what you wanted, shall I go on in character or make him gruffer?"
+    kept = "Fair winds! I hope that you'll come aboard again. Shall I tell you how I lost the boat?"
+    found, other = meant.first_of(LEAVES, [Spoken(left, sailor), Spoken(kept, sailor)])
+    assert found is not None
+    assert other is None
+
+
+def test_runs_of_characters_are_features_whatever_the_script() -> None:
+    (piece,) = pieces_of(Spoken("用户 wants\t12"))
+    assert {"§ 用户", "§户 w", "§ 0 "} <= piece.features
+
+
+@pytest.mark.parametrize("kind", [THINKS, LEAVES])
+def test_weights_fit_the_encoder(kind: str) -> None:
+    (rows,) = meant.meanings_of([Spoken("Good morning. Is it you?", Part.of("You are a gardener."))])
+    assert not learned.weights_of(kind).directions
+    assert len(learned.weights_of(kind, meant.__package__).directions) == rows.shape[1]
