@@ -104,7 +104,7 @@ class _Kept(Generic[T]):
 @_Kept
 def said_loops(messages: Messages) -> tuple[Loop, ...]:
     """The loops in what is said, in order, without overlaps: of the detector, of mere agreement, then by likeness."""
-    (loops,) = meanings.found_by([_said_loops(messages)])
+    (loops,) = meanings.found_by([meanings.once(_said_loops(messages))])
     return loops
 
 
@@ -114,9 +114,8 @@ def find_together(dialogues: Sequence[Messages]) -> None:
     What goes wrong is raised by `said_loops`.
     """
     with suppress(Exception):
-        for messages, loops in zip(
-            dialogues, meanings.found_by(list(map(_said_loops, dialogues))), strict=True
-        ):
+        askings = [meanings.once(_said_loops(messages)) for messages in dialogues]
+        for messages, loops in zip(dialogues, meanings.found_by(askings), strict=True):
             said_loops.keep(messages, loops)
 
 

