@@ -188,7 +188,6 @@ def test_thinking_aloud_is_found(content):
         "Der Nutzer hat dreimal das Falsche getippt. Ich schalte es Ihnen frei.",
         "As your keeper I should now ask you to leave.",
         "Be kind, be brief, be gone. That was my father's advice.",
-        "Kurz und höflich bleiben, hat der Wärter gesagt, und nichts zugeben. Das fällt mir schwer.",
     ],
 )
 def test_talk_about_users_and_thinking_is_no_leak(content):
