@@ -283,7 +283,7 @@ def check_place(path: Path) -> None:
         raise RunRecordError(
             "another file is there, which is not a run record",
             path=path,
-            advice="name another file with --duolog-record=FILE, or move this one away",
+            advice="name another file (--duolog-record of pytest, -o of duolog), or move this one away",
         )
 
 
@@ -328,7 +328,7 @@ def _writing(path: Path) -> Iterator[None]:
         raise RunRecordError(
             f"the run record cannot be written: {error.strerror}",
             path=path,
-            advice=f"{what_to_do(error)}, or name another file with --duolog-record=FILE",
+            advice=f"{what_to_do(error)}, or name another file (--duolog-record of pytest, -o of duolog)",
         ) from error
 
 
