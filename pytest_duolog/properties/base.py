@@ -115,6 +115,14 @@ class Property(ABC):
     def __invert__(self) -> Property:
         return Not(self)
 
+    def __bool__(self) -> bool:
+        """Raises ConfigurationError: nothing was checked yet, and `and` would drop the property on its left."""
+        name = type(self).__name__
+        raise ConfigurationError(
+            f"{name} was not checked, so it is neither true nor false: write dialogue.satisfies({name}(...)), and "
+            "combine properties with &, | and ~ instead of `and`, `or` and `not`"
+        )
+
 
 def _default(field: Field[Any]) -> object:
     return field.default if field.default_factory is MISSING else field.default_factory()

@@ -260,6 +260,23 @@ def test_fields_of_a_wrong_type_are_refused(wrong):
         wrong()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda: MaxWords(4) and Balanced(),
+        lambda: MaxWords(4) or Balanced(),
+        lambda: not MaxWords(4),
+        lambda: MaxWords(4) & Balanced() and KeepsLength(),
+        lambda: all([MaxWords(4)]),
+    ],
+    ids=["and", "or", "not", "combination", "all"],
+)
+def test_a_property_that_was_not_checked_is_neither_true_nor_false(written):
+    """`assert MaxWords(4)` would always pass, and `and` would drop the property on its left."""
+    with pytest.raises(ConfigurationError, match=r"was not checked, .* combine properties with &, \| and ~"):
+        written()
+
+
 def test_repr_sends_nothing_to_a_terminal():
     def fails(transcript):
         raise ValueError(transcript.messages[0].content)
