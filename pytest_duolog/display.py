@@ -78,11 +78,11 @@ def and_more(n: int, most: int, what: str = "") -> list[str]:
     return [f"and {n - most} more {what}".rstrip()] if n > most else []
 
 
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`; did you mean 'x'?` if one of the known names is close to `name`, otherwise nothing."""
+def did_you_mean(name: str, known: Collection[str], *, least: float = 0.6) -> str:
+    """`; did you mean 'x'?` if a known name is like `name`, by difflib's ratio (0 to 1); otherwise nothing."""
     import difflib  # noqa: PLC0415  # only for mistakes
 
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=least)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

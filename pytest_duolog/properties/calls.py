@@ -18,7 +18,7 @@ from pytest_duolog.properties.made import Made, calls_in, rounds_of, summary
 from pytest_duolog.properties.schemas import Unknown, misfits
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.properties.verdict import Evidence, Verdict
-from pytest_duolog.properties.wanted import differences, shown, unusable
+from pytest_duolog.properties.wanted import differences, misspelt, shown, unusable
 from pytest_duolog.transcripts.call_keys import arguments_of
 from pytest_duolog.transcripts.transcript import Transcript, TranscriptSpeaker
 
@@ -54,6 +54,9 @@ class _Wanted(SpokenProperty):
         """The calls of the tool, each with what differs from the wanted arguments."""
         wanted = self.arguments or {}
         return [(one, differences(one.call, wanted)) for one in made if one.call.name == self.name]
+
+    def _misspelt(self, transcript: Transcript) -> str:
+        return misspelt(self.name, self.arguments or {}, transcript.speakers)
 
     @property
     def _told(self) -> str:
@@ -120,9 +123,11 @@ class CallsTool(_Wanted, method="calls_tool", names="arguments"):
                 f"{self.name} was called {counted(len(tried), 'time')}{where}, but never as {self._told} ({wanted})",
                 [one.evidence(*differing) for one, differing in nearest],
             )
-            return replace(failed, opposite_unknown=_unread_words(self.name, _unread(tried)))
+            unknown = _unread_words(self.name, _unread(tried)) or self._misspelt(transcript)
+            return replace(failed, opposite_unknown=unknown)
         claims = claims_of(self.name, of_those_who_act(transcript, said))
-        return self._never(claims, made, said[-1], where)
+        never = self._never(claims, made, said[-1], where)
+        return replace(never, opposite_unknown=self._misspelt(transcript))
 
     def _never(self, claims: list[Evidence], made: Sequence[Made], last: Numbered, where: str) -> Verdict:
         called = [one for one in made if one.call.name == self.name]
@@ -176,6 +181,8 @@ class NeverCalls(_Wanted, method="never_calls", names="arguments"):
         unread = _unread(tried)
         if unread and not fitting:
             return self.verdict(None, _unread_words(self.name, unread), _told(unread))
+        if not fitting and (mistake := self._misspelt(transcript)):
+            return self.verdict(None, mistake)
         return self.verdict(
             not fitting,
             f"{self._told} was called {counted(len(fitting), 'time')} (at most 0), of {counted(len(made), 'call')}",

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import EllipsisType
 from typing import Any
 
-from pytest_duolog.display import cut
+from pytest_duolog.display import cut, did_you_mean
 from pytest_duolog.errors import told
 from pytest_duolog.transcripts.call_keys import arguments_of
-from pytest_duolog.transcripts.transcript import ToolCall
+from pytest_duolog.transcripts.transcript import ToolCall, TranscriptSpeaker
 
+# Names that are at least so like differ by a typing error: `refnd` and `refund`, not `delete_user` and `create_user`.
+TYPING_ERROR = 0.85
 # A value is shown with at most this many characters.
 MAX_VALUE = 80
 
@@ -29,6 +31,22 @@ def unusable(wanted: object) -> str:
         return f"{wanted!r}"
     is_known = wanted is None or isinstance(wanted, str | int | float | re.Pattern | EllipsisType)
     return "" if is_known or (callable(wanted) and not isinstance(wanted, type)) else f"{wanted!r:.40}"
+
+
+def misspelt(tool: str, wanted: Mapping[str, Any], speakers: Iterable[TranscriptSpeaker]) -> str:
+    """Which name is a typing error, as far as the definitions of the speakers' tools tell; otherwise empty.
+
+    A call with such a name cannot come, so that it never came says nothing. A name that is like none may be meant.
+    """
+    known = {tool.name: tool for speaker in speakers for tool in speaker.tools}
+    if tool not in known:
+        hint = did_you_mean(tool, known, least=TYPING_ERROR)
+        return f"no speaker has a tool {tool!r}{hint}" if hint else ""
+    arguments = known[tool].parameters.get("properties") or {}
+    for name in wanted:
+        if name not in arguments and (hint := did_you_mean(name, arguments, least=TYPING_ERROR)):
+            return f"{tool} has no argument {name!r}{hint}"
+    return ""
 
 
 def differences(call: ToolCall, wanted: Mapping[str, Any]) -> list[str]:

@@ -65,6 +65,34 @@ SOLD = shop(
 
 
 @pytest.mark.parametrize(
+    ("tool", "wanted", "mistake"),
+    [
+        ("refnd", {}, "no speaker has a tool 'refnd'; did you mean 'refund'?"),
+        ("refund", {"orderid": "4711"}, "refund has no argument 'orderid'; did you mean 'order_id'?"),
+    ],
+)
+def test_a_misspelt_call_that_never_came_says_nothing(tool: str, wanted: dict[str, object], mistake: str):
+    never = SOLD.never_calls(tool, wanted)
+    assert (never.outcome, never.explanation) == (Outcome.UNMEASURED, mistake)
+    negated = ~SOLD.calls_tool(tool, wanted)
+    assert negated.outcome is Outcome.UNMEASURED
+    assert negated.explanation.startswith(mistake)
+    assert SOLD.calls_tool(tool, wanted).outcome is Outcome.FAILS
+
+
+@pytest.mark.parametrize(
+    ("tool", "wanted"), [("delete_account", {}), ("refund_all", {}), ("refund", {"reason": "broken"})]
+)
+def test_a_call_like_no_known_one_may_be_meant(tool: str, wanted: dict[str, object]):
+    """A model may make up a call."""
+    assert SOLD.never_calls(tool, wanted)
+
+
+def test_what_a_transcript_without_definitions_never_calls_is_taken_as_it_is():
+    assert shop(("Done.", [call("refund")]), tools=()).never_calls("refnd")
+
+
+@pytest.mark.parametrize(
     "wanted",
     [
         {},
