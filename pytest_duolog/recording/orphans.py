@@ -76,18 +76,20 @@ class Orphans:
         return list(recordings_under(self._root))
 
     def of(self, header: Mapping[str, Any], *, module: Path) -> list[Recording]:
-        """Recordings of the dialogue in `header` that its test may take over.
+        """Recordings of the dialogue in `header` that its test may take over; those of the likest names first.
 
         `module` is the test's module. Their own test no longer exists, or is the same test with other parameters.
         """
-        function = str(header["test"]).partition("::")[2].partition("[")[0]
-        return [
+        test = str(header["test"]).partition("::")[2]
+        function = test.partition("[")[0]
+        alike = [
             found
             for found in self._recordings
             if found.holds(header)
             and found.path.exists()
             and (found.gone or (found.module == module and found.test.partition("[")[0] == function))
         ]
+        return sorted(alike, key=lambda one: -likeness(one.test, test))
 
     def take_over(
         self, location: CassetteLocation, header: Mapping[str, Any], *, from_siblings: bool = False
@@ -100,9 +102,7 @@ class Orphans:
         if location.has_recording:
             return None
         module = module_of(location.folder)
-        for found in sorted(
-            self.of(header, module=module), key=lambda one: -likeness(one.test, location.test)
-        ):
+        for found in self.of(header, module=module):
             if found.gone or from_siblings:
                 with suppress(FileNotFoundError, UnreadableCassette):  # another worker was faster
                     rename_test(found.path, location.path, location.owner, keeps_source=not found.gone)

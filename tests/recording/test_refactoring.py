@@ -105,6 +105,19 @@ OTHER_PARAMETERS = {
 }
 
 
+def test_each_of_several_equal_dialogues_is_told_to_take_over_its_own_recording(recorded, pytester):
+    several = PLAIN.replace("(dialogue)", "(dialogue, case)")
+    several = f'@pytest.mark.parametrize("case", ["one", "two"]){several}'
+    recorded(several, several.replace("test_lamp", "test_light"), n=2)
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=2)
+    lines = [line.partition("duolog ")[2] for line in result.outlines if "take it over: " in line]
+    assert lines == [
+        f"cassettes move 'test_old.py::test_lamp[{case}]' 'test_old.py::test_light[{case}]'"
+        for case in ("one", "two")
+    ]
+
+
 @pytest.mark.parametrize("change", GONE)
 def test_test_that_is_gone_is_named_with_the_command_that_moves_its_recordings(
     recorded, change, pytester, chat_server
