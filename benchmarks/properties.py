@@ -114,6 +114,7 @@ def print_spirals(folder: Path, *, with_errors: bool) -> None:
         "spirals7-",
         "spirals8-",
         "spirals9-",
+        "spirals10-",
         "",
     ):
         examples = list(_spirals(dialogues, prefix))

@@ -7,6 +7,8 @@ between answers and each way to pass a question by, held small by their squares.
 `benchmarks/data/answers*.tsv`; as answers, from the questions and replies in its dialogues without a loop, and in
 those of public corpora (`corpora.py`) whose FOLDER is given: XDailyDialog, XPersona, Topical-Chat, Schema-Guided
 Dialogue and tau-bench for the weights in the package; and as unrelated replies, from answers to other questions.
+What is said next in dialogues is learned from all messages of these corpora: the next message against those after
+other messages of the same corpus.
 
 The bounds come from pairs of hands that the weights were not learned from. A bound is the lowest at which at most so
 many answers are accused, of those in dialogues and of those in the labelled pairs. `--judge` prints what is found of
@@ -18,7 +20,9 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,13 +41,21 @@ from pytest_duolog.topics.replies import (
     EVADED,
     UNRELATED,
     WAYS,
+    Next,
     Pair,
     last_question,
     meanings_of,
 )
 
 # Who wrote which files: the numbers at the end of their names.
-HANDS = {"first": (1, 2, 3, 4, 5, 6, 10), "second": (7, 8), "third": (9,), "fourth": (11,)}
+HANDS = {
+    "first": (1, 2, 3, 4, 5, 6, 10),
+    "second": (7, 8),
+    "third": (9,),
+    "fourth": (11,),
+    "fifth": (12,),
+    "sixth": (13,),
+}
 KINDS = ("answered", *WAYS)
 
 # The weight of the squares; of a pair from dialogues, and of an answer to another question, beside a labelled pair.
@@ -55,6 +67,16 @@ STEPS = 200
 # The share of answers that each way may accuse, in dialogues and among labelled pairs.
 FALSE_ALARMS = {ACKNOWLEDGED: 0.0012, ECHOED: 0.0012, EVADED: 0.0012, UNRELATED: 0.003}
 ACCUSED = 0.0085
+# What is said next: the width of the turned vectors, the messages of a part and their last or first letters that are
+# read, the pairs that are told apart at once, how clearly, how often all are read, and the pace of learning (Adam).
+WIDTH = 32
+NEXT_OF_A_PART = 4_000
+LETTERS = 200
+AT_ONCE = 192
+CLEARLY = 12.0
+ROUNDS = 4
+PACE, SLOWLY, MORE_SLOWLY, TINY = 2e-3, 0.9, 0.999, 1e-8
+LARGEST = 127
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -105,6 +127,61 @@ def swapped(examples: Sequence[Example]) -> Iterator[Example]:
                     )
 
 
+def learn_next(folders: Sequence[Path]) -> Next:
+    """What turns the vectors of a message and of the next one towards each other, rounded as a file has it."""
+    pairs: list[list[Pair]] = []
+    for part, dialogues in parts_in(folders, PARTS):
+        if part.chose:
+            random.Random(3).shuffle(dialogues)
+            found = [
+                Pair(one[-LETTERS:], other[:LETTERS]) for said in dialogues for one, other in pairwise(said)
+            ]
+            pairs.append(found[:NEXT_OF_A_PART])
+    encoder = meanings.load_meanings()
+    assert encoder, "the extra is not installed"
+    vectors = [
+        np.split(encoder.directions_of([one for side in zip(*own, strict=True) for one in side]), 2)
+        for own in pairs
+    ]
+    rng = np.random.default_rng(0)
+    start = np.linalg.qr(rng.standard_normal((vectors[0][0].shape[1], WIDTH)))[0] * 2
+    turns = [start.astype(np.float32), start.astype(np.float32)]
+    means, squares = ([np.zeros_like(one) for one in turns] for _ in range(2))
+    step = 0
+    for _ in range(ROUNDS):
+        batches = [(sides, chosen) for sides in vectors for chosen in _chosen(len(sides[0]), rng)]
+        for at in rng.permutation(len(batches)):
+            (asked, said), chosen = batches[at]
+            step += 1
+            for side, slope in enumerate(_slopes(asked[chosen], said[chosen], *turns)):
+                means[side] = SLOWLY * means[side] + (1 - SLOWLY) * slope
+                squares[side] = MORE_SLOWLY * squares[side] + (1 - MORE_SLOWLY) * slope**2
+                size = np.sqrt(squares[side] / (1 - MORE_SLOWLY**step)) + TINY
+                turns[side] = turns[side] - PACE * means[side] / (1 - SLOWLY**step) / size
+    unit = unit_of(turns)
+    return Next(*(np.float32(unit) * np.rint(one / unit).astype(np.int8) for one in turns))
+
+
+def _chosen(n: int, rng: np.random.Generator) -> Iterator[Numbers]:
+    order = rng.permutation(n)
+    for start in range(0, n - AT_ONCE // 2, AT_ONCE):
+        yield order[start : start + AT_ONCE]
+
+
+def _slopes(asked: Numbers, said: Numbers, turn_asked: Numbers, turn_said: Numbers) -> Iterator[Numbers]:
+    """By how much both turns change how well each message is told from the others, and each next one."""
+    turned_asked, turned_said = asked @ turn_asked, said @ turn_said
+    odds = np.exp(CLEARLY * (turned_asked @ turned_said.T))
+    shares = (odds / odds.sum(axis=1, keepdims=True) + odds / odds.sum(axis=0, keepdims=True)) / 2
+    wrong = CLEARLY / len(odds) * (shares - np.eye(len(odds), dtype=np.float32))
+    yield asked.T @ (wrong @ turned_said)
+    yield said.T @ (wrong.T @ turned_asked)
+
+
+def unit_of(turns: Sequence[Numbers]) -> float:
+    return max(float(np.abs(one).max()) for one in turns) / LARGEST
+
+
 def learn(rows: Numbers, ways: Numbers, counts: Numbers) -> Numbers:
     """A row of weights for each way, less those of answers."""
     wanted = np.eye(len(KINDS))[ways]
@@ -137,7 +214,8 @@ def main() -> None:
     given = parser.parse_args()
     examples = [*labelled(), *ordinary(given.folders)]
     examples += swapped(examples)
-    rows = meanings_of([one.pair for one in examples])
+    following = learn_next(given.folders)
+    rows = meanings_of([one.pair for one in examples], following)
     ways = np.array([one.way for one in examples])
     hands = np.array([one.hand for one in examples])
     is_swapped = np.char.endswith(hands, ", swapped")
@@ -158,6 +236,14 @@ def main() -> None:
         weights = learn(rows, ways, counts)
         table = {
             "encoder": meanings.NAME,
+            "next": {
+                "width": WIDTH,
+                "unit": (unit := unit_of(following)),
+                **{
+                    side: b64encode(np.rint(turn / unit).astype(np.int8).tobytes()).decode()
+                    for side, turn in following._asdict().items()
+                },
+            },
             "ways": {
                 name: {
                     "bound": round(bound, 2),

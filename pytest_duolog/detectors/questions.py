@@ -249,6 +249,11 @@ def denies(folded: str) -> bool:
     return bool(_DENIES.search(folded))
 
 
+def reports(folded: str) -> bool:
+    """Whether a text says that the other side asks: "You want to know" when the pool opens."""
+    return bool(_REPORTS.search(folded) or _REPORTS_ELSEWHERE.search(folded))
+
+
 def _evades(folded: str) -> bool:
     """Whether each sentence of a text turns a question away, some after praising it."""
     said = text.sentences(folded)

@@ -1,20 +1,23 @@
 """Reads by learned weights how a reply passes its question by, with the sentence vectors of the extra `topic`.
 
-A pair of question and reply has the vector of the reply, its product with that of the question, number by number, and
-the likeness of both. Sixteen languages share the space of these vectors, so what was learned from pairs in one is found
-in others. `replies.json` has the weights of each way to pass a question by, and `benchmarks/replies.py` makes it.
+A pair of question and reply has the vectors of both, their product, number by number, and their likeness; numbers for
+the words that they share (`detectors/reply_words.py`); and how near the reply is to what is said next in dialogues.
+Sixteen languages share the space of these vectors, so what was learned from pairs in one is found in others.
+`replies.json` has the weights of each way to pass a question by, and `benchmarks/replies.py` makes it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_duolog.detectors import text
+from pytest_duolog.detectors.reply_words import reply_words
 from pytest_duolog.topics import meanings
 from pytest_duolog.topics.meanings import MOST_READ, load_meanings
 
@@ -26,7 +29,7 @@ WAYS = (ACKNOWLEDGED, ECHOED, EVADED, UNRELATED)
 # So many characters of a text have a vector. Longer replies than these say something.
 _READ = 400
 # The numbers of a vector are small, and those of a product are much smaller.
-_REPLY, _PRODUCT, _LIKENESS = 3.0, 40.0, 4.0
+_REPLY, _PRODUCT, _LIKENESS, _QUESTION, _WORDS = 3.0, 40.0, 4.0, 2.0, 2.0
 _HUNDREDTHS = 100
 # A score that is so far below the bound is that of an answer.
 _FAR = 3.0
@@ -50,6 +53,18 @@ class Reading(NamedTuple):
 UNREAD = Reading(frozenset(), frozenset(WAYS))
 
 
+class Next(NamedTuple):
+    """Turns vectors so that those of a message and of what is said next in dialogues are near each other."""
+
+    asked: Rows
+    said: Rows
+
+    def nearness(self, asked: Rows, said: Rows) -> Rows:
+        """A column: how near each reply is to what is said next."""
+        nearness: Rows = ((asked @ self.asked) * (said @ self.said)).sum(axis=1, keepdims=True)
+        return nearness
+
+
 class _Way(NamedTuple):
     """A pair whose sum of weighted numbers is above `bound` is one of this way."""
 
@@ -66,10 +81,13 @@ def last_question(asked: str) -> str:
 def readings_of(pairs: Sequence[Pair]) -> list[Reading]:
     """How each reply may pass its question by.
 
-    Anything is possible for long replies, for what comes after MOST_READ pairs, and for all without the extra.
+    Anything is possible for long replies, for mere symbols, for what comes after MOST_READ pairs, and for all without
+    the extra.
     """
     found = [UNREAD] * len(pairs)
-    short = [at for at, pair in enumerate(pairs) if pair.reply.strip() and len(pair.reply) <= _READ]
+    short = [
+        at for at, pair in enumerate(pairs) if len(pair.reply) <= _READ and any(map(str.isalnum, pair.reply))
+    ]
     short = short[:MOST_READ]
     if not short or not meanings.can_read_meanings():
         return found
@@ -82,8 +100,11 @@ def readings_of(pairs: Sequence[Pair]) -> list[Reading]:
     return found
 
 
-def meanings_of(pairs: Sequence[Pair]) -> Rows:
-    """A row of 1,027 numbers for each pair, of which there is at least one; the last number is always 1."""
+def meanings_of(pairs: Sequence[Pair], following: Next | None = None) -> Rows:
+    """A row of numbers for each pair, of which there is at least one; the last number is always 1.
+
+    `following` is read from `replies.json` if it is not given.
+    """
     import numpy as np  # noqa: PLC0415  # part of the extra
 
     encoder = load_meanings()
@@ -92,18 +113,49 @@ def meanings_of(pairs: Sequence[Pair]) -> Rows:
     asked, said = np.split(rows, 2)
     product = asked * said
     likeness = product.sum(axis=1, keepdims=True)
-    powers = [_LIKENESS * likeness, _LIKENESS * likeness**2, np.ones_like(likeness)]
-    return np.hstack([_REPLY * said, _PRODUCT * product, *powers])
+    nearness = (following or _next()).nearness(asked, said)
+    words = np.array([reply_words(*pair) for pair in pairs], dtype=np.float32)
+    powers = [_LIKENESS * likeness, _LIKENESS * likeness**2, nearness, nearness**2, nearness * likeness]
+    return np.hstack(
+        [
+            _REPLY * said,
+            _PRODUCT * product,
+            _QUESTION * asked,
+            _WORDS * words,
+            *powers,
+            np.ones_like(likeness),
+        ]
+    )
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    table: Mapping[str, Any] = json.loads(
+        resources.files(__package__).joinpath("replies.json").read_text("utf-8")
+    )
+    if table["encoder"] != meanings.NAME:
+        raise AssertionError(f"replies.json has weights for {table['encoder']}, which is not read")
+    return table
+
+
+@cache
+def _next() -> Next:
+    import numpy as np  # noqa: PLC0415  # part of the extra
+
+    table = _table()["next"]
+    asked, said = (
+        np.frombuffer(b64decode(table[side]), dtype=np.int8).reshape(-1, table["width"])
+        * np.float32(table["unit"])
+        for side in ("asked", "said")
+    )
+    return Next(asked, said)
 
 
 @cache
 def _ways() -> Mapping[str, _Way]:
     import numpy as np  # noqa: PLC0415  # part of the extra
 
-    table = json.loads(resources.files(__package__).joinpath("replies.json").read_text("utf-8"))
-    if table["encoder"] != meanings.NAME:
-        raise AssertionError(f"replies.json has weights for {table['encoder']}, which is not read")
     return {
         name: _Way(np.array([one / _HUNDREDTHS for one in way["hundredths"]], dtype=np.float32), way["bound"])
-        for name, way in table["ways"].items()
+        for name, way in _table()["ways"].items()
     }
