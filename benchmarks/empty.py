@@ -62,26 +62,30 @@ class Example:
 def labelled_examples() -> Iterator[Example]:
     for dialogue in read_dialogues(FOLDER):
         if "loops" in dialogue.looked_for:
-            speakers = [speaker for speaker, _ in dialogue.messages]
-            is_empty = np.zeros(len(speakers))
+            is_empty = np.zeros(len(dialogue.messages))
             if dialogue.loop:
                 first, last = dialogue.loop
                 is_empty[first:last] = np.nan
                 is_empty[last : None if dialogue.loop_end is None else dialogue.loop_end + 1] = 1
-            yield _example([text for _, text in dialogue.messages], is_empty, speakers, dialogue)
+            yield _example(dialogue.messages, is_empty, dialogue)
 
 
 def healthy_examples(folders: Sequence[Path]) -> Iterator[Example]:
-    parts = [part for part in PARTS if part.name.startswith(LEARNED)]
-    for _, dialogues in parts_in(folders, parts):
+    for _, messages in public_dialogues(folders):
+        yield replace(_example(messages, np.zeros(len(messages))), weight=HEALTHY_WEIGHT)
+
+
+def public_dialogues(folders: Sequence[Path]) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+    """The dialogues of public corpora that are learned from: the part, and who says what (A and B in turns)."""
+    for part, dialogues in parts_in(folders, [one for one in PARTS if one.name.startswith(LEARNED)]):
         for said in [one for one in dialogues if len(one) >= FEWEST][:EACH]:
-            speakers = ["AB"[at % 2] for at in range(len(said))]
-            yield replace(_example(said, np.zeros(len(said)), speakers), weight=HEALTHY_WEIGHT)
+            yield part.name, [("AB"[at % 2], text) for at, text in enumerate(said)]
 
 
 def _example(
-    said: Sequence[str], is_empty: np.ndarray, speakers: Sequence[str], dialogue: Labelled | None = None
+    messages: Sequence[tuple[str, str]], is_empty: np.ndarray, dialogue: Labelled | None = None
 ) -> Example:
+    speakers, said = zip(*messages, strict=True)
     encoder = load_meanings()
     assert encoder, "needs the extra topic"
     is_empty[[len(text) >= LONGEST for text in said]] = np.nan
@@ -153,13 +157,18 @@ def _transcript(dialogue: Labelled) -> Transcript:
     return Transcript(messages=tuple(Message(speaker=name, content=text) for name, text in dialogue.messages))
 
 
-def main() -> None:
+def read_arguments(description: str | None) -> argparse.Namespace:
+    """`write` and `folders` of the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--write", action="store_true", help="replace the weights of the package")
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="a checkout of a corpus")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = read_arguments(__doc__)
     like = load_weights()
     examples = [*labelled_examples(), *healthy_examples(arguments.folders)]
     dialogues = [one for one in read_dialogues() if "loops" in one.looked_for]

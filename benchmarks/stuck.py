@@ -11,7 +11,6 @@ each writer are left out once, and measured with what the others taught. `--writ
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -20,17 +19,15 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from corpora import PARTS, parts_in
 from empty import (
-    EACH,
-    FEWEST,
-    LEARNED,
     ONE_SIDED,
     WRITERS,
     Example,
     labelled_examples,
     learned,
     measured,
+    public_dialogues,
+    read_arguments,
     regression,
 )
 from labelled import read_dialogues
@@ -71,11 +68,8 @@ def seen_in(folders: Sequence[Path], weights: Weights) -> Iterator[Seen]:
                 yield from _seen(
                     dialogue.messages, inside, is_healthy=not dialogue.loop, source=dialogue.source
                 )
-        parts = [part for part in PARTS if part.name.startswith(LEARNED)]
-        for part, dialogues in parts_in(folders, parts):
-            for said in [one for one in dialogues if len(one) >= FEWEST][:EACH]:
-                messages = [("AB"[at % 2], text) for at, text in enumerate(said)]
-                yield from _seen(messages, None, is_healthy=True, source=part.name)
+        for part, messages in public_dialogues(folders):
+            yield from _seen(messages, None, is_healthy=True, source=part)
 
 
 def _seen(
@@ -138,12 +132,7 @@ class _Remembering(meanings.SentenceVectors):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--write", action="store_true", help="replace the weights of the package")
-    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="a checkout of a corpus")
-    arguments = parser.parse_args()
+    arguments = read_arguments(__doc__)
     encoder = meanings.load_meanings()
     assert encoder, "needs the extra topic"
     remembering = _Remembering(encoder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 # `::command::` at the start of a line, and `##[command]` anywhere: GitHub Actions, Azure Pipelines and TeamCity execute
 # them. The commands of GitLab and Travis contain an escape character.
@@ -86,6 +87,11 @@ def did_you_mean(name: str, known: Collection[str], *, least: float = 0.6) -> st
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def among_known(name: str, known: Collection[str]) -> str:
+    """What follows an unknown name: the known one that is like it, if any, and all of them in their order."""
+    return f"{did_you_mean(name, known)} (known: {', '.join(known)})"
+
+
 def listed(names: Sequence[str], most: int = 5, *, between: str = ", ") -> str:
     """The first `most` names, and how many more there are."""
     return " ".join([between.join(names[:most]), *and_more(len(names), most)])
@@ -93,8 +99,10 @@ def listed(names: Sequence[str], most: int = 5, *, between: str = ", ") -> str:
 
 def wrong_fields(error: ValidationError) -> str:
     """The problems that pydantic found, on one line: `field: problem`, separated by semicolons."""
-    found = [
-        (".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, "))
-        for problem in error.errors()
-    ]
-    return "; ".join(f"{where}: {what}" if where else what for where, what in found)
+    return "; ".join(map(wrong_field, error.errors()))
+
+
+def wrong_field(problem: ErrorDetails) -> str:
+    """One of these problems."""
+    where, what = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what

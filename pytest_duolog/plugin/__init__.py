@@ -344,11 +344,10 @@ def _refuse_unknown_keys(config: pytest.Config) -> None:
     """
     unknown = sorted(key for key in config._get_unknown_ini_keys() if key.startswith("duolog"))  # noqa: SLF001
     if unknown:
-        from pytest_duolog.display import did_you_mean, shorten
+        from pytest_duolog.display import among_known, shorten
 
         known = sorted(key for key in config._parser._inidict if key.startswith("duolog_"))  # noqa: SLF001
-        hint = did_you_mean(unknown[0], known)
-        raise pytest.UsageError(f"{shorten(unknown[0])}: unknown ini key{hint} (known: {', '.join(known)})")
+        raise pytest.UsageError(f"{shorten(unknown[0])}: unknown ini key{among_known(unknown[0], known)}")
 
 
 def collector_of(config: pytest.Config) -> Collector:

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pytest_duolog.display import and_more, did_you_mean, from_here, shorten
+from pytest_duolog.display import among_known, and_more, from_here, shorten
 from pytest_duolog.errors import ConfigurationError, TranscriptError
 from pytest_duolog.scenarios.rows import (
     SAMPLING,
@@ -137,10 +137,7 @@ class _Table:
             return {}
         for name in value:
             if name not in SECTIONS:
-                hint = did_you_mean(name, SECTIONS)
-                self._wrong(
-                    (name,), f"unknown section {shorten(name, 40)}{hint} (known: {', '.join(SECTIONS)})"
-                )
+                self._wrong((name,), f"unknown section {shorten(name, 40)}{among_known(name, SECTIONS)}")
         return value
 
     def _values(self, given: Any, way: Way, *, what: str) -> dict[str, Any]:

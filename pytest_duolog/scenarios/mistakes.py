@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_duolog.display import did_you_mean, shorten
+from pytest_duolog.display import among_known, shorten
 from pytest_duolog.errors import ConfigurationError, Mistake
 
 # The arguments of a scenario that have arguments of their own.
@@ -13,9 +13,8 @@ SPEAKERS = ("a", "b")
 
 def unknown_argument(name: str, known: list[str]) -> Mistake:
     """The mistake of an argument that does not exist."""
-    hint = did_you_mean(name, known)
     shown = name if name.isidentifier() else shorten(name)
-    return Mistake((name,), f"{shown}: unknown argument{hint} (known: {', '.join(sorted(known))})")
+    return Mistake((name,), f"{shown}: unknown argument{among_known(name, sorted(known))}")
 
 
 def mistakes_in(problem: Any) -> list[Mistake]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from pytest_duolog.display import did_you_mean
+from pytest_duolog.display import among_known, wrong_field
 from pytest_duolog.endpoints.addresses import Address
 from pytest_duolog.endpoints.patience import Patience
 from pytest_duolog.endpoints.providers import PROVIDER_NAME, Provider, check_headers
@@ -122,13 +122,11 @@ _TABLES: dict[str, type[BaseModel]] = {
 
 def _mistake(problem: ErrorDetails) -> str:
     """What is wrong in one place of the table."""
-    *tables, key = map(str, problem["loc"]) if problem["loc"] else [""]
-    where = ".".join([*tables, key])
-    if problem["type"] == "extra_forbidden":
-        known = sorted((_TABLES[tables[0]] if tables else ProjectTable).model_fields)
-        return f"{where}: unknown key{did_you_mean(key, known)} (known: {', '.join(known)})"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if where else message
+    if problem["type"] != "extra_forbidden":
+        return wrong_field(problem)
+    *tables, key = map(str, problem["loc"])
+    known = sorted((_TABLES[tables[0]] if tables else ProjectTable).model_fields)
+    return f"{'.'.join([*tables, key])}: unknown key{among_known(key, known)}"
 
 
 def read_project_table(pyproject: Path | None) -> ProjectTable:
