@@ -29,7 +29,7 @@ FILE = "scenarios"
 # Arguments of the marker that are not part of a scenario: `SAMPLING` says how often a test runs.
 OF_TEST = (*SAMPLING, FILE)
 PARAMETRIZED = "parametrized"
-_VALUES = frozenset((*Scenario.model_fields, *Scenario.shared_with_speakers))
+_VALUES = frozenset(Scenario.arguments())
 OF_SAMPLING = frozenset((*SAMPLING, SCENARIO_FIXTURE))
 OF_DIALOGUE = _VALUES | OF_SAMPLING
 # Values that any text may be, and on which nothing else in a scenario depends.

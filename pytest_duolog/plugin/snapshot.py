@@ -16,10 +16,11 @@ from syrupy.location import PyTestLocation
 from syrupy.session import SnapshotSession
 
 from pytest_duolog.display import and_more, from_here, printable
-from pytest_duolog.errors import TranscriptError
+from pytest_duolog.errors import ConfigurationError, DuologError, TranscriptError
 from pytest_duolog.recording.naming import safe_name, snapshot_test_part
 from pytest_duolog.recording.redaction import Redactor
 from pytest_duolog.transcripts.markdown import from_markdown, to_snapshot
+from pytest_duolog.transcripts.text_file import decode_text
 from pytest_duolog.transcripts.transcript import ToolCall, Transcript
 
 MOST_MESSAGES_SHOWN = 5
@@ -82,10 +83,20 @@ class TranscriptExtension(SingleFileSnapshotExtension):
         """
         transcript = getattr(data, "transcript", data)
         if not isinstance(transcript, Transcript):
-            raise TypeError(
+            raise ConfigurationError(
                 f"duolog_snapshot compares a dialogue or its transcript, not {type(data).__name__}"
             )
         return to_snapshot(transcript)
+
+    def read_snapshot_data_from_location(self, *, snapshot_location: str, **_kwargs: Any) -> str | None:
+        """The text of a snapshot, None if there is no such file; raises TranscriptError if it cannot be read."""
+        path = Path(snapshot_location)
+        try:
+            return decode_text(path.read_bytes(), from_here(path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TranscriptError(f"{from_here(path)}: cannot be read: {error.strerror}") from error
 
     @classmethod
     def get_snapshot_name(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
@@ -134,8 +145,30 @@ class TranscriptSnapshot(SnapshotAssertion):  # noqa: PLW1641  # the base class 
         return made
 
     def __call__(self, *, name: str | int | None = None, **options: Any) -> SnapshotAssertion:
-        """The snapshot with this name, which is part of its file's name."""
+        """The snapshot with this name, which is part of its file's name.
+
+        Raises ConfigurationError for options of syrupy that choose what is compared.
+        """
+        if options and "extension_class" not in options:
+            raise ConfigurationError(
+                f"duolog_snapshot({next(iter(options))}=...) has no effect: it compares a transcript as a whole, "
+                "without dates, usage and latency; to compare parts, give plain values to syrupy's `snapshot`"
+            )
         return super().__call__(name=self.redactor.text(name) if isinstance(name, str) else name, **options)
+
+    def with_defaults(self, **options: Any) -> SnapshotAssertion:
+        """Another one for the same test with these options of syrupy; it stores no secrets, too."""
+        made = super().with_defaults(**options)
+        assert isinstance(made, TranscriptSnapshot), "syrupy makes another one of its class"
+        made.redactor = self.redactor
+        return made
+
+    def get_assert_diff(self, **options: Any) -> list[str]:
+        """The difference; of an error of this package only its text, where syrupy shows a traceback."""
+        error = self.executions[self.num_executions - 1].exception
+        return (
+            str(error).splitlines() if isinstance(error, DuologError) else super().get_assert_diff(**options)
+        )
 
     def __eq__(self, other: object) -> bool:
         """Compare with the file; secrets are removed first, because transcripts from other sources may contain some."""

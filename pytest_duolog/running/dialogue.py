@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_duolog.dataclass import dataclass
-from pytest_duolog.display import counted
+from pytest_duolog.display import counted, did_you_mean
 from pytest_duolog.endpoints.base import ChatRequest, Reply
 from pytest_duolog.errors import CassetteError, ConfigurationError, DialogueError, Misfit
 from pytest_duolog.properties import PropertyMethods
@@ -94,6 +94,19 @@ class Dialogue(PropertyMethods):
         self.made_at = calling_line()
         self.is_of_fixture = False
         site.dialogues.append(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raises ConfigurationError for what it does not have or cannot change, such as a value of the marker."""
+        if "is_of_fixture" in vars(self) and name not in vars(self):  # the last one that `__init__` sets
+            __tracebackhide__ = True
+            known = Scenario.arguments()
+            raise ConfigurationError(
+                f"dialogue.{name} cannot be set: write @pytest.mark.dialogue({name}=...), or "
+                f"dialogue.run({name}=...) for a further dialogue"
+                if name in known
+                else f"dialogue.{name} cannot be set: the marker has no such value{did_you_mean(name, known)}"
+            )
+        super().__setattr__(name, value)
 
     @property
     def scenario(self) -> Scenario:

@@ -174,6 +174,11 @@ class Scenario(BaseModel):
         return [message.model_copy(update={"speaker": names[message.speaker]}) for message in self.history]
 
     @classmethod
+    def arguments(cls) -> list[str]:
+        """The names of the marker's arguments about one dialogue."""
+        return [*cls.model_fields, *cls.shared_with_speakers]
+
+    @classmethod
     def build(cls, values: Mapping[str, Any], *, beside: Collection[str] = ()) -> Self:
         """A scenario from marker arguments.
 
@@ -182,7 +187,7 @@ class Scenario(BaseModel):
         (see `ScenarioValues`). Raises ConfigurationError that names every wrong argument, its value and the accepted
         values.
         """
-        known = [*cls.model_fields, *cls.shared_with_speakers]
+        known = cls.arguments()
         wrong = [unknown_argument(name, [*known, *beside]) for name in values if name not in known]
         try:
             scenario = cls.model_validate(

@@ -144,6 +144,33 @@ def test_duolog_scenario_sets_values_in_code_and_wins_over_the_marker(lines_prin
     assert lines_printed(code) == ["From code. 5 tea"]
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        (
+            "turns",
+            "write @pytest.mark.dialogue(turns=...), or dialogue.run(turns=...) for a further dialogue",
+        ),
+        ("turn", "the marker has no such value; did you mean 'turns'?"),
+        ("transcript", "the marker has no such value"),
+    ],
+)
+def test_value_that_is_set_on_the_dialogue_is_refused(pytester, name, advice):
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.dialogue(a="scripted:counter", b="scripted:counter")
+        def test_it(dialogue):
+            dialogue.{name} = 3
+            assert dialogue.messages
+        """
+    )
+    result = pytester.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E *: dialogue.{name} cannot be set: {advice}"])
+
+
 def test_duolog_scenario_that_is_no_scenario_says_what_it_may_be(pytester):
     pytester.makepyfile(
         """

@@ -356,7 +356,8 @@ def test_something_else_than_a_transcript_is_refused_in_words(pytester):
     pytester.makepyfile("def test_it(duolog_snapshot):\n    assert 'a text' == duolog_snapshot\n")
     result = pytester.runpytest()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*duolog_snapshot compares a dialogue or its transcript, not str*"])
+    result.stdout.fnmatch_lines(["E *duolog_snapshot compares a dialogue or its transcript, not str"])
+    result.stdout.no_fnmatch_line("*Traceback*")
 
 
 def test_snapshot_that_was_edited_beyond_recognition_says_so(pytester):
@@ -368,6 +369,55 @@ def test_snapshot_that_was_edited_beyond_recognition_says_so(pytester):
     result.stdout.fnmatch_lines(
         ["*the snapshot is no longer a transcript: *", "*store them with --snapshot-update"]
     )
+
+
+def make_utf16(path: Path) -> None:
+    path.write_text("Alice: Hello.", "utf-16")
+
+
+def make_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("options", [(), ("--snapshot-update",)], ids=["compared", "updated"])
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (make_utf16, "not a text file in UTF-8: it is UTF-16; save it as UTF-8*"),
+        (make_folder, "cannot be read: *"),
+    ],
+)
+def test_snapshot_that_cannot_be_read_is_named_without_a_traceback(pytester, spoil, problem, options):
+    write_talk(pytester, *STORY)
+    pytester.runpytest("--snapshot-update")
+    spoil(FOLDER / "test_talk" / "test_it.md")
+    result = pytester.runpytest(*options)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E *{Path('test_talk', 'test_it.md')}: {problem}"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_options_of_syrupy_that_would_compare_less_are_refused(pytester):
+    write_talk(pytester, *STORY)
+    test = Path("test_talk.py")
+    test.write_text(
+        test.read_text("utf-8").replace("== duolog_snapshot", "== duolog_snapshot(exclude=print)")
+    )
+    result = pytester.runpytest("--snapshot-update")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *duolog_snapshot(exclude=...) has no effect: *as a whole*"])
+
+
+def test_another_snapshot_of_the_same_test_stores_no_secrets_either(pytester, monkeypatch):
+    monkeypatch.setenv("SHOP_API_KEY", "abcdef-0123456789")
+    write_talk(pytester, "The key is abcdef-0123456789.", turns=1)
+    test = Path("test_talk.py")
+    test.write_text(
+        test.read_text("utf-8").replace("== duolog_snapshot", "== duolog_snapshot.with_defaults()")
+    )
+    pytester.runpytest("--snapshot-update").assert_outcomes(passed=1)
+    assert "0123456789" not in (FOLDER / "test_talk" / "test_it.md").read_text("utf-8")
 
 
 def test_cause_of_a_failed_dialogue_is_not_hidden_by_the_comparison(pytester):
