@@ -115,6 +115,7 @@ def print_spirals(folder: Path, *, with_errors: bool) -> None:
         "spirals8-",
         "spirals9-",
         "spirals10-",
+        "spirals11-",
         "",
     ):
         examples = list(_spirals(dialogues, prefix))

@@ -1,7 +1,7 @@
 """Finds where a dialogue says goodbye.
 
-A goodbye counts if the next message answers it with a goodbye, or if the dialogue ends with it. "No, thanks" counts
-after an offer of help, and thanks before a goodbye.
+A goodbye counts if the next message answers it with a goodbye, or if the dialogue ends with it. In a clause that goes
+on with something else it is only polite. "No, thanks" counts after an offer of help, and thanks before a goodbye.
 """
 
 from __future__ import annotations
@@ -32,11 +32,18 @@ WITH_NAME = 3
 FIRST_MESSAGES = 2
 
 # Quotations are not the speaker's own words.
-_QUOTED = re.compile(r'"[^"\n]*"')
+_QUOTED = re.compile(r""""[^"\n]*"|(?<!\w)'[^'\n]{1,100}'(?!\w)|「[^」\n]*」|『[^』\n]*』|《[^》\n]*》""")
+_MAY_QUOTE = re.compile("[\"'「『《]")
 # The closing of a letter, a short line with a name below it, does not end the dialogue.
 _SIGNED = re.compile(
     r"\n[^\n]{0,24}\b(?:regards|wishes|sincerely|truly|cheers|best|love|yours?)[^\n]{0,12}\n{1,2}[^\n]{1,60}\s{0,3}\Z"
 )
+
+# A clause with more words of content after its goodbye is about something else; in scripts without spaces, with twice
+# as many characters.
+GOES_ON = 2
+_MARK = "\n"
+_CLAUSE_END = re.compile(r"[,.;:!?()،。、—–-]")
 
 
 class Cue(IntEnum):
@@ -56,7 +63,7 @@ class Reading:
     def __init__(self, normalised: str) -> None:
         self._normalised = normalised
         own_words = _SIGNED.sub("", normalised) if "\n" in normalised else normalised
-        own_words = _QUOTED.sub(" ", own_words) if '"' in normalised else own_words
+        own_words = _QUOTED.sub(" ", own_words) if _MAY_QUOTE.search(normalised) else own_words
         self.is_quoted = own_words is not normalised and not text.words(own_words)
         self._own_words = normalised if self.is_quoted else own_words
         self._known_end: _End | None = None
@@ -162,10 +169,18 @@ def sentence_cue(sentence: str, whole: str) -> Cue:
     if not lexicon.POLITE.search(sentence, within=whole):  # as most sentences: one search, not five
         return Cue.NONE
     if lexicon.FAREWELL.search(sentence, within=whole):
-        return Cue.FAREWELL
-    if lexicon.ENOUGH.search(sentence, within=whole) or lexicon.LOOKING_BACK.search(sentence, within=whole):
-        return Cue.ENOUGH
+        return Cue.POLITE if _goes_on(lexicon.FAREWELL, sentence) else Cue.FAREWELL
+    for book in (lexicon.ENOUGH, lexicon.LOOKING_BACK):
+        if book.search(sentence, within=whole):
+            return Cue.POLITE if _goes_on(book, sentence) else Cue.ENOUGH
     return Cue.POLITE
+
+
+def _goes_on(phrases: PhraseBook, sentence: str) -> bool:
+    """Whether the clause with the last of the phrases goes on with content: "Until tomorrow the paint stays wet"."""
+    beside, _ = phrases.subn(_MARK, sentence)
+    after = text.words(_CLAUSE_END.split(beside.rpartition(_MARK)[2], maxsplit=1)[0])
+    return sum(map(lexicon.is_news, after)) > GOES_ON * (2 if any(map(text.is_unspaced, after)) else 1)
 
 
 @dataclass
@@ -200,9 +215,9 @@ class ClosingDetector:
         reading, cue = self._readings[last], self._parting_cue(last)
         if reading.offers or reading.asks:
             return None
-        before = Cue.NONE
-        if last and reading.is_quoted == self._readings[last - 1].is_quoted:
-            before = self._parting_cue(last - 1)
+        if last and reading.is_quoted != self._readings[last - 1].is_quoted:
+            return None  # it only says what somebody could say
+        before = self._parting_cue(last - 1) if last else Cue.NONE
         if reading.is_short and (before >= Cue.ENOUGH or (before and cue)):
             return last - 1
         return last if cue >= Cue.ENOUGH else None
