@@ -437,10 +437,13 @@ def pytest_collection_modifyitems(
             for report in failed:
                 config.hook.pytest_collectreport(report=report)
             items.clear()
+    has_dialogues = any("dialogue" in getattr(item, "fixturenames", ()) for item in items)
+    if has_dialogues:
+        from pytest_duolog.plugin.strays import refuse_strays
+
+        refuse_strays(config, items)
     names_roles = config.getoption("duolog_model") or config.getoption("duolog_candidate")
-    has_gate = config.getini("duolog_candidate") and any(
-        "dialogue" in getattr(item, "fixturenames", ()) for item in items
-    )
+    has_gate = config.getini("duolog_candidate") and has_dialogues
     if (names_roles or has_gate) and items:
         from pytest_duolog.plugin.collection import refuse, unused_roles
 

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_duolog.display import and_more, printable
 from pytest_duolog.plugin import SITE
-from pytest_duolog.plugin.unused_markers import NAME
+from pytest_duolog.plugin.unused_markers import has_fixture_with_dialogue
 from pytest_duolog.properties.claims import Claim
 from pytest_duolog.properties.verdict import Outcome
 
@@ -58,11 +58,11 @@ def require_seen(item: pytest.Item, claims: Sequence[Claim] = (), *, is_over: bo
         ]
         failure.is_unmeasured = all(unmeasured)  # type: ignore[attr-defined]
         raise failure
-    if (unused := _unused(site)) and (is_over or not _has_other_fixtures(item)):
+    if (unused := _unused(site)) and (is_over or not has_fixture_with_dialogue(item)):
         raise pytest.fail.Exception(unused, pytrace=False)
     item.stash[PASSED] = True
     first = site.dialogues[0] if site else None
-    if first and first.has_run and not first.is_looked_at and not _has_other_fixtures(item):
+    if first and first.has_run and not first.is_looked_at and not has_fixture_with_dialogue(item):
         first.notices.append(BEGUN_EARLY)
 
 
@@ -93,10 +93,3 @@ def _unused(site: TestSite | None) -> str:
     if site and len(unseen) == len(site.dialogues) == 1:
         return NOT_LOOKED_AT.format(its="its dialogue", nothing="it tested nothing")
     return ""
-
-
-def _has_other_fixtures(item: pytest.Item) -> bool:
-    """Whether a fixture of the test takes the dialogue, and so may look at it after the test's body."""
-    info = getattr(item, "_fixtureinfo", None)
-    definitions = [made for found in (info.name2fixturedefs.values() if info else ()) for made in found]
-    return any(NAME in definition.argnames for definition in definitions)

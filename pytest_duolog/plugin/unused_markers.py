@@ -66,9 +66,21 @@ def _marked(node: Any) -> tuple[Any, ...]:
 
 
 def _may_ask_for_fixtures(item: Any) -> bool:
-    """Whether a test can ask for fixtures while it runs (`request.getfixturevalue`)."""
+    """Whether a test or one of its fixtures can ask for the dialogue while it runs (`request.getfixturevalue`)."""
     info = getattr(item, "_fixtureinfo", None)
-    return info is not None and "request" in info.argnames
+    return info is not None and ("request" in info.argnames or has_fixture_with_dialogue(item))
+
+
+def has_fixture_with_dialogue(item: pytest.Item) -> bool:
+    """Whether a fixture of the test takes the dialogue, or asks for it by name, and so may look at it at any time."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = [made for found in (info.name2fixturedefs.values() if info else ()) for made in found]
+    return any(NAME in definition.argnames or _asks_by_name(definition.func) for definition in definitions)
+
+
+def _asks_by_name(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    return code is not None and "getfixturevalue" in code.co_names and NAME in code.co_consts
 
 
 def _line(node: Any) -> int:
@@ -77,9 +89,13 @@ def _line(node: Any) -> int:
 
 
 def _complaint(node: pytest.Item | pytest.Collector) -> str:
+    from unittest import TestCase  # noqa: PLC0415  # only for mistakes
+
     name = printable(getattr(node, "originalname", "") or node.name)
-    if isinstance(node, pytest.Item):
-        why = "the test does not take the `dialogue` fixture"
-    else:
-        why = "none of its tests takes the `dialogue` fixture"
-    return f"@pytest.mark.dialogue on {name} has no effect: {why}. Add the argument, or remove the marker"
+    who = "the test does not take" if isinstance(node, pytest.Item) else "none of its tests takes"
+    owner = getattr(node, "cls", None)
+    advice = "Add the argument"
+    if isinstance(owner, type) and issubclass(owner, TestCase):
+        advice = "Methods of unittest.TestCase take no fixtures: write a function or a plain class"
+    why = f"{who} the `dialogue` fixture"
+    return f"@pytest.mark.dialogue on {name} has no effect: {why}. {advice}, or remove the marker"

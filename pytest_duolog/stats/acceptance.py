@@ -121,7 +121,7 @@ def exact_rate(rate: Rate) -> Fraction:
     except ValueError:
         raise ValueError(f"the pass rate {rate!r} is not a number") from None
     if not 0 < exact <= 1:
-        raise ValueError(f"the pass rate {rate!r} must be above 0 and at most 1")
+        raise ValueError(f"the pass rate {rate} must be above 0 and at most 1")
     return exact
 
 

@@ -306,6 +306,29 @@ def test_marker_that_nothing_uses_is_an_error_where_warnings_are(pytester: pytes
     )
 
 
+def test_advice_for_a_test_of_unittest_is_another(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        """
+        import pytest, unittest
+
+        @pytest.mark.dialogue
+        class TestIt(unittest.TestCase):
+            def test_a(self):
+                pass
+
+            @pytest.mark.dialogue
+            def test_b(self):
+                pass
+        """
+    )
+    result = pytester.runpytest("-W", "default")
+    result.assert_outcomes(passed=2, warnings=2)
+    for name in ("TestIt", "test_b"):
+        result.stdout.fnmatch_lines(
+            [f"*on {name} has no effect: *Methods of unittest.TestCase take no fixtures*"]
+        )
+
+
 USED = {
     "by one test of a class": """
         @pytest.mark.dialogue(model="scripted:counter")
@@ -349,6 +372,26 @@ USED = {
         @pytest.mark.dialogue(model="scripted:counter")
         def test_a(request):
             assert request.getfixturevalue("dialogue").messages
+        """,
+    "by request in a fixture": """
+        @pytest.fixture
+        def talk(request):
+            return request.getfixturevalue("dialogue")
+
+        @pytest.mark.dialogue(model="scripted:counter")
+        def test_a(talk):
+            assert talk.messages
+        """,
+    "by request in a fixture that looks at it after the test": """
+        @pytest.fixture(autouse=True)
+        def check(request):
+            dialogue = request.getfixturevalue("dialogue")
+            yield
+            assert dialogue.messages
+
+        @pytest.mark.dialogue(model="scripted:counter")
+        def test_a():
+            pass
         """,
     "by a fixture of the project": """
         @pytest.fixture
