@@ -9,8 +9,10 @@ from math import ceil
 from typing import NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
+from pytest_duolog.detectors.denials import affirmed, denials_of
 from pytest_duolog.detectors.facts import contradicted, facts_of
 from pytest_duolog.detectors.wrapping import unwrap
+from pytest_duolog.display import shorten
 from pytest_duolog.properties.base import require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.properties.verdict import Evidence, Verdict
@@ -178,14 +180,16 @@ class KeepsFacts(SpokenProperty, method="keeps_facts"):
     counts, colours, phone and street numbers, in English, German, French, Spanish, Italian, Portuguese and Dutch, and
     situations and rules of which one excludes the other: a spouse, children, animals, cash only and the like. A
     sentence contradicts one if it is about the same and has other values only; sums, hypotheses and talk about other
-    people are left out. Without a system prompt that states such facts it could not be measured.
+    people are left out. What a short prompt rules out ("no pool", "we don't move pianos") is contradicted by a sentence
+    that speaks of it as a matter of course. Without a system prompt that states such facts it could not be measured.
     """
 
     def assess(self, transcript: Transcript, said: Sequence[Numbered]) -> Verdict:
         """The verdict; the evidence is the sentences that contradict."""
         prompts = {speaker.name: speaker.system or "" for speaker in transcript.speakers}
         facts = {name: list(facts_of(prompt)) for name, prompt in prompts.items()}
-        measured = [item for item in said if facts.get(item[1].speaker)]
+        denials = {name: list(denials_of(prompt)) for name, prompt in prompts.items()}
+        measured = [item for item in said if facts.get(item[1].speaker) or denials.get(item[1].speaker)]
         if not measured:
             return self.verdict(
                 None, "no system prompt states a fact to compare, such as a name, a price or a time"
@@ -201,7 +205,15 @@ class KeepsFacts(SpokenProperty, method="keeps_facts"):
                     f"message {number} has the {claimed.kind} {', '.join(sorted(claimed.values))}, "
                     f"the prompt of {message.speaker} {', '.join(sorted(stated.values))}"
                 )
-        n_facts = sum(len(facts[name]) for name in {message.speaker for _, message in measured})
+            elif against := affirmed(denials[message.speaker], content):
+                denial, sentence = against
+                found.append(Evidence(number, message.speaker, sentence))
+                shown.append(
+                    f"message {number} goes against the prompt of {message.speaker}: "
+                    f"{shorten(denial.sentence)}"
+                )
+        speakers = {message.speaker for _, message in measured}
+        n_facts = sum(len(facts[name]) + len(denials[name]) for name in speakers)
         return self.verdict(
             not found, "; ".join(shown) or f"no message contradicts {n_facts} stated facts", found
         )

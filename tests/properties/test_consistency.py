@@ -354,3 +354,33 @@ def test_the_same_value_in_other_words_does_not(system, said):
 def test_marks_of_numbers_are_those_of_the_language(system: str, wrong: str, right: str):
     assert told(system, wrong).keeps_facts().outcome is Outcome.FAILS
     assert told(system, right).keeps_facts().outcome is Outcome.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("system", "wrong", "right"),
+    [
+        ("The inn has no sauna.", "Our sauna is warm all evening.", "A sauna? The baths nearby have one."),
+        ("We do not sharpen scissors.", "Of course we sharpen your scissors.", "We can't sharpen scissors."),
+        ("Radios are forbidden on the beach.", "Bring your radio along.", "Please leave the radio at home."),
+        (
+            "The plums are sold out until Monday.",
+            "Take a bag of plums today.",
+            "There will be plums on Monday.",
+        ),
+        ("You hate parsnips.", "I love parsnips with butter.", "My son loves parsnips."),
+        ("You have never skied.", "I skied all last winter.", "I would like to ski one day."),
+        ("Towels are provided.", "Towels cost two euros extra.", "Towels lie on your bed."),
+        ("Das Haus hat keinen Aufzug.", "Nehmen Sie den Aufzug rechts.", "Leider gibt es keinen Aufzug."),
+        ("Nous ne vendons pas de beurre.", "Le beurre est au fond du magasin.", "Pas de beurre ici."),
+        ("You are a widow.", "My husband is in the garden.", "My late husband loved the garden."),
+        ("You live alone.", "My roommate is asleep.", "My neighbour's roommate is asleep."),
+    ],
+)
+def test_what_the_prompt_rules_out_is_no_matter_of_course(system: str, wrong: str, right: str):
+    assert told(system, wrong).keeps_facts().outcome is Outcome.FAILS
+    assert told(system, right).keeps_facts().outcome is not Outcome.FAILS
+
+
+def test_a_long_policy_rules_nothing_out():
+    policy = "Be kind. " * 15 + "Tickets cannot be refunded. The fee is 5 euros."
+    assert told(policy, "Of course you get the money back for your tickets.").keeps_facts()
