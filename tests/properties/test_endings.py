@@ -64,6 +64,9 @@ TALK = LIGHTHOUSES[:6]
         ["Here is where we stop for tonight.", "Safe travels!"],
         ["Me despeço, Iara.", "Vá em paz."],
         ["Rămâi cu bine!", "Mergeți cu bine!"],
+        ["Nothing. Releasing this channel.", "Released here as well. Quiet night to the vault."],
+        ["Pues nada más por hoy. Buena guardia.", "Buena guardia, cabo Negro. Corto y cierro."],
+        ["Behouden vaart, en tot de terugreis.", "Dank u, fijne dienst verder."],
         ["Viel Glück mit dem Ofen, und bis morgen in der Werkstatt!", "Bis morgen!"],
     ],
     ids=[
@@ -108,6 +111,9 @@ TALK = LIGHTHOUSES[:6]
         "game night",
         "in peace, Portuguese",
         "stay well, Romanian",
+        "agents",
+        "radio, Spanish",
+        "radio, Dutch",
         "with a place, German",
     ],
 )
