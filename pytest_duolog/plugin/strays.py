@@ -27,7 +27,7 @@ MARKS_OF_FIXTURES = ("_pytestfixturefunction", "_fixture_function_marker")
 def refuse_strays(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Report what the tests with a dialogue among `items` do not take, and run no test; do nothing if all is taken."""
     tests = tests_in(items)
-    conftests = [found for found in config.pluginmanager.get_plugins() if _is_conftest(found)]
+    conftests = [found for _, found in config.pluginmanager.list_name_plugin() if _is_conftest(found)]
     modules = dict.fromkeys(found for test in tests if (found := getattr(test, "module", None)))
     classes = dict.fromkeys(found for test in tests if (found := getattr(test, "cls", None)))
     found = [

@@ -78,6 +78,15 @@ def test_mark_of_a_package_is_named(pytester: pytest.Pytester):
     result.stdout.fnmatch_lines([f"shop?__init__.py{OF_FOLDER}"])
 
 
+def test_plugins_that_cannot_be_hashed_do_no_harm(pytester: pytest.Pytester):
+    write(
+        pytester,
+        conftest="class Plugin(list):\n    pass\ndef pytest_configure(config):\n"
+        "    config.pluginmanager.register(Plugin(), 'listed')\n",
+    )
+    pytester.runpytest().assert_outcomes(passed=1)
+
+
 @alone_or_in_workers(1)
 def test_several_are_all_named(pytester: pytest.Pytester, options):
     write(pytester, mark="@pytest.mark.dialog(turns=1)", conftest=MARK)
