@@ -27,7 +27,10 @@ MARKS_OF_FIXTURES = ("_pytestfixturefunction", "_fixture_function_marker")
 def refuse_strays(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Report what the tests with a dialogue among `items` do not take, and run no test; do nothing if all is taken."""
     tests = tests_in(items)
-    conftests = [found for _, found in config.pluginmanager.list_name_plugin() if _is_conftest(found)]
+    plugins = (plugin for _, plugin in config.pluginmanager.list_name_plugin())
+    conftests = [
+        plugin for plugin in plugins if isinstance(plugin, ModuleType) and _file(plugin).name == "conftest.py"
+    ]
     modules = dict.fromkeys(found for test in tests if (found := getattr(test, "module", None)))
     classes = dict.fromkeys(found for test in tests if (found := getattr(test, "cls", None)))
     found = [
@@ -37,10 +40,6 @@ def refuse_strays(config: pytest.Config, items: list[pytest.Item]) -> None:
     ]
     if found:
         refuse(config, items, "\n".join(dict.fromkeys(found)))
-
-
-def _is_conftest(plugin: object) -> bool:
-    return isinstance(plugin, ModuleType) and str(plugin.__file__).endswith("conftest.py")
 
 
 def _packages(modules: Iterable[ModuleType]) -> Iterator[ModuleType]:
@@ -89,4 +88,8 @@ def _fixtures(owners: Iterable[Any], tests: Sequence[pytest.Item]) -> Iterator[s
 
 
 def _place(module: ModuleType | None) -> str:
-    return from_here(Path(module.__file__)) if module and module.__file__ else "a plugin"
+    return from_here(_file(module)) if module else "a plugin"
+
+
+def _file(module: ModuleType) -> Path:
+    return Path(getattr(module, "__file__", None) or module.__name__)
