@@ -60,7 +60,7 @@ COMMANDS = (
     Command(
         "blame",
         "say which side of a dialogue carries its failure, and from which message on",
-        "Exit status: 0 if a side is named for every test, 3 if not, 2 if no dialogue could be held.",
+        "Exit status: 0 if a side is named for every test, 3 if not, 2 if no dialogue could run.",
     ),
     Command(
         "shrink",

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     record = merge(map(safe_record, paths))
     if record.header.plan.blame is None:
         raise RunRecordError(
-            "this run blamed nobody: its samples are not held in pairings",
+            "this record is not of duolog blame: its samples are not in pairings of models",
             advice="duolog blame TEST runs them",
         )
     decided = decide_record(record)
@@ -79,7 +79,7 @@ def _held(arguments: list[str], *, is_quiet: bool) -> Path | None:
     if status == INTERRUPTED:
         return None
     if _changed(path) == before:
-        raise ConfigurationError(f"no dialogue was held: pytest ended with status {status}")
+        raise ConfigurationError(f"no dialogue ran: pytest ended with status {status}")
     return path
 
 

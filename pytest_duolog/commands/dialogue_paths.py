@@ -40,7 +40,7 @@ JSON_BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[\s*[\[{\"])")
 def wanted_text(text: str) -> str:
     """The text of an option that selects; an empty one, from a variable that is not set, would select everything."""
     if not text.strip():
-        raise argparse.ArgumentTypeError(f"{text!r} is no text: give one, or leave the option out")
+        raise argparse.ArgumentTypeError(f"{text!r} is empty: give a text, or leave the option out")
     return text
 
 
@@ -163,7 +163,7 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
     """
     n_others = 0
     files = [
-        path for path in folder.rglob("*") if not _is_passed_over(path.relative_to(folder)) and path.is_file()
+        path for path in folder.rglob("*") if not _is_left_out(path.relative_to(folder)) and path.is_file()
     ]
     paths = [path for path in files if path.suffix.lower() in SUFFIXES]
     found: dict[Path, object] = {}
@@ -180,12 +180,12 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
         known.add(name)
         found.setdefault(path.with_suffix(""), words)
     logs = sorted(str(path) for path in set(files).difference(paths) if kind_of(path.name) or _is_chat(path))
-    passed_over = [log for log in logs if identity(log) not in known]
-    if passed_over:
-        n_logs = counted(len(passed_over), "log")
-        advice = "name them, for example with a glob, to read them"
+    left_out = [log for log in logs if identity(log) not in known]
+    if left_out:
+        n_logs = counted(len(left_out), "log")
+        advice = "to read them, name them or write a glob"
         print(
-            printable(f"duolog: {folder}: passed over {n_logs} ({listed(passed_over, 3)}): {advice}"),
+            printable(f"duolog: {folder}: left out {n_logs} ({listed(left_out, 3)}): {advice}"),
             file=sys.stderr,
         )
     if n_others:
@@ -223,7 +223,7 @@ def _words(dialogue: FiledDialogue) -> list[tuple[str, str]]:
     return [(message.speaker, message.content) for message in dialogue.source.transcript.messages]
 
 
-def _is_passed_over(path: Path) -> bool:
+def _is_left_out(path: Path) -> bool:
     """Whether it is in a hidden folder other than `.duolog`, or in a folder with files of other projects."""
     return any(
         part in PASSED_OVER or (part.startswith(".") and part != OWN_FOLDER) for part in path.parts[:-1]

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if record.header.plan.blame:
         raise RunRecordError(
-            "these samples are held in pairings (--duolog-blame), and no test is judged",
+            "these samples are in pairings of models (--duolog-blame), and no test is judged",
             advice="duolog blame reads them",
         )
     return report(record, decide(record), inconclusive=arguments.inconclusive)

@@ -251,7 +251,7 @@ def run_scan(scan: FolderScan, written: Sequence[str]) -> int:
             return _run(scan, written)
     except KeyboardInterrupt:
         _remove_torn(scan.folder)
-        print("duolog: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        print("duolog: interrupted; the same command continues where this one stopped", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -206,8 +206,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--duolog-screen-batch",
         metavar="MINUTES",
         type=_given_text,
-        help="a screen asks through the batch APIs of the providers, at a lower price, and waits for the answers so "
-        "many minutes at most; the same command goes on waiting",
+        help="a screen asks through the batch APIs of the providers, at a lower price, and waits at most so many "
+        "minutes for the answers; the same command continues to wait",
     )
     group.addoption(
         "--duolog-blame",

@@ -160,9 +160,9 @@ def _check_suspects(name: str, scenario: Scenario, settings: Settings) -> None:
         lacking = roles_of(scenario) - settings.candidates.keys()
         if lacking:
             raise ConfigurationError(
-                f"--duolog-blame: {name} has no candidate for {listed(sorted(lacking))}. With candidates, both sides "
-                "are held old and new, so name one for each (it may be the same model); to blame one of the two "
-                "models of a pair, name the pair with --duolog-model and no candidate"
+                f"--duolog-blame: {name} has no candidate for {listed(sorted(lacking))}. With candidates, each side "
+                "runs with its old and its new model, so name one for each (it may be the same model); to blame one of "
+                "the two models of a pair, name the pair with --duolog-model and no candidate"
             )
         if any(
             _is_same_in(scenario, settings, Pairing.NEITHER, arm) for arm in (Pairing.ONLY_A, Pairing.ONLY_B)

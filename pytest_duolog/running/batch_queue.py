@@ -141,7 +141,7 @@ class BatchQueue:
         wanted = {inside[name].name: name for name in self._pending if name in inside}
         waiting = {name: self._api(self._pending[asked]) for name, asked in wanted.items()}
         for name in waiting:
-            self.tell(f"{self._open[name].label}: the run goes on waiting for it")
+            self.tell(f"{self._open[name].label}: the run continues to wait for it")
         groups: dict[object, list[_Request]] = {}
         for asked in self._pending.values():
             if asked.id not in inside:
@@ -265,7 +265,7 @@ class BatchQueue:
                 return
             if left_s <= 0:
                 labels = ", ".join(self._open[name].label for name in waiting)
-                raise BatchesPending(f"the time to wait is over, and not all is answered: {labels}")
+                raise BatchesPending(f"the time to wait is over, and these are not answered: {labels}")
             await self.sleep(min(wait_s, left_s))
             wait_s = min(wait_s * WAIT_GROWS, LONGEST_WAIT_S)
 

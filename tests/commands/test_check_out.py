@@ -450,7 +450,7 @@ def test_ctrl_c_stops_at_once_and_the_next_scan_goes_on(folder, capsys):
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
-        assert "interrupted; the same command goes on" in process.stderr.read().decode()
+        assert "interrupted; the same command continues" in process.stderr.read().decode()
     (name,) = [path.name for path in Path("out").iterdir()]  # the running chunk left nothing
     assert name.startswith("log.jsonl-")
     assert len(rows()) == 12

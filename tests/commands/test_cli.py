@@ -205,7 +205,7 @@ def test_an_output_beside_the_dialogues_of_a_folder_is_written_again(
 def test_a_selection_needs_a_text(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["show", ".", option, ""])
-    assert f"{option}: '' is no text: give one, or leave the option out" in capsys.readouterr().err
+    assert f"{option}: '' is empty: give a text, or leave the option out" in capsys.readouterr().err
 
 
 def test_a_folder_is_no_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -330,19 +330,18 @@ def test_logs_that_a_folder_passes_over_are_counted(files: Path, capsys: pytest.
     out, err = capsys.readouterr()
     assert out.endswith("1 dialogue checked: none with findings\n")
     assert err.startswith(
-        "duolog: logs: passed over 5 logs (logs/a.csv, logs/b.jsonl.gz, logs/c.ndjson and 2 more)"
+        "duolog: logs: left out 5 logs (logs/a.csv, logs/b.jsonl.gz, logs/c.ndjson and 2 more)"
     )
     (logs / "chat.TXT").write_text("[10:01] Ann: Hello.\n[10:02] Bob: Bye.\n", "utf-8")
     (logs / "needs.txt").write_text("requests==2.0\n", "utf-8")
     main(["check", "logs"])
     assert (
-        "passed over 6 logs (logs/a.csv, logs/b.jsonl.gz, logs/c.ndjson and 3 more)"
-        in capsys.readouterr().err
+        "left out 6 logs (logs/a.csv, logs/b.jsonl.gz, logs/c.ndjson and 3 more)" in capsys.readouterr().err
     )
     main(["check", "logs/chat.TXT", "logs"])
-    assert "passed over 5 logs" in capsys.readouterr().err
+    assert "left out 5 logs" in capsys.readouterr().err
     main(["check", "logs/a.csv", "logs/chat.TXT", "logs"])  # what is read is not passed over
-    assert "passed over 4 logs" in capsys.readouterr().err
+    assert "left out 4 logs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("begins", ["", "[10:01] "])
@@ -359,7 +358,7 @@ def test_of_a_long_text_the_beginning_tells_whether_it_is_a_chat(
     (logs / "json.txt").write_text(json.dumps(talk), "utf-8")
     (logs / "wide.txt").write_text(turn * n_turns, "utf-16")
     main(["check", "logs"])
-    assert "passed over 3 logs (logs/broken.txt, logs/chat.txt, logs/json.txt)" in capsys.readouterr().err
+    assert "left out 3 logs (logs/broken.txt, logs/chat.txt, logs/json.txt)" in capsys.readouterr().err
 
 
 def test_stdin_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

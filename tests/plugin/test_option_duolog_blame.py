@@ -240,7 +240,7 @@ def test_the_command_refuses_the_record_of_another_run(
     pytester.runpytest("-p", "no:cacheprovider", "--record-mode=once", "--duolog-collect=1")
     monkeypatch.chdir(pytester.path)
     assert main(["blame", ".duolog/record.jsonl"]) == 2
-    assert "this run blamed nobody" in capsys.readouterr().err
+    assert "this record is not of duolog blame" in capsys.readouterr().err
 
 
 def test_the_command_runs_tests(
@@ -273,7 +273,7 @@ def test_the_command_says_that_no_test_ran(
 ):
     monkeypatch.chdir(pytester.path)
     assert main(["blame", "--format=json", "test_nothing.py"]) == 2
-    assert "duolog: no dialogue was held: pytest ended with status 4" in capfd.readouterr().err
+    assert "duolog: no dialogue ran: pytest ended with status 4" in capfd.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a console sends Ctrl-C there")

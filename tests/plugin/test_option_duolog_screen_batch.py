@@ -147,7 +147,7 @@ def test_when_the_time_is_over_the_next_run_waits_for_the_same_batches(screen, s
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "STOPPED: the time to wait is over, and not all is answered: batch batch_0 of openai, batch batch_1 of *",
+            "STOPPED: the time to wait is over, and these are not answered: batch batch_0 of openai, batch *",
             "every finished answer is kept: the same command continues where this one stopped",
         ]
     )
@@ -161,7 +161,7 @@ def test_when_the_time_is_over_the_next_run_waits_for_the_same_batches(screen, s
     assert len(requests) == N_ANSWERS
     assert all(re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]{32}", name) for name in requests)
     result = screen()
-    result.stdout.fnmatch_lines(["screen: batch batch_* of openai: the run goes on waiting for it"])
+    result.stdout.fnmatch_lines(["screen: batch batch_* of openai: the run continues to wait for it"])
     assert sides() == [3] * 8
     assert (len(server.batches), open_batches()) == (2, [])
 
