@@ -184,7 +184,7 @@ class CassetteError(DuologError):
 def _test_from_here(test: str, cassette_path: Path) -> str:
     """The id of a test for pytest in the working directory; `test` begins with its module, without folders."""
     module, separator, name = test.partition("::")
-    if cassette_path.parent.name != Path(module).stem:
+    if not test or cassette_path.parent.name != Path(module).stem:
         return test
     return f"{from_here(cassette_path.parent.parent.parent / module)}{separator}{name}"
 

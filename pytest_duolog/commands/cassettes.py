@@ -94,7 +94,10 @@ def _add_paths(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    found = list(cassettes_under(arguments.paths))
+    refused: list[OSError] = []
+    found = list(cassettes_under(arguments.paths, refused))
+    for error in refused:
+        print(printable(f"{error.filename}  cannot be read: {error.strerror}"))
     for facts in found:
         state = "finished" if facts.is_finished else "unfinished"
         words = (
@@ -111,9 +114,9 @@ def _list(arguments: argparse.Namespace) -> int:
                 f"{path}  a run was killed while it wrote {name}; duolog cassettes prune --delete removes it"
             )
         )
-    if not found:
+    if not (found or refused):
         print(printable(f"no cassettes below {', '.join(map(str, arguments.paths))}"))
-    return int(bool(leftovers) or any(facts.problem for facts in found))
+    return int(bool(leftovers or refused) or any(facts.problem for facts in found))
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -50,14 +50,18 @@ def each_dialogue(path: Path) -> Iterator[FiledDialogue | Unreadable]:
         elif own is OwnFile.RECORD:
             yield from _of_record(path)
         else:
-            text = decode_text(data, str(path))
+            try:
+                text = decode_text(data, str(path))
+            except TranscriptError as error:
+                yield Unreadable(str(path), 1, str(error).removeprefix(f"{path}: "), is_text=False)
+                return
             del data
             if not text.strip():
                 yield Unreadable(str(path), 1, "the file is empty")
                 return
             yield from map(_as_filed, each_source(text, file=str(path)))
     except OSError as error:
-        yield Unreadable(str(path), 1, f"cannot be read: {error.strerror}")
+        yield Unreadable(str(path), 1, f"cannot be read: {error.strerror}", is_text=False)
     except (TranscriptError, CassetteError, RunRecordError) as error:
         problem = error.problem if isinstance(error, CassetteError | RunRecordError) else str(error)
         yield Unreadable(str(path), 1, problem.removeprefix(f"{path}: ").partition("\n")[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from pytest_duolog.storage.own_folder import OWN_FOLDER
 from pytest_duolog.transcripts.logs.files import identity, kind_of
 from pytest_duolog.transcripts.logs.tables import NO_COLUMNS, Columns
 from pytest_duolog.transcripts.sources import Unreadable
-from pytest_duolog.transcripts.text_file import decode_text, read_text
+from pytest_duolog.transcripts.text_file import decode_text
 
 # The suffixes of files with dialogues, those with the most facts first; other files in a folder are skipped.
 FULLEST = (".json", ".jsonl", ".md")
@@ -162,16 +163,21 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
     files that are read are added to `known`; those that are in it are not used again.
     """
     n_others = 0
-    files = [
-        path for path in folder.rglob("*") if not _is_left_out(path.relative_to(folder)) and path.is_file()
-    ]
+    refused: list[OSError] = []
+    files = list(_files_below(folder, refused))
+    for error in refused:
+        yield Unreadable(error.filename, 1, f"cannot be read: {error.strerror}", is_text=False)
     paths = [path for path in files if path.suffix.lower() in SUFFIXES]
     found: dict[Path, object] = {}
     for path in sorted(paths, key=lambda path: (path.with_suffix(""), FULLEST.index(path.suffix.lower()))):
         entries = read_dialogues(path)
         words = [_words(entry) for entry in entries if isinstance(entry, FiledDialogue)]
         is_new = (name := identity(str(path))) not in known
-        if not words and is_new and not _is_text(path):
+        if (
+            not words
+            and is_new
+            and not all(entry.is_text for entry in entries if isinstance(entry, Unreadable))
+        ):
             yield from entries
         elif not words:
             n_others += is_new
@@ -192,14 +198,6 @@ def dialogues_of_folder(folder: Path, known: set[str]) -> Iterator[FiledDialogue
         print(
             printable(f"duolog: {folder}: no dialogue in {counted(n_others, 'other file')}"), file=sys.stderr
         )
-
-
-def _is_text(path: Path) -> bool:
-    try:
-        read_text(path)
-    except TranscriptError:
-        return False
-    return True
 
 
 def _is_chat(path: Path) -> bool:
@@ -223,8 +221,13 @@ def _words(dialogue: FiledDialogue) -> list[tuple[str, str]]:
     return [(message.speaker, message.content) for message in dialogue.source.transcript.messages]
 
 
-def _is_left_out(path: Path) -> bool:
-    """Whether it is in a hidden folder other than `.duolog`, or in a folder with files of other projects."""
-    return any(
-        part in PASSED_OVER or (part.startswith(".") and part != OWN_FOLDER) for part in path.parts[:-1]
-    )
+def _files_below(root: Path, refused: list[OSError]) -> Iterator[Path]:
+    """The files below a folder, except in hidden folders other than `.duolog` and in folders of other projects.
+
+    The errors of folders that may not be read are added to `refused`.
+    """
+    for name, folders, files in os.walk(root, onerror=refused.append):
+        folders[:] = [
+            one for one in folders if one == OWN_FOLDER or not (one in PASSED_OVER or one.startswith("."))
+        ]
+        yield from (path for file in files if (path := Path(name, file)).is_file())

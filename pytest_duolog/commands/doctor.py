@@ -105,9 +105,11 @@ def run(arguments: argparse.Namespace) -> int:
         for path in paths:
             if not path.exists():
                 raise ConfigurationError(f"{path}: there is no such file or folder")
-        facts = list(cassettes_under(paths))
+        refused: list[OSError] = []
+        facts = list(cassettes_under(paths, refused))
         print(f"recordings: {counted(len(facts), 'cassette')}")
         findings = [
+            *map(_of_refused, refused),
             *_of_files([one.path for one in facts], redactor),
             *_of_cassettes(facts),
             *_of_tests(facts),
@@ -170,6 +172,13 @@ def _keys() -> str:
 
 
 # What is wrong
+
+
+def _of_refused(error: OSError) -> Finding:
+    return Finding(
+        f"{from_here(Path(error.filename))}: cannot be read: {error.strerror}; nothing is known of what is in it",
+        "give this user the right to read the folder",
+    )
 
 
 def _of_files(paths: Iterable[Path], redactor: Redactor) -> Iterator[Finding]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,14 @@ def read_folder(folder: Path) -> Folder:
         )
     lines: list[HistoryLine] = []
     damage: list[str] = []
-    for path in sorted(path for path in folder.rglob(f"*{SUFFIX}") if not path.name.startswith(".")):
+    refused: list[OSError] = []
+    files = [
+        Path(name, file) for name, *own in os.walk(folder, onerror=refused.append) for file in chain(*own)
+    ]
+    damage += (f"{from_here(Path(error.filename))}: cannot be read: {error.strerror}" for error in refused)
+    for path in sorted(
+        path for path in files if path.name.endswith(SUFFIX) and not path.name.startswith(".")
+    ):
         found, problems = _read_file(path)
         lines += found
         damage += (f"{from_here(path)}: {problem}" for problem in problems)

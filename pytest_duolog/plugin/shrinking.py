@@ -122,6 +122,8 @@ class Shrinking:
     def _say(self, text: str) -> None:
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         reporter.ensure_newline()
+        if self.config.get_terminal_writer().width_of_current_line:  # with -q, after the letters of the tests
+            reporter.write_line("")
         reporter.write_line(printable(redactor_of(self.config).shown(text)))
 
     def _shrink(self) -> int:

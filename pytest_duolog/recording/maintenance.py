@@ -42,9 +42,12 @@ class CassetteFacts:
         return list(dict.fromkeys(str(item.get("model")) for item in listed if isinstance(item, Mapping)))
 
 
-def cassettes_under(paths: Iterable[Path]) -> Iterator[CassetteFacts]:
-    """The cassettes in `paths` and in `cassettes` folders below the folders in `paths`, sorted by path."""
-    for path in sorted({found for given in paths for found in _files(given)}):
+def cassettes_under(paths: Iterable[Path], refused: list[OSError] | None = None) -> Iterator[CassetteFacts]:
+    """The cassettes in `paths` and in `cassettes` folders below the folders in `paths`, sorted by path.
+
+    The errors of folders that may not be read are added to `refused`.
+    """
+    for path in sorted({found for given in paths for found in _files(given, refused)}):
         try:
             journal = read_journal(path)
         except (UnreadableCassette, FileNotFoundError) as error:
@@ -69,9 +72,9 @@ def leftovers_under(paths: Iterable[Path]) -> Iterator[tuple[Path, str]]:
             yield path, name
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path, refused: list[OSError] | None) -> Iterator[Path]:
     if path.is_dir():
-        yield from cassette_files(path)
+        yield from cassette_files(path, refused)
     else:
         yield path
 
@@ -89,7 +92,8 @@ def import_yaml(source: Path, target: Path, *, base_urls: BaseUrls, redactor: Re
     """Convert a plain vcrpy cassette to this package's format; returns the number of interactions."""
     from pytest_duolog.recording.vcr_yaml import read_yaml  # noqa: PLC0415  # vcrpy takes a second to import
 
-    foreign = read_yaml(source, base_urls=base_urls, redactor=redactor)
+    advice = "name a YAML file that vcrpy or pytest-recording wrote"
+    foreign = read_yaml(source, base_urls=base_urls, redactor=redactor, advice=advice)
     header = {"duolog": FORMAT_WITHOUT_TOOLS, "imported_from": source.name}
     end: dict[str, Any] = {"messages": None, "stop": None, "served": []}
     write_journal(target, Journal(header, foreign.interactions, end))

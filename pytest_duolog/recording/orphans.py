@@ -126,14 +126,17 @@ def recordings_under(root: Path) -> Iterator[Recording]:
             continue
 
 
-def cassette_files(root: Path) -> Iterator[Path]:
-    """The cassettes below a folder."""
-    return (path for path in files_in_cassette_folders(root) if path.name.endswith(".jsonl"))
+def cassette_files(root: Path, refused: list[OSError] | None = None) -> Iterator[Path]:
+    """The cassettes below a folder; `refused` is as below."""
+    return (path for path in files_in_cassette_folders(root, refused) if path.name.endswith(".jsonl"))
 
 
-def files_in_cassette_folders(root: Path) -> Iterator[Path]:
-    """All files in cassette folders, without hidden folders, virtual environments and JavaScript packages."""
-    for name, folders, files in os.walk(root):
+def files_in_cassette_folders(root: Path, refused: list[OSError] | None = None) -> Iterator[Path]:
+    """All files in cassette folders, without hidden folders, virtual environments and JavaScript packages.
+
+    The errors of folders that may not be read are added to `refused`.
+    """
+    for name, folders, files in os.walk(root, onerror=None if refused is None else refused.append):
         if "pyvenv.cfg" in files:
             folders.clear()
             continue

@@ -23,7 +23,13 @@ from pytest_duolog.storage.line_file import read_content, replacing
 from pytest_duolog.storage.yaml_bounds import UnfoldsTooFar
 
 
-def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal:
+def read_yaml(
+    path: Path,
+    *,
+    base_urls: BaseUrls,
+    redactor: Redactor,
+    advice: str = "delete the file, or restore it from version control",
+) -> Journal:
     """A vcrpy cassette as a complete recording.
 
     Addresses below a provider's base URL become logical ones (`base_urls` are pairs of provider and URL), so that a
@@ -41,13 +47,10 @@ def read_yaml(path: Path, *, base_urls: BaseUrls, redactor: Redactor) -> Journal
                 journal.interactions.append(Interaction(_sent(request, base_urls, redactor), kept))
     except Exception as error:  # noqa: BLE001  # vcrpy checks nothing: a stranger's file can raise anything
         is_ours = isinstance(error, UnfoldsTooFar)
-        problem = (
-            str(error) if is_ours else f"{type(error).__name__}: {shorten(redactor.shown(str(error)), 300)}"
-        )
+        detail = f"{type(error).__name__}: {shorten(redactor.shown(str(error)), 300)}"
+        problem = str(error) if is_ours else f"it does not list requests with their responses ({detail})"
         raise UnreadableCassette(
-            f"not a vcrpy cassette: {problem}",
-            cassette_path=path,
-            facts=[("to fix", "delete the file, or restore it from version control")],
+            f"not a vcrpy cassette: {problem}", cassette_path=path, facts=[("to fix", advice)]
         ) from None
     return journal
 

@@ -63,10 +63,12 @@ def text_lines(log: MinedLog, *, is_dry: bool) -> Iterator[str]:
         yield f"{n:>9}  in {counted(len(left_out), 'smaller kind')}, left out by --most"
     n_written = sum(kind.state in (State.WRITTEN, State.WOULD_BE) for kind in log.kinds)
     wrote = "would be written (--dry-run)" if is_dry else "written"
-    yield (
-        f"{counted(log.n_dialogues, 'dialogue')} read, {log.n_failing or 'none'} with failures of "
-        f"{counted(len(log.kinds), 'kind')}: {counted(n_written, 'test')} {wrote}"
+    failing = (
+        f"{log.n_failing} with failures of {counted(len(log.kinds), 'kind')}"
+        if log.n_failing
+        else "none fails"
     )
+    yield f"{counted(log.n_dialogues, 'dialogue')} read, {failing}: {counted(n_written, 'test')} {wrote}"
 
 
 def json_lines(log: MinedLog, *, is_dry: bool) -> Iterator[str]:

@@ -41,13 +41,14 @@ def shrunk_words(found: Shrunk, n_messages: int, n_distinct: int) -> Iterator[st
             )
         return
     yield (
-        f"FOUND: {counted(len(found.history), 'message')} of {n_messages} are enough; stated rate {percent(found.rate)}"
+        f"FOUND: {len(found.history)} of {counted(n_messages, 'message')} "
+        f"{'is' if len(found.history) == 1 else 'are'} enough; stated rate {percent(found.rate)}"
     )
     yield f"  {proof_words(found)} (such an answer is wrong in at most {percent(RISK)} of searches)"
     if n_distinct < found.proof.n:
         yield (
-            f"  of these continuations only {n_distinct} differ in their words, so they are less evidence than they "
-            "look (temperature 0, a cache, or a fixed seed?)"
+            f"  they have only {counted(n_distinct, 'different text')}, so they are less evidence than they look "
+            "(temperature 0, a cache, or a fixed seed?)"
         )
     yield "  it is assumed that the failure follows from a longer beginning if it follows from a shorter one"
     for number, message in enumerate(found.history, start=1):

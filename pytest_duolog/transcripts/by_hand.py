@@ -67,6 +67,13 @@ BOLD = ("**", "__")
 N_SIDES = 2
 # Headings, and names in bold after other text, are names only if there are so many messages.
 FEWEST_TURNS = 4
+# What stands before a colon in lists of facts; nobody has such a name.
+FIELD = re.compile(
+    "address|age|authors?|category|changed|city|colou?r|copyright|country|created|date|description|e-?mail|fax|homepage|"
+    "id|keywords|languages?|licen[cs]e|maintainers?|name|notes?|number|phone|platform|price|published|python|requires|"
+    "size|source|status|subject|summary|tags|title|todo|type|updated|url|versions?|warning|website|weight|year",
+    re.IGNORECASE,
+)
 # So many different headings may be two names.
 NEARLY_TWO = (2, 3)
 
@@ -123,9 +130,13 @@ def _is_list(starts: Sequence[_Label], *, is_asking: bool) -> str:
     In a dialogue of more than a few messages two speakers come again, and most messages are theirs. One of two may
     speak once where somebody asks something. Messages with times are of a chat in any case.
     """
-    if len(starts) < FEWEST_TURNS or starts[0].has_time:
+    if not starts or starts[0].has_time:
         return ""
     times = Counter(label.name for label in starts)
+    if all(map(FIELD.fullmatch, times)):
+        return f"{listed(list(map(repr, times)), 3)} are no names of speakers"
+    if len(starts) < FEWEST_TURNS:
+        return ""
     once = [name for name, n in times.items() if n == 1]
     if len(times) == 1:
         return f"all of it is of {starts[0].name!r}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -90,13 +90,15 @@ class Source:
 class Unreadable:
     """A dialogue that could not be read: its place and the reason.
 
-    `is_ours` is true for files that pytest-duolog wrote for another purpose.
+    `is_ours` is true for files that pytest-duolog wrote for another purpose. `is_text` is false for what may not be
+    read, or is not text in UTF-8.
     """
 
     file: str
     line: int
     problem: str
     is_ours: bool = False
+    is_text: bool = field(default=True, compare=False)
 
 
 def read_file(path: Path) -> list[Source | Unreadable]:

@@ -10,6 +10,7 @@ import pytest
 from pytest_duolog.cli import main
 from pytest_duolog.recording.journal_file import read_journal
 from pytest_duolog.storage.line_file import LineFile
+from tests.locked import lock
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 EXAMPLE_TESTS = EXAMPLE / "tests"
@@ -97,8 +98,19 @@ def test_export_and_import_leave_a_file_that_is_there(
 def test_import_of_something_else_is_an_error(tests_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.yaml").write_text("a: [1, 2", encoding="utf-8")
     assert main(["cassettes", "import", "x.yaml"]) == 2
-    assert "not a vcrpy cassette" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "not a vcrpy cassette: it does not list requests with their responses (" in said
+    assert "  to fix:    name a YAML file that vcrpy or pytest-recording wrote\n" in said
+    assert "test:" not in said
     assert not Path("x.jsonl").exists()
+
+
+def test_a_folder_that_may_not_be_read_is_listed(
+    tests_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock(Path("more/cassettes"), monkeypatch)
+    assert main(["cassettes", "list", "more"]) == 1
+    assert capsys.readouterr().out == f"{Path('more/cassettes')}  cannot be read: Permission denied\n"
 
 
 def test_export_of_a_missing_file_is_an_error(tests_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

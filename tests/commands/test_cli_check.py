@@ -17,6 +17,7 @@ from pytest_duolog.properties import Property, StaysOnTopic
 from pytest_duolog.results.examination import reads_topic
 from pytest_duolog.transcripts.transcript import Transcript
 from tests.dialogues import LIGHTHOUSES, RITUAL, dialogue
+from tests.locked import lock
 from tests.properties.documented import EXAMPLES
 
 GOODBYE = "Goodbye, and thank you."
@@ -288,6 +289,28 @@ def test_a_folder_stands_for_the_dialogues_in_it(files: Path, capsys: pytest.Cap
     assert out.startswith("logs/looping.md:")
     assert out.endswith("2 dialogues checked: 1 with findings\n")
     assert err == "duolog: logs: no dialogue in 1 other file\n"
+
+
+def test_a_folder_in_a_folder_that_may_not_be_read_is_said(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    lock(Path("locked"), monkeypatch)
+    assert main(["check", "."]) == 2
+    assert "locked:1: cannot be read: Permission denied" in capsys.readouterr().err
+
+
+def test_a_file_of_a_folder_is_read_once(files: Path, monkeypatch: pytest.MonkeyPatch):
+    read: list[str] = []
+    real = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        read.append(path.name)
+        return real(path)
+
+    Path("README.md").write_text("# A project\n\nNo dialogue.\n", "utf-8")
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    main(["check", "."])
+    assert read.count("README.md") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from pytest_duolog.cli import main
 from pytest_duolog.commands import doctor
 from pytest_duolog.commands.redaction import project_redactor
+from tests.locked import lock
 
 EXAMPLE = Path(__file__).parents[2] / "example_project"
 FOLDER = Path("tests/cassettes/test_counter")
@@ -79,6 +80,15 @@ def test_an_empty_folder_is_no_problem(
 ):
     monkeypatch.chdir(tmp_path)
     assert "recordings: 0 cassettes\nnothing is wrong\n" in told(capsys, status=0)
+
+
+def test_a_folder_that_may_not_be_read_is_a_problem(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    lock(Path("more"), monkeypatch)
+    out = told(capsys, status=1)
+    assert "! more: cannot be read: Permission denied; nothing is known of what is in it" in out
+    assert "give this user the right to read the folder" in out
 
 
 def test_damage_is_named_with_its_line(project: Path, capsys: pytest.CaptureFixture[str]):

@@ -84,6 +84,17 @@ def modules() -> list[Path]:
     return sorted(Path("tests/mined").glob("[!.]*/test_*.py"))
 
 
+def test_it_says_that_nothing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    Path("talk.md").write_text(
+        "Ann: Do you repair lamps?\n\nBob: We do. Goodbye!\n\nAnn: Goodbye!\n", "utf-8"
+    )
+    assert main(["mine", "talk.md", "-o", "tests"]) == 0
+    assert capsys.readouterr().out == "1 dialogue read, none fails: 0 tests written\n"
+
+
 def test_one_test_for_each_kind_is_written_and_fails_for_its_reason(
     log: Path, pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
 ):

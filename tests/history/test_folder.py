@@ -20,6 +20,7 @@ from pytest_duolog.reports.dialogue_text import Page
 from pytest_duolog.reports.history_words import history_lines
 from tests.histories import line, series, write
 from tests.hostile import HOSTILE
+from tests.locked import lock
 
 TEXTS = st.text(max_size=20)
 LINES = st.builds(
@@ -202,6 +203,12 @@ def test_whatever_is_in_a_file_is_read_or_named(tmp_path_factory: pytest.TempPat
     assert max(map(len, said)) < 300
     n_lines = sum(bool(text.strip()) for text in content.split(b"\n"))
     assert bool(found.damage) == (len(found.lines) + found.n_copies < n_lines)
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lock(tmp_path / "old", monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert read_folder(tmp_path).damage == ["old: cannot be read: Permission denied"]
 
 
 def test_both_sides_of_a_conflict_count(tmp_path: Path):
