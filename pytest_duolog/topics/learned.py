@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING
 
-from pytest_duolog.detectors.learned import Spoken, clearest, pieces_of, total, weights_of
+from pytest_duolog.detectors.learned import LEAVES, THINKS, Spoken, clearest, pieces_of, total, weights_of
 from pytest_duolog.topics.meanings import MOST_READ, load_meanings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _PRODUCT, _PRODUCT_AROUND, _LIKENESS = 10.0, 5.0, 2.0
 # So many messages have their vectors at once: each has up to 14 pieces.
 _AT_ONCE = 64
 # A score by words that is so far below the bound is not made up for by meanings.
-_OUT_OF_REACH = 12.0
+_OUT_OF_REACH = {THINKS: 17.0, LEAVES: 20.0}
 
 
 def first_of(kind: str, messages: Sequence[Spoken]) -> list[str | None]:
@@ -43,7 +43,7 @@ def first_of(kind: str, messages: Sequence[Spoken]) -> list[str | None]:
     pieces = {message: pieces_of(message) for message in messages}
     scores = {message: [weights.score(piece.features) for piece in own] for message, own in pieces.items()}
     by_words = {message: total(own) for message, own in scores.items() if own}
-    reach = weights.bound - _OUT_OF_REACH
+    reach = weights.bound - _OUT_OF_REACH[kind]
     near = sorted((one for one, score in by_words.items() if score > reach), key=by_words.__getitem__)
     near = near[-MOST_READ:]
     found: dict[Spoken, str | None] = {}
