@@ -8,13 +8,13 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 import pytest_duolog
 from pytest_duolog import cli, errors, properties, stats
@@ -23,6 +23,7 @@ from pytest_duolog.plugin import pytest_addoption
 from pytest_duolog.recording import journal
 from pytest_duolog.results.dialogue_result import Citation, DialogueResult, PropertyResult
 from pytest_duolog.results.record import Look, Sample
+from pytest_duolog.transcripts.stored import Record
 from pytest_duolog.transcripts.transcript import Message, StopReason, ToolCall, ToolDefinition, Transcript
 from pytest_duolog.transcripts.usage import Usage
 
@@ -88,7 +89,7 @@ def _documented(name: str) -> Iterator[str]:
         yield "   :members:"
         yield "   :exclude-members: model_config, check, model_post_init"
         if name in {"Dialogue", "Transcript"}:  # the properties are listed once, as classes
-            yield "   :inherited-members: BaseModel, PropertyMethods"
+            yield "   :inherited-members: Record, PropertyMethods"
     else:
         yield f".. autofunction:: pytest_duolog.{name}"
     yield "```"
@@ -178,15 +179,14 @@ def formats() -> Iterator[str]:
             yield from _fields(model)
 
 
-def _fields(model: type[BaseModel]) -> Iterator[str]:
+def _fields(model: type[Record]) -> Iterator[str]:
     yield from ("", f"### `{model.__name__}`", "", inspect.getdoc(model) or "", "")
     yield from ("| field | type | default |", "| --- | --- | --- |")
     types = get_type_hints(model)
-    for name, found in model.model_fields.items():
-        default = (
-            "required" if found.is_required() else f"`{_plain(found.get_default(call_default_factory=True))}`"
-        )
-        yield f"| `{name}` | `{_cell(_type_name(types[name]))}` | {default} |"
+    for found in fields(model):
+        value = found.default.default if isinstance(found.default, FieldInfo) else found.default
+        default = "required" if value is MISSING else f"`{_plain(value)}`"
+        yield f"| `{found.name}` | `{_cell(_type_name(types[found.name]))}` | {default} |"
 
 
 def _plain(value: object) -> str:

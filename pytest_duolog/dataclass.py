@@ -14,7 +14,7 @@ from operator import attrgetter
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "slotted"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -35,12 +35,19 @@ class _OfFactory:
 _OF_FACTORY = _OfFactory()
 
 
-def _made(cls: type, frozen: bool, eq: bool) -> type:
+def slotted(cls: type) -> type:
+    """A frozen dataclass with slots, with arguments by name for the `__init__` of its base."""
+    return _made(cls, frozen=True, eq=True, slots=True)
+
+
+def _made(cls: type, frozen: bool, eq: bool, *, slots: bool = False) -> type:
     own = cls.__dict__
     # Without a docstring, the standard decorator would write one from the signature.
     cls.__doc__ = cls.__doc__ or cls.__name__
-    cls = standard(init=False, repr=False, eq=False)(cls)
-    methods: dict[str, Any] = {"__repr__": _repr, "__init__": _init(cls, frozen)}
+    cls = standard(init=False, repr=False, eq=False, slots=slots, kw_only=slots)(cls)
+    methods: dict[str, Any] = {"__repr__": _repr}
+    if not slots:
+        methods["__init__"] = _init(cls, frozen)
     if eq:
         methods |= _comparing(cls, frozen)
     if frozen:

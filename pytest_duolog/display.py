@@ -105,4 +105,9 @@ def wrong_fields(error: ValidationError) -> str:
 def wrong_field(problem: ErrorDetails) -> str:
     """One of these problems."""
     where, what = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+    # Of dataclasses, pydantic says this in other words than of models.
+    if problem["type"] == "unexpected_keyword_argument":
+        what = "Extra inputs are not permitted"
+    elif problem["type"] == "dataclass_type":
+        what = what.replace("a dictionary or an instance", "a valid dictionary or instance")
     return f"{where}: {what}" if where else what

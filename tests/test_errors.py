@@ -22,6 +22,7 @@ from pytest_duolog.errors import (
     UnusedMessages,
     told,
 )
+from pytest_duolog.transcripts.usage import Usage
 from tests.dialogues import dialogue
 
 
@@ -145,6 +146,15 @@ def test_wrong_fields_are_named_on_one_line():
     with pytest.raises(ValidationError) as caught:
         Pot.model_validate(3)
     assert wrong_fields(caught.value) == "Input should be a valid dictionary or instance of Pot"
+
+
+def test_wrong_fields_of_stored_values_are_named_in_the_same_words():
+    with pytest.raises(ValidationError) as caught:
+        Usage.model_validate({"price": 3})
+    assert wrong_fields(caught.value) == "price: Extra inputs are not permitted"
+    with pytest.raises(ValidationError) as caught:
+        Usage.model_validate(3)
+    assert wrong_fields(caught.value) == "Input should be a valid dictionary or instance of Usage"
 
 
 def test_an_exception_whose_text_cannot_be_told_is_told_all_the_same() -> None:

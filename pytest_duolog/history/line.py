@@ -15,7 +15,7 @@ from pytest_duolog.results.arm import AnyArm, Arm
 from pytest_duolog.results.dialogue_result import DialogueResult, JudgeUse
 from pytest_duolog.results.record import RunRecord, Sample
 from pytest_duolog.storage.json_text import canonical, in_utf8
-from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.stored import Record, Text, stored
 from pytest_duolog.transcripts.transcript import Message, Transcript
 from pytest_duolog.transcripts.usage import Usage
 
@@ -46,6 +46,7 @@ class Build(NamedTuple):
     commit: str = ""
 
 
+@stored
 class Asked(Record):
     """What was asked of one model in the live samples of a line.
 
@@ -63,6 +64,7 @@ class Asked(Record):
     latency_ms: Amount = None
 
 
+@stored
 class HistoryLine(Record):
     """One scenario in one build with one choice of models.
 

@@ -202,7 +202,7 @@ def _differences(snapshot: str, serialized: str) -> Iterator[str]:
 
 
 def _header_differences(recorded: Transcript, received: Transcript) -> Iterator[str]:
-    for name in Transcript.model_fields:
+    for name in (field.name for field in fields(Transcript)):
         was, now = getattr(recorded, name), getattr(received, name)
         if name != "messages" and was != now:
             yield f"{name.replace('_', ' ')} differs"

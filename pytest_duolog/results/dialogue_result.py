@@ -6,13 +6,13 @@ If a report needs another fact, add a field with a default here, and a line to t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from pytest_duolog.properties.verdict import Evidence, Outcome, Verdict
 from pytest_duolog.results.reading import Reading, read
-from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.stored import Record, Text, stored
 from pytest_duolog.transcripts.transcript import Message, Transcript
 from pytest_duolog.transcripts.usage import Gaps, Usage
 
@@ -21,6 +21,7 @@ from pytest_duolog.transcripts.usage import Gaps, Usage
 DIALOGUE_FORMAT: Literal[1] = 1
 
 
+@stored
 class Citation(Record):
     """One message as evidence of a verdict: its number from 1.
 
@@ -34,6 +35,7 @@ class Citation(Record):
     call: Text = ""
 
 
+@stored
 class PropertyResult(Record):
     """The verdict of one property on a dialogue, without the texts that the transcript already has.
 
@@ -86,6 +88,7 @@ def short_name(verdict: PropertyResult) -> str:
     return verdict.property.partition("(")[0] or verdict.property
 
 
+@stored
 class RecordingMisfit(Record):
     """A dialogue that does not match its recording: the changes since, and the remedy (see `errors.Misfit`)."""
 
@@ -93,6 +96,7 @@ class RecordingMisfit(Record):
     remedy: Text
 
 
+@stored
 class JudgeUse(Record):
     """The votes on a dialogue that a judge was asked for in this run, and what they took.
 
@@ -101,9 +105,9 @@ class JudgeUse(Record):
     """
 
     model: Text
-    votes: int = Field(default=0, ge=0)
+    votes: Annotated[int, Field(ge=0)] = 0
     usage: Usage = Usage()
-    latency_ms: float = Field(default=0, ge=0)
+    latency_ms: Annotated[float, Field(ge=0)] = 0
     gaps: Gaps = Gaps()
 
     def with_vote(self, usage: Usage | None, latency_ms: float | None) -> Self:
@@ -127,6 +131,7 @@ class JudgeUse(Record):
         )
 
 
+@stored
 class DialogueResult(Record):
     """One dialogue of a test: its transcript, its recording, its costs, and the verdicts on it.
 
@@ -144,9 +149,9 @@ class DialogueResult(Record):
     name: Text = ""
     transcript: Transcript
     cassette: Text | None = None
-    played: int = Field(default=0, ge=0)
-    recorded: int = Field(default=0, ge=0)
-    spared: int = Field(default=0, ge=0)
+    played: Annotated[int, Field(ge=0)] = 0
+    recorded: Annotated[int, Field(ge=0)] = 0
+    spared: Annotated[int, Field(ge=0)] = 0
     fresh: tuple[int, ...] = ()
     draws: tuple[Text, ...] = ()
     notices: tuple[Text, ...] = ()

@@ -17,7 +17,7 @@ from pydantic import Field
 from pytest_duolog.dataclass import dataclass
 from pytest_duolog.detectors.stale import Stale
 from pytest_duolog.display import counted
-from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.stored import Record, Text, stored
 from pytest_duolog.transcripts.transcript import Transcript
 
 # In a loop, at least this many consecutive repeats are folded, except one of each message that they repeat. A message
@@ -27,11 +27,12 @@ MAIN_SHARE = 0.1
 MOST_MAIN = 4
 
 
+@stored
 class LoopReading(Record):
     """A stretch that adds nothing, with its first and last message; `kind` and `period` as in `Loop`."""
 
-    first: int = Field(ge=1)
-    last: int = Field(ge=1)
+    first: Annotated[int, Field(ge=1)]
+    last: Annotated[int, Field(ge=1)]
     kind: Text
     period: int | None = None
 
@@ -42,6 +43,7 @@ class LoopReading(Record):
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
+@stored
 class Reading(Record):
     """The findings about a dialogue, with one entry for each message in `words`, `new`, `stale` and `repeats`.
 
@@ -52,7 +54,7 @@ class Reading(Record):
     little is said), and `off_topic` has the first and the last message of each stretch that leaves it.
     """
 
-    goodbye: int | None = Field(default=None, ge=1)
+    goodbye: Annotated[int | None, Field(ge=1)] = None
     loops: tuple[LoopReading, ...] = ()
     words: tuple[int, ...] = ()
     new: tuple[int, ...] = ()

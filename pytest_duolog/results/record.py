@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter
 
@@ -30,7 +30,7 @@ from pytest_duolog.results.dialogue_result import (
 )
 from pytest_duolog.results.plan import MOST_SAMPLES, RunPlan
 from pytest_duolog.results.shard import missing_shards
-from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.stored import Record, Text, stored
 from pytest_duolog.transcripts.transcript import Message, StopKind
 
 # Format history: 1, the first; 2, a dialogue is a `DialogueResult` of format 1 and has its own verdicts. Lines have
@@ -48,6 +48,7 @@ class SampleOutcome(StrEnum):
     ERROR = "error"
 
 
+@stored
 class _OldVerdict(Record):
     """A verdict in a record of format 1."""
 
@@ -79,7 +80,12 @@ def of_format_1(sample: Any) -> Any:
     return fields
 
 
-class Sample(Record):
+class _Remembering:
+    """Has room for what cached properties remember."""
+
+
+@stored
+class Sample(Record, _Remembering):
     """One run of one test's body, with any number of dialogues.
 
     `number` is its position in the launch order of its scenario and arm, from 1; in a gate it is the round. `attempt`
@@ -89,16 +95,16 @@ class Sample(Record):
     """
 
     scenario: Text
-    number: int = Field(ge=1, le=MOST_SAMPLES)
+    number: Annotated[int, Field(ge=1, le=MOST_SAMPLES)]
     arm: AnyArm = Arm.BASELINE
-    attempt: int = Field(default=1, ge=1)
+    attempt: Annotated[int, Field(ge=1)] = 1
     outcome: SampleOutcome
     is_stored: bool = False
     is_given_up: bool = False
     problem: Text = ""
     asserted: Text = ""
     dialogues: tuple[DialogueResult, ...] = ()
-    duration_s: float | None = Field(default=None, ge=0)
+    duration_s: Annotated[float | None, Field(ge=0)] = None
 
     @property
     def verdicts(self) -> Iterator[PropertyResult]:
@@ -195,6 +201,7 @@ def n_passed(samples: Iterable[Sample]) -> int:
     return sum(sample.passed for sample in samples)
 
 
+@stored
 class Look(Record):
     """The state of the gate after a complete round, which explains why it stopped or continued; round 0 is before them.
 
@@ -202,16 +209,17 @@ class Look(Record):
     at all, and the largest for a drop of one scenario. After the suite has passed, only the `suspects` continue.
     """
 
-    round: int = Field(ge=0)
-    worse: int = Field(ge=0)
-    same: int = Field(ge=0)
-    better: int = Field(ge=0)
+    round: Annotated[int, Field(ge=0)]
+    worse: Annotated[int, Field(ge=0)]
+    same: Annotated[int, Field(ge=0)]
+    better: Annotated[int, Field(ge=0)]
     log_pass: float
     log_block: float
     log_local: float
     suspects: tuple[Text, ...] = ()
 
 
+@stored
 class Header(Record):
     """The first line of a record: the plan, the version of the plugin, the start time, and the shard."""
 

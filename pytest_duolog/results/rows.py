@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from pytest_duolog.results.filed import FiledDialogue
@@ -21,7 +22,7 @@ COLUMN_TYPES: Mapping[str, type] = {
         (
             *("line", "sample", "message", "messages", "words", "new_words", "goodbye", "repeats"),
             *("loop_first", "loop_last", "messages_in_loops"),
-            *(name for name in Usage.model_fields if name != "cost"),
+            *(field.name for field in fields(Usage) if field.name != "cost"),
         ),
         int,
     ),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, core_schema
+
+from pytest_duolog.dataclass import slotted
+
+Value = TypeVar("Value", bound="Record")
 
 
 def storable(text: str) -> str:
@@ -26,10 +33,69 @@ class _Storable:
 Text = Annotated[str, _Storable]
 
 
-class Record(BaseModel):
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    built: TypeAdapter[Any] = TypeAdapter(kind)
+    # From here pydantic takes it for the classes that have values of this one, and does not make it again.
+    kind.__pydantic_core_schema__ = built.core_schema
+    return built
+
+
+# What checks and writes the values of a class; it is built at the first call.
+adapter: Callable[[Any], TypeAdapter[Any]] = cache(_adapter)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
+def stored(cls: type[Value]) -> type[Value]:
+    """Make a class of stored values; its base is `Record`."""
+    return slotted(cls)
+
+
+class Record:
     """Base of stored values: frozen, and an unknown field is an error, because files are not trusted.
 
-    A class builds its validator at its first use, because a replay uses few of them.
+    pydantic checks and writes them. A record of a run has very many, so they are dataclasses with slots, which need
+    less memory and time than models. Their methods are named as those of a model. A class builds its validator at its
+    first use, because a replay uses few of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="forbid")
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __init__(self, **given: Any) -> None:
+        """Raises ValidationError if a field is missing, unknown or wrong."""
+        adapter(type(self)).validator.validate_python(given, self_instance=self)
+
+    @classmethod
+    def model_validate(cls, value: Any) -> Self:
+        """The value in plain data. Raises ValidationError."""
+        found: Self = adapter(cls).validate_python(value)
+        return found
+
+    @classmethod
+    def model_validate_json(cls, text: str | bytes) -> Self:
+        """The value in JSON. Raises ValidationError."""
+        found: Self = adapter(cls).validate_json(text)
+        return found
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """Plain data, with the options of `TypeAdapter.dump_python`."""
+        data: dict[str, Any] = adapter(type(self)).dump_python(self, **options)
+        return data
+
+    def model_dump_json(self, **options: Any) -> str:
+        """JSON, with the options of `TypeAdapter.dump_json`."""
+        return adapter(type(self)).dump_json(self, **options).decode()
+
+    def model_copy(self, *, update: Mapping[str, Any]) -> Self:
+        """The same with other values for some fields, which are not checked."""
+        copied = object.__new__(type(self))
+        copied.__setstate__({**self.__getstate__(), **update})
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __setstate__(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -27,7 +28,7 @@ from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.storage.json_text import canonical, parsed
-from pytest_duolog.transcripts.stored import Record, Text
+from pytest_duolog.transcripts.stored import Record, Text, adapter, stored
 from pytest_duolog.transcripts.text_file import read_text
 from pytest_duolog.transcripts.usage import Usage
 
@@ -45,8 +46,8 @@ DEFAULT_NAMES = ("Model A", "Model B")
 
 def build_models() -> None:
     """Build what pydantic builds at the first use, before threads share it: older versions do so without a lock."""
-    for model in (StopReason, Usage, ToolCall, ToolDefinition, Message, TranscriptSpeaker, Transcript):
-        model.model_rebuild()
+    for kind in (StopReason, Usage, ToolCall, ToolDefinition, Message, TranscriptSpeaker, Transcript):
+        adapter(kind)
 
 
 class StopKind(StrEnum):
@@ -70,6 +71,7 @@ class StopKind(StrEnum):
 KINDS_OF_FORMAT_2 = (StopKind.TOOL_LIMIT, StopKind.GOAL_REACHED, StopKind.GAVE_UP, StopKind.STEPS)
 
 
+@stored
 class StopReason(Record):
     """Why a dialogue ended, and which speaker caused it (`speaker` is None if neither did)."""
 
@@ -83,6 +85,7 @@ class StopReason(Record):
         return f"{caused}: {self.detail}" if self.detail else caused
 
 
+@stored
 class ToolCall(Record):
     """A tool that a speaker used for its message: its name, its arguments as JSON text, and its result.
 
@@ -97,11 +100,11 @@ class ToolCall(Record):
     arguments: Text = ""
     result: Text | None = None
     is_error: bool = False
-    round: int = Field(default=0, ge=0)
-    at: int = Field(default=0, ge=0)
+    round: Annotated[int, Field(ge=0)] = 0
+    at: Annotated[int, Field(ge=0)] = 0
     id: Text = ""
     agent: Text | None = None
-    latency_ms: float | None = Field(default=None, ge=0)
+    latency_ms: Annotated[float | None, Field(ge=0)] = None
 
     @model_serializer(mode="wrap")
     def _as_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -111,6 +114,7 @@ class ToolCall(Record):
         )
 
 
+@stored
 class ToolDefinition(Record):
     """A tool that a speaker could use: its name, what it is for, and the JSON schema of its arguments."""
 
@@ -128,6 +132,7 @@ class ToolDefinition(Record):
         return hash((self.name, self.description, canonical(self.parameters)))
 
 
+@stored
 class Message(Record):
     """One message of a dialogue.
 
@@ -141,7 +146,7 @@ class Message(Record):
     tool_calls: tuple[ToolCall, ...] = ()
     finish: FinishReason | None = None
     usage: Usage | None = None
-    latency_ms: float | None = Field(default=None, ge=0)
+    latency_ms: Annotated[float | None, Field(ge=0)] = None
 
     def said(self) -> tuple[str, str, tuple[ToolCall, ...]]:
         """Speaker, words and calls, without what differs between two recordings of the same: ids and times.
@@ -167,6 +172,7 @@ class Message(Record):
         yield from filter(None, [self.content[begin:].strip()])
 
 
+@stored
 class TranscriptSpeaker(Record):
     """One speaker of a transcript: its name, its model, its system prompt, and the tools it could use, if known.
 
@@ -186,10 +192,12 @@ class TranscriptSpeaker(Record):
 
 
 def _without_defaults(value: Record, dumped: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    unset = {name for name in names if getattr(value, name) == type(value).model_fields[name].default}
+    known = (field for field in fields(value) if field.name in names)
+    unset = {field.name for field in known if getattr(value, field.name) == field.default}
     return {name: item for name, item in dumped.items() if name not in unset}
 
 
+@stored
 class Transcript(Record, PropertyMethods):
     """A finished dialogue: the messages in order, with the reason it stopped.
 

@@ -6,12 +6,13 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import Field
 
-from pytest_duolog.transcripts.stored import Record
+from pytest_duolog.transcripts.stored import Record, stored
 
 Count = Annotated[int | None, Field(ge=0)]
 Number = TypeVar("Number", int, float)
 
 
+@stored
 class Usage(Record):
     """Tokens of one reply as its provider counted them; None if the provider did not say.
 
@@ -25,7 +26,7 @@ class Usage(Record):
     cache_write_tokens: Count = None
     reply_tokens: Count = None
     reasoning_tokens: Count = None
-    cost: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cost: Annotated[float | None, Field(ge=0, allow_inf_nan=False)] = None
 
     @property
     def tokens_read(self) -> int:
@@ -66,11 +67,12 @@ def _sum(one: Number | None, other: Number | None) -> Number | None:
     return one + other
 
 
+@stored
 class Gaps(Record):
     """How many of some replies did not say their tokens, and their cost: a sum over them is less than the whole."""
 
-    tokens: int = Field(default=0, ge=0)
-    cost: int = Field(default=0, ge=0)
+    tokens: Annotated[int, Field(ge=0)] = 0
+    cost: Annotated[int, Field(ge=0)] = 0
 
     @classmethod
     def of(cls, usage: Usage | None) -> Self:

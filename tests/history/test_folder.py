@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from pathlib import Path
@@ -187,8 +188,15 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-ASKED = st.dictionaries(st.sampled_from(list(Asked.model_fields)), JSON, max_size=3)
-FIELDS = st.dictionaries(st.sampled_from([*HistoryLine.model_fields, "other"]), JSON, max_size=3) | st.builds(
+
+
+def names_of(kind: type) -> list[str]:
+    """The names of its fields."""
+    return [field.name for field in fields(kind)]
+
+
+ASKED = st.dictionaries(st.sampled_from(names_of(Asked)), JSON, max_size=3)
+FIELDS = st.dictionaries(st.sampled_from([*names_of(HistoryLine), "other"]), JSON, max_size=3) | st.builds(
     lambda one, n: {"samples": 1, "speakers": [one], "messages": n}, ASKED, HUGE | st.just(0)
 )
 

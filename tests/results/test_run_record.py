@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+import pickle
 import random
 import re
+from copy import deepcopy
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -399,3 +401,20 @@ def test_a_record_without_secrets_has_its_calls_where_they_were_made() -> None:
     assert safe.dialogues[0].transcript == talk.transcript.without_secrets(redacted)
     assert safe.dialogues[0].transcript.messages[0].tool_calls[0].at == len("*** it is.")
     assert "hunter22" not in safe.model_dump_json()
+
+
+def test_a_sample_is_copied_and_pickled_without_what_it_remembers() -> None:
+    said = sample("a", says="Hi.")
+    assert said.fingerprint is not None
+    assert said.model_copy(update={"dialogues": ()}).fingerprint is None
+    for copied in (pickle.loads(pickle.dumps(said)), deepcopy(said)):
+        assert (copied, vars(copied), hash(copied)) == (said, {}, hash(said))
+
+
+def test_a_message_has_no_room_beside_its_fields() -> None:
+    message = Message(speaker="Ann", content="Hi.")
+    assert not hasattr(message, "__dict__")
+    with pytest.raises(AttributeError):
+        message.model_copy(update={"mood": "good"})
+    with pytest.raises(AttributeError):
+        message.mood = "good"
