@@ -27,7 +27,7 @@ from pytest_duolog.topics import meanings, restating
 from pytest_duolog.topics.restating import Restated, Said, candidates
 
 # Who wrote which files: the numbers at the end of their names.
-HANDS = {"first": (1,), "second": (2, 3), "third": (4,), "fourth": (5,), "fifth": (6,)}
+HANDS = {"first": (1,), "second": (2, 3), "third": (4,), "fourth": (5,), "fifth": (6,), "sixth": (7,)}
 REPEATING = ("ConvAI", "tau-bench, airline", "tau2-bench, retail")
 OF_A_PART, MESSAGES = 60, 16
 SQUARES, ORDINARY, ROUNDS = 3.0, 0.5, 3

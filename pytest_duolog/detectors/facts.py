@@ -121,6 +121,12 @@ _OPEN = re.compile(
     rf"(?:\bon\b|\bdaily\b|(?:{_A_DAY})days? ?(?:-|–|to|through|until)\b)"
     rf"|(?:^|\b(?:{TABLES['on']}) )(?:{_A_DAY})days?\b[^.;]{{0,40}}?\bopen\b"
     rf"|{_INVITED}[^.;]{{0,30}}?(?={_A_DAY})"
+    rf"|\b(?:{TABLES['is_there']})\b[^.;]{{0,40}}?\bon (?={_A_DAY})"
+)
+# Open on these days, and on no other one.
+_ONLY = re.compile(
+    rf"\b(?:{TABLES['only']}) (?:\w+ )?(?:{TABLES['on']} )?(?=(?:{_A_DAY})day)"
+    rf"|\b(?:{_A_DAY})days? (?:{TABLES['only']})\b"
 )
 _DAILY = re.compile(r"\b(?:daily|every day|7 days a week)\b")
 _RANGE = re.compile(rf"\b(?P<first>{_A_DAY})days? ?(?:-|–|{TABLES['to']}) ?(?P<last>{_A_DAY})days?\b")
@@ -276,8 +282,13 @@ def _values_in(
     if closed := _CLOSED.search(clause):
         days = frozenset(day[1] for day in _DAY.finditer(clause[closed.start() :]))
         yield Fact(Kind.CLOSED, days, opens, sentence)
-    elif _OPEN.search(clause) and not _NOT.search(clause) and (opened := _days(clause)):
-        shut = frozenset(_DAYS) - opened if _RANGE.search(clause) else frozenset[str]()
+    elif (
+        (_OPEN.search(clause) or _ONLY.search(clause))
+        and not _NOT.search(clause)
+        and (opened := _days(clause))
+    ):
+        is_all = _RANGE.search(clause) or _ONLY.search(clause)
+        shut = frozenset(_DAYS) - opened if is_all else frozenset[str]()
         opened = frozenset(f"open {day}" for day in opened)
         yield Fact(Kind.CLOSED, shut | opened, opens, sentence, is_opening=True)
     if _SUM.search(clause) or _COUNTED.search(clause):
