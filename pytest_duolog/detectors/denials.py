@@ -60,7 +60,7 @@ _MOST = {
     )
     for unit, words in ((words.split("|")[0], words) for words in _TABLES["measures"])
 }
-_SHORT_NOT = re.compile(r"\b(?:can't|cannot)\b|(\w+)n't\b")
+_SHORT_NOT = re.compile(r"\bcan't\b|\bcannot\b|n't\b")
 
 
 class Limit(NamedTuple):
@@ -190,7 +190,7 @@ def _is_of_others(plain: str, known: Sequence[str]) -> bool:
 def _plain(sentence: str) -> str:
     """The sentence folded, with digits, with "not" for its short forms, and without what denies nothing."""
     folded = in_digits(_GONE.sub("outofstock", _SAYS["no_denials"].sub(" ", text.fold(sentence))))
-    return _SHORT_NOT.sub(lambda found: f"{found[1] or 'can'} not", folded)
+    return _SHORT_NOT.sub(lambda found: "can not" if found[0].startswith("c") else " not", folded)
 
 
 def _content(words: Sequence[str], beside: frozenset[str]) -> tuple[str, ...]:

@@ -433,3 +433,8 @@ def test_what_the_prompt_rules_out_is_no_matter_of_course(system: str, wrong: st
 def test_a_long_policy_rules_nothing_out():
     policy = "Be kind. " * 15 + "Tickets cannot be refunded. The fee is 5 euros."
     assert told(policy, "Of course you get the money back for your tickets.").keeps_facts()
+
+
+@pytest.mark.parametrize("said", ["a" * 24_000, "no extra " * 2_500, "up to a " * 3_000])
+def test_a_long_message_without_sentences_is_read(said):
+    assert told("There is no pool. Bags may weigh up to 8 kg.", said).keeps_facts()
