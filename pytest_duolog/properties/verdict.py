@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import field, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pytest_duolog.dataclass import dataclass
 from pytest_duolog.display import and_more, printable, shorten
 from pytest_duolog.errors import Unmeasured
 from pytest_duolog.properties.claims import Claim, claim
+from pytest_duolog.transcripts.stored import Word
 from pytest_duolog.transcripts.transcript import Message
 
 # A verdict shows at most this many messages as evidence, each with at most this many characters.
@@ -19,7 +19,7 @@ MAX_EVIDENCE = 6
 MAX_QUOTE = 160
 
 
-class Outcome(StrEnum):
+class Outcome(Word):
     """Whether a property holds, fails, or could not be measured."""
 
     HOLDS = "holds"

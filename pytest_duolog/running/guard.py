@@ -82,7 +82,7 @@ class LateGuard:
             return self._guard.read(speaker, content)
         self._said.append((speaker, content))
         stop = self.known_stop(len(self._said))
-        if stop == "unknown":
+        if isinstance(stop, str):  # it is not known
             self._guard = Guard(self.stop_on, self.grace)
             return [self._guard.read(*message) for message in self._said][-1]
         if stop is None or stop.kind not in (StopKind.GOODBYE, StopKind.LOOP):

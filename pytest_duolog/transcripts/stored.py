@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, core_schema
 
 from pytest_duolog.dataclass import slotted
+from pytest_duolog.display import among_known
 
 Value = TypeVar("Value", bound="Record")
 
@@ -33,6 +35,23 @@ class _Storable:
 Text = Annotated[str, _Storable]
 
 
+class Word(StrEnum):
+    """Base of the words that tests compare results with; another text is a mistake, and `!=` would always be true."""
+
+    if not TYPE_CHECKING:  # for type checkers, `==` tells the words apart as in any enum
+
+        def __eq__(self, other: object) -> bool:
+            """Raises ValueError for a text that is none of the words."""
+            if type(other) is str and other not in (known := [word.value for word in type(self)]):
+                raise ValueError(f"{other!r} is no {type(self).__name__}{among_known(other, known)}")
+            return str.__eq__(self, other)
+
+        def __ne__(self, other: object) -> bool:
+            return not self == other
+
+        __hash__ = StrEnum.__hash__
+
+
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     built: TypeAdapter[Any] = TypeAdapter(kind)
     # From here pydantic takes it for the classes that have values of this one, and does not make it again.
@@ -46,8 +65,24 @@ adapter: Callable[[Any], TypeAdapter[Any]] = cache(_adapter)
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
 def stored(cls: type[Value]) -> type[Value]:
-    """Make a class of stored values; its base is `Record`."""
-    return slotted(cls)
+    """Make a class of stored values; its base is `Record`.
+
+    To compare a value with a text raises TypeError: `message != "Hello."` and `"Hello." not in messages` would always
+    be true.
+    """
+    made = slotted(cls)
+    equal: Callable[..., bool] = made.__eq__
+
+    def equal_or_refused(self: Any, other: object) -> bool:
+        if isinstance(other, str):
+            names = ", ".join(field.name for field in fields(self))
+            raise TypeError(
+                f"a {made.__name__} ({names}) is no text, so it never equals one: compare a field of it"
+            )
+        return equal(self, other)
+
+    made.__eq__ = equal_or_refused  # type: ignore[method-assign, assignment]
+    return made
 
 
 class Record:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import datetime
-from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,7 +27,7 @@ from pytest_duolog.display import wrong_fields
 from pytest_duolog.errors import TranscriptError
 from pytest_duolog.properties import PropertyMethods
 from pytest_duolog.storage.json_text import canonical, parsed
-from pytest_duolog.transcripts.stored import Record, Text, adapter, stored
+from pytest_duolog.transcripts.stored import Record, Text, Word, adapter, stored
 from pytest_duolog.transcripts.text_file import read_text
 from pytest_duolog.transcripts.usage import Usage
 
@@ -50,7 +49,7 @@ def build_models() -> None:
         adapter(kind)
 
 
-class StopKind(StrEnum):
+class StopKind(Word):
     """Why a dialogue ended."""
 
     TURNS = "turns"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pytest_duolog.errors import TranscriptError
+from pytest_duolog.properties import Outcome
 from pytest_duolog.transcripts.stored import storable
 from pytest_duolog.transcripts.transcript import (
     Message,
@@ -263,6 +264,45 @@ def test_messages_are_numbered_from_one():
         (2, "Hello."),
     ]
     assert len(transcript) == 2
+
+
+@pytest.mark.parametrize(
+    ("compare", "problem"),
+    [
+        (
+            lambda talk: "refund" not in talk.messages,
+            "a Message .speaker, content, .* is no text, so it never equals",
+        ),
+        (lambda talk: talk.messages[0] != "Hi.", "a Message .* is no text"),
+        (lambda talk: talk.messages != ("Hi.",), "a Message .* is no text"),
+        (lambda talk: talk.stop_reason != "loop", r"a StopReason \(kind, speaker, detail\) is no text"),
+        (lambda talk: "Model A" not in talk.speakers, "a TranscriptSpeaker .* is no text"),
+        (lambda talk: "refund" not in talk, "argument of type 'Transcript'"),
+        (lambda talk: "refund" not in talk.messages[0], "argument of type 'Message'"),
+    ],
+)
+def test_comparison_that_is_always_true_is_a_mistake(compare, problem):
+    talk = dialogue("Hi.").model_copy(update={"stop_reason": StopReason(kind=StopKind.LOOP)})
+    with pytest.raises(TypeError, match=problem):
+        compare(talk)
+
+
+def test_values_are_compared_and_hashed_by_what_they_hold():
+    assert dialogue("Hi.") == dialogue("Hi.") != dialogue("Ho.")
+    assert dialogue("Hi.").messages[0] in dialogue("Hi.").messages
+    assert len({*dialogue("Hi.").messages, *dialogue("Hi.").messages}) == 1
+    assert dialogue("Hi.").messages[0] is not None
+    assert dialogue("Hi.").messages[0] != 7
+
+
+def test_word_is_compared_with_words_alone():
+    assert StopKind.LOOP == "loop" != StopKind.TURNS
+    assert {StopKind.LOOP: 1}["loop"] == {"loop": 1}[StopKind.LOOP]
+    assert StopKind.LOOP != None  # noqa: E711  # as a test may write it
+    with pytest.raises(ValueError, match="'goal reached' is no StopKind; did you mean 'goal_reached'"):
+        assert StopKind.LOOP != "goal reached"
+    with pytest.raises(ValueError, match="'failed' is no Outcome; did you mean 'fails'"):
+        assert Outcome.HOLDS != "failed"
 
 
 def test_transcript_does_not_change():
