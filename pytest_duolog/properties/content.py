@@ -25,6 +25,8 @@ from pytest_duolog.topics.replies import (
 from pytest_duolog.transcripts.transcript import Transcript
 
 Phrase = str | re.Pattern[str]
+# Signs of regular expressions that nobody says: a text with them is never found.
+PATTERN = re.compile(r"\\[bdswBDSW]|\.[*+]|\(\?[:!=<i]|\[\^|\[[a-z0-9]-[a-z0-9]", re.IGNORECASE)
 
 # Characters that are quoted on each side of a found phrase.
 CONTEXT = 60
@@ -66,6 +68,12 @@ class _Phrased(SpokenProperty):
             raise ConfigurationError(
                 f"{type(self).__name__}: a phrase must be a non-blank string or a compiled pattern "
                 f"(got {wrong[0] if wrong else given!r})"
+            )
+        patterns = [phrase for phrase in given if isinstance(phrase, str) and PATTERN.search(phrase)]
+        if patterns:
+            raise ConfigurationError(
+                f"{type(self).__name__}: {patterns[0]!r} looks like a pattern, but a string is searched as it is: "
+                f"write re.compile({patterns[0]!r}), with re.escape around the string if it is meant as it is"
             )
 
     def _found(self, said: Sequence[Numbered]) -> list[Evidence]:

@@ -90,6 +90,22 @@ def test_what_is_no_phrase_is_named(phrases):
         Mentions(phrases)
 
 
+PATTERNS = ["re.*fund", r"order \d{6}", r"\bsorry\b", "[0-9]+", "[^,]+sorry", "(?i)sorry", "a|[A-Z]"]
+PLAIN = ["What? (No.)", "a.b*c", "C++ [new]", "50 %", "https://x.org/?q=a.b", "*laughs*", "..."]
+
+
+@pytest.mark.parametrize("phrase", PATTERNS)
+def test_pattern_in_a_string_is_refused(phrase):
+    with pytest.raises(ConfigurationError, match=re.escape(f"write re.compile({phrase!r})")):
+        NeverSays(("sorry", phrase))
+    assert NeverSays(re.compile(phrase)).check(dialogue("?"))
+
+
+@pytest.mark.parametrize("phrase", PLAIN)
+def test_marks_that_people_write_are_no_pattern(phrase):
+    assert Mentions(phrase).check(dialogue(f"So {phrase} then"))
+
+
 def test_longest_message_is_named():
     verdict = LAMP.has_max_words(9)
     assert verdict.explanation == (
