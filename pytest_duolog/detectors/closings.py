@@ -65,6 +65,9 @@ class Reading:
         own_words = _SIGNED.sub("", normalised) if "\n" in normalised else normalised
         own_words = _QUOTED.sub(" ", own_words) if _MAY_QUOTE.search(normalised) else own_words
         self.is_quoted = own_words is not normalised and not text.words(own_words)
+        self.mentions_leave = own_words is not normalised and any(
+            map(lexicon.FAREWELL.search, _QUOTED.findall(normalised))
+        )
         self._own_words = normalised if self.is_quoted else own_words
         self._known_end: _End | None = None
 
@@ -192,6 +195,8 @@ class ClosingDetector:
 
     closing: int | None = None
     _readings: list[Reading] = field(default_factory=list)
+    _is_about_leave: bool = False
+    """Whether somebody quoted words of leave-taking: then such words end the dialogue only if it does not go on."""
 
     def read(self, normalised: str) -> None:
         """Read the next message; one that is longer than READ_LIMIT is cut."""
@@ -200,12 +205,15 @@ class ClosingDetector:
             normalised = lexicon.GREETING.sub(" ", normalised)
         self._readings.append(read_leave(normalised))
         here = len(self._readings) - 1
+        self._is_about_leave |= self._readings[here].mentions_leave
         if self.closing is None and here and self._is_answered(here):
             self.closing = here - 1
         elif self.closing == here - 2 and self._readings[here].offers and self._cue(here - 1) < Cue.ENOUGH:
             self.closing = (
                 None  # "Have a great time!", "Thank you.", "Anything else?": the dialogue was not over
             )
+        elif self._is_about_leave and self.closing is not None and not self._readings[here].cue:
+            self.closing = None
 
     def at_end(self) -> int | None:
         """The closing if the dialogue ends here: a goodbye without an answer counts, too."""

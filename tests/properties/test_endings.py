@@ -167,6 +167,14 @@ def test_goodbye_and_answer_end_cleanly(goodbyes):
         ["I wait for an answer.", "Let me know if you need anything else to verify me."],
         ["Are these your boxes?", "We have a meeting about them at noon."],
         ["Hello, Nancy, nice to see you.", "Nice to see you, too.", "How is the boat?"],
+        [
+            'How do I say "see you soon" in Italian?',
+            '"A presto!" To a friend, "stammi bene", take care.',
+            "And good night.",
+            "Buonanotte is for the end of the evening.",
+            "Is it rude to an old man?",
+            "A bit too familiar.",
+        ],
         ["Write a good night rhyme for my son.", "Rest your claw, big digger, and dream of sand."],
     ],
     ids=[
@@ -199,6 +207,7 @@ def test_goodbye_and_answer_end_cleanly(goodbyes):
         "what the other side may need",
         "meeting ahead",
         "nice to see you",
+        "lesson about goodbyes",
         "rhyme to write",
     ],
 )
