@@ -25,7 +25,7 @@ from pytest_duolog.transcripts.transcript import Transcript
 from tests.chat_server import ChatServer
 
 SORRY = "I did not understand that. Please say it in other words."
-LAMP = ("is broken", "flickers", "must be repaired", "came in a torn parcel", "has no bulb")
+LAMP = ("is broken", "flickers", "hums at night", "came in a torn parcel", "has no bulb")
 FLIGHT = ("seat", "delay", "luggage", "gate", "pilot")
 
 
