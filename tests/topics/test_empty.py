@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_known_loops_are_not_found_again():
 
 def test_dialogues_that_are_read_together_have_the_same_loops(monkeypatch):
     given = [PRAISE, dialogue(*["No."] * 3), HAGGLING, dialogue(*SAID[2:]), PICTURES]
-    alone = [find_loops(one.model_copy(deep=True)) for one in given]
+    alone = [find_loops(deepcopy(one)) for one in given]
     find_together([one.messages for one in given])
     monkeypatch.setattr(meanings, "load_meanings", lambda: pytest.fail("the loops are not known"))
     assert list(map(find_loops, given)) == alone
