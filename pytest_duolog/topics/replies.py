@@ -8,18 +8,16 @@ Sixteen languages share the space of these vectors, so what was learned from pai
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_duolog.detectors import text
 from pytest_duolog.detectors.reply_words import reply_words
 from pytest_duolog.topics import meanings
-from pytest_duolog.topics.meanings import MOST_READ, load_meanings
+from pytest_duolog.topics.meanings import MOST_READ, load_meanings, weights_in
 
 if TYPE_CHECKING:
     from pytest_duolog.topics.vectors import Rows, Vector
@@ -129,20 +127,10 @@ def meanings_of(pairs: Sequence[Pair], following: Next | None = None) -> Rows:
 
 
 @cache
-def _table() -> Mapping[str, Any]:
-    table: Mapping[str, Any] = json.loads(
-        resources.files(__package__).joinpath("replies.json").read_text("utf-8")
-    )
-    if table["encoder"] != meanings.NAME:
-        raise AssertionError(f"replies.json has weights for {table['encoder']}, which is not read")
-    return table
-
-
-@cache
 def _next() -> Next:
     import numpy as np  # noqa: PLC0415  # part of the extra
 
-    table = _table()["next"]
+    table = weights_in("replies.json")["next"]
     asked, said = (
         np.frombuffer(b64decode(table[side]), dtype=np.int8).reshape(-1, table["width"])
         * np.float32(table["unit"])
@@ -157,5 +145,5 @@ def _ways() -> Mapping[str, _Way]:
 
     return {
         name: _Way(np.array([one / _HUNDREDTHS for one in way["hundredths"]], dtype=np.float32), way["bound"])
-        for name, way in _table()["ways"].items()
+        for name, way in weights_in("replies.json")["ways"].items()
     }

@@ -8,11 +8,8 @@ speaker's other messages are to each other and to those of the others. `restatin
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from importlib import resources
 from itertools import combinations
 from math import log
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +18,7 @@ from pytest_duolog.detectors import lexicon, text
 from pytest_duolog.detectors.languages import language_of
 from pytest_duolog.detectors.number_words import in_digits
 from pytest_duolog.topics import meanings
-from pytest_duolog.topics.meanings import MOST_READ, load_meanings
+from pytest_duolog.topics.meanings import MOST_READ, load_meanings, weights_in
 from pytest_duolog.topics.rewording import is_frame, n_common
 
 if TYPE_CHECKING:
@@ -59,7 +56,7 @@ class Restated(NamedTuple):
 def restated(said: Sequence[Said]) -> dict[str, tuple[int, ...]]:
     """By speaker, the places of three messages that say the same; at most MOST_READ messages are read."""
     if meanings.can_read_meanings():
-        table = _table()
+        table = weights_in("restating.json")
         scored = [(_score(one.traits, table), one) for one in candidates(said)]
         return {one.speaker: one.places for score, one in sorted(scored) if score > table["bound"]}
     return {}
@@ -178,13 +175,3 @@ def _score(traits: Sequence[float], table: Mapping[str, Any]) -> float:
         )
     )
     return float(table["constant"] + sum(weighed))
-
-
-@cache
-def _table() -> Mapping[str, Any]:
-    table: Mapping[str, Any] = json.loads(
-        resources.files(__package__).joinpath("restating.json").read_text("utf-8")
-    )
-    if table["encoder"] != meanings.NAME:
-        raise AssertionError(f"restating.json has weights for {table['encoder']}, which is not read")
-    return table
